@@ -1,0 +1,84 @@
+/* attn/safetensors.h: reading and writing .safetensors files.
+ *
+ * The format: 8 bytes little-endian header length, a JSON header naming dtype, shape and
+ * data_offsets of each tensor plus a "__metadata__" object of strings, then the bytes. Python's
+ * safetensors package reads what is written here and the reverse. Every byte of a file is distrusted:
+ * a bounded header, checked products, no overlaps, no holes, no duplicate keys. */
+#ifndef ATTN_SAFETENSORS_H
+#define ATTN_SAFETENSORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "attn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum attn_dtype {
+    ATTN_DTYPE_F32,
+    ATTN_DTYPE_BF16,
+    ATTN_DTYPE_I8,
+    ATTN_DTYPE_U8,
+    ATTN_DTYPE_I32,
+    ATTN_DTYPE_I64,
+    ATTN_DTYPE_F64,
+    ATTN_DTYPE_F16,
+} attn_dtype;
+
+enum { ATTN_MAX_RANK = 8 };
+
+typedef struct attn_tensor_info {
+    const char *name; /* UTF-8 */
+    attn_dtype dtype;
+    int rank;
+    int64_t shape[ATTN_MAX_RANK];
+    const void *data; /* size bytes, little-endian */
+    size_t size;
+} attn_tensor_info;
+
+/* ---- reading ---- */
+
+typedef struct attn_safetensors attn_safetensors;
+
+/* Reads the whole file into memory (never maps it: a file cut short while in use cannot crash the
+ * process). Errors: ATTN_ERR_IO, ATTN_ERR_MEMORY, ATTN_ERR_FORMAT with the byte offset. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_open(const char *path, attn_safetensors **out,
+                                                           attn_error *error);
+/* The same from memory, which is copied. `name` stands for the path in errors. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_parse(const void *bytes, size_t size,
+                                                            const char *name,
+                                                            attn_safetensors **out,
+                                                            attn_error *error);
+ATTN_API void attn_safetensors_close(attn_safetensors *file);
+ATTN_API size_t attn_safetensors_count(const attn_safetensors *file);
+/* Tensors in the order of their data. The pointers live until the file is closed. */
+ATTN_API const attn_tensor_info *attn_safetensors_at(const attn_safetensors *file, size_t index);
+ATTN_API const attn_tensor_info *attn_safetensors_find(const attn_safetensors *file,
+                                                       const char *name);
+/* A metadata string, or NULL. */
+ATTN_API const char *attn_safetensors_metadata(const attn_safetensors *file, const char *key);
+/* Pair i of the metadata in file order; false past the end. */
+ATTN_API bool attn_safetensors_metadata_at(const attn_safetensors *file, size_t index,
+                                           const char **key, const char **value);
+
+/* ---- writing ---- */
+
+typedef struct attn_metadata {
+    const char *key, *value;
+} attn_metadata;
+
+/* Writes to a temporary name beside path, fsyncs, renames, fsyncs the folder: after a failure or a
+ * power cut, path is either what it was or complete. Tensor data is padded to 8-byte alignment. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_write(const char *path,
+                                                            const attn_tensor_info *tensors,
+                                                            size_t count,
+                                                            const attn_metadata *metadata,
+                                                            size_t metadata_count,
+                                                            attn_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,36 @@
+/* attn/threads.h: how many threads the library uses, and which instructions.
+ *
+ * Neither changes any result by a single bit; both change only the time.
+ * Next: attn/attention.h. */
+#ifndef ATTN_THREADS_H
+#define ATTN_THREADS_H
+
+#include "attn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Sets the number of threads for the whole process; 0 returns to the default (OMP_NUM_THREADS or
+ * the number of cores). Values are clamped to 1 .. 256. Thread-safe. */
+ATTN_API void attn_set_threads(int threads);
+
+/* The number of threads the next call will use; at least 1. Thread-safe. */
+ATTN_API int attn_get_threads(void);
+
+/* The instruction set in use: "ref", "avx2", "avx512" or "neon". ATTN_ISA in the environment, read
+ * once, forces a lower one; a name that this processor lacks or attn does not know is ignored. */
+ATTN_API const char *attn_isa_name(void);
+
+/* Forces an instruction set for the process ("" or NULL: the best there is). Returns
+ * ATTN_ERR_UNSUPPORTED when this processor or this build lacks it; then nothing changes. Call it
+ * while no other attn call is running. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_set_isa(const char *name);
+
+/* The version of the library at run time, "MAJOR.MINOR.PATCH". */
+ATTN_API const char *attn_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

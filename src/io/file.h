@@ -1,0 +1,25 @@
+/* io/file.h: files that must last, and whole files into memory. */
+#ifndef ATTN_IO_FILE_H
+#define ATTN_IO_FILE_H
+
+#include <stddef.h>
+
+#include "attn/status.h"
+
+/* One piece of what is to be written. */
+typedef struct attn_bytes {
+    const void *data;
+    size_t size;
+} attn_bytes;
+
+/* Writes the pieces one after another to a temporary name in the same folder, fsyncs it, renames it
+ * over path and fsyncs the folder. On failure (no space, read-only folder) the temporary file is
+ * removed and path is as it was. */
+ATTN_MUST_CHECK attn_status attn_file_replace(const char *path, const attn_bytes *pieces,
+                                              size_t count, attn_error *error);
+/* Reads a whole file (at most limit bytes; 0: no limit) into attn_alloc'ed memory with one NUL byte
+ * added after it, not counted in *size. */
+ATTN_MUST_CHECK attn_status attn_file_read(const char *path, size_t limit, char **data,
+                                           size_t *size, attn_error *error);
+
+#endif
