@@ -1,0 +1,40 @@
+# Compiler flags for everything here. No flag may change a numeric result: no -ffast-math, no
+# contraction of a * b + c that the source does not write as fma.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_compile_options(-Wall -Wextra -Wshadow -ffp-contract=off -fno-math-errno)
+if(ATTN_WERROR)
+  add_compile_options(-Werror)
+endif()
+
+if(ATTN_FUZZ)
+  set(ATTN_SANITIZE "fuzzer-no-link,address,undefined")
+endif()
+if(ATTN_SANITIZE)
+  add_compile_options(-fsanitize=${ATTN_SANITIZE} -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${ATTN_SANITIZE})
+endif()
+
+if(ATTN_OPENMP)
+  find_package(OpenMP COMPONENTS C)
+endif()
+if(NOT OpenMP_C_FOUND)
+  message(STATUS "attn: building without OpenMP: one thread")
+  add_compile_options(-Wno-unknown-pragmas)
+endif()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set(ATTN_ARCH x86-64)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  set(ATTN_ARCH aarch64)
+else()
+  set(ATTN_ARCH other)
+endif()

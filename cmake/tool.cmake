@@ -1,0 +1,47 @@
+# The command-line tool: everything of src/ that libattn does not hold, as one internal library that
+# the tests link too, and the `attn` executable from cli/.
+find_package(PkgConfig)
+if(NOT PkgConfig_FOUND)
+  message(FATAL_ERROR "pkg-config is missing: run scripts/setup, or configure with "
+                      "-DATTN_LIBRARY_ONLY=ON to build the library alone")
+endif()
+set(tool_modules sentencepiece jansson inih cairo)
+foreach(module ${tool_modules})
+  pkg_check_modules(${module} QUIET IMPORTED_TARGET ${module})
+  if(NOT ${module}_FOUND)
+    list(APPEND missing_modules ${module})
+  endif()
+endforeach()
+if(missing_modules)
+  list(JOIN missing_modules ", " missing_modules)
+  message(FATAL_ERROR "not found by pkg-config: ${missing_modules}: run scripts/setup, or configure "
+                      "with -DATTN_LIBRARY_ONLY=ON to build the library alone")
+endif()
+
+set(tool_patterns text/*.c text/*.cpp train/*.c io/*.c image/*.c show/*.c serve/*.c)
+list(TRANSFORM tool_patterns PREPEND ${ATTN_SRC}/)
+file(GLOB tool_sources CONFIGURE_DEPENDS ${tool_patterns})
+if(tool_sources)
+  list(REMOVE_ITEM tool_sources ${library_sources})
+endif()
+if(NOT tool_sources)
+  add_library(attn_tool INTERFACE)
+  return()
+endif()
+
+add_library(attn_tool STATIC ${tool_sources})
+set_target_properties(attn_tool PROPERTIES LINKER_LANGUAGE CXX)
+target_compile_definitions(attn_tool PUBLIC
+                           ATTN_DATA_DIR="${CMAKE_INSTALL_FULL_DATADIR}/attn")
+target_link_libraries(attn_tool PUBLIC attn_common attn_static m)
+foreach(module ${tool_modules})
+  target_link_libraries(attn_tool PUBLIC PkgConfig::${module})
+endforeach()
+
+file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
+if(cli_sources)
+  add_executable(attn_cli ${cli_sources})
+  set_target_properties(attn_cli PROPERTIES OUTPUT_NAME attn LINKER_LANGUAGE CXX)
+  target_include_directories(attn_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli)
+  target_link_libraries(attn_cli PRIVATE attn_tool)
+endif()
