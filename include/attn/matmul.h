@@ -1,0 +1,63 @@
+/* attn/matmul.h: matrix products with what usually follows them.
+ *
+ *     C[m, n] = residual + activation(sum over k of A[m, k] * B[k, n] + bias[n])
+ *
+ * Dimension letters: M rows of A and C, N columns of B and C, K the summed dimension.
+ * Every element is one chain of fused multiply-adds in the order of k, so that a row of C depends on
+ * its row of A and on B alone: not on M, the threads or the instruction set.
+ * Next: attn/attention.h. */
+#ifndef ATTN_MATMUL_H
+#define ATTN_MATMUL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "attn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum attn_activation {
+    ATTN_ACTIVATION_NONE,
+    ATTN_ACTIVATION_RELU,
+    ATTN_ACTIVATION_GELU, /* x * (1 + erf(x / sqrt(2))) / 2 */
+} attn_activation;
+
+typedef struct attn_matmul {
+    int64_t m, n, k; /* each >= 0 */
+    /* A[i, p] = a[i * a_row + p * a_col]: any strides, so transposes cost nothing to ask for. */
+    const attn_real *a;
+    int64_t a_row, a_col;
+    /* B[p, j] = b[p * b_row + j * b_col]; or b == NULL and b_packed from attn_matmul_pack. */
+    const attn_real *b;
+    int64_t b_row, b_col;
+    const attn_real *b_packed;
+    /* C[i, j] = c[i * c_row + j]; must not overlap A or B. */
+    attn_real *c;
+    int64_t c_row;
+    bool accumulate; /* the chain starts from the old C instead of 0 */
+    /* The epilogue, in this order; each NULL or NONE when not wanted. */
+    const attn_real *bias;     /* [N], added */
+    attn_real *pre_activation; /* [M, N], rows c_row apart: receives sum + bias, for the backward */
+    attn_activation activation;
+    const attn_real *residual; /* [M, N], rows residual_row apart, added last; may be C itself */
+    int64_t residual_row;
+} attn_matmul;
+
+/* Computes the product with attn_get_threads() threads. K = 0 sums to 0 (or to the old C).
+ * Returns ATTN_ERR_ARGUMENT (negative sizes, NULL operands) or ATTN_ERR_MEMORY. Thread-safe.
+ * Temporary memory comes from the allocator hook for the time of the call. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_run(const attn_matmul *product);
+
+/* The number of attn_real that the packed form of B[K, N] takes. */
+ATTN_API size_t attn_matmul_packed_size(int64_t k, int64_t n);
+
+/* Packs B once for many products: panels of 16 columns, zero-filled; packed[j/16][p][j%16]. */
+ATTN_API void attn_matmul_pack(int64_t k, int64_t n, const attn_real *b, int64_t b_row,
+                               int64_t b_col, attn_real *packed);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

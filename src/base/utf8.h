@@ -1,0 +1,18 @@
+/* base/utf8.h: telling UTF-8 from other bytes, and showing text from outside without trusting it. */
+#ifndef ATTN_BASE_UTF8_H
+#define ATTN_BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Length in bytes, 1 to 4, of the code point at text, of which `left` bytes may be read; 0 when they
+ * are not UTF-8 (overlong forms, surrogates and values past U+10FFFF are not). */
+size_t attn_utf8_step(const char *text, size_t left);
+/* Whether all of it is UTF-8. */
+bool attn_utf8_whole(const char *text, size_t length);
+/* Copies text for a message: whole code points only, control characters (which a terminal would
+ * obey) and bytes that are not UTF-8 as '?', "..." at the end when cut. size at least 8. Returns
+ * buffer. */
+const char *attn_utf8_quote(char *buffer, size_t size, const char *text);
+
+#endif

@@ -1,0 +1,98 @@
+/* io/dtype.c: element types, bfloat16 and int8 with a scale per row.
+ *
+ * R rows, C columns. The contract is io/dtype.h. */
+#include "io/dtype.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[] = {
+    [ATTN_DTYPE_F32] = {"F32", 4}, [ATTN_DTYPE_BF16] = {"BF16", 2}, [ATTN_DTYPE_I8] = {"I8", 1},
+    [ATTN_DTYPE_U8] = {"U8", 1},   [ATTN_DTYPE_I32] = {"I32", 4},   [ATTN_DTYPE_I64] = {"I64", 8},
+    [ATTN_DTYPE_F64] = {"F64", 8}, [ATTN_DTYPE_F16] = {"F16", 2},
+};
+
+enum { DTYPE_COUNT = sizeof dtypes / sizeof dtypes[0] };
+
+size_t attn_dtype_size(attn_dtype dtype) {
+    return (size_t)dtype < DTYPE_COUNT ? dtypes[dtype].size : 0;
+}
+
+const char *attn_dtype_name(attn_dtype dtype) {
+    return (size_t)dtype < DTYPE_COUNT ? dtypes[dtype].name : NULL;
+}
+
+bool attn_dtype_find(const char *name, attn_dtype *dtype) {
+    for (size_t i = 0; i < DTYPE_COUNT; i++) {
+        if (strcmp(name, dtypes[i].name) == 0) {
+            *dtype = (attn_dtype)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void attn_bf16_from_f32(const float *in, size_t count, uint16_t *out) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &in[i], sizeof bits);
+        if ((bits & 0x7FFFFFFFu) > 0x7F800000u) {
+            /* A NaN whose upper mantissa bits are all zero would turn into infinity. */
+            out[i] = (uint16_t)((bits >> 16) | 0x40u);
+        } else {
+            out[i] = (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+        }
+    }
+}
+
+void attn_f32_from_bf16(const uint16_t *in, size_t count, float *out) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)in[i] << 16;
+        memcpy(&out[i], &bits, sizeof bits);
+    }
+}
+
+/* max|x|, or -1 when an element is not finite. */
+static float row_peak(const float *x, size_t columns) {
+    float peak = 0.0f;
+    for (size_t c = 0; c < columns; c++) {
+        if (!isfinite(x[c])) {
+            return -1.0f;
+        }
+        peak = fabsf(x[c]) > peak ? fabsf(x[c]) : peak;
+    }
+    return peak;
+}
+
+attn_status attn_i8_from_f32(const float *x, size_t rows, size_t columns, int8_t *q, float *scale,
+                             attn_error *error) {
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = x + r * columns;
+        float peak = row_peak(row, columns);
+        if (peak < 0.0f) {
+            return attn_fail(error, ATTN_ERR_NUMERIC, NULL, (int64_t)r, NULL,
+                             "row %zu holds NaN or infinity and cannot be stored as int8", r);
+        }
+        scale[r] = peak / 127.0f;
+        for (size_t c = 0; c < columns; c++) {
+            float level = scale[r] > 0.0f ? rintf(row[c] / scale[r]) : 0.0f;
+            /* A subnormal scale is coarse: the quotient may pass 127. */
+            level = level > 127.0f ? 127.0f : level < -127.0f ? -127.0f : level;
+            q[r * columns + c] = (int8_t)level;
+        }
+    }
+    return ATTN_OK;
+}
+
+void attn_f32_from_i8(const int8_t *q, const float *scale, size_t rows, size_t columns, float *x) {
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < columns; c++) {
+            x[r * columns + c] = (float)q[r * columns + c] * scale[r];
+        }
+    }
+}

@@ -1,0 +1,162 @@
+/* kernels/isa/verbs_avx2.h: sixteen floats in two 256-bit registers.
+ *
+ * Kernel bodies are written over v16 and these verbs alone; an instruction set is one header such as
+ * this. Each verb is exactly one IEEE operation per lane (v_fma rounds once), so every instruction
+ * set gives the same bits. Next: kernels/isa/math16.h, kernels/isa/tile.h. */
+#ifndef ATTN_KERNELS_ISA_VERBS_AVX2_H
+#define ATTN_KERNELS_ISA_VERBS_AVX2_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define V_ISA        avx2
+#define V_TILE_ROWS  6 /* rows of the register tile: 6 x 16 floats are 12 of the 16 registers */
+#define V_INLINE     static inline __attribute__((always_inline))
+
+typedef struct {
+    __m256 low, high;
+} v16; /* sixteen floats, lane 0 first */
+typedef struct {
+    __m256i low, high;
+} u16x32; /* sixteen uint32_t */
+typedef struct {
+    __m256 low, high;
+} m16; /* sixteen masks, all ones or all zeros */
+
+V_INLINE v16 v_set1(float x) {
+    return (v16){_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+V_INLINE v16 v_zero(void) {
+    return (v16){_mm256_setzero_ps(), _mm256_setzero_ps()};
+}
+/* Unaligned. */
+V_INLINE v16 v_load(const float *p) {
+    return (v16){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+V_INLINE void v_store(float *p, v16 x) {
+    _mm256_storeu_ps(p, x.low);
+    _mm256_storeu_ps(p + 8, x.high);
+}
+V_INLINE __m256i v_first_mask(int n) {
+    const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), index);
+}
+/* The first n lanes, 0 <= n <= 16; other memory is not touched; other lanes load as 0. */
+V_INLINE v16 v_load_first(const float *p, int n) {
+    return (v16){_mm256_maskload_ps(p, v_first_mask(n)),
+                 n > 8 ? _mm256_maskload_ps(p + 8, v_first_mask(n - 8)) : _mm256_setzero_ps()};
+}
+V_INLINE void v_store_first(float *p, v16 x, int n) {
+    _mm256_maskstore_ps(p, v_first_mask(n), x.low);
+    if (n > 8) {
+        _mm256_maskstore_ps(p + 8, v_first_mask(n - 8), x.high);
+    }
+}
+V_INLINE v16 v_add(v16 a, v16 b) {
+    return (v16){_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+}
+V_INLINE v16 v_sub(v16 a, v16 b) {
+    return (v16){_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
+}
+V_INLINE v16 v_mul(v16 a, v16 b) {
+    return (v16){_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+V_INLINE v16 v_div(v16 a, v16 b) {
+    return (v16){_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)};
+}
+V_INLINE v16 v_sqrt(v16 a) {
+    return (v16){_mm256_sqrt_ps(a.low), _mm256_sqrt_ps(a.high)};
+}
+/* a * b + c, rounded once. */
+V_INLINE v16 v_fma(v16 a, v16 b, v16 c) {
+    return (v16){_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+/* a > b ? a : b, so b when either is NaN. */
+V_INLINE v16 v_max(v16 a, v16 b) {
+    return (v16){_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+}
+/* a < b ? a : b, so b when either is NaN. */
+V_INLINE v16 v_min(v16 a, v16 b) {
+    return (v16){_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
+}
+/* Nearest integer, ties to even. */
+V_INLINE v16 v_round(v16 a) {
+    enum { MODE = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
+    return (v16){_mm256_round_ps(a.low, MODE), _mm256_round_ps(a.high, MODE)};
+}
+/* false where either is NaN. */
+V_INLINE m16 v_less(v16 a, v16 b) {
+    return (m16){_mm256_cmp_ps(a.low, b.low, _CMP_LT_OQ),
+                 _mm256_cmp_ps(a.high, b.high, _CMP_LT_OQ)};
+}
+/* Lanes first, first + 1, ... last - 1 of sixteen; bounds may lie outside 0 .. 16. */
+V_INLINE m16 v_range(int64_t first, int64_t last) {
+    int from = first < 0 ? 0 : first > 16 ? 16 : (int)first;
+    int to = last < 0 ? 0 : last > 16 ? 16 : (int)last;
+    __m256i low = _mm256_andnot_si256(v_first_mask(from), v_first_mask(to));
+    __m256i high = _mm256_andnot_si256(v_first_mask(from - 8), v_first_mask(to - 8));
+    return (m16){_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)};
+}
+/* mask ? a : b */
+V_INLINE v16 v_select(m16 mask, v16 a, v16 b) {
+    return (v16){_mm256_blendv_ps(b.low, a.low, mask.low),
+                 _mm256_blendv_ps(b.high, a.high, mask.high)};
+}
+/* 2^n for integral n in -126 .. 127; unspecified (but no trap) elsewhere. */
+V_INLINE v16 v_pow2(v16 n) {
+    const __m256i bias = _mm256_set1_epi32(127);
+    __m256i low = _mm256_add_epi32(_mm256_cvtps_epi32(n.low), bias);
+    __m256i high = _mm256_add_epi32(_mm256_cvtps_epi32(n.high), bias);
+    return (v16){_mm256_castsi256_ps(_mm256_slli_epi32(low, 23)),
+                 _mm256_castsi256_ps(_mm256_slli_epi32(high, 23))};
+}
+/* The fixed tree of base/real.h's lanes_sum. */
+V_INLINE float v_sum(v16 a) {
+    __m256 eight = _mm256_add_ps(a.low, a.high);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+/* The largest lane; unspecified among NaNs. */
+V_INLINE float v_max_lane(v16 a) {
+    __m256 eight = _mm256_max_ps(a.low, a.high);
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+/* ---- sixteen uint32_t, for the counter-based random numbers ---- */
+
+V_INLINE u16x32 vu_set1(uint32_t x) {
+    return (u16x32){_mm256_set1_epi32((int)x), _mm256_set1_epi32((int)x)};
+}
+/* first, first + 1, ... first + 15 (wrapping). */
+V_INLINE u16x32 vu_iota(uint32_t first) {
+    __m256i base = _mm256_set1_epi32((int)first);
+    return (u16x32){_mm256_add_epi32(base, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
+                    _mm256_add_epi32(base, _mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15))};
+}
+V_INLINE u16x32 vu_xor(u16x32 a, u16x32 b) {
+    return (u16x32){_mm256_xor_si256(a.low, b.low), _mm256_xor_si256(a.high, b.high)};
+}
+V_INLINE u16x32 vu_mul_low(u16x32 a, uint32_t b) {
+    __m256i factor = _mm256_set1_epi32((int)b);
+    return (u16x32){_mm256_mullo_epi32(a.low, factor), _mm256_mullo_epi32(a.high, factor)};
+}
+V_INLINE __m256i vu_mul_high_half(__m256i a, __m256i b) {
+    __m256i even = _mm256_srli_epi64(_mm256_mul_epu32(a, b), 32);
+    __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), b);
+    return _mm256_blend_epi32(even, odd, 0xAA);
+}
+V_INLINE u16x32 vu_mul_high(u16x32 a, uint32_t b) {
+    __m256i factor = _mm256_set1_epi32((int)b);
+    return (u16x32){vu_mul_high_half(a.low, factor), vu_mul_high_half(a.high, factor)};
+}
+/* a >= b, unsigned. */
+V_INLINE m16 vu_at_least(u16x32 a, uint32_t b) {
+    __m256i bound = _mm256_set1_epi32((int)b);
+    return (m16){_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a.low, bound), a.low)),
+                 _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a.high, bound), a.high))};
+}
+
+#endif
