@@ -1,0 +1,28 @@
+/* A program as a user of the installed library would write it: two tokens attend to each other.
+ *
+ * Built outside the source tree by tests/install/test_use.sh, as C and with each kind of link. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <attn/attention.h>
+#include <attn/threads.h>
+
+/* Query 0 matches key 0 with score log 3, key 1 with score 0: its weights are 3/4 and 1/4. */
+int main(int argc, char **argv) {
+    float query[2] = {1.0986123f, 0}, key[2] = {1, 0}, value[2] = {8, 4}, output[2];
+    attn_attention attention;
+    attn_attention_init(&attention, 1, 1, 1, 2, 2, 1, 1);
+    attn_error error;
+    if (attn_attention_forward(&attention, query, key, value, output, NULL, &error) != ATTN_OK) {
+        char text[1024];
+        fprintf(stderr, "%s\n", attn_error_format(&error, text, (int)sizeof text));
+        return 1;
+    }
+    if (argc != 2 || strcmp(attn_version(), argv[1]) != 0) {
+        fprintf(stderr, "version %s, not the one of the package\n", attn_version());
+        return 1;
+    }
+    printf("attn %s (%s): %g %g\n", attn_version(), attn_isa_name(), output[0], output[1]);
+    return fabsf(output[0] - 7) < 1e-5f && fabsf(output[1] - 6) < 1e-5f ? 0 : 1;
+}
