@@ -1,0 +1,117 @@
+/* attn/layers.h: the layers of a Transformer, each with a hand-written backward, on the tape.
+ *
+ * Dimension letters: N tokens (all sequences one after another, no padding), C channels, O output
+ * features, H heads, G key/value heads, D head size, V vocabulary.
+ * A layer's parameters are a small struct filled by its declare function; then call the layer.
+ * Every function returns NULL when the tape has failed. Next: attn/translator.h. */
+#ifndef ATTN_LAYERS_H
+#define ATTN_LAYERS_H
+
+#include "attn/matmul.h"
+#include "attn/tape.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Sequence s is tokens starts[s] .. starts[s + 1] - 1. */
+typedef struct attn_sequences {
+    int64_t count;
+    const int64_t *starts; /* count + 1, starts[0] = 0 */
+    int64_t longest;
+} attn_sequences;
+
+/* ---- linear: y = activation(x W^T + b) ---- */
+typedef struct attn_linear {
+    attn_param *weight;    /* [O, C]; when several were declared as one, the first of them */
+    attn_param *bias;      /* [O] likewise; NULL: none */
+    int64_t in, out;       /* C, O (the sum when joined) */
+    attn_real *packed;     /* weight packed for the product; NULL: packed in each call */
+} attn_linear;
+
+/* Declares NAME.weight and NAME.bias. */
+ATTN_API attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t in,
+                                         int64_t out);
+/* Packs the weight once, for a model that is only run. Undone by attn_linear_unpack, which also frees. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_linear_pack(attn_linear *linear);
+ATTN_API void attn_linear_unpack(attn_linear *linear);
+ATTN_API attn_tensor *attn_layer_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
+                                        attn_activation activation);
+/* y = x + (x' W^T + b): the residual joined to the product; for passes without dropout. */
+ATTN_API attn_tensor *attn_layer_linear_residual(attn_tape *tape, attn_tensor *x,
+                                                 const attn_linear *linear, attn_tensor *residual);
+
+/* ---- embedding: y[t] = scale * table[id[t]] + position[position_id[t]] ---- */
+typedef struct attn_positions {
+    const attn_real *table;  /* [length, C]: sinusoids, or the learned parameter's data */
+    attn_param *learned;     /* NULL: fixed */
+    int64_t length;
+} attn_positions;
+
+/* ids and position_ids: [N], checked against the tables' sizes (ATTN_ERR_ARGUMENT), kept by reference
+ * until the backward. positions may be NULL. */
+ATTN_API attn_tensor *attn_layer_embedding(attn_tape *tape, attn_param *table, attn_real scale,
+                                           const attn_positions *positions, int64_t tokens,
+                                           const int32_t *ids, const int32_t *position_ids);
+
+/* ---- layer norm: y = (x - mean) / sqrt(variance + 1e-5) * gamma + beta ---- */
+typedef struct attn_norm {
+    attn_param *gamma, *beta; /* [C] */
+} attn_norm;
+
+ATTN_API attn_norm attn_norm_declare(attn_params *params, const char *name, int64_t channels);
+ATTN_API attn_tensor *attn_layer_norm(attn_tape *tape, attn_tensor *x, const attn_norm *norm);
+
+/* ---- dropout and residual (dropout acts only while recording) ---- */
+ATTN_API attn_tensor *attn_layer_dropout(attn_tape *tape, attn_tensor *x, double p);
+/* y = x + dropout(branch) */
+ATTN_API attn_tensor *attn_layer_residual(attn_tape *tape, attn_tensor *x, attn_tensor *branch,
+                                          double p);
+
+/* ---- multi-head attention ---- */
+typedef struct attn_multi_head {
+    int64_t channels, heads, kv_heads, head_size;
+    /* NAME.query, .key, .value (weights adjacent, then biases), NAME.output. Self attention computes the
+     * three in one product (`joined`), cross attention query alone and key and value in one. */
+    attn_linear query, key, value, output;
+    attn_linear joined;    /* query, key and value: self attention */
+    attn_linear key_value; /* key and value: cross attention */
+} attn_multi_head;
+
+ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char *name,
+                                                 int64_t channels, int64_t heads,
+                                                 int64_t kv_heads);
+ATTN_API ATTN_MUST_CHECK attn_status attn_multi_head_pack(attn_multi_head *attention, bool self);
+ATTN_API void attn_multi_head_unpack(attn_multi_head *attention);
+
+/* The attention of x's tokens to memory's (memory NULL: to x's own), heads joined, before the output
+ * projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. */
+ATTN_API attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x,
+                                           const attn_sequences *sequences, attn_tensor *memory,
+                                           const attn_sequences *memory_sequences,
+                                           const attn_multi_head *attention, bool causal,
+                                           double dropout);
+
+/* ---- feed-forward: linear, activation, dropout, linear ---- */
+typedef struct attn_feed_forward {
+    attn_linear up, down; /* NAME.up, NAME.down */
+} attn_feed_forward;
+
+ATTN_API attn_feed_forward attn_feed_forward_declare(attn_params *params, const char *name,
+                                                     int64_t channels, int64_t hidden);
+ATTN_API attn_tensor *attn_layer_feed_forward(attn_tape *tape, attn_tensor *x,
+                                              const attn_feed_forward *feed_forward,
+                                              attn_activation activation, double dropout);
+
+/* ---- the output projection and its loss, joined: the logits are never stored whole ----
+ *     logits = x table^T,   losses as in Szegedy et al. 2016 (label smoothing)
+ * Adds to *loss the sum of the smoothed losses and to *nll that of -log p[target] (both in double).
+ * gradient_scale multiplies the gradient (1 / tokens for a mean). table: [V, C], tied or not. */
+ATTN_API void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
+                                     const int32_t *targets, double smoothing,
+                                     attn_real gradient_scale, double *loss, double *nll);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,116 @@
+/* attn/translator.h: the Transformer of "Attention is all you need", encoder and decoder.
+ *
+ * Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020. Embeddings of source, target and output
+ * are one tensor. Dimension letters: N tokens, V vocabulary, R rows (hypotheses) of a decoding step. */
+#ifndef ATTN_TRANSLATOR_H
+#define ATTN_TRANSLATOR_H
+
+#include "attn/layers.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct attn_translator_config {
+    int64_t vocabulary;
+    int64_t d_model, ffn, heads, kv_heads; /* kv_heads divides heads, heads divides d_model */
+    int64_t encoder_layers, decoder_layers;
+    int64_t max_length;         /* longest sequence, </s> and <s> counted */
+    bool pre_norm;              /* else post-norm, as in the paper */
+    bool learned_positions;     /* else sinusoids */
+    attn_activation activation; /* RELU or GELU */
+    /* Used in training alone. */
+    double dropout, attention_dropout, activation_dropout, label_smoothing;
+} attn_translator_config;
+
+/* The paper's base model with a vocabulary of 8,000. */
+ATTN_API void attn_translator_config_init(attn_translator_config *config);
+ATTN_API ATTN_MUST_CHECK attn_status
+attn_translator_config_check(const attn_translator_config *config, attn_error *error);
+
+typedef struct attn_translator attn_translator;
+
+/* A model with every parameter zero; fill it with attn_params_init or by loading. trainable: with
+ * gradients. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_create(const attn_translator_config *config,
+                                                            bool trainable, attn_translator **out,
+                                                            attn_error *error);
+ATTN_API void attn_translator_free(attn_translator *model);
+ATTN_API const attn_translator_config *attn_translator_get_config(const attn_translator *model);
+ATTN_API attn_params *attn_translator_params(const attn_translator *model);
+
+/* ---- files ---- */
+
+/* How weight matrices are stored; vectors always as float32. */
+typedef enum attn_storage { ATTN_STORE_F32, ATTN_STORE_BF16, ATTN_STORE_I8 } attn_storage;
+
+/* One .safetensors file: the weights, the configuration in the metadata (with the caller's own
+ * pairs after it: training facts, licence), the tokenizer's bytes as the tensor "tokenizer".
+ * Written atomically. int8: one scale a row, tensor NAME.scale. */
+struct attn_metadata;
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_save(
+    const attn_translator *model, attn_storage storage, const void *tokenizer, size_t tokenizer_size,
+    const struct attn_metadata *metadata, size_t metadata_count, const char *path,
+    attn_error *error);
+/* Loads for running (trainable false: weights packed) or for training on. *tokenizer (may be NULL) receives an
+ * allocated copy of the tokenizer's bytes, freed with attn_translator_free_bytes; NULL when the file has none. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_load(const char *path, bool trainable,
+                                                          attn_translator **out, void **tokenizer,
+                                                          size_t *tokenizer_size,
+                                                          attn_error *error);
+ATTN_API void attn_translator_free_bytes(void *bytes);
+
+/* ---- training ---- */
+
+/* Sentence pairs one after another. source: ids with </s> at the end of each; target_input: <s> and the
+ * ids; target_output: the ids and </s>. starts: count + 1 each. */
+typedef struct attn_translator_batch {
+    int64_t count;
+    const int32_t *source;
+    const int64_t *source_starts;
+    const int32_t *target_input, *target_output;
+    const int64_t *target_starts;
+} attn_translator_batch;
+
+/* The forward pass on a tape that has begun. Adds the sums of smoothed losses and of -log p over the
+ * batch's target tokens to *loss and *nll. Then attn_tape_backward adds the gradients, times gradient_scale. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_loss(attn_translator *model, attn_tape *tape,
+                                                          const attn_translator_batch *batch,
+                                                          attn_real gradient_scale, double *loss,
+                                                          double *nll);
+/* Forward without loss: the decoder's output [N target, d_model] before the output projection (teacher
+ * forcing), for scoring, explaining and tests. With target_input NULL: the encoder's output. */
+ATTN_API attn_tensor *attn_translator_forward(attn_translator *model, attn_tape *tape,
+                                              const attn_translator_batch *batch);
+/* Packs the weights for running (done by load when not trainable); call again after they change. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_pack(attn_translator *model);
+
+/* ---- decoding, step by step, with cached keys and values ----
+ * The model is only read, so states on several threads may share one. */
+typedef struct attn_translator_state attn_translator_state;
+
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_create(attn_translator *model,
+                                                                  attn_translator_state **out);
+ATTN_API void attn_translator_state_free(attn_translator_state *state);
+/* Encodes `count` sentences (ids with </s>, one after another) and makes room for max_rows rows of at
+ * most max_steps tokens. ATTN_ERR_ARGUMENT: longer than the model's max_length, or an id out of range. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_encode(attn_translator_state *state,
+                                                            int64_t count, const int32_t *source,
+                                                            const int64_t *starts,
+                                                            int64_t max_rows, int64_t max_steps,
+                                                            attn_error *error);
+/* One step: row r reads tokens[r] and continues row parents[r] of the step before (at the first step
+ * parents[r] is the number of its sentence). A row that no one continues is forgotten.
+ * logits: [R, V], the log-probabilities of the next token. attention: NULL or [R, longest source]: the
+ * last layer's weights on the source, averaged over the heads, 0 beyond the sentence. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_step(attn_translator_state *state, int64_t rows,
+                                                          const int32_t *tokens,
+                                                          const int64_t *parents, attn_real *logits,
+                                                          attn_real *attention, attn_error *error);
+/* The longest source sentence of the last encode: the row length of `attention`. */
+ATTN_API int64_t attn_translator_state_source_length(const attn_translator_state *state);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
