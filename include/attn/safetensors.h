@@ -2,8 +2,8 @@
  *
  * The format: 8 bytes little-endian header length, a JSON header naming dtype, shape and
  * data_offsets of each tensor plus a "__metadata__" object of strings, then the bytes. Python's
- * safetensors package reads what is written here and the reverse. Every byte of a file is distrusted:
- * a bounded header, checked products, no overlaps, no holes, no duplicate keys. */
+ * safetensors package reads what is written here and the reverse. Every byte of a file is
+ * distrusted: a bounded header, checked products, no overlaps, no holes, no duplicate keys. */
 #ifndef ATTN_SAFETENSORS_H
 #define ATTN_SAFETENSORS_H
 
@@ -53,8 +53,10 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_parse(const void *bytes, s
                                                             attn_error *error);
 ATTN_API void attn_safetensors_close(attn_safetensors *file);
 ATTN_API size_t attn_safetensors_count(const attn_safetensors *file);
-/* Tensors in the order of their data. The pointers live until the file is closed. */
+/* Tensors in the order of their data; NULL past the end. The pointers live until the file is
+ * closed; `data` is aligned for its type. */
 ATTN_API const attn_tensor_info *attn_safetensors_at(const attn_safetensors *file, size_t index);
+/* By name; NULL when there is none. */
 ATTN_API const attn_tensor_info *attn_safetensors_find(const attn_safetensors *file,
                                                        const char *name);
 /* A metadata string, or NULL. */
@@ -70,13 +72,13 @@ typedef struct attn_metadata {
 } attn_metadata;
 
 /* Writes to a temporary name beside path, fsyncs, renames, fsyncs the folder: after a failure or a
- * power cut, path is either what it was or complete. Tensor data is padded to 8-byte alignment. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_write(const char *path,
-                                                            const attn_tensor_info *tensors,
-                                                            size_t count,
-                                                            const attn_metadata *metadata,
-                                                            size_t metadata_count,
-                                                            attn_error *error);
+ * power cut, path is either what it was or complete. The data begins at a multiple of 8 and tensors
+ * are stored wide element types first (otherwise in the order given), so that each is aligned; the
+ * format allows no padding between them. Errors: ATTN_ERR_ARGUMENT (names twice, not UTF-8 or over
+ * 512 bytes; a size that is not the shape's), ATTN_ERR_IO, ATTN_ERR_MEMORY. */
+ATTN_API ATTN_MUST_CHECK attn_status
+attn_safetensors_write(const char *path, const attn_tensor_info *tensors, size_t count,
+                       const attn_metadata *metadata, size_t metadata_count, attn_error *error);
 
 #ifdef __cplusplus
 }

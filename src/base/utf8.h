@@ -1,12 +1,13 @@
-/* base/utf8.h: telling UTF-8 from other bytes, and showing text from outside without trusting it. */
+/* base/utf8.h: telling UTF-8 from other bytes, and showing text from outside without trusting it.
+ */
 #ifndef ATTN_BASE_UTF8_H
 #define ATTN_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Length in bytes, 1 to 4, of the code point at text, of which `left` bytes may be read; 0 when they
- * are not UTF-8 (overlong forms, surrogates and values past U+10FFFF are not). */
+/* Length in bytes, 1 to 4, of the code point at text, of which `left` bytes may be read; 0 when
+ * they are not UTF-8 (overlong forms, surrogates and values past U+10FFFF are not). */
 size_t attn_utf8_step(const char *text, size_t left);
 /* Whether all of it is UTF-8. */
 bool attn_utf8_whole(const char *text, size_t length);

@@ -1,9 +1,6 @@
 /* io/file.c: replacing a file so that it is old or new but never half, and reading a whole file.
  *
  * The contract is io/file.h. Next: io/safetensors.c, which stands on both. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "io/file.h"
 
 #include <errno.h>
@@ -153,11 +150,9 @@ attn_status attn_file_replace(const char *path, const attn_bytes *pieces, size_t
         return write_straight(path, pieces, count, error);
     }
     /* A symbolic link stays one: what it points at is replaced. */
-    char *target = realpath(path, NULL);
-    attn_status status =
-        replace_regular(target != NULL ? target : path, &old, pieces, count, error);
-    free(target);
-    return status;
+    char target[PATH_MAX];
+    const char *place = realpath(path, target) != NULL ? target : path;
+    return replace_regular(place, &old, pieces, count, error);
 }
 
 /* Doubles *data, whose first `used` bytes count. */
