@@ -1,0 +1,16 @@
+/* cpu/cpu.h: what this processor, and the system it runs under, can execute.
+ *
+ * Next: kernels/table.h, which picks the kernels by it. */
+#ifndef ATTN_CPU_CPU_H
+#define ATTN_CPU_CPU_H
+
+enum {
+    ATTN_CPU_AVX2 = 1 << 0,   /* AVX2 and FMA */
+    ATTN_CPU_AVX512 = 1 << 1, /* AVX-512 F, DQ, BW and VL */
+    ATTN_CPU_NEON = 1 << 2,
+};
+
+/* The bits above that the processor has and whose registers the system saves. Thread-safe. */
+unsigned attn_cpu_features(void);
+
+#endif

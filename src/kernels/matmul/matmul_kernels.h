@@ -1,0 +1,54 @@
+/* kernels/matmul/matmul_kernels.h: what an instruction set provides for the matrix product.
+ *
+ * The driver (matmul.c) cuts C into blocks of rows and panels of 16 columns, and k into slices; a
+ * kernel packs operands and multiplies one block of rows by one panel. M rows, N columns, K summed.
+ * Next: matmul_ref.c, the definition; matmul_body.h, the vector form. */
+#ifndef ATTN_KERNELS_MATMUL_KERNELS_H
+#define ATTN_KERNELS_MATMUL_KERNELS_H
+
+#include <stdbool.h>
+
+#include "attn/matmul.h"
+#include "base/real.h"
+
+/* What follows the sum; pointers already stand at this panel's first row and column. */
+typedef struct attn_matmul_epilogue {
+    const real *bias;
+    real *pre_activation; /* rows c_row apart */
+    attn_activation activation;
+    const real *residual;
+    int64_t residual_row;
+} attn_matmul_epilogue;
+
+/* C[rows, columns] = or += A[rows, k] B[k, columns], columns <= 16. */
+typedef struct attn_matmul_panel {
+    int64_t rows, k;
+    int columns;
+    const real *a; /* packed by pack_a */
+    const real *b; /* b[p * b_row + j]; sixteen may be read of every row */
+    int64_t b_row;
+    real *c;
+    int64_t c_row;
+    bool from_c;                          /* go on from C's old values; else start from 0 */
+    const attn_matmul_epilogue *epilogue; /* NULL unless this is the last slice of k */
+} attn_matmul_panel;
+
+typedef struct attn_matmul_kernels {
+    int tile_rows; /* rows that are kept in registers at a time */
+
+    /* packed[i / tile_rows][p][i % tile_rows] = a[i * a_row + p * a_col]; the last panel holds only
+     * the rows that are left, side by side: rows * k values in all. */
+    void (*pack_a)(int64_t rows, int64_t k, const real *a, int64_t a_row, int64_t a_col,
+                   real *packed);
+    /* One panel: packed[p][j] = j < columns ? b[p * b_row + j * b_col] : 0, 16 * k values. */
+    void (*pack_b)(int64_t k, int columns, const real *b, int64_t b_row, int64_t b_col,
+                   real *packed);
+    void (*multiply)(const attn_matmul_panel *panel);
+} attn_matmul_kernels;
+
+void attn_matmul_fill_ref(attn_matmul_kernels *kernels);
+void attn_matmul_fill_avx2(attn_matmul_kernels *kernels);
+void attn_matmul_fill_avx512(attn_matmul_kernels *kernels);
+void attn_matmul_fill_neon(attn_matmul_kernels *kernels);
+
+#endif
