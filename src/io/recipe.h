@@ -31,15 +31,17 @@ typedef struct attn_key {
 } attn_key;
 
 /* Sets one key from text. `where` and `line` (or -1) go into errors: unknown key (with the nearest
- * known one as the hint), ill-typed value, value out of bounds (the bounds are named). */
+ * known one as the hint), ill-typed value, value out of bounds (the bounds are named). Those are
+ * ATTN_ERR_FORMAT and leave the field as it was. Numbers have a '.', whatever the locale. */
 ATTN_MUST_CHECK attn_status attn_recipe_set(const attn_key *keys, size_t key_count, void *target,
                                             const char *name, const char *value, const char *where,
                                             int64_t line, attn_error *error);
-/* "key=value", for --set. */
+/* "key=value", for --set. What ATTN_ERR_FORMAT is above is ATTN_ERR_ARGUMENT here. */
 ATTN_MUST_CHECK attn_status attn_recipe_set_pair(const attn_key *keys, size_t key_count,
                                                  void *target, const char *pair, attn_error *error);
 /* Reads a recipe file / text into target; keys not mentioned keep their value; a key given twice
- * is an error; sections are an error. */
+ * is an error; sections are an error. # or ; begins a comment line. ATTN_ERR_FORMAT with the line;
+ * keys above it have been set then. */
 ATTN_MUST_CHECK attn_status attn_recipe_read(const attn_key *keys, size_t key_count, void *target,
                                              const char *path, attn_error *error);
 ATTN_MUST_CHECK attn_status attn_recipe_parse(const attn_key *keys, size_t key_count, void *target,
