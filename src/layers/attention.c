@@ -1,0 +1,156 @@
+/* layers/attention.c: multi-head attention: the three trained matrices, the fused attention of each head,
+ * and the declaration of the fourth, the output projection.
+ *
+ * N tokens, M memory tokens, C channels, H heads, G key/value heads, D head size.
+ * Self attention projects x once to [N, (H + 2G) D]: query, key and value side by side; the kernel reads the
+ * three through strides. Next: kernels/attention. */
+#include "kernels/attention/attention.h"
+
+#include <stdio.h>
+
+#include "layers/layers.h"
+
+attn_multi_head attn_multi_head_declare(attn_params *params, const char *name, int64_t channels,
+                                        int64_t heads, int64_t kv_heads) {
+    static const char *const parts[3] = {"query", "key", "value"};
+    int64_t head_size = channels / heads;
+    int64_t out[3] = {channels, kv_heads * head_size, kv_heads * head_size};
+    attn_multi_head a = {
+        .channels = channels, .heads = heads, .kv_heads = kv_heads, .head_size = head_size};
+    attn_linear *linears[3] = {&a.query, &a.key, &a.value};
+    char full[96];
+    /* The three weights adjacent, then the three biases, so that they also read as one matrix. */
+    for (int i = 0; i < 3; i++) {
+        snprintf(full, sizeof full, "%s.%s.weight", name, parts[i]);
+        *linears[i] = (attn_linear){.in = channels, .out = out[i]};
+        linears[i]->weight =
+            attn_params_declare(params, full, out[i], channels, ATTN_INIT_XAVIER_QKV);
+    }
+    for (int i = 0; i < 3; i++) {
+        snprintf(full, sizeof full, "%s.%s.bias", name, parts[i]);
+        linears[i]->bias = attn_params_declare(params, full, 1, out[i], ATTN_INIT_ZERO);
+    }
+    a.joined = a.query;
+    a.joined.out = out[0] + out[1] + out[2];
+    a.key_value = a.key;
+    a.key_value.out = out[1] + out[2];
+    snprintf(full, sizeof full, "%s.output", name);
+    a.output = attn_linear_declare(params, full, channels, channels);
+    return a;
+}
+
+attn_status attn_multi_head_pack(attn_multi_head *a, bool self) {
+    attn_status status = attn_linear_pack(&a->output);
+    if (status == ATTN_OK && self) {
+        return attn_linear_pack(&a->joined);
+    }
+    if (status == ATTN_OK) {
+        status = attn_linear_pack(&a->query);
+    }
+    return status == ATTN_OK ? attn_linear_pack(&a->key_value) : status;
+}
+
+void attn_multi_head_unpack(attn_multi_head *a) {
+    attn_linear_unpack(&a->joined);
+    attn_linear_unpack(&a->query);
+    attn_linear_unpack(&a->key_value);
+    attn_linear_unpack(&a->output);
+}
+
+typedef struct attention_record {
+    attn_attention call;
+    attn_tensor *query, *key_value; /* the projections; the same tensor for self attention */
+    int64_t key_offset;             /* column of the first key in key_value; values follow the keys */
+    int64_t value_offset;
+    attn_tensor *output;
+    real *lse;
+} attention_record;
+
+static void attention_backward(attn_tape *tape, void *record) {
+    const attention_record *r = record;
+    bool accumulate; /* a projection has no other reader, so its gradient starts here */
+    real *d_query = NULL, *d_key_value = NULL;
+    if (r->output->grad != NULL) {
+        d_query = attn_tape_grad_first(tape, r->query, &accumulate);
+        d_key_value = r->key_value == r->query
+                          ? d_query
+                          : attn_tape_grad_first(tape, r->key_value, &accumulate);
+    }
+    if (d_query == NULL || d_key_value == NULL) {
+        return;
+    }
+    attn_status status = attn_attention_backward_scratch(
+        &r->call, r->query->data, r->key_value->data + r->key_offset,
+        r->key_value->data + r->value_offset, r->output->data, r->lse, r->output->grad, d_query,
+        d_key_value + r->key_offset, d_key_value + r->value_offset, NULL, attn_tape_scratch(tape),
+        NULL);
+    if (status != ATTN_OK) {
+        attn_tape_fail(tape, status);
+    }
+}
+
+/* The projections of x and memory, and where the heads lie in them. */
+static void project(attn_tape *tape, attn_tensor *x, attn_tensor *memory, const attn_multi_head *a,
+                    attention_record *r) {
+    int64_t keys = a->kv_heads * a->head_size;
+    if (memory == NULL) {
+        r->query = r->key_value = attn_layer_linear(tape, x, &a->joined, ATTN_ACTIVATION_NONE);
+        r->key_offset = a->channels;
+    } else {
+        r->query = attn_layer_linear(tape, x, &a->query, ATTN_ACTIVATION_NONE);
+        r->key_value = attn_layer_linear(tape, memory, &a->key_value, ATTN_ACTIVATION_NONE);
+        r->key_offset = 0;
+    }
+    r->value_offset = r->key_offset + keys;
+}
+
+static void describe(attention_record *r, const attn_multi_head *a, const attn_sequences *queries,
+                     const attn_sequences *keys, bool causal, double dropout, uint64_t key) {
+    attn_attention_init(&r->call, queries->count, a->heads, a->kv_heads, queries->longest,
+                        keys->longest, a->head_size, a->head_size);
+    r->call.query = (attn_strides){0, r->query->cols, a->head_size};
+    r->call.key = r->call.value = (attn_strides){0, r->key_value->cols, a->head_size};
+    r->call.output = (attn_strides){0, a->channels, a->head_size};
+    r->call.query_starts = queries->starts;
+    r->call.key_starts = keys->starts;
+    r->call.causal = causal;
+    r->call.dropout = (float)dropout;
+    r->call.dropout_key = key;
+}
+
+attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_sequences *sequences,
+                                  attn_tensor *memory, const attn_sequences *memory_sequences,
+                                  const attn_multi_head *attention, bool causal, double dropout) {
+    attention_record local = {0};
+    bool recording = attn_tape_recording(tape);
+    if (x == NULL) {
+        return NULL;
+    }
+    project(tape, x, memory, attention, &local);
+    local.output = attn_tape_tensor(tape, x->rows, attention->channels);
+    attn_tensor *lse = attn_tape_tensor(tape, attention->heads, x->rows);
+    if (local.query == NULL || local.key_value == NULL || local.output == NULL || lse == NULL) {
+        return NULL;
+    }
+    local.lse = lse->data;
+    uint64_t key = recording ? attn_tape_random_key(tape) : 0;
+    describe(&local, attention, sequences, memory != NULL ? memory_sequences : sequences, causal,
+             recording ? dropout : 0.0, key);
+    attention_record *r = attn_tape_record(tape, sizeof *r, attention_backward);
+    if (r != NULL) {
+        *r = local;
+    }
+    attn_status status = attn_attention_forward_scratch(
+        &local.call, local.query->data, local.key_value->data + local.key_offset,
+        local.key_value->data + local.value_offset, local.output->data, local.lse,
+        attn_tape_scratch(tape), NULL);
+    if (status != ATTN_OK) {
+        attn_tape_fail(tape, status);
+        return NULL;
+    }
+    attn_tape_note(tape, "query", local.query);
+    attn_tape_note(tape, memory != NULL ? "key_value" : "joined", local.key_value);
+    attn_tape_note(tape, "heads", local.output);
+    attn_tape_note(tape, "lse", lse);
+    return local.output;
+}

@@ -1,0 +1,63 @@
+/* layers/embedding.c: y[t] = scale * table[id[t]] + position[position_id[t]], y [N, C].
+ *
+ * The table is usually also the output projection (layers/output_loss.c): its gradient adds up from
+ * both. */
+#include "layers/layers.h"
+
+typedef struct embedding_record {
+    attn_param *table, *learned;
+    real scale;
+    const int32_t *ids, *position_ids;
+    attn_tensor *y;
+} embedding_record;
+
+static void embedding_backward(attn_tape *tape, void *record) {
+    (void)tape;
+    const embedding_record *r = record;
+    if (r->y->grad == NULL) {
+        return;
+    }
+    /* y = scale * table[ids] + ... */
+    attn_embedding_backward(r->y->rows, r->y->cols, r->ids, r->table->rows, r->scale, r->y->grad,
+                            r->table->grad);
+    /* ... + position[position_ids] */
+    if (r->learned != NULL) {
+        attn_embedding_backward(r->y->rows, r->y->cols, r->position_ids, r->learned->rows, 1,
+                                r->y->grad, r->learned->grad);
+    }
+}
+
+static bool all_below(const int32_t *ids, int64_t count, int64_t bound) {
+    for (int64_t i = 0; i < count; i++) {
+        if (ids[i] < 0 || ids[i] >= bound) {
+            return false;
+        }
+    }
+    return true;
+}
+
+attn_tensor *attn_layer_embedding(attn_tape *tape, attn_param *table, attn_real scale,
+                                  const attn_positions *positions, int64_t tokens,
+                                  const int32_t *ids, const int32_t *position_ids) {
+    if (!all_below(ids, tokens, table->rows) ||
+        (positions != NULL && !all_below(position_ids, tokens, positions->length))) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT);
+        return NULL;
+    }
+    attn_tensor *y = attn_tape_tensor(tape, tokens, table->cols);
+    embedding_record *r = attn_tape_record(tape, sizeof *r, embedding_backward);
+    if (y == NULL || attn_tape_status(tape) != ATTN_OK) {
+        return NULL;
+    }
+    attn_param *learned = positions != NULL ? positions->learned : NULL;
+    if (r != NULL) {
+        *r = (embedding_record){table, learned, scale, ids, position_ids, y};
+    }
+    const real *position_table = NULL;
+    if (positions != NULL) {
+        position_table = learned != NULL ? learned->data : positions->table;
+    }
+    attn_embedding_forward(tokens, table->cols, ids, table->data, scale, position_ids,
+                           position_table, y->data);
+    return y;
+}

@@ -1,0 +1,164 @@
+/* layers/linear.c: y = activation(x W^T + b) [+ residual], x [N, C], W [O, C], y [N, O].
+ *
+ * Next: layers/feed_forward.c, layers/attention.c. */
+#include "layers/layers.h"
+
+#include <stdio.h>
+
+attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t in, int64_t out) {
+    char full[96];
+    attn_linear linear = {.in = in, .out = out};
+    snprintf(full, sizeof full, "%s.weight", name);
+    linear.weight = attn_params_declare(params, full, out, in, ATTN_INIT_XAVIER);
+    snprintf(full, sizeof full, "%s.bias", name);
+    linear.bias = attn_params_declare(params, full, 1, out, ATTN_INIT_ZERO);
+    return linear;
+}
+
+attn_status attn_linear_pack(attn_linear *linear) {
+    if (linear->packed == NULL) {
+        linear->packed = attn_alloc(attn_matmul_packed_size(linear->in, linear->out) * sizeof(real));
+    }
+    if (linear->packed == NULL) {
+        return ATTN_ERR_MEMORY;
+    }
+    attn_matmul_pack(linear->in, linear->out, linear->weight->data, 1, linear->in, linear->packed);
+    return ATTN_OK;
+}
+
+void attn_linear_unpack(attn_linear *linear) {
+    attn_free(linear->packed);
+    linear->packed = NULL;
+}
+
+typedef struct linear_record {
+    attn_linear linear;
+    attn_activation activation;
+    attn_tensor *x, *y, *residual;
+    real *pre_activation;
+} linear_record;
+
+/* d_x += d_y W */
+static void backward_input(attn_tape *tape, const linear_record *r) {
+    bool accumulate;
+    real *d_x = attn_tape_grad_first(tape, r->x, &accumulate);
+    attn_layers_matmul(tape, &(attn_matmul){.m = r->y->rows,
+                                            .n = r->linear.in,
+                                            .k = r->linear.out,
+                                            .a = r->y->grad,
+                                            .a_row = r->linear.out,
+                                            .a_col = 1,
+                                            .b = r->linear.weight->data,
+                                            .b_row = r->linear.in,
+                                            .b_col = 1,
+                                            .c = d_x,
+                                            .c_row = r->linear.in,
+                                            .accumulate = accumulate});
+}
+
+/* d_W += d_y^T x;  d_b += 1^T d_y */
+static void backward_params(attn_tape *tape, const linear_record *r) {
+    attn_layers_matmul(tape, &(attn_matmul){.m = r->linear.out,
+                                            .n = r->linear.in,
+                                            .k = r->y->rows,
+                                            .a = r->y->grad,
+                                            .a_row = 1,
+                                            .a_col = r->linear.out,
+                                            .b = r->x->data,
+                                            .b_row = r->linear.in,
+                                            .b_col = 1,
+                                            .c = r->linear.weight->grad,
+                                            .c_row = r->linear.in,
+                                            .accumulate = true});
+    static const real one = 1;
+    if (r->linear.bias != NULL) {
+        attn_layers_matmul(tape, &(attn_matmul){.m = 1,
+                                                .n = r->linear.out,
+                                                .k = r->y->rows,
+                                                .a = &one,
+                                                .b = r->y->grad,
+                                                .b_row = r->linear.out,
+                                                .b_col = 1,
+                                                .c = r->linear.bias->grad,
+                                                .c_row = r->linear.out,
+                                                .accumulate = true});
+    }
+}
+
+static void linear_backward(attn_tape *tape, void *record) {
+    const linear_record *r = record;
+    if (r->y->grad == NULL) {
+        return;
+    }
+    int64_t count = r->y->rows * r->y->cols;
+    /* y = ... + residual */
+    if (r->residual != NULL) {
+        real *d_residual = attn_tape_grad(tape, r->residual);
+        if (d_residual == NULL) {
+            return;
+        }
+        attn_add(count, r->y->grad, d_residual);
+    }
+    /* y = activation(pre): from here on y's gradient holds that of pre */
+    if (r->activation != ATTN_ACTIVATION_NONE) {
+        attn_activation_backward(r->activation, count, r->pre_activation, r->y->grad, r->y->grad);
+    }
+    /* pre = x W^T + b */
+    backward_input(tape, r);
+    backward_params(tape, r);
+}
+
+static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
+                                   attn_activation activation, attn_tensor *residual) {
+    if (x == NULL || x->cols != linear->in) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        return NULL;
+    }
+    attn_tensor *y = attn_tape_tensor(tape, x->rows, linear->out);
+    linear_record *r = attn_tape_record(tape, sizeof *r, linear_backward);
+    if (y == NULL) {
+        return NULL;
+    }
+    real *pre_activation = NULL;
+    if (r != NULL) {
+        /* The sign of relu's output is that of its input, so only GELU needs the input kept. */
+        if (activation == ATTN_ACTIVATION_GELU) {
+            pre_activation = attn_tape_alloc(tape, (size_t)(y->rows * y->cols) * sizeof(real));
+        }
+        *r = (linear_record){*linear, activation, x, y, residual,
+                             pre_activation != NULL ? pre_activation : y->data};
+    }
+    attn_layers_matmul(tape, &(attn_matmul){.m = x->rows,
+                                            .n = linear->out,
+                                            .k = linear->in,
+                                            .a = x->data,
+                                            .a_row = linear->in,
+                                            .a_col = 1,
+                                            .b = linear->weight->data,
+                                            .b_row = 1,
+                                            .b_col = linear->in,
+                                            .b_packed = linear->packed,
+                                            .c = y->data,
+                                            .c_row = linear->out,
+                                            .bias = linear->bias ? linear->bias->data : NULL,
+                                            .pre_activation = pre_activation,
+                                            .activation = activation,
+                                            .residual = residual ? residual->data : NULL,
+                                            .residual_row = linear->out});
+    return attn_tape_status(tape) == ATTN_OK ? y : NULL;
+}
+
+attn_tensor *attn_layer_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
+                               attn_activation activation) {
+    return linear_forward(tape, x, linear, activation, NULL);
+}
+
+attn_tensor *attn_layer_linear_residual(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
+                                        attn_tensor *residual) {
+    if (x == NULL || residual == NULL || residual->rows != x->rows ||
+        residual->cols != linear->out) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        return NULL;
+    }
+    return linear_forward(tape, x, linear, ATTN_ACTIVATION_NONE, residual);
+}

@@ -1,0 +1,60 @@
+/* layers/norm.c: y = (x - mean) / sqrt(variance + 1e-5) * gamma + beta over the C channels of each token.
+ *
+ * The arithmetic is in kernels/norm. */
+#include "kernels/norm/norm.h"
+
+#include <stdio.h>
+
+#include "layers/layers.h"
+
+static const real epsilon = (real)1e-5;
+
+attn_norm attn_norm_declare(attn_params *params, const char *name, int64_t channels) {
+    char full[96];
+    attn_norm norm;
+    snprintf(full, sizeof full, "%s.gamma", name);
+    norm.gamma = attn_params_declare(params, full, 1, channels, ATTN_INIT_ONE);
+    snprintf(full, sizeof full, "%s.beta", name);
+    norm.beta = attn_params_declare(params, full, 1, channels, ATTN_INIT_ZERO);
+    return norm;
+}
+
+typedef struct norm_record {
+    attn_norm norm;
+    attn_tensor *x, *y;
+    real *mean, *rstd; /* [N] */
+} norm_record;
+
+static void norm_backward(attn_tape *tape, void *record) {
+    const norm_record *r = record;
+    real *d_x = r->y->grad != NULL ? attn_tape_grad(tape, r->x) : NULL;
+    if (d_x == NULL) {
+        return;
+    }
+    attn_norm_backward(r->x->rows, r->x->cols, r->x->data, r->norm.gamma->data, r->mean, r->rstd,
+                       r->y->grad, d_x, r->norm.gamma->grad, r->norm.beta->grad);
+}
+
+attn_tensor *attn_layer_norm(attn_tape *tape, attn_tensor *x, const attn_norm *norm) {
+    if (x == NULL || x->cols != norm->gamma->cols) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        return NULL;
+    }
+    attn_tensor *y = attn_tape_tensor(tape, x->rows, x->cols);
+    norm_record *r = attn_tape_record(tape, sizeof *r, norm_backward);
+    if (y == NULL) {
+        return NULL;
+    }
+    real *mean = NULL, *rstd = NULL;
+    if (r != NULL) {
+        mean = attn_tape_alloc(tape, (size_t)x->rows * sizeof(real));
+        rstd = attn_tape_alloc(tape, (size_t)x->rows * sizeof(real));
+        *r = (norm_record){*norm, x, y, mean, rstd};
+    }
+    if (attn_tape_status(tape) != ATTN_OK) {
+        return NULL;
+    }
+    attn_norm_forward(x->rows, x->cols, x->data, norm->gamma->data, norm->beta->data, epsilon,
+                      y->data, mean, rstd);
+    return y;
+}

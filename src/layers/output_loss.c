@@ -1,0 +1,100 @@
+/* layers/output_loss.c: the output projection, softmax cross-entropy with label smoothing, and the gradients of
+ * both, a block of rows at a time, so that the logits [N, V] are never stored whole.
+ *
+ * N target tokens, C channels, V vocabulary. The gradient of x is known as soon as the block's loss is, so it is
+ * written during the forward; the tape needs no record. */
+#include "kernels/loss/loss.h"
+
+#include "layers/layers.h"
+
+/* A block of logits for a vocabulary of 10,000 is 10 MB: it stays in the last cache between its uses. */
+enum { BLOCK_ROWS = 256 };
+
+typedef struct output_block {
+    attn_tensor *x;
+    attn_param *table;
+    const real *packed; /* table^T, packed */
+    real *logits;       /* [BLOCK_ROWS, V] */
+    real *d_x;          /* NULL when not recording */
+    bool accumulate;    /* d_x held something before */
+} output_block;
+
+static void block_logits(attn_tape *tape, const output_block *b, int64_t first, int64_t rows) {
+    int64_t channels = b->table->cols, classes = b->table->rows;
+    attn_layers_matmul(tape, &(attn_matmul){.m = rows,
+                                            .n = classes,
+                                            .k = channels,
+                                            .a = b->x->data + first * channels,
+                                            .a_row = channels,
+                                            .a_col = 1,
+                                            .b_packed = b->packed,
+                                            .c = b->logits,
+                                            .c_row = classes});
+}
+
+/* logits = x table^T:  d_x = d_logits table;  d_table += d_logits^T x */
+static void block_backward(attn_tape *tape, const output_block *b, int64_t first, int64_t rows) {
+    int64_t channels = b->table->cols, classes = b->table->rows;
+    attn_layers_matmul(tape, &(attn_matmul){.m = rows,
+                                            .n = channels,
+                                            .k = classes,
+                                            .a = b->logits,
+                                            .a_row = classes,
+                                            .a_col = 1,
+                                            .b = b->table->data,
+                                            .b_row = channels,
+                                            .b_col = 1,
+                                            .c = b->d_x + first * channels,
+                                            .c_row = channels,
+                                            .accumulate = b->accumulate});
+    attn_layers_matmul(tape, &(attn_matmul){.m = classes,
+                                            .n = channels,
+                                            .k = rows,
+                                            .a = b->logits,
+                                            .a_row = 1,
+                                            .a_col = classes,
+                                            .b = b->x->data + first * channels,
+                                            .b_row = channels,
+                                            .b_col = 1,
+                                            .c = b->table->grad,
+                                            .c_row = channels,
+                                            .accumulate = true});
+}
+
+void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
+                            const int32_t *targets, double smoothing, attn_real gradient_scale,
+                            double *loss, double *nll) {
+    if (x == NULL || x->cols != table->cols) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        return;
+    }
+    int64_t rows = x->rows, classes = table->rows;
+    output_block b = {.x = x, .table = table};
+    real *packed = attn_tape_alloc(tape, attn_matmul_packed_size(table->cols, classes) * sizeof(real));
+    b.logits = attn_tape_alloc(tape, (size_t)(BLOCK_ROWS * classes) * sizeof(real));
+    real *row_loss = attn_tape_alloc(tape, (size_t)rows * sizeof(real));
+    real *row_nll = attn_tape_alloc(tape, (size_t)rows * sizeof(real));
+    bool recording = attn_tape_recording(tape);
+    if (recording) {
+        b.d_x = attn_tape_grad_first(tape, x, &b.accumulate);
+    }
+    if (attn_tape_status(tape) != ATTN_OK) {
+        return;
+    }
+    attn_matmul_pack(table->cols, classes, table->data, 1, table->cols, packed);
+    b.packed = packed;
+    for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
+        int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
+        block_logits(tape, &b, first, count);
+        if (attn_tape_status(tape) != ATTN_OK) {
+            return;
+        }
+        attn_cross_entropy(count, classes, classes, b.logits, targets + first, (real)smoothing,
+                           recording ? gradient_scale : 0, row_loss + first, row_nll + first);
+        if (recording) {
+            block_backward(tape, &b, first, count);
+        }
+    }
+    *loss += attn_sum_double(rows, row_loss);
+    *nll += attn_sum_double(rows, row_nll);
+}
