@@ -1,0 +1,133 @@
+/* kernels/isa/verbs_avx512.h: sixteen floats in one 512-bit register (AVX-512 F, DQ, BW, VL).
+ *
+ * The same verbs, with the same bits, as kernels/isa/verbs_avx2.h, which explains them. */
+#ifndef ATTN_KERNELS_ISA_VERBS_AVX512_H
+#define ATTN_KERNELS_ISA_VERBS_AVX512_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define V_ISA       avx512
+#define V_TILE_ROWS 12 /* rows of the register tile: 12 of the 32 registers, and one for b */
+#define V_INLINE    static inline __attribute__((always_inline))
+
+typedef __m512 v16;     /* sixteen floats, lane 0 first */
+typedef __m512i u16x32; /* sixteen uint32_t */
+typedef __mmask16 m16;  /* sixteen masks */
+
+V_INLINE v16 v_set1(float x) {
+    return _mm512_set1_ps(x);
+}
+V_INLINE v16 v_zero(void) {
+    return _mm512_setzero_ps();
+}
+/* Unaligned. */
+V_INLINE v16 v_load(const float *p) {
+    return _mm512_loadu_ps(p);
+}
+V_INLINE void v_store(float *p, v16 x) {
+    _mm512_storeu_ps(p, x);
+}
+V_INLINE m16 v_first_mask(int n) {
+    return (m16)((1U << n) - 1);
+}
+/* The first n lanes, 0 <= n <= 16; other memory is not touched; other lanes load as 0. */
+V_INLINE v16 v_load_first(const float *p, int n) {
+    return _mm512_maskz_loadu_ps(v_first_mask(n), p);
+}
+V_INLINE void v_store_first(float *p, v16 x, int n) {
+    _mm512_mask_storeu_ps(p, v_first_mask(n), x);
+}
+V_INLINE v16 v_add(v16 a, v16 b) {
+    return _mm512_add_ps(a, b);
+}
+V_INLINE v16 v_sub(v16 a, v16 b) {
+    return _mm512_sub_ps(a, b);
+}
+V_INLINE v16 v_mul(v16 a, v16 b) {
+    return _mm512_mul_ps(a, b);
+}
+V_INLINE v16 v_div(v16 a, v16 b) {
+    return _mm512_div_ps(a, b);
+}
+V_INLINE v16 v_sqrt(v16 a) {
+    return _mm512_sqrt_ps(a);
+}
+/* a * b + c, rounded once. */
+V_INLINE v16 v_fma(v16 a, v16 b, v16 c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+/* a > b ? a : b, so b when either is NaN. */
+V_INLINE v16 v_max(v16 a, v16 b) {
+    return _mm512_max_ps(a, b);
+}
+/* a < b ? a : b, so b when either is NaN. */
+V_INLINE v16 v_min(v16 a, v16 b) {
+    return _mm512_min_ps(a, b);
+}
+/* Nearest integer, ties to even. */
+V_INLINE v16 v_round(v16 a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/* false where either is NaN. */
+V_INLINE m16 v_less(v16 a, v16 b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+/* Lanes first, first + 1, ... last - 1 of sixteen; bounds may lie outside 0 .. 16. */
+V_INLINE m16 v_range(int64_t first, int64_t last) {
+    int from = first < 0 ? 0 : first > 16 ? 16 : (int)first;
+    int to = last < 0 ? 0 : last > 16 ? 16 : (int)last;
+    return (m16)(v_first_mask(to) & ~v_first_mask(from));
+}
+/* mask ? a : b */
+V_INLINE v16 v_select(m16 mask, v16 a, v16 b) {
+    return _mm512_mask_blend_ps(mask, b, a);
+}
+/* 2^n for integral n in -126 .. 127; unspecified (but no trap) elsewhere. */
+V_INLINE v16 v_pow2(v16 n) {
+    __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
+}
+/* The fixed tree of base/real.h's lanes_sum. */
+V_INLINE float v_sum(v16 a) {
+    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+/* The largest lane; unspecified among NaNs. */
+V_INLINE float v_max_lane(v16 a) {
+    __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+/* ---- sixteen uint32_t, for the counter-based random numbers ---- */
+
+V_INLINE u16x32 vu_set1(uint32_t x) {
+    return _mm512_set1_epi32((int)x);
+}
+/* first, first + 1, ... first + 15 (wrapping). */
+V_INLINE u16x32 vu_iota(uint32_t first) {
+    const __m512i index = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return _mm512_add_epi32(_mm512_set1_epi32((int)first), index);
+}
+V_INLINE u16x32 vu_xor(u16x32 a, u16x32 b) {
+    return _mm512_xor_si512(a, b);
+}
+V_INLINE u16x32 vu_mul_low(u16x32 a, uint32_t b) {
+    return _mm512_mullo_epi32(a, _mm512_set1_epi32((int)b));
+}
+V_INLINE u16x32 vu_mul_high(u16x32 a, uint32_t b) {
+    __m512i factor = _mm512_set1_epi32((int)b);
+    __m512i even = _mm512_srli_epi64(_mm512_mul_epu32(a, factor), 32);
+    __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), factor);
+    return _mm512_mask_blend_epi32(0xAAAA, even, odd);
+}
+/* a >= b, unsigned. */
+V_INLINE m16 vu_at_least(u16x32 a, uint32_t b) {
+    return _mm512_cmpge_epu32_mask(a, _mm512_set1_epi32((int)b));
+}
+
+#endif

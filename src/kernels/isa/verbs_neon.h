@@ -1,0 +1,164 @@
+/* kernels/isa/verbs_neon.h: sixteen floats in four 128-bit registers of 64-bit ARM.
+ *
+ * The same verbs, with the same bits, as kernels/isa/verbs_avx2.h, which explains them. */
+#ifndef ATTN_KERNELS_ISA_VERBS_NEON_H
+#define ATTN_KERNELS_ISA_VERBS_NEON_H
+
+#include <arm_neon.h>
+#include <stdint.h>
+
+#define V_ISA       neon
+#define V_TILE_ROWS 6 /* rows of the register tile: 6 x 16 floats are 24 of the 32 registers */
+#define V_INLINE    static inline __attribute__((always_inline))
+
+typedef struct {
+    float32x4_t q0, q1, q2, q3;
+} v16; /* sixteen floats, lane 0 first */
+typedef struct {
+    uint32x4_t q0, q1, q2, q3;
+} u16x32;           /* sixteen uint32_t */
+typedef u16x32 m16; /* sixteen masks, all ones or all zeros */
+
+/* f of each quarter of one, two or three operands. */
+#define V_EACH1(type, f, a)    ((type){f(a.q0), f(a.q1), f(a.q2), f(a.q3)})
+#define V_EACH2(type, f, a, b) ((type){f(a.q0, b.q0), f(a.q1, b.q1), f(a.q2, b.q2), f(a.q3, b.q3)})
+#define V_EACH3(type, f, a, b, c)                                                                  \
+    ((type){f(a.q0, b.q0, c.q0), f(a.q1, b.q1, c.q1), f(a.q2, b.q2, c.q2), f(a.q3, b.q3, c.q3)})
+
+V_INLINE v16 v_set1(float x) {
+    float32x4_t all = vdupq_n_f32(x);
+    return (v16){all, all, all, all};
+}
+V_INLINE v16 v_zero(void) {
+    return v_set1(0.0f);
+}
+/* Unaligned. */
+V_INLINE v16 v_load(const float *p) {
+    return (v16){vld1q_f32(p), vld1q_f32(p + 4), vld1q_f32(p + 8), vld1q_f32(p + 12)};
+}
+V_INLINE void v_store(float *p, v16 x) {
+    vst1q_f32(p, x.q0);
+    vst1q_f32(p + 4, x.q1);
+    vst1q_f32(p + 8, x.q2);
+    vst1q_f32(p + 12, x.q3);
+}
+/* The first n lanes, 0 <= n <= 16; other memory is not touched; other lanes load as 0. */
+V_INLINE v16 v_load_first(const float *p, int n) {
+    float lane[16] = {0};
+    for (int i = 0; i < n; i++) {
+        lane[i] = p[i];
+    }
+    return v_load(lane);
+}
+V_INLINE void v_store_first(float *p, v16 x, int n) {
+    float lane[16];
+    v_store(lane, x);
+    for (int i = 0; i < n; i++) {
+        p[i] = lane[i];
+    }
+}
+V_INLINE v16 v_add(v16 a, v16 b) {
+    return V_EACH2(v16, vaddq_f32, a, b);
+}
+V_INLINE v16 v_sub(v16 a, v16 b) {
+    return V_EACH2(v16, vsubq_f32, a, b);
+}
+V_INLINE v16 v_mul(v16 a, v16 b) {
+    return V_EACH2(v16, vmulq_f32, a, b);
+}
+V_INLINE v16 v_div(v16 a, v16 b) {
+    return V_EACH2(v16, vdivq_f32, a, b);
+}
+V_INLINE v16 v_sqrt(v16 a) {
+    return V_EACH1(v16, vsqrtq_f32, a);
+}
+/* a * b + c, rounded once. */
+V_INLINE v16 v_fma(v16 a, v16 b, v16 c) {
+    return V_EACH3(v16, vfmaq_f32, c, a, b);
+}
+/* a > b ? a : b, so b when either is NaN. */
+V_INLINE v16 v_max(v16 a, v16 b) {
+    m16 greater = V_EACH2(m16, vcgtq_f32, a, b);
+    return V_EACH3(v16, vbslq_f32, greater, a, b);
+}
+/* a < b ? a : b, so b when either is NaN. */
+V_INLINE v16 v_min(v16 a, v16 b) {
+    m16 less = V_EACH2(m16, vcltq_f32, a, b);
+    return V_EACH3(v16, vbslq_f32, less, a, b);
+}
+/* Nearest integer, ties to even. */
+V_INLINE v16 v_round(v16 a) {
+    return V_EACH1(v16, vrndnq_f32, a);
+}
+/* false where either is NaN. */
+V_INLINE m16 v_less(v16 a, v16 b) {
+    return V_EACH2(m16, vcltq_f32, a, b);
+}
+/* mask ? a : b */
+V_INLINE v16 v_select(m16 mask, v16 a, v16 b) {
+    return V_EACH3(v16, vbslq_f32, mask, a, b);
+}
+V_INLINE float32x4_t v_pow2_part(float32x4_t n) {
+    int32x4_t biased = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
+    return vreinterpretq_f32_s32(vshlq_n_s32(biased, 23));
+}
+/* 2^n for integral n in -126 .. 127; unspecified (but no trap) elsewhere. */
+V_INLINE v16 v_pow2(v16 n) {
+    return V_EACH1(v16, v_pow2_part, n);
+}
+/* The fixed tree of base/real.h's lanes_sum. */
+V_INLINE float v_sum(v16 a) {
+    float32x4_t four = vaddq_f32(vaddq_f32(a.q0, a.q2), vaddq_f32(a.q1, a.q3));
+    float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
+    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
+/* The largest lane; unspecified among NaNs. */
+V_INLINE float v_max_lane(v16 a) {
+    return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.q0, a.q2), vmaxq_f32(a.q1, a.q3)));
+}
+
+/* ---- sixteen uint32_t, for the counter-based random numbers ---- */
+
+V_INLINE u16x32 vu_set1(uint32_t x) {
+    uint32x4_t all = vdupq_n_u32(x);
+    return (u16x32){all, all, all, all};
+}
+/* first, first + 1, ... first + 15 (wrapping). */
+V_INLINE u16x32 vu_iota(uint32_t first) {
+    static const uint32_t index[4] = {0, 1, 2, 3};
+    uint32x4_t lane = vaddq_u32(vld1q_u32(index), vdupq_n_u32(first));
+    return (u16x32){lane, vaddq_u32(lane, vdupq_n_u32(4)), vaddq_u32(lane, vdupq_n_u32(8)),
+                    vaddq_u32(lane, vdupq_n_u32(12))};
+}
+V_INLINE u16x32 vu_xor(u16x32 a, u16x32 b) {
+    return V_EACH2(u16x32, veorq_u32, a, b);
+}
+V_INLINE u16x32 vu_mul_low(u16x32 a, uint32_t b) {
+    u16x32 factor = vu_set1(b);
+    return V_EACH2(u16x32, vmulq_u32, a, factor);
+}
+V_INLINE uint32x4_t vu_mul_high_part(uint32x4_t a, uint32_t b) {
+    uint64x2_t low = vmull_n_u32(vget_low_u32(a), b);
+    uint64x2_t high = vmull_n_u32(vget_high_u32(a), b);
+    return vcombine_u32(vshrn_n_u64(low, 32), vshrn_n_u64(high, 32));
+}
+V_INLINE u16x32 vu_mul_high(u16x32 a, uint32_t b) {
+    return (u16x32){vu_mul_high_part(a.q0, b), vu_mul_high_part(a.q1, b), vu_mul_high_part(a.q2, b),
+                    vu_mul_high_part(a.q3, b)};
+}
+/* a >= b, unsigned. */
+V_INLINE m16 vu_at_least(u16x32 a, uint32_t b) {
+    u16x32 bound = vu_set1(b);
+    return V_EACH2(m16, vcgeq_u32, a, bound);
+}
+/* Lanes first, first + 1, ... last - 1 of sixteen; bounds may lie outside 0 .. 16. */
+V_INLINE m16 v_range(int64_t first, int64_t last) {
+    u16x32 lane = vu_iota(0);
+    u16x32 from = vu_set1(first < 0 ? 0 : first > 16 ? 16 : (uint32_t)first);
+    u16x32 to = vu_set1(last < 0 ? 0 : last > 16 ? 16 : (uint32_t)last);
+    m16 reached = V_EACH2(m16, vcgeq_u32, lane, from);
+    m16 before = V_EACH2(m16, vcltq_u32, lane, to);
+    return V_EACH2(m16, vandq_u32, reached, before);
+}
+
+#endif
