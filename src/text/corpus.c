@@ -1,0 +1,262 @@
+/* text/corpus.c: from two text files to two arrays of ids.
+ *
+ * A line is checked once, here; everything behind may rely on valid UTF-8 without NUL bytes. */
+#include "text/corpus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "io/file.h"
+
+/* ---- lines ---- */
+
+bool attn_utf8_valid(const char *text, size_t length, size_t *at) {
+    size_t i = 0;
+    while (i < length) {
+        size_t step = attn_utf8_step(text + i, length - i);
+        if (step == 0) {
+            if (at != NULL) {
+                *at = i;
+            }
+            return false;
+        }
+        i += step;
+    }
+    return true;
+}
+
+static attn_status check_line(const char *path, size_t number, const char *line, size_t length,
+                              attn_error *error) {
+    if (length > ATTN_MAX_LINE_BYTES) {
+        return attn_fail(error, ATTN_ERR_FORMAT, path, (int64_t)number,
+                         "put one sentence on each line", "the line has %zu bytes, the limit is %d",
+                         length, ATTN_MAX_LINE_BYTES);
+    }
+    const char *nul = memchr(line, '\0', length);
+    if (nul != NULL) {
+        return attn_fail(error, ATTN_ERR_FORMAT, path, (int64_t)number, "convert it to UTF-8 text",
+                         "byte %zu of the line is NUL, so this is not a text file",
+                         (size_t)(nul - line) + 1);
+    }
+    size_t at;
+    if (!attn_utf8_valid(line, length, &at)) {
+        return attn_fail(error, ATTN_ERR_FORMAT, path, (int64_t)number,
+                         "convert the file with iconv -t UTF-8",
+                         "byte %zu of the line (0x%02X) is not UTF-8", at + 1,
+                         (unsigned)(unsigned char)line[at]);
+    }
+    return ATTN_OK;
+}
+
+static size_t count_lines(const char *text, size_t size) {
+    size_t count = 0;
+    for (const char *at = text, *end = text + size; at < end; count++) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        at = newline != NULL ? newline + 1 : end;
+    }
+    return count;
+}
+
+static attn_status cut_lines(const char *path, char *text, size_t size, attn_lines *out,
+                             attn_error *error) {
+    char *at = text, *end = text + size;
+    for (size_t i = 0; i < out->count; i++) {
+        char *newline = memchr(at, '\n', (size_t)(end - at));
+        char *stop = newline != NULL ? newline : end;
+        size_t length = (size_t)(stop - at);
+        if (length > 0 && at[length - 1] == '\r') {
+            length--;
+        }
+        attn_status status = check_line(path, i + 1, at, length, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+        at[length] = '\0';
+        out->line[i] = at;
+        out->length[i] = length;
+        at = newline != NULL ? newline + 1 : end;
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_lines_read(const char *path, attn_lines *out, attn_error *error) {
+    *out = (attn_lines){NULL, NULL, NULL, 0};
+    size_t size;
+    attn_status status = attn_file_read(path, 0, &out->text, &size, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    size_t mark = size >= 3 && memcmp(out->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    if (size == mark) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, "it needs one sentence on each line",
+                           "the file is empty");
+        goto out;
+    }
+    out->count = count_lines(out->text + mark, size - mark);
+    out->line = attn_alloc_zero(out->count, sizeof *out->line);
+    out->length = attn_alloc_zero(out->count, sizeof *out->length);
+    if (out->line == NULL || out->length == NULL) {
+        status = attn_fail_memory(error, out->count * (sizeof *out->line + sizeof *out->length));
+        goto out;
+    }
+    status = cut_lines(path, out->text + mark, size - mark, out, error);
+out:
+    if (status != ATTN_OK) {
+        attn_lines_free(out);
+    }
+    return status;
+}
+
+void attn_lines_free(attn_lines *lines) {
+    attn_free(lines->text);
+    attn_free(lines->line);
+    attn_free(lines->length);
+    *lines = (attn_lines){NULL, NULL, NULL, 0};
+}
+
+/* ---- tokenized pairs ---- */
+
+typedef struct encoded_line {
+    int32_t *id; /* malloc'ed by the tokenizer; NULL when count is 0 */
+    size_t count;
+} encoded_line;
+
+static void encoded_free(encoded_line *encoded, size_t count) {
+    for (size_t i = 0; encoded != NULL && i < count; i++) {
+        free(encoded[i].id);
+    }
+    attn_free(encoded);
+}
+
+/* Each line on its own, so the threads only share out the work. The error kept is that of the
+ * first line in file order, whichever thread met it. */
+static attn_status encode_lines(const attn_lines *lines, const attn_tokenizer *tokenizer,
+                                int threads, encoded_line *encoded, attn_error *error) {
+    attn_status status = ATTN_OK;
+    size_t failed = lines->count;
+#pragma omp parallel for schedule(dynamic, 64) num_threads(threads > 0 ? threads : 1)
+    for (size_t i = 0; i < lines->count; i++) {
+        attn_error line_error;
+        attn_status line_status =
+            attn_tokenizer_encode(tokenizer, lines->line[i], lines->length[i], &encoded[i].id,
+                                  &encoded[i].count, &line_error);
+        if (line_status != ATTN_OK) {
+#pragma omp critical(attn_corpus_error)
+            if (i < failed) {
+                failed = i;
+                status = line_status;
+                if (error != NULL) {
+                    *error = line_error;
+                }
+            }
+        }
+    }
+    return status;
+}
+
+static bool keep_pair(const encoded_line *source, const encoded_line *target, int64_t max_tokens,
+                      attn_corpus *out) {
+    if (source->count == 0 || target->count == 0) {
+        out->dropped_empty++;
+        return false;
+    }
+    if ((int64_t)source->count > max_tokens || (int64_t)target->count > max_tokens) {
+        out->dropped_long++;
+        return false;
+    }
+    return true;
+}
+
+static void append(int32_t *ids, int64_t *start, int64_t pair, const encoded_line *line) {
+    memcpy(ids + start[pair], line->id, line->count * sizeof *ids);
+    start[pair + 1] = start[pair] + (int64_t)line->count;
+}
+
+static attn_status gather(const encoded_line *source, const encoded_line *target, size_t count,
+                          int64_t max_tokens, attn_corpus *out, attn_error *error) {
+    size_t source_total = 0, target_total = 0;
+    for (size_t i = 0; i < count; i++) {
+        source_total += source[i].count;
+        target_total += target[i].count;
+    }
+    out->source = attn_alloc_zero(source_total, sizeof *out->source);
+    out->target = attn_alloc_zero(target_total, sizeof *out->target);
+    out->source_start = attn_alloc_zero(count + 1, sizeof *out->source_start);
+    out->target_start = attn_alloc_zero(count + 1, sizeof *out->target_start);
+    if (out->source == NULL || out->target == NULL || out->source_start == NULL ||
+        out->target_start == NULL) {
+        return attn_fail_memory(error, (source_total + target_total) * sizeof(int32_t) +
+                                           2 * (count + 1) * sizeof(int64_t));
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (keep_pair(&source[i], &target[i], max_tokens, out)) {
+            append(out->source, out->source_start, out->count, &source[i]);
+            append(out->target, out->target_start, out->count, &target[i]);
+            out->count++;
+        }
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_corpus_read(const char *source_path, const char *target_path,
+                             const attn_tokenizer *tokenizer, int64_t max_tokens, int threads,
+                             attn_corpus *out, attn_error *error) {
+    *out = (attn_corpus){0};
+    attn_lines source = {0}, target = {0};
+    encoded_line *source_ids = NULL, *target_ids = NULL;
+    size_t count = 0;
+    attn_status status = attn_lines_read(source_path, &source, error);
+    if (status == ATTN_OK) {
+        status = attn_lines_read(target_path, &target, error);
+    }
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    if (source.count != target.count) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, target_path, -1,
+                           "line i of one file must translate line i of the other",
+                           "%zu lines, but %s has %zu", target.count, source_path, source.count);
+        goto out;
+    }
+    count = source.count;
+    source_ids = attn_alloc_zero(count, sizeof *source_ids);
+    target_ids = attn_alloc_zero(count, sizeof *target_ids);
+    if (source_ids == NULL || target_ids == NULL) {
+        status = attn_fail_memory(error, 2 * count * sizeof *source_ids);
+        goto out;
+    }
+    status = encode_lines(&source, tokenizer, threads, source_ids, error);
+    if (status == ATTN_OK) {
+        status = encode_lines(&target, tokenizer, threads, target_ids, error);
+    }
+    if (status == ATTN_OK) {
+        status = gather(source_ids, target_ids, count, max_tokens, out, error);
+    }
+    if (status == ATTN_OK && out->count == 0) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, source_path, -1, NULL,
+                           "no sentence pair is left: %lld have an empty side, %lld more than "
+                           "%lld tokens on a side",
+                           (long long)out->dropped_empty, (long long)out->dropped_long,
+                           (long long)max_tokens);
+    }
+out:
+    encoded_free(source_ids, count);
+    encoded_free(target_ids, count);
+    attn_lines_free(&source);
+    attn_lines_free(&target);
+    if (status != ATTN_OK) {
+        attn_corpus_free(out);
+    }
+    return status;
+}
+
+void attn_corpus_free(attn_corpus *corpus) {
+    attn_free(corpus->source);
+    attn_free(corpus->target);
+    attn_free(corpus->source_start);
+    attn_free(corpus->target_start);
+    *corpus = (attn_corpus){0};
+}

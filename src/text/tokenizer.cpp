@@ -1,0 +1,352 @@
+/* text/tokenizer.cpp: SentencePiece behind the C interface of tokenizer.h.
+ *
+ * The only C++ in attn. No exception leaves this file. SentencePiece ends the process on a few
+ * kinds of bad input; each of them is looked for here first.
+ * Source: Kudo and Richardson 2018. */
+#include <sentencepiece_processor.h>
+#include <sentencepiece_trainer.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+extern "C" {
+#include "base/fail.h"
+#include "text/charsmap.h"
+#include "text/corpus.h"
+#include "text/tokenizer.h"
+}
+
+struct attn_tokenizer {
+    sentencepiece::SentencePieceProcessor processor;
+    std::string bytes;
+};
+
+namespace {
+
+using options_map = std::unordered_map<std::string, std::string>;
+
+/* The work shared out to the trainer's threads decides the order of its float sums, so their number
+ * is part of the result and never the caller's. */
+constexpr int TRAINING_THREADS = 4;
+/* SentencePiece's log level: only what it says before it ends the process. */
+constexpr const char *QUIET = "3";
+constexpr size_t PROBE_LINES = 1000;
+
+/* Runs the body; turns what it throws into a status. */
+template <typename Body> attn_status guarded(attn_error *error, Body body) {
+    try {
+        return body();
+    } catch (const std::bad_alloc &) {
+        return attn_fail(error, ATTN_ERR_MEMORY, "tokenizer", -1, "use less text", "out of memory");
+    } catch (const std::exception &exception) {
+        return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1, nullptr, "SentencePiece: %s",
+                         exception.what());
+    } catch (...) {
+        return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1, nullptr, "SentencePiece failed");
+    }
+}
+
+attn_status fail_with(attn_error *error, attn_status status, const char *hint,
+                      const sentencepiece::util::Status &cause) {
+    return attn_fail(error, status, "tokenizer", -1, hint, "SentencePiece: %s",
+                     cause.error_message());
+}
+
+/* ---- training ---- */
+
+/* All lines of all files; frees them whatever happens. */
+struct text_files {
+    std::vector<attn_lines> files;
+
+    text_files() = default;
+    text_files(const text_files &) = delete;
+    text_files &operator=(const text_files &) = delete;
+    ~text_files() {
+        for (attn_lines &lines : files) {
+            attn_lines_free(&lines);
+        }
+    }
+};
+
+/* Hands the trainer at most `limit` lines. */
+class line_iterator : public sentencepiece::SentenceIterator {
+  public:
+    line_iterator(const std::vector<attn_lines> &files, size_t limit)
+        : files_(files), limit_(limit) {
+        settle();
+    }
+    bool done() const override {
+        return file_ == files_.size() || given_ >= limit_;
+    }
+    void Next() override {
+        line_++;
+        given_++;
+        settle();
+    }
+    const std::string &value() const override {
+        return value_;
+    }
+    sentencepiece::util::Status status() const override {
+        return {};
+    }
+
+  private:
+    void settle() {
+        while (file_ < files_.size() && line_ == files_[file_].count) {
+            file_++;
+            line_ = 0;
+        }
+        if (!done()) {
+            value_.assign(files_[file_].line[line_], files_[file_].length[line_]);
+        }
+    }
+
+    const std::vector<attn_lines> &files_;
+    size_t limit_, file_ = 0, line_ = 0, given_ = 0;
+    std::string value_;
+};
+
+options_map training_options(const attn_tokenizer_options &options) {
+    double coverage = options.character_coverage > 0 ? options.character_coverage : 0.9995;
+    char coverage_text[32];
+    std::snprintf(coverage_text, sizeof coverage_text, "%.9g", coverage);
+    return {
+        {"minloglevel", QUIET},
+        {"model_type", options.type},
+        {"normalization_rule_name", options.normalization},
+        {"vocab_size", std::to_string(options.vocabulary)},
+        {"character_coverage", coverage_text},
+        {"num_threads", std::to_string(TRAINING_THREADS)},
+        {"pad_id", std::to_string(ATTN_PAD)},
+        {"unk_id", std::to_string(ATTN_UNK)},
+        {"bos_id", std::to_string(ATTN_BOS)},
+        {"eos_id", std::to_string(ATTN_EOS)},
+    };
+}
+
+attn_status check_options(const attn_tokenizer_options &options, attn_error *error) {
+    if (options.type == nullptr ||
+        (std::strcmp(options.type, "unigram") != 0 && std::strcmp(options.type, "bpe") != 0)) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1, "use unigram or bpe",
+                         "unknown type \"%s\"", options.type != nullptr ? options.type : "");
+    }
+    bool known = false;
+    for (const char *name : {"identity", "nfkc", "nfkc_cf", "nmt_nfkc", "nmt_nfkc_cf"}) {
+        known |= options.normalization != nullptr && std::strcmp(options.normalization, name) == 0;
+    }
+    if (!known) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1,
+                         "use identity, nfkc, nfkc_cf, nmt_nfkc or nmt_nfkc_cf",
+                         "unknown normalization \"%s\"",
+                         options.normalization != nullptr ? options.normalization : "");
+    }
+    double coverage = options.character_coverage;
+    if (coverage != 0 && !(coverage >= 0.98 && coverage <= 1)) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1, "use 0.98 to 1",
+                         "character coverage %g", coverage);
+    }
+    if (options.vocabulary <= ATTN_EOS + 1) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1, "use some thousand",
+                         "a vocabulary of %d pieces", (int)options.vocabulary);
+    }
+    return ATTN_OK;
+}
+
+/* How many different characters the first `limit` lines have. SentencePiece's unigram trainer ends
+ * the process when normalization leaves it no text at all; its trainer of single characters does
+ * not, so that one is asked first. */
+int count_characters(const options_map &options, const text_files &text, size_t limit) {
+    options_map probe = options;
+    probe["model_type"] = "char";
+    probe["vocab_size"] = "1200000"; /* only a ceiling: more than Unicode has characters */
+    line_iterator lines(text.files, limit);
+    std::string bytes;
+    sentencepiece::SentencePieceProcessor processor;
+    if (!sentencepiece::SentencePieceTrainer::Train(probe, &lines, &bytes).ok() ||
+        !processor.LoadFromSerializedProto(bytes).ok()) {
+        return 0;
+    }
+    return processor.GetPieceSize() - (ATTN_EOS + 1);
+}
+
+/* SentencePiece says what would have been possible only in its message. */
+attn_status explain_training(const attn_tokenizer_options &options,
+                             const sentencepiece::util::Status &cause, attn_error *error) {
+    int possible, asked, needed;
+    const char *high = std::strstr(cause.error_message(), "to a value <= ");
+    const char *low = std::strstr(cause.error_message(), "smaller than required_chars. ");
+    if (high != nullptr && std::sscanf(high, "to a value <= %d", &possible) == 1) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1,
+                         "ask for a smaller vocabulary or give more text",
+                         "the text is too small for %d pieces: at most %d are possible",
+                         (int)options.vocabulary, possible);
+    }
+    if (low != nullptr &&
+        std::sscanf(low, "smaller than required_chars. %d vs %d", &asked, &needed) == 2) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1,
+                         "ask for a larger vocabulary or a lower character coverage",
+                         "%d pieces are too few: the characters alone need %d", asked, needed);
+    }
+    return fail_with(error, ATTN_ERR_FORMAT, nullptr, cause);
+}
+
+attn_status train_bytes(const attn_tokenizer_options &options, const text_files &text,
+                        std::string *bytes, attn_error *error) {
+    options_map arguments = training_options(options);
+    if (count_characters(arguments, text, PROBE_LINES) == 0 &&
+        count_characters(arguments, text, SIZE_MAX) == 0) {
+        return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1, "give it sentences",
+                         "there is no text to train on");
+    }
+    line_iterator lines(text.files, SIZE_MAX);
+    auto status = sentencepiece::SentencePieceTrainer::Train(arguments, &lines, bytes);
+    return status.ok() ? ATTN_OK : explain_training(options, status, error);
+}
+
+/* ---- loading ---- */
+
+attn_status check_special_pieces(const sentencepiece::SentencePieceProcessor &processor,
+                                 attn_error *error) {
+    if (processor.pad_id() != ATTN_PAD || processor.unk_id() != ATTN_UNK ||
+        processor.bos_id() != ATTN_BOS || processor.eos_id() != ATTN_EOS) {
+        return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1,
+                         "train it with --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3",
+                         "its special pieces are not <pad> 0, <unk> 1, <s> 2, </s> 3");
+    }
+    return ATTN_OK;
+}
+
+attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error) {
+    attn_status status = attn_charsmap_check(bytes.data(), bytes.size(), error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    auto tokenizer = std::make_unique<attn_tokenizer>();
+    tokenizer->bytes = std::move(bytes);
+    auto loaded = tokenizer->processor.LoadFromSerializedProto(tokenizer->bytes);
+    if (!loaded.ok()) {
+        return fail_with(error, ATTN_ERR_FORMAT, "take an undamaged copy of the model", loaded);
+    }
+    status = check_special_pieces(tokenizer->processor, error);
+    if (status == ATTN_OK) {
+        *out = tokenizer.release();
+    }
+    return status;
+}
+
+/* A malloc'ed copy, as the callers of a C interface can free. */
+template <typename Item>
+attn_status copy_out(const Item *items, size_t count, Item **out, attn_error *error) {
+    *out = static_cast<Item *>(std::malloc(count * sizeof(Item)));
+    if (*out == nullptr) {
+        return attn_fail_memory(error, count * sizeof(Item));
+    }
+    std::memcpy(*out, items, count * sizeof(Item));
+    return ATTN_OK;
+}
+
+} // namespace
+
+extern "C" {
+
+attn_status attn_tokenizer_train(const char *const *files, int file_count,
+                                 const attn_tokenizer_options *options, attn_tokenizer **out,
+                                 attn_error *error) {
+    *out = nullptr;
+    return guarded(error, [&] {
+        attn_status status = check_options(*options, error);
+        text_files text;
+        text.files.reserve(static_cast<size_t>(file_count));
+        for (int i = 0; i < file_count && status == ATTN_OK; i++) {
+            text.files.emplace_back();
+            status = attn_lines_read(files[i], &text.files.back(), error);
+        }
+        std::string bytes;
+        if (status == ATTN_OK) {
+            status = train_bytes(*options, text, &bytes, error);
+        }
+        return status == ATTN_OK ? load(std::move(bytes), out, error) : status;
+    });
+}
+
+attn_status attn_tokenizer_from_bytes(const void *bytes, size_t size, attn_tokenizer **out,
+                                      attn_error *error) {
+    *out = nullptr;
+    return guarded(error, [&] {
+        return load(std::string(static_cast<const char *>(bytes), size), out, error);
+    });
+}
+
+void attn_tokenizer_free(attn_tokenizer *tokenizer) {
+    delete tokenizer;
+}
+
+const void *attn_tokenizer_bytes(const attn_tokenizer *tokenizer, size_t *size) {
+    *size = tokenizer->bytes.size();
+    return tokenizer->bytes.data();
+}
+
+int32_t attn_tokenizer_size(const attn_tokenizer *tokenizer) {
+    return tokenizer->processor.GetPieceSize();
+}
+
+const char *attn_tokenizer_piece(const attn_tokenizer *tokenizer, int32_t id) {
+    if (id < 0 || id >= tokenizer->processor.GetPieceSize()) {
+        return "";
+    }
+    return tokenizer->processor.IdToPiece(id).c_str();
+}
+
+attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer, const char *text, size_t length,
+                                  int32_t **ids, size_t *count, attn_error *error) {
+    *ids = nullptr;
+    *count = 0;
+    return guarded(error, [&] {
+        std::vector<int> encoded;
+        auto status = tokenizer->processor.Encode(std::string_view(text, length), &encoded);
+        if (!status.ok()) {
+            return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
+        }
+        if (encoded.empty()) {
+            return ATTN_OK;
+        }
+        static_assert(sizeof(int) == sizeof(int32_t), "piece ids are 32 bits wide");
+        *count = encoded.size();
+        return copy_out<int32_t>(encoded.data(), encoded.size(), ids, error);
+    });
+}
+
+attn_status attn_tokenizer_decode(const attn_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                                  char **text, attn_error *error) {
+    *text = nullptr;
+    return guarded(error, [&] {
+        std::vector<int> pieces;
+        pieces.reserve(count);
+        for (size_t i = 0; i < count; i++) {
+            if (ids[i] < 0 || ids[i] >= tokenizer->processor.GetPieceSize()) {
+                return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", (int64_t)i, nullptr,
+                                 "there is no piece %d", (int)ids[i]);
+            }
+            if (ids[i] > ATTN_EOS) {
+                pieces.push_back(ids[i]);
+            }
+        }
+        std::string decoded;
+        auto status = tokenizer->processor.Decode(pieces, &decoded);
+        if (!status.ok()) {
+            return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
+        }
+        return copy_out<char>(decoded.c_str(), decoded.size() + 1, text, error);
+    });
+}
+
+} // extern "C"

@@ -1,0 +1,257 @@
+/* The tokenizer: training is repeatable, text survives a round trip, bad bytes are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/sentences.h"
+#include "text/charsmap.h"
+#include "text/tokenizer.h"
+
+static char files[2][64];
+static const char *const paths[2] = {files[0], files[1]};
+
+static int setup(void **state) {
+    (void)state;
+    sentences_generate(files[0], 0);
+    sentences_generate(files[1], 1);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    unlink(files[0]);
+    unlink(files[1]);
+    return 0;
+}
+
+static attn_tokenizer *train(const char *type, const char *normalization, int threads) {
+    attn_tokenizer_options options = {.type = type,
+                                      .normalization = normalization,
+                                      .vocabulary = 150,
+                                      .character_coverage = 1.0,
+                                      .threads = threads};
+    attn_tokenizer *tokenizer;
+    attn_error error = {0};
+    if (attn_tokenizer_train(paths, 2, &options, &tokenizer, &error) != ATTN_OK) {
+        fail_msg("%s", error.what);
+    }
+    return tokenizer;
+}
+
+static void assert_round_trip(const attn_tokenizer *tokenizer, const char *text) {
+    int32_t *ids;
+    size_t count;
+    char *back;
+    assert_int_equal(attn_tokenizer_encode(tokenizer, text, strlen(text), &ids, &count, NULL),
+                     ATTN_OK);
+    for (size_t i = 0; i < count; i++) {
+        assert_in_range(ids[i], ATTN_EOS + 1, attn_tokenizer_size(tokenizer) - 1);
+    }
+    assert_int_equal(attn_tokenizer_decode(tokenizer, ids, count, &back, NULL), ATTN_OK);
+    assert_string_equal(back, text);
+    free(ids);
+    free(back);
+}
+
+static void trains_and_round_trips(void **state) {
+    (void)state;
+    static const char *const types[] = {"bpe", "unigram"};
+    for (int t = 0; t < 2; t++) {
+        attn_tokenizer *tokenizer = train(types[t], "identity", 1);
+        assert_int_equal(attn_tokenizer_size(tokenizer), 150);
+        assert_string_equal(attn_tokenizer_piece(tokenizer, ATTN_PAD), "<pad>");
+        assert_string_equal(attn_tokenizer_piece(tokenizer, ATTN_UNK), "<unk>");
+        assert_string_equal(attn_tokenizer_piece(tokenizer, ATTN_BOS), "<s>");
+        assert_string_equal(attn_tokenizer_piece(tokenizer, ATTN_EOS), "</s>");
+        assert_string_equal(attn_tokenizer_piece(tokenizer, -1), "");
+        assert_string_equal(attn_tokenizer_piece(tokenizer, 150), "");
+        assert_round_trip(tokenizer, "The mountain paints the letter, number 42.");
+        assert_round_trip(tokenizer, "l\xc3\xa0 cat-o n\xc2\xba 7!");
+        assert_round_trip(tokenizer, "");
+        attn_tokenizer_free(tokenizer);
+    }
+}
+
+/* The same text gives the same bytes, whatever the number of threads; they load again. */
+static void bytes_are_repeatable(void **state) {
+    (void)state;
+    static const char *const types[] = {"bpe", "unigram"};
+    for (int t = 0; t < 2; t++) {
+        attn_tokenizer *first = train(types[t], "nmt_nfkc", 1);
+        attn_tokenizer *second = train(types[t], "nmt_nfkc", 3);
+        size_t size, other_size;
+        const void *bytes = attn_tokenizer_bytes(first, &size);
+        const void *other = attn_tokenizer_bytes(second, &other_size);
+        assert_int_equal(size, other_size);
+        assert_memory_equal(bytes, other, size);
+        attn_tokenizer *loaded;
+        assert_int_equal(attn_tokenizer_from_bytes(bytes, size, &loaded, NULL), ATTN_OK);
+        assert_int_equal(attn_tokenizer_size(loaded), 150);
+        assert_round_trip(loaded, "The cat sees the house, number 1.");
+        attn_tokenizer_free(first);
+        attn_tokenizer_free(second);
+        attn_tokenizer_free(loaded);
+    }
+}
+
+static void special_pieces_are_not_text(void **state) {
+    (void)state;
+    attn_tokenizer *tokenizer = train("bpe", "identity", 1);
+    int32_t *ids;
+    size_t count;
+    assert_int_equal(attn_tokenizer_encode(tokenizer, "<s> \xe4\xb8\xad", 7, &ids, &count, NULL),
+                     ATTN_OK);
+    bool unknown = false;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(ids[i] != ATTN_BOS && ids[i] != ATTN_EOS && ids[i] != ATTN_PAD);
+        unknown |= ids[i] == ATTN_UNK;
+    }
+    assert_true(unknown); /* a character that training never saw */
+    free(ids);
+
+    assert_int_equal(attn_tokenizer_encode(tokenizer, "the cat", 7, &ids, &count, NULL), ATTN_OK);
+    int32_t padded[64] = {ATTN_BOS, ATTN_UNK};
+    memcpy(padded + 2, ids, count * sizeof *ids);
+    padded[count + 2] = ATTN_EOS;
+    char *text;
+    assert_int_equal(attn_tokenizer_decode(tokenizer, padded, count + 4, &text, NULL), ATTN_OK);
+    assert_string_equal(text, "the cat");
+    free(text);
+    free(ids);
+    attn_error error;
+    assert_int_equal(attn_tokenizer_decode(tokenizer, &(int32_t){150}, 1, &text, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_null(text);
+    attn_tokenizer_free(tokenizer);
+}
+
+static void assert_training_fails(const char *text, attn_tokenizer_options options,
+                                  attn_status status, const char *words) {
+    char path[64];
+    sentences_write(path, text, strlen(text));
+    attn_tokenizer *tokenizer = NULL;
+    attn_error error = {0};
+    const char *const list[] = {path};
+    assert_int_equal(attn_tokenizer_train(list, 1, &options, &tokenizer, &error), status);
+    unlink(path);
+    assert_null(tokenizer);
+    if (strstr(error.what, words) == NULL) {
+        fail_msg("\"%s\" should have said \"%s\"", error.what, words);
+    }
+}
+
+static void bad_training_is_explained(void **state) {
+    (void)state;
+    for (int t = 0; t < 2; t++) {
+        attn_tokenizer_options good = {
+            .type = t == 0 ? "bpe" : "unigram", .normalization = "nmt_nfkc", .vocabulary = 5000};
+        attn_tokenizer_options small = good;
+        small.vocabulary = 6;
+        assert_training_fails("The cat sees the cat.\n", good, ATTN_ERR_ARGUMENT, "at most");
+        assert_training_fails("The cat sees the cat.\n", small, ATTN_ERR_ARGUMENT, "alone need");
+        /* Each of these would end the process inside SentencePiece. */
+        assert_training_fails("\n\n\n", good, ATTN_ERR_FORMAT, "no text");
+        assert_training_fails("  \n\t\n", good, ATTN_ERR_FORMAT, "no text");
+        assert_training_fails("\xe2\x80\x8b\n", good, ATTN_ERR_FORMAT, "no text");
+        assert_training_fails("<s>\n<s>\n", good, ATTN_ERR_ARGUMENT, "at most");
+        assert_training_fails("", good, ATTN_ERR_FORMAT, "empty");
+        assert_training_fails("caf\xe9\n", good, ATTN_ERR_FORMAT, "not UTF-8");
+        attn_tokenizer_options bad = good;
+        bad.type = "word";
+        assert_training_fails("a\n", bad, ATTN_ERR_ARGUMENT, "word");
+        bad = good;
+        bad.normalization = "nfd";
+        assert_training_fails("a\n", bad, ATTN_ERR_ARGUMENT, "nfd");
+        bad = good;
+        bad.character_coverage = 0.5;
+        assert_training_fails("a\n", bad, ATTN_ERR_ARGUMENT, "coverage");
+        bad = good;
+        bad.vocabulary = 4;
+        assert_training_fails("a\n", bad, ATTN_ERR_ARGUMENT, "4 pieces");
+    }
+}
+
+/* Every normalization table that SentencePiece has passes the check that hostile ones fail. */
+static void builtin_tables_pass(void **state) {
+    (void)state;
+    static const char *const names[] = {"identity", "nfkc", "nfkc_cf", "nmt_nfkc", "nmt_nfkc_cf"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        attn_tokenizer_free(train("bpe", names[i], 1));
+    }
+}
+
+static void damaged_bytes_are_refused(void **state) {
+    (void)state;
+    attn_tokenizer *tokenizer = train("unigram", "nmt_nfkc", 1), *loaded;
+    size_t size;
+    const char *bytes = attn_tokenizer_bytes(tokenizer, &size);
+    attn_error error;
+    assert_int_equal(attn_tokenizer_from_bytes("", 0, &loaded, &error), ATTN_ERR_FORMAT);
+    assert_int_equal(attn_tokenizer_from_bytes("GARBAGE!", 8, &loaded, &error), ATTN_ERR_FORMAT);
+    for (size_t cut = 1; cut < size; cut += size / 37) {
+        assert_int_equal(attn_tokenizer_from_bytes(bytes, size - cut, &loaded, &error),
+                         ATTN_ERR_FORMAT);
+        assert_null(loaded);
+    }
+    /* One byte changed anywhere: refused, or a model that can be used without harm. */
+    char *copy = malloc(size);
+    memcpy(copy, bytes, size);
+    for (size_t at = 0; at < size; at += 1 + size / 500) {
+        copy[at] = (char)(copy[at] ^ 0x5A);
+        if (attn_tokenizer_from_bytes(copy, size, &loaded, &error) == ATTN_OK) {
+            static const char text[] = "The caf\xc3\xa9 \xef\xbc\xa1 \xe2\x91\xa0 \xc2\xbd.";
+            int32_t *ids = NULL;
+            size_t count;
+            if (attn_tokenizer_encode(loaded, text, sizeof text - 1, &ids, &count, &error) ==
+                ATTN_OK) {
+                free(ids);
+            }
+            attn_tokenizer_free(loaded);
+        }
+        copy[at] = bytes[at];
+    }
+    free(copy);
+    attn_tokenizer_free(tokenizer);
+}
+
+/* A table whose root points past its end, wrapped as normalizer_spec.precompiled_charsmap. */
+static void hostile_table_is_refused(void **state) {
+    (void)state;
+    enum { UNITS = 256, MAP = 4 + 4 * UNITS + 2, SPEC = MAP + 3, MODEL = SPEC + 3 };
+    static unsigned char model[MODEL] = {
+        0x1A, (SPEC & 0x7F) | 0x80, SPEC >> 7, 0x12, (MAP & 0x7F) | 0x80, MAP >> 7, 0x00,
+        0x04}; /* 1,024 bytes of trie */
+    unsigned char *unit = model + 10;
+    assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_OK);
+    unit[1] = 0x04; /* offset 1 */
+    assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_OK);
+    unit[2] = 0x04; /* offset 257: outside */
+    assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_ERR_FORMAT);
+    unit[2] = 0;
+    unit[1] = 0x05; /* offset 1, and a value there */
+    unit[4] = 1;    /* the last of the two string bytes */
+    assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_OK);
+    unit[4] = 2; /* behind them */
+    assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_ERR_FORMAT);
+    unit[4] = 1;
+    model[MODEL - 1] = 'x'; /* a string without an end */
+    assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_ERR_FORMAT);
+    model[MODEL - 1] = 0;
+    model[7] = 0x05; /* trie and strings longer than the table */
+    assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_ERR_FORMAT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trains_and_round_trips),      cmocka_unit_test(bytes_are_repeatable),
+        cmocka_unit_test(special_pieces_are_not_text), cmocka_unit_test(bad_training_is_explained),
+        cmocka_unit_test(builtin_tables_pass),         cmocka_unit_test(damaged_bytes_are_refused),
+        cmocka_unit_test(hostile_table_is_refused),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
