@@ -33,10 +33,9 @@ if(TARGET attn_cli)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/attn)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/models DESTINATION ${CMAKE_INSTALL_DATADIR}/attn
           FILES_MATCHING PATTERN "*.safetensors" PATTERN "*.md")
-  file(GLOB manuals CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/man/*.1)
-  install(FILES ${manuals} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-  if(EXISTS ${PROJECT_SOURCE_DIR}/man/attn.bash)
-    install(FILES ${PROJECT_SOURCE_DIR}/man/attn.bash RENAME attn
+  if(NOT CMAKE_CROSSCOMPILING)
+    install(FILES ${PROJECT_BINARY_DIR}/man/attn.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES ${PROJECT_BINARY_DIR}/man/attn.bash RENAME attn
             DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
   endif()
 endif()

@@ -44,4 +44,13 @@ if(cli_sources)
   set_target_properties(attn_cli PROPERTIES OUTPUT_NAME attn LINKER_LANGUAGE CXX)
   target_include_directories(attn_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli)
   target_link_libraries(attn_cli PRIVATE attn_tool)
+  # The manual page and the completion are printed by the tool itself, from its table of commands.
+  if(NOT CMAKE_CROSSCOMPILING)
+    add_custom_command(
+      TARGET attn_cli POST_BUILD VERBATIM
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/man
+      COMMAND sh -c "'$<TARGET_FILE:attn_cli>' --man >man/attn.1"
+      COMMAND sh -c "'$<TARGET_FILE:attn_cli>' --completion bash >man/attn.bash"
+      WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
+  endif()
 endif()

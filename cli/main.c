@@ -1,0 +1,103 @@
+/* cli/main.c: the table of commands, and finding the one that was asked for.
+ *
+ * A new command is a file cli/cmd_NAME.c and one line in the table. Next: cli/command.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "attn/threads.h"
+#include "base/utf8.h"
+#include "command.h"
+#include "manual.h"
+#include "io/recipe.h"
+
+/* The table: one line a command, in the order of `attn help`; above it,
+ * `extern const attn_command attn_cmd_NAME;`. */
+static const attn_command *const commands[] = {
+    NULL, /* the end */
+};
+enum { COMMAND_COUNT = ATTN_LENGTH(commands) - 1 };
+
+static void print_help(FILE *out) {
+    fputs("attn: self-attention in C\n\nusage: attn COMMAND [OPTION]... [ARGUMENT]...\n\n", out);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        fprintf(out, "  %-18s %s\n", commands[i]->name, commands[i]->summary);
+    }
+    fputs("\n`attn help COMMAND` or `attn COMMAND --help` tells more. Also: --version, --man (the\n"
+          "manual page), --completion bash.\n",
+          out);
+}
+
+static int unknown_command(char **argv) {
+    const char *names[2 * COMMAND_COUNT + 1];
+    char quoted[64], first[COMMAND_COUNT][32];
+    size_t count = 0;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        size_t length = strcspn(commands[i]->name, " ");
+        snprintf(first[i], sizeof first[i], "%.*s", (int)length, commands[i]->name);
+        names[count++] = first[i];
+        if (commands[i]->name[length] != '\0' && strcmp(first[i], argv[0]) == 0) {
+            return attn_say_misuse("%s what? `attn %s`", first[i], commands[i]->name);
+        }
+    }
+    names[count++] = "help";
+    attn_utf8_quote(quoted, sizeof quoted, argv[0]);
+    const char *near = attn_nearest(argv[0], names, count);
+    if (near != NULL) {
+        return attn_say_misuse("unknown command '%s': did you mean `attn %s`?", quoted, near);
+    }
+    return attn_say_misuse("unknown command '%s': `attn help` lists the commands", quoted);
+}
+
+static const attn_command *find_command(int argc, char **argv, int *words) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        *words = attn_command_match(commands[i], argc, argv);
+        if (*words > 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* argv without the program's name. */
+static int run(int argc, char **argv) {
+    if (argc == 0) {
+        print_help(stderr);
+        return ATTN_EXIT_MISUSE;
+    }
+    bool help = strcmp(argv[0], "help") == 0;
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 || (help && argc == 1)) {
+        print_help(stdout);
+    } else if (strcmp(argv[0], "--version") == 0) {
+        printf("attn %s\n", attn_version());
+    } else if (strcmp(argv[0], "--man") == 0) {
+        attn_manual_print(commands, COMMAND_COUNT, stdout);
+    } else if (strcmp(argv[0], "--completion") == 0) {
+        if (argc != 2 || strcmp(argv[1], "bash") != 0) {
+            return attn_say_misuse("--completion: name the shell: bash");
+        }
+        attn_completion_print_bash(commands, COMMAND_COUNT, stdout);
+    } else {
+        int words = 0;
+        argc -= help;
+        argv += help;
+        const attn_command *command = find_command(argc, argv, &words);
+        if (command == NULL) {
+            return unknown_command(argv);
+        }
+        if (!help) {
+            return attn_command_run(command, argc - words, argv + words);
+        }
+        attn_command_help(command, stdout);
+    }
+    return ATTN_EXIT_OK;
+}
+
+int main(int argc, char **argv) {
+    int result = run(argc - (argc > 0), argv + (argc > 0));
+    attn_error error;
+    if (attn_output_flush(&error) != ATTN_OK) {
+        attn_say_error(&error);
+        return result == ATTN_EXIT_OK ? ATTN_EXIT_FAILURE : result;
+    }
+    return result;
+}
