@@ -5,12 +5,28 @@
  *   q' = q * (scale * log2(e)), rounded once
  *   s[j] = chain over d of q'[d] * k[j][d], from 0;  with bias: s[j] = fma(bias, log2(e), s[j])
  *   keys in blocks of ATTN_KEY_BLOCK at absolute positions; per block that holds a visible key:
- *     m' = max(m, largest s);  when m' != m: factor = exp2(m - m'), acc and the 16 sums times factor
- *     p[j] = exp2(s[j] - m'), masked: 0;  sums[j % 16] += p[j]
- *     with dropout: p[j] = kept ? p[j] * (1 / (1 - dropout)) : 0
- *     acc[e] = chain over visible j of p[j] * v[j][e], going on from acc
- *   l = lanes_sum(sums);  o[e] = acc[e] / l;  LSE = (m + log2(l)) * ln(2);  l = 0: o = 0, LSE = -inf
- * (m starts at -infinity; a block maximum of -infinity counts as 0 in s - m.) */
+ *     m' = max(m, largest s);  when m' != m: factor = exp2(m - m'), acc and the 16 sums times
+ * factor p[j] = exp2(s[j] - m'), masked: 0;  sums[j % 16] += p[j] with dropout: p[j] = kept ? p[j]
+ * * (1 / (1 - dropout)) : 0 acc[e] = chain over visible j of p[j] * v[j][e], going on from acc l =
+ * lanes_sum(sums);  o[e] = acc[e] / l;  LSE = (m + log2(l)) * ln(2);  l = 0: o = 0, LSE = -inf (m
+ * starts at -infinity; a maximum of -infinity counts as 0 in s - m; NaN never becomes the maximum.)
+ *
+ * The definition of the backward, with s[i,j] as above, for the places that a query sees; the
+ * others contribute nothing at all: D[i] = lanes_sum of 16 lanes, lane[e % 16] = chain over e of
+ * dO[i][e] * O[i][e], from 0 L[i] = LSE[i] * log2(e), rounded;  P[i,j] = exp2(s[i,j] - L[i])
+ *   dP[i,j] = chain over e of dO[i][e] * v[j][e], from 0
+ *   with dropout: Pd = kept ? P * (1 / (1 - dropout)) : 0 and dP likewise; without: Pd = P
+ *   dS[i,j] = P * (dP - D[i])
+ *   dV[j][e] = chain of Pd[i,j] * dO[i][e], from 0, over the query heads of the group in order, and
+ *              within a head over i ascending
+ *   dK[j][d] = scale * (the same chain of dS[i,j] * q[i][d]), one rounding for scale at the end
+ *   dQ[i][d] = scale * (chain over j ascending of dS[i,j] * k[j][d], from 0)
+ *   d_bias   = d_bias + dS[i,j], one addition after the other in the order of b, h, i
+ * A row with LSE = -infinity counts as P = Pd = dS = 0, dO = 0, q = 0, and its dQ is 0.
+ *
+ * Dropout keeps element (b, h, i, j) when word (j / 16) % 4 of
+ * philox(counter {(j / 64) * 16 + j % 16, i, h, b}, key {low32, high32 of dropout_key})
+ * is at least attn_dropout_threshold(dropout). b is the number of the sequence in the call. */
 #ifndef ATTN_KERNELS_ATTENTION_H
 #define ATTN_KERNELS_ATTENTION_H
 
@@ -42,9 +58,10 @@ void attn_key_cache_put(real *panels, int64_t head_size, int64_t j, const real *
 
 /* One step of decoding for many rows: row r has its own length and its own caches.
  *   query  [R, H, D], row stride query_row        output [R, H, E], row stride output_row
- *   keys[r], values[r]: row r's caches; head g's keys start at keys[r] + g * key_head, its value rows at
- *   values[r] + g * value_head, value_token apart. Several rows may share a cache (beams over one source).
- *   weights: NULL, or [R, weights_row] receives P averaged over the heads, 0 beyond a row's length. */
+ *   keys[r], values[r]: row r's caches; head g's keys start at keys[r] + g * key_head, its value
+ * rows at values[r] + g * value_head, value_token apart. Several rows may share a cache (beams over
+ * one source). weights: NULL, or [R, weights_row] receives P averaged over the heads, 0 beyond a
+ * row's length. */
 typedef struct attn_decode {
     int64_t rows, heads, kv_heads, head_size, value_size;
     float scale; /* 0 means 1 / sqrt(D) */

@@ -1,0 +1,162 @@
+/* kernels/attention/attention_kernels.h: what an instruction set provides for attention.
+ *
+ * The driver (attention.c) checks the arguments, finds memory and hands out items of work; a kernel
+ * does one item. B, H, G, Tq, Tk, D, E as in attn/attention.h; D16, E16, Tk16: rounded up to 16.
+ * Next: attention_ref.c, the definition; attention_body.h, the vector form. */
+#ifndef ATTN_KERNELS_ATTENTION_KERNELS_H
+#define ATTN_KERNELS_ATTENTION_KERNELS_H
+
+#include "kernels/attention/attention.h"
+
+/* Queries are done this many at a time: a multiple of every instruction set's tile rows. */
+enum { ATTN_QUERY_BLOCK = 96 };
+
+/* One call: the arguments, with what follows from them. */
+typedef struct attn_attention_call {
+    const attn_attention *spec;
+    const real *query, *key, *value;
+    real *output, *lse;
+    /* backward */
+    const real *forward_output, *forward_lse, *d_output;
+    real *d_query, *d_key, *d_value, *d_bias;
+
+    real scale;
+    real query_factor;   /* scale * log2(e) */
+    int64_t left, right; /* keys i + shift - left .. i + shift + right; causal: right = 0 */
+    bool dropout;
+    real keep_factor;   /* 1 / (1 - dropout) */
+    uint32_t threshold; /* of a kept word */
+    uint32_t dropout_key[2];
+} attn_attention_call;
+
+/* Where one sequence lies and how long it really is. */
+typedef struct attn_sequence {
+    int64_t queries, keys;          /* real lengths */
+    int64_t query_start, key_start; /* first token, when packed */
+    int64_t query_batch, key_batch; /* number in the batch, 0 when packed */
+} attn_sequence;
+
+static inline attn_sequence attn_sequence_of(const attn_attention *spec, int64_t b) {
+    if (spec->query_starts != NULL) {
+        return (attn_sequence){.queries = spec->query_starts[b + 1] - spec->query_starts[b],
+                               .keys = spec->key_starts[b + 1] - spec->key_starts[b],
+                               .query_start = spec->query_starts[b],
+                               .key_start = spec->key_starts[b]};
+    }
+    return (attn_sequence){
+        .queries = spec->query_lengths != NULL ? spec->query_lengths[b] : spec->query_length,
+        .keys = spec->key_lengths != NULL ? spec->key_lengths[b] : spec->key_length,
+        .query_batch = b,
+        .key_batch = b};
+}
+
+/* Offset of token i, head h, in a tensor of queries (or outputs), and of keys (or values). */
+static inline int64_t attn_query_offset(const attn_sequence *sequence, attn_strides strides,
+                                        int64_t h, int64_t i) {
+    return sequence->query_batch * strides.batch + (sequence->query_start + i) * strides.token +
+           h * strides.head;
+}
+static inline int64_t attn_key_offset(const attn_sequence *sequence, attn_strides strides,
+                                      int64_t g, int64_t j) {
+    return sequence->key_batch * strides.batch + (sequence->key_start + j) * strides.token +
+           g * strides.head;
+}
+static inline int64_t attn_lse_offset(const attn_attention *spec, const attn_sequence *sequence,
+                                      int64_t h, int64_t i) {
+    if (spec->query_starts != NULL) {
+        return h * spec->query_starts[spec->batch] + sequence->query_start + i;
+    }
+    return (sequence->query_batch * spec->heads + h) * spec->query_length + i;
+}
+static inline int64_t attn_bias_offset(const attn_attention *spec, int64_t b, int64_t h,
+                                       int64_t i) {
+    return b * spec->bias_batch + h * spec->bias_head + i * spec->bias_query;
+}
+
+/* The half-open range of keys that query i sees; empty: first = last. Neither bound ever falls
+ * as i grows. */
+typedef struct attn_range {
+    int64_t first, last;
+} attn_range;
+
+static inline int64_t attn_clamp(int64_t x, int64_t low, int64_t high) {
+    return x < low ? low : x > high ? high : x;
+}
+static inline attn_range attn_visible_keys(const attn_attention_call *call,
+                                           const attn_sequence *sequence, int64_t i) {
+    int64_t diagonal = i + sequence->keys - sequence->queries;
+    int64_t last = attn_clamp(diagonal + call->right + 1, 0, sequence->keys);
+    return (attn_range){attn_clamp(diagonal - call->left, 0, last), last};
+}
+/* The same for the queries that see key j. */
+static inline attn_range attn_seeing_queries(const attn_attention_call *call,
+                                             const attn_sequence *sequence, int64_t j) {
+    int64_t diagonal = j - (sequence->keys - sequence->queries);
+    int64_t last = attn_clamp(diagonal + call->left + 1, 0, sequence->queries);
+    return (attn_range){attn_clamp(diagonal - call->right, 0, last), last};
+}
+
+static inline int64_t attn_round_up(int64_t n, int64_t multiple) {
+    return (n + multiple - 1) / multiple * multiple;
+}
+
+/* Packed copies for the backward, of one key head and of one query head. */
+typedef struct attn_backward_packed {
+    const real *keys;
+    const real *queries; /* the first query head of the group; the others follow */
+} attn_backward_packed;
+
+/* Sizes of memory, in elements; pointers handed to the kernels are aligned to 64 bytes. */
+typedef struct attn_attention_sizes {
+    int64_t forward_packed;   /* one key head */
+    int64_t forward_scratch;  /* one thread */
+    int64_t backward_keys;    /* packed, one key head */
+    int64_t backward_queries; /* packed, one query head */
+    int64_t backward_scratch; /* one thread, with room for the copies of one key and query head */
+} attn_attention_sizes;
+
+/* b, g, h say which sequence and head. first_query and first_key are multiples of ATTN_QUERY_BLOCK
+ * and ATTN_KEY_BLOCK; an item ends after a block or with the sequence. Packing functions fill the
+ * part of the copy that belongs to their block. */
+typedef struct attn_attention_kernels {
+    attn_attention_sizes (*sizes)(const attn_attention *spec);
+
+    /* Copies keys, and values unless call->value is NULL. */
+    void (*pack)(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
+                 real *packed);
+    /* output and LSE of one block of queries. */
+    void (*forward)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
+                    const real *packed, real *scratch);
+    /* Rows of P, row i at weights + (i - first_query) * row; 0 where a query does not see. Tk
+     * columns. */
+    void (*weights)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
+                    const real *packed, real *weights, int64_t row, real *scratch);
+
+    /* All gradients but d_bias of one key head and its query heads. */
+    void (*backward)(const attn_attention_call *call, int64_t b, int64_t g, real *scratch);
+    /* The same in pieces, for more threads than heads. */
+    void (*backward_pack_keys)(const attn_attention_call *call, int64_t b, int64_t g,
+                               int64_t first_key, real *packed);
+    void (*backward_pack_queries)(const attn_attention_call *call, int64_t b, int64_t h,
+                                  int64_t first_query, real *packed);
+    void (*backward_keys)(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
+                          attn_backward_packed packed, real *scratch);
+    void (*backward_queries)(const attn_attention_call *call, int64_t b, int64_t h,
+                             int64_t first_query, attn_backward_packed packed, real *scratch);
+    /* Adds dS of one block of queries and keys to d_bias; packed.queries is that of h. */
+    void (*backward_bias)(const attn_attention_call *call, int64_t b, int64_t h,
+                          int64_t first_query, int64_t first_key, attn_backward_packed packed,
+                          real *scratch);
+
+    /* The query heads that share key head g, of one row. Weights are added to those already there,
+     * not yet divided by H. */
+    int64_t (*decode_scratch)(const attn_decode *decode, int64_t longest);
+    void (*decode)(const attn_decode *decode, int64_t row, int64_t g, real *scratch);
+} attn_attention_kernels;
+
+void attn_attention_fill_ref(attn_attention_kernels *kernels);
+void attn_attention_fill_avx2(attn_attention_kernels *kernels);
+void attn_attention_fill_avx512(attn_attention_kernels *kernels);
+void attn_attention_fill_neon(attn_attention_kernels *kernels);
+
+#endif

@@ -1,0 +1,380 @@
+/* kernels/attention/attention_ref.c: attention in plain C, one query row and one key at a time: the
+ * definition of every result, written to be read beside kernels/attention/attention.h.
+ *
+ * It packs nothing, keeps a row in local arrays, and in the backward computes each place (i, j)
+ * again for every gradient. i queries, j keys, d of D, e of E. Next: attention_body.h. */
+#include <string.h>
+
+#include "base/math.h"
+#include "base/random.h"
+#include "kernels/attention/attention_kernels.h"
+
+static attn_attention_sizes sizes_ref(const attn_attention *spec) {
+    (void)spec;
+    return (attn_attention_sizes){0};
+}
+
+static void pack_ref(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
+                     real *packed) {
+    (void)call, (void)b, (void)g, (void)first_key, (void)packed;
+}
+
+static int64_t minimum(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static bool dropout_keeps(const attn_attention_call *call, int64_t b, int64_t h, int64_t i,
+                          int64_t j) {
+    uint32_t counter[4] = {(uint32_t)(j / 64 * LANES + j % LANES), (uint32_t)i, (uint32_t)h,
+                           (uint32_t)b};
+    uint32_t words[4];
+    attn_philox(counter, call->dropout_key, words);
+    return words[j / LANES % 4] >= call->threshold;
+}
+
+/* ---- one row against keys that arrive in blocks ---- */
+
+typedef struct row_state {
+    real query[ATTN_MAX_HEAD_SIZE]; /* times scale * log2(e) */
+    real acc[ATTN_MAX_HEAD_SIZE];
+    real sums[LANES];
+    real max;
+} row_state;
+
+static void row_start(row_state *row, const real *query, real query_factor, int64_t head_size) {
+    memset(row, 0, sizeof *row);
+    row->max = -INFINITY;
+    for (int64_t d = 0; d < head_size; d++) {
+        row->query[d] = query[d] * query_factor;
+    }
+}
+
+static real dot(const real *a, const real *b, int64_t b_stride, int64_t count) {
+    real sum = 0;
+    for (int64_t d = 0; d < count; d++) {
+        sum = real_fma(a[d], b[d * b_stride], sum);
+    }
+    return sum;
+}
+
+/* The maximum so far becomes that of the new scores too; what was summed is rescaled to it. Returns
+ * what to subtract from the scores. */
+static real row_raise(row_state *row, const real *scores, int64_t count, int64_t value_size) {
+    real max = row->max;
+    for (int64_t j = 0; j < count; j++) {
+        max = scores[j] > max ? scores[j] : max;
+    }
+    if (max != row->max) {
+        real factor = real_exp2(row->max - max);
+        for (int64_t e = 0; e < value_size; e++) {
+            row->acc[e] *= factor;
+        }
+        for (int lane = 0; lane < LANES; lane++) {
+            row->sums[lane] *= factor;
+        }
+        row->max = max;
+    }
+    return max == -INFINITY ? 0 : max;
+}
+
+/* Returns LSE. */
+static real row_finish(const row_state *row, int64_t value_size, real *output) {
+    real sum = lanes_sum(row->sums);
+    for (int64_t e = 0; e < value_size; e++) {
+        output[e] = sum == 0 ? 0 : row->acc[e] / sum;
+    }
+    return sum == 0 ? -INFINITY : (row->max + real_log2(sum)) * REAL_LN2;
+}
+
+/* ---- forward ---- */
+
+static real score(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
+                  int64_t h, int64_t i, int64_t j, const real *scaled_query) {
+    const attn_attention *spec = call->spec;
+    int64_t g = h / (spec->heads / spec->kv_heads);
+    const real *key = call->key + attn_key_offset(sequence, spec->key, g, j);
+    real s = dot(scaled_query, key, 1, spec->head_size);
+    if (spec->bias != NULL) {
+        s = real_fma(spec->bias[attn_bias_offset(spec, b, h, i) + j], REAL_LOG2E, s);
+    }
+    return s;
+}
+
+static void forward_row(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
+                        int64_t h, int64_t i) {
+    const attn_attention *spec = call->spec;
+    int64_t g = h / (spec->heads / spec->kv_heads);
+    attn_range seen = attn_visible_keys(call, sequence, i);
+    row_state row;
+    row_start(&row, call->query + attn_query_offset(sequence, spec->query, h, i),
+              call->query_factor, spec->head_size);
+    for (int64_t first = seen.first; first < seen.last;) {
+        int64_t last = minimum(attn_round_up(first + 1, ATTN_KEY_BLOCK), seen.last);
+        real scores[ATTN_KEY_BLOCK];
+        for (int64_t j = first; j < last; j++) {
+            scores[j - first] = score(call, sequence, b, h, i, j, row.query);
+        }
+        real max = row_raise(&row, scores, last - first, spec->value_size);
+        for (int64_t j = first; j < last; j++) {
+            real p = real_exp2(scores[j - first] - max);
+            row.sums[j % LANES] += p;
+            if (call->dropout) {
+                p = dropout_keeps(call, b, h, i, j) ? p * call->keep_factor : 0;
+            }
+            const real *value = call->value + attn_key_offset(sequence, spec->value, g, j);
+            for (int64_t e = 0; e < spec->value_size; e++) {
+                row.acc[e] = real_fma(p, value[e], row.acc[e]);
+            }
+        }
+        first = last;
+    }
+    real lse = row_finish(&row, spec->value_size,
+                          call->output + attn_query_offset(sequence, spec->output, h, i));
+    if (call->lse != NULL) {
+        call->lse[attn_lse_offset(spec, sequence, h, i)] = lse;
+    }
+}
+
+static void forward_ref(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
+                        const real *packed, real *scratch) {
+    (void)packed, (void)scratch;
+    attn_sequence sequence = attn_sequence_of(call->spec, b);
+    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
+    for (int64_t i = first_query; i < last; i++) {
+        forward_row(call, &sequence, b, h, i);
+    }
+}
+
+static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
+                        const real *packed, real *weights, int64_t row, real *scratch) {
+    (void)packed, (void)scratch;
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
+    for (int64_t i = first_query; i < last; i++) {
+        real *out = weights + (i - first_query) * row;
+        memset(out, 0, (size_t)spec->key_length * sizeof *out);
+        real lse = call->forward_lse[attn_lse_offset(spec, &sequence, h, i)];
+        if (lse == -INFINITY) {
+            continue;
+        }
+        attn_range seen = attn_visible_keys(call, &sequence, i);
+        row_state state;
+        row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
+                  call->query_factor, spec->head_size);
+        for (int64_t j = seen.first; j < seen.last; j++) {
+            out[j] = real_exp2(score(call, &sequence, b, h, i, j, state.query) - lse * REAL_LOG2E);
+        }
+    }
+}
+
+/* ---- backward ---- */
+
+/* What the gradients need of one place: Pd and dS. */
+typedef struct place {
+    bool dead; /* LSE is -infinity: everything counts as 0 */
+    real p_dropped, ds;
+} place;
+
+static real output_dot(const real *d_output, const real *output, int64_t value_size) {
+    real lanes[LANES] = {0};
+    for (int64_t e = 0; e < value_size; e++) {
+        lanes[e % LANES] = real_fma(d_output[e], output[e], lanes[e % LANES]);
+    }
+    return lanes_sum(lanes);
+}
+
+static place place_at(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
+                      int64_t h, int64_t i, int64_t j) {
+    const attn_attention *spec = call->spec;
+    int64_t g = h / (spec->heads / spec->kv_heads);
+    real lse = call->forward_lse[attn_lse_offset(spec, sequence, h, i)];
+    if (lse == -INFINITY) {
+        return (place){.dead = true};
+    }
+    row_state row;
+    row_start(&row, call->query + attn_query_offset(sequence, spec->query, h, i),
+              call->query_factor, spec->head_size);
+    int64_t output_offset = attn_query_offset(sequence, spec->output, h, i);
+    const real *d_output = call->d_output + output_offset;
+    const real *value = call->value + attn_key_offset(sequence, spec->value, g, j);
+    real p = real_exp2(score(call, sequence, b, h, i, j, row.query) - lse * REAL_LOG2E);
+    real dp = dot(d_output, value, 1, spec->value_size);
+    real p_dropped = p;
+    if (call->dropout) {
+        bool kept = dropout_keeps(call, b, h, i, j);
+        p_dropped = kept ? p * call->keep_factor : 0;
+        dp = kept ? dp * call->keep_factor : 0;
+    }
+    real row_dot = output_dot(d_output, call->forward_output + output_offset, spec->value_size);
+    return (place){.p_dropped = p_dropped, .ds = p * (dp - row_dot)};
+}
+
+/* dK and dV of key j: over the query heads of the group, over the queries that see it. */
+static void backward_key(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
+                         int64_t g, int64_t j) {
+    const attn_attention *spec = call->spec;
+    int64_t group = spec->heads / spec->kv_heads;
+    real d_key[ATTN_MAX_HEAD_SIZE] = {0}, d_value[ATTN_MAX_HEAD_SIZE] = {0};
+    attn_range seen = attn_seeing_queries(call, sequence, j);
+    for (int64_t h = g * group; h < (g + 1) * group; h++) {
+        for (int64_t i = seen.first; i < seen.last; i++) {
+            place at = place_at(call, sequence, b, h, i, j);
+            const real *query = call->query + attn_query_offset(sequence, spec->query, h, i);
+            const real *d_output = call->d_output + attn_query_offset(sequence, spec->output, h, i);
+            for (int64_t e = 0; e < spec->value_size; e++) {
+                d_value[e] = real_fma(at.p_dropped, at.dead ? 0 : d_output[e], d_value[e]);
+            }
+            for (int64_t d = 0; d < spec->head_size; d++) {
+                d_key[d] = real_fma(at.ds, at.dead ? 0 : query[d], d_key[d]);
+            }
+        }
+    }
+    if (call->d_value != NULL) {
+        memcpy(call->d_value + attn_key_offset(sequence, spec->value, g, j), d_value,
+               (size_t)spec->value_size * sizeof(real));
+    }
+    if (call->d_key != NULL) {
+        real *out = call->d_key + attn_key_offset(sequence, spec->key, g, j);
+        for (int64_t d = 0; d < spec->head_size; d++) {
+            out[d] = d_key[d] * call->scale;
+        }
+    }
+}
+
+static void backward_query(const attn_attention_call *call, const attn_sequence *sequence,
+                           int64_t b, int64_t h, int64_t i) {
+    const attn_attention *spec = call->spec;
+    int64_t g = h / (spec->heads / spec->kv_heads);
+    real d_query[ATTN_MAX_HEAD_SIZE] = {0};
+    attn_range seen = attn_visible_keys(call, sequence, i);
+    for (int64_t j = seen.first; j < seen.last; j++) {
+        place at = place_at(call, sequence, b, h, i, j);
+        const real *key = call->key + attn_key_offset(sequence, spec->key, g, j);
+        for (int64_t d = 0; d < spec->head_size && !at.dead; d++) {
+            d_query[d] = real_fma(at.ds, key[d], d_query[d]);
+        }
+    }
+    real *out = call->d_query + attn_query_offset(sequence, spec->query, h, i);
+    for (int64_t d = 0; d < spec->head_size; d++) {
+        out[d] = d_query[d] * call->scale;
+    }
+}
+
+static void backward_keys_ref(const attn_attention_call *call, int64_t b, int64_t g,
+                              int64_t first_key, attn_backward_packed packed, real *scratch) {
+    (void)packed, (void)scratch;
+    attn_sequence sequence = attn_sequence_of(call->spec, b);
+    int64_t last = minimum(first_key + ATTN_KEY_BLOCK, sequence.keys);
+    for (int64_t j = first_key; j < last; j++) {
+        backward_key(call, &sequence, b, g, j);
+    }
+}
+
+static void backward_queries_ref(const attn_attention_call *call, int64_t b, int64_t h,
+                                 int64_t first_query, attn_backward_packed packed, real *scratch) {
+    (void)packed, (void)scratch;
+    attn_sequence sequence = attn_sequence_of(call->spec, b);
+    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
+    for (int64_t i = first_query; i < last; i++) {
+        backward_query(call, &sequence, b, h, i);
+    }
+}
+
+static void backward_ref(const attn_attention_call *call, int64_t b, int64_t g, real *scratch) {
+    attn_sequence sequence = attn_sequence_of(call->spec, b);
+    int64_t group = call->spec->heads / call->spec->kv_heads;
+    attn_backward_packed none = {NULL, NULL};
+    if (call->d_key != NULL || call->d_value != NULL) {
+        for (int64_t first = 0; first < sequence.keys; first += ATTN_KEY_BLOCK) {
+            backward_keys_ref(call, b, g, first, none, scratch);
+        }
+    }
+    for (int64_t h = g * group; h < (g + 1) * group && call->d_query != NULL; h++) {
+        for (int64_t first = 0; first < sequence.queries; first += ATTN_QUERY_BLOCK) {
+            backward_queries_ref(call, b, h, first, none, scratch);
+        }
+    }
+}
+
+static void backward_bias_ref(const attn_attention_call *call, int64_t b, int64_t h,
+                              int64_t first_query, int64_t first_key, attn_backward_packed packed,
+                              real *scratch) {
+    (void)packed, (void)scratch;
+    attn_sequence sequence = attn_sequence_of(call->spec, b);
+    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
+    for (int64_t i = first_query; i < last; i++) {
+        attn_range seen = attn_visible_keys(call, &sequence, i);
+        real *d_bias = call->d_bias + attn_bias_offset(call->spec, b, h, i);
+        int64_t end = minimum(seen.last, first_key + ATTN_KEY_BLOCK);
+        for (int64_t j = seen.first > first_key ? seen.first : first_key; j < end; j++) {
+            d_bias[j] += place_at(call, &sequence, b, h, i, j).ds;
+        }
+    }
+}
+
+/* ---- decode ---- */
+
+static int64_t decode_scratch_ref(const attn_decode *decode, int64_t longest) {
+    (void)decode;
+    return longest;
+}
+
+/* Scores of all keys into scores; then the same steps as forward_row. */
+static void decode_head(const attn_decode *decode, int64_t r, int64_t h, real *scores) {
+    int64_t head_size = decode->head_size, value_size = decode->value_size;
+    int64_t g = h / (decode->heads / decode->kv_heads);
+    real scale = decode->scale != 0 ? (real)decode->scale : 1 / real_sqrt((real)head_size);
+    const real *keys = decode->keys[r] + g * decode->key_head;
+    const real *values = decode->values[r] + g * decode->value_head;
+    row_state row;
+    row_start(&row, decode->query + r * decode->query_row + h * head_size, scale * REAL_LOG2E,
+              head_size);
+    for (int64_t first = 0; first < decode->lengths[r]; first += ATTN_KEY_BLOCK) {
+        int64_t last = minimum(first + ATTN_KEY_BLOCK, decode->lengths[r]);
+        for (int64_t j = first; j < last; j++) {
+            const real *panel = keys + j / LANES * LANES * head_size;
+            scores[j] = dot(row.query, panel + j % LANES, LANES, head_size);
+        }
+        real max = row_raise(&row, scores + first, last - first, value_size);
+        for (int64_t j = first; j < last; j++) {
+            real p = real_exp2(scores[j] - max);
+            row.sums[j % LANES] += p;
+            const real *value = values + j * decode->value_token;
+            for (int64_t e = 0; e < value_size; e++) {
+                row.acc[e] = real_fma(p, value[e], row.acc[e]);
+            }
+        }
+    }
+    real lse =
+        row_finish(&row, value_size, decode->output + r * decode->output_row + h * value_size);
+    if (decode->weights != NULL && lse != -INFINITY) {
+        for (int64_t j = 0; j < decode->lengths[r]; j++) {
+            decode->weights[r * decode->weights_row + j] += real_exp2(scores[j] - lse * REAL_LOG2E);
+        }
+    }
+}
+
+static void decode_ref(const attn_decode *decode, int64_t row, int64_t g, real *scratch) {
+    int64_t group = decode->heads / decode->kv_heads;
+    for (int64_t h = g * group; h < (g + 1) * group; h++) {
+        decode_head(decode, row, h, scratch);
+    }
+}
+
+void attn_attention_fill_ref(attn_attention_kernels *kernels) {
+    *kernels = (attn_attention_kernels){
+        .sizes = sizes_ref,
+        .pack = pack_ref,
+        .forward = forward_ref,
+        .weights = weights_ref,
+        .backward = backward_ref,
+        .backward_pack_keys = pack_ref,
+        .backward_pack_queries = pack_ref,
+        .backward_keys = backward_keys_ref,
+        .backward_queries = backward_queries_ref,
+        .backward_bias = backward_bias_ref,
+        .decode_scratch = decode_scratch_ref,
+        .decode = decode_ref,
+    };
+}
