@@ -20,4 +20,42 @@ V_INLINE v16 v_exp2(v16 x) {
     return v_select(v_less(x, v_set1(-126.0f)), v_zero(), v_mul(p, v_pow2(n)));
 }
 
+V_INLINE v16 v_erf(v16 x) {
+    v16 u = v_mul(x, x);
+    v16 p = v_fma(v_set1(ERF_P5), u, v_set1(ERF_P4));
+    p = v_fma(p, u, v_set1(ERF_P3));
+    p = v_fma(p, u, v_set1(ERF_P2));
+    p = v_fma(p, u, v_set1(ERF_P1));
+    p = v_fma(p, u, v_set1(ERF_P0));
+    v16 near = v_fma(p, x, x);
+
+    v16 size = v_max(x, v_sub(v_zero(), x));
+    v16 t = v_min(v_set1(ERF_LIMIT), size); /* keeps NaN */
+    v16 q = v_fma(v_set1(ERF_Q6), t, v_set1(ERF_Q5));
+    q = v_fma(q, t, v_set1(ERF_Q4));
+    q = v_fma(q, t, v_set1(ERF_Q3));
+    q = v_fma(q, t, v_set1(ERF_Q2));
+    q = v_fma(q, t, v_set1(ERF_Q1));
+    q = v_fma(q, t, v_set1(ERF_Q0));
+    v16 far = v_sub(v_set1(1.0f), v_exp2(q));
+    far = v_select(v_less(x, v_zero()), v_sub(v_zero(), far), far);
+    return v_select(v_less(size, v_set1(ERF_SPLIT)), near, far);
+}
+
+V_INLINE v16 v_relu(v16 x) {
+    return v_max(v_zero(), x); /* keeps NaN */
+}
+
+V_INLINE v16 v_gelu(v16 x) {
+    v16 erf = v_erf(v_mul(x, v_set1(REAL_SQRT1_2)));
+    return v_mul(v_mul(x, v_set1(0.5f)), v_add(v_set1(1.0f), erf));
+}
+
+V_INLINE v16 v_gelu_derivative(v16 x) {
+    v16 erf = v_erf(v_mul(x, v_set1(REAL_SQRT1_2)));
+    v16 distribution = v_mul(v_set1(0.5f), v_add(v_set1(1.0f), erf));
+    v16 power = v_exp2(v_mul(v_mul(x, x), v_set1(-0.5f * REAL_LOG2E)));
+    return v_fma(x, v_mul(v_set1(REAL_RSQRT_2PI), power), distribution);
+}
+
 #endif

@@ -1,16 +1,17 @@
 /* kernels/loss/loss.h: softmax over the vocabulary, its cross-entropy and its gradient.
  *
- * Letters: N rows, V classes. log p[v] = x[v] - max - log(sum over v of exp(x[v] - max)); the sum is 16 lanes
- * (v % 16) and lanes_sum; exp is exp2((x - max) * log2(e)).
- * Label smoothing e:  loss = (1 - e) * -log p[target] + e / V * sum over v of -log p[v]   (Szegedy et al. 2016). */
+ * Letters: N rows, V classes. log p[v] = x[v] - max - log(sum over v of exp(x[v] - max)); the sum
+ * is 16 lanes (v % 16) and lanes_sum; exp is exp2((x - max) * log2(e)). Label smoothing e:  loss =
+ * (1 - e) * -log p[target] + e / V * sum over v of -log p[v]   (Szegedy et al. 2016). */
 #ifndef ATTN_KERNELS_LOSS_H
 #define ATTN_KERNELS_LOSS_H
 
 #include "base/real.h"
 
-/* Per row: loss[r] (smoothed) and nll[r] (-log p[target]), each may be NULL. Writes the gradient over the
- * logits in place: logits[r, v] = gradient_scale * (p[v] - (1 - e) [v = target] - e / V); gradient_scale 0 leaves
- * the logits as they are. Rows with target < 0 are ignored: loss 0, gradient 0. Rows are row_stride apart. Threaded over rows. */
+/* Per row: loss[r] (smoothed) and nll[r] (-log p[target]), each may be NULL. Writes the gradient
+ * over the logits in place: logits[r, v] = gradient_scale * (p[v] - (1 - e) [v = target] - e / V);
+ * gradient_scale 0 leaves the logits as they are. Rows with target < 0 are ignored: loss 0,
+ * gradient 0. Rows are row_stride apart. Threaded over rows. */
 void attn_cross_entropy(int64_t rows, int64_t classes, int64_t row_stride, real *logits,
                         const int32_t *targets, real smoothing, real gradient_scale, real *loss,
                         real *nll);

@@ -1,16 +1,25 @@
-/* kernels/loss/loss_kernels.h: what an instruction set provides for the loss: one row at a time.
+/* kernels/loss/loss_kernels.h: what an instruction set provides for the loss: passes over one row.
  *
- * V classes. kernels/loss/loss.c cuts the rows over threads. Definition: loss_ref.c. */
+ * V classes. kernels/loss/loss.c makes losses of them. Definition: loss_ref.c. */
 #ifndef ATTN_KERNELS_LOSS_KERNELS_H
 #define ATTN_KERNELS_LOSS_KERNELS_H
 
 #include "base/real.h"
 
+typedef struct attn_loss_sums {
+    real power;   /* sum of exp(x - max) */
+    real shifted; /* sum of x - max */
+} attn_loss_sums;
+
 typedef struct attn_loss_kernels {
-    /* target in 0 .. classes - 1; gradient_scale 0 leaves the logits as they are. */
-    void (*cross_entropy_row)(int64_t classes, real *logits, int64_t target, real smoothing,
-                              real gradient_scale, real *loss, real *nll);
-    void (*log_softmax_row)(int64_t classes, real *logits);
+    /* The largest x; NaN is passed over; no classes: -infinity. */
+    real (*row_max)(int64_t classes, const real *x);
+    /* 16 lanes and lanes_sum; power receives exp(x - max), may be x, NULL: not wanted. */
+    attn_loss_sums (*row_sums)(int64_t classes, const real *x, real max, real *power);
+    /* x = fma(x, factor, offset) */
+    void (*row_affine)(int64_t classes, real factor, real offset, real *x);
+    /* x = (x - first) - second */
+    void (*row_less)(int64_t classes, real first, real second, real *x);
 } attn_loss_kernels;
 
 void attn_loss_fill_ref(attn_loss_kernels *kernels);

@@ -1,9 +1,10 @@
 /* kernels/norm/norm.h: layer normalization over rows.
  *
- *     y[r, c] = (x[r, c] - mean[r]) * rstd[r] * gamma[c] + beta[c],  rstd = 1 / sqrt(variance + epsilon)
+ *     y[r, c] = (x[r, c] - mean[r]) * rstd[r] * gamma[c] + beta[c],  rstd = 1 / sqrt(variance +
+ * epsilon)
  *
- * Sums along a row are 16 lanes (c % 16) and lanes_sum; the variance is the mean of squared differences.
- * Sums over rows (d_gamma, d_beta) are one chain per channel in the order of the rows.
+ * Sums along a row are 16 lanes (c % 16) and lanes_sum; the variance is the mean of squared
+ * differences. Sums over rows (d_gamma, d_beta) are one chain per channel in the order of the rows.
  * Rows are contiguous, C apart. Threaded. Source: Ba et al. 2016. */
 #ifndef ATTN_KERNELS_NORM_H
 #define ATTN_KERNELS_NORM_H

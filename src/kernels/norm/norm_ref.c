@@ -44,9 +44,9 @@ static void backward_input(int64_t rows, int64_t channels, const real *x, const 
         real mean_d_n = lanes_sum(sum) / (real)channels;
         real mean_product = lanes_sum(products) / (real)channels;
         for (int64_t c = 0; c < channels; c++) {
-            real n = (x[c] - mean[r]) * rstd[r];
+            real negative_n = (mean[r] - x[c]) * rstd[r];
             real centred = d_y[c] * gamma[c] - mean_d_n;
-            d_x[c] = real_fma(rstd[r], real_fma(-n, mean_product, centred), d_x[c]);
+            d_x[c] = real_fma(rstd[r], real_fma(negative_n, mean_product, centred), d_x[c]);
         }
     }
 }

@@ -1,0 +1,105 @@
+/* kernels/elementwise/elementwise_body.h: elementwise work over the verbs of any instruction set.
+ *
+ * Include it after a verbs header, math16.h. Each function repeats the one of the
+ * same name in elementwise_ref.c. */
+#include "kernels/isa/part16.h"
+#include "kernels/isa/philox16.h"
+#include "kernels/elementwise/elementwise_kernels.h"
+
+/* Sixteen elements at a time, then the rest: STEP(i, n) for n elements from i. */
+#define FOR_EACH_16(count, STEP)                                                                   \
+    do {                                                                                           \
+        int64_t i_ = 0;                                                                            \
+        for (; i_ + 16 <= (count); i_ += 16) {                                                     \
+            STEP(i_, 16);                                                                          \
+        }                                                                                          \
+        if (i_ < (count)) {                                                                        \
+            STEP(i_, (int)((count)-i_));                                                           \
+        }                                                                                          \
+    } while (0)
+
+static void add(int64_t count, const float *x, float *y) {
+#define STEP(i, n) v_store_part(y + i, v_add(v_load_part(y + i, n), v_load_part(x + i, n)), n)
+    FOR_EACH_16(count, STEP);
+#undef STEP
+}
+
+static void scale_add(int64_t count, float factor, const float *x, const float *base, float *y) {
+    v16 f = v_set1(factor);
+    if (base) {
+#define STEP(i, n) v_store_part(y + i, v_fma(f, v_load_part(x + i, n), v_load_part(base + i, n)), n)
+        FOR_EACH_16(count, STEP);
+#undef STEP
+    } else {
+#define STEP(i, n) v_store_part(y + i, v_mul(f, v_load_part(x + i, n)), n)
+        FOR_EACH_16(count, STEP);
+#undef STEP
+    }
+}
+
+static void relu(int64_t count, const float *x, float *y) {
+#define STEP(i, n) v_store_part(y + i, v_relu(v_load_part(x + i, n)), n)
+    FOR_EACH_16(count, STEP);
+#undef STEP
+}
+
+static void gelu(int64_t count, const float *x, float *y) {
+#define STEP(i, n) v_store_part(y + i, v_gelu(v_load_part(x + i, n)), n)
+    FOR_EACH_16(count, STEP);
+#undef STEP
+}
+
+static void relu_backward(int64_t count, const float *x, const float *d_y, float *d_x) {
+#define STEP(i, n)                                                                                 \
+    v_store_part(                                                                                  \
+        d_x + i,                                                                                   \
+        v_select(v_less(v_zero(), v_load_part(x + i, n)), v_load_part(d_y + i, n), v_zero()), n)
+    FOR_EACH_16(count, STEP);
+#undef STEP
+}
+
+static void gelu_backward(int64_t count, const float *x, const float *d_y, float *d_x) {
+#define STEP(i, n)                                                                                 \
+    v_store_part(d_x + i,                                                                          \
+                 v_mul(v_load_part(d_y + i, n), v_gelu_derivative(v_load_part(x + i, n))), n)
+    FOR_EACH_16(count, STEP);
+#undef STEP
+}
+
+V_INLINE void dropout_step(u16x32 word, const attn_dropout *mask, const float *x, const float *base,
+                           float *y, int n) {
+    m16 kept = vu_at_least(word, mask->threshold);
+    v16 old = base ? v_load_part(base, n) : v_zero();
+    v16 added = v_fma(v_load_part(x, n), v_set1(mask->inverse), old);
+    v_store_part(y, v_select(kept, added, old), n);
+}
+
+static void dropout(int64_t first, int64_t count, const attn_dropout *mask, const float *x,
+                    const float *base, float *y) {
+    for (int64_t start = 0; start < count; start += ATTN_DROPOUT_BLOCK) {
+        uint64_t index = (uint64_t)(first + start) / ATTN_DROPOUT_BLOCK * 16;
+        u16x32 word[4] = {vu_iota((uint32_t)index), vu_set1((uint32_t)(index >> 32)), vu_set1(0),
+                          vu_set1(0)};
+        v_philox(word, mask->key);
+        int64_t rest = count - start;
+        for (int w = 0; w < 4 && w * 16 < rest; w++) {
+            int64_t e = start + w * 16;
+            const float *old = base ? base + e : NULL;
+            if (rest >= ATTN_DROPOUT_BLOCK) {
+                dropout_step(word[w], mask, x + e, old, y + e, 16);
+            } else {
+                dropout_step(word[w], mask, x + e, old, y + e, v_rest(rest - w * 16));
+            }
+        }
+    }
+}
+
+static void fill(attn_elementwise_kernels *kernels) {
+    kernels->add = add;
+    kernels->scale_add = scale_add;
+    kernels->relu = relu;
+    kernels->gelu = gelu;
+    kernels->relu_backward = relu_backward;
+    kernels->gelu_backward = gelu_backward;
+    kernels->dropout = dropout;
+}
