@@ -82,8 +82,10 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_loss(attn_translator *model
  * forcing), for scoring, explaining and tests. With target_input NULL: the encoder's output. */
 ATTN_API attn_tensor *attn_translator_forward(attn_translator *model, attn_tape *tape,
                                               const attn_translator_batch *batch);
-/* Packs the weights for running (done by load when not trainable); call again after they change. */
+/* Packs the weights for running (load does it when not trainable). While packed, the weights must not
+ * change: unpack before training goes on. Recording passes never read the packed form. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_pack(attn_translator *model);
+ATTN_API void attn_translator_unpack(attn_translator *model);
 
 /* ---- decoding, step by step, with cached keys and values ----
  * The model is only read, so states on several threads may share one. */

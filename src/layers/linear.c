@@ -137,7 +137,7 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
                                             .b = linear->weight->data,
                                             .b_row = 1,
                                             .b_col = linear->in,
-                                            .b_packed = linear->packed,
+                                            .b_packed = r == NULL ? linear->packed : NULL,
                                             .c = y->data,
                                             .c_row = linear->out,
                                             .bias = linear->bias ? linear->bias->data : NULL,

@@ -1,0 +1,400 @@
+/* models/translator.c: the Transformer encoder-decoder: its configuration, its table of tensors and its wiring.
+ *
+ * No arithmetic here: the wiring reads like figure 1 of Vaswani et al. 2017. Sentences lie one after
+ * another without padding; attention knows where each starts. Next: translator_state.c (decoding),
+ * translator_file.c. */
+#include "models/translator.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "kernels/elementwise/elementwise.h"
+
+/* ---- configuration ---- */
+
+void attn_translator_config_init(attn_translator_config *config) {
+    *config = (attn_translator_config){
+        .vocabulary = 8000,
+        .d_model = 512,
+        .ffn = 2048,
+        .heads = 8,
+        .kv_heads = 8,
+        .encoder_layers = 6,
+        .decoder_layers = 6,
+        .max_length = 256,
+        .activation = ATTN_ACTIVATION_RELU,
+        .dropout = 0.1,
+        .label_smoothing = 0.1,
+    };
+}
+
+static attn_status check_range(const char *name, int64_t value, int64_t low, int64_t high,
+                               attn_error *error) {
+    if (value >= low && value <= high) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "%s is %lld, not %lld to %lld", name,
+                     (long long)value, (long long)low, (long long)high);
+}
+
+static attn_status check_rate(const char *name, double value, attn_error *error) {
+    if (value >= 0.0 && value < 1.0) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                     "%s is %g, not at least 0 and below 1", name, value);
+}
+
+attn_status attn_translator_config_check(const attn_translator_config *c, attn_error *error) {
+    const struct {
+        const char *name;
+        int64_t value, low, high;
+    } ranges[] = {
+        {"vocabulary", c->vocabulary, 4, 1 << 20},    {"d_model", c->d_model, 2, 1 << 14},
+        {"ffn", c->ffn, 1, 1 << 16},                  {"heads", c->heads, 1, 256},
+        {"kv_heads", c->kv_heads, 1, 256},            {"encoder_layers", c->encoder_layers, 1, 64},
+        {"decoder_layers", c->decoder_layers, 1, 64}, {"max_length", c->max_length, 2, 1 << 16},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        attn_status status = check_range(ranges[i].name, ranges[i].value, ranges[i].low,
+                                         ranges[i].high, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+    }
+    if (c->d_model % c->heads != 0 || c->heads % c->kv_heads != 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1,
+                         "choose d_model a multiple of heads, and heads of kv_heads",
+                         "d_model %lld, heads %lld and kv_heads %lld do not divide",
+                         (long long)c->d_model, (long long)c->heads, (long long)c->kv_heads);
+    }
+    if (c->d_model / c->heads > 256) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "use more heads",
+                         "the head size d_model / heads is %lld, over 256",
+                         (long long)(c->d_model / c->heads));
+    }
+    const struct {
+        const char *name;
+        double value;
+    } rates[] = {{"dropout", c->dropout},
+                 {"attention_dropout", c->attention_dropout},
+                 {"activation_dropout", c->activation_dropout},
+                 {"label_smoothing", c->label_smoothing}};
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+        attn_status status = check_rate(rates[i].name, rates[i].value, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+    }
+    return ATTN_OK;
+}
+
+/* ---- the table of tensors ---- */
+
+static void declare_encoder_layer(attn_translator *m, encoder_layer *layer, int64_t index) {
+    const attn_translator_config *c = &m->config;
+    char name[48];
+    snprintf(name, sizeof name, "encoder.%lld.self", (long long)index);
+    layer->self = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
+    snprintf(name, sizeof name, "encoder.%lld.norm_self", (long long)index);
+    layer->norm_self = attn_norm_declare(m->params, name, c->d_model);
+    snprintf(name, sizeof name, "encoder.%lld.feed_forward", (long long)index);
+    layer->feed_forward = attn_feed_forward_declare(m->params, name, c->d_model, c->ffn);
+    snprintf(name, sizeof name, "encoder.%lld.norm_feed_forward", (long long)index);
+    layer->norm_feed_forward = attn_norm_declare(m->params, name, c->d_model);
+}
+
+static void declare_decoder_layer(attn_translator *m, decoder_layer *layer, int64_t index) {
+    const attn_translator_config *c = &m->config;
+    char name[48];
+    snprintf(name, sizeof name, "decoder.%lld.self", (long long)index);
+    layer->self = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
+    snprintf(name, sizeof name, "decoder.%lld.norm_self", (long long)index);
+    layer->norm_self = attn_norm_declare(m->params, name, c->d_model);
+    snprintf(name, sizeof name, "decoder.%lld.cross", (long long)index);
+    layer->cross = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
+    snprintf(name, sizeof name, "decoder.%lld.norm_cross", (long long)index);
+    layer->norm_cross = attn_norm_declare(m->params, name, c->d_model);
+    snprintf(name, sizeof name, "decoder.%lld.feed_forward", (long long)index);
+    layer->feed_forward = attn_feed_forward_declare(m->params, name, c->d_model, c->ffn);
+    snprintf(name, sizeof name, "decoder.%lld.norm_feed_forward", (long long)index);
+    layer->norm_feed_forward = attn_norm_declare(m->params, name, c->d_model);
+}
+
+static void declare(attn_translator *m) {
+    const attn_translator_config *c = &m->config;
+    m->embedding = attn_params_declare(m->params, "embedding", c->vocabulary, c->d_model,
+                                       ATTN_INIT_EMBEDDING);
+    m->positions.length = c->max_length;
+    if (c->learned_positions) {
+        m->positions.learned = attn_params_declare(m->params, "positions", c->max_length,
+                                                   c->d_model, ATTN_INIT_EMBEDDING);
+    }
+    for (int64_t i = 0; i < c->encoder_layers; i++) {
+        declare_encoder_layer(m, &m->encoder[i], i);
+    }
+    for (int64_t i = 0; i < c->decoder_layers; i++) {
+        declare_decoder_layer(m, &m->decoder[i], i);
+    }
+    if (c->pre_norm) {
+        m->encoder_norm = attn_norm_declare(m->params, "encoder.norm", c->d_model);
+        m->decoder_norm = attn_norm_declare(m->params, "decoder.norm", c->d_model);
+    }
+}
+
+static attn_status build(attn_translator *m, bool trainable) {
+    const attn_translator_config *c = &m->config;
+    m->encoder = attn_alloc_zero((size_t)c->encoder_layers, sizeof *m->encoder);
+    m->decoder = attn_alloc_zero((size_t)c->decoder_layers, sizeof *m->decoder);
+    if (m->encoder == NULL || m->decoder == NULL || attn_params_create(&m->params) != ATTN_OK) {
+        return ATTN_ERR_MEMORY;
+    }
+    declare(m);
+    if (!c->learned_positions) {
+        m->sinusoids = attn_alloc((size_t)(c->max_length * c->d_model) * sizeof(real));
+        if (m->sinusoids == NULL) {
+            return ATTN_ERR_MEMORY;
+        }
+        attn_sinusoid_table(c->max_length, c->d_model, m->sinusoids);
+        m->positions.table = m->sinusoids;
+    }
+    m->embedding_scale = real_sqrt((real)c->d_model);
+    return attn_params_allocate(m->params, trainable);
+}
+
+attn_status attn_translator_create(const attn_translator_config *config, bool trainable,
+                                   attn_translator **out, attn_error *error) {
+    *out = NULL;
+    attn_status status = attn_translator_config_check(config, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    attn_translator *m = attn_alloc_zero(1, sizeof *m);
+    if (m == NULL) {
+        return attn_fail_memory(error, sizeof *m);
+    }
+    m->config = *config;
+    status = build(m, trainable);
+    if (status != ATTN_OK) {
+        attn_fail_memory(error, m->params != NULL
+                                    ? (size_t)attn_params_size(m->params) * sizeof(real)
+                                    : sizeof *m);
+        attn_translator_free(m);
+        return status;
+    }
+    *out = m;
+    return ATTN_OK;
+}
+
+void attn_translator_unpack(attn_translator *m) {
+    for (int64_t i = 0; m->encoder != NULL && i < m->config.encoder_layers; i++) {
+        attn_multi_head_unpack(&m->encoder[i].self);
+        attn_linear_unpack(&m->encoder[i].feed_forward.up);
+        attn_linear_unpack(&m->encoder[i].feed_forward.down);
+    }
+    for (int64_t i = 0; m->decoder != NULL && i < m->config.decoder_layers; i++) {
+        attn_multi_head_unpack(&m->decoder[i].self);
+        attn_multi_head_unpack(&m->decoder[i].cross);
+        attn_linear_unpack(&m->decoder[i].feed_forward.up);
+        attn_linear_unpack(&m->decoder[i].feed_forward.down);
+    }
+    attn_free(m->output_packed);
+    m->output_packed = NULL;
+}
+
+void attn_translator_free(attn_translator *m) {
+    if (m == NULL) {
+        return;
+    }
+    attn_translator_unpack(m);
+    attn_params_free(m->params);
+    attn_free(m->sinusoids);
+    attn_free(m->encoder);
+    attn_free(m->decoder);
+    attn_free(m);
+}
+
+const attn_translator_config *attn_translator_get_config(const attn_translator *m) {
+    return &m->config;
+}
+
+attn_params *attn_translator_params(const attn_translator *m) {
+    return m->params;
+}
+
+static attn_status pack_feed_forward(attn_feed_forward *feed_forward) {
+    attn_status status = attn_linear_pack(&feed_forward->up);
+    return status == ATTN_OK ? attn_linear_pack(&feed_forward->down) : status;
+}
+
+static attn_status pack_layers(attn_translator *m) {
+    attn_status status = ATTN_OK;
+    for (int64_t i = 0; status == ATTN_OK && i < m->config.encoder_layers; i++) {
+        status = attn_multi_head_pack(&m->encoder[i].self, true);
+        status = status == ATTN_OK ? pack_feed_forward(&m->encoder[i].feed_forward) : status;
+    }
+    for (int64_t i = 0; status == ATTN_OK && i < m->config.decoder_layers; i++) {
+        status = attn_multi_head_pack(&m->decoder[i].self, true);
+        status = status == ATTN_OK ? attn_multi_head_pack(&m->decoder[i].cross, false) : status;
+        status = status == ATTN_OK ? pack_feed_forward(&m->decoder[i].feed_forward) : status;
+    }
+    return status;
+}
+
+attn_status attn_translator_pack(attn_translator *m) {
+    int64_t channels = m->config.d_model, classes = m->config.vocabulary;
+    if (m->output_packed == NULL) {
+        m->output_packed = attn_alloc(attn_matmul_packed_size(channels, classes) * sizeof(real));
+    }
+    attn_status status = m->output_packed != NULL ? pack_layers(m) : ATTN_ERR_MEMORY;
+    if (status != ATTN_OK) {
+        attn_translator_unpack(m);
+        return status;
+    }
+    attn_matmul_pack(channels, classes, m->embedding->data, 1, channels, m->output_packed);
+    return ATTN_OK;
+}
+
+/* ---- wiring ---- */
+
+attn_tensor *attn_translator_before(const attn_translator *m, attn_tape *tape, attn_tensor *x,
+                                    const attn_norm *norm) {
+    return m->config.pre_norm ? attn_layer_norm(tape, x, norm) : x;
+}
+
+attn_tensor *attn_translator_after(const attn_translator *m, attn_tape *tape, attn_tensor *x,
+                                   attn_tensor *branch, const attn_linear *linear,
+                                   const attn_norm *norm) {
+    if (attn_tape_recording(tape) && m->config.dropout > 0.0) {
+        branch = attn_layer_linear(tape, branch, linear, ATTN_ACTIVATION_NONE);
+        x = attn_layer_residual(tape, x, branch, m->config.dropout);
+    } else {
+        x = attn_layer_linear_residual(tape, branch, linear, x);
+    }
+    return m->config.pre_norm ? x : attn_layer_norm(tape, x, norm);
+}
+
+attn_tensor *attn_translator_feed_forward(const attn_translator *m, attn_tape *tape,
+                                          attn_tensor *x, const attn_feed_forward *feed_forward,
+                                          const attn_norm *norm) {
+    attn_tensor *h = attn_translator_before(m, tape, x, norm);
+    h = attn_layer_linear(tape, h, &feed_forward->up, m->config.activation);
+    h = attn_layer_dropout(tape, h, m->config.activation_dropout);
+    return attn_translator_after(m, tape, x, h, &feed_forward->down, norm);
+}
+
+attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, int64_t tokens,
+                                   const int32_t *ids, const int32_t *position_ids) {
+    attn_tensor *x = attn_layer_embedding(tape, m->embedding, m->embedding_scale, &m->positions,
+                                          tokens, ids, position_ids);
+    attn_tape_note(tape, "embedding", x);
+    return attn_layer_dropout(tape, x, m->config.dropout);
+}
+
+/* 0, 1, 2 ... within each sentence. */
+static int32_t *count_positions(attn_tape *tape, const attn_sequences *sequences) {
+    int64_t tokens = sequences->starts[sequences->count];
+    int32_t *ids = attn_tape_alloc(tape, (size_t)tokens * sizeof *ids);
+    for (int64_t s = 0; ids != NULL && s < sequences->count; s++) {
+        for (int64_t t = sequences->starts[s]; t < sequences->starts[s + 1]; t++) {
+            ids[t] = (int32_t)(t - sequences->starts[s]);
+        }
+    }
+    return ids;
+}
+
+static attn_tensor *embed_sentences(const attn_translator *m, attn_tape *tape, const int32_t *ids,
+                                    const attn_sequences *sequences) {
+    const int32_t *position_ids = count_positions(tape, sequences);
+    if (position_ids == NULL) {
+        return NULL;
+    }
+    return attn_translator_embed(m, tape, sequences->starts[sequences->count], ids, position_ids);
+}
+
+attn_tensor *attn_translator_encoder(const attn_translator *m, attn_tape *tape, const int32_t *ids,
+                                     const attn_sequences *sequences) {
+    attn_tape_scope(tape, "source");
+    attn_tensor *x = embed_sentences(m, tape, ids, sequences);
+    for (int64_t i = 0; i < m->config.encoder_layers; i++) {
+        const encoder_layer *layer = &m->encoder[i];
+        attn_tape_scope(tape, "encoder.%lld.self", (long long)i);
+        attn_tensor *h = attn_translator_before(m, tape, x, &layer->norm_self);
+        attn_tape_note(tape, "input", h);
+        h = attn_layer_attention(tape, h, sequences, NULL, NULL, &layer->self, false,
+                                 m->config.attention_dropout);
+        x = attn_translator_after(m, tape, x, h, &layer->self.output, &layer->norm_self);
+        attn_tape_note(tape, "output", x);
+        x = attn_translator_feed_forward(m, tape, x, &layer->feed_forward,
+                                         &layer->norm_feed_forward);
+    }
+    return m->config.pre_norm ? attn_layer_norm(tape, x, &m->encoder_norm) : x;
+}
+
+static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int32_t *ids,
+                            const attn_sequences *targets, attn_tensor *memory,
+                            const attn_sequences *sources) {
+    double attention_dropout = m->config.attention_dropout;
+    attn_tape_scope(tape, "target");
+    attn_tensor *x = embed_sentences(m, tape, ids, targets);
+    for (int64_t i = 0; i < m->config.decoder_layers; i++) {
+        const decoder_layer *layer = &m->decoder[i];
+        attn_tape_scope(tape, "decoder.%lld.self", (long long)i);
+        attn_tensor *h = attn_translator_before(m, tape, x, &layer->norm_self);
+        attn_tape_note(tape, "input", h);
+        h = attn_layer_attention(tape, h, targets, NULL, NULL, &layer->self, true,
+                                 attention_dropout);
+        x = attn_translator_after(m, tape, x, h, &layer->self.output, &layer->norm_self);
+        attn_tape_note(tape, "output", x);
+
+        attn_tape_scope(tape, "decoder.%lld.cross", (long long)i);
+        h = attn_translator_before(m, tape, x, &layer->norm_cross);
+        attn_tape_note(tape, "input", h);
+        h = attn_layer_attention(tape, h, targets, memory, sources, &layer->cross, false,
+                                 attention_dropout);
+        x = attn_translator_after(m, tape, x, h, &layer->cross.output, &layer->norm_cross);
+        attn_tape_note(tape, "output", x);
+
+        x = attn_translator_feed_forward(m, tape, x, &layer->feed_forward,
+                                         &layer->norm_feed_forward);
+    }
+    return m->config.pre_norm ? attn_layer_norm(tape, x, &m->decoder_norm) : x;
+}
+
+static attn_sequences describe(int64_t count, const int64_t *starts) {
+    attn_sequences sequences = {count, starts, 0};
+    for (int64_t s = 0; s < count; s++) {
+        int64_t length = starts[s + 1] - starts[s];
+        sequences.longest = length > sequences.longest ? length : sequences.longest;
+    }
+    return sequences;
+}
+
+attn_tensor *attn_translator_forward(attn_translator *m, attn_tape *tape,
+                                     const attn_translator_batch *batch) {
+    attn_sequences sources = describe(batch->count, batch->source_starts);
+    attn_tensor *memory = attn_translator_encoder(m, tape, batch->source, &sources);
+    if (batch->target_input == NULL || memory == NULL) {
+        return memory;
+    }
+    attn_sequences targets = describe(batch->count, batch->target_starts);
+    return decoder(m, tape, batch->target_input, &targets, memory, &sources);
+}
+
+attn_status attn_translator_loss(attn_translator *m, attn_tape *tape,
+                                 const attn_translator_batch *batch, attn_real gradient_scale,
+                                 double *loss, double *nll) {
+    int64_t tokens = batch->target_starts[batch->count];
+    for (int64_t i = 0; i < tokens; i++) {
+        if (batch->target_output[i] < 0 || batch->target_output[i] >= m->config.vocabulary) {
+            return ATTN_ERR_ARGUMENT;
+        }
+    }
+    attn_tensor *x = attn_translator_forward(m, tape, batch);
+    if (x != NULL) {
+        attn_layer_output_loss(tape, x, m->embedding, batch->target_output,
+                               m->config.label_smoothing, gradient_scale, loss, nll);
+    }
+    return attn_tape_status(tape);
+}

@@ -1,0 +1,55 @@
+/* models/translator.h: the translator's parts, shared by its wiring, its decoding and its files.
+ *
+ * Read translator.c first. */
+#ifndef ATTN_MODELS_TRANSLATOR_H
+#define ATTN_MODELS_TRANSLATOR_H
+
+#include "attn/translator.h"
+#include "base/memory.h"
+#include "base/real.h"
+
+typedef struct encoder_layer {
+    attn_norm norm_self, norm_feed_forward;
+    attn_multi_head self;
+    attn_feed_forward feed_forward;
+} encoder_layer;
+
+typedef struct decoder_layer {
+    attn_norm norm_self, norm_cross, norm_feed_forward;
+    attn_multi_head self, cross;
+    attn_feed_forward feed_forward;
+} decoder_layer;
+
+struct attn_translator {
+    attn_translator_config config;
+    attn_params *params;
+    attn_param *embedding;      /* [V, d_model]: source, target and output projection */
+    real embedding_scale;       /* sqrt(d_model) */
+    attn_positions positions;   /* [max_length, d_model] */
+    real *sinusoids;            /* the table behind positions, NULL when learned */
+    encoder_layer *encoder;     /* [encoder_layers] */
+    decoder_layer *decoder;     /* [decoder_layers] */
+    attn_norm encoder_norm, decoder_norm; /* pre-norm only: after the last layer */
+    real *output_packed;        /* embedding^T, packed for running; NULL until packed */
+};
+
+/* The pieces of a layer that training and decoding share, so that both give the same bits:
+ * the input of a sublayer (normalized first when pre-norm) ... */
+attn_tensor *attn_translator_before(const attn_translator *model, attn_tape *tape, attn_tensor *x,
+                                    const attn_norm *norm);
+/* ... and x + dropout(branch W^T + b) (normalized after when post-norm). */
+attn_tensor *attn_translator_after(const attn_translator *model, attn_tape *tape, attn_tensor *x,
+                                   attn_tensor *branch, const attn_linear *linear,
+                                   const attn_norm *norm);
+/* The feed-forward sublayer. */
+attn_tensor *attn_translator_feed_forward(const attn_translator *model, attn_tape *tape,
+                                          attn_tensor *x, const attn_feed_forward *feed_forward,
+                                          const attn_norm *norm);
+/* Token embedding, positions, dropout. position_ids: [tokens]. */
+attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape, int64_t tokens,
+                                   const int32_t *ids, const int32_t *position_ids);
+/* The encoder over sentences one after another: [N, d_model]. */
+attn_tensor *attn_translator_encoder(const attn_translator *model, attn_tape *tape,
+                                     const int32_t *ids, const attn_sequences *sequences);
+
+#endif
