@@ -1,29 +1,22 @@
-/* fuzz/replay.c: runs a fuzz target over kept inputs, for builds without libFuzzer.
- *
- * Arguments: files, or folders whose files are taken. A target that goes wrong crashes the program.
- */
+/* Runs a fuzz target over files, or over all files of folders, so that the kept corpus is a test
+ * for compilers without libFuzzer too. */
 #include <dirent.h>
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int replay_file(const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        exit(1);
-    }
-    size_t size = (size_t)ftell(file);
-    rewind(file);
-    /* Exactly as large as the input, so that a read past the end is seen. */
+static int replay_file(const char *path, size_t size) {
+    /* Exactly as large as the input, so that a sanitizer sees a read past its end. */
     uint8_t *data = malloc(size > 0 ? size : 1);
-    if (data == NULL || fread(data, 1, size, file) != size) {
-        fprintf(stderr, "%s: cannot read\n", path);
-        exit(1);
+    FILE *file = fopen(path, "rb");
+    if (data == NULL || file == NULL || fread(data, 1, size, file) != size) {
+        fprintf(stderr, "replay: cannot read %s\n", path);
+        free(data);
+        return -1;
     }
     fclose(file);
     LLVMFuzzerTestOneInput(data, size);
@@ -31,18 +24,27 @@ static int replay_file(const char *path) {
     return 1;
 }
 
+/* The number of files run, or -1. */
 static int replay(const char *path) {
-    DIR *folder = opendir(path);
+    struct stat info;
+    DIR *folder = NULL;
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+        return replay_file(path, (size_t)info.st_size);
+    }
+    folder = opendir(path);
     if (folder == NULL) {
-        return replay_file(path);
+        fprintf(stderr, "replay: cannot open %s\n", path);
+        return -1;
     }
     int count = 0;
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (entry->d_name[0] != '.') {
-            char child[4096];
-            snprintf(child, sizeof child, "%s/%s", path, entry->d_name);
-            count += replay_file(child);
+        char name[4096];
+        if (entry->d_name[0] == '.') {
+            continue;
         }
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        int run = replay(name);
+        count = run < 0 || count < 0 ? -1 : count + run;
     }
     closedir(folder);
     return count;
@@ -51,7 +53,11 @@ static int replay(const char *path) {
 int main(int argc, char **argv) {
     int count = 0;
     for (int i = 1; i < argc; i++) {
-        count += replay(argv[i]);
+        int run = replay(argv[i]);
+        if (run < 0) {
+            return 1;
+        }
+        count += run;
     }
     printf("%d inputs replayed\n", count);
     return count > 0 ? 0 : 1;
