@@ -1,0 +1,77 @@
+/* attn/search.h: from a source sentence to target sentences: greedy, beam search and sampling.
+ *
+ * Dimension letters: S source ids (</s> counted), T target ids (</s> not counted).
+ * The result of a sentence is the same bits whatever else is in the batch, at any number of
+ * threads. */
+#ifndef ATTN_SEARCH_H
+#define ATTN_SEARCH_H
+
+#include "attn/translator.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct attn_search_options {
+    int64_t beam;          /* width, 1 .. 256; 1 is greedy search */
+    int64_t n_best;        /* hypotheses per sentence, 1 .. beam; with `sample`: 1 .. 256 draws */
+    double length_penalty; /* A in score = (sum of log p) / (T + 1)^A */
+    bool sample;           /* draw each token at random instead of searching */
+    double temperature;    /* above 0: draws from p^(1 / temperature) */
+    int64_t top_k;         /* draw among the k likeliest tokens; 0: among all */
+    uint64_t seed;
+    int64_t max_length; /* most target ids; 0: what the model can hold */
+    bool length_guard;  /* at most 2 S + 20 target ids */
+    /* Forbids the fourth repetition, one right after another, of the same 1 to 4 ids, unless the
+     * source itself repeats them as often: loops end, while "1,000,000" and "ha ha ha" stay. */
+    bool repeat_guard;
+    bool attention;                 /* fill attn_hypothesis.attention */
+    int32_t start_token, end_token; /* <s> and </s> */
+    int32_t forbidden_below;        /* ids below this, and <s>, are never output */
+} attn_search_options;
+
+/* Beam 4, one hypothesis, length penalty 1, both guards on, the ids of attn's tokenizer. */
+ATTN_API void attn_search_options_init(attn_search_options *options);
+
+typedef struct attn_hypothesis {
+    int32_t *ids;                     /* [T], without </s> */
+    int64_t length;                   /* T */
+    double score;                     /* normalized by length_penalty */
+    double log_probability;           /* the sum, </s> included */
+    attn_real *token_log_probability; /* [T + 1], that of </s> last */
+    attn_real *attention;             /* [T + 1, S] or NULL */
+    int64_t source_length;            /* S */
+    bool cut;                         /* ended by the length limit, not by the model */
+} attn_hypothesis;
+
+/* One sentence's hypotheses: best first (equal scores: the one found first); draws in their order.
+ */
+typedef struct attn_search_result {
+    attn_hypothesis *hypotheses;
+    int64_t count;
+} attn_search_result;
+
+/* Translates `count` sentences (ids with </s>, sentence s is source[starts[s] .. starts[s + 1])).
+ *
+ * Beam search (fairseq's rule): the best 2 x beam continuations of a sentence are ranked by the sum
+ * of log p, equal ones by lower row, then lower id. </s> among the first `beam` of them finishes a
+ * hypothesis, the best `beam` others live on; the sentence is done as soon as `beam` hypotheses are
+ * finished, or at the length limit, where only </s> may follow. Finished sentences leave the batch.
+ *
+ * Sampling: draw d of sentence s depends on seed, streams[s] (NULL: s) and d alone.
+ *
+ * results: [count], filled here, released with attn_search_results_free also after an error.
+ * ATTN_ERR_ARGUMENT: an option out of range, a sentence that does not fit the model.
+ * ATTN_ERR_MEMORY. ATTN_ERR_NUMERIC: the model yields no number. The model is only read: threads
+ * may share it. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_search(attn_translator *model, int64_t count,
+                                                 const int32_t *source, const int64_t *starts,
+                                                 const uint64_t *streams,
+                                                 const attn_search_options *options,
+                                                 attn_search_result *results, attn_error *error);
+ATTN_API void attn_search_results_free(attn_search_result *results, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

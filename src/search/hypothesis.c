@@ -1,0 +1,219 @@
+/* search/hypothesis.c: the tree of hypotheses: growing it, guarding it, reading it out. */
+#include "search/search.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/math.h"
+#include "base/memory.h"
+
+/* A loop is the same n-gram, n up to MAX_NGRAM, more than MAX_REPEATS times in a row. */
+enum { MAX_NGRAM = 4, MAX_REPEATS = 3, TAIL = MAX_NGRAM * (MAX_REPEATS + 1) };
+
+void attn_search_top(const real *log_p, int64_t n, int64_t k, int32_t *token, real *value) {
+    int64_t count = 0;
+    real worst = -INFINITY; /* of the kept ones, once there are k */
+    for (int64_t id = 0; id < n; id++) {
+        real x = log_p[id];
+        if (!(x > worst)) { /* also NaN; an equal one with a higher id loses */
+            continue;
+        }
+        int64_t at = count < k ? count++ : k - 1;
+        for (; at > 0 && value[at - 1] < x; at--) {
+            value[at] = value[at - 1];
+            token[at] = token[at - 1];
+        }
+        value[at] = x;
+        token[at] = (int32_t)id;
+        if (count == k) {
+            worst = value[k - 1];
+        }
+    }
+    for (; count < k; count++) {
+        token[count] = -1;
+    }
+}
+
+/* The last ids before the next one, newest first, without <s>. */
+static int64_t read_tail(const attn_search_sentence *sentence, int32_t node, int32_t tail[TAIL]) {
+    int64_t count = 0;
+    while (count < TAIL && sentence->nodes[node].parent >= 0) {
+        tail[count++] = sentence->nodes[node].token;
+        node = sentence->nodes[node].parent;
+    }
+    return count;
+}
+
+/* How often at most the n-gram (newest id first) stands in the source one after another. */
+static int64_t source_repeats(const attn_search_sentence *sentence, const int32_t *ngram,
+                              int64_t n) {
+    int64_t most = 0;
+    for (int64_t start = 0; start < n; start++) {
+        int64_t run = 0;
+        for (int64_t at = start; at + n <= sentence->source_length; at += n) {
+            bool same = true;
+            for (int64_t i = 0; i < n && same; i++) {
+                same = sentence->source[at + i] == ngram[n - 1 - i];
+            }
+            run = same ? run + 1 : 0;
+            most = run > most ? run : most;
+        }
+    }
+    return most;
+}
+
+/* The last MAX_REPEATS * n ids, with the next one equal to tail[n - 1], would be a loop. */
+static bool would_loop(const int32_t *tail, int64_t count, int64_t n) {
+    if (count < n * (MAX_REPEATS + 1) - 1) {
+        return false;
+    }
+    for (int64_t i = 0; i < n * MAX_REPEATS - 1; i++) {
+        if (tail[i] != tail[i + n]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void forbid_loops(const attn_search_sentence *sentence, int32_t node, real *row) {
+    int32_t tail[TAIL];
+    int64_t count = read_tail(sentence, node, tail);
+    for (int64_t n = 1; n <= MAX_NGRAM; n++) {
+        if (would_loop(tail, count, n) && source_repeats(sentence, tail, n) <= MAX_REPEATS) {
+            row[tail[n - 1]] = -INFINITY;
+        }
+    }
+}
+
+void attn_search_forbid(const attn_search_step *step, const attn_search_sentence *sentence,
+                        int32_t node, real *row) {
+    const attn_search_options *o = step->options;
+    if (step->number >= sentence->limit) {
+        real end = row[o->end_token];
+        for (int64_t id = 0; id < step->vocabulary; id++) {
+            row[id] = -INFINITY;
+        }
+        row[o->end_token] = end;
+        return;
+    }
+    for (int32_t id = 0; id < o->forbidden_below; id++) {
+        row[id] = -INFINITY;
+    }
+    row[o->start_token] = -INFINITY;
+    if (o->repeat_guard) {
+        forbid_loops(sentence, node, row);
+    }
+}
+
+int32_t attn_search_grow(const attn_search_step *step, attn_search_sentence *sentence, int64_t from,
+                         int32_t token, real log_p) {
+    int32_t parent = sentence->live[from].node;
+    int64_t node = sentence->node_count++;
+    sentence->nodes[node] = (attn_search_node){.token = token,
+                                               .parent = parent,
+                                               .log_p = log_p,
+                                               .sum = sentence->nodes[parent].sum + log_p};
+    if (sentence->attention != NULL) {
+        int64_t length = sentence->source_length;
+        memcpy(sentence->attention + node * length,
+               step->attention + (sentence->first_row + from) * step->attention_stride,
+               (size_t)length * sizeof(real));
+    }
+    return (int32_t)node;
+}
+
+double attn_search_score(double sum, int64_t length, double length_penalty) {
+    if (length_penalty == 1.0) {
+        return sum / (double)length;
+    }
+    return sum / (double)real_exp2((real)length_penalty * real_log2((real)length));
+}
+
+/* Fills one hypothesis from its </s> node back to the root. */
+static attn_status trace(const attn_search_options *options, const attn_search_sentence *sentence,
+                         int32_t node, attn_hypothesis *out) {
+    int64_t length = -1; /* </s> does not count */
+    for (int32_t at = node; sentence->nodes[at].parent >= 0; at = sentence->nodes[at].parent) {
+        length++;
+    }
+    int64_t source_length = sentence->source_length;
+    out->length = length;
+    out->source_length = source_length;
+    out->cut = length >= sentence->limit;
+    out->log_probability = sentence->nodes[node].sum;
+    out->score = attn_search_score(out->log_probability, length + 1, options->length_penalty);
+    out->ids = attn_alloc((size_t)length * sizeof *out->ids);
+    out->token_log_probability = attn_alloc((size_t)(length + 1) * sizeof(real));
+    if (options->attention) {
+        out->attention = attn_alloc((size_t)((length + 1) * source_length) * sizeof(real));
+    }
+    if (out->ids == NULL || out->token_log_probability == NULL ||
+        (options->attention && out->attention == NULL)) {
+        return ATTN_ERR_MEMORY;
+    }
+    for (int64_t at = length; at >= 0; at--, node = sentence->nodes[node].parent) {
+        if (at < length) {
+            out->ids[at] = sentence->nodes[node].token;
+        }
+        out->token_log_probability[at] = sentence->nodes[node].log_p;
+        if (options->attention) {
+            memcpy(out->attention + at * source_length, sentence->attention + node * source_length,
+                   (size_t)source_length * sizeof(real));
+        }
+    }
+    return ATTN_OK;
+}
+
+/* Best score first; the order of equal ones stays. */
+static void sort_by_score(attn_hypothesis *hypotheses, int64_t count) {
+    for (int64_t i = 1; i < count; i++) {
+        attn_hypothesis moved = hypotheses[i];
+        int64_t at = i;
+        for (; at > 0 && hypotheses[at - 1].score < moved.score; at--) {
+            hypotheses[at] = hypotheses[at - 1];
+        }
+        hypotheses[at] = moved;
+    }
+}
+
+static void free_hypothesis(attn_hypothesis *hypothesis) {
+    attn_free(hypothesis->ids);
+    attn_free(hypothesis->token_log_probability);
+    attn_free(hypothesis->attention);
+}
+
+attn_status attn_search_collect(const attn_search_options *options,
+                                const attn_search_sentence *sentence, attn_search_result *out) {
+    int64_t width = options->sample ? options->n_best : options->beam;
+    out->hypotheses = attn_alloc_zero((size_t)width, sizeof *out->hypotheses);
+    if (out->hypotheses == NULL) {
+        return ATTN_ERR_MEMORY;
+    }
+    for (int64_t i = 0; i < width; i++) {
+        if (sentence->finished[i] < 0) {
+            continue;
+        }
+        attn_hypothesis *hypothesis = &out->hypotheses[out->count++];
+        attn_status status = trace(options, sentence, sentence->finished[i], hypothesis);
+        if (status != ATTN_OK) {
+            return status;
+        }
+    }
+    if (!options->sample) {
+        sort_by_score(out->hypotheses, out->count);
+    }
+    while (out->count > options->n_best) {
+        free_hypothesis(&out->hypotheses[--out->count]);
+    }
+    return ATTN_OK;
+}
+
+void attn_search_results_free(attn_search_result *results, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        for (int64_t h = 0; h < results[i].count; h++) {
+            free_hypothesis(&results[i].hypotheses[h]);
+        }
+        attn_free(results[i].hypotheses);
+        results[i] = (attn_search_result){0};
+    }
+}

@@ -1,0 +1,293 @@
+/* search/search.c: the loop over the steps of a batch, and its memory.
+ *
+ * R rows (live hypotheses of all sentences), V vocabulary, K candidates kept a row. Next: beam.c.
+ */
+#include "search/search.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+
+enum { MAX_WIDTH = 256 };
+
+void attn_search_options_init(attn_search_options *options) {
+    *options = (attn_search_options){.beam = 4,
+                                     .n_best = 1,
+                                     .length_penalty = 1.0,
+                                     .temperature = 1.0,
+                                     .length_guard = true,
+                                     .repeat_guard = true,
+                                     .start_token = 2,
+                                     .end_token = 3,
+                                     .forbidden_below = 3};
+}
+
+typedef struct search {
+    int64_t count;
+    attn_search_sentence *sentences;
+    int64_t longest_limit;
+    attn_translator_state *state;
+    attn_search_step step;
+    int32_t *tokens;  /* [R] */
+    int64_t *parents; /* [R] */
+    int64_t *owner;   /* [R], the row's sentence */
+    real *attention;  /* [R, longest source] or NULL */
+} search;
+
+static attn_status check_options(const attn_search_options *o, int64_t vocabulary,
+                                 attn_error *error) {
+    const char *wrong = NULL;
+    if (o->beam < 1 || o->beam > MAX_WIDTH) {
+        wrong = "beam must be from 1 to 256";
+    } else if (o->n_best < 1 || o->n_best > (o->sample ? MAX_WIDTH : o->beam)) {
+        wrong = "n_best must be from 1 to the beam's width (256 when sampling)";
+    } else if (!isfinite(o->length_penalty)) {
+        wrong = "length_penalty must be a finite number";
+    } else if (o->sample && !(o->temperature > 0 && isfinite(o->temperature))) {
+        wrong = "temperature must be above 0";
+    } else if (o->top_k < 0 || o->max_length < 0) {
+        wrong = "top_k and max_length must not be negative";
+    } else if (o->start_token < 0 || o->start_token >= vocabulary || o->end_token < 0 ||
+               o->end_token >= vocabulary || o->end_token < o->forbidden_below) {
+        wrong = "start_token or end_token is not one that the model can use";
+    }
+    if (wrong == NULL) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_ARGUMENT, "attn_search", -1, NULL, "%s", wrong);
+}
+
+/* Most target ids for a source of `length` ids, </s> counted in both. */
+static int64_t length_limit(const attn_search_options *o, int64_t model_length, int64_t length) {
+    int64_t limit = model_length - 1; /* <s> takes a place */
+    if (o->max_length > 0 && o->max_length < limit) {
+        limit = o->max_length;
+    }
+    if (o->length_guard && 2 * length + 20 < limit) {
+        limit = 2 * length + 20;
+    }
+    return limit;
+}
+
+static attn_status start_sentence(const search *s, attn_search_sentence *sentence) {
+    int64_t width = s->step.width;
+    /* A node for each live hypothesis of each step, </s> included, and the root. */
+    size_t nodes = (size_t)width * (size_t)(sentence->limit + 2) + 1;
+    sentence->nodes = attn_alloc(nodes * sizeof *sentence->nodes);
+    sentence->live = attn_alloc((size_t)width * sizeof *sentence->live);
+    sentence->next = attn_alloc((size_t)width * sizeof *sentence->next);
+    sentence->finished = attn_alloc((size_t)width * sizeof *sentence->finished);
+    if (sentence->nodes == NULL || sentence->live == NULL || sentence->next == NULL ||
+        sentence->finished == NULL) {
+        return ATTN_ERR_MEMORY;
+    }
+    if (s->step.options->attention) {
+        size_t row = (size_t)sentence->source_length * sizeof *sentence->attention;
+        sentence->attention = attn_alloc_zero(nodes, row);
+        if (sentence->attention == NULL) {
+            return ATTN_ERR_MEMORY;
+        }
+    }
+    sentence->nodes[0] = (attn_search_node){.token = s->step.options->start_token, .parent = -1};
+    sentence->node_count = 1;
+    sentence->live_count = s->step.options->sample ? width : 1;
+    for (int64_t i = 0; i < width; i++) {
+        sentence->live[i] = (attn_search_live){.row = sentence - s->sentences, .draw = i};
+        sentence->finished[i] = -1;
+    }
+    return ATTN_OK;
+}
+
+static attn_status start_sentences(search *s, const int32_t *source, const int64_t *starts,
+                                   const uint64_t *streams, int64_t model_length) {
+    s->sentences = attn_alloc_zero((size_t)s->count, sizeof *s->sentences);
+    if (s->sentences == NULL) {
+        return ATTN_ERR_MEMORY;
+    }
+    for (int64_t i = 0; i < s->count; i++) {
+        attn_search_sentence *sentence = &s->sentences[i];
+        sentence->source = source + starts[i];
+        sentence->source_length = starts[i + 1] - starts[i];
+        sentence->limit = length_limit(s->step.options, model_length, sentence->source_length);
+        sentence->stream = streams != NULL ? streams[i] : (uint64_t)i;
+        if (sentence->limit > s->longest_limit) {
+            s->longest_limit = sentence->limit;
+        }
+        attn_status status = start_sentence(s, sentence);
+        if (status != ATTN_OK) {
+            return status;
+        }
+    }
+    return ATTN_OK;
+}
+
+static attn_status start_rows(search *s) {
+    size_t rows, cells, tops;
+    int64_t vocabulary = s->step.vocabulary;
+    if (!attn_size_mul((size_t)s->count, (size_t)s->step.width, &rows) ||
+        !attn_size_mul(rows, (size_t)vocabulary * sizeof(real), &cells) ||
+        !attn_size_mul(rows, (size_t)s->step.top_count * sizeof(real), &tops)) {
+        return ATTN_ERR_MEMORY;
+    }
+    s->tokens = attn_alloc(rows * sizeof *s->tokens);
+    s->parents = attn_alloc(rows * sizeof *s->parents);
+    s->owner = attn_alloc(rows * sizeof *s->owner);
+    s->step.log_p = attn_alloc(cells);
+    s->step.top_log_p = attn_alloc(tops);
+    s->step.top_token = attn_alloc(tops);
+    if (s->tokens == NULL || s->parents == NULL || s->owner == NULL || s->step.log_p == NULL ||
+        s->step.top_log_p == NULL || s->step.top_token == NULL) {
+        return ATTN_ERR_MEMORY;
+    }
+    if (s->step.options->attention) {
+        s->step.attention_stride = attn_translator_state_source_length(s->state);
+        s->attention =
+            attn_alloc_zero(rows, (size_t)s->step.attention_stride * sizeof *s->attention);
+        s->step.attention = s->attention;
+        return s->attention != NULL ? ATTN_OK : ATTN_ERR_MEMORY;
+    }
+    return ATTN_OK;
+}
+
+/* Lines up the live hypotheses of all sentences as rows; returns how many there are. */
+static int64_t gather_rows(search *s) {
+    int64_t rows = 0;
+    for (int64_t i = 0; i < s->count; i++) {
+        attn_search_sentence *sentence = &s->sentences[i];
+        sentence->first_row = rows;
+        for (int64_t h = 0; h < sentence->live_count; h++) {
+            s->tokens[rows] = sentence->nodes[sentence->live[h].node].token;
+            s->parents[rows] = sentence->live[h].row;
+            s->owner[rows++] = i;
+        }
+    }
+    return rows;
+}
+
+/* In each row: strikes out what may not follow, then finds the likeliest tokens. */
+static void rank_rows(const search *s, int64_t rows) {
+    const attn_search_step *step = &s->step;
+#pragma omp parallel for schedule(static) num_threads(attn_get_threads())
+    for (int64_t r = 0; r < rows; r++) {
+        const attn_search_sentence *sentence = &s->sentences[s->owner[r]];
+        real *row = step->log_p + r * step->vocabulary;
+        attn_search_forbid(step, sentence, sentence->live[r - sentence->first_row].node, row);
+        attn_search_top(row, step->vocabulary, step->top_count,
+                        step->top_token + r * step->top_count,
+                        step->top_log_p + r * step->top_count);
+    }
+}
+
+static attn_status advance(search *s, attn_error *error) {
+    for (int64_t i = 0; i < s->count; i++) {
+        attn_search_sentence *sentence = &s->sentences[i];
+        if (sentence->live_count == 0) {
+            continue;
+        }
+        if (s->step.options->sample) {
+            attn_search_advance_sample(&s->step, sentence);
+        } else {
+            attn_search_advance_beam(&s->step, sentence);
+        }
+        if (sentence->live_count == 0 && sentence->finished_count == 0) {
+            return attn_fail(error, ATTN_ERR_NUMERIC, "attn_search", -1,
+                             "the model's weights are damaged or its training diverged",
+                             "the model gives no probability to any token");
+        }
+    }
+    return ATTN_OK;
+}
+
+static attn_status run_steps(search *s, attn_error *error) {
+    for (s->step.number = 0;; s->step.number++) {
+        int64_t rows = gather_rows(s);
+        if (rows == 0) {
+            return ATTN_OK;
+        }
+        attn_status status = attn_translator_step(s->state, rows, s->tokens, s->parents,
+                                                  s->step.log_p, s->attention, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+        rank_rows(s, rows);
+        status = advance(s, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+    }
+}
+
+static void free_search(search *s) {
+    for (int64_t i = 0; s->sentences != NULL && i < s->count; i++) {
+        attn_free(s->sentences[i].nodes);
+        attn_free(s->sentences[i].attention);
+        attn_free(s->sentences[i].live);
+        attn_free(s->sentences[i].next);
+        attn_free(s->sentences[i].finished);
+    }
+    attn_free(s->sentences);
+    attn_free(s->tokens);
+    attn_free(s->parents);
+    attn_free(s->owner);
+    attn_free(s->step.log_p);
+    attn_free(s->step.top_token);
+    attn_free(s->step.top_log_p);
+    attn_free(s->attention);
+    attn_translator_state_free(s->state);
+}
+
+/* How many tokens of a row can matter. */
+static int64_t top_count(const attn_search_options *o, int64_t vocabulary) {
+    int64_t count = 2 * o->beam;
+    if (o->sample) {
+        count = o->top_k > 0 ? o->top_k : 1; /* all: sample.c reads the row itself */
+    }
+    return count < vocabulary ? count : vocabulary;
+}
+
+attn_status attn_search(attn_translator *model, int64_t count, const int32_t *source,
+                        const int64_t *starts, const uint64_t *streams,
+                        const attn_search_options *options, attn_search_result *results,
+                        attn_error *error) {
+    const attn_translator_config *config = attn_translator_get_config(model);
+    search s = {.count = count};
+    s.step.options = options;
+    s.step.width = options->sample ? options->n_best : options->beam;
+    s.step.vocabulary = config->vocabulary;
+    s.step.top_count = top_count(options, config->vocabulary);
+    memset(results, 0, (size_t)count * sizeof *results);
+    attn_status status = check_options(options, config->vocabulary, error);
+    if (status != ATTN_OK || count == 0) {
+        return status;
+    }
+    status = start_sentences(&s, source, starts, streams, config->max_length);
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    status = attn_translator_state_create(model, &s.state);
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    status = attn_translator_encode(s.state, count, source, starts, count * s.step.width,
+                                    s.longest_limit + 1, error);
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    status = start_rows(&s);
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    status = run_steps(&s, error);
+    for (int64_t i = 0; i < count && status == ATTN_OK; i++) {
+        status = attn_search_collect(options, &s.sentences[i], &results[i]);
+    }
+out:
+    if (status == ATTN_ERR_MEMORY) {
+        attn_fail(error, status, NULL, -1,
+                  "translate fewer sentences at once or use a smaller beam", "out of memory");
+    }
+    free_search(&s);
+    return status;
+}

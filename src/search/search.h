@@ -1,0 +1,77 @@
+/* search/search.h: what the files of this folder share.
+ *
+ * A sentence keeps a tree of nodes, one a token; a hypothesis is a path to the root, so that
+ * hypotheses with a common beginning share it. Next: search.c (the loop), then beam.c or sample.c
+ * (one step). */
+#ifndef ATTN_SEARCH_SEARCH_H
+#define ATTN_SEARCH_SEARCH_H
+
+#include "attn/search.h"
+#include "attn/threads.h"
+#include "base/random.h"
+#include "base/real.h"
+
+typedef struct attn_search_node {
+    int32_t token;
+    int32_t parent; /* node; -1: the root, whose token is <s> */
+    real log_p;     /* of the token */
+    double sum;     /* of log_p from the root */
+} attn_search_node;
+
+/* A hypothesis that is still growing. */
+typedef struct attn_search_live {
+    int32_t node;
+    int64_t row;  /* of the step that made the node: what the model continues */
+    int64_t draw; /* number of the draw, when sampling */
+} attn_search_live;
+
+typedef struct attn_search_sentence {
+    const int32_t *source;
+    int64_t source_length; /* S, with </s> */
+    int64_t limit;         /* most target ids */
+    attn_search_node *nodes;
+    int64_t node_count;
+    real *attention; /* [node, S] or NULL: what was attended to when the node's token was chosen */
+    attn_search_live *live, *next; /* this step's and the next one's; `width` each */
+    int64_t live_count;
+    int64_t first_row; /* row of live[0] in this step */
+    int32_t *finished; /* nodes of </s>, `width`; -1: none yet */
+    int64_t finished_count;
+    uint64_t stream;
+} attn_search_sentence;
+
+/* What a step of the model gave, for all rows. */
+typedef struct attn_search_step {
+    const attn_search_options *options;
+    int64_t width;      /* hypotheses per sentence */
+    int64_t number;     /* of the step, from 0: target ids chosen so far */
+    int64_t vocabulary; /* V */
+    real *log_p;        /* [R, V]; what may not follow has been set to -infinity */
+    int64_t top_count;  /* K */
+    int32_t *top_token; /* [R, K], likeliest first, equal ones by lower id; -1 after the last */
+    real *top_log_p;    /* [R, K] */
+    const real *attention;
+    int64_t attention_stride;
+} attn_search_step;
+
+/* The k likeliest of n tokens into token[k] and value[k]; NaN and -infinity are never chosen. */
+void attn_search_top(const real *log_p, int64_t n, int64_t k, int32_t *token, real *value);
+/* Sets what may not follow the hypothesis to -infinity in its row. */
+void attn_search_forbid(const attn_search_step *step, const attn_search_sentence *sentence,
+                        int32_t node, real *row);
+/* Adds a node that continues live hypothesis `from`; returns its number. */
+int32_t attn_search_grow(const attn_search_step *step, attn_search_sentence *sentence, int64_t from,
+                         int32_t token, real log_p);
+/* sum / length^A; length counts </s>. */
+double attn_search_score(double sum, int64_t length, double length_penalty);
+
+/* One step of one sentence: finishes hypotheses and chooses the live ones of the next step. */
+void attn_search_advance_beam(const attn_search_step *step, attn_search_sentence *sentence);
+void attn_search_advance_sample(const attn_search_step *step, attn_search_sentence *sentence);
+
+/* The sentence's finished hypotheses, as the caller gets them. */
+ATTN_MUST_CHECK attn_status attn_search_collect(const attn_search_options *options,
+                                                const attn_search_sentence *sentence,
+                                                attn_search_result *out);
+
+#endif
