@@ -1,4 +1,4 @@
-/* cpu/cpu.h: what this processor, and the system it runs under, can execute.
+/* cpu/cpu.h: what this processor, and the system it runs under, can execute; which thread this is.
  *
  * Next: kernels/table.h, which picks the kernels by it. */
 #ifndef ATTN_CPU_CPU_H
@@ -12,5 +12,8 @@ enum {
 
 /* The bits above that the processor has and whose registers the system saves. Thread-safe. */
 unsigned attn_cpu_features(void);
+
+/* Which thread of the innermost parallel region this is, from 0. */
+int attn_thread_index(void);
 
 #endif

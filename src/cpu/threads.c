@@ -7,6 +7,8 @@
 #include <omp.h>
 #endif
 
+#include "cpu/cpu.h"
+
 enum { MAX_THREADS = 256 };
 
 static atomic_int wanted; /* 0: the default */
@@ -28,6 +30,14 @@ int attn_get_threads(void) {
     return threads != 0 ? threads : clamped(omp_get_max_threads());
 #else
     return 1;
+#endif
+}
+
+int attn_thread_index(void) {
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
 #endif
 }
 

@@ -30,7 +30,7 @@ typedef struct attn_matmul_panel {
     real *c;
     int64_t c_row;
     bool from_c;                          /* go on from C's old values; else start from 0 */
-    const attn_matmul_epilogue *epilogue; /* NULL unless this is the last slice of k */
+    const attn_matmul_epilogue *epilogue; /* NULL: none, or not the last slice of k */
 } attn_matmul_panel;
 
 typedef struct attn_matmul_kernels {

@@ -1,0 +1,289 @@
+/* kernels/matmul/matmul.c: the driver of the matrix product: cuts it up for caches and threads.
+ *
+ * C is cut into a grid of blocks, whole register tiles high and whole panels of 16 columns wide;
+ * whoever is free takes the next. In a block, k runs in slices: A's slice is packed so that it lies
+ * in the second-level cache, B's panels of the slice pass through the first-level one, and C
+ * carries the chain from slice to slice. Nothing of this shows in the result. M rows, N columns, K
+ * summed. Next: matmul_kernels.h. */
+#include "kernels/matmul/matmul.h"
+
+#include "cpu/cpu.h"
+#include "kernels/table.h"
+
+enum {
+    SLICE = 256,             /* of k: a panel of B is then half of a 32 KiB cache */
+    BLOCK_A = 1 << 17,       /* floats of A's packed block: half of a 1 MiB cache */
+    BLOCK_ROWS = 240,        /* rows of a block when rows alone give work enough */
+    SERIAL = 1 << 19,        /* products below which a second thread costs more than it gives */
+    COLUMNS_PER_BLOCK = 256, /* when columns are cut: A is packed once for so many */
+    BLOCKS_PER_THREAD = 4,   /* to even out threads that are held up */
+};
+
+typedef struct matmul_plan {
+    const attn_matmul *product;
+    const attn_matmul_kernels *kernels;
+    int threads;
+    int64_t tiles, panels;             /* of C: register tiles down, 16 columns across */
+    int64_t row_blocks, column_blocks; /* the grid */
+    int64_t slices;
+    bool pack_first;       /* all of B is packed before the first block */
+    const real *b_packed;  /* NULL: each block packs its own */
+    size_t a_size, b_size; /* each thread's room, in reals */
+} matmul_plan;
+
+static int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
+static int64_t min64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t max64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* Where part i of `parts` nearly equal parts of `count` starts. */
+static int64_t part_start(int64_t count, int64_t parts, int64_t i) {
+    return count / parts * i + count % parts * i / parts;
+}
+
+size_t attn_matmul_packed_size(int64_t k, int64_t n) {
+    return (size_t)(ceil_div(n, LANES) * LANES * k);
+}
+
+static void pack_panel(const attn_matmul_kernels *kernels, const attn_matmul *product,
+                       int64_t panel, int64_t p, int64_t k, real *packed) {
+    int64_t j = panel * LANES;
+    int columns = (int)min64(product->n - j, LANES);
+    const real *b = product->b + p * product->b_row + j * product->b_col;
+    kernels->pack_b(k, columns, b, product->b_row, product->b_col, packed);
+}
+
+void attn_matmul_pack(int64_t k, int64_t n, const real *b, int64_t b_row, int64_t b_col,
+                      real *packed) {
+    const attn_matmul_kernels *kernels = &attn_kernels_current()->matmul;
+    const attn_matmul product = {.n = n, .k = k, .b = b, .b_row = b_row, .b_col = b_col};
+    for (int64_t panel = 0; panel < ceil_div(n, LANES); panel++) {
+        pack_panel(kernels, &product, panel, 0, k, packed + panel * k * LANES);
+    }
+}
+
+/* ---- the plan ---- */
+
+/* The chain may not pass through C when C's old values are needed at the end, and need not when
+ * there is one tile of rows. */
+static int64_t count_slices(const attn_matmul *product, int64_t tiles) {
+    bool keep_c = product->residual == product->c;
+    return keep_c || tiles == 1 ? 1 : max64(1, ceil_div(product->k, SLICE));
+}
+
+static int count_threads(const attn_matmul *product) {
+    double products = (double)product->m * (double)product->n * (double)product->k;
+    return products < SERIAL ? 1 : attn_get_threads();
+}
+
+/* Many rows: blocks of rows, and all of B packed first. Otherwise as few blocks of rows as the
+ * cache allows, so that each packs B on its way, and blocks of columns until the threads have
+ * enough. */
+static void choose_grid(matmul_plan *plan) {
+    const attn_matmul *product = plan->product;
+    int64_t tile = plan->kernels->tile_rows;
+    int64_t slice = max64(1, ceil_div(product->k, plan->slices));
+    int64_t most_tiles = max64(1, BLOCK_A / slice / tile);
+    plan->row_blocks = ceil_div(plan->tiles, most_tiles);
+    plan->column_blocks = 1;
+    plan->pack_first = product->b != NULL && plan->row_blocks > plan->threads;
+    if (plan->row_blocks >= plan->threads && (plan->pack_first || product->b == NULL)) {
+        int64_t wanted = ceil_div(product->m, BLOCK_ROWS);
+        plan->row_blocks = max64(plan->row_blocks, ceil_div(wanted, plan->threads) * plan->threads);
+        plan->row_blocks = min64(plan->row_blocks, plan->tiles);
+    }
+    if (plan->threads > 1 && plan->row_blocks < BLOCKS_PER_THREAD * plan->threads) {
+        int64_t each = ceil_div(plan->threads, plan->row_blocks);
+        int64_t more = ceil_div(BLOCKS_PER_THREAD * plan->threads, plan->row_blocks);
+        more = min64(more, product->n / COLUMNS_PER_BLOCK);
+        plan->column_blocks = min64(plan->panels, max64(each, more));
+    }
+    int64_t blocks = plan->row_blocks * plan->column_blocks;
+    if (blocks < plan->threads) {
+        plan->row_blocks = min64(plan->tiles, ceil_div(plan->threads, plan->column_blocks));
+    }
+}
+
+/* Sizes in reals; false when they do not fit a size_t. */
+static bool plan_room(matmul_plan *plan, size_t *b_packed, size_t *bytes) {
+    const attn_matmul *product = plan->product;
+    size_t k = (size_t)product->k, slice = (size_t)max64(1, ceil_div(product->k, plan->slices));
+    size_t rows = (size_t)(ceil_div(plan->tiles, plan->row_blocks) * plan->kernels->tile_rows);
+    size_t each, all;
+    *b_packed = 0;
+    if (plan->pack_first && !attn_size_mul((size_t)plan->panels * LANES, k, b_packed)) {
+        return false;
+    }
+    plan->b_size = product->b != NULL && !plan->pack_first ? slice * LANES : 0;
+    if (!attn_size_mul(rows, slice, &plan->a_size) ||
+        !attn_size_add(plan->a_size, plan->b_size + LANES, &each)) {
+        return false;
+    }
+    each = each / LANES * LANES; /* whole cache lines: threads do not share one */
+    plan->a_size = each - plan->b_size;
+    return attn_size_mul(each, (size_t)plan->threads, &all) &&
+           attn_size_add(all, *b_packed, &all) && attn_size_mul(all, sizeof(real), bytes);
+}
+
+/* ---- one block of C ---- */
+
+typedef struct c_block {
+    int64_t row, rows;     /* of C */
+    int64_t panel, panels; /* of B and C */
+    real *a, *b;           /* this thread's room */
+} c_block;
+
+/* Panel `index`, sliced p .. p + k, either packed or where it stands. */
+static const real *panel_of_b(const matmul_plan *plan, const c_block *block, int64_t index,
+                              int64_t p, int64_t k, int64_t *b_row) {
+    const attn_matmul *product = plan->product;
+    *b_row = LANES;
+    if (plan->b_packed != NULL) {
+        return plan->b_packed + (index * product->k + p) * LANES;
+    }
+    if (k == 0) {
+        return block->b; /* operands may be NULL */
+    }
+    bool few_rows = block->rows <= plan->kernels->tile_rows;
+    if (few_rows && product->b_col == 1 && (index + 1) * LANES <= product->n) {
+        *b_row = product->b_row;
+        return product->b + p * product->b_row + index * LANES;
+    }
+    pack_panel(plan->kernels, product, index, p, k, block->b);
+    return block->b;
+}
+
+static bool has_epilogue(const attn_matmul *product) {
+    return product->bias != NULL || product->pre_activation != NULL ||
+           product->activation != ATTN_ACTIVATION_NONE || product->residual != NULL;
+}
+
+static attn_matmul_epilogue epilogue_at(const attn_matmul *product, int64_t i, int64_t j) {
+    attn_matmul_epilogue epilogue = {.activation = product->activation,
+                                     .residual_row = product->residual_row};
+    if (product->bias != NULL) {
+        epilogue.bias = product->bias + j;
+    }
+    if (product->pre_activation != NULL) {
+        epilogue.pre_activation = product->pre_activation + i * product->c_row + j;
+    }
+    if (product->residual != NULL) {
+        epilogue.residual = product->residual + i * product->residual_row + j;
+    }
+    return epilogue;
+}
+
+static void multiply_slice(const matmul_plan *plan, const c_block *block, int64_t p, int64_t k) {
+    const attn_matmul *product = plan->product;
+    bool last = p + k == product->k && has_epilogue(product);
+    for (int64_t index = block->panel; index < block->panel + block->panels; index++) {
+        int64_t j = index * LANES;
+        attn_matmul_epilogue epilogue = epilogue_at(product, block->row, j);
+        attn_matmul_panel panel = {
+            .rows = block->rows,
+            .k = k,
+            .columns = (int)min64(product->n - j, LANES),
+            .a = block->a,
+            .c = product->c + block->row * product->c_row + j,
+            .c_row = product->c_row,
+            .from_c = p > 0 || product->accumulate,
+            .epilogue = last ? &epilogue : NULL,
+        };
+        panel.b = panel_of_b(plan, block, index, p, k, &panel.b_row);
+        plan->kernels->multiply(&panel);
+    }
+}
+
+static void multiply_block(const matmul_plan *plan, int64_t number, real *room) {
+    const attn_matmul *product = plan->product;
+    int64_t tile = plan->kernels->tile_rows;
+    int64_t down = number / plan->column_blocks, across = number % plan->column_blocks;
+    int64_t first_panel = part_start(plan->panels, plan->column_blocks, across);
+    c_block block = {
+        .row = part_start(plan->tiles, plan->row_blocks, down) * tile,
+        .panel = first_panel,
+        .panels = part_start(plan->panels, plan->column_blocks, across + 1) - first_panel,
+        .a = room,
+        .b = room + plan->a_size,
+    };
+    int64_t end = part_start(plan->tiles, plan->row_blocks, down + 1) * tile;
+    block.rows = min64(end, product->m) - block.row;
+    for (int64_t s = 0; s < plan->slices; s++) {
+        int64_t p = part_start(product->k, plan->slices, s);
+        int64_t k = part_start(product->k, plan->slices, s + 1) - p;
+        if (k > 0) {
+            const real *a = product->a + block.row * product->a_row + p * product->a_col;
+            plan->kernels->pack_a(block.rows, k, a, product->a_row, product->a_col, block.a);
+        }
+        multiply_slice(plan, &block, p, k);
+    }
+}
+
+/* ---- the whole product ---- */
+
+static void run_plan(const matmul_plan *plan, real *b_packed, real *rooms) {
+    const attn_matmul *product = plan->product;
+    int64_t blocks = plan->row_blocks * plan->column_blocks;
+    size_t room = plan->a_size + plan->b_size;
+#pragma omp parallel num_threads(plan->threads) if (plan->threads > 1)
+    {
+        if (plan->pack_first) {
+#pragma omp for schedule(static)
+            for (int64_t panel = 0; panel < plan->panels; panel++) {
+                pack_panel(plan->kernels, product, panel, 0, product->k,
+                           b_packed + panel * product->k * LANES);
+            }
+        }
+        real *mine = rooms + room * (size_t)attn_thread_index();
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t number = 0; number < blocks; number++) {
+            multiply_block(plan, number, mine);
+        }
+    }
+}
+
+static bool valid(const attn_matmul *product) {
+    if (product == NULL || product->m < 0 || product->n < 0 || product->k < 0) {
+        return false;
+    }
+    bool empty = product->m == 0 || product->n == 0;
+    bool has_operands = product->a != NULL && (product->b != NULL || product->b_packed != NULL);
+    return empty || (product->c != NULL && (product->k == 0 || has_operands));
+}
+
+attn_status attn_matmul_run_scratch(const attn_matmul *product, attn_scratch *scratch) {
+    if (!valid(product)) {
+        return ATTN_ERR_ARGUMENT;
+    }
+    if (product->m == 0 || product->n == 0) {
+        return ATTN_OK;
+    }
+    matmul_plan plan = {.product = product, .kernels = &attn_kernels_current()->matmul};
+    plan.threads = count_threads(product);
+    plan.tiles = ceil_div(product->m, plan.kernels->tile_rows);
+    plan.panels = ceil_div(product->n, LANES);
+    plan.slices = count_slices(product, plan.tiles);
+    choose_grid(&plan);
+    size_t b_size, bytes;
+    real *room = plan_room(&plan, &b_size, &bytes) ? attn_scratch_get(scratch, bytes) : NULL;
+    if (room == NULL) {
+        return ATTN_ERR_MEMORY;
+    }
+    plan.b_packed = plan.pack_first ? room : product->b != NULL ? NULL : product->b_packed;
+    run_plan(&plan, room, room + b_size);
+    return ATTN_OK;
+}
+
+attn_status attn_matmul_run(const attn_matmul *product) {
+    attn_scratch scratch = {NULL, 0};
+    attn_status status = attn_matmul_run_scratch(product, &scratch);
+    attn_scratch_free(&scratch);
+    return status;
+}
