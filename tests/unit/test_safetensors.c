@@ -301,6 +301,7 @@ static void wrong_strings(void **state) {
     assert_flaw("{\"\\uD800\\n\":{}}", 0, "surrogate");
     assert_flaw("{\"\\uD800\\u0041\":{}}", 0, "surrogate");
     assert_flaw("{\"\\uDC00\":{}}", 0, "surrogate");
+    assert_flaw("{\"\\uDC00\\uDC00\":{}}", 0, "surrogate");
     assert_flaw("{\"\\u12g4\":{}}", 0, "hexadecimal");
     assert_flaw("{\"\\u12", 0, "hexadecimal");
     assert_flaw("{\"a", 0, "without end");
