@@ -1,0 +1,64 @@
+/* train/checkpoint.h: everything a training needs to go on bit for bit, in one file.
+ *
+ * A checkpoint is a .safetensors file with a hash of each section in its metadata, written
+ * atomically: after a kill or a power cut it is the old one or the new one, never half of each.
+ * A snapshot is the same with the weights alone: the material for averaging. */
+#ifndef ATTN_TRAIN_CHECKPOINT_H
+#define ATTN_TRAIN_CHECKPOINT_H
+
+#include <stddef.h>
+
+#include "attn/safetensors.h"
+#include "attn/tape.h"
+
+/* All that a step changes beside the arrays. Random numbers are functions of (seed, batches). */
+typedef struct attn_train_state {
+    struct {
+        int64_t step;       /* updates so far, skipped ones counted */
+        int64_t epoch;      /* complete passes over the data */
+        int64_t next_batch; /* place in the epoch */
+        int64_t batches;    /* forward passes so far */
+        int64_t tokens;     /* target tokens so far */
+        int64_t skipped, skipped_in_a_row;
+        int64_t validations, best_validation, best_step, validated_step;
+        int64_t window_tokens; /* since the last line of the log */
+        int64_t corpus;        /* hash of the training pairs */
+    } count;
+    struct {
+        double window_loss, window_nll; /* sums over window_tokens */
+        double best_loss, last_loss, last_nll, last_bleu;
+        double seconds;
+    } real;
+} attn_train_state;
+
+/* The arrays of a loaded checkpoint belong to it. */
+typedef struct attn_checkpoint {
+    attn_train_state state;
+    uint64_t layout; /* attn_train_layout of the model */
+    int64_t size;    /* elements of each of the next three */
+    const float *weights, *adam_m, *adam_v;
+    const char *options; /* a recipe text, not NUL-terminated */
+    size_t options_size;
+    const void *tokenizer; /* NULL: none */
+    size_t tokenizer_size;
+    attn_safetensors *file; /* NULL unless loaded */
+} attn_checkpoint;
+
+/* A hash of the names and shapes of all parameters in order: flat arrays fit only an equal one. */
+uint64_t attn_train_layout(const attn_params *params);
+
+ATTN_MUST_CHECK attn_status attn_checkpoint_save(const attn_checkpoint *checkpoint,
+                                                 const char *path, attn_error *error);
+/* ATTN_ERR_FORMAT: not a checkpoint, cut short, or damaged (the section is named);
+ * ATTN_ERR_UNSUPPORTED: of another version. */
+ATTN_MUST_CHECK attn_status attn_checkpoint_load(const char *path, attn_checkpoint *out,
+                                                 attn_error *error);
+void attn_checkpoint_close(attn_checkpoint *checkpoint);
+
+ATTN_MUST_CHECK attn_status attn_snapshot_save(const float *weights, int64_t size, uint64_t layout,
+                                               const char *path, attn_error *error);
+/* Loads into weights; ATTN_ERR_FORMAT when it is that of another model. */
+ATTN_MUST_CHECK attn_status attn_snapshot_load(const char *path, uint64_t layout, int64_t size,
+                                               float *weights, attn_error *error);
+
+#endif

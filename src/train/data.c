@@ -1,0 +1,286 @@
+/* train/data.c: reading, holding out, and the sentences that validation translates. */
+#include "train/data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "io/file.h"
+
+/* ---- the tokenizer ---- */
+
+static attn_status tokenizer_from_file(const char *path, attn_tokenizer **out, attn_error *error) {
+    enum { LIMIT = 1 << 28 };
+    char *bytes;
+    size_t size;
+    attn_status status = attn_file_read(path, LIMIT, &bytes, &size, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    status = attn_tokenizer_from_bytes(bytes, size, out, error);
+    attn_free(bytes);
+    return status;
+}
+
+static attn_status tokenizer_train(const attn_train_files *files, const attn_train_options *options,
+                                   int threads, attn_tokenizer **out, attn_error *error) {
+    attn_tokenizer_options wanted = {
+        .type = attn_train_tokenizer_type(options),
+        .normalization = options->normalization,
+        .vocabulary = (int32_t)options->vocabulary,
+        .character_coverage = options->character_coverage,
+        .threads = threads,
+    };
+    const char *texts[2] = {files->source, files->target};
+    return attn_tokenizer_train(texts, 2, &wanted, out, error);
+}
+
+/* ---- holding out ---- */
+
+uint64_t attn_corpus_hash(const attn_corpus *corpus) {
+    size_t starts = (size_t)(corpus->count + 1) * sizeof(int64_t);
+    uint64_t hash = attn_hash64(corpus->source_start, starts, 0);
+    hash = attn_hash64(corpus->target_start, starts, hash);
+    hash = attn_hash64(corpus->source,
+                       (size_t)corpus->source_start[corpus->count] * sizeof(int32_t), hash);
+    return attn_hash64(corpus->target,
+                       (size_t)corpus->target_start[corpus->count] * sizeof(int32_t), hash);
+}
+
+static uint64_t source_hash(const attn_corpus *corpus, int64_t pair) {
+    int64_t start = corpus->source_start[pair];
+    return attn_hash64(corpus->source + start,
+                       (size_t)(corpus->source_start[pair + 1] - start) * sizeof(int32_t), 0);
+}
+
+static int compare_hashes(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static attn_status corpus_allocate(const attn_corpus *like, attn_corpus *out, attn_error *error) {
+    *out = (attn_corpus){0};
+    size_t sources = (size_t)like->source_start[like->count];
+    size_t targets = (size_t)like->target_start[like->count];
+    size_t starts = (size_t)like->count + 1;
+    out->source = attn_alloc_zero(sources, sizeof(int32_t));
+    out->target = attn_alloc_zero(targets, sizeof(int32_t));
+    out->source_start = attn_alloc_zero(starts, sizeof(int64_t));
+    out->target_start = attn_alloc_zero(starts, sizeof(int64_t));
+    if (out->source == NULL || out->target == NULL || out->source_start == NULL ||
+        out->target_start == NULL) {
+        attn_corpus_free(out);
+        return attn_fail_memory(error, (sources + targets) * sizeof(int32_t));
+    }
+    return ATTN_OK;
+}
+
+static void append(const int32_t *ids, const int64_t *start, int64_t pair, int32_t *to,
+                   int64_t *to_start, int64_t to_pair) {
+    int64_t length = start[pair + 1] - start[pair];
+    memcpy(to + to_start[to_pair], ids + start[pair], (size_t)length * sizeof *to);
+    to_start[to_pair + 1] = to_start[to_pair] + length;
+}
+
+static void append_pair(const attn_corpus *from, int64_t pair, attn_corpus *to) {
+    append(from->source, from->source_start, pair, to->source, to->source_start, to->count);
+    append(from->target, from->target_start, pair, to->target, to->target_start, to->count);
+    to->count++;
+}
+
+/* held[pair] is set for `count` pairs; hashes receives those of their sources, sorted. */
+static void choose(const attn_corpus *corpus, int64_t count, int64_t *order, bool *held,
+                   uint64_t *hashes) {
+    for (int64_t i = 0; i < corpus->count; i++) {
+        order[i] = i;
+    }
+    attn_random random = attn_random_start(attn_random_key(0, 0, (uint64_t)corpus->count));
+    attn_random_shuffle(&random, order, corpus->count);
+    for (int64_t i = 0; i < count; i++) {
+        held[order[i]] = true;
+        hashes[i] = source_hash(corpus, order[i]);
+    }
+    qsort(hashes, (size_t)count, sizeof *hashes, compare_hashes);
+}
+
+attn_status attn_corpus_hold_out(attn_corpus *corpus, int64_t count, attn_corpus *held,
+                                 attn_error *error) {
+    attn_corpus rest = {0};
+    *held = (attn_corpus){0};
+    int64_t *order = attn_alloc_zero((size_t)corpus->count, sizeof *order);
+    bool *chosen = attn_alloc_zero((size_t)corpus->count, sizeof *chosen);
+    uint64_t *hashes = attn_alloc_zero((size_t)count, sizeof *hashes);
+    attn_status status = ATTN_OK;
+    if (order == NULL || chosen == NULL || hashes == NULL) {
+        status = attn_fail_memory(error, (size_t)corpus->count * (sizeof *order + 1));
+        goto out;
+    }
+    status = corpus_allocate(corpus, &rest, error);
+    if (status == ATTN_OK) {
+        status = corpus_allocate(corpus, held, error);
+    }
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    choose(corpus, count, order, chosen, hashes);
+    for (int64_t pair = 0; pair < corpus->count; pair++) {
+        uint64_t hash = source_hash(corpus, pair);
+        if (chosen[pair]) {
+            append_pair(corpus, pair, held);
+        } else if (bsearch(&hash, hashes, (size_t)count, sizeof hash, compare_hashes) == NULL) {
+            append_pair(corpus, pair, &rest);
+        }
+    }
+    if (rest.count == 0) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, "training", -1,
+                           "give more text, or name validation files",
+                           "nothing is left to train on besides the held-out pairs");
+        goto out;
+    }
+    rest.dropped_empty = corpus->dropped_empty;
+    rest.dropped_long = corpus->dropped_long;
+    attn_corpus_free(corpus);
+    *corpus = rest;
+    rest = (attn_corpus){0};
+out:
+    if (status != ATTN_OK) {
+        attn_corpus_free(held);
+    }
+    attn_corpus_free(&rest);
+    attn_free(order);
+    attn_free(chosen);
+    attn_free(hashes);
+    return status;
+}
+
+/* ---- sentences to translate ---- */
+
+static attn_status sentences_allocate(size_t count, attn_train_data *out, attn_error *error) {
+    out->sentence = attn_alloc_zero(count, sizeof *out->sentence);
+    if (out->sentence == NULL) {
+        return attn_fail_memory(error, count * sizeof *out->sentence);
+    }
+    out->sentence_count = count;
+    return ATTN_OK;
+}
+
+static void *copy_of(const void *data, size_t size) {
+    void *copy = malloc(size > 0 ? size : 1);
+    if (copy != NULL && size > 0) {
+        memcpy(copy, data, size);
+    }
+    return copy;
+}
+
+/* The held-out pairs: their references are the target ids turned into text again. */
+static attn_status sentences_from_corpus(attn_train_data *data, attn_error *error) {
+    const attn_corpus *corpus = &data->valid;
+    attn_status status = sentences_allocate((size_t)corpus->count, data, error);
+    for (size_t i = 0; i < data->sentence_count && status == ATTN_OK; i++) {
+        attn_train_sentence *sentence = &data->sentence[i];
+        int64_t source = corpus->source_start[i], target = corpus->target_start[i];
+        sentence->length = (size_t)(corpus->source_start[i + 1] - source);
+        sentence->source =
+            copy_of(corpus->source + source, sentence->length * sizeof *sentence->source);
+        if (sentence->source == NULL) {
+            return attn_fail_memory(error, sentence->length * sizeof *sentence->source);
+        }
+        status = attn_tokenizer_decode(data->tokenizer, corpus->target + target,
+                                       (size_t)(corpus->target_start[i + 1] - target),
+                                       &sentence->reference, error);
+    }
+    return status;
+}
+
+/* All lines of the validation files, also those that the corpus left out. */
+static attn_status sentences_from_lines(const attn_lines *source, const attn_lines *target,
+                                        size_t max_tokens, attn_train_data *data,
+                                        attn_error *error) {
+    attn_status status = sentences_allocate(source->count, data, error);
+    for (size_t i = 0; i < data->sentence_count && status == ATTN_OK; i++) {
+        attn_train_sentence *sentence = &data->sentence[i];
+        status = attn_tokenizer_encode(data->tokenizer, source->line[i], source->length[i],
+                                       &sentence->source, &sentence->length, error);
+        if (sentence->length > max_tokens) {
+            sentence->length = max_tokens;
+        }
+        sentence->reference = copy_of(target->line[i], target->length[i] + 1);
+        if (status == ATTN_OK && sentence->reference == NULL) {
+            status = attn_fail_memory(error, target->length[i] + 1);
+        }
+    }
+    return status;
+}
+
+/* The corpus has been read from the same files, so both have as many lines. */
+static attn_status sentences_from_files(const attn_train_files *files, int64_t max_tokens,
+                                        attn_train_data *data, attn_error *error) {
+    attn_lines source = {0}, target = {0};
+    attn_status status = attn_lines_read(files->valid_source, &source, error);
+    if (status == ATTN_OK) {
+        status = attn_lines_read(files->valid_target, &target, error);
+    }
+    if (status == ATTN_OK) {
+        status = sentences_from_lines(&source, &target, (size_t)max_tokens, data, error);
+    }
+    attn_lines_free(&source);
+    attn_lines_free(&target);
+    return status;
+}
+
+/* ---- all together ---- */
+
+static attn_status read_corpora(const attn_train_files *files, const attn_train_options *options,
+                                int threads, attn_train_data *out, attn_error *error) {
+    int64_t limit = options->max_length - 1; /* </s> and <s> take a place */
+    attn_status status = attn_corpus_read(files->source, files->target, out->tokenizer, limit,
+                                          threads, &out->train, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (files->valid_source == NULL) {
+        int64_t count = out->train.count / 100;
+        out->held_out = count > 1000 ? 1000 : count > 1 ? count : 1;
+        status = attn_corpus_hold_out(&out->train, out->held_out, &out->valid, error);
+        return status == ATTN_OK ? sentences_from_corpus(out, error) : status;
+    }
+    status = attn_corpus_read(files->valid_source, files->valid_target, out->tokenizer, limit,
+                              threads, &out->valid, error);
+    return status == ATTN_OK ? sentences_from_files(files, limit, out, error) : status;
+}
+
+attn_status attn_train_data_read(const attn_train_files *files, const attn_train_options *options,
+                                 const void *tokenizer_bytes, size_t tokenizer_size, int threads,
+                                 attn_train_data *out, attn_error *error) {
+    *out = (attn_train_data){.tokenizer = NULL};
+    attn_status status;
+    if (tokenizer_bytes != NULL) {
+        status = attn_tokenizer_from_bytes(tokenizer_bytes, tokenizer_size, &out->tokenizer, error);
+    } else if (files->tokenizer != NULL) {
+        status = tokenizer_from_file(files->tokenizer, &out->tokenizer, error);
+    } else {
+        status = tokenizer_train(files, options, threads, &out->tokenizer, error);
+    }
+    if (status == ATTN_OK) {
+        status = read_corpora(files, options, threads, out, error);
+    }
+    if (status != ATTN_OK) {
+        attn_train_data_free(out);
+    }
+    return status;
+}
+
+void attn_train_data_free(attn_train_data *data) {
+    attn_tokenizer_free(data->tokenizer);
+    attn_corpus_free(&data->train);
+    attn_corpus_free(&data->valid);
+    for (size_t i = 0; i < data->sentence_count; i++) {
+        free(data->sentence[i].source);
+        free(data->sentence[i].reference);
+    }
+    attn_free(data->sentence);
+    *data = (attn_train_data){.tokenizer = NULL};
+}

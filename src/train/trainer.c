@@ -1,0 +1,538 @@
+/* train/trainer.c: the loop, and what happens around a step.
+ *
+ * The state is written down after everything that belongs to a step has happened (its line in the
+ * log, its validation, its snapshot), so a training killed anywhere repeats whole steps and comes
+ * out the same. Next: train/learner.c. */
+#include "train/trainer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+#include "train/bleu.h"
+#include "train/learner.h"
+#include "train/schedule.h"
+
+typedef struct trainer {
+    const attn_training *job;
+    const attn_train_options *options;
+    const attn_train_data *data;
+    attn_learner learner;
+    attn_train_state state;
+    attn_batches batches; /* of the epoch under way; empty: not made yet */
+    attn_batches valid;
+    attn_learned learned; /* of the last step */
+    uint64_t layout;
+    char *options_text;
+    double started, seconds_before; /* clock; seconds of earlier runs */
+    double window_started;          /* clock at the last line of the log */
+    int64_t run_first_step;         /* to estimate the time left */
+} trainer;
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* ---- telling ---- */
+
+static double share_of_epoch(const trainer *t) {
+    return t->batches.count > 0 ? (double)t->state.count.next_batch / (double)t->batches.count : 0;
+}
+
+static double smaller(double a, double b) {
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* By the limit that comes first at the pace of this run; early stopping cannot be foreseen. */
+static double seconds_left(const trainer *t) {
+    const attn_train_options *options = t->options;
+    double run = now() - t->started, left = -1;
+    double done = (double)(t->state.count.step - t->run_first_step);
+    if (done > 0 && options->max_steps > 0) {
+        left = smaller(left, run / done * (double)(options->max_steps - t->state.count.step));
+    }
+    if (done > 0 && options->max_epochs > 0 && t->batches.count > 0) {
+        double steps = (double)((t->batches.count + options->accumulate - 1) / options->accumulate);
+        double epochs = (double)(options->max_epochs - t->state.count.epoch) - share_of_epoch(t);
+        left = smaller(left, run / done * epochs * steps);
+    }
+    if (options->max_minutes > 0) {
+        left = smaller(left, 60 * options->max_minutes - t->state.real.seconds);
+    }
+    return left;
+}
+
+static attn_train_event event_of(const trainer *t, attn_train_event_kind kind) {
+    return (attn_train_event){
+        .kind = kind,
+        .step = t->state.count.step,
+        .epoch = t->state.count.epoch,
+        .epoch_share = share_of_epoch(t),
+        .bleu = -1,
+        .learning_rate =
+            attn_train_rate(t->options, t->state.count.step > 0 ? t->state.count.step : 1),
+        .gradient_norm = t->learned.gradient_norm,
+        .tokens = t->state.count.tokens,
+        .skipped = t->state.count.skipped,
+        .seconds = t->state.real.seconds,
+        .seconds_left = seconds_left(t),
+    };
+}
+
+static void report(const trainer *t, const attn_train_event *event) {
+    if (t->job->report != NULL) {
+        t->job->report(event, t->job->context);
+    }
+}
+
+static void report_step(trainer *t) {
+    attn_train_event event = event_of(t, ATTN_TRAIN_STEP);
+    double tokens = (double)t->state.count.window_tokens;
+    double clock = now();
+    if (tokens > 0) { /* none when every step was skipped */
+        event.loss = t->state.real.window_loss / tokens;
+        event.nll = t->state.real.window_nll / tokens;
+    }
+    event.tokens_per_second = tokens / (clock - t->window_started);
+    report(t, &event);
+    if (t->state.count.step % t->options->log_every == 0) {
+        event.kind = ATTN_TRAIN_LOG;
+        report(t, &event);
+        t->state.count.window_tokens = 0;
+        t->state.real.window_loss = t->state.real.window_nll = 0;
+        t->window_started = clock;
+    }
+}
+
+/* ---- files ---- */
+
+static void snapshot_path(const trainer *t, int64_t validation, char *path, size_t size) {
+    snprintf(path, size, "%s.%lld", t->job->checkpoint_path, (long long)validation);
+}
+
+static attn_status save_checkpoint(trainer *t, attn_error *error) {
+    t->state.real.seconds = t->seconds_before + (now() - t->started);
+    attn_checkpoint checkpoint = {
+        .state = t->state,
+        .layout = t->layout,
+        .size = t->learner.size,
+        .weights = attn_params_data(t->learner.params),
+        .adam_m = t->learner.adam_m,
+        .adam_v = t->learner.adam_v,
+        .options = t->options_text,
+        .options_size = strlen(t->options_text),
+    };
+    if (t->data->tokenizer != NULL) {
+        checkpoint.tokenizer = attn_tokenizer_bytes(t->data->tokenizer, &checkpoint.tokenizer_size);
+    }
+    return attn_checkpoint_save(&checkpoint, t->job->checkpoint_path, error);
+}
+
+static attn_status save_snapshot(const trainer *t, attn_error *error) {
+    char path[4096];
+    snapshot_path(t, t->state.count.validations, path, sizeof path);
+    return attn_snapshot_save(attn_params_data(t->learner.params), t->learner.size, t->layout, path,
+                              error);
+}
+
+/* Whether the average, to the last or to the best validation, may still ask for it. */
+static bool snapshot_needed(const trainer *t, int64_t validation) {
+    int64_t last = t->state.count.validations, best = t->state.count.best_validation;
+    int64_t span = t->options->average;
+    return (validation > last - span && validation <= last) ||
+           (validation > best - span && validation <= best);
+}
+
+/* After the checkpoint no longer needs them. Twice the span reaches back over what a kill between
+ * two of these calls may have left. */
+static void remove_old_snapshots(const trainer *t, bool all) {
+    int64_t last = t->state.count.validations;
+    int64_t reach = 2 * t->options->average + t->options->patience + 2;
+    int64_t first = all ? 1 : last - reach;
+    for (int64_t i = first > 1 ? first : 1; i <= last; i++) {
+        if (all || !snapshot_needed(t, i)) {
+            char path[4096];
+            snapshot_path(t, i, path, sizeof path);
+            unlink(path);
+        }
+    }
+}
+
+enum { FACT_LIMIT = 64, FACT_SIZE = 64 };
+
+typedef struct fact_list {
+    attn_metadata fact[FACT_LIMIT];
+    char value[FACT_LIMIT][FACT_SIZE];
+    size_t count;
+} fact_list;
+
+__attribute__((format(printf, 3, 4))) static void add_fact(fact_list *list, const char *key,
+                                                           const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(list->value[list->count], FACT_SIZE, format, arguments);
+    va_end(arguments);
+    list->fact[list->count] = (attn_metadata){key, list->value[list->count]};
+    list->count++;
+}
+
+/* No date and no duration: equal trainings give equal files. */
+static attn_status save_model(const trainer *t, int64_t averaged, const char *path,
+                              attn_error *error) {
+    fact_list list = {.count = 0};
+    for (size_t i = 0; i < t->job->fact_count && i < FACT_LIMIT / 2; i++) {
+        list.fact[list.count++] = t->job->facts[i];
+    }
+    add_fact(&list, "training.steps", "%lld", (long long)t->state.count.step);
+    add_fact(&list, "training.epochs", "%lld", (long long)t->state.count.epoch);
+    add_fact(&list, "training.tokens", "%lld", (long long)t->state.count.tokens);
+    add_fact(&list, "training.pairs", "%lld", (long long)t->data->train.count);
+    add_fact(&list, "training.averaged", "%lld", (long long)averaged);
+    add_fact(&list, "training.seed", "%lld", (long long)t->options->seed);
+    add_fact(&list, "training.valid_loss", "%.9g", t->state.real.last_loss);
+    add_fact(&list, "training.valid_nll", "%.9g", t->state.real.last_nll);
+    if (t->state.real.last_bleu >= 0) {
+        add_fact(&list, "training.valid_bleu", "%.2f", t->state.real.last_bleu);
+    }
+    list.fact[list.count++] = (attn_metadata){"training.options", t->options_text};
+    const void *tokenizer = NULL;
+    size_t size = 0;
+    if (t->data->tokenizer != NULL) {
+        tokenizer = attn_tokenizer_bytes(t->data->tokenizer, &size);
+    }
+    return attn_translator_save(t->learner.model, (attn_storage)t->options->storage, tokenizer,
+                                size, list.fact, list.count, path, error);
+}
+
+/* ---- validation ---- */
+
+static attn_status measure(trainer *t, bool bleu, attn_train_event_kind kind, attn_error *error) {
+    attn_learned valid;
+    attn_status status = attn_learner_loss(&t->learner, &t->data->valid, &t->valid, &valid, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    t->state.real.last_loss = valid.loss / (double)valid.tokens;
+    t->state.real.last_nll = valid.nll / (double)valid.tokens;
+    t->state.real.last_bleu = -1;
+    if (bleu && t->data->sentence_count > 0) {
+        status = attn_train_bleu(t->learner.model, t->data, t->options->bleu_beam,
+                                 &t->state.real.last_bleu, error);
+    }
+    if (status != ATTN_OK || kind == ATTN_TRAIN_FINAL) {
+        return status;
+    }
+    t->state.count.validations++;
+    t->state.count.validated_step = t->state.count.step;
+    return ATTN_OK;
+}
+
+static void report_validation(const trainer *t, attn_train_event_kind kind, bool best) {
+    attn_train_event event = event_of(t, kind);
+    event.loss = t->state.real.last_loss;
+    event.nll = t->state.real.last_nll;
+    event.bleu = t->state.real.last_bleu;
+    event.best = best;
+    report(t, &event);
+}
+
+static attn_status validate(trainer *t, attn_error *error) {
+    int64_t every = t->options->bleu_every;
+    bool bleu = every > 0 && (t->state.count.validations + 1) % every == 0;
+    double pause = now();
+    attn_status status = measure(t, bleu, ATTN_TRAIN_VALIDATION, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    bool best =
+        t->state.count.best_validation == 0 || t->state.real.last_loss < t->state.real.best_loss;
+    if (best) {
+        t->state.count.best_validation = t->state.count.validations;
+        t->state.count.best_step = t->state.count.step;
+        t->state.real.best_loss = t->state.real.last_loss;
+    }
+    status = save_snapshot(t, error);
+    if (status == ATTN_OK && best && t->job->best_path != NULL) {
+        status = save_model(t, 1, t->job->best_path, error);
+    }
+    if (status == ATTN_OK) {
+        report_validation(t, ATTN_TRAIN_VALIDATION, best);
+    }
+    t->window_started += now() - pause; /* tokens per second are those of training */
+    return status;
+}
+
+/* ---- one step ---- */
+
+static attn_status make_batches(trainer *t, attn_error *error) {
+    if (t->batches.pair != NULL) {
+        return ATTN_OK;
+    }
+    return attn_batches_make(&t->data->train, t->options->batch_tokens, true,
+                             (uint64_t)t->options->seed, (uint64_t)t->state.count.epoch,
+                             &t->batches, error);
+}
+
+static attn_status count_skipped(trainer *t, attn_error *error) {
+    if (!t->learned.skipped) {
+        t->state.count.skipped_in_a_row = 0;
+        return ATTN_OK;
+    }
+    t->state.count.skipped++;
+    t->state.count.skipped_in_a_row++;
+    if (t->state.count.skipped_in_a_row < ATTN_TRAIN_MAX_SKIPPED) {
+        return ATTN_OK;
+    }
+    return attn_fail(
+        error, ATTN_ERR_NUMERIC, "training", -1,
+        "lower learning_rate, raise warmup_steps or lower clip_norm",
+        "the loss or its gradient was NaN or infinite in %d steps in a row, up to step "
+        "%lld",
+        ATTN_TRAIN_MAX_SKIPPED, (long long)t->state.count.step);
+}
+
+static attn_status step(trainer *t, attn_error *error) {
+    attn_status status = make_batches(t, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    int64_t left = t->batches.count - t->state.count.next_batch;
+    int64_t count = left < t->options->accumulate ? left : t->options->accumulate;
+    int64_t number = t->state.count.step + 1;
+    status = attn_learner_update(&t->learner, &t->data->train, &t->batches,
+                                 t->state.count.next_batch, count, (uint64_t)t->state.count.batches,
+                                 attn_train_rate(t->options, number),
+                                 number - t->state.count.skipped, &t->learned, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    t->state.count.step = number;
+    t->state.count.batches += count;
+    t->state.count.next_batch += count;
+    t->state.count.tokens += t->learned.tokens;
+    if (!t->learned.skipped) {
+        t->state.count.window_tokens += t->learned.tokens;
+        t->state.real.window_loss += t->learned.loss;
+        t->state.real.window_nll += t->learned.nll;
+    }
+    t->state.real.seconds = t->seconds_before + (now() - t->started);
+    return count_skipped(t, error);
+}
+
+/* true when the step just done was the last one of its epoch. */
+static bool end_epoch(trainer *t) {
+    if (t->state.count.next_batch < t->batches.count) {
+        return false;
+    }
+    t->state.count.epoch++;
+    t->state.count.next_batch = 0;
+    attn_batches_free(&t->batches);
+    return true;
+}
+
+/* ---- when to do what ---- */
+
+static bool ended(const trainer *t, attn_train_ending *ending) {
+    const attn_train_options *options = t->options;
+    int64_t worse = t->state.count.validations - t->state.count.best_validation;
+    if (options->max_steps > 0 && t->state.count.step >= options->max_steps) {
+        *ending = ATTN_TRAIN_STEPS_DONE;
+    } else if (options->max_epochs > 0 && t->state.count.epoch >= options->max_epochs) {
+        *ending = ATTN_TRAIN_EPOCHS_DONE;
+    } else if (options->patience > 0 && worse >= options->patience) {
+        *ending = ATTN_TRAIN_OUT_OF_PATIENCE;
+    } else if (options->max_minutes > 0 && t->state.real.seconds >= 60 * options->max_minutes) {
+        *ending = ATTN_TRAIN_OUT_OF_TIME;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool every(int64_t period, int64_t count) {
+    return period > 0 && count % period == 0;
+}
+
+static bool asked_to_stop(const trainer *t) {
+    return t->job->stop != NULL && *t->job->stop != 0;
+}
+
+/* What follows a step, in an order that a resumed training repeats. */
+static attn_status after_step(trainer *t, attn_error *error) {
+    attn_train_ending ending;
+    report_step(t);
+    bool epoch_ended = end_epoch(t);
+    bool due = t->options->validate_every > 0
+                   ? every(t->options->validate_every, t->state.count.step)
+                   : epoch_ended;
+    bool validated = due || ended(t, &ending);
+    attn_status status = validated ? validate(t, error) : ATTN_OK;
+    if (status != ATTN_OK) {
+        return status;
+    }
+    bool stop = asked_to_stop(t);
+    if (stop || validated || epoch_ended || ended(t, &ending) ||
+        every(t->options->checkpoint_every, t->state.count.step)) {
+        status = save_checkpoint(t, error);
+    }
+    if (status == ATTN_OK && validated) {
+        remove_old_snapshots(t, false);
+    }
+    if (status == ATTN_OK && stop) {
+        status = attn_fail(error, ATTN_ERR_INTERRUPTED, "training", -1, "go on with --resume",
+                           "stopped after step %lld", (long long)t->state.count.step);
+    }
+    return status;
+}
+
+/* ---- beginning and end ---- */
+
+static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, attn_error *error) {
+    if (checkpoint->layout != t->layout || checkpoint->size != t->learner.size) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, t->job->checkpoint_path, -1,
+                         "repeat the options that this training began with",
+                         "the checkpoint is of a model of another shape");
+    }
+    if (checkpoint->state.count.corpus != t->state.count.corpus) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, t->job->checkpoint_path, -1,
+                         "give the files that this training began with, or begin anew with --force",
+                         "the checkpoint is of a training on other text");
+    }
+    size_t bytes = (size_t)t->learner.size * sizeof(float);
+    memcpy(attn_params_data(t->learner.params), checkpoint->weights, bytes);
+    memcpy(t->learner.adam_m, checkpoint->adam_m, bytes);
+    memcpy(t->learner.adam_v, checkpoint->adam_v, bytes);
+    t->state = checkpoint->state;
+    return ATTN_OK;
+}
+
+static attn_status begin(trainer *t, attn_error *error) {
+    int64_t vocabulary = t->job->vocabulary;
+    if (vocabulary == 0) {
+        vocabulary = attn_tokenizer_size(t->data->tokenizer);
+    }
+    attn_status status = attn_learner_create(t->options, vocabulary, &t->learner, error);
+    if (status == ATTN_OK) {
+        status = attn_train_options_print(t->options, &t->options_text, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_batches_make(&t->data->valid, t->options->batch_tokens, false, 0, 0,
+                                   &t->valid, error);
+    }
+    if (status != ATTN_OK) {
+        return status;
+    }
+    t->layout = attn_train_layout(t->learner.params);
+    t->state.count.corpus = (int64_t)attn_corpus_hash(&t->data->train);
+    t->state.real.last_bleu = -1;
+    if (t->job->resume != NULL) {
+        status = resume_from(t, t->job->resume, error);
+    }
+    t->started = t->window_started = now();
+    t->seconds_before = t->state.real.seconds;
+    t->run_first_step = t->state.count.step;
+    if (status == ATTN_OK && t->job->resume == NULL) {
+        status = save_checkpoint(t, error); /* an unwritable folder shows now, not in an hour */
+    }
+    if (status == ATTN_OK) {
+        status = make_batches(t, error);
+    }
+    if (status == ATTN_OK) {
+        attn_train_event event = event_of(t, ATTN_TRAIN_BEGIN);
+        report(t, &event);
+    }
+    return status;
+}
+
+/* The model becomes the mean of the snapshots first .. last, added up in that order in double. */
+static attn_status average(trainer *t, int64_t first, int64_t last, attn_error *error) {
+    size_t size = (size_t)t->learner.size;
+    float *weights = attn_params_data(t->learner.params);
+    double *sum = attn_alloc_zero(size, sizeof *sum);
+    attn_status status = sum == NULL ? attn_fail_memory(error, size * sizeof *sum) : ATTN_OK;
+    for (int64_t i = first; i <= last && status == ATTN_OK; i++) {
+        char path[4096];
+        snapshot_path(t, i, path, sizeof path);
+        status = attn_snapshot_load(path, t->layout, t->learner.size, weights, error);
+        for (size_t j = 0; j < size && status == ATTN_OK; j++) {
+            sum[j] += weights[j];
+        }
+    }
+    for (size_t j = 0; j < size && status == ATTN_OK; j++) {
+        weights[j] = (float)(sum[j] / (double)(last - first + 1));
+    }
+    attn_free(sum);
+    return status;
+}
+
+static attn_status finish(trainer *t, attn_train_summary *summary, attn_error *error) {
+    attn_status status = ATTN_OK;
+    if (t->state.count.validated_step != t->state.count.step) { /* time ran out between two */
+        status = validate(t, error);
+        status = status == ATTN_OK ? save_checkpoint(t, error) : status;
+    }
+    int64_t last = t->options->average_from == ATTN_AVERAGE_BEST ? t->state.count.best_validation
+                                                                 : t->state.count.validations;
+    int64_t first = last >= t->options->average ? last - t->options->average + 1 : 1;
+    status = status == ATTN_OK ? average(t, first, last, error) : status;
+    if (status == ATTN_OK) {
+        status = measure(t, t->options->bleu_every > 0, ATTN_TRAIN_FINAL, error);
+    }
+    if (status == ATTN_OK) {
+        report_validation(t, ATTN_TRAIN_FINAL, false);
+        status = save_model(t, last - first + 1, t->job->model_path, error);
+    }
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (!t->options->keep_checkpoint) {
+        unlink(t->job->checkpoint_path);
+        remove_old_snapshots(t, true);
+    }
+    summary->averaged = last - first + 1;
+    return ATTN_OK;
+}
+
+static void summarize(const trainer *t, attn_train_summary *summary) {
+    summary->parameters = t->learner.size;
+    summary->steps = t->state.count.step;
+    summary->epochs = t->state.count.epoch;
+    summary->tokens = t->state.count.tokens;
+    summary->skipped = t->state.count.skipped;
+    summary->best_step = t->state.count.best_step;
+    summary->best_loss = t->state.real.best_loss;
+    summary->seconds = t->state.real.seconds;
+    summary->loss = t->state.real.last_loss;
+    summary->nll = t->state.real.last_nll;
+    summary->bleu = t->state.real.last_bleu;
+    summary->peak_bytes = attn_tape_peak_bytes(t->learner.tape);
+}
+
+attn_status attn_training_run(const attn_training *training, attn_train_summary *summary,
+                              attn_error *error) {
+    trainer t = {.job = training, .options = training->options, .data = training->data};
+    *summary = (attn_train_summary){.bleu = -1};
+    attn_status status = begin(&t, error);
+    while (status == ATTN_OK && !ended(&t, &summary->ending)) {
+        status = step(&t, error);
+        if (status == ATTN_OK) {
+            status = after_step(&t, error);
+        }
+    }
+    if (status == ATTN_OK) {
+        status = finish(&t, summary, error);
+    }
+    if (t.learner.model != NULL) {
+        summarize(&t, summary);
+    }
+    attn_batches_free(&t.batches);
+    attn_batches_free(&t.valid);
+    attn_learner_free(&t.learner);
+    attn_free(t.options_text);
+    return status;
+}
