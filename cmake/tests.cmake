@@ -2,6 +2,7 @@
 # FOLDER. Every test sees in its environment ATTN_TOOL (the executable), ATTN_SOURCE_DIR (this
 # checkout) and ATTN_BUILD_DIR, and as macros ATTN_TEST_TOOL and ATTN_TEST_SOURCE_DIR.
 set(ATTN_PYTHON python3 CACHE STRING "Python for the comparisons with other programs")
+unset(attn_python_path CACHE)
 find_program(attn_python_path ${ATTN_PYTHON})
 
 add_custom_target(tests)
@@ -114,7 +115,8 @@ foreach(source ${fuzzers})
 endforeach()
 
 # tests/parity: drivers in C, compared with another program by a script that exits 77 (skipped) when
-# that program is missing. A script finds the drivers in the folder ATTN_DRIVERS.
+# that program is missing. A script is given the drivers that its text names (NAME_driver.c), in that
+# order; all lie in the folder ATTN_DRIVERS.
 if(NOT ATTN_LIBRARY_ONLY)
   file(GLOB drivers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/parity/*_driver.c)
   foreach(source ${drivers})
@@ -129,12 +131,16 @@ if(attn_python_path AND NOT ATTN_LIBRARY_ONLY)
   file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/parity/*.py)
   foreach(script ${scripts})
     get_filename_component(name ${script} NAME_WE)
-    string(REGEX REPLACE "^test_" "" name ${name})
-    set(driver "")
-    if(TARGET ${name}_driver)
-      set(driver $<TARGET_FILE:${name}_driver>)
-    endif()
-    add_test(NAME parity/${name} COMMAND ${attn_python_path} ${script} ${driver})
+    string(REGEX REPLACE "^test_|_compare$" "" name ${name})
+    file(READ ${script} text)
+    string(REGEX MATCHALL "[a-z0-9_]+_driver[.]c" named "${text}")
+    list(REMOVE_DUPLICATES named)
+    set(arguments "")
+    foreach(driver ${named})
+      get_filename_component(driver ${driver} NAME_WE)
+      list(APPEND arguments $<TARGET_FILE:${driver}>)
+    endforeach()
+    add_test(NAME parity/${name} COMMAND ${attn_python_path} ${script} ${arguments})
     attn_test_properties(parity/${name} parity TIMEOUT 600)
     set_property(TEST parity/${name} APPEND PROPERTY ENVIRONMENT
                  ATTN_DRIVERS=${PROJECT_BINARY_DIR}/parity)
