@@ -111,8 +111,8 @@ static void round_trip(void **state) {
         }
     }
     /* Wide types first, so that each is aligned; then as given. */
-    static const char *const order[WRITTEN] = {"counts", "scalar", written[1].name, "empty",
-                                               "",       "levels", written[2].name};
+    const char *const order[WRITTEN] = {"counts", "scalar", written[1].name, "empty",
+                                        "",       "levels", written[2].name};
     for (size_t i = 0; i < WRITTEN; i++) {
         assert_string_equal(attn_safetensors_at(file, i)->name, order[i]);
     }
