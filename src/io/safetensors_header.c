@@ -265,7 +265,7 @@ static attn_status scan_sizes(scanner *s, int limit, int64_t *out, int *count) {
 /* ---- tensors and metadata ---- */
 
 static attn_status scan_dtype(scanner *s, attn_header_tensor *tensor) {
-    const char *name = NULL;
+    const char *name = "";
     size_t before = s->strings_used;
     attn_status status = scan_string(s, 32, &name);
     if (status != ATTN_OK) {
@@ -312,7 +312,7 @@ static attn_status scan_tensor(scanner *s, attn_header_tensor *tensor) {
         if (status != ATTN_OK || !more) {
             break;
         }
-        const char *key = NULL;
+        const char *key = "";
         size_t before = s->strings_used;
         status = scan_string(s, ATTN_NAME_LIMIT, &key);
         if (status == ATTN_OK) {
@@ -399,7 +399,7 @@ static attn_status scan_member(scanner *s, attn_header *header, size_t *capacity
                                bool *metadata_seen) {
     skip_space(s);
     size_t start = s->at;
-    const char *name = NULL;
+    const char *name = "";
     attn_status status = scan_string(s, ATTN_NAME_LIMIT, &name);
     if (status == ATTN_OK) {
         status = expect(s, ':');
@@ -585,7 +585,7 @@ typedef struct printer {
 } printer;
 
 static void put(printer *p, const char *text, size_t length) {
-    if (length <= p->room && p->used <= p->room - length) {
+    if (p->out != NULL && length <= p->room && p->used <= p->room - length) {
         memcpy(p->out + p->used, text, length);
     }
     p->used += length;
