@@ -85,7 +85,9 @@ endforeach()
 
 # The same code with double for float and only the plain-C kernels: what tests/grad links.
 if(ATTN_TESTS)
-  add_library(attn_double STATIC EXCLUDE_FROM_ALL ${library_sources})
+  set(double_sources ${library_sources})
+  list(FILTER double_sources EXCLUDE REGEX "/(io|search)/|_file\\.c$")
+  add_library(attn_double STATIC EXCLUDE_FROM_ALL ${double_sources})
   target_compile_definitions(attn_double PUBLIC ATTN_REAL_DOUBLE=1)
   target_link_libraries(attn_double PUBLIC attn_common m)
 endif()

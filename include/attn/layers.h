@@ -23,16 +23,17 @@ typedef struct attn_sequences {
 
 /* ---- linear: y = activation(x W^T + b) ---- */
 typedef struct attn_linear {
-    attn_param *weight;    /* [O, C]; when several were declared as one, the first of them */
-    attn_param *bias;      /* [O] likewise; NULL: none */
-    int64_t in, out;       /* C, O (the sum when joined) */
-    attn_real *packed;     /* weight packed for the product; NULL: packed in each call */
+    attn_param *weight; /* [O, C]; when several were declared as one, the first of them */
+    attn_param *bias;   /* [O] likewise; NULL: none */
+    int64_t in, out;    /* C, O (the sum when joined) */
+    attn_real *packed;  /* weight packed for the product; NULL: packed in each call */
 } attn_linear;
 
 /* Declares NAME.weight and NAME.bias. */
 ATTN_API attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t in,
                                          int64_t out);
-/* Packs the weight once, for a model that is only run. Undone by attn_linear_unpack, which also frees. */
+/* Packs the weight once, for a model that is only run. Undone by attn_linear_unpack, which also
+ * frees. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_linear_pack(attn_linear *linear);
 ATTN_API void attn_linear_unpack(attn_linear *linear);
 ATTN_API attn_tensor *attn_layer_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
@@ -43,13 +44,13 @@ ATTN_API attn_tensor *attn_layer_linear_residual(attn_tape *tape, attn_tensor *x
 
 /* ---- embedding: y[t] = scale * table[id[t]] + position[position_id[t]] ---- */
 typedef struct attn_positions {
-    const attn_real *table;  /* [length, C]: sinusoids, or the learned parameter's data */
-    attn_param *learned;     /* NULL: fixed */
+    const attn_real *table; /* [length, C]: sinusoids, or the learned parameter's data */
+    attn_param *learned;    /* NULL: fixed */
     int64_t length;
 } attn_positions;
 
-/* ids and position_ids: [N], checked against the tables' sizes (ATTN_ERR_ARGUMENT), kept by reference
- * until the backward. positions may be NULL. */
+/* ids and position_ids: [N], checked against the tables' sizes (ATTN_ERR_ARGUMENT), kept by
+ * reference until the backward. positions may be NULL. */
 ATTN_API attn_tensor *attn_layer_embedding(attn_tape *tape, attn_param *table, attn_real scale,
                                            const attn_positions *positions, int64_t tokens,
                                            const int32_t *ids, const int32_t *position_ids);
@@ -71,21 +72,21 @@ ATTN_API attn_tensor *attn_layer_residual(attn_tape *tape, attn_tensor *x, attn_
 /* ---- multi-head attention ---- */
 typedef struct attn_multi_head {
     int64_t channels, heads, kv_heads, head_size;
-    /* NAME.query, .key, .value (weights adjacent, then biases), NAME.output. Self attention computes the
-     * three in one product (`joined`), cross attention query alone and key and value in one. */
+    /* NAME.query, .key, .value (weights adjacent, then biases), NAME.output. Self attention
+     * computes the three in one product (`joined`), cross attention query alone and key and value
+     * in one. */
     attn_linear query, key, value, output;
     attn_linear joined;    /* query, key and value: self attention */
     attn_linear key_value; /* key and value: cross attention */
 } attn_multi_head;
 
 ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char *name,
-                                                 int64_t channels, int64_t heads,
-                                                 int64_t kv_heads);
+                                                 int64_t channels, int64_t heads, int64_t kv_heads);
 ATTN_API ATTN_MUST_CHECK attn_status attn_multi_head_pack(attn_multi_head *attention, bool self);
 ATTN_API void attn_multi_head_unpack(attn_multi_head *attention);
 
-/* The attention of x's tokens to memory's (memory NULL: to x's own), heads joined, before the output
- * projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. */
+/* The attention of x's tokens to memory's (memory NULL: to x's own), heads joined, before the
+ * output projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. */
 ATTN_API attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x,
                                            const attn_sequences *sequences, attn_tensor *memory,
                                            const attn_sequences *memory_sequences,

@@ -3,9 +3,9 @@
  *     C[m, n] = residual + activation(sum over k of A[m, k] * B[k, n] + bias[n])
  *
  * Dimension letters: M rows of A and C, N columns of B and C, K the summed dimension.
- * Every element is one chain of fused multiply-adds in the order of k, so that a row of C depends on
- * its row of A and on B alone: not on M, the threads or the instruction set.
- * Next: attn/attention.h. */
+ * Every element is one chain of fused multiply-adds in the order of k, so that a row of C depends
+ * on its row of A and on B alone: not on M, the threads or the instruction set. Next:
+ * attn/attention.h. */
 #ifndef ATTN_MATMUL_H
 #define ATTN_MATMUL_H
 

@@ -2,9 +2,9 @@
  *
  * A model writes only its forward pass: each layer call computes its output at once and, while
  * recording, leaves a record; attn_tape_backward plays the records in reverse order.
- * A layer call that fails returns NULL and the tape remembers why; a call with a NULL input returns NULL.
- * So a model is wired without a check on every line, and asks attn_tape_status once at the end.
- * A tape and its tensors belong to one thread at a time. Next: attn/layers.h. */
+ * A layer call that fails returns NULL and the tape remembers why; a call with a NULL input returns
+ * NULL. So a model is wired without a check on every line, and asks attn_tape_status once at the
+ * end. A tape and its tensors belong to one thread at a time. Next: attn/layers.h. */
 #ifndef ATTN_TAPE_H
 #define ATTN_TAPE_H
 
@@ -17,7 +17,8 @@
 extern "C" {
 #endif
 
-/* A matrix [rows, cols], rows contiguous: tokens by channels. Owned by the tape until the next begin. */
+/* A matrix [rows, cols], rows contiguous: tokens by channels. Owned by the tape until the next
+ * begin. */
 typedef struct attn_tensor {
     int64_t rows, cols;
     attn_real *data;
@@ -29,9 +30,9 @@ typedef struct attn_tensor {
 typedef enum attn_init {
     ATTN_INIT_ZERO,
     ATTN_INIT_ONE,
-    ATTN_INIT_XAVIER, /* uniform in +-sqrt(6 / (rows + cols)) (Glorot and Bengio 2010) */
+    ATTN_INIT_XAVIER,     /* uniform in +-sqrt(6 / (rows + cols)) (Glorot and Bengio 2010) */
     ATTN_INIT_XAVIER_QKV, /* the same over the three joined: +-sqrt(6 / (3 rows + cols)) */
-    ATTN_INIT_EMBEDDING, /* normal, standard deviation cols^-0.5 */
+    ATTN_INIT_EMBEDDING,  /* normal, standard deviation cols^-0.5 */
 } attn_init;
 
 /* One trained tensor [rows, cols]; a vector is one row. */
@@ -44,7 +45,8 @@ typedef struct attn_param {
 } attn_param;
 
 /* The table of a model's tensors: declare every row, then allocate once. Parameters lie one after
- * another in `data` in the order of declaration, without gaps, and so do their gradients in `grad`. */
+ * another in `data` in the order of declaration, without gaps, and so do their gradients in `grad`.
+ */
 typedef struct attn_params attn_params;
 
 ATTN_API ATTN_MUST_CHECK attn_status attn_params_create(attn_params **out);
@@ -54,7 +56,8 @@ ATTN_API attn_param *attn_params_declare(attn_params *params, const char *name, 
                                          int64_t cols, attn_init init);
 /* Allocates data (zero) and, when asked, grad (zero). ATTN_ERR_MEMORY also for a failed declare. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_params_allocate(attn_params *params, bool with_grad);
-/* Fills every tensor by its initializer, from the counter-based generator: the same bits everywhere. */
+/* Fills every tensor by its initializer, from the counter-based generator: the same bits
+ * everywhere. */
 ATTN_API void attn_params_init(attn_params *params, uint64_t seed);
 ATTN_API size_t attn_params_count(const attn_params *params);
 ATTN_API attn_param *attn_params_at(const attn_params *params, size_t index);
@@ -71,22 +74,25 @@ typedef struct attn_tape attn_tape;
 
 ATTN_API ATTN_MUST_CHECK attn_status attn_tape_create(attn_tape **out);
 ATTN_API void attn_tape_free(attn_tape *tape);
-/* Forgets all tensors and records and starts a pass. record: keep what the backward needs, and apply
- * dropout, whose random numbers are a function of (seed, step, the number of dropout calls so far). */
+/* Forgets all tensors and records and starts a pass. record: keep what the backward needs, and
+ * apply dropout, whose random numbers are a function of (seed, step, the number of dropout calls so
+ * far). */
 ATTN_API void attn_tape_begin(attn_tape *tape, bool record, uint64_t seed, uint64_t step);
 ATTN_API attn_status attn_tape_status(const attn_tape *tape);
-/* Adds to the gradients of all parameters used; tensors whose grad was not set before count as zero there.
- * Returns the tape's status. The records are used up. */
+/* Adds to the gradients of all parameters used; tensors whose grad was not set before count as zero
+ * there. Returns the tape's status. The records are used up. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_tape_backward(attn_tape *tape);
 /* The most bytes that tensors and records have taken. */
 ATTN_API size_t attn_tape_peak_bytes(const attn_tape *tape);
 
-/* A tensor of the tape, contents undefined; for inputs and for layers written outside the library. */
+/* A tensor of the tape, contents undefined; for inputs and for layers written outside the library.
+ */
 ATTN_API attn_tensor *attn_tape_tensor(attn_tape *tape, int64_t rows, int64_t cols);
-/* The gradient of a tensor, zero when it had none: add to it. NULL (and the tape fails) when out of memory. */
+/* The gradient of a tensor, zero when it had none: add to it. NULL (and the tape fails) when out of
+ * memory. */
 ATTN_API attn_real *attn_tape_grad(attn_tape *tape, attn_tensor *tensor);
-/* A record of `size` bytes, zeroed, whose backward is called with it; NULL when not recording. Out of
- * memory makes the tape fail. */
+/* A record of `size` bytes, zeroed, whose backward is called with it; NULL when not recording. Out
+ * of memory makes the tape fail. */
 ATTN_API void *attn_tape_record(attn_tape *tape, size_t size,
                                 void (*backward)(attn_tape *tape, void *record));
 /* Memory that lives until the next begin. NULL (and the tape fails) when out of memory. */

@@ -1,7 +1,8 @@
 /* attn/translator.h: the Transformer of "Attention is all you need", encoder and decoder.
  *
  * Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020. Embeddings of source, target and output
- * are one tensor. Dimension letters: N tokens, V vocabulary, R rows (hypotheses) of a decoding step. */
+ * are one tensor. Dimension letters: N tokens, V vocabulary, R rows (hypotheses) of a decoding
+ * step. */
 #ifndef ATTN_TRANSLATOR_H
 #define ATTN_TRANSLATOR_H
 
@@ -48,12 +49,13 @@ typedef enum attn_storage { ATTN_STORE_F32, ATTN_STORE_BF16, ATTN_STORE_I8 } att
  * pairs after it: training facts, licence), the tokenizer's bytes as the tensor "tokenizer".
  * Written atomically. int8: one scale a row, tensor NAME.scale. */
 struct attn_metadata;
-ATTN_API ATTN_MUST_CHECK attn_status attn_translator_save(
-    const attn_translator *model, attn_storage storage, const void *tokenizer, size_t tokenizer_size,
-    const struct attn_metadata *metadata, size_t metadata_count, const char *path,
-    attn_error *error);
-/* Loads for running (trainable false: weights packed) or for training on. *tokenizer (may be NULL) receives an
- * allocated copy of the tokenizer's bytes, freed with attn_translator_free_bytes; NULL when the file has none. */
+ATTN_API ATTN_MUST_CHECK attn_status
+attn_translator_save(const attn_translator *model, attn_storage storage, const void *tokenizer,
+                     size_t tokenizer_size, const struct attn_metadata *metadata,
+                     size_t metadata_count, const char *path, attn_error *error);
+/* Loads for running (trainable false: weights packed) or for training on. *tokenizer (may be NULL)
+ * receives an allocated copy of the tokenizer's bytes, freed with attn_translator_free_bytes; NULL
+ * when the file has none. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_load(const char *path, bool trainable,
                                                           attn_translator **out, void **tokenizer,
                                                           size_t *tokenizer_size,
@@ -62,8 +64,8 @@ ATTN_API void attn_translator_free_bytes(void *bytes);
 
 /* ---- training ---- */
 
-/* Sentence pairs one after another. source: ids with </s> at the end of each; target_input: <s> and the
- * ids; target_output: the ids and </s>. starts: count + 1 each. */
+/* Sentence pairs one after another. source: ids with </s> at the end of each; target_input: <s> and
+ * the ids; target_output: the ids and </s>. starts: count + 1 each. */
 typedef struct attn_translator_batch {
     int64_t count;
     const int32_t *source;
@@ -72,18 +74,20 @@ typedef struct attn_translator_batch {
     const int64_t *target_starts;
 } attn_translator_batch;
 
-/* The forward pass on a tape that has begun. Adds the sums of smoothed losses and of -log p over the
- * batch's target tokens to *loss and *nll. Then attn_tape_backward adds the gradients, times gradient_scale. */
+/* The forward pass on a tape that has begun. Adds the sums of smoothed losses and of -log p over
+ * the batch's target tokens to *loss and *nll. Then attn_tape_backward adds the gradients, times
+ * gradient_scale. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_loss(attn_translator *model, attn_tape *tape,
                                                           const attn_translator_batch *batch,
                                                           attn_real gradient_scale, double *loss,
                                                           double *nll);
-/* Forward without loss: the decoder's output [N target, d_model] before the output projection (teacher
- * forcing), for scoring, explaining and tests. With target_input NULL: the encoder's output. */
+/* Forward without loss: the decoder's output [N target, d_model] before the output projection
+ * (teacher forcing), for scoring, explaining and tests. With target_input NULL: the encoder's
+ * output. */
 ATTN_API attn_tensor *attn_translator_forward(attn_translator *model, attn_tape *tape,
                                               const attn_translator_batch *batch);
-/* Packs the weights for running (load does it when not trainable). While packed, the weights must not
- * change: unpack before training goes on. Recording passes never read the packed form. */
+/* Packs the weights for running (load does it when not trainable). While packed, the weights must
+ * not change: unpack before training goes on. Recording passes never read the packed form. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_pack(attn_translator *model);
 ATTN_API void attn_translator_unpack(attn_translator *model);
 
@@ -94,19 +98,19 @@ typedef struct attn_translator_state attn_translator_state;
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_create(attn_translator *model,
                                                                   attn_translator_state **out);
 ATTN_API void attn_translator_state_free(attn_translator_state *state);
-/* Encodes `count` sentences (ids with </s>, one after another) and makes room for max_rows rows of at
- * most max_steps tokens. ATTN_ERR_ARGUMENT: longer than the model's max_length, or an id out of range. */
+/* Encodes `count` sentences (ids with </s>, one after another) and makes room for max_rows rows of
+ * at most max_steps tokens. ATTN_ERR_ARGUMENT: longer than the model's max_length, or an id out of
+ * range. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_encode(attn_translator_state *state,
                                                             int64_t count, const int32_t *source,
-                                                            const int64_t *starts,
-                                                            int64_t max_rows, int64_t max_steps,
-                                                            attn_error *error);
-/* One step: row r reads tokens[r] and continues row parents[r] of the step before (at the first step
- * parents[r] is the number of its sentence). A row that no one continues is forgotten.
- * logits: [R, V], the log-probabilities of the next token. attention: NULL or [R, longest source]: the
- * last layer's weights on the source, averaged over the heads, 0 beyond the sentence. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_translator_step(attn_translator_state *state, int64_t rows,
-                                                          const int32_t *tokens,
+                                                            const int64_t *starts, int64_t max_rows,
+                                                            int64_t max_steps, attn_error *error);
+/* One step: row r reads tokens[r] and continues row parents[r] of the step before (at the first
+ * step parents[r] is the number of its sentence). A row that no one continues is forgotten. logits:
+ * [R, V], the log-probabilities of the next token. attention: NULL or [R, longest source]: the last
+ * layer's weights on the source, averaged over the heads, 0 beyond the sentence. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_step(attn_translator_state *state,
+                                                          int64_t rows, const int32_t *tokens,
                                                           const int64_t *parents, attn_real *logits,
                                                           attn_real *attention, attn_error *error);
 /* The longest source sentence of the last encode: the row length of `attention`. */

@@ -6,8 +6,8 @@
 
 #include "attn/status.h"
 
-/* Fills error (when not NULL) and returns status, so that `return attn_fail(...)` reads as one step.
- * where and hint may be NULL; position -1 means none. */
+/* Fills error (when not NULL) and returns status, so that `return attn_fail(...)` reads as one
+ * step. where and hint may be NULL; position -1 means none. */
 __attribute__((format(printf, 6, 7))) attn_status attn_fail(attn_error *error, attn_status status,
                                                             const char *where, int64_t position,
                                                             const char *hint, const char *what,

@@ -1,9 +1,9 @@
-/* layers/attention.c: multi-head attention: the three trained matrices, the fused attention of each head,
- * and the declaration of the fourth, the output projection.
+/* layers/attention.c: multi-head attention: the three trained matrices, the fused attention of each
+ * head, and the declaration of the fourth, the output projection.
  *
  * N tokens, M memory tokens, C channels, H heads, G key/value heads, D head size.
- * Self attention projects x once to [N, (H + 2G) D]: query, key and value side by side; the kernel reads the
- * three through strides. Next: kernels/attention. */
+ * Self attention projects x once to [N, (H + 2G) D]: query, key and value side by side; the kernel
+ * reads the three through strides. Next: kernels/attention. */
 #include "kernels/attention/attention.h"
 
 #include <stdio.h>
@@ -60,7 +60,7 @@ void attn_multi_head_unpack(attn_multi_head *a) {
 typedef struct attention_record {
     attn_attention call;
     attn_tensor *query, *key_value; /* the projections; the same tensor for self attention */
-    int64_t key_offset;             /* column of the first key in key_value; values follow the keys */
+    int64_t key_offset; /* column of the first key in key_value; values follow the keys */
     int64_t value_offset;
     attn_tensor *output;
     real *lse;

@@ -1,4 +1,5 @@
-/* layers/feed_forward.c: down(dropout(activation(up(x)))), the second half of a Transformer layer. */
+/* layers/feed_forward.c: down(dropout(activation(up(x)))), the second half of a Transformer layer.
+ */
 #include <stdio.h>
 
 #include "layers/layers.h"

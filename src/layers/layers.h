@@ -9,8 +9,8 @@
 #include "kernels/matmul/matmul.h"
 #include "tape/tape.h"
 
-/* The product with the tape's scratch memory; does nothing when the tape has failed, and fails the tape when
- * the product does. When both b and b_packed are given, b_packed is read. */
+/* The product with the tape's scratch memory; does nothing when the tape has failed, and fails the
+ * tape when the product does. When both b and b_packed are given, b_packed is read. */
 static inline void attn_layers_matmul(attn_tape *tape, attn_matmul *product) {
     if (attn_tape_status(tape) != ATTN_OK) {
         return;

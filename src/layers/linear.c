@@ -17,7 +17,8 @@ attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t i
 
 attn_status attn_linear_pack(attn_linear *linear) {
     if (linear->packed == NULL) {
-        linear->packed = attn_alloc(attn_matmul_packed_size(linear->in, linear->out) * sizeof(real));
+        linear->packed =
+            attn_alloc(attn_matmul_packed_size(linear->in, linear->out) * sizeof(real));
     }
     if (linear->packed == NULL) {
         return ATTN_ERR_MEMORY;
@@ -125,8 +126,8 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
         if (activation == ATTN_ACTIVATION_GELU) {
             pre_activation = attn_tape_alloc(tape, (size_t)(y->rows * y->cols) * sizeof(real));
         }
-        *r = (linear_record){*linear, activation, x, y, residual,
-                             pre_activation != NULL ? pre_activation : y->data};
+        *r = (linear_record){
+            *linear, activation, x, y, residual, pre_activation != NULL ? pre_activation : y->data};
     }
     attn_layers_matmul(tape, &(attn_matmul){.m = x->rows,
                                             .n = linear->out,

@@ -1,4 +1,5 @@
-/* layers/norm.c: y = (x - mean) / sqrt(variance + 1e-5) * gamma + beta over the C channels of each token.
+/* layers/norm.c: y = (x - mean) / sqrt(variance + 1e-5) * gamma + beta over the C channels of each
+ * token.
  *
  * The arithmetic is in kernels/norm. */
 #include "kernels/norm/norm.h"

@@ -1,13 +1,14 @@
-/* layers/output_loss.c: the output projection, softmax cross-entropy with label smoothing, and the gradients of
- * both, a block of rows at a time, so that the logits [N, V] are never stored whole.
+/* layers/output_loss.c: the output projection, softmax cross-entropy with label smoothing, and the
+ * gradients of both, a block of rows at a time, so that the logits [N, V] are never stored whole.
  *
- * N target tokens, C channels, V vocabulary. The gradient of x is known as soon as the block's loss is, so it is
- * written during the forward; the tape needs no record. */
+ * N target tokens, C channels, V vocabulary. The gradient of x is known as soon as the block's loss
+ * is, so it is written during the forward; the tape needs no record. */
 #include "kernels/loss/loss.h"
 
 #include "layers/layers.h"
 
-/* A block of logits for a vocabulary of 10,000 is 10 MB: it stays in the last cache between its uses. */
+/* A block of logits for a vocabulary of 10,000 is 10 MB: it stays in the last cache between its
+ * uses. */
 enum { BLOCK_ROWS = 256 };
 
 typedef struct output_block {
@@ -70,7 +71,8 @@ void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
     }
     int64_t rows = x->rows, classes = table->rows;
     output_block b = {.x = x, .table = table};
-    real *packed = attn_tape_alloc(tape, attn_matmul_packed_size(table->cols, classes) * sizeof(real));
+    real *packed =
+        attn_tape_alloc(tape, attn_matmul_packed_size(table->cols, classes) * sizeof(real));
     b.logits = attn_tape_alloc(tape, (size_t)(BLOCK_ROWS * classes) * sizeof(real));
     real *row_loss = attn_tape_alloc(tape, (size_t)rows * sizeof(real));
     real *row_nll = attn_tape_alloc(tape, (size_t)rows * sizeof(real));

@@ -1,7 +1,7 @@
 /* layers/residual.c: y = x + dropout(branch), and dropout alone.
  *
- * Dropout acts only while recording. Its mask is a function of the tape's (seed, step, call) and the
- * element's index, so the backward draws it again instead of storing it. */
+ * Dropout acts only while recording. Its mask is a function of the tape's (seed, step, call) and
+ * the element's index, so the backward draws it again instead of storing it. */
 #include "layers/layers.h"
 
 typedef struct residual_record {

@@ -1,8 +1,9 @@
-/* models/translator.c: the Transformer encoder-decoder: its configuration, its table of tensors and its wiring.
+/* models/translator.c: the Transformer encoder-decoder: its configuration, its table of tensors and
+ * its wiring.
  *
- * No arithmetic here: the wiring reads like figure 1 of Vaswani et al. 2017. Sentences lie one after
- * another without padding; attention knows where each starts. Next: translator_state.c (decoding),
- * translator_file.c. */
+ * No arithmetic here: the wiring reads like figure 1 of Vaswani et al. 2017. Sentences lie one
+ * after another without padding; attention knows where each starts. Next: translator_state.c
+ * (decoding), translator_file.c. */
 #include "models/translator.h"
 
 #include <stdio.h>
@@ -51,14 +52,18 @@ attn_status attn_translator_config_check(const attn_translator_config *c, attn_e
         const char *name;
         int64_t value, low, high;
     } ranges[] = {
-        {"vocabulary", c->vocabulary, 4, 1 << 20},    {"d_model", c->d_model, 2, 1 << 14},
-        {"ffn", c->ffn, 1, 1 << 16},                  {"heads", c->heads, 1, 256},
-        {"kv_heads", c->kv_heads, 1, 256},            {"encoder_layers", c->encoder_layers, 1, 64},
-        {"decoder_layers", c->decoder_layers, 1, 64}, {"max_length", c->max_length, 2, 1 << 16},
+        {"vocabulary", c->vocabulary, 4, 1 << 20},
+        {"d_model", c->d_model, 2, 1 << 14},
+        {"ffn", c->ffn, 1, 1 << 16},
+        {"heads", c->heads, 1, 256},
+        {"kv_heads", c->kv_heads, 1, 256},
+        {"encoder_layers", c->encoder_layers, 1, 64},
+        {"decoder_layers", c->decoder_layers, 1, 64},
+        {"max_length", c->max_length, 2, 1 << 16},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        attn_status status = check_range(ranges[i].name, ranges[i].value, ranges[i].low,
-                                         ranges[i].high, error);
+        attn_status status =
+            check_range(ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high, error);
         if (status != ATTN_OK) {
             return status;
         }
@@ -124,8 +129,8 @@ static void declare_decoder_layer(attn_translator *m, decoder_layer *layer, int6
 
 static void declare(attn_translator *m) {
     const attn_translator_config *c = &m->config;
-    m->embedding = attn_params_declare(m->params, "embedding", c->vocabulary, c->d_model,
-                                       ATTN_INIT_EMBEDDING);
+    m->embedding =
+        attn_params_declare(m->params, "embedding", c->vocabulary, c->d_model, ATTN_INIT_EMBEDDING);
     m->positions.length = c->max_length;
     if (c->learned_positions) {
         m->positions.learned = attn_params_declare(m->params, "positions", c->max_length,
@@ -275,8 +280,8 @@ attn_tensor *attn_translator_after(const attn_translator *m, attn_tape *tape, at
     return m->config.pre_norm ? x : attn_layer_norm(tape, x, norm);
 }
 
-attn_tensor *attn_translator_feed_forward(const attn_translator *m, attn_tape *tape,
-                                          attn_tensor *x, const attn_feed_forward *feed_forward,
+attn_tensor *attn_translator_feed_forward(const attn_translator *m, attn_tape *tape, attn_tensor *x,
+                                          const attn_feed_forward *feed_forward,
                                           const attn_norm *norm) {
     attn_tensor *h = attn_translator_before(m, tape, x, norm);
     h = attn_layer_linear(tape, h, &feed_forward->up, m->config.activation);

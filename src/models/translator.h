@@ -23,14 +23,14 @@ typedef struct decoder_layer {
 struct attn_translator {
     attn_translator_config config;
     attn_params *params;
-    attn_param *embedding;      /* [V, d_model]: source, target and output projection */
-    real embedding_scale;       /* sqrt(d_model) */
-    attn_positions positions;   /* [max_length, d_model] */
-    real *sinusoids;            /* the table behind positions, NULL when learned */
-    encoder_layer *encoder;     /* [encoder_layers] */
-    decoder_layer *decoder;     /* [decoder_layers] */
+    attn_param *embedding;                /* [V, d_model]: source, target and output projection */
+    real embedding_scale;                 /* sqrt(d_model) */
+    attn_positions positions;             /* [max_length, d_model] */
+    real *sinusoids;                      /* the table behind positions, NULL when learned */
+    encoder_layer *encoder;               /* [encoder_layers] */
+    decoder_layer *decoder;               /* [decoder_layers] */
     attn_norm encoder_norm, decoder_norm; /* pre-norm only: after the last layer */
-    real *output_packed;        /* embedding^T, packed for running; NULL until packed */
+    real *output_packed;                  /* embedding^T, packed for running; NULL until packed */
 };
 
 /* The pieces of a layer that training and decoding share, so that both give the same bits:

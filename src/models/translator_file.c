@@ -1,8 +1,9 @@
 /* models/translator_file.c: a translator as one .safetensors file.
  *
- * The configuration is in the metadata, one string a key, from the table below; the weights are named as in the
- * table of tensors; "tokenizer" holds the tokenizer's bytes. Matrices may be stored as bfloat16, or as int8 with
- * one scale a row in NAME.scale; vectors are always float32. Next: io/safetensors.c. */
+ * The configuration is in the metadata, one string a key, from the table below; the weights are
+ * named as in the table of tensors; "tokenizer" holds the tokenizer's bytes. Matrices may be stored
+ * as bfloat16, or as int8 with one scale a row in NAME.scale; vectors are always float32. Next:
+ * io/safetensors.c. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,8 +66,7 @@ static void config_print(const attn_translator_config *config, const struct conf
         break;
     case CONFIG_RATE:
         /* In millionths, because the decimal point depends on the locale. */
-        snprintf(value, VALUE_SIZE, "%lld",
-                 (long long)(*(const double *)field * 1e6 + 0.5));
+        snprintf(value, VALUE_SIZE, "%lld", (long long)(*(const double *)field * 1e6 + 0.5));
         break;
     }
 }
@@ -176,8 +176,7 @@ static attn_status add_tensors(writer *w, const attn_translator *m, attn_storage
 }
 
 static attn_status add_metadata(writer *w, const attn_translator *m, attn_storage storage,
-                                const attn_metadata *extra, size_t extra_count,
-                                attn_error *error) {
+                                const attn_metadata *extra, size_t extra_count, attn_error *error) {
     size_t count = 3 + CONFIG_KEYS + extra_count;
     w->metadata = attn_arena_alloc(&w->arena, count * sizeof *w->metadata);
     char(*values)[VALUE_SIZE] = attn_arena_alloc(&w->arena, CONFIG_KEYS * sizeof *values);
@@ -287,7 +286,8 @@ static attn_status read_param(const attn_safetensors *file, const char *path, at
                      attn_dtype_name(t->dtype));
 }
 
-/* A file whose tensors this configuration does not name is refused: it is not what it claims to be. */
+/* A file whose tensors this configuration does not name is refused: it is not what it claims to be.
+ */
 static attn_status check_names(const attn_safetensors *file, const char *path,
                                const attn_translator *m, attn_error *error) {
     for (size_t i = 0; i < attn_safetensors_count(file); i++) {
@@ -329,13 +329,13 @@ void attn_translator_free_bytes(void *bytes) {
     attn_free(bytes);
 }
 
-/* A configuration can promise far more memory than the file holds, so it is held to the file first. */
+/* A configuration can promise far more memory than the file holds, so it is held to the file first.
+ */
 static attn_status check_promise(const attn_safetensors *file, const char *path,
                                  const attn_translator_config *config, attn_error *error) {
     const attn_tensor_info *t = attn_safetensors_find(file, "embedding");
     if (t != NULL && has_shape(t, 2, config->vocabulary, config->d_model) &&
-        (size_t)(config->encoder_layers + config->decoder_layers) <=
-            attn_safetensors_count(file) &&
+        (size_t)(config->encoder_layers + config->decoder_layers) <= attn_safetensors_count(file) &&
         config->ffn <= (int64_t)(1 << 16)) {
         return ATTN_OK;
     }

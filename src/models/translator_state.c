@@ -1,10 +1,10 @@
 /* models/translator_state.c: decoding step by step, with cached keys and values.
  *
  * S sentences, R rows (hypotheses), G key/value heads, D head size, T the step.
- * The cross-attention's keys and values are computed once per sentence. A row's own keys and values lie in a
- * slot; when hypotheses are reordered, a row takes over its parent's slot, and only a parent that is
- * continued more than once is copied. Every step uses the wiring of translator.c, so the bits are
- * those of a full pass. */
+ * The cross-attention's keys and values are computed once per sentence. A row's own keys and values
+ * lie in a slot; when hypotheses are reordered, a row takes over its parent's slot, and only a
+ * parent that is continued more than once is copied. Every step uses the wiring of translator.c, so
+ * the bits are those of a full pass. */
 #include <string.h>
 
 #include "base/fail.h"
@@ -27,10 +27,11 @@ struct attn_translator_state {
     int64_t *source_starts; /* [S + 1], in encode_tape */
     memory_layer *memory;   /* [decoder_layers], in encode_tape */
     int64_t max_rows, max_steps, step, rows;
-    attn_scratch slots;     /* [max_rows][layers] of keys, then values */
-    int64_t *slot, *next_slot, *sentence, *next_sentence, *lengths, *source_lengths; /* [max_rows] */
-    bool *taken;                                                                     /* [max_rows] */
-    const real **keys, **values;                                                     /* [max_rows] */
+    attn_scratch slots; /* [max_rows][layers] of keys, then values */
+    int64_t *slot, *next_slot, *sentence, *next_sentence, *lengths,
+        *source_lengths;         /* [max_rows] */
+    bool *taken;                 /* [max_rows] */
+    const real **keys, **values; /* [max_rows] */
 };
 
 attn_status attn_translator_state_create(attn_translator *model, attn_translator_state **out) {

@@ -1,8 +1,8 @@
 /* tape/params.c: the table of a model's tensors.
  *
- * Rows are declared first and stand in chunks, so that pointers to them stay valid; then one allocation
- * holds all the data and one all the gradients, in the order of declaration and without gaps.
- * Next: tape.c. */
+ * Rows are declared first and stand in chunks, so that pointers to them stay valid; then one
+ * allocation holds all the data and one all the gradients, in the order of declaration and without
+ * gaps. Next: tape.c. */
 #include <stdio.h>
 #include <string.h>
 

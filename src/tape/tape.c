@@ -1,7 +1,7 @@
 /* tape/tape.c: an arena of tensors, a list of records, and the notes for looking inside.
  *
- * Everything a pass makes lives in one arena that the next begin resets, so that a step of the same size
- * as one before allocates nothing. Next: layers/layers of your choice. */
+ * Everything a pass makes lives in one arena that the next begin resets, so that a step of the same
+ * size as one before allocates nothing. Next: layers/layers of your choice. */
 #include "tape/tape.h"
 
 #include <stdarg.h>

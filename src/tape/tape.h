@@ -9,8 +9,9 @@
 /* The scratch memory that kernels share within one tape. */
 attn_scratch *attn_tape_scratch(attn_tape *tape);
 
-/* The gradient of a tensor for a product that can either write or add: *accumulate is false, and the
- * contents are undefined, when this is the first contribution. NULL (the tape fails) when out of memory. */
+/* The gradient of a tensor for a product that can either write or add: *accumulate is false, and
+ * the contents are undefined, when this is the first contribution. NULL (the tape fails) when out
+ * of memory. */
 real *attn_tape_grad_first(attn_tape *tape, attn_tensor *tensor, bool *accumulate);
 
 #endif

@@ -1,0 +1,408 @@
+/* tests/grad/test_layers.c: every layer's hand-written backward against central differences, in
+ * double.
+ *
+ * A case declares parameters, says how many input tensors it takes, and computes an output from
+ * them. The scalar that is differentiated is the sum of the outputs with fixed, unequal weights (or
+ * the loss itself). Every element of every input and parameter is checked. A new layer is one
+ * function and one row of the table. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "attn/layers.h"
+#include "attn/translator.h"
+#include "base/random.h"
+
+#include "kernels/elementwise/elementwise.h"
+
+enum { MAX_INPUTS = 3, TOKENS = 7, CHANNELS = 12 };
+
+static const int64_t starts[] = {0, 3, 4, TOKENS};
+static const attn_sequences sequences = {3, starts, 3};
+static const int64_t memory_starts[] = {0, 2, 7, 11};
+static const attn_sequences memory_sequences = {3, memory_starts, 5};
+
+/* What a case works with. Filled once by its declare function; forward may be called many times. */
+typedef struct fixture {
+    attn_params *params;
+    int inputs;
+    int64_t rows[MAX_INPUTS], cols[MAX_INPUTS];
+    attn_linear linear;
+    attn_norm norm;
+    attn_multi_head heads;
+    attn_feed_forward feed_forward;
+    attn_param *table;
+    attn_positions positions;
+    attn_real sinusoids[16 * CHANNELS];
+    attn_translator *model;
+} fixture;
+
+/* Returns the output, or NULL after putting the loss into *loss. */
+typedef attn_tensor *forward_function(attn_tape *tape, fixture *f, attn_tensor *x[MAX_INPUTS],
+                                      double *loss);
+
+static void add_input(fixture *f, int64_t rows, int64_t cols) {
+    f->rows[f->inputs] = rows;
+    f->cols[f->inputs++] = cols;
+}
+
+/* ---- the cases ---- */
+
+static void declare_linear(fixture *f) {
+    f->linear = attn_linear_declare(f->params, "linear", CHANNELS, 5);
+    add_input(f, TOKENS, CHANNELS);
+    add_input(f, TOKENS, 5);
+}
+
+static attn_tensor *linear_none(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_linear(tape, x[0], &f->linear, ATTN_ACTIVATION_NONE);
+}
+
+static attn_tensor *linear_relu(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_linear(tape, x[0], &f->linear, ATTN_ACTIVATION_RELU);
+}
+
+static attn_tensor *linear_gelu(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_linear(tape, x[0], &f->linear, ATTN_ACTIVATION_GELU);
+}
+
+static attn_tensor *linear_residual(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_linear_residual(tape, x[0], &f->linear, x[1]);
+}
+
+/* The same input read twice: the gradients must add. */
+static attn_tensor *linear_shared(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    attn_tensor *first = attn_layer_linear(tape, x[0], &f->linear, ATTN_ACTIVATION_RELU);
+    return attn_layer_linear_residual(tape, x[0], &f->linear, first);
+}
+
+static void declare_embedding(fixture *f) {
+    f->table = attn_params_declare(f->params, "table", 9, CHANNELS, ATTN_INIT_EMBEDDING);
+    attn_sinusoid_table(16, CHANNELS, f->sinusoids);
+    f->positions = (attn_positions){f->sinusoids, NULL, 16};
+}
+
+static void declare_learned(fixture *f) {
+    declare_embedding(f);
+    f->positions.learned =
+        attn_params_declare(f->params, "positions", 16, CHANNELS, ATTN_INIT_EMBEDDING);
+}
+
+static attn_tensor *embedding(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    static const int32_t ids[TOKENS] = {3, 8, 3, 0, 1, 3, 8};
+    static const int32_t positions[TOKENS] = {0, 1, 2, 0, 0, 1, 15};
+    (void)x;
+    (void)loss;
+    return attn_layer_embedding(tape, f->table, 3.5, &f->positions, TOKENS, ids, positions);
+}
+
+static void declare_norm(fixture *f) {
+    f->norm = attn_norm_declare(f->params, "norm", CHANNELS);
+    add_input(f, TOKENS, CHANNELS);
+}
+
+static attn_tensor *norm(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_norm(tape, x[0], &f->norm);
+}
+
+static void declare_two(fixture *f) {
+    add_input(f, TOKENS, CHANNELS);
+    add_input(f, TOKENS, CHANNELS);
+}
+
+static attn_tensor *dropout(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)f;
+    (void)loss;
+    return attn_layer_dropout(tape, x[0], 0.3);
+}
+
+static attn_tensor *residual(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)f;
+    (void)loss;
+    return attn_layer_residual(tape, x[0], x[1], 0.3);
+}
+
+static void declare_heads(fixture *f) {
+    f->heads = attn_multi_head_declare(f->params, "attention", CHANNELS, 3, 3);
+    add_input(f, TOKENS, CHANNELS);
+    add_input(f, 11, CHANNELS);
+}
+
+static void declare_grouped(fixture *f) {
+    f->heads = attn_multi_head_declare(f->params, "attention", CHANNELS, 4, 2);
+    add_input(f, TOKENS, CHANNELS);
+    add_input(f, 11, CHANNELS);
+}
+
+static attn_tensor *self_attention(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    attn_tensor *y =
+        attn_layer_attention(tape, x[0], &sequences, NULL, NULL, &f->heads, false, 0.0);
+    return attn_layer_linear(tape, y, &f->heads.output, ATTN_ACTIVATION_NONE);
+}
+
+static attn_tensor *causal_attention(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_attention(tape, x[0], &sequences, NULL, NULL, &f->heads, true, 0.25);
+}
+
+static attn_tensor *cross_attention(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_attention(tape, x[0], &sequences, x[1], &memory_sequences, &f->heads, false,
+                                0.25);
+}
+
+static void declare_feed_forward(fixture *f) {
+    f->feed_forward = attn_feed_forward_declare(f->params, "feed_forward", CHANNELS, 17);
+    add_input(f, TOKENS, CHANNELS);
+}
+
+static attn_tensor *feed_forward(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_feed_forward(tape, x[0], &f->feed_forward, ATTN_ACTIVATION_GELU, 0.2);
+}
+
+static void declare_output(fixture *f) {
+    f->table = attn_params_declare(f->params, "table", 19, CHANNELS, ATTN_INIT_EMBEDDING);
+    add_input(f, 300, CHANNELS); /* more than one block of rows */
+}
+
+static const int32_t *output_targets(void) {
+    static int32_t targets[300];
+    for (int i = 0; i < 300; i++) {
+        targets[i] = i * 7 % 19;
+    }
+    return targets;
+}
+
+static attn_tensor *output_loss(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    double nll = 0;
+    attn_layer_output_loss(tape, x[0], f->table, output_targets(), 0.0, 1.0, loss, &nll);
+    return NULL;
+}
+
+static attn_tensor *output_smoothed(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    double nll = 0;
+    attn_layer_output_loss(tape, x[0], f->table, output_targets(), 0.1, 1.0, loss, &nll);
+    return NULL;
+}
+
+static void declare_model(fixture *f, bool pre_norm) {
+    attn_translator_config config;
+    attn_translator_config_init(&config);
+    config.vocabulary = 11;
+    config.d_model = 8;
+    config.ffn = 10;
+    config.heads = 2;
+    config.kv_heads = pre_norm ? 1 : 2;
+    config.encoder_layers = config.decoder_layers = 2;
+    config.max_length = 8;
+    config.pre_norm = config.learned_positions = pre_norm;
+    config.activation = pre_norm ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
+    config.dropout = config.attention_dropout = config.activation_dropout = 0.15;
+    assert_int_equal(attn_translator_create(&config, true, &f->model, NULL), ATTN_OK);
+    attn_params_free(f->params);
+    f->params = attn_translator_params(f->model);
+}
+
+static void declare_post_norm(fixture *f) {
+    declare_model(f, false);
+}
+
+static void declare_pre_norm(fixture *f) {
+    declare_model(f, true);
+}
+
+static attn_tensor *translator(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    static const int64_t source_starts[] = {0, 4, 6}, target_starts[] = {0, 2, 5};
+    static const int32_t source[] = {4, 5, 9, 3, 10, 3};
+    static const int32_t input[] = {2, 6, 2, 4, 4}, output[] = {6, 3, 4, 4, 3};
+    attn_translator_batch batch = {2, source, source_starts, input, output, target_starts};
+    double nll = 0;
+    (void)x;
+    assert_int_equal(attn_translator_loss(f->model, tape, &batch, 1.0, loss, &nll), ATTN_OK);
+    return NULL;
+}
+
+static const struct grad_case {
+    const char *name;
+    void (*declare)(fixture *f);
+    forward_function *forward;
+} cases[] = {
+    {"linear", declare_linear, linear_none},
+    {"linear, relu", declare_linear, linear_relu},
+    {"linear, gelu", declare_linear, linear_gelu},
+    {"linear, residual", declare_linear, linear_residual},
+    {"linear, input read twice", declare_linear, linear_shared},
+    {"embedding, sinusoidal positions", declare_embedding, embedding},
+    {"embedding, learned positions", declare_learned, embedding},
+    {"layer norm", declare_norm, norm},
+    {"dropout", declare_two, dropout},
+    {"residual with dropout", declare_two, residual},
+    {"self attention", declare_heads, self_attention},
+    {"causal self attention, dropout", declare_heads, causal_attention},
+    {"cross attention, dropout", declare_heads, cross_attention},
+    {"causal grouped attention, dropout", declare_grouped, causal_attention},
+    {"cross grouped attention, dropout", declare_grouped, cross_attention},
+    {"feed-forward, dropout", declare_feed_forward, feed_forward},
+    {"output loss", declare_output, output_loss},
+    {"output loss, label smoothing", declare_output, output_smoothed},
+    {"translator, post-norm", declare_post_norm, translator},
+    {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator},
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+/* ---- the check ---- */
+
+typedef struct run {
+    fixture f;
+    forward_function *forward;
+    attn_tape *tape;
+    attn_real *input[MAX_INPUTS];
+    attn_tensor *x[MAX_INPUTS];
+} run;
+
+static double output_weight(int64_t i) {
+    return 0.3 + 0.1 * (double)(i % 7) - 0.05 * (double)(i % 5);
+}
+
+static attn_tensor *forward_pass(run *r, double *loss) {
+    attn_tape_begin(r->tape, true, 5, 9);
+    for (int i = 0; i < r->f.inputs; i++) {
+        r->x[i] = attn_tape_tensor(r->tape, r->f.rows[i], r->f.cols[i]);
+        for (int64_t j = 0; j < r->f.rows[i] * r->f.cols[i]; j++) {
+            r->x[i]->data[j] = r->input[i][j];
+        }
+    }
+    *loss = 0;
+    attn_tensor *y = r->forward(r->tape, &r->f, r->x, loss);
+    assert_int_equal(attn_tape_status(r->tape), ATTN_OK);
+    for (int64_t i = 0; y != NULL && i < y->rows * y->cols; i++) {
+        *loss += output_weight(i) * y->data[i];
+    }
+    return y;
+}
+
+static void analytic_gradient(run *r) {
+    double loss;
+    attn_params_zero_grad(r->f.params);
+    attn_tensor *y = forward_pass(r, &loss);
+    attn_real *d_y = y != NULL ? attn_tape_grad(r->tape, y) : NULL;
+    for (int64_t i = 0; y != NULL && i < y->rows * y->cols; i++) {
+        d_y[i] += output_weight(i);
+    }
+    assert_int_equal(attn_tape_backward(r->tape), ATTN_OK);
+}
+
+static void check_element(run *r, attn_real *element, double gradient, const char *what,
+                          int64_t index) {
+    const double h = 1e-5;
+    double above, below, before = *element;
+    *element = before + h;
+    forward_pass(r, &above);
+    *element = before - h;
+    forward_pass(r, &below);
+    *element = before;
+    double numeric = (above - below) / (2 * h);
+    if (!(fabs(numeric - gradient) <= 1e-5 + 1e-3 * fabs(numeric))) {
+        fail_msg("%s[%lld]: the backward says %.9g, central differences %.9g", what,
+                 (long long)index, gradient, numeric);
+    }
+}
+
+static void fill(attn_real *values, int64_t count, uint64_t stream) {
+    attn_random random = attn_random_start(attn_random_key(11, 0, stream));
+    for (int64_t i = 0; i < count; i++) {
+        values[i] = attn_random_normal(&random);
+    }
+}
+
+static void start(run *r, const struct grad_case *c) {
+    *r = (run){.forward = c->forward};
+    assert_int_equal(attn_params_create(&r->f.params), ATTN_OK);
+    assert_int_equal(attn_tape_create(&r->tape), ATTN_OK);
+    c->declare(&r->f);
+    if (r->f.model == NULL) {
+        assert_int_equal(attn_params_allocate(r->f.params, true), ATTN_OK);
+    }
+    /* Not the initializers: ones and zeros would hide mistakes. */
+    fill(attn_params_data(r->f.params), attn_params_size(r->f.params), 100);
+    for (int64_t i = 0; i < attn_params_size(r->f.params); i++) {
+        attn_params_data(r->f.params)[i] *= 0.4;
+    }
+    for (int i = 0; i < r->f.inputs; i++) {
+        int64_t count = r->f.rows[i] * r->f.cols[i];
+        r->input[i] = calloc((size_t)count, sizeof(attn_real));
+        fill(r->input[i], count, (uint64_t)i);
+    }
+}
+
+static void finish(run *r) {
+    for (int i = 0; i < r->f.inputs; i++) {
+        free(r->input[i]);
+    }
+    if (r->f.model != NULL) {
+        attn_translator_free(r->f.model);
+    } else {
+        attn_params_free(r->f.params);
+    }
+    attn_tape_free(r->tape);
+}
+
+/* A copy, because the numeric passes reset the tape and may add to the parameters' gradients; zeros
+ * for no gradient. */
+static attn_real *copy(const attn_real *values, int64_t count) {
+    attn_real *copied = calloc((size_t)count + 1, sizeof(attn_real));
+    assert_non_null(copied);
+    for (int64_t i = 0; values != NULL && i < count; i++) {
+        copied[i] = values[i];
+    }
+    return copied;
+}
+
+static void check_case(void **state) {
+    const struct grad_case *c = *state;
+    run r;
+    start(&r, c);
+    analytic_gradient(&r);
+    attn_real *inputs[MAX_INPUTS];
+    attn_real *params = copy(attn_params_grad(r.f.params), attn_params_size(r.f.params));
+    for (int i = 0; i < r.f.inputs; i++) {
+        inputs[i] = copy(r.x[i]->grad, r.f.rows[i] * r.f.cols[i]);
+    }
+    for (int i = 0; i < r.f.inputs; i++) {
+        for (int64_t j = 0; j < r.f.rows[i] * r.f.cols[i]; j++) {
+            check_element(&r, &r.input[i][j], inputs[i][j], "input", j);
+        }
+        free(inputs[i]);
+    }
+    int64_t offset = 0;
+    for (size_t i = 0; i < attn_params_count(r.f.params); i++) {
+        attn_param *row = attn_params_at(r.f.params, i);
+        for (int64_t j = 0; j < row->rows * row->cols; j++) {
+            check_element(&r, &row->data[j], params[offset++], row->name, j);
+        }
+    }
+    free(params);
+    finish(&r);
+}
+
+int main(void) {
+    struct CMUnitTest tests[CASES];
+    for (int i = 0; i < CASES; i++) {
+        tests[i] = (struct CMUnitTest){cases[i].name, check_case, NULL, NULL, (void *)&cases[i]};
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
