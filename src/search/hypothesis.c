@@ -8,7 +8,7 @@
 #include "base/memory.h"
 
 /* A loop is the same n-gram, n up to MAX_NGRAM, more than MAX_REPEATS times in a row. */
-enum { MAX_NGRAM = 4, MAX_REPEATS = 3, TAIL = MAX_NGRAM * (MAX_REPEATS + 1) };
+enum { MAX_NGRAM = 4, MAX_REPEATS = 3 };
 
 void attn_search_top(const real *log_p, int64_t n, int64_t k, int32_t *token, real *value) {
     int64_t count = 0;
@@ -34,17 +34,15 @@ void attn_search_top(const real *log_p, int64_t n, int64_t k, int32_t *token, re
     }
 }
 
-/* The last ids before the next one, newest first, without <s>. */
-static int64_t read_tail(const attn_search_sentence *sentence, int32_t node, int32_t tail[TAIL]) {
-    int64_t count = 0;
-    while (count < TAIL && sentence->nodes[node].parent >= 0) {
-        tail[count++] = sentence->nodes[node].token;
+/* The node `steps` before, or -1: the root and what lies before it are no target ids. */
+static int32_t back(const attn_search_sentence *sentence, int32_t node, int64_t steps) {
+    for (; steps > 0 && node > 0; steps--) {
         node = sentence->nodes[node].parent;
     }
-    return count;
+    return node > 0 ? node : -1;
 }
 
-/* How often at most the n-gram (newest id first) stands in the source one after another. */
+/* How often at most the n-gram (newest id first) stands in the source one right after another. */
 static int64_t source_repeats(const attn_search_sentence *sentence, const int32_t *ngram,
                               int64_t n) {
     int64_t most = 0;
@@ -62,25 +60,46 @@ static int64_t source_repeats(const attn_search_sentence *sentence, const int32_
     return most;
 }
 
-/* The last MAX_REPEATS * n ids, with the next one equal to tail[n - 1], would be a loop. */
-static bool would_loop(const int32_t *tail, int64_t count, int64_t n) {
-    if (count < n * (MAX_REPEATS + 1) - 1) {
-        return false;
-    }
-    for (int64_t i = 0; i < n * MAX_REPEATS - 1; i++) {
-        if (tail[i] != tail[i + n]) {
+/* Whether the hypothesis, followed by the id that stands n before, would end in more than `repeats`
+ * times the same n-gram: each of its last ids equals the one n before. */
+static bool would_loop(const attn_search_sentence *sentence, int32_t node, int64_t n,
+                       int64_t repeats) {
+    int32_t earlier = back(sentence, node, n);
+    for (int64_t i = 0; i < n * repeats - 1; i++) {
+        if (earlier < 0 || sentence->nodes[node].token != sentence->nodes[earlier].token) {
             return false;
         }
+        node = back(sentence, node, 1);
+        earlier = back(sentence, earlier, 1);
     }
     return true;
 }
 
+static bool is_periodic(const int32_t *ngram, int64_t n) {
+    for (int64_t period = 1; period < n; period++) {
+        int64_t i = period;
+        while (i < n && ngram[i] == ngram[i - period]) {
+            i++;
+        }
+        if (n % period == 0 && i == n) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void forbid_loops(const attn_search_sentence *sentence, int32_t node, real *row) {
-    int32_t tail[TAIL];
-    int64_t count = read_tail(sentence, node, tail);
-    for (int64_t n = 1; n <= MAX_NGRAM; n++) {
-        if (would_loop(tail, count, n) && source_repeats(sentence, tail, n) <= MAX_REPEATS) {
-            row[tail[n - 1]] = -INFINITY;
+    int32_t ngram[MAX_NGRAM]; /* newest id first */
+    int32_t at = node;
+    for (int64_t n = 1; n <= MAX_NGRAM && at > 0; n++, at = sentence->nodes[at].parent) {
+        ngram[n - 1] = sentence->nodes[at].token;
+        /* A periodic n-gram is the business of a smaller n. */
+        if (is_periodic(ngram, n) || !would_loop(sentence, node, n, MAX_REPEATS)) {
+            continue;
+        }
+        int64_t repeats = source_repeats(sentence, ngram, n);
+        if (repeats <= MAX_REPEATS || would_loop(sentence, node, n, repeats)) {
+            row[ngram[n - 1]] = -INFINITY;
         }
     }
 }
