@@ -1,0 +1,189 @@
+/* train/log.c: events to JSON lines, and cutting a log back to where a training resumes. */
+#include "train/log.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "attn/threads.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "io/file.h"
+
+struct attn_train_log {
+    FILE *file;
+    char path[4096];
+    int error_number; /* of the first failure */
+};
+
+/* ---- writing ---- */
+
+static void write_line(attn_train_log *log, json_t *line) {
+    errno = 0;
+    bool written = line != NULL &&
+                   json_dumpf(line, log->file, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
+                   fputc('\n', log->file) != EOF && fflush(log->file) == 0;
+    if (!written && log->error_number == 0) {
+        log->error_number = errno != 0 ? errno : ENOMEM;
+    }
+    json_decref(line);
+}
+
+/* JSON has no NaN and no infinity. */
+static void put_real(json_t *line, const char *key, double value) {
+    json_object_set_new(line, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+static void put_exact(json_t *line, const char *key, double value) {
+    char name[64], text[64];
+    put_real(line, key, value);
+    snprintf(name, sizeof name, "%s_hex", key);
+    snprintf(text, sizeof text, "%a", value);
+    json_object_set_new(line, name, json_string(text));
+}
+
+static void put_int(json_t *line, const char *key, int64_t value) {
+    json_object_set_new(line, key, json_integer(value));
+}
+
+static void put_times(json_t *line, const attn_train_event *event) {
+    put_int(line, "tokens", event->tokens);
+    put_real(line, "seconds", event->seconds);
+}
+
+void attn_train_log_event(attn_train_log *log, const attn_train_event *event) {
+    static const char *const names[] = {
+        [ATTN_TRAIN_LOG] = "step",
+        [ATTN_TRAIN_VALIDATION] = "validation",
+        [ATTN_TRAIN_FINAL] = "final",
+    };
+    if (event->kind == ATTN_TRAIN_BEGIN || event->kind == ATTN_TRAIN_STEP) {
+        return;
+    }
+    json_t *line = json_object();
+    json_object_set_new(line, "event", json_string(names[event->kind]));
+    put_int(line, "step", event->step);
+    put_real(line, "epoch", (double)event->epoch + event->epoch_share);
+    put_exact(line, "loss", event->loss);
+    put_exact(line, "nll", event->nll);
+    if (event->kind == ATTN_TRAIN_LOG) {
+        put_exact(line, "learning_rate", event->learning_rate);
+        put_exact(line, "gradient_norm", event->gradient_norm);
+        put_int(line, "skipped", event->skipped);
+        put_times(line, event);
+        put_real(line, "tokens_per_second", event->tokens_per_second);
+    } else {
+        put_real(line, "perplexity", exp(event->nll));
+        if (event->bleu >= 0) {
+            put_exact(line, "bleu", event->bleu);
+        }
+        if (event->kind == ATTN_TRAIN_VALIDATION) {
+            json_object_set_new(line, "best", json_boolean(event->best));
+        }
+        put_times(line, event);
+    }
+    write_line(log, line);
+}
+
+static void write_begin(attn_train_log *log, int64_t resume_step, const char *command,
+                        const attn_train_options *options) {
+    size_t count;
+    const attn_key *keys = attn_train_keys(&count);
+    json_t *line = json_object(), *values = json_object();
+    json_object_set_new(line, "event", json_string(resume_step < 0 ? "begin" : "resume"));
+    if (resume_step >= 0) {
+        put_int(line, "step", resume_step);
+    }
+    json_object_set_new(line, "command", json_string(command));
+    json_object_set_new(line, "attn", json_string(attn_version()));
+    json_object_set_new(line, "isa", json_string(attn_isa_name()));
+    put_int(line, "threads", attn_get_threads());
+    for (size_t i = 0; i < count; i++) {
+        char value[256];
+        attn_recipe_print(&keys[i], options, value, sizeof value);
+        json_object_set_new(values, keys[i].name, json_string(value));
+    }
+    json_object_set_new(line, "options", values);
+    write_line(log, line);
+}
+
+/* ---- going on ---- */
+
+/* Lines of steps to come, the end of an earlier run, and a line torn by a kill go. */
+static bool keep_line(const char *text, size_t length, int64_t resume_step) {
+    json_t *line = json_loadb(text, length, 0, NULL);
+    const char *event = json_string_value(json_object_get(line, "event"));
+    json_t *step = json_object_get(line, "step");
+    bool keep = event != NULL && strcmp(event, "final") != 0 &&
+                (step == NULL || json_integer_value(step) <= resume_step);
+    json_decref(line);
+    return keep;
+}
+
+static attn_status cut_back(const char *path, int64_t resume_step, attn_error *error) {
+    char *text;
+    size_t size, kept = 0;
+    attn_status status = attn_file_read(path, 0, &text, &size, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    for (size_t at = 0; at < size;) {
+        const char *end = memchr(text + at, '\n', size - at);
+        size_t length = end != NULL ? (size_t)(end - (text + at)) + 1 : size - at;
+        if (end != NULL && keep_line(text + at, length, resume_step)) {
+            memmove(text + kept, text + at, length);
+            kept += length;
+        }
+        at += length;
+    }
+    attn_bytes bytes = {text, kept};
+    status = attn_file_replace(path, &bytes, 1, error);
+    attn_free(text);
+    return status;
+}
+
+attn_status attn_train_log_open(const char *path, int64_t resume_step, const char *command,
+                                const attn_train_options *options, attn_train_log **out,
+                                attn_error *error) {
+    FILE *old = resume_step >= 0 ? fopen(path, "r") : NULL;
+    if (old != NULL) {
+        fclose(old);
+        attn_status status = cut_back(path, resume_step, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+    }
+    attn_train_log *log = attn_alloc_zero(1, sizeof *log);
+    if (log == NULL) {
+        return attn_fail_memory(error, sizeof *log);
+    }
+    log->file = fopen(path, old != NULL ? "a" : "w");
+    if (log->file == NULL) {
+        attn_status status = attn_fail_errno(error, path, "cannot write the log");
+        attn_free(log);
+        return status;
+    }
+    snprintf(log->path, sizeof log->path, "%s", path);
+    write_begin(log, resume_step, command, options);
+    *out = log;
+    return ATTN_OK;
+}
+
+attn_status attn_train_log_close(attn_train_log *log, attn_error *error) {
+    if (log == NULL) {
+        return ATTN_OK;
+    }
+    errno = 0;
+    if (fclose(log->file) != 0 && log->error_number == 0) {
+        log->error_number = errno;
+    }
+    attn_status status = ATTN_OK;
+    if (log->error_number != 0) {
+        errno = log->error_number;
+        status = attn_fail_errno(error, log->path, "lines of the log were lost");
+    }
+    attn_free(log);
+    return status;
+}
