@@ -53,8 +53,8 @@ static bool skip(reader *r, uint64_t count) {
  * cannot see other fields than SentencePiece does. */
 static bool read_field(reader *r, field *out) {
     uint64_t tag, length;
-    if (!read_varint(r, &tag)) {
-        return false;
+    if (!read_varint(r, &tag) || tag > UINT32_MAX) {
+        return false; /* a longer tag would be cut to 32 bits there */
     }
     *out = (field){.number = tag >> 3, .wire = (int)(tag & 7)};
     switch (out->wire) {
@@ -84,8 +84,8 @@ static uint32_t read_u32(const unsigned char *bytes) {
 static bool trie_is_closed(const unsigned char *units, size_t count, size_t strings_size) {
     for (size_t i = 0; i < count; i++) {
         uint32_t unit = read_u32(units + 4 * i);
-        if (unit >> 31 != 0) {
-            continue;
+        if (unit >> 31 != 0 && i > 0) {
+            continue; /* never entered: no label equals it; the root is entered unseen */
         }
         size_t offset = (size_t)(unit >> 10) << ((unit & 1U << 9) >> 6);
         size_t base = i ^ offset;

@@ -232,7 +232,9 @@ static void hostile_table_is_refused(void **state) {
     assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_OK);
     unit[2] = 0x04; /* offset 257: outside */
     assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_ERR_FORMAT);
-    unit[2] = 0;
+    unit[3] = 0x80; /* the root is followed whatever its label */
+    assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_ERR_FORMAT);
+    unit[2] = unit[3] = 0;
     unit[1] = 0x05; /* offset 1, and a value there */
     unit[4] = 1;    /* the last of the two string bytes */
     assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_OK);
