@@ -1,0 +1,487 @@
+/* kernels/attention/attention_backward_body.h: the gradients of attention over vectors.
+ *
+ * Five products for one block of queries and one of keys: scores and dP by tiles of queries, which
+ * become P and dS; dQ from the tile's dS; then dV and dK by tiles of keys. Keys are the outer loop,
+ * so that dK and dV of a block stay in the cache, and dQ is added to in the order of the keys.
+ * Include after attention_body.h. */
+#ifndef ATTN_KERNELS_ATTENTION_BACKWARD_BODY_H
+#define ATTN_KERNELS_ATTENTION_BACKWARD_BODY_H
+
+#include "kernels/attention/attention_body.h"
+
+/* Columns of scores times panels of tokens: the tile's rows are keys, summed over queries. */
+static __attribute__((noinline)) void weigh_columns(int rows, const int *first, const int *last,
+                                                    const float *weights, const float *b,
+                                                    int64_t b_panel, int64_t panels, float *c,
+                                                    int64_t c_row) {
+    ragged_tile(1, SCORE_ROW, rows, first, last, weights, b, b_panel, panels, c, c_row);
+}
+
+/* ---- memory ---- */
+
+/* Sizes that everything here is built from, and the parts of the packed copies. */
+typedef struct backward_layout {
+    int64_t queries, keys;                                     /* Tq16, Tk16 */
+    int64_t query_row, value_row;                              /* D16, E16 */
+    int64_t key_panels, value_panels, key_columns;             /* in the copy of a key head */
+    int64_t query_columns, d_output_columns, dots, references; /* in that of a query head */
+    int64_t packed_keys, packed_queries;                       /* sizes of the copies */
+} backward_layout;
+
+static backward_layout layout_of(const attn_attention *spec) {
+    backward_layout layout = {.queries = attn_round_up(spec->query_length, 16),
+                              .keys = attn_round_up(spec->key_length, 16),
+                              .query_row = attn_round_up(spec->head_size, 16),
+                              .value_row = attn_round_up(spec->value_size, 16)};
+    layout.value_panels = layout.keys * spec->head_size;
+    layout.key_columns = layout.value_panels + layout.keys * spec->value_size;
+    layout.packed_keys = layout.key_columns + layout.keys * layout.query_row;
+    layout.d_output_columns = layout.queries * layout.query_row;
+    layout.dots = layout.d_output_columns + layout.queries * layout.value_row;
+    layout.references = layout.dots + layout.queries;
+    layout.packed_queries = layout.references + layout.queries;
+    return layout;
+}
+
+/* A thread's memory: what one block needs, and sums for as much as an item covers. */
+typedef struct backward_memory {
+    float *query;                     /* [96][QUERY_ROW], times scale * log2(e) */
+    float *d_output;                  /* [96][QUERY_ROW] */
+    float *p, *ds;                    /* [96][SCORE_ROW], P with dropout */
+    float *d_query, *d_key, *d_value; /* [Tq16][D16], [Tk16][D16], [Tk16][E16] */
+    float *packed_keys, *packed_queries;
+} backward_memory;
+
+static backward_memory backward_memory_at(const backward_layout *layout, float *scratch) {
+    backward_memory memory = {.query = scratch};
+    memory.d_output = memory.query + ATTN_QUERY_BLOCK * QUERY_ROW;
+    memory.p = memory.d_output + ATTN_QUERY_BLOCK * QUERY_ROW;
+    memory.ds = memory.p + ATTN_QUERY_BLOCK * SCORE_ROW;
+    memory.d_query = memory.ds + ATTN_QUERY_BLOCK * SCORE_ROW;
+    memory.d_key = memory.d_query + layout->queries * layout->query_row;
+    memory.d_value = memory.d_key + layout->keys * layout->query_row;
+    memory.packed_keys = memory.d_value + layout->keys * layout->value_row;
+    memory.packed_queries = memory.packed_keys + layout->packed_keys;
+    return memory;
+}
+
+static int64_t backward_scratch_size(const backward_layout *layout) {
+    return 2 * ATTN_QUERY_BLOCK * (QUERY_ROW + SCORE_ROW) + layout->queries * layout->query_row +
+           layout->keys * (layout->query_row + layout->value_row) + layout->packed_keys +
+           layout->packed_queries;
+}
+
+static attn_attention_sizes sizes(const attn_attention *spec) {
+    backward_layout layout = layout_of(spec);
+    return (attn_attention_sizes){
+        .forward_packed = layout.keys * (spec->head_size + layout.value_row),
+        .forward_scratch = forward_scratch_size(spec),
+        .backward_keys = layout.packed_keys,
+        .backward_queries = layout.packed_queries,
+        .backward_scratch = backward_scratch_size(&layout),
+    };
+}
+
+/* ---- packing ---- */
+
+static void backward_pack_keys(const attn_attention_call *call, int64_t b, int64_t g,
+                               int64_t first_key, float *packed) {
+    const attn_attention *spec = call->spec;
+    backward_layout layout = layout_of(spec);
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    int64_t count = lesser(sequence.keys - first_key, ATTN_KEY_BLOCK);
+    const float *key = call->key + attn_key_offset(&sequence, spec->key, g, first_key);
+    const float *value = call->value + attn_key_offset(&sequence, spec->value, g, first_key);
+    pack_panels(count, spec->head_size, key, spec->key.token, packed + first_key * spec->head_size);
+    pack_panels(count, spec->value_size, value, spec->value.token,
+                packed + layout.value_panels + first_key * spec->value_size);
+    pack_columns(count, spec->head_size, key, spec->key.token,
+                 packed + layout.key_columns + first_key * 16, layout.keys * 16);
+}
+
+/* dO times O. */
+static float output_dot(const float *d_output, const float *output, int64_t size) {
+    v16 sum = v_zero();
+    for (int64_t e = 0; e < size; e += 16) {
+        int part = v_rest(size - e);
+        v16 next = v_fma(v_load_part(d_output + e, part), v_load_part(output + e, part), sum);
+        sum = part == 16 ? next : v_select(v_range(0, part), next, sum);
+    }
+    return v_sum(sum);
+}
+
+/* A row that sees nothing that counts (LSE = -infinity) is packed as zeros, its reference is
+ * +infinity. */
+static void backward_pack_queries(const attn_attention_call *call, int64_t b, int64_t h,
+                                  int64_t first_query, float *packed) {
+    const attn_attention *spec = call->spec;
+    backward_layout layout = layout_of(spec);
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    int64_t count = lesser(sequence.queries - first_query, ATTN_QUERY_BLOCK);
+    const float *query = call->query + attn_query_offset(&sequence, spec->query, h, first_query);
+    int64_t offset = attn_query_offset(&sequence, spec->output, h, first_query);
+    const float *d_output = call->d_output + offset;
+    const float *lse = call->forward_lse + attn_lse_offset(spec, &sequence, h, first_query);
+    float *query_columns = packed + first_query * 16;
+    float *d_output_columns = packed + layout.d_output_columns + first_query * 16;
+    pack_columns(count, spec->head_size, query, spec->query.token, query_columns,
+                 layout.queries * 16);
+    pack_columns(count, spec->value_size, d_output, spec->output.token, d_output_columns,
+                 layout.queries * 16);
+    for (int64_t r = 0; r < count; r++) {
+        int64_t row = r * spec->output.token;
+        packed[layout.dots + first_query + r] =
+            output_dot(d_output + row, call->forward_output + offset + row, spec->value_size);
+        packed[layout.references + first_query + r] = lse[r] * REAL_LOG2E;
+        if (lse[r] == -INFINITY) {
+            packed[layout.references + first_query + r] = INFINITY;
+            for (int64_t d = 0; d < layout.query_row; d += 16) {
+                v_store(query_columns + d * layout.queries + r * 16, v_zero());
+            }
+            for (int64_t e = 0; e < layout.value_row; e += 16) {
+                v_store(d_output_columns + e * layout.queries + r * 16, v_zero());
+            }
+        }
+    }
+}
+
+/* ---- one block of queries and keys ---- */
+
+/* Sums that are NULL are not wanted; they stand at the block's first row. */
+typedef struct backward_item {
+    const attn_attention_call *call;
+    const backward_layout *layout;
+    const backward_memory *memory;
+    const float *keys, *queries; /* packed */
+    attn_sequence sequence;
+    int64_t b, h, first_query;
+    row_ranges ranges;
+    float *d_query, *d_key, *d_value;
+    bool add_bias;
+} backward_item;
+
+static void start_queries(backward_item *item, int64_t h, int64_t first_query,
+                          const float *queries) {
+    item->h = h;
+    item->first_query = first_query;
+    item->queries = queries;
+    find_ranges(item->call, &item->sequence, first_query, &item->ranges);
+}
+
+static bool sees_block(const row_ranges *ranges, int64_t block) {
+    return ranges->first_key < block + ATTN_KEY_BLOCK && ranges->last_key > block;
+}
+
+/* Copies the rows of the block of queries to where the tiles read them. */
+static void load_queries(const backward_item *item) {
+    const attn_attention_call *call = item->call;
+    const attn_attention *spec = call->spec;
+    int64_t h = item->h, first_query = item->first_query;
+    copy_rows(item->ranges.rows, spec->head_size,
+              call->query + attn_query_offset(&item->sequence, spec->query, h, first_query),
+              spec->query.token, call->query_factor, item->memory->query);
+    copy_rows(item->ranges.rows, spec->value_size,
+              call->d_output + attn_query_offset(&item->sequence, spec->output, h, first_query),
+              spec->output.token, 1, item->memory->d_output);
+}
+
+/* Scores become P, dP becomes dS; with dropout the P that is kept is Pd. */
+V_INLINE void gradient_row(const attn_attention_call *call, row_place place, int first, int last,
+                           float reference, float dot, float *p_row, float *ds_row) {
+    if (reference == INFINITY) {
+        memset(p_row + first, 0, (size_t)(last - first) * sizeof(float));
+        memset(ds_row + first, 0, (size_t)(last - first) * sizeof(float));
+        return;
+    }
+    if (call->spec->bias != NULL) {
+        add_bias(call, place, first, last, p_row);
+    }
+    if (!call->dropout) {
+        for (int j = first & ~15; j < last; j += 16) {
+            v16 p = v_exp2(v_sub(v_load(p_row + j), v_set1(reference)));
+            v_store(p_row + j, p);
+            v_store(ds_row + j, v_mul(p, v_sub(v_load(ds_row + j), v_set1(dot))));
+        }
+        return;
+    }
+    v16 factor = v_set1(call->keep_factor);
+    for (int group = first & ~63; group < last; group += 64) {
+        m16 kept[4];
+        kept_lanes(call, place, place.block + group, kept);
+#pragma GCC unroll 4
+        for (int n = 0; n < 4; n++) {
+            int j = group + 16 * n;
+            v16 p = v_exp2(v_sub(v_load(p_row + j), v_set1(reference)));
+            v16 dp = v_select(kept[n], v_mul(v_load(ds_row + j), factor), v_zero());
+            v_store(p_row + j, v_select(kept[n], v_mul(p, factor), v_zero()));
+            v_store(ds_row + j, v_mul(p, v_sub(dp, v_set1(dot))));
+        }
+    }
+}
+
+static void add_bias_gradient(const backward_item *item, row_place place, int first, int last,
+                              const float *ds) {
+    float *d_bias = item->call->d_bias +
+                    attn_bias_offset(item->call->spec, place.b, place.h, place.i) + place.block;
+    for (int j = first; j < last; j += 16) {
+        int part = v_rest(last - j);
+        v_store_part(d_bias + j, v_add(v_load_part(d_bias + j, part), v_load_part(ds + j, part)),
+                     part);
+    }
+}
+
+/* P and dS of one tile of queries, and its part of dQ. */
+static void gradient_tile(const backward_item *item, int64_t block, int r0) {
+    const attn_attention *spec = item->call->spec;
+    const backward_layout *layout = item->layout;
+    const row_ranges *ranges = &item->ranges;
+    int rows = ranges->rows - r0 < V_TILE_ROWS ? ranges->rows - r0 : V_TILE_ROWS;
+    const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
+    float *p = item->memory->p + r0 * SCORE_ROW, *ds = item->memory->ds + r0 * SCORE_ROW;
+    const float *references = item->queries + layout->references + item->first_query + r0;
+    const float *dots = item->queries + layout->dots + item->first_query + r0;
+    int from, to;
+    tile_union(first, last, rows, &from, &to);
+    if (from >= to) {
+        return;
+    }
+    from &= ~15;
+    int64_t panels = (to - from + 15) / 16;
+    score_tile(rows, spec->head_size, item->memory->query + r0 * QUERY_ROW,
+               item->keys + (block + from) * spec->head_size, panels, p + from);
+    score_tile(rows, spec->value_size, item->memory->d_output + r0 * QUERY_ROW,
+               item->keys + layout->value_panels + (block + from) * spec->value_size, panels,
+               ds + from);
+    int alive_last[V_TILE_ROWS];
+    for (int r = 0; r < rows; r++) {
+        row_place place = {item->b, item->h, item->first_query + r0 + r, block};
+        alive_last[r] = references[r] == INFINITY ? first[r] : last[r];
+        if (first[r] < last[r]) {
+            gradient_row(item->call, place, first[r], last[r], references[r], dots[r],
+                         p + r * SCORE_ROW, ds + r * SCORE_ROW);
+            if (item->add_bias) {
+                add_bias_gradient(item, place, first[r], last[r], ds + r * SCORE_ROW);
+            }
+        }
+    }
+    if (item->d_query != NULL) {
+        weigh(rows, first, alive_last, ds, item->keys + layout->key_columns + block * 16,
+              layout->keys * 16, layout->query_row / 16, item->d_query + r0 * layout->query_row,
+              layout->query_row);
+    }
+}
+
+/* dV and dK of the keys of a block, by tiles of keys. */
+static void add_key_gradients(const backward_item *item, int64_t block, int count) {
+    const backward_layout *layout = item->layout;
+    int first[ATTN_KEY_BLOCK], last[ATTN_KEY_BLOCK];
+    for (int j = 0; j < count; j++) {
+        attn_range seen = attn_seeing_queries(item->call, &item->sequence, block + j);
+        first[j] = (int)attn_clamp(seen.first - item->first_query, 0, item->ranges.rows);
+        last[j] = (int)attn_clamp(seen.last - item->first_query, first[j], item->ranges.rows);
+    }
+    for (int j = 0; j < count; j += V_TILE_ROWS) {
+        int rows = count - j < V_TILE_ROWS ? count - j : V_TILE_ROWS;
+        if (item->d_value != NULL) {
+            weigh_columns(rows, first + j, last + j, item->memory->p + j,
+                          item->queries + layout->d_output_columns + item->first_query * 16,
+                          layout->queries * 16, layout->value_row / 16,
+                          item->d_value + j * layout->value_row, layout->value_row);
+        }
+        if (item->d_key != NULL) {
+            weigh_columns(rows, first + j, last + j, item->memory->ds + j,
+                          item->queries + item->first_query * 16, layout->queries * 16,
+                          layout->query_row / 16, item->d_key + j * layout->query_row,
+                          layout->query_row);
+        }
+    }
+}
+
+static void gradient_block(backward_item *item, int64_t block) {
+    int count = (int)lesser(item->sequence.keys - block, ATTN_KEY_BLOCK);
+    find_block_ranges(&item->ranges, block, count);
+    for (int r = 0; r < item->ranges.rows; r += V_TILE_ROWS) {
+        gradient_tile(item, block, r);
+    }
+    if (item->d_key != NULL || item->d_value != NULL) {
+        add_key_gradients(item, block, count);
+    }
+}
+
+/* ---- items ---- */
+
+static void clear(float *sums, int64_t count) {
+    memset(sums, 0, (size_t)count * sizeof(float));
+}
+
+/* rows[r] = sums[r] * factor */
+static void store_rows(int64_t count, int64_t size, const float *sums, int64_t sums_row,
+                       float factor, float *rows, int64_t stride) {
+    for (int64_t r = 0; r < count; r++) {
+        for (int64_t d = 0; d < size; d += 16) {
+            v_store_part(rows + r * stride + d,
+                         v_mul(v_load(sums + r * sums_row + d), v_set1(factor)), v_rest(size - d));
+        }
+    }
+}
+
+static void store_keys(const backward_item *item, int64_t g, int64_t first_key, int64_t count,
+                       const float *d_key, const float *d_value) {
+    const attn_attention_call *call = item->call;
+    const attn_attention *spec = call->spec;
+    if (call->d_key != NULL) {
+        store_rows(count, spec->head_size, d_key, item->layout->query_row, call->scale,
+                   call->d_key + attn_key_offset(&item->sequence, spec->key, g, first_key),
+                   spec->key.token);
+    }
+    if (call->d_value != NULL) {
+        store_rows(count, spec->value_size, d_value, item->layout->value_row, 1,
+                   call->d_value + attn_key_offset(&item->sequence, spec->value, g, first_key),
+                   spec->value.token);
+    }
+}
+
+static void store_queries(const backward_item *item, int64_t h, int64_t first_query, int64_t count,
+                          const float *d_query) {
+    const attn_attention_call *call = item->call;
+    const attn_attention *spec = call->spec;
+    store_rows(count, spec->head_size, d_query, item->layout->query_row, call->scale,
+               call->d_query + attn_query_offset(&item->sequence, spec->query, h, first_query),
+               spec->query.token);
+}
+
+/* All blocks of one query head; dK and dV go on from the head before. */
+static void backward_head(backward_item *item, int64_t h) {
+    const attn_attention_call *call = item->call;
+    const backward_layout *layout = item->layout;
+    const backward_memory *memory = item->memory;
+    for (int64_t first = 0; first < item->sequence.queries; first += ATTN_QUERY_BLOCK) {
+        backward_pack_queries(call, item->b, h, first, memory->packed_queries);
+    }
+    clear(memory->d_query, item->sequence.queries * layout->query_row);
+    for (int64_t block = 0; block < item->sequence.keys; block += ATTN_KEY_BLOCK) {
+        item->d_key = call->d_key != NULL ? memory->d_key + block * layout->query_row : NULL;
+        item->d_value = call->d_value != NULL ? memory->d_value + block * layout->value_row : NULL;
+        for (int64_t first = 0; first < item->sequence.queries; first += ATTN_QUERY_BLOCK) {
+            start_queries(item, h, first, memory->packed_queries);
+            item->d_query =
+                call->d_query != NULL ? memory->d_query + first * layout->query_row : NULL;
+            if (sees_block(&item->ranges, block)) {
+                load_queries(item);
+                gradient_block(item, block);
+            }
+        }
+    }
+    if (call->d_query != NULL) {
+        store_queries(item, h, 0, item->sequence.queries, memory->d_query);
+    }
+}
+
+static void backward(const attn_attention_call *call, int64_t b, int64_t g, float *scratch) {
+    const attn_attention *spec = call->spec;
+    backward_layout layout = layout_of(spec);
+    backward_memory memory = backward_memory_at(&layout, scratch);
+    backward_item item = {.call = call,
+                          .layout = &layout,
+                          .memory = &memory,
+                          .keys = memory.packed_keys,
+                          .sequence = attn_sequence_of(spec, b),
+                          .b = b};
+    int64_t group = spec->heads / spec->kv_heads, keys = item.sequence.keys;
+    for (int64_t first = 0; first < keys; first += ATTN_KEY_BLOCK) {
+        backward_pack_keys(call, b, g, first, memory.packed_keys);
+    }
+    clear(memory.d_key, keys * layout.query_row);
+    clear(memory.d_value, keys * layout.value_row);
+    for (int64_t h = g * group; h < (g + 1) * group; h++) {
+        backward_head(&item, h);
+    }
+    store_keys(&item, g, 0, keys, memory.d_key, memory.d_value);
+}
+
+static void backward_keys(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
+                          attn_backward_packed packed, float *scratch) {
+    const attn_attention *spec = call->spec;
+    backward_layout layout = layout_of(spec);
+    backward_memory memory = backward_memory_at(&layout, scratch);
+    backward_item item = {.call = call,
+                          .layout = &layout,
+                          .memory = &memory,
+                          .keys = packed.keys,
+                          .sequence = attn_sequence_of(spec, b),
+                          .b = b};
+    int64_t group = spec->heads / spec->kv_heads;
+    int64_t count = lesser(item.sequence.keys - first_key, ATTN_KEY_BLOCK);
+    clear(memory.d_key, count * layout.query_row);
+    clear(memory.d_value, count * layout.value_row);
+    item.d_key = call->d_key != NULL ? memory.d_key : NULL;
+    item.d_value = call->d_value != NULL ? memory.d_value : NULL;
+    for (int64_t n = 0; n < group; n++) {
+        const float *queries = packed.queries + n * layout.packed_queries;
+        for (int64_t first = 0; first < item.sequence.queries; first += ATTN_QUERY_BLOCK) {
+            start_queries(&item, g * group + n, first, queries);
+            if (sees_block(&item.ranges, first_key)) {
+                load_queries(&item);
+                gradient_block(&item, first_key);
+            }
+        }
+    }
+    store_keys(&item, g, first_key, count, memory.d_key, memory.d_value);
+}
+
+static void backward_queries(const attn_attention_call *call, int64_t b, int64_t h,
+                             int64_t first_query, attn_backward_packed packed, float *scratch) {
+    backward_layout layout = layout_of(call->spec);
+    backward_memory memory = backward_memory_at(&layout, scratch);
+    backward_item item = {.call = call,
+                          .layout = &layout,
+                          .memory = &memory,
+                          .keys = packed.keys,
+                          .sequence = attn_sequence_of(call->spec, b),
+                          .b = b,
+                          .d_query = memory.d_query};
+    start_queries(&item, h, first_query, packed.queries);
+    load_queries(&item);
+    clear(memory.d_query, item.ranges.rows * layout.query_row);
+    int64_t block = item.ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
+    for (; block < item.ranges.last_key; block += ATTN_KEY_BLOCK) {
+        gradient_block(&item, block);
+    }
+    store_queries(&item, h, first_query, item.ranges.rows, memory.d_query);
+}
+
+static void backward_bias(const attn_attention_call *call, int64_t b, int64_t h,
+                          int64_t first_query, int64_t first_key, attn_backward_packed packed,
+                          float *scratch) {
+    backward_layout layout = layout_of(call->spec);
+    backward_memory memory = backward_memory_at(&layout, scratch);
+    backward_item item = {.call = call,
+                          .layout = &layout,
+                          .memory = &memory,
+                          .keys = packed.keys,
+                          .sequence = attn_sequence_of(call->spec, b),
+                          .b = b,
+                          .add_bias = true};
+    start_queries(&item, h, first_query, packed.queries);
+    if (sees_block(&item.ranges, first_key)) {
+        load_queries(&item);
+        gradient_block(&item, first_key);
+    }
+}
+
+static const attn_attention_kernels attention_kernels = {
+    .sizes = sizes,
+    .pack = pack,
+    .forward = forward,
+    .weights = weights,
+    .backward = backward,
+    .backward_pack_keys = backward_pack_keys,
+    .backward_pack_queries = backward_pack_queries,
+    .backward_keys = backward_keys,
+    .backward_queries = backward_queries,
+    .backward_bias = backward_bias,
+    .decode_scratch = decode_scratch,
+    .decode = decode,
+};
+
+#endif

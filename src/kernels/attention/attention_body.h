@@ -1,0 +1,599 @@
+/* kernels/attention/attention_body.h: attention over vectors; each instruction set includes it.
+ *
+ * The chains of attention_ref.c, sixteen at a time. A tile of V_TILE_ROWS queries meets a block of
+ * ATTN_KEY_BLOCK keys: scores, softmax and weighted sum follow each other while the scores lie in
+ * the first cache. Every right operand of a product is a packed copy in panels: sixteen keys side
+ * by side (panel[d][key % 16]) where keys are the columns, sixteen elements (panel[token][e % 16])
+ * where they are summed over.
+ *
+ * Masked places are left out, not multiplied by 0, for a NaN there must not leak: of the range of
+ * keys of each row of a tile, what all rows share is done by the whole tile, the rest row by row.
+ * Ranges are relative to the block. Include after a verbs header. Next: attention_backward_body.h.
+ */
+#ifndef ATTN_KERNELS_ATTENTION_BODY_H
+#define ATTN_KERNELS_ATTENTION_BODY_H
+
+#include <string.h>
+
+#include "base/math.h"
+#include "kernels/attention/attention_kernels.h"
+#include "kernels/isa/math16.h"
+#include "kernels/isa/part16.h"
+#include "kernels/isa/philox16.h"
+#include "kernels/isa/tile.h"
+#include "kernels/isa/transpose.h"
+
+/* Row strides of scores and of queries: constants, so that a tile's addresses are; an odd number of
+ * cache lines, so that a column of them spreads over the cache. */
+enum { SCORE_ROW = ATTN_KEY_BLOCK + 16, QUERY_ROW = ATTN_MAX_HEAD_SIZE + 16 };
+
+static inline int64_t lesser(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* ---- products ---- */
+
+/* c[rows][16] = or += a[rows, k] b[k][16]. rows, add and the strides of a are constants. */
+V_INLINE void product_tile(const int rows, const bool add, int64_t k, const float *a,
+                           const int64_t a_row, const int64_t a_col, const float *b, float *c,
+                           int64_t c_row) {
+    v16 acc[V_TILE_ROWS];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        acc[r] = add ? v_load(c + r * c_row) : v_zero();
+    }
+    v_tile(rows, k, a, a_row, a_col, b, 16, acc);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        v_store(c + r * c_row, acc[r]);
+    }
+}
+
+/* The same for any number of rows up to V_TILE_ROWS. */
+V_INLINE void product(int rows, const bool add, int64_t k, const float *a, const int64_t a_row,
+                      const int64_t a_col, const float *b, float *c, int64_t c_row) {
+#define TILE(n)                                                                                    \
+    case n:                                                                                        \
+        product_tile(n, add, k, a, a_row, a_col, b, c, c_row);                                     \
+        break;
+    switch (rows) {
+        TILE(1)
+        TILE(2)
+        TILE(3)
+        TILE(4)
+        TILE(5)
+        TILE(6)
+#if V_TILE_ROWS > 6
+        TILE(7)
+        TILE(8)
+        TILE(9)
+        TILE(10)
+        TILE(11)
+        TILE(12)
+#endif
+    }
+#undef TILE
+}
+
+/* One row by `panels` <= 4 panels at a time, whose chains hide each other's latency. */
+V_INLINE void row_panels(const int panels, const bool add, int64_t k, const float *a, int64_t a_col,
+                         const float *b, int64_t b_row, int64_t b_panel, float *c) {
+    v16 acc[4];
+#pragma GCC unroll 4
+    for (int n = 0; n < panels; n++) {
+        acc[n] = add ? v_load(c + 16 * n) : v_zero();
+    }
+    for (int64_t p = 0; p < k; p++) {
+        v16 a_p = v_set1(a[p * a_col]);
+#pragma GCC unroll 4
+        for (int n = 0; n < panels; n++) {
+            acc[n] = v_fma(a_p, v_load(b + p * b_row + n * b_panel), acc[n]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int n = 0; n < panels; n++) {
+        v_store(c + 16 * n, acc[n]);
+    }
+}
+
+/* c[16 * panels] = or += a[k] b[k][16 * panels]. */
+V_INLINE void row_product(const bool add, int64_t k, const float *a, int64_t a_col, const float *b,
+                          int64_t b_row, int64_t b_panel, int64_t panels, float *c) {
+    int64_t n = 0;
+    for (; n + 4 <= panels; n += 4) {
+        row_panels(4, add, k, a, a_col, b + n * b_panel, b_row, b_panel, c + 16 * n);
+    }
+    if (n + 2 <= panels) {
+        row_panels(2, add, k, a, a_col, b + n * b_panel, b_row, b_panel, c + 16 * n);
+        n += 2;
+    }
+    if (n < panels) {
+        row_panels(1, add, k, a, a_col, b + n * b_panel, b_row, b_panel, c + 16 * n);
+    }
+}
+
+static __attribute__((noinline)) void row_add(int64_t k, const float *a, int64_t a_col,
+                                              const float *b, int64_t b_panel, int64_t panels,
+                                              float *c) {
+    row_product(true, k, a, a_col, b, 16, b_panel, panels, c);
+}
+
+/* c[r] += the sum over p in first[r] .. last[r] - 1 of a[r, p] b[p], over `panels` panels of b, for
+ * the rows of one tile. The strides of a are constants. */
+V_INLINE void ragged_tile(const int64_t a_row, const int64_t a_col, int rows, const int *first,
+                          const int *last, const float *a, const float *b, int64_t b_panel,
+                          int64_t panels, float *c, int64_t c_row) {
+    int from = first[0], to = last[0];
+    bool even = true;
+    for (int r = 1; r < rows; r++) {
+        even = even && first[r] == first[0] && last[r] == last[0];
+        from = first[r] > from ? first[r] : from;
+        to = last[r] < to ? last[r] : to;
+    }
+    bool common = from < to;
+    for (int r = 0; r < rows && !even; r++) {
+        int end = common ? from : last[r];
+        if (first[r] < end) {
+            row_add(end - first[r], a + r * a_row + first[r] * a_col, a_col, b + first[r] * 16,
+                    b_panel, panels, c + r * c_row);
+        }
+    }
+    if (!common) {
+        return;
+    }
+    for (int64_t n = 0; n < panels; n++) {
+        product(rows, true, to - from, a + from * a_col, a_row, a_col, b + n * b_panel + from * 16,
+                c + 16 * n, c_row);
+    }
+    for (int r = 0; r < rows && !even; r++) {
+        if (to < last[r]) {
+            row_add(last[r] - to, a + r * a_row + to * a_col, a_col, b + to * 16, b_panel, panels,
+                    c + r * c_row);
+        }
+    }
+}
+
+/* Rows of scores times panels of tokens. */
+static __attribute__((noinline)) void weigh(int rows, const int *first, const int *last,
+                                            const float *weights, const float *b, int64_t b_panel,
+                                            int64_t panels, float *c, int64_t c_row) {
+    ragged_tile(SCORE_ROW, 1, rows, first, last, weights, b, b_panel, panels, c, c_row);
+}
+
+/* scores[rows][16 * panels] = queries times panels of keys. */
+static __attribute__((noinline)) void score_tile(int rows, int64_t size, const float *queries,
+                                                 const float *keys, int64_t panels, float *scores) {
+    for (int64_t n = 0; n < panels; n++) {
+        product(rows, false, size, queries, QUERY_ROW, 1, keys + n * 16 * size, scores + 16 * n,
+                SCORE_ROW);
+    }
+}
+
+/* ---- packing ---- */
+
+static void pack_panels(int64_t count, int64_t size, const float *rows, int64_t stride,
+                        float *panels) {
+    for (int64_t r = 0; r < count; r += 16) {
+        transpose_panel(v_rest(count - r), size, rows + r * stride, stride, panels + r * size);
+    }
+}
+
+/* columns[e / 16][r][e % 16], the panels `panel` apart; 0 beyond size. */
+static void pack_columns(int64_t count, int64_t size, const float *rows, int64_t stride,
+                         float *columns, int64_t panel) {
+    for (int64_t e = 0; e < size; e += 16, columns += panel) {
+        int part = v_rest(size - e);
+        for (int64_t r = 0; r < count; r++) {
+            v_store(columns + 16 * r, v_load_part(rows + r * stride + e, part));
+        }
+    }
+}
+
+/* target[r] = rows[r] * factor */
+static void copy_rows(int64_t count, int64_t size, const float *rows, int64_t stride, float factor,
+                      float *target) {
+    for (int64_t r = 0; r < count; r++) {
+        for (int64_t d = 0; d < size; d += 16) {
+            v16 x = v_load_part(rows + r * stride + d, v_rest(size - d));
+            v_store(target + r * QUERY_ROW + d, v_mul(x, v_set1(factor)));
+        }
+    }
+}
+
+/* Forward: panels of keys, then columns of values. */
+static float *packed_values(const attn_attention *spec, const float *packed) {
+    return (float *)packed + attn_round_up(spec->key_length, 16) * spec->head_size;
+}
+
+static void pack(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
+                 float *packed) {
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    int64_t count = lesser(sequence.keys - first_key, ATTN_KEY_BLOCK);
+    pack_panels(count, spec->head_size,
+                call->key + attn_key_offset(&sequence, spec->key, g, first_key), spec->key.token,
+                packed + first_key * spec->head_size);
+    if (call->value != NULL) {
+        pack_columns(count, spec->value_size,
+                     call->value + attn_key_offset(&sequence, spec->value, g, first_key),
+                     spec->value.token, packed_values(spec, packed) + first_key * 16,
+                     attn_round_up(spec->key_length, 16) * 16);
+    }
+}
+
+/* ---- what each row sees ---- */
+
+/* Of a block of queries: the keys that each sees, first of all, and relative to a block of keys. */
+typedef struct row_ranges {
+    int rows;
+    int64_t first_key, last_key; /* of all rows together */
+    int first[ATTN_QUERY_BLOCK], last[ATTN_QUERY_BLOCK];
+    int block_first[ATTN_QUERY_BLOCK], block_last[ATTN_QUERY_BLOCK];
+} row_ranges;
+
+static void find_ranges(const attn_attention_call *call, const attn_sequence *sequence,
+                        int64_t first_query, row_ranges *ranges) {
+    ranges->rows = (int)lesser(sequence->queries - first_query, ATTN_QUERY_BLOCK);
+    for (int r = 0; r < ranges->rows; r++) {
+        attn_range seen = attn_visible_keys(call, sequence, first_query + r);
+        ranges->first[r] = (int)seen.first;
+        ranges->last[r] = (int)seen.last;
+    }
+    ranges->first_key = ranges->first[0];
+    ranges->last_key = ranges->last[ranges->rows - 1];
+}
+
+static void find_block_ranges(row_ranges *ranges, int64_t block, int count) {
+    int start = (int)block;
+    for (int r = 0; r < ranges->rows; r++) {
+        int first = ranges->first[r] - start, last = ranges->last[r] - start;
+        first = first < 0 ? 0 : first;
+        last = last > count ? count : last;
+        ranges->block_first[r] = first;
+        ranges->block_last[r] = last < first ? first : last;
+    }
+}
+
+/* The keys that any row of a tile sees: first <= last. */
+static inline void tile_union(const int *first, const int *last, int rows, int *from, int *to) {
+    *from = ATTN_KEY_BLOCK;
+    *to = 0;
+    for (int r = 0; r < rows; r++) {
+        if (first[r] < last[r]) {
+            *from = first[r] < *from ? first[r] : *from;
+            *to = last[r] > *to ? last[r] : *to;
+        }
+    }
+}
+
+/* ---- one row of scores ---- */
+
+/* The place of a row: for bias and dropout. Keys are relative to the block. */
+typedef struct row_place {
+    int64_t b, h, i, block;
+} row_place;
+
+/* s = bias * log2(e) + s; nothing beyond the last key is read. */
+static void add_bias(const attn_attention_call *call, row_place place, int first, int last,
+                     float *scores) {
+    const float *bias =
+        call->spec->bias + attn_bias_offset(call->spec, place.b, place.h, place.i) + place.block;
+    for (int j = first & ~15; j < last; j += 16) {
+        v16 x = v_load_part(bias + j, v_rest(last - j));
+        v_store(scores + j, v_fma(x, v_set1(REAL_LOG2E), v_load(scores + j)));
+    }
+}
+
+/* Lanes of the four panels of 64 keys from `key` on that dropout keeps. */
+V_INLINE void kept_lanes(const attn_attention_call *call, row_place place, int64_t key,
+                         m16 kept[4]) {
+    u16x32 word[4] = {vu_iota((uint32_t)(key / 64 * 16)), vu_set1((uint32_t)place.i),
+                      vu_set1((uint32_t)place.h), vu_set1((uint32_t)place.b)};
+    v_philox(word, (uint64_t)call->dropout_key[1] << 32 | call->dropout_key[0]);
+#pragma GCC unroll 4
+    for (int n = 0; n < 4; n++) {
+        kept[n] = vu_at_least(word[n], call->threshold);
+    }
+}
+
+/* p = kept ? p / (1 - dropout) : 0, in the panels from first to last. */
+static __attribute__((noinline)) void drop(const attn_attention_call *call, row_place place,
+                                           int first, int last, float *p) {
+    for (int group = first & ~63; group < last; group += 64) {
+        m16 kept[4];
+        kept_lanes(call, place, place.block + group, kept);
+#pragma GCC unroll 4
+        for (int n = 0; n < 4; n++) {
+            v16 x = v_mul(v_load(p + group + 16 * n), v_set1(call->keep_factor));
+            v_store(p + group + 16 * n, v_select(kept[n], x, v_zero()));
+        }
+    }
+}
+
+/* What a row carries from block to block. */
+typedef struct row_state {
+    float *acc;  /* [E16] */
+    float *sums; /* [16] */
+    float *max;
+} row_state;
+
+/* -infinity at the masked places of the first and the last panel; returns the largest score. */
+V_INLINE float mask_and_max(int first, int last, float *scores) {
+    v16 max = v_set1(-INFINITY);
+    if (first % 16 != 0) {
+        float *panel = scores + (first & ~15);
+        v_store(panel, v_select(v_range(first % 16, 16), v_load(panel), max));
+    }
+    if (last % 16 != 0) {
+        float *panel = scores + (last & ~15);
+        v_store(panel, v_select(v_range(0, last % 16), v_load(panel), max));
+    }
+    for (int j = first & ~15; j < last; j += 16) {
+        max = v_max(v_load(scores + j), max);
+    }
+    return v_max_lane(max);
+}
+
+static __attribute__((noinline)) void rescale(row_state row, float max, int64_t value_panels) {
+    v16 factor = v_set1(real_exp2(*row.max - max));
+    for (int64_t n = 0; n < value_panels; n++) {
+        v_store(row.acc + 16 * n, v_mul(v_load(row.acc + 16 * n), factor));
+    }
+    v_store(row.sums, v_mul(v_load(row.sums), factor));
+}
+
+/* Scores of one block become p; maximum, sums and acc follow. first < last. */
+V_INLINE void softmax_row(int first, int last, float *scores, row_state row, int64_t value_panels) {
+    float max = mask_and_max(first, last, scores);
+    if (max > *row.max) {
+        if (*row.max != -INFINITY) { /* else 0 times 0 */
+            rescale(row, max, value_panels);
+        }
+        *row.max = max;
+    }
+    v16 reference = v_set1(*row.max == -INFINITY ? 0 : *row.max);
+    v16 sums = v_load(row.sums);
+    for (int j = first & ~15; j < last; j += 16) {
+        v16 p = v_exp2(v_sub(v_load(scores + j), reference));
+        sums = v_add(sums, p);
+        v_store(scores + j, p);
+    }
+    v_store(row.sums, sums);
+}
+
+/* Returns LSE. */
+static inline float finish_row(row_state row, int64_t value_size, float *output) {
+    float sum = v_sum(v_load(row.sums));
+    v16 divisor = v_set1(sum);
+    for (int64_t e = 0; e < value_size; e += 16) {
+        v16 x = sum == 0 ? v_zero() : v_div(v_load(row.acc + e), divisor);
+        v_store_part(output + e, x, v_rest(value_size - e));
+    }
+    return sum == 0 ? -INFINITY : (*row.max + real_log2(sum)) * REAL_LN2;
+}
+
+/* ---- forward ---- */
+
+/* A thread's memory for one block of queries. */
+typedef struct forward_memory {
+    float *query; /* [96][QUERY_ROW], times scale * log2(e) */
+    float *acc;   /* [96][E16] */
+    float *sums;  /* [96][16] */
+    float *max;   /* [96] */
+} forward_memory;
+
+static forward_memory forward_memory_at(const attn_attention *spec, float *scratch) {
+    forward_memory memory = {.query = scratch};
+    memory.acc = memory.query + ATTN_QUERY_BLOCK * QUERY_ROW;
+    memory.sums = memory.acc + ATTN_QUERY_BLOCK * attn_round_up(spec->value_size, 16);
+    memory.max = memory.sums + ATTN_QUERY_BLOCK * 16;
+    return memory;
+}
+
+static int64_t forward_scratch_size(const attn_attention *spec) {
+    return ATTN_QUERY_BLOCK * (QUERY_ROW + attn_round_up(spec->value_size, 16) + 16 + 1);
+}
+
+/* One tile of queries against one block of keys. */
+static void forward_tile(const attn_attention_call *call, row_place place, const row_ranges *ranges,
+                         int r0, const float *packed, const forward_memory *memory) {
+    const attn_attention *spec = call->spec;
+    int64_t value_panels = (spec->value_size + 15) / 16, acc_row = value_panels * 16;
+    int rows = ranges->rows - r0 < V_TILE_ROWS ? ranges->rows - r0 : V_TILE_ROWS;
+    const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
+    float scores[V_TILE_ROWS * SCORE_ROW] __attribute__((aligned(64)));
+    int from, to;
+    tile_union(first, last, rows, &from, &to);
+    if (from >= to) {
+        return;
+    }
+    from &= ~15;
+    score_tile(rows, spec->head_size, memory->query + r0 * QUERY_ROW,
+               packed + (place.block + from) * spec->head_size, (to - from + 15) / 16,
+               scores + from);
+    for (int r = 0; r < rows; r++) {
+        if (first[r] >= last[r]) {
+            continue;
+        }
+        float *row_scores = scores + r * SCORE_ROW;
+        row_place here = {place.b, place.h, place.i + r, place.block};
+        row_state state = {memory->acc + (r0 + r) * acc_row, memory->sums + (r0 + r) * 16,
+                           memory->max + r0 + r};
+        if (spec->bias != NULL) {
+            add_bias(call, here, first[r], last[r], row_scores);
+        }
+        softmax_row(first[r], last[r], row_scores, state, value_panels);
+        if (call->dropout) {
+            drop(call, here, first[r], last[r], row_scores);
+        }
+    }
+    weigh(rows, first, last, scores, packed_values(spec, packed) + place.block * 16,
+          attn_round_up(spec->key_length, 16) * 16, value_panels, memory->acc + r0 * acc_row,
+          acc_row);
+}
+
+static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
+                    const float *packed, float *scratch) {
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    forward_memory memory = forward_memory_at(spec, scratch);
+    int64_t acc_row = attn_round_up(spec->value_size, 16);
+    row_ranges ranges;
+    find_ranges(call, &sequence, first_query, &ranges);
+    copy_rows(ranges.rows, spec->head_size,
+              call->query + attn_query_offset(&sequence, spec->query, h, first_query),
+              spec->query.token, call->query_factor, memory.query);
+    memset(memory.acc, 0, (size_t)(ranges.rows * acc_row) * sizeof(float));
+    memset(memory.sums, 0, (size_t)ranges.rows * 16 * sizeof(float));
+    for (int r = 0; r < ranges.rows; r++) {
+        memory.max[r] = -INFINITY;
+    }
+    int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
+    for (; block < ranges.last_key; block += ATTN_KEY_BLOCK) {
+        find_block_ranges(&ranges, block, (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK));
+        for (int r = 0; r < ranges.rows; r += V_TILE_ROWS) {
+            row_place place = {b, h, first_query + r, block};
+            forward_tile(call, place, &ranges, r, packed, &memory);
+        }
+    }
+    for (int r = 0; r < ranges.rows; r++) {
+        row_state state = {memory.acc + r * acc_row, memory.sums + r * 16, memory.max + r};
+        int64_t i = first_query + r;
+        float lse = finish_row(state, spec->value_size,
+                               call->output + attn_query_offset(&sequence, spec->output, h, i));
+        if (call->lse != NULL) {
+            call->lse[attn_lse_offset(spec, &sequence, h, i)] = lse;
+        }
+    }
+}
+
+/* ---- weights ---- */
+
+static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
+                    const float *packed, float *out, int64_t out_row, float *scratch) {
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    const float *lse = call->forward_lse + attn_lse_offset(spec, &sequence, h, first_query);
+    float scores[V_TILE_ROWS * SCORE_ROW] __attribute__((aligned(64)));
+    row_ranges ranges;
+    find_ranges(call, &sequence, first_query, &ranges);
+    copy_rows(ranges.rows, spec->head_size,
+              call->query + attn_query_offset(&sequence, spec->query, h, first_query),
+              spec->query.token, call->query_factor, scratch);
+    for (int r = 0; r < ranges.rows; r++) {
+        memset(out + r * out_row, 0, (size_t)spec->key_length * sizeof(float));
+    }
+    int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
+    for (; block < ranges.last_key; block += ATTN_KEY_BLOCK) {
+        int count = (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK);
+        find_block_ranges(&ranges, block, count);
+        for (int r0 = 0; r0 < ranges.rows; r0 += V_TILE_ROWS) {
+            int rows = (int)lesser(ranges.rows - r0, V_TILE_ROWS);
+            score_tile(rows, spec->head_size, scratch + r0 * QUERY_ROW,
+                       packed + block * spec->head_size, (count + 15) / 16, scores);
+            for (int r = r0; r < r0 + rows; r++) {
+                int first = ranges.block_first[r], last = ranges.block_last[r];
+                float *row = scores + (r - r0) * SCORE_ROW;
+                if (first >= last || lse[r] == -INFINITY) {
+                    continue;
+                }
+                if (spec->bias != NULL) {
+                    add_bias(call, (row_place){b, h, first_query + r, block}, first, last, row);
+                }
+                v16 reference = v_set1(lse[r] * REAL_LOG2E);
+                for (int j = first & ~15; j < last; j += 16) {
+                    v_store(row + j, v_exp2(v_sub(v_load(row + j), reference)));
+                }
+                memcpy(out + r * out_row + block + first, row + first,
+                       (size_t)(last - first) * sizeof(float));
+            }
+        }
+    }
+}
+
+/* ---- decoding ---- */
+
+/* A thread's memory for one query row. */
+typedef struct decode_memory {
+    float *query, *acc, *sums, *scores, *kept;
+} decode_memory;
+
+static int64_t decode_scratch(const attn_decode *decode, int64_t longest) {
+    int64_t kept = decode->weights != NULL ? attn_round_up(longest, 16) : 0;
+    return QUERY_ROW + attn_round_up(decode->value_size, 16) + 16 + SCORE_ROW + kept;
+}
+
+static decode_memory decode_memory_at(const attn_decode *decode, float *scratch) {
+    decode_memory memory = {.query = scratch};
+    memory.acc = memory.query + QUERY_ROW;
+    memory.sums = memory.acc + attn_round_up(decode->value_size, 16);
+    memory.scores = memory.sums + 16;
+    memory.kept = memory.scores + SCORE_ROW;
+    return memory;
+}
+
+/* acc += p V; value rows are read in place. */
+static void decode_weigh(const attn_decode *decode, int count, const float *p, const float *values,
+                         float *acc) {
+    int64_t whole = decode->value_size / 16, rest = decode->value_size % 16;
+    row_product(true, count, p, 1, values, decode->value_token, 16, whole, acc);
+    if (rest > 0) {
+        v16 sum = v_load(acc + 16 * whole);
+        for (int j = 0; j < count; j++) {
+            v16 value = v_load_first(values + j * decode->value_token + 16 * whole, (int)rest);
+            sum = v_fma(v_set1(p[j]), value, sum);
+        }
+        v_store(acc + 16 * whole, sum);
+    }
+}
+
+static void decode_add_weights(const attn_decode *decode, int64_t r, const float *scores,
+                               float lse) {
+    float *weights_row = decode->weights + r * decode->weights_row;
+    v16 reference = v_set1(lse * REAL_LOG2E);
+    for (int64_t j = 0; j < decode->lengths[r]; j += 16) {
+        int part = v_rest(decode->lengths[r] - j);
+        v16 p = v_exp2(v_sub(v_load(scores + j), reference));
+        v_store_part(weights_row + j, v_add(v_load_part(weights_row + j, part), p), part);
+    }
+}
+
+static void decode_head(const attn_decode *decode, int64_t r, int64_t h, decode_memory memory) {
+    int64_t size = decode->head_size, value_panels = (decode->value_size + 15) / 16;
+    int64_t g = h / (decode->heads / decode->kv_heads), length = decode->lengths[r];
+    float scale = decode->scale != 0 ? decode->scale : 1 / real_sqrt((float)size);
+    const float *keys = decode->keys[r] + g * decode->key_head;
+    const float *values = decode->values[r] + g * decode->value_head;
+    float max = -INFINITY;
+    row_state state = {memory.acc, memory.sums, &max};
+    copy_rows(1, size, decode->query + r * decode->query_row + h * size, 0, scale * REAL_LOG2E,
+              memory.query);
+    memset(memory.acc, 0, (size_t)value_panels * 16 * sizeof(float));
+    memset(memory.sums, 0, 16 * sizeof(float));
+    for (int64_t block = 0; block < length; block += ATTN_KEY_BLOCK) {
+        int count = (int)lesser(length - block, ATTN_KEY_BLOCK), panels = (count + 15) / 16;
+        row_product(false, size, memory.query, 1, keys + block * size, 16, 16 * size, panels,
+                    memory.scores);
+        if (decode->weights != NULL) {
+            memcpy(memory.kept + block, memory.scores, (size_t)panels * 16 * sizeof(float));
+        }
+        softmax_row(0, count, memory.scores, state, value_panels);
+        decode_weigh(decode, count, memory.scores, values + block * decode->value_token,
+                     memory.acc);
+    }
+    float lse = finish_row(state, decode->value_size,
+                           decode->output + r * decode->output_row + h * decode->value_size);
+    if (decode->weights != NULL && lse != -INFINITY) {
+        decode_add_weights(decode, r, memory.kept, lse);
+    }
+}
+
+static void decode(const attn_decode *decode, int64_t row, int64_t g, float *scratch) {
+    int64_t group = decode->heads / decode->kv_heads;
+    decode_memory memory = decode_memory_at(decode, scratch);
+    for (int64_t h = g * group; h < (g + 1) * group; h++) {
+        decode_head(decode, row, h, memory);
+    }
+}
+
+#endif
