@@ -78,7 +78,7 @@ struct text_files {
 };
 
 /* Hands the trainer at most `limit` lines. */
-class line_iterator : public sentencepiece::SentenceIterator {
+class line_iterator final : public sentencepiece::SentenceIterator {
   public:
     line_iterator(const std::vector<attn_lines> &files, size_t limit)
         : files_(files), limit_(limit) {
