@@ -12,10 +12,20 @@
 
 /* The table: one line a command, in the order of `attn help`; above it,
  * `extern const attn_command attn_cmd_NAME;`. */
+extern const attn_command attn_cmd_translate;
+extern const attn_command attn_cmd_train;
+extern const attn_command attn_cmd_evaluate;
+extern const attn_command attn_cmd_score;
+extern const attn_command attn_cmd_info;
+
 static const attn_command *const commands[] = {
-    NULL, /* the end */
+    &attn_cmd_translate,
+    &attn_cmd_train,
+    &attn_cmd_evaluate,
+    &attn_cmd_score,
+    &attn_cmd_info,
 };
-enum { COMMAND_COUNT = ATTN_LENGTH(commands) - 1 };
+enum { COMMAND_COUNT = ATTN_LENGTH(commands) };
 
 static void print_help(FILE *out) {
     fputs("attn: self-attention in C\n\nusage: attn COMMAND [OPTION]... [ARGUMENT]...\n\n", out);

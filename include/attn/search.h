@@ -71,6 +71,9 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_search(attn_translator *model, int64_t
                                                  attn_search_result *results, attn_error *error);
 ATTN_API void attn_search_results_free(attn_search_result *results, int64_t count);
 
+/* The score of a hypothesis: sum / length^length_penalty; length counts </s>. */
+ATTN_API double attn_search_normalize(double sum, int64_t length, double length_penalty);
+
 #ifdef __cplusplus
 }
 #endif

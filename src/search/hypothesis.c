@@ -141,7 +141,7 @@ int32_t attn_search_grow(const attn_search_step *step, attn_search_sentence *sen
     return (int32_t)node;
 }
 
-double attn_search_score(double sum, int64_t length, double length_penalty) {
+double attn_search_normalize(double sum, int64_t length, double length_penalty) {
     if (length_penalty == 1.0) {
         return sum / (double)length;
     }
@@ -160,7 +160,7 @@ static attn_status trace(const attn_search_options *options, const attn_search_s
     out->source_length = source_length;
     out->cut = length >= sentence->limit;
     out->log_probability = sentence->nodes[node].sum;
-    out->score = attn_search_score(out->log_probability, length + 1, options->length_penalty);
+    out->score = attn_search_normalize(out->log_probability, length + 1, options->length_penalty);
     out->ids = attn_alloc((size_t)length * sizeof *out->ids);
     out->token_log_probability = attn_alloc((size_t)(length + 1) * sizeof(real));
     if (options->attention) {

@@ -62,9 +62,6 @@ void attn_search_forbid(const attn_search_step *step, const attn_search_sentence
 /* Adds a node that continues live hypothesis `from`; returns its number. */
 int32_t attn_search_grow(const attn_search_step *step, attn_search_sentence *sentence, int64_t from,
                          int32_t token, real log_p);
-/* sum / length^A; length counts </s>. */
-double attn_search_score(double sum, int64_t length, double length_penalty);
-
 /* One step of one sentence: finishes hypotheses and chooses the live ones of the next step. */
 void attn_search_advance_beam(const attn_search_step *step, attn_search_sentence *sentence);
 void attn_search_advance_sample(const attn_search_step *step, attn_search_sentence *sentence);

@@ -1,0 +1,217 @@
+/* cli/cmd_evaluate.c: `attn evaluate`: BLEU and chrF of the model's translations, or of a file. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attn/threads.h"
+#include "base/fail.h"
+#include "decode.h"
+#include "text/corpus.h"
+#include "text/score.h"
+
+typedef struct options {
+    attn_decode_options decode;
+    const char *source, *reference, *hypothesis, *output;
+    int tokenizer;
+    bool lowercase, no_smoothing, json;
+} options;
+
+static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
+
+/* In the order of attn_bleu_tokenizer. */
+static const char *const tokenizers[] = {"13a", "none", "zh", "char", NULL};
+
+/* clang-format off */
+static const attn_option table[] = {
+    {"source", 's', ATTN_OPTION_FILE, offsetof(options, source), .value = "FILE",
+     .help = "the sentences to translate, one a line"},
+    {"reference", 'r', ATTN_OPTION_FILE, offsetof(options, reference), .value = "FILE",
+     .help = "how a person translated them"},
+    {"hypothesis", 0, ATTN_OPTION_FILE, offsetof(options, hypothesis), .value = "FILE",
+     .help = "score these translations; no model and no --source are needed"},
+    {"output", 'o', ATTN_OPTION_FILE, offsetof(options, output), .value = "FILE",
+     .help = "write the model's translations to FILE"},
+    {"tokenizer", 0, ATTN_OPTION_CHOICE, offsetof(options, tokenizer), .choices = tokenizers,
+     .value = "NAME", .help = "how BLEU cuts words: 13a (default), none, zh, char"},
+    {"lowercase", 0, ATTN_OPTION_FLAG, offsetof(options, lowercase),
+     .help = "ignore the difference of capital and small letters in BLEU"},
+    {"no-smoothing", 0, ATTN_OPTION_FLAG, offsetof(options, no_smoothing),
+     .help = "BLEU is 0 when no word sequence of some length was right"},
+    {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json), .help = "print one JSON object"},
+    ATTN_DECODE_TABLE(options, decode),
+};
+/* clang-format on */
+
+static attn_status check_counts(const char *a_name, size_t a, const char *b_name, size_t b,
+                                attn_error *error) {
+    if (a == b) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_FORMAT, b_name, -1, "the two files must have as many lines",
+                     "%zu lines, but %s has %zu", b, a_name, a);
+}
+
+/* The model's translations of the lines, malloc'ed strings. */
+static attn_status translate(const options *o, const attn_lines *source, char **texts,
+                             attn_decode_stats *stats, attn_error *error) {
+    attn_model model;
+    attn_search_options search = attn_decode_search_options(&o->decode);
+    attn_translation *translations = calloc(source->count, sizeof *translations);
+    if (translations == NULL) {
+        return attn_fail_memory(error, source->count * sizeof *translations);
+    }
+    attn_set_threads((int)o->decode.threads);
+    attn_status status = attn_model_open(o->decode.model, &model, error);
+    if (status != ATTN_OK) {
+        free(translations);
+        return status;
+    }
+    status = attn_decode_lines(&model, (const char *const *)source->line, source->count, o->source,
+                               1, o->decode.batch, &search, translations, stats, error);
+    for (size_t i = 0; i < source->count && status == ATTN_OK; i++) {
+        status = attn_translation_text(&model, &translations[i], 0, &texts[i], error);
+    }
+    attn_translations_free(translations, source->count);
+    free(translations);
+    attn_model_close(&model);
+    return status;
+}
+
+static attn_status write_texts(const char *path, char **texts, size_t count, attn_error *error) {
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        return attn_fail_errno(error, path, "cannot write");
+    }
+    bool good = true;
+    for (size_t i = 0; i < count; i++) {
+        good = fprintf(file, "%s\n", texts[i]) > 0 && good;
+    }
+    if (fclose(file) != 0 || !good) {
+        return attn_fail_errno(error, path, "cannot write");
+    }
+    return ATTN_OK;
+}
+
+static attn_status print_scores(const options *o, const char *const *hypotheses,
+                                const attn_lines *reference, attn_error *error) {
+    attn_bleu bleu;
+    attn_chrf chrf;
+    const char *const *references = (const char *const *)reference->line;
+    attn_status status = attn_bleu_compute(hypotheses, references, reference->count,
+                                           (attn_bleu_tokenizer)o->tokenizer, o->lowercase,
+                                           !o->no_smoothing, &bleu, error);
+    if (status == ATTN_OK) {
+        status = attn_chrf_compute(hypotheses, references, reference->count, &chrf, error);
+    }
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (o->json) {
+        json_t *object =
+            json_pack("{s:{s:f, s:[f,f,f,f], s:f, s:I, s:I, s:s}, s:{s:f, s:s}}", "bleu", "score",
+                      bleu.score, "precisions", bleu.precision[0], bleu.precision[1],
+                      bleu.precision[2], bleu.precision[3], "brevity_penalty", bleu.brevity_penalty,
+                      "hypothesis_length", (json_int_t)bleu.hypothesis_length, "reference_length",
+                      (json_int_t)bleu.reference_length, "signature", bleu.signature, "chrf",
+                      "score", chrf.score, "signature", chrf.signature);
+        json_dumpf(object, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(object);
+        return ATTN_OK;
+    }
+    printf("BLEU|%s = %.2f %.1f/%.1f/%.1f/%.1f (BP = %.3f ratio = %.3f hyp_len = %lld ref_len = "
+           "%lld)\n",
+           bleu.signature, bleu.score, bleu.precision[0], bleu.precision[1], bleu.precision[2],
+           bleu.precision[3], bleu.brevity_penalty,
+           bleu.reference_length > 0
+               ? (double)bleu.hypothesis_length / (double)bleu.reference_length
+               : 0.0,
+           (long long)bleu.hypothesis_length, (long long)bleu.reference_length);
+    printf("chrF2|%s = %.2f\n", chrf.signature, chrf.score);
+    return ATTN_OK;
+}
+
+static attn_status score_file(const options *o, const attn_lines *reference, attn_error *error) {
+    attn_lines hypothesis = {0};
+    attn_status status = attn_lines_read(o->hypothesis, &hypothesis, error);
+    if (status == ATTN_OK) {
+        status =
+            check_counts(o->reference, reference->count, o->hypothesis, hypothesis.count, error);
+    }
+    if (status == ATTN_OK) {
+        status = print_scores(o, (const char *const *)hypothesis.line, reference, error);
+    }
+    attn_lines_free(&hypothesis);
+    return status;
+}
+
+static attn_status score_model(const options *o, const attn_lines *reference, attn_error *error) {
+    attn_lines source = {0};
+    attn_decode_stats stats = {0};
+    char **texts = NULL;
+    attn_status status = attn_lines_read(o->source, &source, error);
+    if (status == ATTN_OK) {
+        status = check_counts(o->source, source.count, o->reference, reference->count, error);
+    }
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    texts = calloc(source.count, sizeof *texts);
+    if (texts == NULL) {
+        status = attn_fail_memory(error, source.count * sizeof *texts);
+        goto out;
+    }
+    status = translate(o, &source, texts, &stats, error);
+    if (status == ATTN_OK && o->output != NULL) {
+        status = write_texts(o->output, texts, source.count, error);
+    }
+    if (status == ATTN_OK) {
+        status = print_scores(o, (const char *const *)texts, reference, error);
+    }
+    if (status == ATTN_OK && o->decode.stats) {
+        attn_decode_stats_print(&stats);
+    }
+out:
+    for (size_t i = 0; texts != NULL && i < source.count; i++) {
+        free(texts[i]);
+    }
+    free(texts);
+    attn_lines_free(&source);
+    return status;
+}
+
+static int run(const void *given, int operand_count, char **operand) {
+    (void)operand_count;
+    (void)operand;
+    const options *o = given;
+    if (o->reference == NULL) {
+        return attn_say_misuse("evaluate: name the references with --reference FILE");
+    }
+    if ((o->source == NULL) == (o->hypothesis == NULL)) {
+        return attn_say_misuse("evaluate: give either --source FILE, to be translated, or "
+                               "--hypothesis FILE, already translated");
+    }
+    attn_lines reference = {0};
+    attn_error error;
+    attn_status status = attn_lines_read(o->reference, &reference, &error);
+    if (status == ATTN_OK) {
+        status = o->hypothesis != NULL ? score_file(o, &reference, &error)
+                                       : score_model(o, &reference, &error);
+    }
+    attn_lines_free(&reference);
+    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+}
+
+const attn_command attn_cmd_evaluate = {
+    .name = "evaluate",
+    .summary = "Measure translations with BLEU and chrF",
+    .usage = "[OPTION]... --source FILE --reference FILE\n"
+             "[OPTION]... --hypothesis FILE --reference FILE",
+    .description = "Translates the source with a model, or takes translations from a file, and "
+                   "prints corpus BLEU and chrF as sacreBLEU computes them, with its signatures.",
+    .options = table,
+    .option_count = ATTN_LENGTH(table),
+    .defaults = &defaults,
+    .options_size = sizeof(options),
+    .run = run,
+};

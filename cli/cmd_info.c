@@ -1,0 +1,148 @@
+/* cli/cmd_info.c: `attn info MODEL`: what a model file holds.
+ *
+ * Configuration, parameters per part, storage, and every pair of the metadata (training facts,
+ * licence). The shortest command: read it to see how one is made. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "attn/safetensors.h"
+#include "base/fail.h"
+#include "command.h"
+#include "model.h"
+
+typedef struct options {
+    bool json;
+} options;
+
+static const attn_option table[] = {
+    {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json), .help = "print one JSON object"},
+};
+
+/* {"d_model": 512, ...} */
+static json_t *describe_config(const attn_translator_config *c) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "vocabulary",
+                     (json_int_t)c->vocabulary, "d_model", (json_int_t)c->d_model, "ffn",
+                     (json_int_t)c->ffn, "heads", (json_int_t)c->heads, "kv_heads",
+                     (json_int_t)c->kv_heads, "encoder_layers", (json_int_t)c->encoder_layers,
+                     "decoder_layers", (json_int_t)c->decoder_layers, "max_length",
+                     (json_int_t)c->max_length, "norm", c->pre_norm ? "pre" : "post", "positions",
+                     c->learned_positions ? "learned" : "sinusoidal", "activation",
+                     c->activation == ATTN_ACTIVATION_RELU ? "relu" : "gelu");
+}
+
+/* Parameters by part: the name's first word, and for a numbered layer its number too. */
+static json_t *describe_parts(const attn_translator *model) {
+    json_t *parts = json_object();
+    const attn_params *params = attn_translator_params(model);
+    json_int_t total = 0;
+    for (size_t i = 0; i < attn_params_count(params); i++) {
+        const attn_param *param = attn_params_at(params, i);
+        char part[64];
+        size_t length = strcspn(param->name, ".");
+        if (param->name[length] == '.' && strchr("0123456789", param->name[length + 1]) != NULL) {
+            length += 1 + strcspn(param->name + length + 1, ".");
+        }
+        snprintf(part, sizeof part, "%.*s", (int)length, param->name);
+        json_int_t before = json_integer_value(json_object_get(parts, part));
+        json_object_set_new(parts, part, json_integer(before + param->rows * param->cols));
+        total += param->rows * param->cols;
+    }
+    json_object_set_new(parts, "total", json_integer(total));
+    return parts;
+}
+
+static const char *storage_name(const attn_safetensors *file) {
+    const char *name = "float32";
+    const attn_tensor_info *tensor;
+    for (size_t i = 0; (tensor = attn_safetensors_at(file, i)) != NULL; i++) {
+        if (tensor->dtype == ATTN_DTYPE_I8) {
+            name = "int8, one scale a row";
+        } else if (tensor->dtype == ATTN_DTYPE_BF16) {
+            name = "bfloat16";
+        }
+    }
+    return name;
+}
+
+static json_t *describe_metadata(const attn_safetensors *file) {
+    json_t *metadata = json_object();
+    const char *key, *value;
+    for (size_t i = 0; attn_safetensors_metadata_at(file, i, &key, &value); i++) {
+        json_object_set_new(metadata, key, json_string(value));
+    }
+    return metadata;
+}
+
+static void print_section(const char *title, json_t *object) {
+    const char *key;
+    json_t *value;
+    printf("%s\n", title);
+    json_object_foreach(object, key, value) {
+        if (json_is_string(value)) {
+            printf("  %-24s %s\n", key, json_string_value(value));
+        } else {
+            printf("  %-24s %lld\n", key, (long long)json_integer_value(value));
+        }
+    }
+}
+
+static attn_status print_info(const attn_model *model, bool as_json, attn_error *error) {
+    attn_safetensors *file = NULL;
+    attn_status status = attn_safetensors_open(model->path, &file, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    struct stat info = {0};
+    if (stat(model->path, &info) != 0) {
+        status = attn_fail_errno(error, model->path, "cannot read");
+        goto out;
+    }
+    json_t *all =
+        json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "file", model->path, "storage",
+                  storage_name(file), "bytes", (json_int_t)info.st_size, "configuration",
+                  describe_config(attn_translator_get_config(model->translator)), "parameters",
+                  describe_parts(model->translator), "metadata", describe_metadata(file));
+    if (all == NULL) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, model->path, -1, NULL,
+                           "out of memory, or the path is not UTF-8");
+        goto out;
+    }
+    if (as_json) {
+        json_dumpf(all, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        printf("%s: %.1f MB, %s\n", model->path, (double)info.st_size / 1e6, storage_name(file));
+        print_section("\nconfiguration", json_object_get(all, "configuration"));
+        print_section("\nparameters", json_object_get(all, "parameters"));
+        print_section("\nmetadata", json_object_get(all, "metadata"));
+    }
+    json_decref(all);
+out:
+    attn_safetensors_close(file);
+    return status;
+}
+
+static int run(const void *given, int operand_count, char **operand) {
+    const options *o = given;
+    attn_model model;
+    attn_error error;
+    if (attn_model_open(operand_count > 0 ? operand[0] : NULL, &model, &error) != ATTN_OK) {
+        return attn_say_error(&error);
+    }
+    attn_status status = print_info(&model, o->json, &error);
+    attn_model_close(&model);
+    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+}
+
+const attn_command attn_cmd_info = {
+    .name = "info",
+    .summary = "Tell what a model file holds",
+    .usage = "[--json] [MODEL]",
+    .options = table,
+    .option_count = ATTN_LENGTH(table),
+    .options_size = sizeof(options),
+    .max_operands = 1,
+    .run = run,
+};

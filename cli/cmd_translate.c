@@ -1,0 +1,235 @@
+/* cli/cmd_translate.c: `attn translate`: lines in, lines out, in order.
+ *
+ * What has arrived is translated without waiting for more; of a file, a thousand lines at a time. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attn/threads.h"
+#include "base/fail.h"
+#include "decode.h"
+#include "lines.h"
+
+enum { CHUNK = 1024 };
+
+typedef struct options {
+    attn_decode_options decode;
+    bool scores, json;
+} options;
+
+static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
+
+/* clang-format off */
+static const attn_option table[] = {
+    ATTN_DECODE_TABLE(options, decode),
+    {"n-best", 'n', ATTN_OPTION_INT, offsetof(options, decode.n_best), 1, 256, .value = "N",
+     .help = "print the N best (with --sample: N draws), each after its line number and a tab"},
+    {"scores", 0, ATTN_OPTION_FLAG, offsetof(options, scores),
+     .help = "print the score and a tab before each translation"},
+    {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
+     .help = "print one JSON object a line: tokens, their log-probabilities, and what each attended to"},
+    {"sample", 0, ATTN_OPTION_FLAG, offsetof(options, decode.sample),
+     .help = "draw the words at random instead of searching for the best"},
+    {"temperature", 0, ATTN_OPTION_REAL, offsetof(options, decode.temperature), 0.01, 100,
+     .value = "T", .help = "draw from p^(1/T): below 1 safer, above 1 wilder (default 1)"},
+    {"top-k", 0, ATTN_OPTION_INT, offsetof(options, decode.top_k), 0, 1e6, .value = "K",
+     .help = "draw among the K likeliest tokens; 0: among all (default)"},
+    {"seed", 0, ATTN_OPTION_INT, offsetof(options, decode.seed), 0, 9e15, .value = "N",
+     .help = "of the random numbers, which depend on it and on the line's number (default 0)"},
+};
+/* clang-format on */
+
+/* Lines that are translated together, and the failure that ended their reading. */
+typedef struct chunk {
+    char *line[CHUNK];
+    attn_translation translation[CHUNK];
+    size_t count;
+    int64_t first_line;
+} chunk;
+
+static attn_status read_chunk(attn_line_reader *reader, chunk *c, attn_error *error) {
+    c->first_line = reader->line + 1;
+    for (c->count = 0; c->count < CHUNK; c->count++) {
+        attn_status status =
+            attn_line_reader_next(reader, c->count == 0, &c->line[c->count], error);
+        if (status != ATTN_OK || c->line[c->count] == NULL) {
+            return status;
+        }
+    }
+    return ATTN_OK;
+}
+
+static void free_chunk(chunk *c) {
+    attn_translations_free(c->translation, c->count);
+    for (size_t i = 0; i < c->count; i++) {
+        free(c->line[i]);
+    }
+}
+
+static json_t *json_tokens(const attn_model *model, const int32_t *ids, int64_t count) {
+    json_t *tokens = json_array();
+    for (int64_t i = 0; i < count; i++) {
+        json_array_append_new(tokens, json_string(attn_tokenizer_piece(model->tokenizer, ids[i])));
+    }
+    return tokens;
+}
+
+static json_t *json_reals(const attn_real *values, int64_t count) {
+    json_t *array = json_array();
+    for (int64_t i = 0; i < count; i++) {
+        json_array_append_new(array, json_real(values[i]));
+    }
+    return array;
+}
+
+static json_t *json_hypothesis(const attn_model *model, const attn_hypothesis *h,
+                               const char *text) {
+    json_t *tokens = json_tokens(model, h->ids, h->length);
+    json_t *attention = json_array();
+    json_array_append_new(tokens, json_string("</s>"));
+    for (int64_t t = 0; t <= h->length; t++) {
+        json_array_append_new(attention,
+                              json_reals(h->attention + t * h->source_length, h->source_length));
+    }
+    return json_pack("{s:s, s:f, s:f, s:b, s:o, s:o, s:o}", "text", text, "score", h->score,
+                     "log_probability", h->log_probability, "cut", h->cut, "tokens", tokens,
+                     "token_log_probabilities", json_reals(h->token_log_probability, h->length + 1),
+                     "attention", attention);
+}
+
+static attn_status print_json(const attn_model *model, const char *line, int64_t number,
+                              const attn_translation *translation, attn_error *error) {
+    json_t *hypotheses = json_array();
+    attn_status status = ATTN_OK;
+    for (int64_t rank = 0; rank < translation->result.count && status == ATTN_OK; rank++) {
+        char *text;
+        status = attn_translation_text(model, translation, rank, &text, error);
+        if (status == ATTN_OK) {
+            json_array_append_new(
+                hypotheses, json_hypothesis(model, &translation->result.hypotheses[rank], text));
+        }
+        free(text);
+    }
+    json_t *object = json_pack("{s:I, s:s, s:o, s:o}", "line", (json_int_t)number, "source", line,
+                               "source_tokens",
+                               json_tokens(model, translation->source, translation->source_length),
+                               "translations", hypotheses);
+    if (object == NULL && status == ATTN_OK) {
+        status = attn_fail(error, ATTN_ERR_MEMORY, NULL, -1, NULL, "out of memory");
+    }
+    if (status == ATTN_OK) {
+        json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(7));
+        putchar('\n');
+    }
+    json_decref(object);
+    return status;
+}
+
+static attn_status print_text(const attn_model *model, const options *o, int64_t number,
+                              const attn_translation *translation, attn_error *error) {
+    int64_t rank = 0;
+    do {
+        char *text;
+        attn_status status = attn_translation_text(model, translation, rank, &text, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+        if (o->decode.n_best > 1) {
+            printf("%lld\t", (long long)number);
+        }
+        if (o->scores) {
+            bool empty = translation->result.count == 0;
+            printf("%.4f\t", empty ? 0.0 : translation->result.hypotheses[rank].score);
+        }
+        puts(text);
+        free(text);
+        rank++;
+    } while (rank < translation->result.count);
+    return ATTN_OK;
+}
+
+static attn_status print_chunk(const attn_model *model, const options *o, const chunk *c,
+                               attn_error *error) {
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < c->count && status == ATTN_OK; i++) {
+        int64_t number = c->first_line + (int64_t)i;
+        status = o->json ? print_json(model, c->line[i], number, &c->translation[i], error)
+                         : print_text(model, o, number, &c->translation[i], error);
+    }
+    return status == ATTN_OK ? attn_output_flush(error) : status;
+}
+
+/* What could be read is translated and printed before a failure to read on is reported. */
+static attn_status translate_all(const attn_model *model, const options *o,
+                                 attn_line_reader *reader, attn_error *error) {
+    chunk *c = malloc(sizeof *c);
+    attn_decode_stats stats = {0};
+    attn_search_options search = attn_decode_search_options(&o->decode);
+    search.attention = o->json;
+    if (c == NULL) {
+        return attn_fail_memory(error, sizeof *c);
+    }
+    attn_status reading = ATTN_OK, status = ATTN_OK;
+    attn_error read_error;
+    do {
+        reading = read_chunk(reader, c, &read_error);
+        if (c->count == 0) {
+            break;
+        }
+        status = attn_decode_lines(model, (const char *const *)c->line, c->count, reader->name,
+                                   c->first_line, o->decode.batch, &search, c->translation, &stats,
+                                   error);
+        if (status == ATTN_OK) {
+            status = print_chunk(model, o, c, error);
+        }
+        free_chunk(c);
+    } while (status == ATTN_OK && reading == ATTN_OK);
+    free(c);
+    if (status == ATTN_OK && reading != ATTN_OK) {
+        *error = read_error;
+        status = reading;
+    }
+    if (status == ATTN_OK && o->decode.stats) {
+        attn_decode_stats_print(&stats);
+    }
+    return status;
+}
+
+static int run(const void *given, int operand_count, char **operand) {
+    const options *o = given;
+    if (!o->decode.sample && o->decode.n_best > o->decode.beam) {
+        return attn_say_misuse("translate: --n-best %lld needs --beam %lld or more",
+                               (long long)o->decode.n_best, (long long)o->decode.n_best);
+    }
+    attn_model model;
+    attn_line_reader reader;
+    attn_error error;
+    if (attn_line_reader_open(operand_count > 0 ? operand[0] : NULL, &reader, &error) != ATTN_OK) {
+        return attn_say_error(&error);
+    }
+    attn_set_threads((int)o->decode.threads);
+    attn_status status = attn_model_open(o->decode.model, &model, &error);
+    if (status == ATTN_OK) {
+        status = translate_all(&model, o, &reader, &error);
+        attn_model_close(&model);
+    }
+    attn_line_reader_close(&reader);
+    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+}
+
+const attn_command attn_cmd_translate = {
+    .name = "translate",
+    .summary = "Translate lines of text",
+    .usage = "[OPTION]... [FILE]",
+    .description =
+        "Reads FILE, or standard input, and prints one translation for each line, in order and as "
+        "soon as it can: on a pipe, what has arrived is translated without waiting for more. A "
+        "line's translation depends on the line, the model and the options alone. A line longer "
+        "than the model's limit is translated in parts that end with a sentence.",
+    .options = table,
+    .option_count = ATTN_LENGTH(table),
+    .defaults = &defaults,
+    .options_size = sizeof(options),
+    .max_operands = 1,
+    .run = run,
+};

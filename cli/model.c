@@ -1,0 +1,94 @@
+/* cli/model.c: finding and opening a model file. */
+#include "model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+
+static const char DEFAULT_MODEL[] = "models/en-fr.safetensors";
+
+/* The folder that holds this program's file, "" where the system does not tell. */
+static void program_folder(char *folder, size_t size) {
+    ssize_t length = readlink("/proc/self/exe", folder, size - 1);
+    folder[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+}
+
+static attn_status find_default(char *out, size_t size, attn_error *error) {
+    char folder[2048];
+    char tried[3][2200];
+    program_folder(folder, sizeof folder);
+    snprintf(tried[0], sizeof tried[0], "%s", DEFAULT_MODEL);
+    snprintf(tried[1], sizeof tried[1], "%s/../%s", folder, DEFAULT_MODEL);
+    snprintf(tried[2], sizeof tried[2], "%s/%s", ATTN_DATA_DIR, DEFAULT_MODEL);
+    for (int i = 0; i < 3; i++) {
+        if (access(tried[i], F_OK) == 0) {
+            snprintf(out, size, "%s", tried[i]);
+            return ATTN_OK;
+        }
+    }
+    return attn_fail(error, ATTN_ERR_IO, NULL, -1, "name a model with --model or ATTN_MODEL",
+                     "no model: tried %.100s, %.150s and %.150s", tried[0], tried[1], tried[2]);
+}
+
+attn_status attn_model_find(const char *path, char *out, size_t size, attn_error *error) {
+    if (path == NULL) {
+        path = getenv("ATTN_MODEL");
+    }
+    if (path == NULL || path[0] == '\0') {
+        return find_default(out, size, error);
+    }
+    if (snprintf(out, size, "%s", path) >= (int)size) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL, "the path is too long");
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_model_open(const char *path, attn_model *out, attn_error *error) {
+    void *bytes = NULL;
+    size_t size = 0;
+    memset(out, 0, sizeof *out);
+    attn_status status = attn_model_find(path, out->path, sizeof out->path, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    status = attn_translator_load(out->path, false, &out->translator, &bytes, &size, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (bytes == NULL) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, out->path, -1,
+                           "save it with `attn train translator`", "the model has no tokenizer");
+        goto out;
+    }
+    status = attn_tokenizer_from_bytes(bytes, size, &out->tokenizer, error);
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    int64_t vocabulary = attn_translator_get_config(out->translator)->vocabulary;
+    if (attn_tokenizer_size(out->tokenizer) != vocabulary) {
+        status =
+            attn_fail(error, ATTN_ERR_FORMAT, out->path, -1, "the file was put together wrongly",
+                      "the tokenizer has %d pieces, the model %lld",
+                      (int)attn_tokenizer_size(out->tokenizer), (long long)vocabulary);
+    }
+out:
+    attn_translator_free_bytes(bytes);
+    if (status != ATTN_OK) {
+        attn_model_close(out);
+    }
+    return status;
+}
+
+void attn_model_close(attn_model *model) {
+    attn_tokenizer_free(model->tokenizer);
+    attn_translator_free(model->translator);
+    model->tokenizer = NULL;
+    model->translator = NULL;
+}
