@@ -1,0 +1,18 @@
+/* attn/attn.h: all of libattn.
+ *
+ * Reading order: status, threads, attention (the kernel), matmul, tape, layers, translator, search. */
+#ifndef ATTN_ATTN_H
+#define ATTN_ATTN_H
+
+#include "attn/attention.h"
+#include "attn/layers.h"
+#include "attn/matmul.h"
+#include "attn/memory.h"
+#include "attn/safetensors.h"
+#include "attn/search.h"
+#include "attn/status.h"
+#include "attn/tape.h"
+#include "attn/threads.h"
+#include "attn/translator.h"
+
+#endif
