@@ -5,15 +5,19 @@
  *   q' = q * (scale * log2(e)), rounded once
  *   s[j] = chain over d of q'[d] * k[j][d], from 0;  with bias: s[j] = fma(bias, log2(e), s[j])
  *   keys in blocks of ATTN_KEY_BLOCK at absolute positions; per block that holds a visible key:
- *     m' = max(m, largest s);  when m' != m: factor = exp2(m - m'), acc and the 16 sums times
- * factor p[j] = exp2(s[j] - m'), masked: 0;  sums[j % 16] += p[j] with dropout: p[j] = kept ? p[j]
- * * (1 / (1 - dropout)) : 0 acc[e] = chain over visible j of p[j] * v[j][e], going on from acc l =
- * lanes_sum(sums);  o[e] = acc[e] / l;  LSE = (m + log2(l)) * ln(2);  l = 0: o = 0, LSE = -inf (m
- * starts at -infinity; a maximum of -infinity counts as 0 in s - m; NaN never becomes the maximum.)
+ *     m' = max(m, largest s)
+ *     when m' != m: factor = exp2(m - m'), acc and the 16 sums times factor
+ *     p[j] = exp2(s[j] - m'), masked: 0;  sums[j % 16] += p[j]
+ *     with dropout: p[j] = kept ? p[j] * (1 / (1 - dropout)) : 0
+ *     acc[e] = chain over visible j of p[j] * v[j][e], going on from acc
+ *   l = lanes_sum(sums);  o[e] = acc[e] / l;  LSE = (m + log2(l)) * ln(2)
+ *   l = 0: o = 0, LSE = -inf
+ * m starts at -infinity; a maximum of -infinity counts as 0 in s - m; NaN never becomes the maximum.
  *
  * The definition of the backward, with s[i,j] as above, for the places that a query sees; the
- * others contribute nothing at all: D[i] = lanes_sum of 16 lanes, lane[e % 16] = chain over e of
- * dO[i][e] * O[i][e], from 0 L[i] = LSE[i] * log2(e), rounded;  P[i,j] = exp2(s[i,j] - L[i])
+ * others contribute nothing at all:
+ *   D[i] = lanes_sum of 16 lanes, lane[e % 16] = chain over e of dO[i][e] * O[i][e], from 0
+ *   L[i] = LSE[i] * log2(e), rounded;  P[i,j] = exp2(s[i,j] - L[i])
  *   dP[i,j] = chain over e of dO[i][e] * v[j][e], from 0
  *   with dropout: Pd = kept ? P * (1 / (1 - dropout)) : 0 and dP likewise; without: Pd = P
  *   dS[i,j] = P * (dP - D[i])
