@@ -1,0 +1,203 @@
+/* Fifty steps of a small training come out the same, to the last bit, on every instruction set and
+ * at any number of threads, and the same as on the day the hashes below were written down.
+ *
+ * The task: to write a sequence backward. Whatever a training uses is used: dropout in all places,
+ * label smoothing, grouped heads, warm-up, clipping, Adam. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "attn/threads.h"
+#include "attn/translator.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "kernels/optimizer/optimizer.h"
+#include "kernels/table.h"
+
+enum { VOCABULARY = 53, PAIRS = 11, LONGEST = 13, STEPS = 50, BOS = 2, EOS = 3, FIRST = 4 };
+enum { MAX_TOKENS = PAIRS * (LONGEST + 1) };
+
+typedef struct toy_batch {
+    int32_t source[MAX_TOKENS], input[MAX_TOKENS], output[MAX_TOKENS];
+    int64_t starts[PAIRS + 1];
+    attn_translator_batch batch;
+} toy_batch;
+
+/* Source and target have the same length, so they share their starts. */
+static void make_batch(uint64_t step, toy_batch *b) {
+    attn_random random = attn_random_start(attn_random_key(7, step, 99));
+    b->starts[0] = 0;
+    for (int p = 0; p < PAIRS; p++) {
+        int64_t length = 1 + (int64_t)attn_random_below(&random, LONGEST);
+        int32_t *source = b->source + b->starts[p], *input = b->input + b->starts[p];
+        int32_t *output = b->output + b->starts[p];
+        input[0] = BOS;
+        for (int64_t i = 0; i < length; i++) {
+            int32_t id = FIRST + (int32_t)attn_random_below(&random, VOCABULARY - FIRST);
+            source[i] = id;
+            output[length - 1 - i] = id;
+            input[length - i] = id;
+        }
+        source[length] = output[length] = EOS;
+        b->starts[p + 1] = b->starts[p] + length + 1;
+    }
+    b->batch = (attn_translator_batch){PAIRS, b->source, b->starts, b->input, b->output, b->starts};
+}
+
+typedef struct toy {
+    attn_translator *model;
+    attn_params *params;
+    attn_tape *tape;
+    float *m, *v;
+    int64_t size;
+} toy;
+
+static void start(toy *t, const attn_translator_config *config) {
+    assert_int_equal(attn_translator_create(config, true, &t->model, NULL), ATTN_OK);
+    assert_int_equal(attn_tape_create(&t->tape), ATTN_OK);
+    t->params = attn_translator_params(t->model);
+    t->size = attn_params_size(t->params);
+    t->m = attn_alloc_zero((size_t)t->size, sizeof *t->m);
+    t->v = attn_alloc_zero((size_t)t->size, sizeof *t->v);
+    assert_non_null(t->m);
+    assert_non_null(t->v);
+    attn_params_init(t->params, 5);
+}
+
+static void finish(toy *t) {
+    attn_free(t->m);
+    attn_free(t->v);
+    attn_tape_free(t->tape);
+    attn_translator_free(t->model);
+}
+
+/* Returns the mean loss of the step's tokens. */
+static double step(toy *t, int64_t number) {
+    toy_batch b;
+    double loss = 0, nll = 0;
+    make_batch((uint64_t)number, &b);
+    double tokens = (double)b.starts[PAIRS];
+    attn_params_zero_grad(t->params);
+    attn_tape_begin(t->tape, true, 5, (uint64_t)number);
+    assert_int_equal(
+        attn_translator_loss(t->model, t->tape, &b.batch, (float)(1.0 / tokens), &loss, &nll),
+        ATTN_OK);
+    assert_int_equal(attn_tape_backward(t->tape), ATTN_OK);
+    double norm = sqrt(attn_sum_squares(t->size, attn_params_grad(t->params)));
+    attn_adam adam = {.learning_rate = (float)(0.003 * (number < 10 ? (double)number / 10 : 1)),
+                      .beta1 = 0.9f,
+                      .beta2 = 0.98f,
+                      .epsilon = 1e-9f,
+                      .weight_decay = 0.01f,
+                      .step = number};
+    attn_adam_update(t->size, &adam, norm > 1 ? (float)(1 / norm) : 1.0f,
+                     attn_params_grad(t->params), t->m, t->v, attn_params_data(t->params));
+    return loss / tokens;
+}
+
+/* The hash of weights and losses after STEPS steps. */
+static uint64_t train(const attn_translator_config *config, double *first, double *last) {
+    toy t;
+    uint64_t hash = 0;
+    start(&t, config);
+    for (int64_t i = 1; i <= STEPS; i++) {
+        *last = step(&t, i);
+        *first = i == 1 ? *last : *first;
+        hash = attn_hash64(last, sizeof *last, hash);
+    }
+    hash = attn_hash64(attn_params_data(t.params), (size_t)t.size * sizeof(float), hash);
+    finish(&t);
+    return hash;
+}
+
+static const struct {
+    const char *name;
+    attn_translator_config config;
+    uint64_t hash;
+} trainings[] = {
+    {"pre-norm, sinusoids, ReLU",
+     {.vocabulary = VOCABULARY,
+      .d_model = 40,
+      .ffn = 72,
+      .heads = 4,
+      .kv_heads = 2,
+      .encoder_layers = 2,
+      .decoder_layers = 1,
+      .max_length = 32,
+      .pre_norm = true,
+      .activation = ATTN_ACTIVATION_RELU,
+      .dropout = 0.1,
+      .attention_dropout = 0.05,
+      .activation_dropout = 0.05,
+      .label_smoothing = 0.1},
+     0x6530c820522bf200},
+    {"post-norm, learned positions, GELU",
+     {.vocabulary = VOCABULARY,
+      .d_model = 32,
+      .ffn = 56,
+      .heads = 2,
+      .kv_heads = 2,
+      .encoder_layers = 1,
+      .decoder_layers = 2,
+      .max_length = 32,
+      .learned_positions = true,
+      .activation = ATTN_ACTIVATION_GELU,
+      .dropout = 0.05,
+      .label_smoothing = 0.05},
+     0xb767c1cb860a098c},
+};
+
+static void check_everywhere(size_t which) {
+    const attn_kernels *kernels[8];
+    int count = attn_kernels_list(kernels, 8);
+    assert_true(count >= 1);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(attn_set_isa(kernels[i]->isa), ATTN_OK);
+        for (int threads = 1; threads <= 3; threads++) {
+            double first, last;
+            attn_set_threads(threads);
+            uint64_t hash = train(&trainings[which].config, &first, &last);
+            if (hash != trainings[which].hash) {
+                fail_msg("%s, %s, %d threads: hash 0x%016llx", trainings[which].name,
+                         kernels[i]->isa, threads, (unsigned long long)hash);
+            }
+            assert_true(last < first - 0.5); /* it has learned something */
+        }
+    }
+    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    attn_set_threads(0);
+}
+
+static void pre_norm_bits(void **state) {
+    (void)state;
+    check_everywhere(0);
+}
+
+static void post_norm_bits(void **state) {
+    (void)state;
+    check_everywhere(1);
+}
+
+/* Another seed, another training: the hash sees what it should see. */
+static void bits_depend_on_inputs(void **state) {
+    (void)state;
+    attn_translator_config config = trainings[0].config;
+    double first, last;
+    uint64_t before = train(&config, &first, &last);
+    config.dropout = 0.100001;
+    assert_true(train(&config, &first, &last) != before);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pre_norm_bits),
+        cmocka_unit_test(post_norm_bits),
+        cmocka_unit_test(bits_depend_on_inputs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
