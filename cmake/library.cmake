@@ -83,10 +83,11 @@ foreach(target attn_shared attn_static)
   add_library(attn::${target} ALIAS ${target})
 endforeach()
 
-# The same code with double for float and only the plain-C kernels: what tests/grad links.
+# The layers with double for float and only the plain-C kernels: what tests/grad links. Model files
+# hold float and are left out.
 if(ATTN_TESTS)
   set(double_sources ${library_sources})
-  list(FILTER double_sources EXCLUDE REGEX "/(io|search)/|_file\\.c$")
+  list(FILTER double_sources EXCLUDE REGEX "/src/(io|search)/|/models/.*_file\\.c$")
   add_library(attn_double STATIC EXCLUDE_FROM_ALL ${double_sources})
   target_compile_definitions(attn_double PUBLIC ATTN_REAL_DOUBLE=1)
   target_link_libraries(attn_double PUBLIC attn_common m)
