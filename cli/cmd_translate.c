@@ -3,7 +3,7 @@
  * What has arrived is translated without waiting for more; of a file, a thousand lines at a time. */
 #include <jansson.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "attn/threads.h"
 #include "base/fail.h"
@@ -188,6 +188,10 @@ static attn_status translate_all(const attn_model *model, const options *o,
     if (status == ATTN_OK && reading != ATTN_OK) {
         *error = read_error;
         status = reading;
+    }
+    if (status == ATTN_OK && reader->line == 0 && reader->fd != STDIN_FILENO) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, reader->name, -1, "name a file with text",
+                           "the file is empty");
     }
     if (status == ATTN_OK && o->decode.stats) {
         attn_decode_stats_print(&stats);

@@ -277,28 +277,27 @@ int attn_command_match(const attn_command *command, int argc, char **argv) {
     return same ? 2 : 0;
 }
 
-/* Text wrapped at 78 columns, each line indented; '\n' begins a new paragraph. */
-static void print_wrapped(FILE *out, const char *text, int indent, int column) {
+/* Text wrapped at 78 columns, each line indented; '\n' begins a new line. */
+static void print_wrapped(FILE *out, const char *text, int indent) {
+    int column = indent;
+    const char *before = "";
     while (*text != '\0') {
         size_t word = strcspn(text, " \n");
-        if (column + (int)word > 78 && column > indent) {
+        if (column + (int)(strlen(before) + word) > 78 && column > indent) {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
+            before = "";
         }
-        fprintf(out, "%.*s", (int)word, text);
-        column += (int)word;
+        fprintf(out, "%s%.*s", before, (int)word, text);
+        column += (int)(strlen(before) + word);
+        before = " ";
         text += word;
         if (*text == '\n') {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
-            text++;
-        } else if (*text == ' ') {
-            if (column < 78) {
-                fputc(' ', out);
-            }
-            column++;
-            text++;
+            before = "";
         }
+        text += *text != '\0';
     }
     fputc('\n', out);
 }
@@ -317,7 +316,7 @@ static void print_option(FILE *out, const char *name, char letter, const char *v
     } else {
         fprintf(out, "%-*s", COLUMN, left);
     }
-    print_wrapped(out, help, COLUMN, COLUMN);
+    print_wrapped(out, help, COLUMN);
 }
 
 void attn_command_help(const attn_command *command, FILE *out) {
@@ -335,7 +334,7 @@ void attn_command_help(const attn_command *command, FILE *out) {
     fprintf(out, "\n%s.\n", command->summary);
     if (command->description != NULL) {
         fputc('\n', out);
-        print_wrapped(out, command->description, 0, 0);
+        print_wrapped(out, command->description, 0);
     }
     fputs("\noptions:\n", out);
     for (size_t i = 0; i < command->option_count; i++) {

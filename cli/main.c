@@ -19,11 +19,7 @@ extern const attn_command attn_cmd_score;
 extern const attn_command attn_cmd_info;
 
 static const attn_command *const commands[] = {
-    &attn_cmd_translate,
-    &attn_cmd_train,
-    &attn_cmd_evaluate,
-    &attn_cmd_score,
-    &attn_cmd_info,
+    &attn_cmd_translate, &attn_cmd_train, &attn_cmd_evaluate, &attn_cmd_score, &attn_cmd_info,
 };
 enum { COMMAND_COUNT = ATTN_LENGTH(commands) };
 
@@ -105,9 +101,9 @@ static int run(int argc, char **argv) {
 int main(int argc, char **argv) {
     int result = run(argc - (argc > 0), argv + (argc > 0));
     attn_error error;
-    if (attn_output_flush(&error) != ATTN_OK) {
-        attn_say_error(&error);
-        return result == ATTN_EXIT_OK ? ATTN_EXIT_FAILURE : result;
+    /* A command that failed has said why. */
+    if (attn_output_flush(&error) != ATTN_OK && result == ATTN_EXIT_OK) {
+        return attn_say_error(&error);
     }
     return result;
 }

@@ -1,0 +1,422 @@
+/* The tool as a user runs it, on a tiny model with random weights: what it prints, how it ends, and what it
+ * says to bad input. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "attn/safetensors.h"
+#include "attn/translator.h"
+#include "support/sentences.h"
+#include "text/tokenizer.h"
+
+enum { TEXT_SIZE = 1 << 20 };
+
+static char folder[64]; /* everything the tests write */
+static char output[TEXT_SIZE];
+
+/* Runs a shell command in the folder, with $T the tool; stdout into `output`, or, when the command
+ * redirects it there, stderr. Returns the exit status. */
+__attribute__((format(printf, 1, 2))) static int sh(const char *format, ...) {
+    char command[4096], line[3000];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    snprintf(command, sizeof command,
+             "cd %s && export T=%s ATTN_MODEL=model.safetensors && { %s; } 2>&1", folder,
+             ATTN_TEST_TOOL, line);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    size_t length = fread(output, 1, sizeof output - 1, pipe);
+    output[length] = '\0';
+    int status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void expect_text(const char *part) {
+    if (strstr(output, part) == NULL) {
+        print_error("expected \"%s\" in:\n%s\n", part, output);
+        fail();
+    }
+}
+
+/* One line of error, nothing else. */
+static void expect_error(int wanted, int status, const char *part) {
+    expect_text(part);
+    assert_int_equal(status, wanted);
+    assert_int_equal(strncmp(output, "attn: ", 6), 0);
+    assert_ptr_equal(strchr(output, '\n'), output + strlen(output) - 1);
+}
+
+static attn_tokenizer *train_tokenizer(void) {
+    char files[2][64];
+    const char *paths[] = {files[0], files[1]};
+    sentences_generate(files[0], 0);
+    sentences_generate(files[1], 1);
+    attn_tokenizer_options options = {
+        .type = "bpe", .normalization = "nmt_nfkc", .vocabulary = 120, .threads = 1};
+    attn_tokenizer *tokenizer = NULL;
+    attn_error error;
+    if (attn_tokenizer_train(paths, 2, &options, &tokenizer, &error) != ATTN_OK) {
+        fail_msg("%s", error.what);
+    }
+    unlink(files[0]);
+    unlink(files[1]);
+    return tokenizer;
+}
+
+static void save_model(const char *name, const attn_tokenizer *tokenizer, int64_t vocabulary) {
+    char path[128];
+    attn_translator_config config;
+    attn_translator *model = NULL;
+    attn_translator_config_init(&config);
+    config.vocabulary = vocabulary;
+    config.d_model = 16;
+    config.ffn = 32;
+    config.heads = config.kv_heads = 2;
+    config.encoder_layers = config.decoder_layers = 1;
+    config.max_length = 64;
+    assert_int_equal(attn_translator_create(&config, false, &model, NULL), ATTN_OK);
+    attn_params *params = attn_translator_params(model);
+    attn_params_init(params, 1);
+    for (int64_t i = 0; i < attn_params_size(params); i++) {
+        attn_params_data(params)[i] *= 2;
+    }
+    size_t size;
+    const void *bytes = attn_tokenizer_bytes(tokenizer, &size);
+    attn_metadata metadata[] = {{"license", "none, made up"}};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(
+        attn_translator_save(model, ATTN_STORE_F32, bytes, size, metadata, 1, path, NULL), ATTN_OK);
+    attn_translator_free(model);
+}
+
+static int set_up(void **unused) {
+    (void)unused;
+    strcpy(folder, "/tmp/attn-tool-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    attn_tokenizer *tokenizer = train_tokenizer();
+    int64_t vocabulary = attn_tokenizer_size(tokenizer);
+    save_model("model.safetensors", tokenizer, vocabulary);
+    save_model("other.safetensors", tokenizer, vocabulary + 1);
+    attn_tokenizer_free(tokenizer);
+    assert_int_equal(
+        sh("printf 'The cat sees the river, number 12.\\nThe child\\n\\nThe song likes "
+           "the old engine and the window and the table.\\nhouse\\n' >lines"),
+        0);
+    return 0;
+}
+
+static int tear_down(void **unused) {
+    (void)unused;
+    return sh("rm -r %s", folder);
+}
+
+static void help_and_misuse(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("$T help"), 0);
+    expect_text("translate");
+    assert_int_equal(sh("$T"), 2);
+    assert_int_equal(sh("$T help translate"), 0);
+    expect_text("--length-penalty A");
+    assert_int_equal(sh("$T translate --help"), 0);
+    expect_text("--length-penalty A");
+    assert_int_equal(sh("$T --version"), 0);
+    expect_text("attn ");
+    expect_error(2, sh("$T transalte"), "did you mean `attn translate`?");
+    expect_error(2, sh("$T translate --bean 3"), "unknown option --bean: did you mean --beam?");
+    expect_error(2, sh("$T translate --beam=wide lines"), "'wide' is not a whole number");
+    expect_error(2, sh("$T translate --beam 0 lines"), "'0' is not from 1 to 256");
+    expect_error(2, sh("$T translate --beam"), "--beam needs a value");
+    expect_error(2, sh("$T translate --json=yes lines"), "--json takes no value");
+    expect_error(2, sh("$T translate -x lines"), "unknown option -x");
+    expect_error(2, sh("$T translate lines more"), "'more'");
+    expect_error(2, sh("$T translate --n-best 9 lines"), "--beam 9");
+    expect_error(2, sh("$T evaluate --reference lines"), "--source FILE");
+    expect_error(2, sh("$T evaluate --tokenizer 14a"), "one of 13a, none, zh, char");
+    expect_error(2, sh("$T score --source lines"), "--target FILE");
+    expect_error(2, sh("$T --completion fish"), "bash");
+}
+
+static void manual_and_completion(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("$T --man"), 0);
+    expect_text(".SS attn translate");
+    expect_text("\\-\\-length\\-penalty A");
+    assert_int_equal(sh("$T --completion bash"), 0);
+    expect_text("--length-penalty");
+    if (sh("command -v bash") == 0) {
+        assert_int_equal(sh("$T --completion bash >c; bash -c '. ./c; COMP_WORDS=(attn translate "
+                            "--len); COMP_CWORD=2; _attn; echo ${COMPREPLY[@]}'"),
+                         0);
+        assert_string_equal(output, "--length-penalty\n");
+    }
+}
+
+/* Runs the command and compares its output with what `output` held before. */
+static void expect_same(const char *command) {
+    char *before = strdup(output);
+    assert_int_equal(sh("%s", command), 0);
+    assert_string_equal(output, before);
+    free(before);
+}
+
+static void lines_keep_their_order_and_their_bits(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("$T translate --scores lines"), 0);
+    int newlines = 0;
+    for (const char *c = output; *c != '\0'; c++) {
+        newlines += *c == '\n';
+    }
+    assert_int_equal(newlines, 5);
+    expect_text("\n0.0000\t\n"); /* the empty line */
+    expect_same("$T translate --scores --batch 1 lines");
+    expect_same("$T translate --scores -j 1 <lines");
+    expect_same("$T translate --scores -j2 --batch=2 - <lines");
+    expect_same("while read -r l; do printf '%s\\n' \"$l\" | $T translate --scores; done <lines");
+    assert_int_equal(sh("$T translate --sample --seed 3 lines"), 0);
+    expect_same("$T translate --sample --seed 3 --batch 1 lines");
+    assert_int_equal(sh("$T translate lines && $T translate lines"), 0);
+    expect_same("cat lines lines | $T translate");
+}
+
+static void what_has_arrived_is_translated(void **unused) {
+    (void)unused;
+    int to[2], from[2];
+    char answer[4096], model[128];
+    snprintf(model, sizeof model, "%s/model.safetensors", folder);
+    assert_int_equal(pipe(to), 0);
+    assert_int_equal(pipe(from), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(to[0], 0);
+        dup2(from[1], 1);
+        close(to[1]);
+        close(from[0]);
+        execl(ATTN_TEST_TOOL, "attn", "translate", "--model", model, (char *)NULL);
+        _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    alarm(60); /* a tool that waits for more would wait forever */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(write(to[1], "The cat\nThe dog", 15), 15);
+        assert_true(read(from[0], answer, sizeof answer) > 0);
+        assert_int_equal(write(to[1], "\n", 1), 1);
+        assert_true(read(from[0], answer, sizeof answer) > 0);
+    }
+    alarm(0);
+    close(to[1]);
+    assert_int_equal(read(from[0], answer, sizeof answer), 0);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(from[0]);
+}
+
+static json_t *parse_line(const char *text) {
+    json_error_t error;
+    json_t *object = json_loads(text, JSON_DISABLE_EOF_CHECK, &error);
+    if (object == NULL) {
+        fail_msg("%s in: %s", error.text, text);
+    }
+    return object;
+}
+
+static void json_holds_tokens_scores_and_attention(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("head -1 lines | $T translate --json --n-best 3"), 0);
+    json_t *object = parse_line(output);
+    size_t source = json_array_size(json_object_get(object, "source_tokens"));
+    json_t *translations = json_object_get(object, "translations");
+    assert_int_equal(json_array_size(translations), 3);
+    assert_string_equal(json_string_value(json_object_get(object, "source")),
+                        "The cat sees the river, number 12.");
+    for (size_t i = 0; i < 3; i++) {
+        json_t *t = json_array_get(translations, i), *row;
+        json_t *attention = json_object_get(t, "attention");
+        size_t tokens = json_array_size(json_object_get(t, "tokens")), r, c;
+        double sum = 0;
+        json_t *log_p = json_object_get(t, "token_log_probabilities"), *value;
+        assert_int_equal(json_array_size(log_p), tokens);
+        assert_int_equal(json_array_size(attention), tokens);
+        json_array_foreach(log_p, r, value) {
+            sum += json_real_value(value);
+        }
+        double total = json_real_value(json_object_get(t, "log_probability"));
+        assert_true(sum - total < 1e-4 && total - sum < 1e-4);
+        json_array_foreach(attention, r, row) {
+            double weight = 0;
+            assert_int_equal(json_array_size(row), source);
+            json_array_foreach(row, c, value) {
+                weight += json_number_value(value);
+            }
+            assert_true(weight > 0.999 && weight < 1.001);
+        }
+    }
+    json_decref(object);
+}
+
+/* Drawn translations that are cut into the same tokens again must get the same log-probabilities. */
+static void score_agrees_with_translate(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("for i in 1 2 3 4 5 6 7 8 9; do cat lines; done | grep . >many; "
+                        "$T translate --sample --max-length 6 --json many >drawn; "
+                        "$T translate --sample --max-length 6 many >texts; "
+                        "$T score --source many --target texts --json --batch 5 >scored; "
+                        "cat drawn"),
+                     0);
+    char *drawn = strdup(output);
+    assert_int_equal(sh("cat scored"), 0);
+    const char *a = drawn, *b = output;
+    int same = 0;
+    for (int i = 0; i < 36; i++) {
+        json_t *x = parse_line(a), *y = parse_line(b);
+        json_t *first = json_array_get(json_object_get(x, "translations"), 0);
+        if (json_equal(json_object_get(first, "tokens"), json_object_get(y, "tokens"))) {
+            same++;
+            assert_true(json_equal(json_object_get(first, "token_log_probabilities"),
+                                   json_object_get(y, "token_log_probabilities")));
+        }
+        json_decref(x);
+        json_decref(y);
+        a = strchr(a, '\n') + 1;
+        b = strchr(b, '\n') + 1;
+    }
+    assert_true(same > 0);
+    free(drawn);
+    assert_int_equal(sh("$T score --source many --target texts"), 0);
+    expect_same("$T score --source many --target texts --batch 1 -j 1");
+}
+
+static void a_long_line_is_translated_in_parts(void **unused) {
+    (void)unused;
+    assert_int_equal(
+        sh("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do printf 'The cat sees the river. '; done "
+           ">long; echo >>long; $T translate long | wc -l"),
+        0);
+    assert_int_equal(atoi(output), 1);
+    assert_int_equal(sh("$T translate --json long"), 0);
+    json_t *object = parse_line(output);
+    json_t *first = json_array_get(json_object_get(object, "translations"), 0);
+    assert_int_equal(json_array_size(json_array_get(json_object_get(first, "attention"), 0)),
+                     json_array_size(json_object_get(object, "source_tokens")));
+    assert_true(json_array_size(json_object_get(object, "source_tokens")) > 64);
+    json_decref(object);
+    assert_int_equal(sh("tr -d . <long >endless; $T translate endless"), 0);
+    expect_text("attn: warning: endless:1: ");
+    assert_int_equal(sh("$T score --source lines --target lines >all; $T score --source long "
+                        "--target long"),
+                     1);
+    expect_text("attn: long:1: ");
+}
+
+static void evaluate_measures(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("$T evaluate --reference lines --hypothesis lines"), 0);
+    expect_text("BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:");
+    expect_text(" = 100.00 100.0/100.0/100.0/100.0 (BP = 1.000");
+    expect_text("chrF2|");
+    assert_int_equal(sh("$T evaluate --source lines --reference lines --output out "
+                        "--tokenizer char --lowercase"),
+                     0);
+    expect_text("case:lc|eff:no|tok:char");
+    expect_same("$T evaluate --hypothesis out --reference lines --tokenizer char --lowercase");
+    assert_int_equal(sh("$T evaluate --hypothesis lines --reference lines --json"), 0);
+    json_t *object = parse_line(output);
+    assert_true(json_real_value(json_object_get(json_object_get(object, "bleu"), "score")) > 99.9);
+    json_decref(object);
+}
+
+static void info_tells(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("$T info model.safetensors"), 0);
+    expect_text("d_model");
+    expect_text("none, made up");
+    expect_text("total");
+    assert_int_equal(sh("$T info --json model.safetensors"), 0);
+    json_t *object = parse_line(output);
+    json_int_t sum = 0;
+    const char *key;
+    json_t *value, *parts = json_object_get(object, "parameters");
+    json_object_foreach(parts, key, value) {
+        sum += strcmp(key, "total") != 0 ? json_integer_value(value) : 0;
+    }
+    assert_true(sum > 0);
+    assert_int_equal(sum, json_integer_value(json_object_get(parts, "total")));
+    json_decref(object);
+}
+
+static void bad_files_are_named(void **unused) {
+    (void)unused;
+    expect_error(1, sh("$T translate missing"), "attn: missing: ");
+    expect_error(1, sh("$T translate ."), "attn: .: ");
+    expect_error(1, sh(": >empty; $T translate empty"), "empty");
+    expect_error(1, sh("$T evaluate --source empty --reference lines"), "attn: empty: ");
+    expect_error(1, sh("printf 'a\\nb\\n' >two; $T evaluate --source lines --reference two"),
+                 "2 lines, but lines has 5");
+    expect_error(1, sh("$T evaluate --hypothesis two --reference lines"),
+                 "2 lines, but lines has 5");
+    expect_error(1, sh("$T score --source lines --target two"), "2 lines, but lines has 5");
+    assert_int_equal(sh("printf 'The cat\\nThe \\377cat\\n' >bytes; $T translate bytes"), 1);
+    expect_text("\nattn: bytes:2: byte 5 of the line is not UTF-8"); /* after the first line's */
+    expect_error(1, sh("$T evaluate --source lines --reference bytes"), "attn: bytes:2: ");
+    expect_error(1, sh("head -c 70000 /dev/zero | tr '\\0' a >wide; $T translate wide"),
+                 "attn: wide:1: the line is longer than 65536 bytes");
+    expect_error(1, sh("head -c 700000 /dev/zero | tr '\\0' a >wide; $T translate wide"),
+                 "attn: wide:1: the line is longer than 65536 bytes");
+    expect_error(1, sh("printf 'a\\0b\\n' | $T translate"), "standard input:1: ");
+}
+
+static void bad_models_are_named(void **unused) {
+    (void)unused;
+    expect_error(1, sh("$T translate --model missing.safetensors lines"),
+                 "attn: missing.safetensors: ");
+    expect_error(1, sh("ATTN_MODEL= $T translate lines"), "tried models/en-fr.safetensors");
+    expect_error(1, sh("$T info lines"), "attn: lines:");
+    expect_error(1, sh("head -c 5000 model.safetensors >cut.safetensors; $T info cut.safetensors"),
+                 "attn: cut.safetensors:");
+    expect_error(1, sh("$T translate --model other.safetensors lines"), "pieces, the model ");
+}
+
+static void a_full_disk_is_a_failure(void **unused) {
+    (void)unused;
+    /* No file may grow: what a full disk looks like, without needing one. */
+    static const char *const commands[][2] = {
+        {"help", "standard output: cannot write: "},
+        {"translate lines", "standard output: cannot write: "},
+        {"evaluate --source lines --reference lines -o grows", "grows: cannot write: "},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        expect_error(1, sh("(trap '' XFSZ; ulimit -f 0; $T %s >full)", commands[i][0]),
+                     commands[i][1]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(help_and_misuse),
+        cmocka_unit_test(manual_and_completion),
+        cmocka_unit_test(lines_keep_their_order_and_their_bits),
+        cmocka_unit_test(what_has_arrived_is_translated),
+        cmocka_unit_test(json_holds_tokens_scores_and_attention),
+        cmocka_unit_test(score_agrees_with_translate),
+        cmocka_unit_test(a_long_line_is_translated_in_parts),
+        cmocka_unit_test(evaluate_measures),
+        cmocka_unit_test(info_tells),
+        cmocka_unit_test(bad_files_are_named),
+        cmocka_unit_test(bad_models_are_named),
+        cmocka_unit_test(a_full_disk_is_a_failure),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
