@@ -76,7 +76,8 @@ typedef struct attn_translator_batch {
 
 /* The forward pass on a tape that has begun. Adds the sums of smoothed losses and of -log p over
  * the batch's target tokens to *loss and *nll. Then attn_tape_backward adds the gradients, times
- * gradient_scale. */
+ * gradient_scale. ATTN_ERR_ARGUMENT: an id out of range, a sequence longer than max_length, or a
+ * tape that records for a model that is not trainable. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_loss(attn_translator *model, attn_tape *tape,
                                                           const attn_translator_batch *batch,
                                                           attn_real gradient_scale, double *loss,
@@ -108,7 +109,8 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_encode(attn_translator_stat
 /* One step: row r reads tokens[r] and continues row parents[r] of the step before (at the first
  * step parents[r] is the number of its sentence). A row that no one continues is forgotten. logits:
  * [R, V], the log-probabilities of the next token. attention: NULL or [R, longest source]: the last
- * layer's weights on the source, averaged over the heads, 0 beyond the sentence. */
+ * layer's weights on the source, averaged over the heads, 0 beyond the sentence. After a
+ * failure other than ATTN_ERR_ARGUMENT the state must encode again. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_step(attn_translator_state *state,
                                                           int64_t rows, const int32_t *tokens,
                                                           const int64_t *parents, attn_real *logits,

@@ -137,6 +137,9 @@ attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_se
     describe(&local, attention, sequences, memory != NULL ? memory_sequences : sequences, causal,
              recording ? dropout : 0.0, key);
     attention_record *r = attn_tape_record(tape, sizeof *r, attention_backward);
+    if (attn_tape_status(tape) != ATTN_OK) {
+        return NULL;
+    }
     if (r != NULL) {
         *r = local;
     }

@@ -148,7 +148,7 @@ static void declare(attn_translator *m) {
     }
 }
 
-static attn_status build(attn_translator *m, bool trainable) {
+static attn_status build(attn_translator *m) {
     const attn_translator_config *c = &m->config;
     m->encoder = attn_alloc_zero((size_t)c->encoder_layers, sizeof *m->encoder);
     m->decoder = attn_alloc_zero((size_t)c->decoder_layers, sizeof *m->decoder);
@@ -156,20 +156,12 @@ static attn_status build(attn_translator *m, bool trainable) {
         return ATTN_ERR_MEMORY;
     }
     declare(m);
-    if (!c->learned_positions) {
-        m->sinusoids = attn_alloc((size_t)(c->max_length * c->d_model) * sizeof(real));
-        if (m->sinusoids == NULL) {
-            return ATTN_ERR_MEMORY;
-        }
-        attn_sinusoid_table(c->max_length, c->d_model, m->sinusoids);
-        m->positions.table = m->sinusoids;
-    }
     m->embedding_scale = real_sqrt((real)c->d_model);
-    return attn_params_allocate(m->params, trainable);
+    return ATTN_OK;
 }
 
-attn_status attn_translator_create(const attn_translator_config *config, bool trainable,
-                                   attn_translator **out, attn_error *error) {
+attn_status attn_translator_declare(const attn_translator_config *config, attn_translator **out,
+                                    attn_error *error) {
     *out = NULL;
     attn_status status = attn_translator_config_check(config, error);
     if (status != ATTN_OK) {
@@ -180,16 +172,42 @@ attn_status attn_translator_create(const attn_translator_config *config, bool tr
         return attn_fail_memory(error, sizeof *m);
     }
     m->config = *config;
-    status = build(m, trainable);
-    if (status != ATTN_OK) {
-        attn_fail_memory(error, m->params != NULL
-                                    ? (size_t)attn_params_size(m->params) * sizeof(real)
-                                    : sizeof *m);
+    if (build(m) != ATTN_OK) {
         attn_translator_free(m);
-        return status;
+        return attn_fail_memory(error, sizeof *m);
     }
     *out = m;
     return ATTN_OK;
+}
+
+attn_status attn_translator_allocate(attn_translator *m, bool trainable, attn_error *error) {
+    const attn_translator_config *c = &m->config;
+    if (!c->learned_positions) {
+        size_t bytes = (size_t)(c->max_length * c->d_model) * sizeof(real);
+        m->sinusoids = attn_alloc(bytes);
+        if (m->sinusoids == NULL) {
+            return attn_fail_memory(error, bytes);
+        }
+        attn_sinusoid_table(c->max_length, c->d_model, m->sinusoids);
+        m->positions.table = m->sinusoids;
+    }
+    if (attn_params_allocate(m->params, trainable) != ATTN_OK) {
+        return attn_fail_memory(error, (size_t)attn_params_size(m->params) * sizeof(real));
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_translator_create(const attn_translator_config *config, bool trainable,
+                                   attn_translator **out, attn_error *error) {
+    attn_status status = attn_translator_declare(config, out, error);
+    if (status == ATTN_OK) {
+        status = attn_translator_allocate(*out, trainable, error);
+    }
+    if (status != ATTN_OK) {
+        attn_translator_free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 void attn_translator_unpack(attn_translator *m) {
@@ -391,6 +409,9 @@ attn_status attn_translator_loss(attn_translator *m, attn_tape *tape,
                                  const attn_translator_batch *batch, attn_real gradient_scale,
                                  double *loss, double *nll) {
     int64_t tokens = batch->target_starts[batch->count];
+    if (attn_tape_recording(tape) && attn_params_grad(m->params) == NULL) {
+        return ATTN_ERR_ARGUMENT; /* there is nowhere to put the gradients */
+    }
     for (int64_t i = 0; i < tokens; i++) {
         if (batch->target_output[i] < 0 || batch->target_output[i] >= m->config.vocabulary) {
             return ATTN_ERR_ARGUMENT;

@@ -33,6 +33,13 @@ struct attn_translator {
     real *output_packed;                  /* embedding^T, packed for running; NULL until packed */
 };
 
+/* Creation in two steps, so that a configuration from a file can be held to the file's tensors
+ * before memory is spent on it: the table of tensors alone ... */
+attn_status attn_translator_declare(const attn_translator_config *config, attn_translator **out,
+                                    attn_error *error);
+/* ... and the memory, all zero. */
+attn_status attn_translator_allocate(attn_translator *model, bool trainable, attn_error *error);
+
 /* The pieces of a layer that training and decoding share, so that both give the same bits:
  * the input of a sublayer (normalized first when pre-norm) ... */
 attn_tensor *attn_translator_before(const attn_translator *model, attn_tape *tape, attn_tensor *x,

@@ -21,7 +21,7 @@
 #define STORAGE_KEY    "attn.storage"
 #define TOKENIZER_NAME "tokenizer"
 
-enum { VALUE_SIZE = 32 };
+enum { VALUE_SIZE = 32, SCALE_NAME_SIZE = sizeof((attn_param *)0)->name + 8 };
 
 typedef enum config_type { CONFIG_INT, CONFIG_BOOL, CONFIG_ACTIVATION, CONFIG_RATE } config_type;
 
@@ -107,6 +107,10 @@ typedef struct writer {
     size_t metadata_count;
 } writer;
 
+static void scale_name(const attn_param *row, char name[SCALE_NAME_SIZE]) {
+    snprintf(name, SCALE_NAME_SIZE, "%s.scale", row->name);
+}
+
 static attn_status add_param(writer *w, const attn_param *row, attn_storage storage,
                              attn_error *error) {
     size_t count = (size_t)(row->rows * row->cols);
@@ -134,13 +138,13 @@ static attn_status add_param(writer *w, const attn_param *row, attn_storage stor
     }
     int8_t *q = attn_arena_alloc(&w->arena, count);
     float *scale = attn_arena_alloc(&w->arena, (size_t)row->rows * sizeof *scale);
-    char *name = attn_arena_alloc(&w->arena, sizeof row->name + 8);
+    char *name = attn_arena_alloc(&w->arena, SCALE_NAME_SIZE);
     if (q == NULL || scale == NULL || name == NULL) {
         return attn_fail_memory(error, count);
     }
     attn_status status =
         attn_i8_from_f32(row->data, (size_t)row->rows, (size_t)row->cols, q, scale, error);
-    snprintf(name, sizeof row->name + 8, "%s.scale", row->name);
+    scale_name(row, name);
     t->dtype = ATTN_DTYPE_I8;
     t->data = q;
     t->size = count;
@@ -244,22 +248,10 @@ static bool has_shape(const attn_tensor_info *t, int rank, int64_t first, int64_
     return t->rank == rank && t->shape[0] == first && (rank < 2 || t->shape[1] == second);
 }
 
-static attn_status read_int8(const attn_safetensors *file, const char *path,
-                             const attn_tensor_info *t, attn_param *row, attn_error *error) {
-    char name[sizeof row->name + 8];
-    snprintf(name, sizeof name, "%s.scale", row->name);
-    const attn_tensor_info *scale = attn_safetensors_find(file, name);
-    if (scale == NULL || scale->dtype != ATTN_DTYPE_F32 || !has_shape(scale, 1, row->rows, 0)) {
-        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL,
-                         "tensor %s is missing or is not %lld float32 scales", name,
-                         (long long)row->rows);
-    }
-    attn_f32_from_i8(t->data, scale->data, (size_t)row->rows, (size_t)row->cols, row->data);
-    return ATTN_OK;
-}
-
-static attn_status read_param(const attn_safetensors *file, const char *path, attn_param *row,
-                              attn_error *error) {
+/* A configuration can promise far more memory than the file holds, so every tensor is held to the
+ * file before any is allocated. */
+static attn_status check_param(const attn_safetensors *file, const char *path,
+                               const attn_param *row, attn_error *error) {
     const attn_tensor_info *t = attn_safetensors_find(file, row->name);
     bool matrix = row->rows > 1;
     if (t == NULL) {
@@ -270,20 +262,53 @@ static attn_status read_param(const attn_safetensors *file, const char *path, at
                          "tensor %s has the wrong shape: %lld x %lld wanted", row->name,
                          (long long)row->rows, (long long)row->cols);
     }
+    if (t->dtype == ATTN_DTYPE_F32 || t->dtype == ATTN_DTYPE_BF16) {
+        return ATTN_OK;
+    }
+    if (t->dtype != ATTN_DTYPE_I8 || !matrix) {
+        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL, "tensor %s has type %s", row->name,
+                         attn_dtype_name(t->dtype));
+    }
+    char name[SCALE_NAME_SIZE];
+    scale_name(row, name);
+    const attn_tensor_info *scale = attn_safetensors_find(file, name);
+    if (scale == NULL || scale->dtype != ATTN_DTYPE_F32 || !has_shape(scale, 1, row->rows, 0)) {
+        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL,
+                         "tensor %s is missing or is not %lld float32 scales", name,
+                         (long long)row->rows);
+    }
+    return ATTN_OK;
+}
+
+/* After check_param. */
+static void read_param(const attn_safetensors *file, attn_param *row) {
+    const attn_tensor_info *t = attn_safetensors_find(file, row->name);
     size_t count = (size_t)(row->rows * row->cols);
     if (t->dtype == ATTN_DTYPE_F32) {
         memcpy(row->data, t->data, count * sizeof(float));
-        return ATTN_OK;
-    }
-    if (t->dtype == ATTN_DTYPE_BF16) {
+    } else if (t->dtype == ATTN_DTYPE_BF16) {
         attn_f32_from_bf16(t->data, count, row->data);
-        return ATTN_OK;
+    } else {
+        char name[SCALE_NAME_SIZE];
+        scale_name(row, name);
+        attn_f32_from_i8(t->data, attn_safetensors_find(file, name)->data, (size_t)row->rows,
+                         (size_t)row->cols, row->data);
     }
-    if (t->dtype == ATTN_DTYPE_I8 && matrix) {
-        return read_int8(file, path, t, row, error);
+}
+
+/* Whether a tensor is a parameter of the model, or the scales of one stored as int8. */
+static bool belongs(const attn_safetensors *file, const attn_translator *m, const char *name) {
+    if (attn_params_find(m->params, name) != NULL) {
+        return true;
     }
-    return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL, "tensor %s has type %s", row->name,
-                     attn_dtype_name(t->dtype));
+    char base[SCALE_NAME_SIZE];
+    size_t length = strlen(name), suffix = strlen(".scale");
+    if (length < suffix || length >= sizeof base || strcmp(name + length - suffix, ".scale") != 0) {
+        return false;
+    }
+    snprintf(base, sizeof base, "%.*s", (int)(length - suffix), name);
+    const attn_tensor_info *t = attn_safetensors_find(file, base);
+    return attn_params_find(m->params, base) != NULL && t != NULL && t->dtype == ATTN_DTYPE_I8;
 }
 
 /* A file whose tensors this configuration does not name is refused: it is not what it claims to be.
@@ -292,13 +317,7 @@ static attn_status check_names(const attn_safetensors *file, const char *path,
                                const attn_translator *m, attn_error *error) {
     for (size_t i = 0; i < attn_safetensors_count(file); i++) {
         const char *name = attn_safetensors_at(file, i)->name;
-        char base[sizeof((attn_param *)0)->name + 8];
-        snprintf(base, sizeof base, "%s", name);
-        char *suffix = strstr(base, ".scale");
-        if (suffix != NULL && suffix[6] == '\0') {
-            *suffix = '\0';
-        }
-        if (strcmp(name, TOKENIZER_NAME) != 0 && attn_params_find(m->params, base) == NULL) {
+        if (strcmp(name, TOKENIZER_NAME) != 0 && !belongs(file, m, name)) {
             return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL,
                              "tensor %.80s does not belong to this model", name);
         }
@@ -329,37 +348,40 @@ void attn_translator_free_bytes(void *bytes) {
     attn_free(bytes);
 }
 
-/* A configuration can promise far more memory than the file holds, so it is held to the file first.
- */
-static attn_status check_promise(const attn_safetensors *file, const char *path,
-                                 const attn_translator_config *config, attn_error *error) {
-    const attn_tensor_info *t = attn_safetensors_find(file, "embedding");
-    if (t != NULL && has_shape(t, 2, config->vocabulary, config->d_model) &&
-        (size_t)(config->encoder_layers + config->decoder_layers) <= attn_safetensors_count(file) &&
-        config->ffn <= (int64_t)(1 << 16)) {
-        return ATTN_OK;
+static attn_status declare(const attn_safetensors *file, const char *path, attn_translator **out,
+                           attn_error *error) {
+    attn_translator_config config = {0};
+    attn_error detail;
+    attn_status status = read_config(file, path, &config, error);
+    if (status != ATTN_OK) {
+        return status;
     }
-    return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL,
-                     "the tensors do not fit the configuration: embedding is not %lld x %lld",
-                     (long long)config->vocabulary, (long long)config->d_model);
+    if (attn_translator_config_check(&config, &detail) != ATTN_OK) {
+        return attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL,
+                         "the configuration is not possible: %.400s", detail.what);
+    }
+    return attn_translator_declare(&config, out, error);
 }
 
 static attn_status load(const attn_safetensors *file, const char *path, bool trainable,
                         attn_translator **out, attn_error *error) {
-    attn_translator_config config = {0};
-    attn_status status = read_config(file, path, &config, error);
-    status = status == ATTN_OK ? attn_translator_config_check(&config, error) : status;
-    status = status == ATTN_OK ? check_promise(file, path, &config, error) : status;
-    status = status == ATTN_OK ? attn_translator_create(&config, trainable, out, error) : status;
+    attn_status status = declare(file, path, out, error);
     if (status != ATTN_OK) {
         return status;
     }
     attn_params *params = (*out)->params;
-    status = check_names(file, path, *out, error);
     for (size_t i = 0; i < attn_params_count(params) && status == ATTN_OK; i++) {
-        status = read_param(file, path, attn_params_at(params, i), error);
+        status = check_param(file, path, attn_params_at(params, i), error);
     }
-    if (status == ATTN_OK && !trainable && attn_translator_pack(*out) != ATTN_OK) {
+    status = status == ATTN_OK ? check_names(file, path, *out, error) : status;
+    status = status == ATTN_OK ? attn_translator_allocate(*out, trainable, error) : status;
+    if (status != ATTN_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < attn_params_count(params); i++) {
+        read_param(file, attn_params_at(params, i));
+    }
+    if (!trainable && attn_translator_pack(*out) != ATTN_OK) {
         status = attn_fail_memory(error, (size_t)attn_params_size(params) * sizeof(real));
     }
     return status;

@@ -155,30 +155,16 @@ static attn_status remember_layer(attn_translator_state *s, attn_tensor *memory,
     return ATTN_OK;
 }
 
-attn_status attn_translator_encode(attn_translator_state *s, int64_t count, const int32_t *source,
-                                   const int64_t *starts, int64_t max_rows, int64_t max_steps,
-                                   attn_error *error) {
+/* Reserves the state's memory for a batch that has been checked. */
+static bool prepare(attn_translator_state *s, int64_t count, const int64_t *starts) {
     attn_tape *tape = s->encode_tape;
-    attn_status status = check_source(s, count, source, starts, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    if (count < 1 || max_rows < 1 || max_steps < 1 || max_steps > s->model->config.max_length) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
-                         "%lld sentences, %lld rows and %lld steps: each must be at least 1, and "
-                         "the steps at most %lld",
-                         (long long)count, (long long)max_rows, (long long)max_steps,
-                         (long long)s->model->config.max_length);
-    }
     attn_tape_begin(tape, false, 0, 0);
     s->sentences = count;
-    s->max_rows = max_rows;
-    s->max_steps = max_steps;
     s->step = s->rows = 0;
     s->source_starts = attn_tape_alloc(tape, (size_t)(count + 1) * sizeof(int64_t));
     s->memory = attn_tape_alloc(tape, (size_t)s->model->config.decoder_layers * sizeof *s->memory);
     if (s->source_starts == NULL || s->memory == NULL || !alloc_rows(s)) {
-        return attn_fail_memory(error, (size_t)(layer_size(s) * max_rows) * sizeof(real));
+        return false;
     }
     memcpy(s->source_starts, starts, (size_t)(count + 1) * sizeof(int64_t));
     s->source_longest = 0;
@@ -186,17 +172,42 @@ attn_status attn_translator_encode(attn_translator_state *s, int64_t count, cons
         int64_t length = starts[i + 1] - starts[i];
         s->source_longest = length > s->source_longest ? length : s->source_longest;
     }
+    return true;
+}
+
+attn_status attn_translator_encode(attn_translator_state *s, int64_t count, const int32_t *source,
+                                   const int64_t *starts, int64_t max_rows, int64_t max_steps,
+                                   attn_error *error) {
+    if (count < 1 || max_rows < 1 || max_rows > INT32_MAX || max_steps < 1 ||
+        max_steps > s->model->config.max_length) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                         "%lld sentences, %lld rows and %lld steps: each must be at least 1, and "
+                         "the steps at most %lld",
+                         (long long)count, (long long)max_rows, (long long)max_steps,
+                         (long long)s->model->config.max_length);
+    }
+    attn_status status = check_source(s, count, source, starts, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    s->max_rows = max_rows;
+    s->max_steps = max_steps;
+    if (!prepare(s, count, starts)) {
+        s->max_rows = 0; /* no step until an encode succeeds */
+        return attn_fail_memory(error, (size_t)(layer_size(s) * max_rows) * sizeof(real));
+    }
     attn_sequences sequences = {count, s->source_starts, s->source_longest};
-    attn_tensor *memory = attn_translator_encoder(s->model, tape, source, &sequences);
+    attn_tensor *memory = attn_translator_encoder(s->model, s->encode_tape, source, &sequences);
     for (int64_t i = 0; memory != NULL && i < s->model->config.decoder_layers; i++) {
-        status = remember_layer(s, memory, i);
-        if (status != ATTN_OK) {
+        if (remember_layer(s, memory, i) != ATTN_OK) {
             break;
         }
     }
-    if (attn_tape_status(tape) != ATTN_OK) {
-        return attn_fail(error, attn_tape_status(tape), NULL, -1, "use a smaller batch",
-                         "encoding failed: %s", attn_status_name(attn_tape_status(tape)));
+    status = attn_tape_status(s->encode_tape);
+    if (status != ATTN_OK) {
+        s->max_rows = 0;
+        return attn_fail(error, status, NULL, -1, "use a smaller batch", "encoding failed: %s",
+                         attn_status_name(status));
     }
     return ATTN_OK;
 }
@@ -394,6 +405,7 @@ attn_status attn_translator_step(attn_translator_state *s, int64_t rows, const i
         status = attn_tape_status(s->step_tape);
     }
     if (status != ATTN_OK) {
+        s->max_rows = 0; /* the rows are half moved on: no step until the next encode */
         return attn_fail(error, status, NULL, -1, "use a smaller batch", "decoding failed: %s",
                          attn_status_name(status));
     }
