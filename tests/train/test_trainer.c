@@ -1,0 +1,287 @@
+/* What a step does with several batches, with NaN, and when a training ends. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support.h"
+#include "train/learner.h"
+
+/* Two batches in one step give the gradient of both pairs together. */
+static void accumulation_is_one_large_batch(void **state) {
+    (void)state;
+    attn_train_options options;
+    attn_corpus corpus;
+    attn_learner learner;
+    attn_learned together, apart;
+    toy_options(&options);
+    options.dropout = 0;
+    toy_corpus(4, 3, &corpus);
+    int64_t pairs[] = {0, 1, 2, 3}, one[] = {0, 4}, two[] = {0, 1, 4};
+    attn_batches whole = {pairs, one, 1}, cut = {pairs, two, 2};
+    assert_int_equal(attn_learner_create(&options, TOY_VOCABULARY, &learner, NULL), ATTN_OK);
+    assert_int_equal(attn_learner_update(&learner, &corpus, &whole, 0, 1, 0, 0, 1, &together, NULL),
+                     ATTN_OK);
+    size_t bytes = (size_t)learner.size * sizeof(float);
+    float *gradient = attn_alloc(bytes);
+    memcpy(gradient, attn_params_grad(learner.params), bytes);
+    assert_int_equal(attn_learner_update(&learner, &corpus, &cut, 0, 2, 0, 0, 2, &apart, NULL),
+                     ATTN_OK);
+    assert_int_equal(apart.tokens, together.tokens);
+    assert_true(fabs(apart.loss - together.loss) < 1e-5 * together.loss);
+    assert_true(fabs(apart.gradient_norm - together.gradient_norm) < 1e-5);
+    for (int64_t i = 0; i < learner.size; i++) {
+        assert_true(fabsf(gradient[i] - attn_params_grad(learner.params)[i]) < 1e-5f);
+    }
+    attn_free(gradient);
+    attn_learner_free(&learner);
+    attn_corpus_free(&corpus);
+}
+
+/* With clipping, the step is the same whatever the size of the gradient: its scale is bounded. */
+static void clips_to_the_norm(void **state) {
+    (void)state;
+    attn_train_options options;
+    attn_corpus corpus;
+    attn_learner learner;
+    attn_learned learned;
+    toy_options(&options);
+    options.clip_norm = 1e-3;
+    toy_corpus(3, 3, &corpus);
+    int64_t pairs[] = {0, 1, 2}, start[] = {0, 3};
+    attn_batches batches = {pairs, start, 1};
+    assert_int_equal(attn_learner_create(&options, TOY_VOCABULARY, &learner, NULL), ATTN_OK);
+    assert_int_equal(
+        attn_learner_update(&learner, &corpus, &batches, 0, 1, 0, 0.01, 1, &learned, NULL),
+        ATTN_OK);
+    assert_true(learned.gradient_norm > 1e-3);
+    double squares = 0; /* m = (1 - beta1) g after one step */
+    for (int64_t i = 0; i < learner.size; i++) {
+        double g = learner.adam_m[i] / (1 - (double)(float)options.adam_beta1);
+        squares += g * g;
+    }
+    assert_true(fabs(sqrt(squares) - 1e-3) < 1e-6);
+    attn_learner_free(&learner);
+    attn_corpus_free(&corpus);
+}
+
+static void nan_changes_nothing(void **state) {
+    (void)state;
+    attn_train_options options;
+    attn_corpus corpus;
+    attn_learner learner;
+    attn_learned learned;
+    toy_options(&options);
+    toy_corpus(3, 3, &corpus);
+    int64_t pairs[] = {0, 1, 2}, start[] = {0, 3};
+    attn_batches batches = {pairs, start, 1};
+    assert_int_equal(attn_learner_create(&options, TOY_VOCABULARY, &learner, NULL), ATTN_OK);
+    float *weights = attn_params_data(learner.params);
+    weights[learner.size - 1] = NAN;
+    float before = weights[0];
+    assert_int_equal(
+        attn_learner_update(&learner, &corpus, &batches, 0, 1, 0, 0.01, 1, &learned, NULL),
+        ATTN_OK);
+    assert_true(learned.skipped);
+    assert_true(weights[0] == before);
+    assert_true(learner.adam_m[0] == 0 && learner.adam_v[0] == 0);
+    attn_learner_free(&learner);
+    attn_corpus_free(&corpus);
+}
+
+/* ---- whole trainings ---- */
+
+typedef struct toy_run {
+    const char *folder;
+    toy_paths path;
+    attn_train_options options;
+    attn_train_data data;
+    attn_train_summary summary;
+    attn_error error;
+    int logs, validations;
+} toy_run;
+
+static void count_events(const attn_train_event *event, void *context) {
+    toy_run *r = context;
+    r->logs += event->kind == ATTN_TRAIN_LOG;
+    r->validations += event->kind == ATTN_TRAIN_VALIDATION;
+}
+
+static int set_up(void **state) {
+    static toy_run r;
+    r = (toy_run){.folder = toy_folder()};
+    if (r.folder == NULL) {
+        return 1;
+    }
+    r.path = toy_paths_in(r.folder);
+    toy_options(&r.options);
+    toy_corpus(70, 1, &r.data.train);
+    toy_corpus(10, 2, &r.data.valid);
+    *state = &r;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    toy_run *r = *state;
+    toy_remove(r->folder);
+    attn_train_data_free(&r->data);
+    return 0;
+}
+
+static attn_status run(toy_run *r, const attn_checkpoint *resume) {
+    attn_training training = {
+        .options = &r->options,
+        .data = &r->data,
+        .vocabulary = TOY_VOCABULARY,
+        .model_path = r->path.model,
+        .best_path = r->path.best,
+        .checkpoint_path = r->path.checkpoint,
+        .resume = resume,
+        .report = count_events,
+        .context = r,
+    };
+    return attn_training_run(&training, &r->summary, &r->error);
+}
+
+static void ends_after_max_steps(void **state) {
+    toy_run *r = *state;
+    assert_int_equal(run(r, NULL), ATTN_OK);
+    assert_int_equal(r->summary.ending, ATTN_TRAIN_STEPS_DONE);
+    assert_int_equal(r->summary.steps, 30);
+    assert_int_equal(r->logs, 30 / 4);
+    assert_int_equal(r->summary.averaged, 2);
+    assert_true(r->summary.loss < log(TOY_VOCABULARY));
+}
+
+static void ends_after_max_epochs(void **state) {
+    toy_run *r = *state;
+    r->options.max_steps = 0;
+    r->options.max_epochs = 3;
+    r->options.average = 9;
+    assert_int_equal(run(r, NULL), ATTN_OK);
+    assert_int_equal(r->summary.ending, ATTN_TRAIN_EPOCHS_DONE);
+    assert_int_equal(r->summary.epochs, 3);
+    assert_int_equal(r->validations, 3);
+    assert_int_equal(r->summary.averaged, 3); /* there are no more */
+}
+
+static void ends_out_of_patience(void **state) {
+    toy_run *r = *state;
+    r->options.max_steps = 0;
+    r->options.patience = 3;
+    r->options.learning_rate = 1e-12; /* nothing gets better than the first validation */
+    r->options.validate_every = 2;
+    assert_int_equal(run(r, NULL), ATTN_OK);
+    assert_int_equal(r->summary.ending, ATTN_TRAIN_OUT_OF_PATIENCE);
+    assert_true(r->validations >= 4 && r->validations <= 12);
+}
+
+static void ends_out_of_time(void **state) {
+    toy_run *r = *state;
+    r->options.max_steps = 0;
+    r->options.max_minutes = 1e-6;
+    assert_int_equal(run(r, NULL), ATTN_OK);
+    assert_int_equal(r->summary.ending, ATTN_TRAIN_OUT_OF_TIME);
+    assert_int_equal(r->summary.steps, 1);
+    assert_int_equal(r->validations, 1);
+}
+
+/* The weights become infinite at once; the training says so instead of writing a model. */
+static void gives_up_on_nan(void **state) {
+    toy_run *r = *state;
+    r->options.learning_rate = 100;
+    r->options.warmup_steps = 0;
+    r->options.clip_norm = 0;
+    r->options.max_steps = 1000;
+    r->options.validate_every = 1000000;
+    attn_checkpoint checkpoint = {.file = NULL};
+    r->options.max_steps = 1;
+    assert_int_equal(run(r, NULL), ATTN_OK);
+    unlink(r->path.model);
+    assert_int_equal(attn_checkpoint_load(r->path.checkpoint, &checkpoint, NULL), ATTN_OK);
+    size_t bytes = (size_t)checkpoint.size * sizeof(float);
+    float *weights = attn_alloc(bytes);
+    memcpy(weights, checkpoint.weights, bytes);
+    weights[checkpoint.size - 1] = NAN;
+    checkpoint.weights = weights;
+    r->options.max_steps = 1000;
+    assert_int_equal(run(r, &checkpoint), ATTN_ERR_NUMERIC);
+    assert_int_equal(r->summary.skipped, ATTN_TRAIN_MAX_SKIPPED);
+    assert_non_null(strstr(r->error.hint, "learning_rate"));
+    assert_int_not_equal(access(r->path.model, F_OK), 0);
+    attn_free(weights);
+    attn_checkpoint_close(&checkpoint);
+}
+
+static void resumes_only_the_same(void **state) {
+    toy_run *r = *state;
+    attn_checkpoint checkpoint;
+    assert_int_equal(run(r, NULL), ATTN_OK);
+    assert_int_equal(attn_checkpoint_load(r->path.checkpoint, &checkpoint, NULL), ATTN_OK);
+    r->options.ffn = 32;
+    assert_int_equal(run(r, &checkpoint), ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(r->error.what, "shape"));
+    r->options.ffn = 24;
+    r->data.train.target[5]++;
+    assert_int_equal(run(r, &checkpoint), ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(r->error.what, "other text"));
+    attn_checkpoint_close(&checkpoint);
+}
+
+static void an_unwritable_folder_shows_at_once(void **state) {
+    toy_run *r = *state;
+    snprintf(r->path.checkpoint, sizeof r->path.checkpoint, "%s/none/m.checkpoint", r->folder);
+    assert_int_equal(run(r, NULL), ATTN_ERR_IO);
+    assert_int_equal(r->summary.steps, 0);
+}
+
+/* ---- holding out ---- */
+
+static void held_out_pairs_are_not_trained_on(void **state) {
+    (void)state;
+    attn_corpus corpus, held;
+    toy_corpus(300, 4, &corpus);
+    assert_int_equal(attn_corpus_hold_out(&corpus, 20, &held, NULL), ATTN_OK);
+    assert_int_equal(held.count, 20);
+    assert_true(corpus.count <= 280 && corpus.count >= 250);
+    for (int64_t i = 0; i < held.count; i++) {
+        int64_t at = held.source_start[i], length = held.source_start[i + 1] - at;
+        assert_int_equal(held.target[held.target_start[i]], held.source[at + length - 1]);
+        for (int64_t j = 0; j < corpus.count; j++) {
+            int64_t other = corpus.source_start[j];
+            assert_false(corpus.source_start[j + 1] - other == length &&
+                         memcmp(held.source + at, corpus.source + other,
+                                (size_t)length * sizeof *held.source) == 0);
+        }
+    }
+    attn_corpus_free(&corpus);
+    attn_corpus_free(&held);
+    /* Nothing would be left. */
+    toy_corpus(1, 4, &corpus);
+    assert_int_equal(attn_corpus_hold_out(&corpus, 1, &held, NULL), ATTN_ERR_FORMAT);
+    attn_corpus_free(&corpus);
+}
+
+int main(void) {
+#define RUN(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accumulation_is_one_large_batch),
+        cmocka_unit_test(clips_to_the_norm),
+        cmocka_unit_test(nan_changes_nothing),
+        RUN(ends_after_max_steps),
+        RUN(ends_after_max_epochs),
+        RUN(ends_out_of_patience),
+        RUN(ends_out_of_time),
+        RUN(gives_up_on_nan),
+        RUN(resumes_only_the_same),
+        RUN(an_unwritable_folder_shows_at_once),
+        cmocka_unit_test(held_out_pairs_are_not_trained_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
