@@ -18,9 +18,15 @@ extern const attn_command attn_cmd_evaluate;
 extern const attn_command attn_cmd_score;
 extern const attn_command attn_cmd_info;
 
+/* clang-format off */
 static const attn_command *const commands[] = {
-    &attn_cmd_translate, &attn_cmd_train, &attn_cmd_evaluate, &attn_cmd_score, &attn_cmd_info,
+    &attn_cmd_translate,
+    &attn_cmd_train,
+    &attn_cmd_evaluate,
+    &attn_cmd_score,
+    &attn_cmd_info,
 };
+/* clang-format on */
 enum { COMMAND_COUNT = ATTN_LENGTH(commands) };
 
 static void print_help(FILE *out) {
