@@ -7,6 +7,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#include "kernels/isa/transpose_avx.h" /* v_transpose8 */
+
 #define V_ISA       avx512
 #define V_TILE_ROWS 12 /* rows of the register tile: 12 of the 32 registers, and one for b */
 #define V_INLINE    static inline __attribute__((always_inline))

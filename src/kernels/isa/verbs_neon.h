@@ -117,6 +117,25 @@ V_INLINE float v_max_lane(v16 a) {
     return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.q0, a.q2), vmaxq_f32(a.q1, a.q3)));
 }
 
+/* Four rows and four columns. */
+V_INLINE void v_transpose4(const float *in, int64_t in_row, float *out, int64_t out_row) {
+    float32x4x2_t even = vtrnq_f32(vld1q_f32(in), vld1q_f32(in + in_row));
+    float32x4x2_t odd = vtrnq_f32(vld1q_f32(in + 2 * in_row), vld1q_f32(in + 3 * in_row));
+    for (int i = 0; i < 2; i++) {
+        vst1q_f32(out + i * out_row,
+                  vcombine_f32(vget_low_f32(even.val[i]), vget_low_f32(odd.val[i])));
+        vst1q_f32(out + (i + 2) * out_row,
+                  vcombine_f32(vget_high_f32(even.val[i]), vget_high_f32(odd.val[i])));
+    }
+}
+/* out[c * out_row + r] = in[r * in_row + c] for eight rows r and eight columns c. */
+V_INLINE void v_transpose8(const float *in, int64_t in_row, float *out, int64_t out_row) {
+    for (int c = 0; c < 8; c += 4) {
+        v_transpose4(in + c, in_row, out + c * out_row, out_row);
+        v_transpose4(in + c + 4 * in_row, in_row, out + c * out_row + 4, out_row);
+    }
+}
+
 /* ---- sixteen uint32_t, for the counter-based random numbers ---- */
 
 V_INLINE u16x32 vu_set1(uint32_t x) {

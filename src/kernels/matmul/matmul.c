@@ -12,10 +12,11 @@
 
 enum {
     SLICE = 256,             /* of k: a panel of B is then half of a 32 KiB cache */
-    BLOCK_A = 1 << 17,       /* floats of A's packed block: half of a 1 MiB cache */
+    LONG_SLICE = 512,        /* of k, when B is packed beforehand */
+    BLOCK_A = 1 << 17,       /* floats of A in a block: half of a 1 MiB cache */
     BLOCK_ROWS = 240,        /* rows of a block when rows alone give work enough */
     SERIAL = 1 << 19,        /* products below which a second thread costs more than it gives */
-    COLUMNS_PER_BLOCK = 256, /* when columns are cut: A is packed once for so many */
+    COLUMNS_PER_BLOCK = 256, /* when columns are cut: A is read or packed once for so many */
     BLOCKS_PER_THREAD = 4,   /* to even out threads that are held up */
 };
 
@@ -71,42 +72,42 @@ void attn_matmul_pack(int64_t k, int64_t n, const real *b, int64_t b_row, int64_
 
 /* ---- the plan ---- */
 
-/* The chain may not pass through C when C's old values are needed at the end, and need not when
- * there is one tile of rows. */
-static int64_t count_slices(const attn_matmul *product, int64_t tiles) {
-    bool keep_c = product->residual == product->c;
-    return keep_c || tiles == 1 ? 1 : max64(1, ceil_div(product->k, SLICE));
-}
-
 static int count_threads(const attn_matmul *product) {
     double products = (double)product->m * (double)product->n * (double)product->k;
     return products < SERIAL ? 1 : attn_get_threads();
 }
 
-/* Many rows: blocks of rows, and all of B packed first. Otherwise as few blocks of rows as the
- * cache allows, so that each packs B on its way, and blocks of columns until the threads have
- * enough. */
+/* The chain may not pass through C when C's old values are needed at the end, and need not when
+ * there is one tile of rows. */
+static int64_t count_slices(const matmul_plan *plan) {
+    const attn_matmul *product = plan->product;
+    bool keep_c = product->residual == product->c;
+    bool many_rows = product->m > (int64_t)plan->threads * (BLOCK_A / SLICE);
+    int64_t longest = product->b == NULL || many_rows ? LONG_SLICE : SLICE;
+    return keep_c || plan->tiles == 1 ? 1 : max64(1, ceil_div(product->k, longest));
+}
+
+/* As few blocks of rows as the cache allows. When they are more than the threads, B is packed first,
+ * and there may be more of them; else each packs B on its way, and columns are cut until the
+ * threads have enough. */
 static void choose_grid(matmul_plan *plan) {
     const attn_matmul *product = plan->product;
-    int64_t tile = plan->kernels->tile_rows;
     int64_t slice = max64(1, ceil_div(product->k, plan->slices));
-    int64_t most_tiles = max64(1, BLOCK_A / slice / tile);
+    int64_t most_tiles = max64(1, BLOCK_A / slice / plan->kernels->tile_rows);
     plan->row_blocks = ceil_div(plan->tiles, most_tiles);
     plan->column_blocks = 1;
     plan->pack_first = product->b != NULL && plan->row_blocks > plan->threads;
-    if (plan->row_blocks >= plan->threads && (plan->pack_first || product->b == NULL)) {
-        int64_t wanted = ceil_div(product->m, BLOCK_ROWS);
-        plan->row_blocks = max64(plan->row_blocks, ceil_div(wanted, plan->threads) * plan->threads);
-        plan->row_blocks = min64(plan->row_blocks, plan->tiles);
+    if (plan->pack_first || product->b == NULL) {
+        int64_t each = ceil_div(ceil_div(product->m, BLOCK_ROWS), plan->threads);
+        plan->row_blocks = max64(plan->row_blocks, min64(plan->tiles, each * plan->threads));
     }
     if (plan->threads > 1 && plan->row_blocks < BLOCKS_PER_THREAD * plan->threads) {
-        int64_t each = ceil_div(plan->threads, plan->row_blocks);
-        int64_t more = ceil_div(BLOCKS_PER_THREAD * plan->threads, plan->row_blocks);
-        more = min64(more, product->n / COLUMNS_PER_BLOCK);
-        plan->column_blocks = min64(plan->panels, max64(each, more));
+        int64_t least = ceil_div(plan->threads, plan->row_blocks);
+        int64_t most = ceil_div(BLOCKS_PER_THREAD * plan->threads, plan->row_blocks);
+        most = min64(most, product->n / COLUMNS_PER_BLOCK);
+        plan->column_blocks = min64(plan->panels, max64(least, most));
     }
-    int64_t blocks = plan->row_blocks * plan->column_blocks;
-    if (blocks < plan->threads) {
+    if (plan->row_blocks * plan->column_blocks < plan->threads) {
         plan->row_blocks = min64(plan->tiles, ceil_div(plan->threads, plan->column_blocks));
     }
 }
@@ -137,8 +138,35 @@ static bool plan_room(matmul_plan *plan, size_t *b_packed, size_t *bytes) {
 typedef struct c_block {
     int64_t row, rows;     /* of C */
     int64_t panel, panels; /* of B and C */
-    real *a, *b;           /* this thread's room */
+    const real *a;         /* this slice of A, as in attn_matmul_panel */
+    int64_t a_row;
+    real *a_room, *b_room; /* this thread's room for packing */
 } c_block;
+
+/* Rows of A that start a multiple of the first-level cache's way apart fall on the same few lines;
+ * a tall tile of them does not fit. */
+static bool a_in_place(const matmul_plan *plan) {
+    const attn_matmul *product = plan->product;
+    enum { WAY = 1024, WAYS = 8 };
+    return product->a_col == 1 && product->a_row > 0 && plan->kernels->a_in_place &&
+           (product->a_row % WAY != 0 || plan->kernels->tile_rows < WAYS);
+}
+
+static void slice_of_a(const matmul_plan *plan, c_block *block, int64_t p, int64_t k) {
+    const attn_matmul *product = plan->product;
+    block->a = block->a_room;
+    block->a_row = 0;
+    if (k == 0) {
+        return; /* operands may be NULL */
+    }
+    const real *a = product->a + block->row * product->a_row + p * product->a_col;
+    if (a_in_place(plan)) {
+        block->a = a;
+        block->a_row = product->a_row;
+    } else {
+        plan->kernels->pack_a(block->rows, k, a, product->a_row, product->a_col, block->a_room);
+    }
+}
 
 /* Panel `index`, sliced p .. p + k, either packed or where it stands. */
 static const real *panel_of_b(const matmul_plan *plan, const c_block *block, int64_t index,
@@ -149,15 +177,15 @@ static const real *panel_of_b(const matmul_plan *plan, const c_block *block, int
         return plan->b_packed + (index * product->k + p) * LANES;
     }
     if (k == 0) {
-        return block->b; /* operands may be NULL */
+        return block->b_room; /* operands may be NULL */
     }
     bool few_rows = block->rows <= plan->kernels->tile_rows;
     if (few_rows && product->b_col == 1 && (index + 1) * LANES <= product->n) {
         *b_row = product->b_row;
         return product->b + p * product->b_row + index * LANES;
     }
-    pack_panel(plan->kernels, product, index, p, k, block->b);
-    return block->b;
+    pack_panel(plan->kernels, product, index, p, k, block->b_room);
+    return block->b_room;
 }
 
 static bool has_epilogue(const attn_matmul *product) {
@@ -191,6 +219,7 @@ static void multiply_slice(const matmul_plan *plan, const c_block *block, int64_
             .k = k,
             .columns = (int)min64(product->n - j, LANES),
             .a = block->a,
+            .a_row = block->a_row,
             .c = product->c + block->row * product->c_row + j,
             .c_row = product->c_row,
             .from_c = p > 0 || product->accumulate,
@@ -210,18 +239,15 @@ static void multiply_block(const matmul_plan *plan, int64_t number, real *room) 
         .row = part_start(plan->tiles, plan->row_blocks, down) * tile,
         .panel = first_panel,
         .panels = part_start(plan->panels, plan->column_blocks, across + 1) - first_panel,
-        .a = room,
-        .b = room + plan->a_size,
+        .a_room = room,
+        .b_room = room + plan->a_size,
     };
     int64_t end = part_start(plan->tiles, plan->row_blocks, down + 1) * tile;
     block.rows = min64(end, product->m) - block.row;
     for (int64_t s = 0; s < plan->slices; s++) {
         int64_t p = part_start(product->k, plan->slices, s);
         int64_t k = part_start(product->k, plan->slices, s + 1) - p;
-        if (k > 0) {
-            const real *a = product->a + block.row * product->a_row + p * product->a_col;
-            plan->kernels->pack_a(block.rows, k, a, product->a_row, product->a_col, block.a);
-        }
+        slice_of_a(plan, &block, p, k);
         multiply_slice(plan, &block, p, k);
     }
 }
@@ -269,7 +295,7 @@ attn_status attn_matmul_run_scratch(const attn_matmul *product, attn_scratch *sc
     plan.threads = count_threads(product);
     plan.tiles = ceil_div(product->m, plan.kernels->tile_rows);
     plan.panels = ceil_div(product->n, LANES);
-    plan.slices = count_slices(product, plan.tiles);
+    plan.slices = count_slices(&plan);
     choose_grid(&plan);
     size_t b_size, bytes;
     real *room = plan_room(&plan, &b_size, &bytes) ? attn_scratch_get(scratch, bytes) : NULL;

@@ -1,9 +1,10 @@
 /* kernels/matmul/matmul_avx2.c: the matrix product for AVX2. Next: matmul_body.h. */
 #include "kernels/isa/verbs_avx2.h"
 #include "kernels/isa/math16.h"
+#include "kernels/isa/part16.h"
 #include "kernels/isa/tile.h"
 #include "kernels/matmul/matmul_body.h"
 
 void attn_matmul_fill_avx2(attn_matmul_kernels *kernels) {
-    *kernels = (attn_matmul_kernels){V_TILE_ROWS, pack_a, pack_b, multiply};
+    *kernels = (attn_matmul_kernels){V_TILE_ROWS, true, pack_a, pack_b, multiply};
 }

@@ -24,7 +24,8 @@ typedef struct attn_matmul_epilogue {
 typedef struct attn_matmul_panel {
     int64_t rows, k;
     int columns;
-    const real *a; /* packed by pack_a */
+    const real *a; /* rows of contiguous values a_row apart, or packed by pack_a: a_row = 0 */
+    int64_t a_row;
     const real *b; /* b[p * b_row + j]; sixteen may be read of every row */
     int64_t b_row;
     real *c;
@@ -34,7 +35,8 @@ typedef struct attn_matmul_panel {
 } attn_matmul_panel;
 
 typedef struct attn_matmul_kernels {
-    int tile_rows; /* rows that are kept in registers at a time */
+    int tile_rows;   /* rows that are kept in registers at a time */
+    bool a_in_place; /* contiguous rows of A are as fast unpacked */
 
     /* packed[i / tile_rows][p][i % tile_rows] = a[i * a_row + p * a_col]; the last panel holds only
      * the rows that are left, side by side: rows * k values in all. */
