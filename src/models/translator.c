@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "kernels/elementwise/elementwise.h"
+#include "tape/tape.h"
 
 /* ---- configuration ---- */
 
@@ -157,7 +158,7 @@ static attn_status build(attn_translator *m) {
     }
     declare(m);
     m->embedding_scale = real_sqrt((real)c->d_model);
-    return ATTN_OK;
+    return attn_params_failed(m->params) ? ATTN_ERR_MEMORY : ATTN_OK;
 }
 
 attn_status attn_translator_declare(const attn_translator_config *config, attn_translator **out,

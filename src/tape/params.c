@@ -6,10 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "attn/tape.h"
-#include "base/memory.h"
 #include "base/random.h"
-#include "base/real.h"
+#include "tape/tape.h"
 
 enum { CHUNK_ROWS = 64 };
 
@@ -86,6 +84,10 @@ attn_param *attn_params_at(const attn_params *params, size_t index) {
         c = c->next;
     }
     return c != NULL ? &c->rows[index] : NULL;
+}
+
+bool attn_params_failed(const attn_params *params) {
+    return params->failed;
 }
 
 attn_status attn_params_allocate(attn_params *params, bool with_grad) {

@@ -14,4 +14,7 @@ attn_scratch *attn_tape_scratch(attn_tape *tape);
  * of memory. */
 real *attn_tape_grad_first(attn_tape *tape, attn_tensor *tensor, bool *accumulate);
 
+/* Whether a declare has failed, which attn_params_allocate would report. */
+bool attn_params_failed(const attn_params *params);
+
 #endif

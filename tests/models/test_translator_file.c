@@ -1,0 +1,422 @@
+/* tests/models/test_translator_file.c: what is saved is what is loaded, and flawed files are refused
+ * with a clear word and without much memory.
+ *
+ * A flawed file is a good one read with attn_safetensors and written again with one thing changed.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "attn/memory.h"
+#include "attn/safetensors.h"
+#include "attn/translator.h"
+#include "support/tiny_translator.h"
+
+enum { MAX_TENSORS = 512, MAX_METADATA = 64 };
+
+static char folder[] = "/tmp/attn-test-XXXXXX";
+static char good[64], good_i8[64], flawed[64];
+
+static void save(const attn_translator *model, attn_storage storage, const char *path) {
+    static const attn_metadata facts[] = {{"licence", "none \xc3\xa9"}, {"steps", "12"}};
+    attn_error error = {0};
+    assert_int_equal(attn_translator_save(model, storage, "pieces", 6, facts, 2, path, &error),
+                     ATTN_OK);
+}
+
+static int set_up(void **unused) {
+    (void)unused;
+    assert_non_null(mkdtemp(folder));
+    snprintf(good, sizeof good, "%s/good.safetensors", folder);
+    snprintf(good_i8, sizeof good_i8, "%s/good-i8.safetensors", folder);
+    snprintf(flawed, sizeof flawed, "%s/flawed.safetensors", folder);
+    attn_translator_config config = tiny_config();
+    attn_translator *model = tiny_translator(&config, false);
+    save(model, ATTN_STORE_F32, good);
+    save(model, ATTN_STORE_I8, good_i8);
+    attn_translator_free(model);
+    return 0;
+}
+
+static int tear_down(void **unused) {
+    (void)unused;
+    unlink(good);
+    unlink(good_i8);
+    unlink(flawed);
+    return rmdir(folder);
+}
+
+/* ---- round trips ---- */
+
+static void assert_same_config(const attn_translator_config *a, const attn_translator_config *b) {
+    assert_true(a->vocabulary == b->vocabulary && a->d_model == b->d_model && a->ffn == b->ffn);
+    assert_true(a->heads == b->heads && a->kv_heads == b->kv_heads);
+    assert_true(a->encoder_layers == b->encoder_layers && a->decoder_layers == b->decoder_layers);
+    assert_true(a->max_length == b->max_length && a->pre_norm == b->pre_norm);
+    assert_true(a->learned_positions == b->learned_positions && a->activation == b->activation);
+    assert_true(a->dropout == b->dropout && a->attention_dropout == b->attention_dropout);
+    assert_true(a->activation_dropout == b->activation_dropout);
+    assert_true(a->label_smoothing == b->label_smoothing);
+}
+
+static attn_translator *load(const char *path, bool trainable) {
+    attn_translator *model = NULL;
+    attn_error error = {0};
+    void *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(attn_translator_load(path, trainable, &model, &bytes, &size, &error), ATTN_OK);
+    assert_int_equal(size, 6);
+    assert_memory_equal(bytes, "pieces", 6);
+    attn_translator_free_bytes(bytes);
+    return model;
+}
+
+/* How far a stored element may be from what was saved: nothing, half of the last of bfloat16's 8
+ * bits, or half of a row's int8 step. */
+static attn_real tolerance(attn_storage storage, const attn_param *row, int64_t r, attn_real x) {
+    if (storage == ATTN_STORE_F32 || row->rows == 1) {
+        return 0;
+    }
+    if (storage == ATTN_STORE_BF16) {
+        return fabsf(x) / 256;
+    }
+    attn_real largest = 0;
+    for (int64_t c = 0; c < row->cols; c++) {
+        largest = fmaxf(largest, fabsf(row->data[r * row->cols + c]));
+    }
+    return largest / 127 * 0.501F;
+}
+
+static void assert_close(const attn_translator *saved, const attn_translator *loaded,
+                         attn_storage storage) {
+    const attn_params *a = attn_translator_params(saved), *b = attn_translator_params(loaded);
+    assert_int_equal(attn_params_count(a), attn_params_count(b));
+    for (size_t i = 0; i < attn_params_count(a); i++) {
+        const attn_param *x = attn_params_at(a, i), *y = attn_params_at(b, i);
+        assert_string_equal(x->name, y->name);
+        for (int64_t e = 0; e < x->rows * x->cols; e++) {
+            attn_real bound = tolerance(storage, x, e / x->cols, x->data[e]);
+            assert_true(fabsf(x->data[e] - y->data[e]) <= bound);
+        }
+    }
+}
+
+static void test_round_trips(void **unused) {
+    (void)unused;
+    for (int kind = 0; kind < 6; kind++) {
+        attn_storage storage = (attn_storage)(kind / 2);
+        attn_translator_config config = tiny_config();
+        config.pre_norm = kind % 2 == 1;
+        config.learned_positions = kind % 2 == 1;
+        config.activation = kind % 2 == 1 ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
+        config.dropout = 0.123456;
+        config.label_smoothing = 0;
+        attn_translator *model = tiny_translator(&config, false);
+        save(model, storage, flawed);
+        for (int trainable = 0; trainable < 2; trainable++) {
+            attn_translator *loaded = load(flawed, trainable);
+            assert_same_config(&config, attn_translator_get_config(loaded));
+            assert_close(model, loaded, storage);
+            assert_int_equal(attn_params_grad(attn_translator_params(loaded)) != NULL, trainable);
+            attn_translator_free(loaded);
+        }
+        attn_translator_free(model);
+    }
+    attn_safetensors *file = NULL;
+    assert_int_equal(attn_safetensors_open(good, &file, NULL), ATTN_OK);
+    assert_string_equal(attn_safetensors_metadata(file, "licence"), "none \xc3\xa9");
+    assert_string_equal(attn_safetensors_metadata(file, "steps"), "12");
+    attn_safetensors_close(file);
+}
+
+static void test_save_refuses_a_name_twice(void **unused) {
+    (void)unused;
+    static const attn_metadata twice[] = {{"d_model", "7"}};
+    attn_translator_config config = tiny_config();
+    attn_translator *model = tiny_translator(&config, false);
+    attn_error error = {0};
+    unlink(flawed);
+    assert_int_equal(attn_translator_save(model, ATTN_STORE_F32, NULL, 0, twice, 1, flawed, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_int_equal(access(flawed, F_OK), -1);
+    /* Without a tokenizer there is none to load. */
+    void *bytes = flawed;
+    size_t size = 1;
+    attn_translator *loaded = NULL;
+    assert_int_equal(attn_translator_save(model, ATTN_STORE_F32, NULL, 0, NULL, 0, flawed, &error),
+                     ATTN_OK);
+    assert_int_equal(attn_translator_load(flawed, false, &loaded, &bytes, &size, &error), ATTN_OK);
+    assert_true(bytes == NULL && size == 0);
+    attn_translator_free(loaded);
+    attn_translator_free(model);
+}
+
+/* ---- flawed files ---- */
+
+/* A model file opened for changes. */
+typedef struct parts {
+    attn_safetensors *file;
+    attn_tensor_info tensors[MAX_TENSORS];
+    attn_metadata metadata[MAX_METADATA];
+    size_t tensor_count, metadata_count;
+} parts;
+
+static attn_tensor_info *tensor_of(parts *p, const char *name) {
+    for (size_t i = 0; i < p->tensor_count; i++) {
+        if (strcmp(p->tensors[i].name, name) == 0) {
+            return &p->tensors[i];
+        }
+    }
+    fail_msg("no tensor %s", name);
+    return NULL;
+}
+
+static void set_metadata(parts *p, const char *key, const char *value) {
+    for (size_t i = 0; i < p->metadata_count; i++) {
+        if (strcmp(p->metadata[i].key, key) == 0) {
+            p->metadata[i].value = value;
+            return;
+        }
+    }
+    fail_msg("no metadata %s", key);
+}
+
+static void take_tensor(parts *p, const char *name) {
+    *tensor_of(p, name) = p->tensors[--p->tensor_count];
+}
+
+static void swap_shape(parts *p, const char *name) {
+    attn_tensor_info *t = tensor_of(p, name);
+    int64_t first = t->shape[0];
+    t->shape[0] = t->shape[1];
+    t->shape[1] = first;
+}
+
+static void add_tensor(parts *p, const char *name, attn_dtype dtype, int64_t size) {
+    static const char zeros[4096];
+    p->tensors[p->tensor_count++] =
+        (attn_tensor_info){.name = name,
+                           .dtype = dtype,
+                           .rank = 1,
+                           .shape = {size},
+                           .data = zeros,
+                           .size = (size_t)size * (dtype == ATTN_DTYPE_F32 ? 4 : 1)};
+}
+
+/* What a change does to the file. */
+typedef enum change { TAKE, SWAP, ADD_F32, ADD_BYTES, AS_BYTES, METADATA } change;
+
+static const struct flaw {
+    const char *name;
+    change change;
+    const char *value; /* of METADATA */
+    bool int8;         /* start from the file with int8 weights */
+    attn_status status;
+    const char *says;
+} flaws[] = {
+    {"encoder.1.self.value.weight", TAKE, NULL, false, ATTN_ERR_SHAPE,
+     "tensor encoder.1.self.value.weight is missing"},
+    {"decoder.0.norm_cross.gamma", TAKE, NULL, false, ATTN_ERR_SHAPE, "missing"},
+    {"decoder.1.feed_forward.up.weight.scale", TAKE, NULL, true, ATTN_ERR_SHAPE,
+     "decoder.1.feed_forward.up.weight.scale"},
+    {"decoder.1.feed_forward.up.weight", SWAP, NULL, false, ATTN_ERR_SHAPE, "20 x 24 wanted"},
+    {"embedding", SWAP, NULL, false, ATTN_ERR_SHAPE, "tensor embedding has the wrong shape"},
+    {"encoder.2.self.value.bias", ADD_F32, NULL, false, ATTN_ERR_SHAPE, "does not belong"},
+    {"embedding.scale", ADD_F32, NULL, false, ATTN_ERR_SHAPE, "does not belong"},
+    {"encoder.0.self.query.bias.scale", ADD_F32, NULL, true, ATTN_ERR_SHAPE, "does not belong"},
+    {"encoder.0.self.query.bias", AS_BYTES, NULL, false, ATTN_ERR_SHAPE, "has type"},
+    {"encoder.0.self.query.weight", AS_BYTES, NULL, false, ATTN_ERR_SHAPE, "wrong shape"},
+    {"attn.version", METADATA, "2", false, ATTN_ERR_UNSUPPORTED, "version 2"},
+    {"attn.model", METADATA, "segmenter", false, ATTN_ERR_FORMAT, "segmenter"},
+    {"d_model", METADATA, "48", false, ATTN_ERR_SHAPE, "37 x 48 wanted"},
+    {"d_model", METADATA, "0x18", false, ATTN_ERR_FORMAT, "d_model"},
+    {"d_model", METADATA, "24 ", false, ATTN_ERR_FORMAT, "d_model"},
+    {"d_model", METADATA, "", false, ATTN_ERR_FORMAT, "d_model"},
+    {"d_model", METADATA, "99999999999999999999", false, ATTN_ERR_FORMAT, "d_model"},
+    {"heads", METADATA, "5", false, ATTN_ERR_FORMAT, "do not divide"},
+    {"heads", METADATA, "0", false, ATTN_ERR_FORMAT, "heads is 0"},
+    {"kv_heads", METADATA, "-2", false, ATTN_ERR_FORMAT, "kv_heads is -2"},
+    {"encoder_layers", METADATA, "3", false, ATTN_ERR_SHAPE, "encoder.2"},
+    {"encoder_layers", METADATA, "1", false, ATTN_ERR_SHAPE, "does not belong"},
+    {"decoder_layers", METADATA, "64", false, ATTN_ERR_SHAPE, "decoder.2"},
+    {"decoder_layers", METADATA, "1000000000000", false, ATTN_ERR_FORMAT, "decoder_layers"},
+    {"ffn", METADATA, "65536", false, ATTN_ERR_SHAPE, "feed_forward.up"},
+    {"vocabulary", METADATA, "1048576", false, ATTN_ERR_SHAPE, "embedding"},
+    {"pre_norm", METADATA, "maybe", false, ATTN_ERR_FORMAT, "pre_norm"},
+    {"pre_norm", METADATA, "true", false, ATTN_ERR_SHAPE, "encoder.norm.gamma"},
+    {"learned_positions", METADATA, "true", false, ATTN_ERR_SHAPE, "positions is missing"},
+    {"activation", METADATA, "swish", false, ATTN_ERR_FORMAT, "activation"},
+    {"dropout", METADATA, "1000000", false, ATTN_ERR_FORMAT, "dropout"},
+};
+
+static void change_file(const struct flaw *flaw) {
+    static parts p;
+    attn_error error = {0};
+    memset(&p, 0, sizeof p);
+    assert_int_equal(attn_safetensors_open(flaw->int8 ? good_i8 : good, &p.file, &error), ATTN_OK);
+    for (; p.tensor_count < attn_safetensors_count(p.file); p.tensor_count++) {
+        p.tensors[p.tensor_count] = *attn_safetensors_at(p.file, p.tensor_count);
+    }
+    while (attn_safetensors_metadata_at(p.file, p.metadata_count, &p.metadata[p.metadata_count].key,
+                                        &p.metadata[p.metadata_count].value)) {
+        p.metadata_count++;
+    }
+    switch (flaw->change) {
+    case TAKE:
+        take_tensor(&p, flaw->name);
+        break;
+    case SWAP:
+        swap_shape(&p, flaw->name);
+        break;
+    case ADD_F32:
+        add_tensor(&p, flaw->name, ATTN_DTYPE_F32, 12);
+        break;
+    case ADD_BYTES:
+        add_tensor(&p, flaw->name, ATTN_DTYPE_U8, 12);
+        break;
+    case AS_BYTES:
+        take_tensor(&p, flaw->name);
+        add_tensor(&p, flaw->name, ATTN_DTYPE_U8, 24);
+        break;
+    case METADATA:
+        set_metadata(&p, flaw->name, flaw->value);
+        break;
+    }
+    assert_int_equal(attn_safetensors_write(flawed, p.tensors, p.tensor_count, p.metadata,
+                                            p.metadata_count, &error),
+                     ATTN_OK);
+    attn_safetensors_close(p.file);
+}
+
+/* An allocator that keeps count. */
+typedef struct counter {
+    size_t live, peak;
+} counter;
+
+static void *count_allocate(size_t size, void *context) {
+    counter *c = context;
+    size_t *memory = malloc(size + 16);
+    if (memory == NULL) {
+        return NULL;
+    }
+    *memory = size;
+    c->live += size;
+    c->peak = c->live > c->peak ? c->live : c->peak;
+    return (char *)memory + 16;
+}
+
+static void count_release(void *pointer, void *context) {
+    counter *c = context;
+    size_t *memory = (size_t *)(void *)((char *)pointer - 16);
+    c->live -= *memory;
+    free(memory);
+}
+
+/* Asserts that the file is refused so, and that hardly more than its own size was allocated. */
+static void assert_refused(attn_status status, const char *says) {
+    for (int trainable = 0; trainable < 2; trainable++) {
+        counter memory = {0};
+        attn_translator *model = (attn_translator *)folder;
+        attn_error error = {0};
+        void *bytes = folder;
+        size_t size = 1;
+        char message[1200];
+        attn_set_allocator(count_allocate, count_release, &memory);
+        attn_status got = attn_translator_load(flawed, trainable, &model, &bytes, &size, &error);
+        attn_set_allocator(NULL, NULL, NULL);
+        attn_error_format(&error, message, sizeof message);
+        if (got != status || strstr(message, says) == NULL || strstr(message, flawed) != message) {
+            fail_msg("expected status %d and \"%s\", got %d: %s", status, says, got, message);
+        }
+        assert_true(model == NULL && bytes == NULL && size == 0);
+        assert_int_equal(memory.live, 0);
+        assert_in_range(memory.peak, 1, 4 << 20);
+    }
+}
+
+static void test_flawed_files(void **unused) {
+    (void)unused;
+    for (size_t i = 0; i < sizeof flaws / sizeof flaws[0]; i++) {
+        change_file(&flaws[i]);
+        assert_refused(flaws[i].status, flaws[i].says);
+    }
+}
+
+static void test_tokenizer_that_is_not_bytes(void **unused) {
+    (void)unused;
+    static const float numbers[3];
+    attn_translator_config config = tiny_config();
+    attn_translator *model = tiny_translator(&config, false);
+    attn_error error = {0};
+    assert_int_equal(attn_translator_save(model, ATTN_STORE_F32, NULL, 0, NULL, 0, flawed, &error),
+                     ATTN_OK);
+    static parts p;
+    assert_int_equal(attn_safetensors_open(flawed, &p.file, &error), ATTN_OK);
+    for (; p.tensor_count < attn_safetensors_count(p.file); p.tensor_count++) {
+        p.tensors[p.tensor_count] = *attn_safetensors_at(p.file, p.tensor_count);
+    }
+    while (attn_safetensors_metadata_at(p.file, p.metadata_count, &p.metadata[p.metadata_count].key,
+                                        &p.metadata[p.metadata_count].value)) {
+        p.metadata_count++;
+    }
+    p.tensors[p.tensor_count++] =
+        (attn_tensor_info){"tokenizer", ATTN_DTYPE_F32, 1, {3}, numbers, sizeof numbers};
+    assert_int_equal(attn_safetensors_write(flawed, p.tensors, p.tensor_count, p.metadata,
+                                            p.metadata_count, &error),
+                     ATTN_OK);
+    attn_safetensors_close(p.file);
+    assert_refused(ATTN_ERR_SHAPE, "tokenizer is not bytes");
+    attn_translator_free(model);
+}
+
+/* A quarter of a megabyte that promises two terabytes: an embedding of 4 x 16384, and as many
+ * layers, as wide, as a configuration may ask for. */
+static void test_promise_of_terabytes(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *key, *value;
+    } config[] = {
+        {"attn.model", "translator"}, {"attn.version", "1"},    {"vocabulary", "4"},
+        {"d_model", "16384"},         {"ffn", "65536"},         {"heads", "256"},
+        {"kv_heads", "256"},          {"encoder_layers", "64"}, {"decoder_layers", "64"},
+        {"max_length", "65536"},      {"pre_norm", "false"},    {"learned_positions", "false"},
+        {"activation", "relu"},       {"dropout", "0"},         {"attention_dropout", "0"},
+        {"activation_dropout", "0"},  {"label_smoothing", "0"},
+    };
+    static attn_real embedding[4 * 16384];
+    static char names[256][16];
+    static parts p;
+    attn_error error = {0};
+    for (; p.metadata_count < sizeof config / sizeof config[0]; p.metadata_count++) {
+        p.metadata[p.metadata_count] =
+            (attn_metadata){config[p.metadata_count].key, config[p.metadata_count].value};
+    }
+    p.tensors[p.tensor_count++] =
+        (attn_tensor_info){"embedding", ATTN_DTYPE_F32, 2, {4, 16384}, embedding, sizeof embedding};
+    for (int i = 0; i < 256; i++) {
+        snprintf(names[i], sizeof names[i], "filler.%d", i);
+        add_tensor(&p, names[i], ATTN_DTYPE_F32, 1);
+    }
+    assert_int_equal(attn_safetensors_write(flawed, p.tensors, p.tensor_count, p.metadata,
+                                            p.metadata_count, &error),
+                     ATTN_OK);
+    assert_refused(ATTN_ERR_SHAPE, "encoder.0.self.query.weight is missing");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_save_refuses_a_name_twice),
+        cmocka_unit_test(test_flawed_files),
+        cmocka_unit_test(test_tokenizer_that_is_not_bytes),
+        cmocka_unit_test(test_promise_of_terabytes),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
