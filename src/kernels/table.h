@@ -7,42 +7,12 @@
 #define ATTN_KERNELS_TABLE_H
 
 #include "attn/threads.h"
-#if __has_include("kernels/attention/attention_kernels.h")
 #include "kernels/attention/attention_kernels.h"
-#else
-typedef struct attn_attention_kernels {
-    int absent;
-} attn_attention_kernels;
-#endif
-#if __has_include("kernels/elementwise/elementwise_kernels.h")
 #include "kernels/elementwise/elementwise_kernels.h"
-#else
-typedef struct attn_elementwise_kernels {
-    int absent;
-} attn_elementwise_kernels;
-#endif
-#if __has_include("kernels/loss/loss_kernels.h")
 #include "kernels/loss/loss_kernels.h"
-#else
-typedef struct attn_loss_kernels {
-    int absent;
-} attn_loss_kernels;
-#endif
 #include "kernels/matmul/matmul_kernels.h"
-#if __has_include("kernels/norm/norm_kernels.h")
 #include "kernels/norm/norm_kernels.h"
-#else
-typedef struct attn_norm_kernels {
-    int absent;
-} attn_norm_kernels;
-#endif
-#if __has_include("kernels/optimizer/optimizer_kernels.h")
 #include "kernels/optimizer/optimizer_kernels.h"
-#else
-typedef struct attn_optimizer_kernels {
-    int absent;
-} attn_optimizer_kernels;
-#endif
 
 typedef struct attn_kernels {
     const char *isa;

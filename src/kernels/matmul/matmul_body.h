@@ -10,7 +10,7 @@
 #include "kernels/matmul/matmul_kernels.h"
 
 /* Rows that are packed together, so that a column of A is read in whole cache lines. */
-enum { PACK_ROWS = 48 };
+enum { PACK_ROWS = 48, PACK_AHEAD = 16 };
 
 /* packed[p][r] of one tile, p from `first` on; any strides. */
 static void pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_t a_row,
@@ -42,6 +42,7 @@ static void pack_columns(int64_t rows, int64_t k, const float *a, int64_t a_col,
     for (int64_t p = 0; p < k; p++) {
         for (int64_t i = 0; i < rows; i += V_TILE_ROWS) {
             float *out = packed + i * k + p * V_TILE_ROWS;
+            __builtin_prefetch(a + (p + PACK_AHEAD) * a_col + i);
             memcpy(out, a + p * a_col + i, V_TILE_ROWS * sizeof(float));
         }
     }
@@ -69,6 +70,7 @@ static void pack_b(int64_t k, int columns, const float *b, int64_t b_row, int64_
     if (b_col == 1) {
         for (; p < k; p++) {
             const float *row = b + p * b_row;
+            __builtin_prefetch(row + 16, 0, 2); /* for the next panel */
             v_store(packed + 16 * p, v_load_part(row, columns));
         }
     } else if (b_row == 1 && columns == 16) {
