@@ -22,7 +22,7 @@ setup:
 
 demo: setup
 	@$(MAKE) --no-print-directory all
-	@sh scripts/demo
+	@ATTN=$(BUILD)/attn sh scripts/demo
 
 test: setup
 	@$(MAKE) --no-print-directory all
