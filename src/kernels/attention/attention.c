@@ -140,9 +140,8 @@ static int64_t reach(const attn_attention *attention, int64_t window) {
 
 static attn_attention_call new_call(const attn_attention *attention) {
     attn_attention_call call = {.spec = attention};
-    call.scale =
-        attention->scale != 0 ? (real)attention->scale : 1 / real_sqrt((real)attention->head_size);
-    call.query_factor = call.scale * REAL_LOG2E;
+    call.scale = (real)attn_attention_scale(attention->scale, attention->head_size);
+    call.query_factor = attn_attention_factor(attention->scale, attention->head_size);
     call.left = reach(attention, attention->window_left);
     call.right = attention->causal ? 0 : reach(attention, attention->window_right);
     call.dropout = attention->dropout > 0;

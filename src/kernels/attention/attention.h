@@ -2,7 +2,7 @@
  * attention over a cache of keys and values.
  *
  * The definition of the forward, which every kernel repeats to the bit, per query row:
- *   q' = q * (scale * log2(e)), rounded once
+ *   q' = q * factor, rounded; factor = scale * log2(e) in double, rounded once to real
  *   s[j] = chain over d of q'[d] * k[j][d], from 0;  with bias: s[j] = fma(bias, log2(e), s[j])
  *   keys in blocks of ATTN_KEY_BLOCK at absolute positions; per block that holds a visible key:
  *     m' = max(m, largest s)
@@ -10,15 +10,15 @@
  *     p[j] = exp2(s[j] - m'), masked: 0;  sums[j % 16] += p[j]
  *     with dropout: p[j] = kept ? p[j] * (1 / (1 - dropout)) : 0
  *     acc[e] = chain over visible j of p[j] * v[j][e], going on from acc
- *   l = lanes_sum(sums);  o[e] = acc[e] / l;  LSE = (m + log2(l)) * ln(2)
+ *   l = lanes_sum(sums);  o[e] = acc[e] / l;  LSE = fma(m, ln(2), log2(l) * ln(2))
  *   l = 0: o = 0, LSE = -inf
  * m starts at -infinity; a maximum of -infinity counts as 0 in s - m; NaN never becomes the maximum.
  *
  * The definition of the backward, with s[i,j] as above, for the places that a query sees; the
  * others contribute nothing at all:
- *   D[i] = lanes_sum of 16 lanes, lane[e % 16] = chain over e of dO[i][e] * O[i][e], from 0
- *   L[i] = LSE[i] * log2(e), rounded;  P[i,j] = exp2(s[i,j] - L[i])
+ *   P[i,j] = exp2(fma(-LSE[i], log2(e), s[i,j]))
  *   dP[i,j] = chain over e of dO[i][e] * v[j][e], from 0
+ *   D[i] = lanes_sum of 16 lanes, lane[e % 16] = chain over e of dO[i][e] * O[i][e], from 0
  *   with dropout: Pd = kept ? P * (1 / (1 - dropout)) : 0 and dP likewise; without: Pd = P
  *   dS[i,j] = P * (dP - D[i])
  *   dV[j][e] = chain of Pd[i,j] * dO[i][e], from 0, over the query heads of the group in order, and

@@ -21,11 +21,11 @@ static __attribute__((noinline)) void weigh_columns(int rows, const int *first, 
 
 /* Sizes that everything here is built from, and the parts of the packed copies. */
 typedef struct backward_layout {
-    int64_t queries, keys;                                     /* Tq16, Tk16 */
-    int64_t query_row, value_row;                              /* D16, E16 */
-    int64_t key_panels, value_panels, key_columns;             /* in the copy of a key head */
-    int64_t query_columns, d_output_columns, dots, references; /* in that of a query head */
-    int64_t packed_keys, packed_queries;                       /* sizes of the copies */
+    int64_t queries, keys;                                    /* Tq16, Tk16 */
+    int64_t query_row, value_row;                             /* D16, E16 */
+    int64_t key_panels, value_panels, key_columns;            /* in the copy of a key head */
+    int64_t query_columns, d_output_columns, dots, minus_lse; /* in that of a query head */
+    int64_t packed_keys, packed_queries;                      /* sizes of the copies */
 } backward_layout;
 
 static backward_layout layout_of(const attn_attention *spec) {
@@ -38,8 +38,8 @@ static backward_layout layout_of(const attn_attention *spec) {
     layout.packed_keys = layout.key_columns + layout.keys * layout.query_row;
     layout.d_output_columns = layout.queries * layout.query_row;
     layout.dots = layout.d_output_columns + layout.queries * layout.value_row;
-    layout.references = layout.dots + layout.queries;
-    layout.packed_queries = layout.references + layout.queries;
+    layout.minus_lse = layout.dots + layout.queries;
+    layout.packed_queries = layout.minus_lse + layout.queries;
     return layout;
 }
 
@@ -110,8 +110,7 @@ static float output_dot(const float *d_output, const float *output, int64_t size
     return v_sum(sum);
 }
 
-/* A row that sees nothing that counts (LSE = -infinity) is packed as zeros, its reference is
- * +infinity. */
+/* A row that sees nothing that counts (LSE = -infinity) is packed as zeros. */
 static void backward_pack_queries(const attn_attention_call *call, int64_t b, int64_t h,
                                   int64_t first_query, float *packed) {
     const attn_attention *spec = call->spec;
@@ -132,9 +131,8 @@ static void backward_pack_queries(const attn_attention_call *call, int64_t b, in
         int64_t row = r * spec->output.token;
         packed[layout.dots + first_query + r] =
             output_dot(d_output + row, call->forward_output + offset + row, spec->value_size);
-        packed[layout.references + first_query + r] = lse[r] * REAL_LOG2E;
+        packed[layout.minus_lse + first_query + r] = -lse[r];
         if (lse[r] == -INFINITY) {
-            packed[layout.references + first_query + r] = INFINITY;
             for (int64_t d = 0; d < layout.query_row; d += 16) {
                 v_store(query_columns + d * layout.queries + r * 16, v_zero());
             }
@@ -187,8 +185,8 @@ static void load_queries(const backward_item *item) {
 
 /* Scores become P, dP becomes dS; with dropout the P that is kept is Pd. */
 V_INLINE void gradient_row(const attn_attention_call *call, row_place place, int first, int last,
-                           float reference, float dot, float *p_row, float *ds_row) {
-    if (reference == INFINITY) {
+                           float minus_lse, float dot, float *p_row, float *ds_row) {
+    if (minus_lse == INFINITY) {
         memset(p_row + first, 0, (size_t)(last - first) * sizeof(float));
         memset(ds_row + first, 0, (size_t)(last - first) * sizeof(float));
         return;
@@ -198,7 +196,7 @@ V_INLINE void gradient_row(const attn_attention_call *call, row_place place, int
     }
     if (!call->dropout) {
         for (int j = first & ~15; j < last; j += 16) {
-            v16 p = v_exp2(v_sub(v_load(p_row + j), v_set1(reference)));
+            v16 p = weight(v_load(p_row + j), minus_lse);
             v_store(p_row + j, p);
             v_store(ds_row + j, v_mul(p, v_sub(v_load(ds_row + j), v_set1(dot))));
         }
@@ -211,7 +209,7 @@ V_INLINE void gradient_row(const attn_attention_call *call, row_place place, int
 #pragma GCC unroll 4
         for (int n = 0; n < 4; n++) {
             int j = group + 16 * n;
-            v16 p = v_exp2(v_sub(v_load(p_row + j), v_set1(reference)));
+            v16 p = weight(v_load(p_row + j), minus_lse);
             v16 dp = v_select(kept[n], v_mul(v_load(ds_row + j), factor), v_zero());
             v_store(p_row + j, v_select(kept[n], v_mul(p, factor), v_zero()));
             v_store(ds_row + j, v_mul(p, v_sub(dp, v_set1(dot))));
@@ -238,7 +236,7 @@ static void gradient_tile(const backward_item *item, int64_t block, int r0) {
     int rows = ranges->rows - r0 < V_TILE_ROWS ? ranges->rows - r0 : V_TILE_ROWS;
     const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
     float *p = item->memory->p + r0 * SCORE_ROW, *ds = item->memory->ds + r0 * SCORE_ROW;
-    const float *references = item->queries + layout->references + item->first_query + r0;
+    const float *minus_lse = item->queries + layout->minus_lse + item->first_query + r0;
     const float *dots = item->queries + layout->dots + item->first_query + r0;
     int from, to;
     tile_union(first, last, rows, &from, &to);
@@ -255,9 +253,9 @@ static void gradient_tile(const backward_item *item, int64_t block, int r0) {
     int alive_last[V_TILE_ROWS];
     for (int r = 0; r < rows; r++) {
         row_place place = {item->b, item->h, item->first_query + r0 + r, block};
-        alive_last[r] = references[r] == INFINITY ? first[r] : last[r];
+        alive_last[r] = minus_lse[r] == INFINITY ? first[r] : last[r];
         if (first[r] < last[r]) {
-            gradient_row(item->call, place, first[r], last[r], references[r], dots[r],
+            gradient_row(item->call, place, first[r], last[r], minus_lse[r], dots[r],
                          p + r * SCORE_ROW, ds + r * SCORE_ROW);
             if (item->add_bias) {
                 add_bias_gradient(item, place, first[r], last[r], ds + r * SCORE_ROW);

@@ -369,7 +369,7 @@ static inline float finish_row(row_state row, int64_t value_size, float *output)
         v16 x = sum == 0 ? v_zero() : v_div(v_load(row.acc + e), divisor);
         v_store_part(output + e, x, v_rest(value_size - e));
     }
-    return sum == 0 ? -INFINITY : (*row.max + real_log2(sum)) * REAL_LN2;
+    return sum == 0 ? -INFINITY : fmaf(*row.max, REAL_LN2, real_log2(sum) * REAL_LN2);
 }
 
 /* ---- forward ---- */
@@ -469,6 +469,11 @@ static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64
 
 /* ---- weights ---- */
 
+/* P of scores, once LSE is known. */
+V_INLINE v16 weight(v16 scores, float minus_lse) {
+    return v_exp2(v_fma(v_set1(minus_lse), v_set1(REAL_LOG2E), scores));
+}
+
 static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
                     const float *packed, float *out, int64_t out_row, float *scratch) {
     const attn_attention *spec = call->spec;
@@ -500,9 +505,8 @@ static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64
                 if (spec->bias != NULL) {
                     add_bias(call, (row_place){b, h, first_query + r, block}, first, last, row);
                 }
-                v16 reference = v_set1(lse[r] * REAL_LOG2E);
                 for (int j = first & ~15; j < last; j += 16) {
-                    v_store(row + j, v_exp2(v_sub(v_load(row + j), reference)));
+                    v_store(row + j, weight(v_load(row + j), -lse[r]));
                 }
                 memcpy(out + r * out_row + block + first, row + first,
                        (size_t)(last - first) * sizeof(float));
@@ -550,10 +554,9 @@ static void decode_weigh(const attn_decode *decode, int count, const float *p, c
 static void decode_add_weights(const attn_decode *decode, int64_t r, const float *scores,
                                float lse) {
     float *weights_row = decode->weights + r * decode->weights_row;
-    v16 reference = v_set1(lse * REAL_LOG2E);
     for (int64_t j = 0; j < decode->lengths[r]; j += 16) {
         int part = v_rest(decode->lengths[r] - j);
-        v16 p = v_exp2(v_sub(v_load(scores + j), reference));
+        v16 p = weight(v_load(scores + j), -lse);
         v_store_part(weights_row + j, v_add(v_load_part(weights_row + j, part), p), part);
     }
 }
@@ -561,12 +564,12 @@ static void decode_add_weights(const attn_decode *decode, int64_t r, const float
 static void decode_head(const attn_decode *decode, int64_t r, int64_t h, decode_memory memory) {
     int64_t size = decode->head_size, value_panels = (decode->value_size + 15) / 16;
     int64_t g = h / (decode->heads / decode->kv_heads), length = decode->lengths[r];
-    float scale = decode->scale != 0 ? decode->scale : 1 / real_sqrt((float)size);
+    float query_factor = attn_attention_factor(decode->scale, size);
     const float *keys = decode->keys[r] + g * decode->key_head;
     const float *values = decode->values[r] + g * decode->value_head;
     float max = -INFINITY;
     row_state state = {memory.acc, memory.sums, &max};
-    copy_rows(1, size, decode->query + r * decode->query_row + h * size, 0, scale * REAL_LOG2E,
+    copy_rows(1, size, decode->query + r * decode->query_row + h * size, 0, query_factor,
               memory.query);
     memset(memory.acc, 0, (size_t)value_panels * 16 * sizeof(float));
     memset(memory.sums, 0, 16 * sizeof(float));

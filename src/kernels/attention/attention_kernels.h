@@ -96,6 +96,15 @@ static inline attn_range attn_seeing_queries(const attn_attention_call *call,
     return (attn_range){attn_clamp(diagonal - call->right, 0, last), last};
 }
 
+/* What the description's scale means; and the factor that a query is multiplied by, so that softmax
+ * works in base 2: one rounding, of a product in double, which is exact enough to be the same. */
+static inline double attn_attention_scale(double scale, int64_t head_size) {
+    return scale != 0 ? scale : 1 / sqrt((double)head_size);
+}
+static inline real attn_attention_factor(double scale, int64_t head_size) {
+    return (real)(attn_attention_scale(scale, head_size) * 1.4426950408889634);
+}
+
 static inline int64_t attn_round_up(int64_t n, int64_t multiple) {
     return (n + multiple - 1) / multiple * multiple;
 }

@@ -83,7 +83,12 @@ static real row_finish(const row_state *row, int64_t value_size, real *output) {
     for (int64_t e = 0; e < value_size; e++) {
         output[e] = sum == 0 ? 0 : row->acc[e] / sum;
     }
-    return sum == 0 ? -INFINITY : (row->max + real_log2(sum)) * REAL_LN2;
+    return sum == 0 ? -INFINITY : real_fma(row->max, REAL_LN2, real_log2(sum) * REAL_LN2);
+}
+
+/* P of a score, once LSE is known. */
+static real weight(real s, real lse) {
+    return real_exp2(real_fma(-lse, REAL_LOG2E, s));
 }
 
 /* ---- forward ---- */
@@ -163,7 +168,7 @@ static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, i
         row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
                   call->query_factor, spec->head_size);
         for (int64_t j = seen.first; j < seen.last; j++) {
-            out[j] = real_exp2(score(call, &sequence, b, h, i, j, state.query) - lse * REAL_LOG2E);
+            out[j] = weight(score(call, &sequence, b, h, i, j, state.query), lse);
         }
     }
 }
@@ -198,7 +203,7 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
     int64_t output_offset = attn_query_offset(sequence, spec->output, h, i);
     const real *d_output = call->d_output + output_offset;
     const real *value = call->value + attn_key_offset(sequence, spec->value, g, j);
-    real p = real_exp2(score(call, sequence, b, h, i, j, row.query) - lse * REAL_LOG2E);
+    real p = weight(score(call, sequence, b, h, i, j, row.query), lse);
     real dp = dot(d_output, value, 1, spec->value_size);
     real p_dropped = p;
     if (call->dropout) {
@@ -324,12 +329,11 @@ static int64_t decode_scratch_ref(const attn_decode *decode, int64_t longest) {
 static void decode_head(const attn_decode *decode, int64_t r, int64_t h, real *scores) {
     int64_t head_size = decode->head_size, value_size = decode->value_size;
     int64_t g = h / (decode->heads / decode->kv_heads);
-    real scale = decode->scale != 0 ? (real)decode->scale : 1 / real_sqrt((real)head_size);
+    real query_factor = attn_attention_factor(decode->scale, head_size);
     const real *keys = decode->keys[r] + g * decode->key_head;
     const real *values = decode->values[r] + g * decode->value_head;
     row_state row;
-    row_start(&row, decode->query + r * decode->query_row + h * head_size, scale * REAL_LOG2E,
-              head_size);
+    row_start(&row, decode->query + r * decode->query_row + h * head_size, query_factor, head_size);
     for (int64_t first = 0; first < decode->lengths[r]; first += ATTN_KEY_BLOCK) {
         int64_t last = minimum(first + ATTN_KEY_BLOCK, decode->lengths[r]);
         for (int64_t j = first; j < last; j++) {
@@ -350,7 +354,7 @@ static void decode_head(const attn_decode *decode, int64_t r, int64_t h, real *s
         row_finish(&row, value_size, decode->output + r * decode->output_row + h * value_size);
     if (decode->weights != NULL && lse != -INFINITY) {
         for (int64_t j = 0; j < decode->lengths[r]; j++) {
-            decode->weights[r * decode->weights_row + j] += real_exp2(scores[j] - lse * REAL_LOG2E);
+            decode->weights[r * decode->weights_row + j] += weight(scores[j], lse);
         }
     }
 }
