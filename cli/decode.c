@@ -5,6 +5,7 @@
  */
 #include "decode.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -98,7 +99,7 @@ static attn_status tokenize(decoder *d, const char *text, size_t line, const cha
     if (!clean && status == ATTN_OK) {
         attn_say_warning("%s:%lld: the line has %zu tokens, the model takes %lld: cut inside a "
                          "sentence into %lld parts",
-                         name, (long long)(d->first_line + (int64_t)line), count, (long long)most,
+                         name, (long long)d->first_line + (long long)line, count, (long long)most,
                          (long long)number);
     }
     free(ids);
@@ -144,6 +145,7 @@ static attn_status search_batch(decoder *d, const int64_t *order, int64_t count,
     for (int64_t i = 0; i < count; i++) {
         total += d->pieces[order[i]].length;
     }
+    assert(total >= count && count > 0); /* each piece has a </s> */
     int32_t *source = malloc((size_t)total * sizeof *source);
     int64_t *starts = malloc((size_t)(count + 1) * sizeof *starts);
     uint64_t *streams = malloc((size_t)count * sizeof *streams);

@@ -22,8 +22,8 @@ typedef struct attn_search_options {
     uint64_t seed;
     int64_t max_length; /* most target ids; 0: what the model can hold */
     bool length_guard;  /* at most 2 S + 20 target ids */
-    /* Forbids the fourth repetition, one right after another, of the same 1 to 4 ids, unless the
-     * source itself repeats them as often: loops end, while "1,000,000" and "ha ha ha" stay. */
+    /* Forbids the fourth repetition, one right after another, of the same 1 to 4 ids, or the next
+     * one where the source itself repeats something more often: loops end, "no no no no no" stays. */
     bool repeat_guard;
     bool attention;                 /* fill attn_hypothesis.attention */
     int32_t start_token, end_token; /* <s> and </s> */

@@ -7,7 +7,8 @@
 #include "base/math.h"
 #include "base/memory.h"
 
-/* A loop is the same n-gram, n up to MAX_NGRAM, more than MAX_REPEATS times in a row. */
+/* A loop is the same n-gram, n up to MAX_NGRAM, more than MAX_REPEATS times in a row, or more often than
+ * the source repeats anything. */
 enum { MAX_NGRAM = 4, MAX_REPEATS = 3 };
 
 void attn_search_top(const real *log_p, int64_t n, int64_t k, int32_t *token, real *value) {
@@ -42,22 +43,22 @@ static int32_t back(const attn_search_sentence *sentence, int32_t node, int64_t 
     return node > 0 ? node : -1;
 }
 
-/* How often at most the n-gram (newest id first) stands in the source one right after another. */
-static int64_t source_repeats(const attn_search_sentence *sentence, const int32_t *ngram,
-                              int64_t n) {
-    int64_t most = 0;
-    for (int64_t start = 0; start < n; start++) {
-        int64_t run = 0;
-        for (int64_t at = start; at + n <= sentence->source_length; at += n) {
-            bool same = true;
-            for (int64_t i = 0; i < n && same; i++) {
-                same = sentence->source[at + i] == ngram[n - 1 - i];
-            }
-            run = same ? run + 1 : 0;
-            most = run > most ? run : most;
+/* How often at most some n-gram, n up to MAX_NGRAM, stands in the source one right after another. */
+static int64_t source_repeats(const int32_t *source, int64_t length) {
+    int64_t most = 1;
+    for (int64_t n = 1; n <= MAX_NGRAM; n++) {
+        int64_t same = 0; /* ids in a row that equal the one n before */
+        for (int64_t i = n; i < length; i++) {
+            same = source[i] == source[i - n] ? same + 1 : 0;
+            most = same / n + 1 > most ? same / n + 1 : most;
         }
     }
     return most;
+}
+
+int64_t attn_search_repeats(const int32_t *source, int64_t length) {
+    int64_t repeats = source_repeats(source, length);
+    return repeats > MAX_REPEATS ? repeats : MAX_REPEATS;
 }
 
 /* Whether the hypothesis, followed by the id that stands n before, would end in more than `repeats`
@@ -75,32 +76,14 @@ static bool would_loop(const attn_search_sentence *sentence, int32_t node, int64
     return true;
 }
 
-static bool is_periodic(const int32_t *ngram, int64_t n) {
-    for (int64_t period = 1; period < n; period++) {
-        int64_t i = period;
-        while (i < n && ngram[i] == ngram[i - period]) {
-            i++;
-        }
-        if (n % period == 0 && i == n) {
-            return true;
-        }
-    }
-    return false;
-}
-
+/* Strikes out every id that would close a loop. */
 static void forbid_loops(const attn_search_sentence *sentence, int32_t node, real *row) {
-    int32_t ngram[MAX_NGRAM]; /* newest id first */
-    int32_t at = node;
-    for (int64_t n = 1; n <= MAX_NGRAM && at > 0; n++, at = sentence->nodes[at].parent) {
-        ngram[n - 1] = sentence->nodes[at].token;
-        /* A periodic n-gram is the business of a smaller n. */
-        if (is_periodic(ngram, n) || !would_loop(sentence, node, n, MAX_REPEATS)) {
-            continue;
+    int32_t earlier = node; /* the node n - 1 before */
+    for (int64_t n = 1; n <= MAX_NGRAM && earlier > 0; n++) {
+        if (would_loop(sentence, node, n, sentence->repeats)) {
+            row[sentence->nodes[earlier].token] = -INFINITY;
         }
-        int64_t repeats = source_repeats(sentence, ngram, n);
-        if (repeats <= MAX_REPEATS || would_loop(sentence, node, n, repeats)) {
-            row[ngram[n - 1]] = -INFINITY;
-        }
+        earlier = sentence->nodes[earlier].parent;
     }
 }
 

@@ -90,6 +90,7 @@ static attn_status start_sentence(const search *s, attn_search_sentence *sentenc
             return ATTN_ERR_MEMORY;
         }
     }
+    sentence->repeats = attn_search_repeats(sentence->source, sentence->source_length);
     sentence->nodes[0] = (attn_search_node){.token = s->step.options->start_token, .parent = -1};
     sentence->node_count = 1;
     sentence->live_count = s->step.options->sample ? width : 1;
@@ -101,7 +102,8 @@ static attn_status start_sentence(const search *s, attn_search_sentence *sentenc
 }
 
 static attn_status start_sentences(search *s, const int32_t *source, const int64_t *starts,
-                                   const uint64_t *streams, int64_t model_length) {
+                                   const uint64_t *streams, int64_t model_length,
+                                   attn_error *error) {
     s->sentences = attn_alloc_zero((size_t)s->count, sizeof *s->sentences);
     if (s->sentences == NULL) {
         return ATTN_ERR_MEMORY;
@@ -110,6 +112,11 @@ static attn_status start_sentences(search *s, const int32_t *source, const int64
         attn_search_sentence *sentence = &s->sentences[i];
         sentence->source = source + starts[i];
         sentence->source_length = starts[i + 1] - starts[i];
+        if (sentence->source_length < 1) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, "attn_search", -1,
+                             "give each sentence at least its </s>", "sentence %lld has no ids",
+                             (long long)i);
+        }
         sentence->limit = length_limit(s->step.options, model_length, sentence->source_length);
         sentence->stream = streams != NULL ? streams[i] : (uint64_t)i;
         if (sentence->limit > s->longest_limit) {
@@ -262,7 +269,7 @@ attn_status attn_search(attn_translator *model, int64_t count, const int32_t *so
     if (status != ATTN_OK || count == 0) {
         return status;
     }
-    status = start_sentences(&s, source, starts, streams, config->max_length);
+    status = start_sentences(&s, source, starts, streams, config->max_length, error);
     if (status != ATTN_OK) {
         goto out;
     }

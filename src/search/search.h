@@ -29,6 +29,7 @@ typedef struct attn_search_sentence {
     const int32_t *source;
     int64_t source_length; /* S, with </s> */
     int64_t limit;         /* most target ids */
+    int64_t repeats;       /* most times that an n-gram may stand in a row */
     attn_search_node *nodes;
     int64_t node_count;
     real *attention; /* [node, S] or NULL: what was attended to when the node's token was chosen */
@@ -59,6 +60,8 @@ void attn_search_top(const real *log_p, int64_t n, int64_t k, int32_t *token, re
 /* Sets what may not follow the hypothesis to -infinity in its row. */
 void attn_search_forbid(const attn_search_step *step, const attn_search_sentence *sentence,
                         int32_t node, real *row);
+/* How many times in a row an n-gram may stand in the translation of this source. */
+int64_t attn_search_repeats(const int32_t *source, int64_t length);
 /* Adds a node that continues live hypothesis `from`; returns its number. */
 int32_t attn_search_grow(const attn_search_step *step, attn_search_sentence *sentence, int64_t from,
                          int32_t token, real log_p);

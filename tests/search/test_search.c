@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "attn/memory.h"
 #include "attn/search.h"
 #include "attn/threads.h"
 
@@ -423,6 +424,54 @@ static void a_model_without_numbers_is_named(void **unused) {
     attn_translator_free(model);
 }
 
+static int64_t allocations_left, alive;
+
+static void *failing_allocate(size_t size, void *unused) {
+    (void)unused;
+    if (allocations_left-- <= 0) {
+        return NULL;
+    }
+    alive++;
+    return malloc(size);
+}
+
+static void counting_release(void *pointer, void *unused) {
+    (void)unused;
+    alive -= pointer != NULL;
+    free(pointer);
+}
+
+/* Every allocation fails in turn: the search says so and keeps nothing. */
+static void running_out_of_memory_is_survived(void **unused) {
+    (void)unused;
+    attn_search_options o;
+    attn_search_options_init(&o);
+    o.attention = true;
+    o.max_length = 3;
+    attn_set_allocator(failing_allocate, counting_release, NULL);
+    allocations_left = INT64_MAX;
+    attn_translator *model = tiny_model(12, 1);
+    assert_int_equal(attn_translator_pack(model), ATTN_OK);
+    int64_t before = alive;
+    attn_status status = ATTN_ERR_MEMORY;
+    int failures = -1;
+    for (int64_t n = 0; status != ATTN_OK; n++, failures++) {
+        attn_search_result results[2];
+        attn_error error;
+        allocations_left = n;
+        status = attn_search(model, 2, source, starts, NULL, &o, results, &error);
+        assert_true(status == ATTN_OK || status == ATTN_ERR_MEMORY);
+        assert_true(status == ATTN_OK || error.status == ATTN_ERR_MEMORY);
+        attn_search_results_free(results, 2);
+        assert_int_equal(alive, before);
+    }
+    assert_true(failures > 20);
+    allocations_left = INT64_MAX;
+    attn_translator_free(model);
+    assert_int_equal(alive, 0);
+    attn_set_allocator(NULL, NULL, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_is_the_likeliest_token_each_time),
@@ -434,6 +483,7 @@ int main(void) {
         cmocka_unit_test(guards_end_loops),
         cmocka_unit_test(misuse_is_refused),
         cmocka_unit_test(a_model_without_numbers_is_named),
+        cmocka_unit_test(running_out_of_memory_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
