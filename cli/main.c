@@ -17,6 +17,7 @@ extern const attn_command attn_cmd_train;
 extern const attn_command attn_cmd_evaluate;
 extern const attn_command attn_cmd_score;
 extern const attn_command attn_cmd_info;
+extern const attn_command attn_cmd_bench;
 
 /* clang-format off */
 static const attn_command *const commands[] = {
@@ -25,6 +26,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_evaluate,
     &attn_cmd_score,
     &attn_cmd_info,
+    &attn_cmd_bench,
 };
 /* clang-format on */
 enum { COMMAND_COUNT = ATTN_LENGTH(commands) };

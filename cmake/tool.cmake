@@ -1,5 +1,5 @@
 # The command-line tool: everything of src/ that libattn does not hold, as one internal library that
-# the tests link too, and the `attn` executable from cli/.
+# the tests link too, and the `attn` executable from cli/ and bench/.
 find_package(PkgConfig)
 if(NOT PkgConfig_FOUND)
   message(FATAL_ERROR "pkg-config is missing: run scripts/setup, or configure with "
@@ -32,11 +32,12 @@ foreach(module ${tool_modules})
   target_link_libraries(attn_tool PUBLIC PkgConfig::${module})
 endforeach()
 
-file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
+file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c
+     ${PROJECT_SOURCE_DIR}/bench/*.c)
 if(cli_sources)
   add_executable(attn_cli ${cli_sources})
   set_target_properties(attn_cli PROPERTIES OUTPUT_NAME attn LINKER_LANGUAGE CXX)
-  target_include_directories(attn_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli)
+  target_include_directories(attn_cli PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/cli)
   target_link_libraries(attn_cli PRIVATE attn_tool)
   # The manual page and the completion are printed by the tool itself, from its table of commands.
   if(NOT CMAKE_CROSSCOMPILING)

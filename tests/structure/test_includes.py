@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Includes go one way only (docs/architecture.md):
 
-    base <- cpu <- kernels <- tape <- layers <- models <- search, train <- show, serve <- cli
+    base <- cpu <- kernels <- tape <- layers <- models <- search, train <- show, serve, bench <- cli
     base <- io, text, image
 
 Names every include that goes another way, and exits 1 when there is one.
@@ -11,10 +11,10 @@ import re
 import sys
 
 CHAIN = [["base"], ["cpu"], ["kernels"], ["tape"], ["layers"], ["models"], ["search"], ["train"],
-         ["show", "serve"], ["cli"]]
+         ["show", "serve", "bench"], ["cli"]]
 SIDE = {"io", "text", "image"}
 # The rooms of the chain that may use files, text and pictures.
-USES_SIDE = {"models", "search", "train", "show", "serve", "cli"}
+USES_SIDE = {"models", "search", "train", "show", "serve", "bench", "cli"}
 
 # A public header belongs to the room that implements it. attn.h includes all the others.
 PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels",
@@ -50,7 +50,7 @@ def check(root):
     allowed = allowed_rooms()
     wrong = []
     files = [(path.relative_to(root / "src").parts[0], path) for path in (root / "src").rglob("*")]
-    files += [("cli", path) for path in (root / "cli").rglob("*")]
+    files += [(room, path) for room in ("bench", "cli") for path in (root / room).rglob("*")]
     for room, path in sorted(files):
         if path.suffix not in {".c", ".h", ".cpp", ".inc"}:
             continue

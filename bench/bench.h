@@ -1,0 +1,77 @@
+/* bench/bench.h: what `attn bench` measures, and how a measurement is described.
+ *
+ * A case is one row of the table in cases.c: its name, its kind and sizes. A kind says how the work
+ * is set up, done once and cleared away; one file cases_KIND.c each. How operations are counted:
+ *
+ *     matrix product        2 M N K
+ *     attention forward     4 B H D (pairs of query and key that see each other)
+ *     attention backward    2.5 times that
+ *     training step         6 (weights in products) (tokens) + attention, forward and backward
+ *     decoding              2 (weights in products) (tokens)
+ *
+ * Next: measure.h, cases.c, cli/cmd_bench.c. */
+#ifndef ATTN_BENCH_BENCH_H
+#define ATTN_BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attn/status.h"
+
+/* What limits a kind of work, and so what it is a share of. */
+typedef enum attn_bench_unit {
+    ATTN_BENCH_GFLOPS, /* arithmetic: share of the FMA peak */
+    ATTN_BENCH_GBS,    /* reading memory: share of the bandwidth */
+} attn_bench_unit;
+
+/* One repetition, as start describes it. */
+typedef struct attn_bench_work {
+    double amount;  /* floating-point operations, or bytes read */
+    int64_t parts;  /* what the reported time is divided by: training steps; else 1 */
+    int64_t tokens; /* real target tokens; 0: the work has none */
+} attn_bench_work;
+
+enum { ATTN_BENCH_SIZES = 6 };
+
+typedef struct attn_bench_case attn_bench_case;
+
+typedef struct attn_bench_kind {
+    attn_bench_unit unit;
+    /* *state is passed to run and stop; stop is called also after a failed start, and takes NULL. */
+    attn_status (*start)(const attn_bench_case *given, void **state, attn_bench_work *work,
+                         attn_error *error);
+    attn_status (*run)(void *state, attn_error *error);
+    void (*stop)(void *state);
+} attn_bench_kind;
+
+struct attn_bench_case {
+    const char *name;
+    const char *work; /* in words, for the table */
+    const attn_bench_kind *kind;
+    int64_t size[ATTN_BENCH_SIZES]; /* as the kind's comment says */
+};
+
+/* The table. */
+const attn_bench_case *attn_bench_cases(size_t *count);
+
+/* M, N, K, and whether A is read across its rows (as for the gradient of a weight). */
+extern const attn_bench_kind attn_bench_matmul;
+/* Rows M of A, K, N, with B packed before: every element of B is read once. */
+extern const attn_bench_kind attn_bench_matmul_rows;
+/* Heads, tokens, head size, causal; one sequence. */
+extern const attn_bench_kind attn_bench_attention_forward, attn_bench_attention_backward;
+/* Sequences, shortest, longest, heads, head size: sequences of many lengths, packed. */
+extern const attn_bench_kind attn_bench_short_forward, attn_bench_short_backward;
+/* Heads, keys, head size: one query reads all keys and values. */
+extern const attn_bench_kind attn_bench_attention_decode;
+/* No sizes: the setting of recipes/multi30k-tiny; the paper's base model. */
+extern const attn_bench_kind attn_bench_train_multi30k, attn_bench_train_base;
+/* Sentences at once, tokens in and out, beam. */
+extern const attn_bench_kind attn_bench_translate;
+
+/* count floats, uniform on -scale .. scale, the same for equal streams. NULL when
+ * out of memory; freed with attn_free. */
+float *attn_bench_random(int64_t count, float scale, uint64_t stream);
+
+#endif

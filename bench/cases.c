@@ -1,0 +1,69 @@
+/* bench/cases.c: the table of cases. A new one is a row here; a new kind of work is a file
+ * cases_KIND.c and a line in bench.h. Peers that take part in a comparison know cases by name
+ * (bench/peers). */
+#include "base/memory.h"
+#include "base/random.h"
+#include "bench/bench.h"
+
+static const attn_bench_case cases[] = {
+    {"matmul-512", "512 x 512 x 512", &attn_bench_matmul, {512, 512, 512}},
+    {"matmul-1024", "1024 x 1024 x 1024", &attn_bench_matmul, {1024, 1024, 1024}},
+    {"matmul-2048", "2048 x 2048 x 2048", &attn_bench_matmul, {2048, 2048, 2048}},
+    {"matmul-up", "8192 tokens, 128 to 256", &attn_bench_matmul, {8192, 256, 128}},
+    {"matmul-down", "8192 tokens, 256 to 128", &attn_bench_matmul, {8192, 128, 256}},
+    {"matmul-gradient", "weights of 128 to 256", &attn_bench_matmul, {256, 128, 8192, 1}},
+    {"matmul-words", "256 tokens, 10,000 words", &attn_bench_matmul, {256, 10000, 128}},
+    {"matmul-row-1", "1 row x 1024 x 16384", &attn_bench_matmul_rows, {1, 1024, 16384}},
+    {"matmul-row-4", "4 rows x 1024 x 16384", &attn_bench_matmul_rows, {4, 1024, 16384}},
+    {"matmul-row-16", "16 rows x 1024 x 16384", &attn_bench_matmul_rows, {16, 1024, 16384}},
+#define ATTENTION(name, work, ...)                                                                 \
+    {"attention-forward-" name, work, &attn_bench_attention_forward, {8, __VA_ARGS__}}, {          \
+        "attention-backward-" name, work, &attn_bench_attention_backward, {                        \
+            8, __VA_ARGS__                                                                         \
+        }                                                                                          \
+    }
+    ATTENTION("d64-1024", "8 heads of 64, 1,024 tokens", 1024, 64, 0),
+    ATTENTION("d64-4096", "8 heads of 64, 4,096 tokens", 4096, 64, 0),
+    ATTENTION("d128-1024", "8 heads of 128, 1,024 tokens", 1024, 128, 0),
+    ATTENTION("d128-4096", "8 heads of 128, 4,096 tokens", 4096, 128, 0),
+    ATTENTION("causal-d64-1024", "the same, causal", 1024, 64, 1),
+    ATTENTION("causal-d64-4096", "the same, causal", 4096, 64, 1),
+    ATTENTION("causal-d128-1024", "the same, causal", 1024, 128, 1),
+    ATTENTION("causal-d128-4096", "the same, causal", 4096, 128, 1),
+#undef ATTENTION
+    {"attention-forward-short",
+     "64 sequences of 6 to 24",
+     &attn_bench_short_forward,
+     {64, 6, 24, 4, 32}},
+    {"attention-backward-short",
+     "64 sequences of 6 to 24",
+     &attn_bench_short_backward,
+     {64, 6, 24, 4, 32}},
+    {"attention-decode-d64", "1 query, 16,384 keys", &attn_bench_attention_decode, {8, 16384, 64}},
+    {"attention-decode-d128",
+     "1 query, 16,384 keys",
+     &attn_bench_attention_decode,
+     {8, 16384, 128}},
+    {"train-multi30k", "a step of Transformer-Tiny", &attn_bench_train_multi30k, {0}},
+    {"train-base", "a step of the base model", &attn_bench_train_base, {0}},
+    {"translate-greedy-1", "1 sentence, d 256, 4+4 layers", &attn_bench_translate, {1, 24, 1}},
+    {"translate-greedy-32", "32 sentences at once", &attn_bench_translate, {32, 24, 1}},
+    {"translate-beam-32", "32 sentences, beam 4", &attn_bench_translate, {32, 24, 4}},
+};
+
+const attn_bench_case *attn_bench_cases(size_t *count) {
+    *count = sizeof cases / sizeof *cases;
+    return cases;
+}
+
+float *attn_bench_random(int64_t count, float scale, uint64_t stream) {
+    float *values = attn_alloc((size_t)count * sizeof *values);
+    if (values == NULL) {
+        return NULL;
+    }
+    attn_random random = attn_random_start(attn_random_key(1, 0, stream));
+    for (int64_t i = 0; i < count; i++) {
+        values[i] = scale * (float)(attn_random_uniform(&random) * 2.0 - 1.0);
+    }
+    return values;
+}

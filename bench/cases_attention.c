@@ -1,0 +1,165 @@
+/* bench/cases_attention.c: attention alone: long sequences, many short ones, one query.
+ *
+ * B sequences, H heads, T tokens, D head size. Tensors are [B, T, H, D]; short sequences are packed
+ * one after another without padding. */
+#include "attn/attention.h"
+#include "base/memory.h"
+#include "base/fail.h"
+#include "bench/bench.h"
+
+typedef struct state {
+    attn_attention attention;
+    int64_t *starts; /* packed sequences */
+    float *query, *key, *value, *output, *lse;
+    float *d_output, *d_query, *d_key, *d_value; /* backward only */
+} state;
+
+static void stop(void *given) {
+    state *s = given;
+    if (s != NULL) {
+        float *arrays[] = {s->query,    s->key,     s->value, s->output, s->lse,
+                           s->d_output, s->d_query, s->d_key, s->d_value};
+        for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+            attn_free(arrays[i]);
+        }
+        attn_free(s->starts);
+        attn_free(s);
+    }
+}
+
+static attn_status run_forward(void *given, attn_error *error) {
+    const state *s = given;
+    return attn_attention_forward(&s->attention, s->query, s->key, s->value, s->output, s->lse,
+                                  error);
+}
+
+static attn_status run_backward(void *given, attn_error *error) {
+    const state *s = given;
+    return attn_attention_backward(&s->attention, s->query, s->key, s->value, s->output, s->lse,
+                                   s->d_output, s->d_query, s->d_key, s->d_value, NULL, error);
+}
+
+/* queries and keys: tokens in all. */
+static attn_status allocate(state *s, int64_t queries, int64_t keys, int64_t heads,
+                            int64_t head_size, bool backward, attn_error *error) {
+    int64_t query_count = queries * heads * head_size, key_count = keys * heads * head_size;
+    s->query = attn_bench_random(query_count, 1, 1);
+    s->key = attn_bench_random(key_count, 1, 2);
+    s->value = attn_bench_random(key_count, 1, 3);
+    s->output = attn_bench_random(query_count, 0, 4);
+    s->lse = attn_bench_random(queries * heads, 0, 5);
+    bool complete = s->query != NULL && s->key != NULL && s->value != NULL && s->output != NULL &&
+                    s->lse != NULL;
+    if (backward) {
+        s->d_output = attn_bench_random(query_count, 1, 6);
+        s->d_query = attn_bench_random(query_count, 0, 7);
+        s->d_key = attn_bench_random(key_count, 0, 8);
+        s->d_value = attn_bench_random(key_count, 0, 9);
+        complete = complete && s->d_output != NULL && s->d_query != NULL && s->d_key != NULL &&
+                   s->d_value != NULL;
+    }
+    return complete ? ATTN_OK : attn_fail_memory(error, (size_t)key_count * sizeof(float));
+}
+
+/* 4 D operations for each pair and head, 2.5 times as many in the backward. */
+static double flops(double pairs, int64_t heads, int64_t head_size, bool backward) {
+    return pairs * 4.0 * (double)(heads * head_size) * (backward ? 2.5 : 1.0);
+}
+
+/* ---- one long sequence ---- */
+
+static attn_status start_long(const attn_bench_case *given, bool backward, void **out,
+                              attn_bench_work *work, attn_error *error) {
+    int64_t heads = given->size[0], tokens = given->size[1], head_size = given->size[2];
+    bool causal = given->size[3] != 0;
+    state *s = attn_alloc_zero(1, sizeof *s);
+    *out = s;
+    if (s == NULL) {
+        return attn_fail_memory(error, sizeof *s);
+    }
+    attn_attention_init(&s->attention, 1, heads, heads, tokens, tokens, head_size, head_size);
+    s->attention.causal = causal;
+    double pairs = (double)tokens * (double)(causal ? tokens + 1 : 2 * tokens) / 2;
+    work->amount = flops(pairs, heads, head_size, backward);
+    attn_status status = allocate(s, tokens, tokens, heads, head_size, backward, error);
+    return status == ATTN_OK && backward ? run_forward(s, error) : status;
+}
+
+static attn_status start_forward(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                 attn_error *error) {
+    return start_long(given, false, out, work, error);
+}
+
+static attn_status start_backward(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                  attn_error *error) {
+    return start_long(given, true, out, work, error);
+}
+
+const attn_bench_kind attn_bench_attention_forward = {ATTN_BENCH_GFLOPS, start_forward, run_forward,
+                                                      stop};
+const attn_bench_kind attn_bench_attention_backward = {ATTN_BENCH_GFLOPS, start_backward,
+                                                       run_backward, stop};
+
+/* ---- many short sequences ---- */
+
+static attn_status start_short(const attn_bench_case *given, bool backward, void **out,
+                               attn_bench_work *work, attn_error *error) {
+    int64_t count = given->size[0], shortest = given->size[1], longest = given->size[2];
+    int64_t heads = given->size[3], head_size = given->size[4];
+    state *s = attn_alloc_zero(1, sizeof *s);
+    *out = s;
+    if (s != NULL) {
+        s->starts = attn_alloc_zero((size_t)count + 1, sizeof *s->starts);
+    }
+    if (s == NULL || s->starts == NULL) {
+        return attn_fail_memory(error, (size_t)(count + 1) * sizeof(int64_t));
+    }
+    double pairs = 0;
+    for (int64_t b = 0; b < count; b++) {
+        int64_t length = shortest + b % (longest - shortest + 1);
+        s->starts[b + 1] = s->starts[b] + length;
+        pairs += (double)(length * length);
+    }
+    attn_attention_init(&s->attention, count, heads, heads, longest, longest, head_size, head_size);
+    s->attention.query_starts = s->attention.key_starts = s->starts;
+    work->amount = flops(pairs, heads, head_size, backward);
+    int64_t tokens = s->starts[count];
+    attn_status status = allocate(s, tokens, tokens, heads, head_size, backward, error);
+    return status == ATTN_OK && backward ? run_forward(s, error) : status;
+}
+
+static attn_status start_short_forward(const attn_bench_case *given, void **out,
+                                       attn_bench_work *work, attn_error *error) {
+    return start_short(given, false, out, work, error);
+}
+
+static attn_status start_short_backward(const attn_bench_case *given, void **out,
+                                        attn_bench_work *work, attn_error *error) {
+    return start_short(given, true, out, work, error);
+}
+
+const attn_bench_kind attn_bench_short_forward = {ATTN_BENCH_GFLOPS, start_short_forward,
+                                                  run_forward, stop};
+const attn_bench_kind attn_bench_short_backward = {ATTN_BENCH_GFLOPS, start_short_backward,
+                                                   run_backward, stop};
+
+/* ---- one query against many keys ---- */
+
+static attn_status start_decode(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                attn_error *error) {
+    int64_t heads = given->size[0], keys = given->size[1], head_size = given->size[2];
+    state *s = attn_alloc_zero(1, sizeof *s);
+    *out = s;
+    if (s == NULL) {
+        return attn_fail_memory(error, sizeof *s);
+    }
+    attn_attention_init(&s->attention, 1, heads, heads, 1, keys, head_size, head_size);
+    /* A cache keeps a head's keys together: [B, H, T, D]. */
+    attn_strides apart = {keys * heads * head_size, head_size, keys * head_size};
+    s->attention.key = s->attention.value = apart;
+    work->amount = 2.0 * (double)(keys * heads * head_size) * sizeof(float);
+    return allocate(s, 1, keys, heads, head_size, false, error);
+}
+
+const attn_bench_kind attn_bench_attention_decode = {ATTN_BENCH_GBS, start_decode, run_forward,
+                                                     stop};
