@@ -312,6 +312,32 @@ static void packed_layout(void **state) {
     }
 }
 
+/* matmul_kernels.h's definition of pack_a, for every instruction set. */
+static void packs_a(void **state) {
+    (void)state;
+    const attn_kernels *list[ATTN_KERNELS_MAX];
+    int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
+    for (int code = 0; code < count * PACKED * 2 * 60; code++) {
+        const attn_matmul_kernels *kernels = &list[code % count]->matmul;
+        layout how = (layout)(code / count % PACKED);
+        guard_side side = (guard_side)(code / count / PACKED % 2);
+        int64_t rows = 1 + code / count / PACKED / 2, k = 1 + (rows * 7) % 19, row, column;
+        values a = values_new(strides(how, rows, k, &row, &column), side, 1, -1.0f, 1.0f);
+        values packed = values_new(rows * k, side, 2, -1.0f, 1.0f);
+        kernels->pack_a(rows, k, a.at, row, column, packed.at);
+        for (int64_t i = 0; i < rows; i++) {
+            int64_t first = i / kernels->tile_rows * kernels->tile_rows;
+            int64_t height = rows - first < kernels->tile_rows ? rows - first : kernels->tile_rows;
+            for (int64_t p = 0; p < k; p++) {
+                float got = packed.at[first * k + p * height + i - first];
+                assert_true(got == a.at[i * row + p * column]);
+            }
+        }
+        values_free(&packed);
+        values_free(&a);
+    }
+}
+
 static void *refuse(size_t size, void *context) {
     (void)size, (void)context;
     return NULL;
@@ -374,6 +400,7 @@ int main(void) {
         cmocka_unit_test(known_bits),
         cmocka_unit_test(called_from_threads),
         cmocka_unit_test(packed_layout),
+        cmocka_unit_test(packs_a),
         cmocka_unit_test(refusals),
         cmocka_unit_test(nothing_to_sum),
     };
