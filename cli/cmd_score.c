@@ -97,7 +97,7 @@ static attn_status encode(attn_translator_state *state, const pair *pairs, int64
         total += pairs[i].source_length;
         steps = pairs[i].target_length > steps ? pairs[i].target_length : steps;
     }
-    int32_t *source = malloc((size_t)total * sizeof *source);
+    int32_t *source = malloc((size_t)(total + 1) * sizeof *source);
     int64_t *starts = malloc((size_t)(count + 1) * sizeof *starts);
     attn_status status;
     if (source == NULL || starts == NULL) {
@@ -192,7 +192,7 @@ static attn_status score_lines(const attn_model *model, const options *o, const 
                                &pairs[i].target_length, error);
         }
         if (status == ATTN_OK) {
-            pairs[i].log_p = malloc((size_t)pairs[i].target_length * sizeof(attn_real));
+            pairs[i].log_p = malloc((size_t)(pairs[i].target_length + 1) * sizeof(attn_real));
             status = pairs[i].log_p != NULL ? ATTN_OK : attn_fail_memory(error, sizeof(attn_real));
         }
     }

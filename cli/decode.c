@@ -5,7 +5,6 @@
  */
 #include "decode.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -145,8 +144,7 @@ static attn_status search_batch(decoder *d, const int64_t *order, int64_t count,
     for (int64_t i = 0; i < count; i++) {
         total += d->pieces[order[i]].length;
     }
-    assert(total >= count && count > 0); /* each piece has a </s> */
-    int32_t *source = malloc((size_t)total * sizeof *source);
+    int32_t *source = malloc((size_t)(total + 1) * sizeof *source);
     int64_t *starts = malloc((size_t)(count + 1) * sizeof *starts);
     uint64_t *streams = malloc((size_t)count * sizeof *streams);
     attn_search_result *results = malloc((size_t)count * sizeof *results);
