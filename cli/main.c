@@ -16,6 +16,7 @@ extern const attn_command attn_cmd_translate;
 extern const attn_command attn_cmd_train;
 extern const attn_command attn_cmd_evaluate;
 extern const attn_command attn_cmd_score;
+extern const attn_command attn_cmd_explain;
 extern const attn_command attn_cmd_info;
 extern const attn_command attn_cmd_bench;
 
@@ -25,6 +26,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_train,
     &attn_cmd_evaluate,
     &attn_cmd_score,
+    &attn_cmd_explain,
     &attn_cmd_info,
     &attn_cmd_bench,
 };

@@ -344,6 +344,7 @@ attn_tensor *attn_translator_encoder(const attn_translator *m, attn_tape *tape, 
     for (int64_t i = 0; i < m->config.encoder_layers; i++) {
         const encoder_layer *layer = &m->encoder[i];
         attn_tape_scope(tape, "encoder.%lld.self", (long long)i);
+        attn_tape_note(tape, "residual", x);
         attn_tensor *h = attn_translator_before(m, tape, x, &layer->norm_self);
         attn_tape_note(tape, "input", h);
         h = attn_layer_attention(tape, h, sequences, NULL, NULL, &layer->self, false,
@@ -365,6 +366,7 @@ static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int
     for (int64_t i = 0; i < m->config.decoder_layers; i++) {
         const decoder_layer *layer = &m->decoder[i];
         attn_tape_scope(tape, "decoder.%lld.self", (long long)i);
+        attn_tape_note(tape, "residual", x);
         attn_tensor *h = attn_translator_before(m, tape, x, &layer->norm_self);
         attn_tape_note(tape, "input", h);
         h = attn_layer_attention(tape, h, targets, NULL, NULL, &layer->self, true,
@@ -373,6 +375,8 @@ static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int
         attn_tape_note(tape, "output", x);
 
         attn_tape_scope(tape, "decoder.%lld.cross", (long long)i);
+        attn_tape_note(tape, "residual", x);
+        attn_tape_note(tape, "memory", memory);
         h = attn_translator_before(m, tape, x, &layer->norm_cross);
         attn_tape_note(tape, "input", h);
         h = attn_layer_attention(tape, h, targets, memory, sources, &layer->cross, false,

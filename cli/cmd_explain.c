@@ -1,0 +1,340 @@
+/* cli/cmd_explain.c: `attn explain`: what a word attends to, and how that comes about. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/utf8.h"
+#include "command.h"
+#include "decode.h"
+#include "explain_print.h"
+#include "model.h"
+
+typedef struct options {
+    const char *model, *token, *target;
+    int64_t layer, head;
+    int part;
+    bool json;
+} options;
+
+/* What layer and head are when they are left open. */
+enum { OPEN = INT32_MIN };
+static const options defaults = {.layer = OPEN, .head = OPEN};
+
+static const char *const part_names[] = {"encoder", "decoder", "cross", NULL};
+
+/* clang-format off */
+static const attn_option table[] = {
+    {"model", 'm', ATTN_OPTION_FILE, offsetof(options, model), .value = "FILE",
+     .help = "the model (default: $ATTN_MODEL, else models/en-fr.safetensors)"},
+    {"token", 't', ATTN_OPTION_TEXT, offsetof(options, token), .value = "W",
+     .help = "the word to explain, or its number (default: the most decided one, and a table of all)"},
+    {"layer", 'l', ATTN_OPTION_INT, offsetof(options, layer), .value = "L",
+     .help = "the layer, from 1 (default: the one where the word is most decided)"},
+    {"head", 0, ATTN_OPTION_INT, offsetof(options, head), .value = "H",
+     .help = "the head, from 1 (default: bars of the mean, steps of the most decided head)"},
+    {"part", 'p', ATTN_OPTION_CHOICE, offsetof(options, part), .choices = part_names,
+     .value = "PART",
+     .help = "encoder: source words to each other (default); decoder: words of the translation to "
+             "each other; cross: words of the translation to the source"},
+    {"target", 0, ATTN_OPTION_TEXT, offsetof(options, target), .value = "TEXT",
+     .help = "the translation, for decoder and cross (default: the model's own)"},
+    {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
+     .help = "print every number as JSON; indices of pieces count from 0"},
+};
+/* clang-format on */
+
+/* ---- reading ---- */
+
+/* Ids on both sides, as the model is to read them. */
+typedef struct pair {
+    int32_t *source, *target; /* source: with </s>; target: <s>, ids, </s>; NULL: encoder alone */
+    int64_t source_length, target_length; /* target_length: without the </s> */
+    char *target_text;
+} pair;
+
+static void free_pair(pair *p) {
+    free(p->source);
+    free(p->target);
+    free(p->target_text);
+}
+
+/* Ids with `before` (when not negative) and </s> around them. */
+static attn_status encode(const attn_model *model, const char *what, const char *text,
+                          int32_t before, int32_t **out, int64_t *length, attn_error *error) {
+    int32_t *ids = NULL;
+    size_t count = 0;
+    if (!attn_utf8_whole(text, strlen(text))) {
+        return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL, "the %s is not UTF-8", what);
+    }
+    attn_status status =
+        attn_tokenizer_encode(model->tokenizer, text, strlen(text), &ids, &count, error);
+    if (status == ATTN_OK && count == 0) {
+        status = attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "the %s is empty", what);
+    }
+    int64_t most = attn_translator_get_config(model->translator)->max_length;
+    if (status == ATTN_OK && (int64_t)count + 1 > most) {
+        status = attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "give a shorter one",
+                           "the %s has %lld tokens; the model takes at most %lld", what,
+                           (long long)count, (long long)most - 1);
+    }
+    int64_t shift = before >= 0;
+    *out = status == ATTN_OK ? malloc((count + 2) * sizeof **out) : NULL;
+    if (*out != NULL) {
+        (*out)[0] = before;
+        memcpy(*out + shift, ids, count * sizeof *ids);
+        (*out)[shift + (int64_t)count] = ATTN_EOS;
+        *length = (int64_t)count + 1;
+    } else if (status == ATTN_OK) {
+        status = attn_fail_memory(error, count * sizeof *ids);
+    }
+    free(ids);
+    return status;
+}
+
+/* The model's own translation. */
+static attn_status translate(const attn_model *model, const char *sentence, pair *p,
+                             attn_error *error) {
+    const attn_decode_options decode = ATTN_DECODE_DEFAULTS;
+    attn_search_options search = attn_decode_search_options(&decode);
+    attn_translation translation = {0};
+    attn_decode_stats stats = {0};
+    attn_status status = attn_decode_lines(model, &sentence, 1, "sentence", 1, 1, &search,
+                                           &translation, &stats, error);
+    if (status == ATTN_OK) {
+        status = attn_translation_text(model, &translation, 0, &p->target_text, error);
+    }
+    if (status == ATTN_OK) {
+        const attn_hypothesis *h = &translation.result.hypotheses[0];
+        p->target_length = h->length + 1;
+        p->target = malloc((size_t)(h->length + 2) * sizeof *p->target);
+        if (p->target == NULL) {
+            status = attn_fail_memory(error, (size_t)h->length * sizeof *p->target);
+        } else {
+            p->target[0] = ATTN_BOS;
+            memcpy(p->target + 1, h->ids, (size_t)h->length * sizeof *h->ids);
+            p->target[h->length + 1] = ATTN_EOS;
+        }
+    }
+    attn_translations_free(&translation, 1);
+    return status;
+}
+
+static attn_status read_pair(const attn_model *model, const char *sentence, const options *o,
+                             pair *p, attn_error *error) {
+    attn_status status =
+        encode(model, "sentence", sentence, -1, &p->source, &p->source_length, error);
+    if (status != ATTN_OK || o->part == ATTN_EXPLAIN_ENCODER) {
+        return status;
+    }
+    if (o->target == NULL) {
+        return translate(model, sentence, p, error);
+    }
+    p->target_text = strdup(o->target);
+    if (p->target_text == NULL) {
+        return attn_fail_memory(error, strlen(o->target));
+    }
+    return encode(model, "target", o->target, ATTN_BOS, &p->target, &p->target_length, error);
+}
+
+/* The words on both sides of the attention. The rows of cross attention are named by what is being
+ * written, those of the decoder's own by what has been read. */
+static attn_status read_words(const attn_model *model, const pair *p, attn_explained *x,
+                              attn_error *error) {
+    const int32_t *queries = x->part == ATTN_EXPLAIN_ENCODER ? p->source
+                             : x->part == ATTN_EXPLAIN_CROSS ? p->target + 1
+                                                             : p->target;
+    const int32_t *keys = x->part == ATTN_EXPLAIN_DECODER ? p->target : p->source;
+    attn_status status =
+        attn_words_create(model->tokenizer, queries, x->shape.queries, &x->queries, error);
+    return status == ATTN_OK
+               ? attn_words_create(model->tokenizer, keys, x->shape.keys, &x->keys, error)
+               : status;
+}
+
+/* ---- choosing ---- */
+
+static int check_number(const char *option, const char *what, int64_t value, int64_t count) {
+    if (value == OPEN || (value >= 1 && value <= count)) {
+        return ATTN_EXIT_OK;
+    }
+    return attn_say_misuse("explain: --%s %lld: %s 1 to %lld", option, (long long)value, what,
+                           (long long)count);
+}
+
+static int say_words(const options *o, const attn_words *words) {
+    char list[512] = "", quoted[64], name[64];
+    size_t used = 0;
+    for (int64_t i = 0; i < words->count && used + 80 < sizeof list; i++) {
+        attn_utf8_quote(name, sizeof name, words->word[i].text);
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%lld %s", i > 0 ? ", " : "",
+                                 (long long)i + 1, name);
+    }
+    attn_utf8_quote(quoted, sizeof quoted, o->token);
+    return attn_say_misuse("explain: --token '%s': the words are: %s", quoted, list);
+}
+
+/* The largest weight of a word's row on another real word: how decided the word is. */
+static double decided(const attn_explained *x, const double *rows, int64_t word) {
+    double largest = -1;
+    for (int64_t k = 0; k < x->keys.count; k++) {
+        bool itself = x->part != ATTN_EXPLAIN_CROSS && k == word;
+        if (!itself && !x->keys.word[k].mark) {
+            largest = fmax(largest, rows[word * x->keys.count + k]);
+        }
+    }
+    return largest;
+}
+
+/* Of a matrix of words, the most decided row, or the one asked for; *best grows with it. */
+static bool better_word(const attn_explained *x, const double *rows, int64_t wanted, int64_t *word,
+                        double *best) {
+    bool found = false;
+    for (int64_t q = 0; q < x->queries.count; q++) {
+        bool candidate = wanted >= 0 ? q == wanted : !x->queries.word[q].mark;
+        if (candidate && decided(x, rows, q) > *best) {
+            *best = decided(x, rows, q);
+            *word = q;
+            found = true;
+        }
+    }
+    return found;
+}
+
+/* Fills in layer, word and head where the user left them open. rows: room for a matrix of words. */
+static attn_status choose(attn_explained *x, attn_explain *explain, const options *o,
+                          int64_t wanted, double *rows, attn_error *error) {
+    size_t matrix = (size_t)(x->shape.queries * x->shape.keys);
+    int64_t first = o->layer != OPEN ? o->layer - 1 : 0;
+    int64_t last = o->layer != OPEN ? o->layer - 1 : x->shape.layers - 1;
+    const attn_real *shown = x->weights + (o->head != OPEN ? (size_t)(o->head - 1) * matrix : 0);
+    int64_t heads = o->head != OPEN ? 1 : x->shape.heads;
+    double best = -2;
+    x->layer = last;
+    x->word = wanted >= 0 ? wanted : 0;
+    for (int64_t layer = first; layer <= last; layer++) {
+        attn_status status = attn_explain_weights(explain, x->part, layer, x->weights, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+        attn_words_merge(&x->queries, &x->keys, shown, heads, rows);
+        x->layer = better_word(x, rows, wanted, &x->word, &best) ? layer : x->layer;
+    }
+    attn_status status = attn_explain_weights(explain, x->part, x->layer, x->weights, error);
+    best = -2;
+    x->head = o->head != OPEN ? o->head - 1 : 0;
+    for (int64_t h = 0; status == ATTN_OK && o->head == OPEN && h < x->shape.heads; h++) {
+        attn_words_merge(&x->queries, &x->keys, x->weights + (size_t)h * matrix, 1, rows);
+        x->head = better_word(x, rows, x->word, &x->word, &best) ? h : x->head;
+    }
+    attn_words_merge(&x->queries, &x->keys, shown, heads, rows);
+    return status;
+}
+
+/* ---- the command ---- */
+
+static attn_status fill(attn_explained *x, attn_explain *explain, const options *o, int64_t wanted,
+                        attn_error *error) {
+    size_t matrix = (size_t)(x->shape.queries * x->shape.keys);
+    x->weights = malloc((size_t)x->shape.heads * matrix * sizeof *x->weights);
+    x->word_weights = malloc(matrix * sizeof *x->word_weights);
+    if (x->weights == NULL || x->word_weights == NULL) {
+        return attn_fail_memory(error, (size_t)x->shape.heads * matrix * sizeof *x->weights);
+    }
+    x->one_head = o->head != OPEN;
+    x->whole = wanted < 0;
+    attn_status status = choose(x, explain, o, wanted, x->word_weights, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    return attn_explain_get_steps(explain, x->part, x->layer, x->head,
+                                  x->queries.word[x->word].first, &x->steps, error);
+}
+
+static attn_status print(const attn_explained *x, bool json, attn_error *error) {
+    if (!json) {
+        attn_terminal terminal;
+        attn_terminal_init(&terminal, stdout);
+        attn_explained_print(x, &terminal);
+        return ATTN_OK;
+    }
+    return attn_explained_print_json(x, stdout) ? ATTN_OK : attn_fail_memory(error, 0);
+}
+
+static int explain_open(const attn_model *model, const char *sentence, const options *o) {
+    attn_explained x = {.sentence = sentence, .part = (attn_explain_part)o->part};
+    attn_explain *explain = NULL;
+    attn_error error = {0};
+    pair p = {0};
+    int64_t wanted = -1;
+    int result = ATTN_EXIT_FAILURE;
+    attn_status status = read_pair(model, sentence, o, &p, &error);
+    if (status == ATTN_OK) {
+        status = attn_explain_create(model->translator, p.source, p.source_length, p.target,
+                                     p.target_length, &explain, &error);
+    }
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    x.target = p.target_text;
+    x.shape = attn_explain_get_shape(explain, x.part);
+    status = read_words(model, &p, &x, &error);
+    if (status != ATTN_OK) {
+        goto out;
+    }
+    if (o->token != NULL) {
+        wanted = attn_words_find(&x.queries, o->token);
+    }
+    result = check_number("layer", "this part has layers", o->layer, x.shape.layers);
+    result = result ? result : check_number("head", "each layer has heads", o->head, x.shape.heads);
+    if (result == ATTN_EXIT_OK && o->token != NULL && wanted < 0) {
+        result = say_words(o, &x.queries);
+    }
+    if (result == ATTN_EXIT_OK) {
+        status = fill(&x, explain, o, wanted, &error);
+        status = status == ATTN_OK ? print(&x, o->json, &error) : status;
+    }
+out:
+    free(x.weights);
+    free(x.word_weights);
+    attn_words_free(&x.queries);
+    attn_words_free(&x.keys);
+    attn_explain_free(explain);
+    free_pair(&p);
+    return status == ATTN_OK ? result : attn_say_error(&error);
+}
+
+static int run(const void *given, int operand_count, char **operand) {
+    const options *o = given;
+    attn_model model;
+    attn_error error;
+    (void)operand_count;
+    if (o->target != NULL && o->part == ATTN_EXPLAIN_ENCODER) {
+        return attn_say_misuse("explain: --target goes with --part decoder or --part cross");
+    }
+    if (attn_model_open(o->model, &model, &error) != ATTN_OK) {
+        return attn_say_error(&error);
+    }
+    int result = explain_open(&model, operand[0], o);
+    attn_model_close(&model);
+    return result;
+}
+
+const attn_command attn_cmd_explain = {
+    .name = "explain",
+    .summary = "Show what a word attends to, and each step of how",
+    .usage = "[--token W] [--layer L] [--head H] [--part PART] [--json] SENTENCE",
+    .description =
+        "Bars show how a word shares out its attention; a word of several pieces counts as one. "
+        "Then the steps of attention follow with the model's numbers: embed and project; dot "
+        "products; divide by the root of the key size; softmax; weighted sum of the values; the "
+        "heads joined by the output projection. They are computed anew and held to the model's own."
+        "\nMost decided means: with the largest weight on another word.",
+    .options = table,
+    .option_count = ATTN_LENGTH(table),
+    .defaults = &defaults,
+    .options_size = sizeof(options),
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};
