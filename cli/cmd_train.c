@@ -194,6 +194,12 @@ static void append(char *text, size_t size, const char *more) {
     snprintf(text + used, size - used, "%s", more);
 }
 
+/* The folders stay out of a model that others get. */
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
 /* The options that decide the outcome, in one form however they were typed. */
 static void describe_command(run *r) {
     const options *given = r->given;
@@ -213,7 +219,7 @@ static void describe_command(run *r) {
             append(r->command, sizeof r->command, " --");
             append(r->command, sizeof r->command, named[i].name);
             append(r->command, sizeof r->command, " ");
-            append(r->command, sizeof r->command, named[i].value);
+            append(r->command, sizeof r->command, file_name(named[i].value));
         }
     }
     for (size_t i = 0; i < given->set.count; i++) {

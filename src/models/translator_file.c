@@ -64,11 +64,35 @@ static void config_print(const attn_translator_config *config, const struct conf
         snprintf(value, VALUE_SIZE, "%s",
                  *(const attn_activation *)field == ATTN_ACTIVATION_GELU ? "gelu" : "relu");
         break;
-    case CONFIG_RATE:
-        /* In millionths, because the decimal point depends on the locale. */
-        snprintf(value, VALUE_SIZE, "%lld", (long long)(*(const double *)field * 1e6 + 0.5));
+    case CONFIG_RATE: {
+        /* Not printf's, whose decimal point depends on the locale. */
+        long long millionths = (long long)(*(const double *)field * 1e6 + 0.5);
+        int end =
+            snprintf(value, VALUE_SIZE, "%lld.%06lld", millionths / 1000000, millionths % 1000000);
+        while (value[end - 1] == '0' && value[end - 2] != '.') {
+            value[--end] = '\0';
+        }
         break;
     }
+    }
+}
+
+/* "0.1": digits, a point, at most six digits; whatever the locale. */
+static bool rate_read(const char *value, double *rate) {
+    char *end;
+    errno = 0;
+    long long whole = strtoll(value, &end, 10), fraction = 0, unit = 1000000;
+    if (end == value || whole < 0 || whole > 1000 || errno != 0) {
+        return false;
+    }
+    if (*end == '.') {
+        for (end++; *end >= '0' && *end <= '9' && unit > 1; end++) {
+            unit /= 10;
+            fraction += (*end - '0') * unit;
+        }
+    }
+    *rate = (double)(whole * 1000000 + fraction) / 1e6;
+    return *end == '\0';
 }
 
 static bool config_read(attn_translator_config *config, const struct config_key *key,
@@ -83,18 +107,13 @@ static bool config_read(attn_translator_config *config, const struct config_key 
         *(attn_activation *)field = gelu ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
         return gelu || strcmp(value, "relu") == 0;
     }
+    if (key->type == CONFIG_RATE) {
+        return rate_read(value, field);
+    }
     char *end;
     errno = 0;
-    long long number = strtoll(value, &end, 10);
-    if (end == value || *end != '\0' || errno != 0) {
-        return false;
-    }
-    if (key->type == CONFIG_RATE) {
-        *(double *)field = (double)number / 1e6;
-    } else {
-        *(int64_t *)field = number;
-    }
-    return true;
+    *(int64_t *)field = strtoll(value, &end, 10);
+    return end != value && *end == '\0' && errno == 0;
 }
 
 /* ---- saving ---- */
