@@ -2,6 +2,7 @@
 #
 #   make          build              make test     build and run the tests
 #   make demo     see it work        make bench    measure it
+#   make bench-peers                 measure it beside PyTorch, which is installed under $(BUILD)
 #   make install  PREFIX=/usr/local DESTDIR=
 #   make format   lay out the sources with clang-format
 BUILD  = build
@@ -26,10 +27,14 @@ demo: setup
 
 test: setup
 	@$(MAKE) --no-print-directory all
+	@cmake --build $(BUILD) --parallel $(JOBS) --target tests
 	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
 
 bench: all
 	@$(BUILD)/attn bench
+
+bench-peers: all
+	@bench/peers/side_by_side --attn $(BUILD)/attn --build $(BUILD)
 
 install: all
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)
@@ -40,4 +45,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all configure setup demo test bench install format clean
+.PHONY: all configure setup demo test bench bench-peers install format clean

@@ -5,6 +5,7 @@ set(ATTN_PYTHON python3 CACHE STRING "Python for the comparisons with other prog
 unset(attn_python_path CACHE)
 find_program(attn_python_path ${ATTN_PYTHON})
 
+# The tests are no part of `all`: whoever only uses attn does not wait for them.
 add_custom_target(tests)
 
 # cmocka; the cross build may name a folder that holds it.
@@ -43,7 +44,7 @@ function(attn_needs_tool source out)
 endfunction()
 
 function(attn_executable target source)
-  add_executable(${target} ${source} ${ARGN})
+  add_executable(${target} EXCLUDE_FROM_ALL ${source} ${ARGN})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${target} PRIVATE ATTN_TEST_TOOL="${tool_path}"
                              ATTN_TEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
@@ -179,6 +180,7 @@ endif()
 file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c)
 foreach(source ${examples})
   get_filename_component(name ${source} NAME_WE)
-  add_executable(example_${name} ${source})
+  add_executable(example_${name} EXCLUDE_FROM_ALL ${source})
+  add_dependencies(tests example_${name})
   target_link_libraries(example_${name} PRIVATE attn_shared m)
 endforeach()
