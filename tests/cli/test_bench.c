@@ -1,0 +1,163 @@
+/* `attn bench`: what it prints is complete and agrees with itself; names are checked. How fast anything
+ * is, no test says. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+static char output[1 << 16];
+
+/* Runs the tool; stdout, and stderr after it, into `output`. Returns the exit status. */
+static int bench(const char *arguments) {
+    char command[1024];
+    snprintf(command, sizeof command, "%s bench %s 2>&1", ATTN_TEST_TOOL, arguments);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    output[fread(output, 1, sizeof output - 1, pipe)] = '\0';
+    int status = pclose(pipe);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void expect_text(const char *part) {
+    if (strstr(output, part) == NULL) {
+        fail_msg("expected \"%s\" in:\n%s", part, output);
+    }
+}
+
+static double number(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    if (!json_is_number(value)) {
+        fail_msg("no number \"%s\" in:\n%s", key, output);
+    }
+    return json_number_value(value);
+}
+
+static const char *text(const json_t *object, const char *key) {
+    const char *value = json_string_value(json_object_get(object, key));
+    if (value == NULL || value[0] == '\0') {
+        fail_msg("no text \"%s\" in:\n%s", key, output);
+    }
+    return value;
+}
+
+static void check_case(const json_t *row) {
+    const json_t *seconds = json_object_get(row, "seconds");
+    double median = number(seconds, "median"), rate = number(row, "rate");
+    assert_true(number(seconds, "low") > 0);
+    assert_true(number(seconds, "low") <= median && median <= number(seconds, "high"));
+    assert_true(number(row, "repetitions") >= 1);
+    double expected = number(row, "amount") / (median * number(row, "parts")) * 1e-9;
+    assert_true(fabs(rate - expected) <= 1e-3 * expected);
+    double share = rate / number(row, "limit");
+    assert_true(fabs(number(row, "share") - share) <= 1e-3 * share);
+    assert_true(number(row, "peak_bytes") > 1e6);
+    text(row, "work");
+}
+
+/* The report of one run; the caller releases it. */
+static json_t *report_of(const char *arguments) {
+    assert_int_equal(bench(arguments), 0);
+    json_error_t error;
+    json_t *report = json_loads(output, 0, &error);
+    if (report == NULL) {
+        fail_msg("%s in:\n%s", error.text, output);
+    }
+    size_t index;
+    json_t *row;
+    json_array_foreach(json_object_get(report, "cases"), index, row) {
+        check_case(row);
+    }
+    return report;
+}
+
+static void json_is_complete(void **state) {
+    (void)state;
+    json_t *report = report_of("--quick --json --threads 1 --only matmul");
+    text(report, "version");
+    text(report, "machine");
+    text(report, "isa");
+    assert_int_equal((int)number(report, "threads"), 1);
+    assert_true(json_is_true(json_object_get(report, "quick")));
+    assert_true(number(report, "fma_peak_gflops") > 0);
+    assert_true(number(report, "memory_read_gbs") > 0);
+    assert_true(json_object_size(json_object_get(report, "fma_gflops")) >= 1);
+    json_t *cases = json_object_get(report, "cases");
+    assert_true(json_array_size(cases) >= 3);
+    size_t index;
+    json_t *row;
+    json_array_foreach(cases, index, row) {
+        assert_int_equal(strncmp(text(row, "name"), "matmul-", 7), 0);
+    }
+    row = json_array_get(cases, 0);
+    assert_string_equal(text(row, "name"), "matmul-512");
+    assert_string_equal(text(row, "unit"), "GFLOP/s");
+    assert_true(number(row, "amount") == 2.0 * 512 * 512 * 512);
+    json_decref(report);
+}
+
+/* The count of operations, by hand: sequences of 6, 7, ... 24, 6, ... tokens. */
+static void short_sequences_are_counted(void **state) {
+    (void)state;
+    double pairs = 0;
+    for (int b = 0; b < 64; b++) {
+        pairs += (6 + b % 19) * (6 + b % 19);
+    }
+    json_t *report = report_of("--quick --json --only attention-forward-short "
+                               "--only attention-backward-short");
+    json_t *cases = json_object_get(report, "cases");
+    assert_int_equal(json_array_size(cases), 2);
+    assert_true(number(json_array_get(cases, 0), "amount") == pairs * 4 * 4 * 32);
+    assert_true(number(json_array_get(cases, 1), "amount") == pairs * 4 * 4 * 32 * 2.5);
+    json_decref(report);
+}
+
+/* A name stands for itself and for what follows it after a dash. */
+static void names_are_whole_words(void **state) {
+    (void)state;
+    assert_int_equal(bench("--quick --only matmul-row-1"), 0);
+    expect_text("FMA peak");
+    expect_text("memory read");
+    expect_text("matmul-row-1 ");
+    expect_text("GB/s");
+    assert_null(strstr(output, "matmul-row-16"));
+}
+
+static void unknown_names_are_refused(void **state) {
+    (void)state;
+    assert_int_equal(bench("--only matmul-51"), 2);
+    assert_string_equal(output,
+                        "attn: bench: no case is called 'matmul-51': did you mean matmul-512?\n");
+    assert_int_equal(bench("--only matmull"), 2);
+    expect_text("did you mean matmul?");
+    assert_int_equal(bench("--only zzzzzzzzzzzz"), 2);
+    expect_text("`attn bench --list` names them");
+    assert_int_equal(bench("--only matmul --only trian"), 2);
+    expect_text("did you mean train?");
+}
+
+static void the_list_names_the_cases(void **state) {
+    (void)state;
+    assert_int_equal(bench("--list"), 0);
+    expect_text("matmul-1024 ");
+    expect_text("attention-backward-causal-d128-4096 ");
+    expect_text("train-multi30k ");
+    expect_text("translate-greedy-1 ");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_is_complete),         cmocka_unit_test(short_sequences_are_counted),
+        cmocka_unit_test(names_are_whole_words),    cmocka_unit_test(unknown_names_are_refused),
+        cmocka_unit_test(the_list_names_the_cases),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
