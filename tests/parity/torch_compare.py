@@ -312,8 +312,8 @@ def metadata_of(config):
     for key, value in config.items():
         values[key] = str(value).lower() if isinstance(value, bool) else value
     for rate in ("dropout", "attention_dropout", "activation_dropout"):
-        values[rate] = 0
-    values["label_smoothing"] = 100000  # in millionths
+        values[rate] = "0"
+    values["label_smoothing"] = "0.1"
     return values
 
 
