@@ -230,6 +230,7 @@ static void set_style(cairo_t *cr, int style) {
 
 static void draw_series(const frame *f, const series *s, int style) {
     set_style(f->cr, style);
+    cairo_new_path(f->cr); /* text leaves a current point behind */
     for (size_t i = 0; i < s->count; i++) {
         cairo_line_to(f->cr, place_x(f, s->point[i].x), place_y(f, s->point[i].y));
     }
