@@ -342,8 +342,8 @@ static __attribute__((noinline)) void rescale(row_state row, float max, int64_t 
     v_store(row.sums, v_mul(v_load(row.sums), factor));
 }
 
-/* Scores of one block become p; maximum, sums and acc follow. first < last. */
-V_INLINE void softmax_row(int first, int last, float *scores, row_state row, int64_t value_panels) {
+/* The maximum of a row rises to that of the scores of one block. first < last. */
+V_INLINE void raise_row(int first, int last, float *scores, row_state row, int64_t value_panels) {
     float max = mask_and_max(first, last, scores);
     if (max > *row.max) {
         if (*row.max != -INFINITY) { /* else 0 times 0 */
@@ -351,6 +351,10 @@ V_INLINE void softmax_row(int first, int last, float *scores, row_state row, int
         }
         *row.max = max;
     }
+}
+
+/* Scores become p, and are summed. */
+V_INLINE void softmax_row(int first, int last, float *scores, row_state row) {
     v16 reference = v_set1(*row.max == -INFINITY ? 0 : *row.max);
     v16 sums = v_load(row.sums);
     for (int j = first & ~15; j < last; j += 16) {
@@ -390,6 +394,10 @@ static forward_memory forward_memory_at(const attn_attention *spec, float *scrat
     return memory;
 }
 
+static row_state row_state_at(const forward_memory *memory, int r, int64_t acc_row) {
+    return (row_state){memory->acc + r * acc_row, memory->sums + r * 16, memory->max + r};
+}
+
 static int64_t forward_scratch_size(const attn_attention *spec) {
     return ATTN_QUERY_BLOCK * (QUERY_ROW + attn_round_up(spec->value_size, 16) + 16 + 1);
 }
@@ -411,20 +419,25 @@ static void forward_tile(const attn_attention_call *call, row_place place, const
     score_tile(rows, spec->head_size, memory->query + r0 * QUERY_ROW,
                packed + (place.block + from) * spec->head_size, (to - from + 15) / 16,
                scores + from);
+    for (int r = 0; r < rows;
+         r++) { /* apart from what follows: the rows hide each other's latency */
+        if (first[r] < last[r]) {
+            if (spec->bias != NULL) {
+                row_place here = {place.b, place.h, place.i + r, place.block};
+                add_bias(call, here, first[r], last[r], scores + r * SCORE_ROW);
+            }
+            raise_row(first[r], last[r], scores + r * SCORE_ROW,
+                      row_state_at(memory, r0 + r, acc_row), value_panels);
+        }
+    }
     for (int r = 0; r < rows; r++) {
-        if (first[r] >= last[r]) {
-            continue;
-        }
-        float *row_scores = scores + r * SCORE_ROW;
-        row_place here = {place.b, place.h, place.i + r, place.block};
-        row_state state = {memory->acc + (r0 + r) * acc_row, memory->sums + (r0 + r) * 16,
-                           memory->max + r0 + r};
-        if (spec->bias != NULL) {
-            add_bias(call, here, first[r], last[r], row_scores);
-        }
-        softmax_row(first[r], last[r], row_scores, state, value_panels);
-        if (call->dropout) {
-            drop(call, here, first[r], last[r], row_scores);
+        if (first[r] < last[r]) {
+            softmax_row(first[r], last[r], scores + r * SCORE_ROW,
+                        row_state_at(memory, r0 + r, acc_row));
+            if (call->dropout) {
+                row_place here = {place.b, place.h, place.i + r, place.block};
+                drop(call, here, first[r], last[r], scores + r * SCORE_ROW);
+            }
         }
     }
     weigh(rows, first, last, scores, packed_values(spec, packed) + place.block * 16,
@@ -457,7 +470,7 @@ static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64
         }
     }
     for (int r = 0; r < ranges.rows; r++) {
-        row_state state = {memory.acc + r * acc_row, memory.sums + r * 16, memory.max + r};
+        row_state state = row_state_at(&memory, r, acc_row);
         int64_t i = first_query + r;
         float lse = finish_row(state, spec->value_size,
                                call->output + attn_query_offset(&sequence, spec->output, h, i));
@@ -580,7 +593,8 @@ static void decode_head(const attn_decode *decode, int64_t r, int64_t h, decode_
         if (decode->weights != NULL) {
             memcpy(memory.kept + block, memory.scores, (size_t)panels * 16 * sizeof(float));
         }
-        softmax_row(0, count, memory.scores, state, value_panels);
+        raise_row(0, count, memory.scores, state, value_panels);
+        softmax_row(0, count, memory.scores, state);
         decode_weigh(decode, count, memory.scores, values + block * decode->value_token,
                      memory.acc);
     }
