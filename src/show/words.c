@@ -73,8 +73,10 @@ attn_status attn_words_create(const attn_tokenizer *tokenizer, const int32_t *id
     }
     char *to = out->text;
     for (int64_t i = 0; i < count; i++) {
-        out->piece[i] = strcpy(to, attn_tokenizer_piece(tokenizer, ids[i]));
-        to += strlen(to) + 1;
+        const char *piece = attn_tokenizer_piece(tokenizer, ids[i]);
+        size_t bytes = strlen(piece) + 1;
+        out->piece[i] = memcpy(to, piece, bytes);
+        to += bytes;
     }
     out->pieces = count;
     for (int64_t i = 0; i < count; i++) {

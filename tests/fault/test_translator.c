@@ -138,7 +138,7 @@ static void test_every_allocation_fails_once(void **unused) {
     tiny_batch_begin(&batch);
     tiny_batch_add(&batch, 1, 5, 7);
     tiny_batch_add(&batch, 2, 40, 3);
-    strcpy(path, "/tmp/attn-test-XXXXXX");
+    memcpy(path, "/tmp/attn-test-XXXXXX", sizeof "/tmp/attn-test-XXXXXX");
     int descriptor = mkstemp(path);
     assert_true(descriptor >= 0);
     close(descriptor);
