@@ -85,11 +85,13 @@ static int check_names(const options *o) {
     return ATTN_EXIT_OK;
 }
 
-static void print_list(void) {
+static void print_list(const options *o) {
     size_t count;
     const attn_bench_case *cases = attn_bench_cases(&count);
     for (size_t i = 0; i < count; i++) {
-        printf("%-34s %s\n", cases[i].name, cases[i].work);
+        if (chosen(o, &cases[i])) {
+            printf("%-34s %s\n", cases[i].name, cases[i].work);
+        }
     }
 }
 
@@ -217,7 +219,7 @@ static attn_status measure_all(const options *o, attn_error *error) {
         }
     }
     if (o->json && status == ATTN_OK) {
-        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
         putchar('\n');
     }
     json_decref(report);
@@ -228,13 +230,13 @@ static int run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     (void)operand_count;
     (void)operand;
-    if (o->list) {
-        print_list();
-        return ATTN_EXIT_OK;
-    }
     int result = check_names(o);
     if (result != ATTN_EXIT_OK) {
         return result;
+    }
+    if (o->list) {
+        print_list(o);
+        return ATTN_EXIT_OK;
     }
     attn_set_threads((int)o->threads);
     attn_error error;
@@ -244,7 +246,7 @@ static int run(const void *given, int operand_count, char **operand) {
 const attn_command attn_cmd_bench = {
     .name = "bench",
     .summary = "Measure matrix products, attention, training and decoding on this machine",
-    .usage = "[--quick] [--only NAME]... [--threads N] [--json]\n--list",
+    .usage = "[--quick] [--only NAME]... [--threads N] [--json]\n--list [--only NAME]...",
     .description =
         "Each row gives the median time with the spread of its repetitions, the rate, and the "
         "share "
