@@ -272,13 +272,12 @@ bool attn_explained_print_json(const attn_explained *x, FILE *out) {
     static const char *const parts[] = {"encoder", "decoder", "cross"};
     json_t *all = json_pack(
         "{s:s, s:s?, s:s, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sentence",
-        x->sentence, "target", x->target, "part", parts[x->part], "layer",
-        (json_int_t)x->layer + 1, "layers", (json_int_t)x->shape.layers, "heads",
-        (json_int_t)x->shape.heads, "word", chosen_word(x)->text, "query_pieces",
-        json_pieces(&x->queries), "query_words", json_words(&x->queries), "key_pieces",
-        json_pieces(&x->keys), "key_words", json_words(&x->keys), "weights", json_weights(x),
-        "word_weights", json_matrix(x->word_weights, x->queries.count, x->keys.count), "steps",
-        json_steps(x));
+        x->sentence, "target", x->target, "part", parts[x->part], "layer", (json_int_t)x->layer + 1,
+        "layers", (json_int_t)x->shape.layers, "heads", (json_int_t)x->shape.heads, "word",
+        chosen_word(x)->text, "query_pieces", json_pieces(&x->queries), "query_words",
+        json_words(&x->queries), "key_pieces", json_pieces(&x->keys), "key_words",
+        json_words(&x->keys), "weights", json_weights(x), "word_weights",
+        json_matrix(x->word_weights, x->queries.count, x->keys.count), "steps", json_steps(x));
     bool done = all != NULL && json_dumpf(all, out, JSON_REAL_PRECISION(9)) == 0;
     fputs(done ? "\n" : "", out);
     json_decref(all);
