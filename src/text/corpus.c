@@ -137,6 +137,7 @@ static attn_status encode_lines(const attn_lines *lines, const attn_tokenizer *t
                                 int threads, encoded_line *encoded, attn_error *error) {
     attn_status status = ATTN_OK;
     size_t failed = lines->count;
+    (void)threads; /* used by OpenMP alone */
 #pragma omp parallel for schedule(dynamic, 64) num_threads(threads > 0 ? threads : 1)
     for (size_t i = 0; i < lines->count; i++) {
         attn_error line_error;
