@@ -11,70 +11,9 @@
 #include <stdint.h>
 
 #include "base/fail.h"
+#include "text/protobuf.h"
 
 enum { NORMALIZER_SPEC = 3, DENORMALIZER_SPEC = 5, PRECOMPILED_CHARSMAP = 2 };
-enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
-
-typedef struct reader {
-    const unsigned char *data;
-    size_t size, at;
-} reader;
-
-typedef struct field {
-    uint64_t number;
-    int wire;
-    reader bytes; /* of a WIRE_BYTES field */
-} field;
-
-static bool read_varint(reader *r, uint64_t *value) {
-    *value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-        if (r->at >= r->size) {
-            return false;
-        }
-        unsigned char byte = r->data[r->at++];
-        *value |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool skip(reader *r, uint64_t count) {
-    if (count > r->size - r->at) {
-        return false;
-    }
-    r->at += (size_t)count;
-    return true;
-}
-
-/* Groups (wire types 3 and 4) do not occur in these messages and are refused, so that this reader
- * cannot see other fields than SentencePiece does. */
-static bool read_field(reader *r, field *out) {
-    uint64_t tag, length;
-    if (!read_varint(r, &tag) || tag > UINT32_MAX) {
-        return false; /* a longer tag would be cut to 32 bits there */
-    }
-    *out = (field){.number = tag >> 3, .wire = (int)(tag & 7)};
-    switch (out->wire) {
-    case WIRE_VARINT:
-        return read_varint(r, &length);
-    case WIRE_64:
-        return skip(r, 8);
-    case WIRE_32:
-        return skip(r, 4);
-    case WIRE_BYTES:
-        if (!read_varint(r, &length)) {
-            return false;
-        }
-        out->bytes = (reader){r->data + r->at, (size_t)length, 0};
-        return skip(r, length);
-    default:
-        return false;
-    }
-}
-
 static uint32_t read_u32(const unsigned char *bytes) {
     return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
@@ -100,7 +39,7 @@ static bool trie_is_closed(const unsigned char *units, size_t count, size_t stri
     return true;
 }
 
-static bool charsmap_is_safe(reader map) {
+static bool charsmap_is_safe(attn_protobuf map) {
     if (map.size == 0) {
         return true; /* no normalization */
     }
@@ -116,14 +55,13 @@ static bool charsmap_is_safe(reader map) {
            trie_is_closed(map.data + 4, trie_size / 4, strings_size);
 }
 
-static bool spec_is_safe(reader spec) {
+static bool spec_is_safe(attn_protobuf spec) {
     while (spec.at < spec.size) {
-        field f;
-        if (!read_field(&spec, &f)) {
+        attn_protobuf_field f;
+        if (!attn_protobuf_next(&spec, &f)) {
             return false;
         }
-        if (f.number == PRECOMPILED_CHARSMAP && f.wire == WIRE_BYTES &&
-            !charsmap_is_safe(f.bytes)) {
+        if (f.number == PRECOMPILED_CHARSMAP && f.holds_bytes && !charsmap_is_safe(f.bytes)) {
             return false;
         }
     }
@@ -131,17 +69,17 @@ static bool spec_is_safe(reader spec) {
 }
 
 attn_status attn_charsmap_check(const void *model, size_t size, attn_error *error) {
-    reader r = {model, size, 0};
+    attn_protobuf r = {model, size, 0};
     while (r.at < r.size) {
         int64_t position = (int64_t)r.at;
-        field f;
-        if (!read_field(&r, &f)) {
+        attn_protobuf_field f;
+        if (!attn_protobuf_next(&r, &f)) {
             return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", position,
                              "take an undamaged copy of the model",
                              "the bytes are not a SentencePiece model");
         }
         bool spec = f.number == NORMALIZER_SPEC || f.number == DENORMALIZER_SPEC;
-        if (spec && f.wire == WIRE_BYTES && !spec_is_safe(f.bytes)) {
+        if (spec && f.holds_bytes && !spec_is_safe(f.bytes)) {
             return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", position,
                              "take an undamaged copy of the model",
                              "the normalization table points outside itself");

@@ -22,12 +22,15 @@ extern "C" {
 #include "base/fail.h"
 #include "text/charsmap.h"
 #include "text/corpus.h"
+#include "text/elision.h"
+#include "text/protobuf.h"
 #include "text/tokenizer.h"
 }
 
 struct attn_tokenizer {
     sentencepiece::SentencePieceProcessor processor;
     std::string bytes;
+    std::string elisions;
 };
 
 namespace {
@@ -61,6 +64,41 @@ attn_status fail_with(attn_error *error, attn_status status, const char *hint,
                      cause.error_message());
 }
 
+/* ---- elisions: with which words the tokenizer parts ---- */
+
+/* The field of the model that holds the list: the first of those that SentencePiece leaves to
+ * others. */
+constexpr unsigned ELISIONS_FIELD = 200;
+
+std::string split(const std::string &elisions, const char *text, size_t length) {
+    std::string out(2 * length, '\0');
+    out.resize(attn_elisions_split(elisions.c_str(), text, length, &out[0]));
+    return out;
+}
+
+/* The field's tag and length as varints; the list is shorter than 128 bytes. */
+void append_elisions(const std::string &elisions, std::string *bytes) {
+    constexpr unsigned TAG = ELISIONS_FIELD << 3 | 2;
+    bytes->push_back(static_cast<char>((TAG & 0x7F) | 0x80));
+    bytes->push_back(static_cast<char>(TAG >> 7));
+    bytes->push_back(static_cast<char>(elisions.size()));
+    bytes->append(elisions);
+}
+
+/* The last such field counts, as always in protocol buffers. */
+std::string find_elisions(const std::string &bytes) {
+    attn_protobuf message = {reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(),
+                             0};
+    attn_protobuf_field field;
+    std::string elisions;
+    while (message.at < message.size && attn_protobuf_next(&message, &field)) {
+        if (field.number == ELISIONS_FIELD && field.holds_bytes) {
+            elisions.assign(reinterpret_cast<const char *>(field.bytes.data), field.bytes.size);
+        }
+    }
+    return elisions;
+}
+
 /* ---- training ---- */
 
 /* All lines of all files; frees them whatever happens. */
@@ -80,8 +118,8 @@ struct text_files {
 /* Hands the trainer at most `limit` lines. */
 class line_iterator final : public sentencepiece::SentenceIterator {
   public:
-    line_iterator(const std::vector<attn_lines> &files, size_t limit)
-        : files_(files), limit_(limit) {
+    line_iterator(const text_files &text, const char *elisions, size_t limit)
+        : files_(text.files), elisions_(elisions), limit_(limit) {
         settle();
     }
     bool done() const override {
@@ -106,11 +144,12 @@ class line_iterator final : public sentencepiece::SentenceIterator {
             line_ = 0;
         }
         if (!done()) {
-            value_.assign(files_[file_].line[line_], files_[file_].length[line_]);
+            value_ = split(elisions_, files_[file_].line[line_], files_[file_].length[line_]);
         }
     }
 
     const std::vector<attn_lines> &files_;
+    std::string elisions_;
     size_t limit_, file_ = 0, line_ = 0, given_ = 0;
     std::string value_;
 };
@@ -154,6 +193,13 @@ attn_status check_options(const attn_tokenizer_options &options, attn_error *err
         return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1, "use 0.98 to 1",
                          "character coverage %g", coverage);
     }
+    if (options.elisions == nullptr || !attn_elisions_valid(options.elisions) ||
+        std::strlen(options.elisions) >= ATTN_ELISIONS_SIZE) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1,
+                         "write the words without apostrophes, one space between them",
+                         "\"%s\" is no list of elisions",
+                         options.elisions != nullptr ? options.elisions : "");
+    }
     if (options.vocabulary <= ATTN_EOS + 1) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1, "use some thousand",
                          "a vocabulary of %d pieces", (int)options.vocabulary);
@@ -164,11 +210,12 @@ attn_status check_options(const attn_tokenizer_options &options, attn_error *err
 /* How many different characters the first `limit` lines have. SentencePiece's unigram trainer ends
  * the process when normalization leaves it no text at all; its trainer of single characters does
  * not, so that one is asked first. */
-int count_characters(const options_map &options, const text_files &text, size_t limit) {
+int count_characters(const options_map &options, const text_files &text, const char *elisions,
+                     size_t limit) {
     options_map probe = options;
     probe["model_type"] = "char";
     probe["vocab_size"] = "1200000"; /* only a ceiling: more than Unicode has characters */
-    line_iterator lines(text.files, limit);
+    line_iterator lines(text, elisions, limit);
     std::string bytes;
     sentencepiece::SentencePieceProcessor processor;
     if (!sentencepiece::SentencePieceTrainer::Train(probe, &lines, &bytes).ok() ||
@@ -202,14 +249,20 @@ attn_status explain_training(const attn_tokenizer_options &options,
 attn_status train_bytes(const attn_tokenizer_options &options, const text_files &text,
                         std::string *bytes, attn_error *error) {
     options_map arguments = training_options(options);
-    if (count_characters(arguments, text, PROBE_LINES) == 0 &&
-        count_characters(arguments, text, SIZE_MAX) == 0) {
+    if (count_characters(arguments, text, options.elisions, PROBE_LINES) == 0 &&
+        count_characters(arguments, text, options.elisions, SIZE_MAX) == 0) {
         return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1, "give it sentences",
                          "there is no text to train on");
     }
-    line_iterator lines(text.files, SIZE_MAX);
+    line_iterator lines(text, options.elisions, SIZE_MAX);
     auto status = sentencepiece::SentencePieceTrainer::Train(arguments, &lines, bytes);
-    return status.ok() ? ATTN_OK : explain_training(options, status, error);
+    if (!status.ok()) {
+        return explain_training(options, status, error);
+    }
+    if (options.elisions[0] != '\0') {
+        append_elisions(options.elisions, bytes);
+    }
+    return ATTN_OK;
 }
 
 /* ---- loading ---- */
@@ -235,6 +288,12 @@ attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error) {
     auto loaded = tokenizer->processor.LoadFromSerializedProto(tokenizer->bytes);
     if (!loaded.ok()) {
         return fail_with(error, ATTN_ERR_FORMAT, "take an undamaged copy of the model", loaded);
+    }
+    tokenizer->elisions = find_elisions(tokenizer->bytes);
+    if (tokenizer->elisions.size() >= ATTN_ELISIONS_SIZE ||
+        !attn_elisions_valid(tokenizer->elisions.c_str())) {
+        return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1,
+                         "take an undamaged copy of the model", "its list of elisions is damaged");
     }
     status = check_special_pieces(tokenizer->processor, error);
     if (status == ATTN_OK) {
@@ -312,7 +371,8 @@ attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer, const char *t
     *count = 0;
     return guarded(error, [&] {
         std::vector<int> encoded;
-        auto status = tokenizer->processor.Encode(std::string_view(text, length), &encoded);
+        auto status =
+            tokenizer->processor.Encode(split(tokenizer->elisions, text, length), &encoded);
         if (!status.ok()) {
             return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
         }
@@ -345,6 +405,8 @@ attn_status attn_tokenizer_decode(const attn_tokenizer *tokenizer, const int32_t
         if (!status.ok()) {
             return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
         }
+        decoded.resize(
+            attn_elisions_join(tokenizer->elisions.c_str(), &decoded[0], decoded.size()));
         return copy_out<char>(decoded.c_str(), decoded.size() + 1, text, error);
     });
 }

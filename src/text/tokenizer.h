@@ -1,7 +1,8 @@
 /* text/tokenizer.h: SentencePiece behind a C interface.
  *
  * A tokenizer is made by training on files or from the bytes of a SentencePiece model; the bytes
- * are what a model file carries. Piece ids: 0 <pad>, 1 <unk>, 2 <s>, 3 </s> (fixed when training).
+ * are what a model file carries. SentencePiece reads them too; the list of elisions, which it does not
+ * know, is in a field that it leaves to others. Piece ids: 0 <pad>, 1 <unk>, 2 <s>, 3 </s> (fixed when training).
  * Encoding and decoding may be called from several threads at once. */
 #ifndef ATTN_TEXT_TOKENIZER_H
 #define ATTN_TEXT_TOKENIZER_H
@@ -14,6 +15,9 @@
 
 enum { ATTN_PAD = 0, ATTN_UNK = 1, ATTN_BOS = 2, ATTN_EOS = 3 };
 
+/* A list of elisions is shorter than this. */
+enum { ATTN_ELISIONS_SIZE = 128 };
+
 typedef struct attn_tokenizer attn_tokenizer;
 
 typedef struct attn_tokenizer_options {
@@ -21,6 +25,7 @@ typedef struct attn_tokenizer_options {
     const char *normalization; /* "identity", "nfkc", "nmt_nfkc" ... (SentencePiece's names) */
     int32_t vocabulary;        /* number of pieces, the four special ones included */
     double character_coverage; /* 0.9995 when 0 */
+    const char *elisions;      /* words set apart from the next (text/elision.h); "": none */
     int threads;               /* does not change the result */
 } attn_tokenizer_options;
 
@@ -41,7 +46,7 @@ int32_t attn_tokenizer_size(const attn_tokenizer *tokenizer);
 const char *attn_tokenizer_piece(const attn_tokenizer *tokenizer, int32_t id);
 
 /* Ids of the text, no <s> or </s> added. *ids is malloc'ed, the caller frees it (NULL when there
- * are none).. */
+ * are none). */
 ATTN_MUST_CHECK attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer, const char *text,
                                                   size_t length, int32_t **ids, size_t *count,
                                                   attn_error *error);

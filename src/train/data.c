@@ -31,6 +31,7 @@ static attn_status tokenizer_train(const attn_train_files *files, const attn_tra
         .type = attn_train_tokenizer_type(options),
         .normalization = options->normalization,
         .vocabulary = (int32_t)options->vocabulary,
+        .elisions = options->elisions,
         .character_coverage = options->character_coverage,
         .threads = threads,
     };

@@ -36,6 +36,7 @@ static const attn_key keys[] = {
     INT(vocabulary, 8, 1000000, "pieces of the joint tokenizer"),
     CHOICE(tokenizer_type, tokenizer_types, "unigram or bpe"),
     TEXT(normalization, "of the text: identity, nfkc, nmt_nfkc, nfkc_cf, nmt_nfkc_cf"),
+    TEXT(elisions, "words set apart from the next one, as in French: c d j l m n qu s t"),
     REAL(character_coverage, 0.5, 1, "share of the characters that get a piece"),
     REAL(dropout, 0, 0.95, "on embeddings and sublayers"),
     REAL(attention_dropout, 0, 0.95, "on the attention weights"),

@@ -21,7 +21,7 @@ typedef struct attn_train_options {
     /* the tokenizer */
     int64_t vocabulary;
     int tokenizer_type;
-    char normalization[ATTN_KEY_TEXT_SIZE];
+    char normalization[ATTN_KEY_TEXT_SIZE], elisions[ATTN_KEY_TEXT_SIZE];
     double character_coverage;
     /* regularization */
     double dropout, attention_dropout, activation_dropout, label_smoothing;

@@ -37,8 +37,11 @@ static int set_up(void **unused) {
     const char *files[] = {text};
     attn_error error = {0};
     sentences_generate(text, 0);
-    attn_tokenizer_options options = {
-        .type = "bpe", .normalization = "identity", .vocabulary = PIECES, .threads = 1};
+    attn_tokenizer_options options = {.type = "bpe",
+                                      .normalization = "identity",
+                                      .elisions = "",
+                                      .vocabulary = PIECES,
+                                      .threads = 1};
     assert_int_equal(attn_tokenizer_train(files, 1, &options, &tokenizer, &error), ATTN_OK);
     unlink(text);
     sentences_write(model_path, "", 0);

@@ -63,8 +63,11 @@ static attn_tokenizer *train_tokenizer(void) {
     const char *paths[] = {files[0], files[1]};
     sentences_generate(files[0], 0);
     sentences_generate(files[1], 1);
-    attn_tokenizer_options options = {
-        .type = "bpe", .normalization = "nmt_nfkc", .vocabulary = 120, .threads = 1};
+    attn_tokenizer_options options = {.type = "bpe",
+                                      .normalization = "nmt_nfkc",
+                                      .elisions = "",
+                                      .vocabulary = 120,
+                                      .threads = 1};
     attn_tokenizer *tokenizer = NULL;
     attn_error error;
     if (attn_tokenizer_train(paths, 2, &options, &tokenizer, &error) != ATTN_OK) {

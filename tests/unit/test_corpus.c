@@ -19,7 +19,11 @@ static int setup(void **state) {
     sentences_generate(files[0], 0);
     sentences_generate(files[1], 1);
     const char *const paths[2] = {files[0], files[1]};
-    attn_tokenizer_options options = {"bpe", "identity", 150, 1.0, 1};
+    attn_tokenizer_options options = {.type = "bpe",
+                                      .normalization = "identity",
+                                      .vocabulary = 150,
+                                      .elisions = "",
+                                      .character_coverage = 1.0};
     return attn_tokenizer_train(paths, 2, &options, &tokenizer, NULL) == ATTN_OK ? 0 : -1;
 }
 

@@ -33,6 +33,7 @@ static attn_tokenizer *train(const char *type, const char *normalization, int th
     attn_tokenizer_options options = {.type = type,
                                       .normalization = normalization,
                                       .vocabulary = 150,
+                                      .elisions = "",
                                       .character_coverage = 1.0,
                                       .threads = threads};
     attn_tokenizer *tokenizer;
@@ -99,6 +100,57 @@ static void bytes_are_repeatable(void **state) {
     }
 }
 
+static int32_t last_piece(const attn_tokenizer *tokenizer, const char *text) {
+    int32_t *ids, last;
+    size_t count;
+    assert_int_equal(attn_tokenizer_encode(tokenizer, text, strlen(text), &ids, &count, NULL),
+                     ATTN_OK);
+    last = ids[count - 1];
+    free(ids);
+    return last;
+}
+
+/* After an elision a word is the same piece as after a space, and text comes back as it was. The
+ * list is in the bytes. */
+static void elisions_are_set_apart(void **state) {
+    (void)state;
+    static char text[600 * 64];
+    char path[64];
+    size_t used = 0;
+    for (int i = 0; i < 600; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "L'%s %s un %s.\n",
+                                 sentence_noun[i % 10], sentence_verb[i / 100],
+                                 sentence_noun[i / 10 % 10]);
+    }
+    sentences_write(path, text, used);
+    const char *const list[] = {path};
+    attn_tokenizer_options options = {.type = "bpe",
+                                      .normalization = "nmt_nfkc",
+                                      .vocabulary = 100,
+                                      .elisions = "l qu",
+                                      .character_coverage = 1.0};
+    attn_tokenizer *trained, *tokenizer;
+    assert_int_equal(attn_tokenizer_train(list, 1, &options, &trained, NULL), ATTN_OK);
+    size_t size;
+    const void *bytes = attn_tokenizer_bytes(trained, &size);
+    assert_int_equal(attn_tokenizer_from_bytes(bytes, size, &tokenizer, NULL), ATTN_OK);
+    assert_int_equal(last_piece(tokenizer, "L'engine"), last_piece(tokenizer, "un engine"));
+    assert_int_equal(last_piece(tokenizer, "qu'engine"), last_piece(tokenizer, "un engine"));
+    assert_round_trip(tokenizer, "L'engine sees un cat.");
+    attn_tokenizer_free(trained);
+    attn_tokenizer_free(tokenizer);
+
+    static const char *const bad[] = {"l'", "l  qu", " l", "l,qu", NULL};
+    attn_error error;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        options.elisions = bad[i];
+        assert_int_equal(attn_tokenizer_train(list, 1, &options, &tokenizer, &error),
+                         ATTN_ERR_ARGUMENT);
+        assert_non_null(strstr(error.what, "elisions"));
+    }
+    unlink(path);
+}
+
 static void special_pieces_are_not_text(void **state) {
     (void)state;
     attn_tokenizer *tokenizer = train("bpe", "identity", 1);
@@ -148,8 +200,10 @@ static void assert_training_fails(const char *text, attn_tokenizer_options optio
 static void bad_training_is_explained(void **state) {
     (void)state;
     for (int t = 0; t < 2; t++) {
-        attn_tokenizer_options good = {
-            .type = t == 0 ? "bpe" : "unigram", .normalization = "nmt_nfkc", .vocabulary = 5000};
+        attn_tokenizer_options good = {.type = t == 0 ? "bpe" : "unigram",
+                                       .normalization = "nmt_nfkc",
+                                       .elisions = "",
+                                       .vocabulary = 5000};
         attn_tokenizer_options small = good;
         small.vocabulary = 6;
         assert_training_fails("The cat sees the cat.\n", good, ATTN_ERR_ARGUMENT, "at most");
@@ -250,10 +304,10 @@ static void hostile_table_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trains_and_round_trips),      cmocka_unit_test(bytes_are_repeatable),
-        cmocka_unit_test(special_pieces_are_not_text), cmocka_unit_test(bad_training_is_explained),
-        cmocka_unit_test(builtin_tables_pass),         cmocka_unit_test(damaged_bytes_are_refused),
-        cmocka_unit_test(hostile_table_is_refused),
+        cmocka_unit_test(trains_and_round_trips),    cmocka_unit_test(bytes_are_repeatable),
+        cmocka_unit_test(elisions_are_set_apart),    cmocka_unit_test(special_pieces_are_not_text),
+        cmocka_unit_test(bad_training_is_explained), cmocka_unit_test(builtin_tables_pass),
+        cmocka_unit_test(damaged_bytes_are_refused), cmocka_unit_test(hostile_table_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
