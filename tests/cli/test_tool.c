@@ -385,7 +385,11 @@ static void bad_models_are_named(void **unused) {
     (void)unused;
     expect_error(1, sh("$T translate --model missing.safetensors lines"),
                  "attn: missing.safetensors: ");
-    expect_error(1, sh("ATTN_MODEL= $T translate lines"), "tried models/en-fr.safetensors");
+    /* A copy of the tool has no models beside it; an installed one would be found. */
+    if (access(ATTN_DATA_DIR "/models", F_OK) != 0) {
+        expect_error(1, sh("cp $T tool && ATTN_MODEL= ./tool translate lines"),
+                     "tried models/en-fr.safetensors");
+    }
     expect_error(1, sh("$T info lines"), "attn: lines:");
     expect_error(1, sh("head -c 5000 model.safetensors >cut.safetensors; $T info cut.safetensors"),
                  "attn: cut.safetensors:");
