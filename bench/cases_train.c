@@ -10,13 +10,14 @@
 #include "bench/bench.h"
 #include "bench/lengths.h"
 #include "train/learner.h"
+#include "train/translator_task.h"
 
 enum { FIRST_ID = 4 }; /* below: <pad>, <unk>, <s>, </s> */
 
 typedef struct state {
-    attn_train_options options;
-    attn_corpus corpus;
-    attn_batches batches;
+    attn_translator_recipe recipe;
+    attn_translator_data data;
+    attn_translator_task task; /* holds the batches, in order of length */
     attn_learner learner;
     int64_t batch[ATTN_BENCH_BATCHES]; /* the steps of one repetition */
     int64_t batch_count;
@@ -27,11 +28,8 @@ static void stop(void *given) {
     state *s = given;
     if (s != NULL) {
         attn_learner_free(&s->learner);
-        attn_batches_free(&s->batches);
-        attn_free(s->corpus.source);
-        attn_free(s->corpus.target);
-        attn_free(s->corpus.source_start);
-        attn_free(s->corpus.target_start);
+        attn_translator_task_free(&s->task);
+        attn_corpus_free(&s->data.train);
         attn_free(s);
     }
 }
@@ -42,8 +40,8 @@ static attn_status run(void *given, attn_error *error) {
     for (int64_t i = 0; i < s->batch_count && status == ATTN_OK; i++) {
         attn_learned learned;
         s->update++;
-        status = attn_learner_update(&s->learner, &s->corpus, &s->batches, s->batch[i], 1,
-                                     (uint64_t)s->update, 1e-4, s->update, &learned, error);
+        status = attn_learner_update(&s->learner, s->batch[i], 1, (uint64_t)s->update, 1e-4,
+                                     s->update, &learned, error);
         if (status == ATTN_OK && learned.skipped) {
             status =
                 attn_fail(error, ATTN_ERR_NUMERIC, "training", -1, NULL, "the loss is not finite");
@@ -98,7 +96,7 @@ static int64_t side_tokens(const int64_t *start, int64_t pair) {
 }
 
 /* Weights in products times tokens, 6 times; attention forward and backward, 3.5 times. */
-static double pair_flops(const attn_train_options *o, double source, double target) {
+static double pair_flops(const attn_translator_recipe *o, double source, double target) {
     double c = (double)o->d_model, f = (double)o->ffn;
     double encoder = 4 * c * c + 2 * c * f;
     double decoder = 6 * c * c + 2 * c * f; /* cross attention's query and output among them */
@@ -112,30 +110,35 @@ static double pair_flops(const attn_train_options *o, double source, double targ
 
 /* Batches spread evenly over an epoch in order of length; one when there is but one. */
 static void choose_batches(state *s, attn_bench_work *work) {
-    int64_t count = s->batches.count < ATTN_BENCH_BATCHES ? 1 : ATTN_BENCH_BATCHES;
+    const attn_batches *batches = &s->task.train;
+    const attn_corpus *corpus = &s->data.train;
+    int64_t count = batches->count < ATTN_BENCH_BATCHES ? 1 : ATTN_BENCH_BATCHES;
     s->batch_count = work->parts = count;
     for (int64_t i = 0; i < count; i++) {
-        int64_t b = s->batch[i] = (2 * i + 1) * s->batches.count / (2 * count);
-        for (int64_t p = s->batches.start[b]; p < s->batches.start[b + 1]; p++) {
-            int64_t source = side_tokens(s->corpus.source_start, s->batches.pair[p]);
-            int64_t target = side_tokens(s->corpus.target_start, s->batches.pair[p]);
+        int64_t b = s->batch[i] = (2 * i + 1) * batches->count / (2 * count);
+        for (int64_t p = batches->start[b]; p < batches->start[b + 1]; p++) {
+            int64_t source = side_tokens(corpus->source_start, batches->pair[p]);
+            int64_t target = side_tokens(corpus->target_start, batches->pair[p]);
             work->tokens += target;
-            work->amount += pair_flops(&s->options, (double)source, (double)target);
+            work->amount += pair_flops(&s->recipe, (double)source, (double)target);
         }
     }
 }
 
 static attn_status start(state *s, int64_t pairs, int64_t fixed, attn_bench_work *work,
                          attn_error *error) {
-    int64_t words = s->options.vocabulary;
-    attn_status status = make_corpus(pairs, fixed, words, &s->corpus, error);
+    int64_t words = s->recipe.vocabulary;
+    attn_status status = make_corpus(pairs, fixed, words, &s->data.train, error);
     if (status == ATTN_OK) {
-        status =
-            attn_batches_make(&s->corpus, s->options.batch_tokens, false, 1, 0, &s->batches, error);
+        status = attn_translator_task_create(&s->recipe, &s->data, words, &s->task, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_batches_make(&s->data.train, s->recipe.batch_tokens, false, 1, 0,
+                                   &s->task.train, error);
     }
     if (status == ATTN_OK) {
         choose_batches(s, work);
-        status = attn_learner_create(&s->options, words, &s->learner, error);
+        status = attn_learner_create(&s->recipe.train, &s->task.task, &s->learner, error);
     }
     return status;
 }
@@ -147,8 +150,8 @@ static attn_status start_multi30k(const attn_bench_case *given, void **out, attn
     if (s == NULL) {
         return attn_fail_memory(error, sizeof *s);
     }
-    attn_train_options *o = &s->options;
-    attn_train_options_init(o);
+    attn_translator_recipe *o = &s->recipe;
+    attn_translator_recipe_init(o);
     o->d_model = 128;
     o->ffn = 256;
     o->heads = 4;
@@ -156,7 +159,7 @@ static attn_status start_multi30k(const attn_bench_case *given, void **out, attn
     o->norm = ATTN_NORM_POST;
     o->vocabulary = 10000;
     o->dropout = 0.3;
-    o->clip_norm = 25;
+    o->train.clip_norm = 25;
     o->batch_tokens = 8192;
     return start(s, 29000, 0, work, error);
 }
@@ -171,8 +174,8 @@ static attn_status start_base(const attn_bench_case *given, void **out, attn_ben
     if (s == NULL) {
         return attn_fail_memory(error, sizeof *s);
     }
-    attn_train_options *o = &s->options;
-    attn_train_options_init(o);
+    attn_translator_recipe *o = &s->recipe;
+    attn_translator_recipe_init(o);
     o->d_model = 512;
     o->ffn = 2048;
     o->heads = 8;

@@ -13,7 +13,7 @@
 /* The table: one line a command, in the order of `attn help`; above it,
  * `extern const attn_command attn_cmd_NAME;`. */
 extern const attn_command attn_cmd_translate;
-extern const attn_command attn_cmd_train;
+extern const attn_command attn_cmd_train_translator;
 extern const attn_command attn_cmd_evaluate;
 extern const attn_command attn_cmd_score;
 extern const attn_command attn_cmd_explain;
@@ -23,7 +23,7 @@ extern const attn_command attn_cmd_bench;
 /* clang-format off */
 static const attn_command *const commands[] = {
     &attn_cmd_translate,
-    &attn_cmd_train,
+    &attn_cmd_train_translator,
     &attn_cmd_evaluate,
     &attn_cmd_score,
     &attn_cmd_explain,

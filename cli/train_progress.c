@@ -41,26 +41,29 @@ static void print_step(attn_train_progress *progress, const attn_train_event *ev
     if (progress->max_steps > 0) {
         snprintf(steps, sizeof steps, "/%lld", (long long)progress->max_steps);
     }
-    fprintf(stderr, "%sstep %lld%s  epoch %.2f  loss %.3f  rate %.2e  %.0f tokens/s%s%s%s%s",
+    fprintf(stderr, "%sstep %lld%s  epoch %.2f  loss %.3f  rate %.2e  %.0f %s/s%s%s%s%s",
             progress->terminal ? "\r\033[K" : "", (long long)event->step, steps,
             (double)event->epoch + event->epoch_share, event->loss, event->learning_rate,
-            event->tokens_per_second, left[0] != '\0' ? "  " : "", left,
+            event->units_per_second, event->task->unit, left[0] != '\0' ? "  " : "", left,
             left[0] != '\0' ? " left" : "", progress->terminal ? "" : "\n");
     progress->line_open = progress->terminal;
 }
 
 static void print_validation(const attn_train_event *event) {
-    char bleu[32] = "";
-    if (event->bleu >= 0) {
-        snprintf(bleu, sizeof bleu, ", BLEU %.2f", event->bleu);
+    char perplexity[40] = "", score[48] = "";
+    if (event->task->perplexity) {
+        snprintf(perplexity, sizeof perplexity, ", perplexity %.3f", exp(event->nll));
+    }
+    if (event->score >= 0) {
+        snprintf(score, sizeof score, ", %s %.2f", event->task->score_name, event->score);
     }
     if (event->kind == ATTN_TRAIN_FINAL) {
-        fprintf(stderr, "finished model: validation loss %.4f, perplexity %.3f%s\n", event->loss,
-                exp(event->nll), bleu);
+        fprintf(stderr, "finished model: validation loss %.4f%s%s\n", event->loss, perplexity,
+                score);
     } else {
-        fprintf(stderr, "step %lld, epoch %.2f: validation loss %.4f, perplexity %.3f%s%s\n",
+        fprintf(stderr, "step %lld, epoch %.2f: validation loss %.4f%s%s%s\n",
                 (long long)event->step, (double)event->epoch + event->epoch_share, event->loss,
-                exp(event->nll), bleu, event->best ? " (best so far)" : "");
+                perplexity, score, event->best ? " (best so far)" : "");
     }
 }
 

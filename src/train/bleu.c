@@ -24,7 +24,7 @@ static int compare_lengths(const void *a, const void *b) {
 }
 
 /* Sentences order[0 .. count) into text[their index]. */
-static attn_status translate_batch(attn_translator *model, const attn_train_data *data,
+static attn_status translate_batch(attn_translator *model, const attn_translator_data *data,
                                    const by_length *order, size_t count,
                                    const attn_search_options *options, char **text,
                                    attn_error *error) {
@@ -57,7 +57,7 @@ static attn_status translate_batch(attn_translator *model, const attn_train_data
     return status;
 }
 
-static attn_status translate(attn_translator *model, const attn_train_data *data, int64_t beam,
+static attn_status translate(attn_translator *model, const attn_translator_data *data, int64_t beam,
                              by_length *order, char **text, attn_error *error) {
     attn_search_options options;
     attn_search_options_init(&options);
@@ -78,7 +78,7 @@ static attn_status translate(attn_translator *model, const attn_train_data *data
     return status;
 }
 
-static attn_status score(const attn_train_data *data, char **text, double *bleu,
+static attn_status score(const attn_translator_data *data, char **text, double *bleu,
                          attn_error *error) {
     attn_bleu result;
     const char **reference = attn_alloc_zero(data->sentence_count, sizeof *reference);
@@ -98,7 +98,7 @@ static attn_status score(const attn_train_data *data, char **text, double *bleu,
     return status;
 }
 
-attn_status attn_train_bleu(attn_translator *model, const attn_train_data *data, int64_t beam,
+attn_status attn_train_bleu(attn_translator *model, const attn_translator_data *data, int64_t beam,
                             double *bleu, attn_error *error) {
     attn_status status = ATTN_OK;
     by_length *order = attn_alloc_zero(data->sentence_count, sizeof *order);

@@ -18,15 +18,15 @@ typedef struct attn_train_state {
         int64_t epoch;      /* complete passes over the data */
         int64_t next_batch; /* place in the epoch */
         int64_t batches;    /* forward passes so far */
-        int64_t tokens;     /* target tokens so far */
+        int64_t units;      /* learned from so far: target tokens, pixels */
         int64_t skipped, skipped_in_a_row;
         int64_t validations, best_validation, best_step, validated_step;
-        int64_t window_tokens; /* since the last line of the log */
-        int64_t corpus;        /* hash of the training pairs */
+        int64_t window_units; /* since the last line of the log */
+        int64_t data;         /* hash of what is trained on */
     } count;
     struct {
-        double window_loss, window_nll; /* sums over window_tokens */
-        double best_loss, last_loss, last_nll, last_bleu;
+        double window_loss, window_nll; /* sums over window_units */
+        double best_loss, last_loss, last_nll, last_score;
         double seconds;
     } real;
 } attn_train_state;

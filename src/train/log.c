@@ -49,7 +49,7 @@ static void put_int(json_t *line, const char *key, int64_t value) {
 }
 
 static void put_times(json_t *line, const attn_train_event *event) {
-    put_int(line, "tokens", event->tokens);
+    put_int(line, event->task->unit, event->units);
     put_real(line, "seconds", event->seconds);
 }
 
@@ -73,11 +73,15 @@ void attn_train_log_event(attn_train_log *log, const attn_train_event *event) {
         put_exact(line, "gradient_norm", event->gradient_norm);
         put_int(line, "skipped", event->skipped);
         put_times(line, event);
-        put_real(line, "tokens_per_second", event->tokens_per_second);
+        char name[64];
+        snprintf(name, sizeof name, "%s_per_second", event->task->unit);
+        put_real(line, name, event->units_per_second);
     } else {
-        put_real(line, "perplexity", exp(event->nll));
-        if (event->bleu >= 0) {
-            put_exact(line, "bleu", event->bleu);
+        if (event->task->perplexity) {
+            put_real(line, "perplexity", exp(event->nll));
+        }
+        if (event->score >= 0) {
+            put_exact(line, event->task->score, event->score);
         }
         if (event->kind == ATTN_TRAIN_VALIDATION) {
             json_object_set_new(line, "best", json_boolean(event->best));
@@ -88,9 +92,7 @@ void attn_train_log_event(attn_train_log *log, const attn_train_event *event) {
 }
 
 static void write_begin(attn_train_log *log, int64_t resume_step, const char *command,
-                        const attn_train_options *options) {
-    size_t count;
-    const attn_key *keys = attn_train_keys(&count);
+                        const attn_recipe *recipe) {
     json_t *line = json_object(), *values = json_object();
     json_object_set_new(line, "event", json_string(resume_step < 0 ? "begin" : "resume"));
     if (resume_step >= 0) {
@@ -100,10 +102,10 @@ static void write_begin(attn_train_log *log, int64_t resume_step, const char *co
     json_object_set_new(line, "attn", json_string(attn_version()));
     json_object_set_new(line, "isa", json_string(attn_isa_name()));
     put_int(line, "threads", attn_get_threads());
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < recipe->count; i++) {
         char value[256];
-        attn_recipe_print(&keys[i], options, value, sizeof value);
-        json_object_set_new(values, keys[i].name, json_string(value));
+        attn_recipe_print(&recipe->keys[i], recipe->values, value, sizeof value);
+        json_object_set_new(values, recipe->keys[i].name, json_string(value));
     }
     json_object_set_new(line, "options", values);
     write_line(log, line);
@@ -145,7 +147,7 @@ static attn_status cut_back(const char *path, int64_t resume_step, attn_error *e
 }
 
 attn_status attn_train_log_open(const char *path, int64_t resume_step, const char *command,
-                                const attn_train_options *options, attn_train_log **out,
+                                const attn_recipe *recipe, attn_train_log **out,
                                 attn_error *error) {
     FILE *old = resume_step >= 0 ? fopen(path, "r") : NULL;
     if (old != NULL) {
@@ -166,7 +168,7 @@ attn_status attn_train_log_open(const char *path, int64_t resume_step, const cha
         return status;
     }
     snprintf(log->path, sizeof log->path, "%s", path);
-    write_begin(log, resume_step, command, options);
+    write_begin(log, resume_step, command, recipe);
     *out = log;
     return ATTN_OK;
 }

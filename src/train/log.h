@@ -13,8 +13,7 @@ typedef struct attn_train_log attn_train_log;
 /* Begins a file, or with resume_step >= 0 continues one: lines of later steps, which the training
  * is about to repeat, are removed. command: as typed. */
 ATTN_MUST_CHECK attn_status attn_train_log_open(const char *path, int64_t resume_step,
-                                                const char *command,
-                                                const attn_train_options *options,
+                                                const char *command, const attn_recipe *recipe,
                                                 attn_train_log **out, attn_error *error);
 /* Writes what belongs in the log (ATTN_TRAIN_LOG, _VALIDATION, _FINAL). Failures show in _close. */
 void attn_train_log_event(attn_train_log *log, const attn_train_event *event);

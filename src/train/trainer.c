@@ -12,21 +12,20 @@
 #include <unistd.h>
 
 #include "base/fail.h"
-#include "train/bleu.h"
+#include "base/memory.h"
 #include "train/learner.h"
 #include "train/schedule.h"
 
 typedef struct trainer {
     const attn_training *job;
     const attn_train_options *options;
-    const attn_train_data *data;
+    const attn_task *task;
     attn_learner learner;
     attn_train_state state;
-    attn_batches batches; /* of the epoch under way; empty: not made yet */
-    attn_batches valid;
+    int64_t batches;      /* of the epoch under way; 0: not known yet */
     attn_learned learned; /* of the last step */
     uint64_t layout;
-    char *options_text;
+    char *recipe_text;
     double started, seconds_before; /* clock; seconds of earlier runs */
     double window_started;          /* clock at the last line of the log */
     int64_t run_first_step;         /* to estimate the time left */
@@ -41,7 +40,7 @@ static double now(void) {
 /* ---- telling ---- */
 
 static double share_of_epoch(const trainer *t) {
-    return t->batches.count > 0 ? (double)t->state.count.next_batch / (double)t->batches.count : 0;
+    return t->batches > 0 ? (double)t->state.count.next_batch / (double)t->batches : 0;
 }
 
 static double smaller(double a, double b) {
@@ -56,8 +55,8 @@ static double seconds_left(const trainer *t) {
     if (done > 0 && options->max_steps > 0) {
         left = smaller(left, run / done * (double)(options->max_steps - t->state.count.step));
     }
-    if (done > 0 && options->max_epochs > 0 && t->batches.count > 0) {
-        double steps = (double)((t->batches.count + options->accumulate - 1) / options->accumulate);
+    if (done > 0 && options->max_epochs > 0 && t->batches > 0) {
+        double steps = (double)((t->batches + options->accumulate - 1) / options->accumulate);
         double epochs = (double)(options->max_epochs - t->state.count.epoch) - share_of_epoch(t);
         left = smaller(left, run / done * epochs * steps);
     }
@@ -69,15 +68,16 @@ static double seconds_left(const trainer *t) {
 
 static attn_train_event event_of(const trainer *t, attn_train_event_kind kind) {
     return (attn_train_event){
+        .task = t->task,
         .kind = kind,
         .step = t->state.count.step,
         .epoch = t->state.count.epoch,
         .epoch_share = share_of_epoch(t),
-        .bleu = -1,
+        .score = -1,
         .learning_rate =
             attn_train_rate(t->options, t->state.count.step > 0 ? t->state.count.step : 1),
         .gradient_norm = t->learned.gradient_norm,
-        .tokens = t->state.count.tokens,
+        .units = t->state.count.units,
         .skipped = t->state.count.skipped,
         .seconds = t->state.real.seconds,
         .seconds_left = seconds_left(t),
@@ -92,18 +92,18 @@ static void report(const trainer *t, const attn_train_event *event) {
 
 static void report_step(trainer *t) {
     attn_train_event event = event_of(t, ATTN_TRAIN_STEP);
-    double tokens = (double)t->state.count.window_tokens;
+    double units = (double)t->state.count.window_units;
     double clock = now();
-    if (tokens > 0) { /* none when every step was skipped */
-        event.loss = t->state.real.window_loss / tokens;
-        event.nll = t->state.real.window_nll / tokens;
+    if (units > 0) { /* none when every step was skipped */
+        event.loss = t->state.real.window_loss / units;
+        event.nll = t->state.real.window_nll / units;
     }
-    event.tokens_per_second = tokens / (clock - t->window_started);
+    event.units_per_second = units / (clock - t->window_started);
     report(t, &event);
     if (t->state.count.step % t->options->log_every == 0) {
         event.kind = ATTN_TRAIN_LOG;
         report(t, &event);
-        t->state.count.window_tokens = 0;
+        t->state.count.window_units = 0;
         t->state.real.window_loss = t->state.real.window_nll = 0;
         t->window_started = clock;
     }
@@ -121,22 +121,21 @@ static attn_status save_checkpoint(trainer *t, attn_error *error) {
         .state = t->state,
         .layout = t->layout,
         .size = t->learner.size,
-        .weights = attn_params_data(t->learner.params),
+        .weights = attn_params_data(t->task->params),
         .adam_m = t->learner.adam_m,
         .adam_v = t->learner.adam_v,
-        .options = t->options_text,
-        .options_size = strlen(t->options_text),
+        .options = t->recipe_text,
+        .options_size = strlen(t->recipe_text),
+        .tokenizer = t->task->tokenizer,
+        .tokenizer_size = t->task->tokenizer_size,
     };
-    if (t->data->tokenizer != NULL) {
-        checkpoint.tokenizer = attn_tokenizer_bytes(t->data->tokenizer, &checkpoint.tokenizer_size);
-    }
     return attn_checkpoint_save(&checkpoint, t->job->checkpoint_path, error);
 }
 
 static attn_status save_snapshot(const trainer *t, attn_error *error) {
     char path[4096];
     snapshot_path(t, t->state.count.validations, path, sizeof path);
-    return attn_snapshot_save(attn_params_data(t->learner.params), t->learner.size, t->layout, path,
+    return attn_snapshot_save(attn_params_data(t->task->params), t->learner.size, t->layout, path,
                               error);
 }
 
@@ -163,11 +162,11 @@ static void remove_old_snapshots(const trainer *t, bool all) {
     }
 }
 
-enum { FACT_LIMIT = 64, FACT_SIZE = 64 };
+enum { FACT_LIMIT = 64, FACT_SIZE = 64, KEY_SIZE = 32 };
 
 typedef struct fact_list {
     attn_metadata fact[FACT_LIMIT];
-    char value[FACT_LIMIT][FACT_SIZE];
+    char key[FACT_LIMIT][KEY_SIZE], value[FACT_LIMIT][FACT_SIZE];
     size_t count;
 } fact_list;
 
@@ -177,7 +176,8 @@ __attribute__((format(printf, 3, 4))) static void add_fact(fact_list *list, cons
     va_start(arguments, format);
     vsnprintf(list->value[list->count], FACT_SIZE, format, arguments);
     va_end(arguments);
-    list->fact[list->count] = (attn_metadata){key, list->value[list->count]};
+    snprintf(list->key[list->count], KEY_SIZE, "training.%s", key);
+    list->fact[list->count] = (attn_metadata){list->key[list->count], list->value[list->count]};
     list->count++;
 }
 
@@ -188,41 +188,37 @@ static attn_status save_model(const trainer *t, int64_t averaged, const char *pa
     for (size_t i = 0; i < t->job->fact_count && i < FACT_LIMIT / 2; i++) {
         list.fact[list.count++] = t->job->facts[i];
     }
-    add_fact(&list, "training.steps", "%lld", (long long)t->state.count.step);
-    add_fact(&list, "training.epochs", "%lld", (long long)t->state.count.epoch);
-    add_fact(&list, "training.tokens", "%lld", (long long)t->state.count.tokens);
-    add_fact(&list, "training.pairs", "%lld", (long long)t->data->train.count);
-    add_fact(&list, "training.averaged", "%lld", (long long)averaged);
-    add_fact(&list, "training.seed", "%lld", (long long)t->options->seed);
-    add_fact(&list, "training.valid_loss", "%.9g", t->state.real.last_loss);
-    add_fact(&list, "training.valid_nll", "%.9g", t->state.real.last_nll);
-    if (t->state.real.last_bleu >= 0) {
-        add_fact(&list, "training.valid_bleu", "%.2f", t->state.real.last_bleu);
+    add_fact(&list, "steps", "%lld", (long long)t->state.count.step);
+    add_fact(&list, "epochs", "%lld", (long long)t->state.count.epoch);
+    add_fact(&list, t->task->unit, "%lld", (long long)t->state.count.units);
+    add_fact(&list, t->task->example, "%lld", (long long)t->task->examples);
+    add_fact(&list, "averaged", "%lld", (long long)averaged);
+    add_fact(&list, "seed", "%lld", (long long)t->options->seed);
+    add_fact(&list, "valid_loss", "%.9g", t->state.real.last_loss);
+    add_fact(&list, "valid_nll", "%.9g", t->state.real.last_nll);
+    if (t->state.real.last_score >= 0) {
+        char key[KEY_SIZE];
+        snprintf(key, sizeof key, "valid_%s", t->task->score);
+        add_fact(&list, key, "%.2f", t->state.real.last_score);
     }
-    list.fact[list.count++] = (attn_metadata){"training.options", t->options_text};
-    const void *tokenizer = NULL;
-    size_t size = 0;
-    if (t->data->tokenizer != NULL) {
-        tokenizer = attn_tokenizer_bytes(t->data->tokenizer, &size);
-    }
-    return attn_translator_save(t->learner.model, (attn_storage)t->options->storage, tokenizer,
-                                size, list.fact, list.count, path, error);
+    list.fact[list.count++] = (attn_metadata){"training.options", t->recipe_text};
+    return t->task->save(t->task->self, (attn_storage)t->options->storage, list.fact, list.count,
+                         path, error);
 }
 
 /* ---- validation ---- */
 
-static attn_status measure(trainer *t, bool bleu, attn_train_event_kind kind, attn_error *error) {
-    attn_learned valid;
-    attn_status status = attn_learner_loss(&t->learner, &t->data->valid, &t->valid, &valid, error);
+static attn_status measure(trainer *t, bool score, attn_train_event_kind kind, attn_error *error) {
+    attn_task_loss valid;
+    attn_status status = t->task->validate(t->task->self, &valid, error);
     if (status != ATTN_OK) {
         return status;
     }
-    t->state.real.last_loss = valid.loss / (double)valid.tokens;
-    t->state.real.last_nll = valid.nll / (double)valid.tokens;
-    t->state.real.last_bleu = -1;
-    if (bleu && t->data->sentence_count > 0) {
-        status = attn_train_bleu(t->learner.model, t->data, t->options->bleu_beam,
-                                 &t->state.real.last_bleu, error);
+    t->state.real.last_loss = valid.loss / (double)valid.units;
+    t->state.real.last_nll = valid.nll / (double)valid.units;
+    t->state.real.last_score = -1;
+    if (score) {
+        status = t->task->measure(t->task->self, &t->state.real.last_score, error);
     }
     if (status != ATTN_OK || kind == ATTN_TRAIN_FINAL) {
         return status;
@@ -236,16 +232,16 @@ static void report_validation(const trainer *t, attn_train_event_kind kind, bool
     attn_train_event event = event_of(t, kind);
     event.loss = t->state.real.last_loss;
     event.nll = t->state.real.last_nll;
-    event.bleu = t->state.real.last_bleu;
+    event.score = t->state.real.last_score;
     event.best = best;
     report(t, &event);
 }
 
 static attn_status validate(trainer *t, attn_error *error) {
-    int64_t every = t->options->bleu_every;
-    bool bleu = every > 0 && (t->state.count.validations + 1) % every == 0;
+    int64_t every = t->options->score_every;
+    bool score = every > 0 && (t->state.count.validations + 1) % every == 0;
     double pause = now();
-    attn_status status = measure(t, bleu, ATTN_TRAIN_VALIDATION, error);
+    attn_status status = measure(t, score, ATTN_TRAIN_VALIDATION, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -263,19 +259,15 @@ static attn_status validate(trainer *t, attn_error *error) {
     if (status == ATTN_OK) {
         report_validation(t, ATTN_TRAIN_VALIDATION, best);
     }
-    t->window_started += now() - pause; /* tokens per second are those of training */
+    t->window_started += now() - pause; /* units per second are those of training */
     return status;
 }
 
 /* ---- one step ---- */
 
-static attn_status make_batches(trainer *t, attn_error *error) {
-    if (t->batches.pair != NULL) {
-        return ATTN_OK;
-    }
-    return attn_batches_make(&t->data->train, t->options->batch_tokens, true,
-                             (uint64_t)t->options->seed, (uint64_t)t->state.count.epoch,
-                             &t->batches, error);
+static attn_status begin_epoch(trainer *t, attn_error *error) {
+    return t->task->begin_epoch(t->task->self, (uint64_t)t->options->seed, t->state.count.epoch,
+                                &t->batches, error);
 }
 
 static attn_status count_skipped(trainer *t, attn_error *error) {
@@ -297,28 +289,27 @@ static attn_status count_skipped(trainer *t, attn_error *error) {
 }
 
 static attn_status step(trainer *t, attn_error *error) {
-    attn_status status = make_batches(t, error);
+    attn_status status = begin_epoch(t, error);
     if (status != ATTN_OK) {
         return status;
     }
-    int64_t left = t->batches.count - t->state.count.next_batch;
+    int64_t left = t->batches - t->state.count.next_batch;
     int64_t count = left < t->options->accumulate ? left : t->options->accumulate;
     int64_t number = t->state.count.step + 1;
-    status = attn_learner_update(&t->learner, &t->data->train, &t->batches,
-                                 t->state.count.next_batch, count, (uint64_t)t->state.count.batches,
-                                 attn_train_rate(t->options, number),
-                                 number - t->state.count.skipped, &t->learned, error);
+    status = attn_learner_update(
+        &t->learner, t->state.count.next_batch, count, (uint64_t)t->state.count.batches,
+        attn_train_rate(t->options, number), number - t->state.count.skipped, &t->learned, error);
     if (status != ATTN_OK) {
         return status;
     }
     t->state.count.step = number;
     t->state.count.batches += count;
     t->state.count.next_batch += count;
-    t->state.count.tokens += t->learned.tokens;
+    t->state.count.units += t->learned.sums.units;
     if (!t->learned.skipped) {
-        t->state.count.window_tokens += t->learned.tokens;
-        t->state.real.window_loss += t->learned.loss;
-        t->state.real.window_nll += t->learned.nll;
+        t->state.count.window_units += t->learned.sums.units;
+        t->state.real.window_loss += t->learned.sums.loss;
+        t->state.real.window_nll += t->learned.sums.nll;
     }
     t->state.real.seconds = t->seconds_before + (now() - t->started);
     return count_skipped(t, error);
@@ -326,12 +317,11 @@ static attn_status step(trainer *t, attn_error *error) {
 
 /* true when the step just done was the last one of its epoch. */
 static bool end_epoch(trainer *t) {
-    if (t->state.count.next_batch < t->batches.count) {
+    if (t->state.count.next_batch < t->batches) {
         return false;
     }
     t->state.count.epoch++;
     t->state.count.next_batch = 0;
-    attn_batches_free(&t->batches);
     return true;
 }
 
@@ -398,13 +388,13 @@ static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, at
                          "repeat the options that this training began with",
                          "the checkpoint is of a model of another shape");
     }
-    if (checkpoint->state.count.corpus != t->state.count.corpus) {
+    if (checkpoint->state.count.data != t->state.count.data) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, t->job->checkpoint_path, -1,
                          "give the files that this training began with, or begin anew with --force",
-                         "the checkpoint is of a training on other text");
+                         "the checkpoint is of a training on other data");
     }
     size_t bytes = (size_t)t->learner.size * sizeof(float);
-    memcpy(attn_params_data(t->learner.params), checkpoint->weights, bytes);
+    memcpy(attn_params_data(t->task->params), checkpoint->weights, bytes);
     memcpy(t->learner.adam_m, checkpoint->adam_m, bytes);
     memcpy(t->learner.adam_v, checkpoint->adam_v, bytes);
     t->state = checkpoint->state;
@@ -412,24 +402,16 @@ static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, at
 }
 
 static attn_status begin(trainer *t, attn_error *error) {
-    int64_t vocabulary = t->job->vocabulary;
-    if (vocabulary == 0) {
-        vocabulary = attn_tokenizer_size(t->data->tokenizer);
-    }
-    attn_status status = attn_learner_create(t->options, vocabulary, &t->learner, error);
+    attn_status status = attn_learner_create(t->options, t->task, &t->learner, error);
     if (status == ATTN_OK) {
-        status = attn_train_options_print(t->options, &t->options_text, error);
-    }
-    if (status == ATTN_OK) {
-        status = attn_batches_make(&t->data->valid, t->options->batch_tokens, false, 0, 0,
-                                   &t->valid, error);
+        status = attn_recipe_write(t->job->recipe, &t->recipe_text, error);
     }
     if (status != ATTN_OK) {
         return status;
     }
-    t->layout = attn_train_layout(t->learner.params);
-    t->state.count.corpus = (int64_t)attn_corpus_hash(&t->data->train);
-    t->state.real.last_bleu = -1;
+    t->layout = attn_train_layout(t->task->params);
+    t->state.count.data = (int64_t)t->task->data_hash;
+    t->state.real.last_score = -1;
     if (t->job->resume != NULL) {
         status = resume_from(t, t->job->resume, error);
     }
@@ -440,7 +422,7 @@ static attn_status begin(trainer *t, attn_error *error) {
         status = save_checkpoint(t, error); /* an unwritable folder shows now, not in an hour */
     }
     if (status == ATTN_OK) {
-        status = make_batches(t, error);
+        status = begin_epoch(t, error);
     }
     if (status == ATTN_OK) {
         attn_train_event event = event_of(t, ATTN_TRAIN_BEGIN);
@@ -452,7 +434,7 @@ static attn_status begin(trainer *t, attn_error *error) {
 /* The model becomes the mean of the snapshots first .. last, added up in that order in double. */
 static attn_status average(trainer *t, int64_t first, int64_t last, attn_error *error) {
     size_t size = (size_t)t->learner.size;
-    float *weights = attn_params_data(t->learner.params);
+    float *weights = attn_params_data(t->task->params);
     double *sum = attn_alloc_zero(size, sizeof *sum);
     attn_status status = sum == NULL ? attn_fail_memory(error, size * sizeof *sum) : ATTN_OK;
     for (int64_t i = first; i <= last && status == ATTN_OK; i++) {
@@ -481,7 +463,7 @@ static attn_status finish(trainer *t, attn_train_summary *summary, attn_error *e
     int64_t first = last >= t->options->average ? last - t->options->average + 1 : 1;
     status = status == ATTN_OK ? average(t, first, last, error) : status;
     if (status == ATTN_OK) {
-        status = measure(t, t->options->bleu_every > 0, ATTN_TRAIN_FINAL, error);
+        status = measure(t, t->options->score_every > 0, ATTN_TRAIN_FINAL, error);
     }
     if (status == ATTN_OK) {
         report_validation(t, ATTN_TRAIN_FINAL, false);
@@ -502,21 +484,21 @@ static void summarize(const trainer *t, attn_train_summary *summary) {
     summary->parameters = t->learner.size;
     summary->steps = t->state.count.step;
     summary->epochs = t->state.count.epoch;
-    summary->tokens = t->state.count.tokens;
+    summary->units = t->state.count.units;
     summary->skipped = t->state.count.skipped;
     summary->best_step = t->state.count.best_step;
     summary->best_loss = t->state.real.best_loss;
     summary->seconds = t->state.real.seconds;
     summary->loss = t->state.real.last_loss;
     summary->nll = t->state.real.last_nll;
-    summary->bleu = t->state.real.last_bleu;
-    summary->peak_bytes = attn_tape_peak_bytes(t->learner.tape);
+    summary->score = t->state.real.last_score;
+    summary->peak_bytes = attn_tape_peak_bytes(t->task->tape);
 }
 
 attn_status attn_training_run(const attn_training *training, attn_train_summary *summary,
                               attn_error *error) {
-    trainer t = {.job = training, .options = training->options, .data = training->data};
-    *summary = (attn_train_summary){.bleu = -1};
+    trainer t = {.job = training, .options = training->options, .task = training->task};
+    *summary = (attn_train_summary){.score = -1};
     attn_status status = begin(&t, error);
     while (status == ATTN_OK && !ended(&t, &summary->ending)) {
         status = step(&t, error);
@@ -527,12 +509,10 @@ attn_status attn_training_run(const attn_training *training, attn_train_summary 
     if (status == ATTN_OK) {
         status = finish(&t, summary, error);
     }
-    if (t.learner.model != NULL) {
+    if (t.learner.adam_m != NULL) {
         summarize(&t, summary);
     }
-    attn_batches_free(&t.batches);
-    attn_batches_free(&t.valid);
     attn_learner_free(&t.learner);
-    attn_free(t.options_text);
+    attn_free(t.recipe_text);
     return status;
 }

@@ -1,4 +1,4 @@
-/* train/trainer.h: the training loop of a translator.
+/* train/trainer.h: the training loop.
  *
  * Every step: a batch, its loss, its gradient, new weights (learner.h). Every so often: validation,
  * a snapshot of the weights, a checkpoint. At the end: the average of the last snapshots is the
@@ -9,7 +9,8 @@
 #include <signal.h>
 
 #include "train/checkpoint.h"
-#include "train/data.h"
+#include "train/options.h"
+#include "train/task.h"
 
 /* Steps in a row whose loss or gradient is not finite before the training gives up. */
 enum { ATTN_TRAIN_MAX_SKIPPED = 10 };
@@ -18,21 +19,22 @@ typedef enum attn_train_event_kind {
     ATTN_TRAIN_BEGIN,      /* once, when all is read and ready; step is where it goes on from */
     ATTN_TRAIN_STEP,       /* after every step */
     ATTN_TRAIN_LOG,        /* every log_every steps: loss and nll are means since the last one */
-    ATTN_TRAIN_VALIDATION, /* loss, nll and bleu of the validation pairs */
+    ATTN_TRAIN_VALIDATION, /* loss, nll and score of the validation data */
     ATTN_TRAIN_FINAL,      /* the same of the finished model */
 } attn_train_event_kind;
 
 typedef struct attn_train_event {
+    const attn_task *task; /* what units and score are called */
     attn_train_event_kind kind;
     int64_t step, epoch; /* complete ones */
     double epoch_share;  /* of the epoch under way, 0 .. 1 */
-    double loss, nll;    /* means per target token, smoothed and plain */
-    double bleu;         /* negative: not computed */
+    double loss, nll;    /* means per unit, smoothed and plain */
+    double score;        /* negative: not computed */
     double learning_rate, gradient_norm;
-    int64_t tokens, skipped; /* target tokens and skipped steps so far */
-    bool best;               /* the best validation so far */
-    double seconds;          /* of training so far, earlier runs included */
-    double tokens_per_second;
+    int64_t units, skipped; /* units learned from and skipped steps so far */
+    bool best;              /* the best validation so far */
+    double seconds;         /* of training so far, earlier runs included */
+    double units_per_second;
     double seconds_left; /* negative: not known */
 } attn_train_event;
 
@@ -46,8 +48,8 @@ typedef enum attn_train_ending {
 /* What to train. Everything is only read, and outlives the call. */
 typedef struct attn_training {
     const attn_train_options *options;
-    const attn_train_data *data;
-    int64_t vocabulary;            /* 0: the tokenizer's */
+    const attn_recipe *recipe; /* that the options are part of; written into checkpoint and model */
+    const attn_task *task;
     const char *model_path;        /* written at the end */
     const char *best_path;         /* written at each best validation; NULL: not */
     const char *checkpoint_path;   /* snapshots are beside it: PATH.1, PATH.2 ... */
@@ -62,10 +64,10 @@ typedef struct attn_training {
 typedef struct attn_train_summary {
     attn_train_ending ending;
     int64_t parameters;
-    int64_t steps, epochs, tokens, skipped;
+    int64_t steps, epochs, units, skipped;
     int64_t averaged, best_step;
     double seconds;
-    double loss, nll, bleu; /* of the finished model; bleu negative: not computed */
+    double loss, nll, score; /* of the finished model; score negative: not computed */
     double best_loss;
     size_t peak_bytes; /* of the tape */
 } attn_train_summary;

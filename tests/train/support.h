@@ -10,25 +10,26 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "train/trainer.h"
+#include "train/translator_task.h"
 
 enum { TOY_VOCABULARY = 40 };
 
-static inline void toy_options(attn_train_options *options) {
-    attn_train_options_init(options);
-    options->d_model = 16;
-    options->ffn = 24;
-    options->heads = 2;
-    options->encoder_layers = options->decoder_layers = 1;
-    options->max_length = 16;
-    options->batch_tokens = 60;
-    options->accumulate = 2;
-    options->learning_rate = 0.01;
-    options->warmup_steps = 5;
-    options->max_steps = 30;
-    options->max_epochs = 0;
-    options->log_every = 4;
-    options->checkpoint_every = 3;
-    options->average = 2;
+static inline void toy_options(attn_translator_recipe *recipe) {
+    attn_translator_recipe_init(recipe);
+    recipe->d_model = 16;
+    recipe->ffn = 24;
+    recipe->heads = 2;
+    recipe->encoder_layers = recipe->decoder_layers = 1;
+    recipe->max_length = 16;
+    recipe->batch_tokens = 60;
+    recipe->train.accumulate = 2;
+    recipe->train.learning_rate = 0.01;
+    recipe->train.warmup_steps = 5;
+    recipe->train.max_steps = 30;
+    recipe->train.max_epochs = 0;
+    recipe->train.log_every = 4;
+    recipe->train.checkpoint_every = 3;
+    recipe->train.average = 2;
 }
 
 /* Targets are the sources backward. */
@@ -49,6 +50,23 @@ static inline void toy_corpus(int64_t count, uint64_t seed, attn_corpus *out) {
         }
         out->source_start[p + 1] = out->target_start[p + 1] = start + length;
     }
+}
+
+/* Trains the recipe on the data; the rest of the training is the caller's. */
+static inline attn_status toy_train(attn_translator_recipe *recipe,
+                                    const attn_translator_data *data, attn_training training,
+                                    attn_train_summary *summary, attn_error *error) {
+    attn_translator_task task;
+    attn_recipe table = attn_translator_recipe_table(recipe);
+    attn_status status = attn_translator_task_create(recipe, data, TOY_VOCABULARY, &task, error);
+    if (status == ATTN_OK) {
+        training.options = &recipe->train;
+        training.recipe = &table;
+        training.task = &task.task;
+        status = attn_training_run(&training, summary, error);
+        attn_translator_task_free(&task);
+    }
+    return status;
 }
 
 /* A new folder; its name is kept until the process ends. */

@@ -41,7 +41,7 @@ static attn_checkpoint sample(void) {
         .tokenizer_size = sizeof tokenizer,
     };
     checkpoint.state.count.step = 123;
-    checkpoint.state.count.corpus = -5;
+    checkpoint.state.count.data = -5;
     checkpoint.state.real.best_loss = 1.0 / 3;
     return checkpoint;
 }

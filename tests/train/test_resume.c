@@ -21,7 +21,7 @@
 
 typedef struct plan {
     const char *folder;
-    attn_train_options options;
+    attn_translator_recipe recipe;
     bool resume;
     int64_t kill_at; /* step whose report ends the process; 0: none */
     int64_t stop_at; /* step whose report raises the flag; 0: none */
@@ -52,7 +52,9 @@ static void watch(const attn_train_event *event, void *context) {
 static attn_status train(const plan *p) {
     attn_set_threads(p->threads);
     toy_paths path = toy_paths_in(p->folder);
-    attn_train_data data = {.tokenizer = NULL};
+    attn_translator_recipe recipe = p->recipe;
+    attn_recipe table = attn_translator_recipe_table(&recipe);
+    attn_translator_data data = {.tokenizer = NULL};
     toy_corpus(70, 1, &data.train);
     toy_corpus(10, 2, &data.valid);
     attn_checkpoint checkpoint = {.file = NULL};
@@ -63,12 +65,9 @@ static attn_status train(const plan *p) {
         resume ? attn_checkpoint_load(path.checkpoint, &checkpoint, &error) : ATTN_OK;
     if (status == ATTN_OK) {
         status = attn_train_log_open(path.log, resume ? checkpoint.state.count.step : -1, "test",
-                                     &p->options, &w.log, &error);
+                                     &table, &w.log, &error);
     }
     attn_training training = {
-        .options = &p->options,
-        .data = &data,
-        .vocabulary = TOY_VOCABULARY,
         .model_path = path.model,
         .best_path = path.best,
         .checkpoint_path = path.checkpoint,
@@ -79,7 +78,7 @@ static attn_status train(const plan *p) {
     };
     attn_train_summary summary;
     if (status == ATTN_OK) {
-        status = attn_training_run(&training, &summary, &error);
+        status = toy_train(&recipe, &data, training, &summary, &error);
     }
     if (status == ATTN_OK) {
         status = attn_train_log_close(w.log, &error);
@@ -158,7 +157,7 @@ static void assert_same_outcome(const char *a, const char *b) {
 static plan new_plan(void) {
     plan p = {.folder = toy_folder(), .threads = 1};
     assert_non_null(p.folder);
-    toy_options(&p.options);
+    toy_options(&p.recipe);
     return p;
 }
 
@@ -186,8 +185,8 @@ static void killed_is_the_same(void **state) {
 static void killed_in_validation_is_the_same(void **state) {
     (void)state;
     plan straight = new_plan(), broken = new_plan();
-    straight.options.validate_every = broken.options.validate_every = 7;
-    straight.options.average_from = broken.options.average_from = ATTN_AVERAGE_BEST;
+    straight.recipe.train.validate_every = broken.recipe.train.validate_every = 7;
+    straight.recipe.train.average_from = broken.recipe.train.average_from = ATTN_AVERAGE_BEST;
     run_whole(&straight);
     broken.kill_in_validation = true;
     for (int64_t at = 7; at <= 28; at += 7) {
@@ -228,11 +227,11 @@ static void stopped_is_the_same(void **state) {
 static void goes_on_after_the_end(void **state) {
     (void)state;
     plan whole = new_plan(), longer = new_plan();
-    whole.options.validate_every = longer.options.validate_every = 10;
-    longer.options.max_steps = 20;
+    whole.recipe.train.validate_every = longer.recipe.train.validate_every = 10;
+    longer.recipe.train.max_steps = 20;
     run_whole(&longer);
     longer.resume = true;
-    longer.options.max_steps = 30;
+    longer.recipe.train.max_steps = 30;
     run_whole(&longer);
     run_whole(&whole);
     toy_paths x = toy_paths_in(whole.folder), y = toy_paths_in(longer.folder);
@@ -249,7 +248,7 @@ static void goes_on_after_the_end(void **state) {
 static void checkpoint_goes_when_not_kept(void **state) {
     (void)state;
     plan p = new_plan();
-    p.options.keep_checkpoint = false;
+    p.recipe.train.keep_checkpoint = false;
     run_whole(&p);
     toy_paths path = toy_paths_in(p.folder);
     assert_int_equal(access(path.model, F_OK), 0);

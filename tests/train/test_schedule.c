@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "train/schedule.h"
+#include "train/translator_recipe.h"
 
 static attn_train_options options_of(void) {
     attn_train_options options;
@@ -19,6 +20,13 @@ static attn_train_options options_of(void) {
     options.warmup_steps = 2000;
     options.max_steps = 8000;
     return options;
+}
+
+static attn_translator_recipe recipe_of(void) {
+    attn_translator_recipe recipe;
+    attn_translator_recipe_init(&recipe);
+    recipe.train = options_of();
+    return recipe;
 }
 
 static void close_to(double value, double expected) {
@@ -68,55 +76,62 @@ static void cools_down_to_zero(void **state) {
 static void refuses_what_cannot_be(void **state) {
     (void)state;
     attn_error error;
-    attn_train_options options = options_of();
-    assert_int_equal(attn_train_options_check(&options, &error), ATTN_OK);
-    options.cooldown_steps = 8001;
-    assert_int_equal(attn_train_options_check(&options, &error), ATTN_ERR_ARGUMENT);
+    attn_translator_recipe recipe = recipe_of();
+    assert_int_equal(attn_translator_recipe_check(&recipe, &error), ATTN_OK);
+    recipe.train.cooldown_steps = 8001;
+    assert_int_equal(attn_translator_recipe_check(&recipe, &error), ATTN_ERR_ARGUMENT);
     assert_string_equal(error.where, "cooldown_steps");
-    options = options_of();
-    options.heads = 3;
-    assert_int_equal(attn_train_options_check(&options, &error), ATTN_ERR_ARGUMENT);
+    recipe = recipe_of();
+    recipe.heads = 3;
+    assert_int_equal(attn_translator_recipe_check(&recipe, &error), ATTN_ERR_ARGUMENT);
     assert_string_equal(error.where, "heads");
-    options = options_of();
-    options.kv_heads = 3;
-    assert_int_equal(attn_train_options_check(&options, &error), ATTN_ERR_ARGUMENT);
+    recipe = recipe_of();
+    recipe.kv_heads = 3;
+    assert_int_equal(attn_translator_recipe_check(&recipe, &error), ATTN_ERR_ARGUMENT);
     assert_string_equal(error.where, "kv_heads");
-    options = options_of();
-    options.max_steps = options.max_epochs = options.patience = 0;
-    assert_int_equal(attn_train_options_check(&options, &error), ATTN_ERR_ARGUMENT);
+    recipe = recipe_of();
+    recipe.train.max_steps = recipe.train.max_epochs = recipe.train.patience = 0;
+    assert_int_equal(attn_translator_recipe_check(&recipe, &error), ATTN_ERR_ARGUMENT);
     assert_non_null(strstr(error.what, "end"));
+    recipe = recipe_of();
+    strcpy(recipe.train.licence, "two\nlines");
+    assert_int_equal(attn_translator_recipe_check(&recipe, &error), ATTN_ERR_ARGUMENT);
+    assert_string_equal(error.where, "licence");
 }
 
-/* Every option survives being printed and read back. */
-static void options_read_back(void **state) {
+/* Every option survives being written and read back. */
+static void recipes_read_back(void **state) {
     (void)state;
-    size_t count;
-    const attn_key *keys = attn_train_keys(&count);
-    attn_train_options options = options_of(), back;
-    options.learning_rate = 1.0 / 3;
-    options.norm = ATTN_NORM_POST;
-    options.keep_checkpoint = false;
-    strcpy(options.attribution, "whoever; wrote = it # all");
+    attn_translator_recipe recipe = recipe_of(), back;
+    recipe.train.learning_rate = 1.0 / 3;
+    recipe.norm = ATTN_NORM_POST;
+    recipe.train.keep_checkpoint = false;
+    strcpy(recipe.train.attribution, "whoever; wrote = it # all");
+    attn_recipe table = attn_translator_recipe_table(&recipe);
+    attn_recipe read = attn_translator_recipe_table(&back);
     char *text;
-    assert_int_equal(attn_train_options_print(&options, &text, NULL), ATTN_OK);
-    attn_train_options_init(&back);
+    assert_int_equal(attn_recipe_write(&table, &text, NULL), ATTN_OK);
+    attn_translator_recipe_init(&back);
     attn_error error;
-    assert_int_equal(attn_recipe_parse(keys, count, &back, text, strlen(text), "text", &error),
-                     ATTN_OK);
-    assert_memory_equal(&back, &options, sizeof options);
-    assert_int_equal(attn_train_options_same(&options, &back, &error), ATTN_OK);
+    assert_int_equal(
+        attn_recipe_parse(read.keys, read.count, &back, text, strlen(text), "text", &error),
+        ATTN_OK);
+    assert_memory_equal(&back, &recipe, sizeof recipe);
+    assert_int_equal(attn_recipe_same(&table, &read, &error), ATTN_OK);
     attn_free(text);
 }
 
 static void only_some_options_may_change(void **state) {
     (void)state;
     attn_error error;
-    attn_train_options before = options_of(), now = before;
-    now.max_steps = 9000;
-    strcpy(now.licence, "CC0");
-    assert_int_equal(attn_train_options_same(&before, &now, &error), ATTN_OK);
+    attn_translator_recipe before = recipe_of(), now = before;
+    attn_recipe was = attn_translator_recipe_table(&before);
+    attn_recipe is = attn_translator_recipe_table(&now);
+    now.train.max_steps = 9000;
+    strcpy(now.train.licence, "CC0");
+    assert_int_equal(attn_recipe_same(&was, &is, &error), ATTN_OK);
     now.dropout = 0.2;
-    assert_int_equal(attn_train_options_same(&before, &now, &error), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_recipe_same(&was, &is, &error), ATTN_ERR_ARGUMENT);
     assert_string_equal(error.where, "dropout");
 }
 
@@ -127,7 +142,7 @@ int main(void) {
         cmocka_unit_test(no_warmup_starts_at_the_rate),
         cmocka_unit_test(cools_down_to_zero),
         cmocka_unit_test(refuses_what_cannot_be),
-        cmocka_unit_test(options_read_back),
+        cmocka_unit_test(recipes_read_back),
         cmocka_unit_test(only_some_options_may_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

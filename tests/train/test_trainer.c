@@ -16,83 +16,96 @@
 /* Two batches in one step give the gradient of both pairs together. */
 static void accumulation_is_one_large_batch(void **state) {
     (void)state;
-    attn_train_options options;
-    attn_corpus corpus;
+    attn_translator_recipe recipe;
+    attn_translator_data data = {.tokenizer = NULL};
+    attn_translator_task task;
     attn_learner learner;
     attn_learned together, apart;
-    toy_options(&options);
-    options.dropout = 0;
-    toy_corpus(4, 3, &corpus);
+    toy_options(&recipe);
+    recipe.dropout = 0;
+    toy_corpus(4, 3, &data.train);
     int64_t pairs[] = {0, 1, 2, 3}, one[] = {0, 4}, two[] = {0, 1, 4};
     attn_batches whole = {pairs, one, 1}, cut = {pairs, two, 2};
-    assert_int_equal(attn_learner_create(&options, TOY_VOCABULARY, &learner, NULL), ATTN_OK);
-    assert_int_equal(attn_learner_update(&learner, &corpus, &whole, 0, 1, 0, 0, 1, &together, NULL),
+    assert_int_equal(attn_translator_task_create(&recipe, &data, TOY_VOCABULARY, &task, NULL),
                      ATTN_OK);
+    assert_int_equal(attn_learner_create(&recipe.train, &task.task, &learner, NULL), ATTN_OK);
+    task.train = whole;
+    assert_int_equal(attn_learner_update(&learner, 0, 1, 0, 0, 1, &together, NULL), ATTN_OK);
     size_t bytes = (size_t)learner.size * sizeof(float);
     float *gradient = attn_alloc(bytes);
-    memcpy(gradient, attn_params_grad(learner.params), bytes);
-    assert_int_equal(attn_learner_update(&learner, &corpus, &cut, 0, 2, 0, 0, 2, &apart, NULL),
-                     ATTN_OK);
-    assert_int_equal(apart.tokens, together.tokens);
-    assert_true(fabs(apart.loss - together.loss) < 1e-5 * together.loss);
+    memcpy(gradient, attn_params_grad(task.task.params), bytes);
+    task.train = cut;
+    assert_int_equal(attn_learner_update(&learner, 0, 2, 0, 0, 2, &apart, NULL), ATTN_OK);
+    assert_int_equal(apart.sums.units, together.sums.units);
+    assert_true(fabs(apart.sums.loss - together.sums.loss) < 1e-5 * together.sums.loss);
     assert_true(fabs(apart.gradient_norm - together.gradient_norm) < 1e-5);
     for (int64_t i = 0; i < learner.size; i++) {
-        assert_true(fabsf(gradient[i] - attn_params_grad(learner.params)[i]) < 1e-5f);
+        assert_true(fabsf(gradient[i] - attn_params_grad(task.task.params)[i]) < 1e-5f);
     }
     attn_free(gradient);
     attn_learner_free(&learner);
-    attn_corpus_free(&corpus);
+    task.train = (attn_batches){.pair = NULL}; /* on the stack */
+    attn_translator_task_free(&task);
+    attn_corpus_free(&data.train);
 }
 
 /* With clipping, the step is the same whatever the size of the gradient: its scale is bounded. */
 static void clips_to_the_norm(void **state) {
     (void)state;
-    attn_train_options options;
-    attn_corpus corpus;
+    attn_translator_recipe recipe;
+    attn_translator_data data = {.tokenizer = NULL};
+    attn_translator_task task;
     attn_learner learner;
     attn_learned learned;
-    toy_options(&options);
-    options.clip_norm = 1e-3;
-    toy_corpus(3, 3, &corpus);
+    toy_options(&recipe);
+    recipe.train.clip_norm = 1e-3;
+    toy_corpus(3, 3, &data.train);
     int64_t pairs[] = {0, 1, 2}, start[] = {0, 3};
     attn_batches batches = {pairs, start, 1};
-    assert_int_equal(attn_learner_create(&options, TOY_VOCABULARY, &learner, NULL), ATTN_OK);
-    assert_int_equal(
-        attn_learner_update(&learner, &corpus, &batches, 0, 1, 0, 0.01, 1, &learned, NULL),
-        ATTN_OK);
+    assert_int_equal(attn_translator_task_create(&recipe, &data, TOY_VOCABULARY, &task, NULL),
+                     ATTN_OK);
+    assert_int_equal(attn_learner_create(&recipe.train, &task.task, &learner, NULL), ATTN_OK);
+    task.train = batches;
+    assert_int_equal(attn_learner_update(&learner, 0, 1, 0, 0.01, 1, &learned, NULL), ATTN_OK);
     assert_true(learned.gradient_norm > 1e-3);
     double squares = 0; /* m = (1 - beta1) g after one step */
     for (int64_t i = 0; i < learner.size; i++) {
-        double g = learner.adam_m[i] / (1 - (double)(float)options.adam_beta1);
+        double g = learner.adam_m[i] / (1 - (double)(float)recipe.train.adam_beta1);
         squares += g * g;
     }
     assert_true(fabs(sqrt(squares) - 1e-3) < 1e-6);
     attn_learner_free(&learner);
-    attn_corpus_free(&corpus);
+    task.train = (attn_batches){.pair = NULL}; /* on the stack */
+    attn_translator_task_free(&task);
+    attn_corpus_free(&data.train);
 }
 
 static void nan_changes_nothing(void **state) {
     (void)state;
-    attn_train_options options;
-    attn_corpus corpus;
+    attn_translator_recipe recipe;
+    attn_translator_data data = {.tokenizer = NULL};
+    attn_translator_task task;
     attn_learner learner;
     attn_learned learned;
-    toy_options(&options);
-    toy_corpus(3, 3, &corpus);
+    toy_options(&recipe);
+    toy_corpus(3, 3, &data.train);
     int64_t pairs[] = {0, 1, 2}, start[] = {0, 3};
     attn_batches batches = {pairs, start, 1};
-    assert_int_equal(attn_learner_create(&options, TOY_VOCABULARY, &learner, NULL), ATTN_OK);
-    float *weights = attn_params_data(learner.params);
+    assert_int_equal(attn_translator_task_create(&recipe, &data, TOY_VOCABULARY, &task, NULL),
+                     ATTN_OK);
+    assert_int_equal(attn_learner_create(&recipe.train, &task.task, &learner, NULL), ATTN_OK);
+    float *weights = attn_params_data(task.task.params);
     weights[learner.size - 1] = NAN;
     float before = weights[0];
-    assert_int_equal(
-        attn_learner_update(&learner, &corpus, &batches, 0, 1, 0, 0.01, 1, &learned, NULL),
-        ATTN_OK);
+    task.train = batches;
+    assert_int_equal(attn_learner_update(&learner, 0, 1, 0, 0.01, 1, &learned, NULL), ATTN_OK);
     assert_true(learned.skipped);
     assert_true(weights[0] == before);
     assert_true(learner.adam_m[0] == 0 && learner.adam_v[0] == 0);
     attn_learner_free(&learner);
-    attn_corpus_free(&corpus);
+    task.train = (attn_batches){.pair = NULL}; /* on the stack */
+    attn_translator_task_free(&task);
+    attn_corpus_free(&data.train);
 }
 
 /* ---- whole trainings ---- */
@@ -100,8 +113,8 @@ static void nan_changes_nothing(void **state) {
 typedef struct toy_run {
     const char *folder;
     toy_paths path;
-    attn_train_options options;
-    attn_train_data data;
+    attn_translator_recipe recipe;
+    attn_translator_data data;
     attn_train_summary summary;
     attn_error error;
     int logs, validations;
@@ -120,7 +133,7 @@ static int set_up(void **state) {
         return 1;
     }
     r.path = toy_paths_in(r.folder);
-    toy_options(&r.options);
+    toy_options(&r.recipe);
     toy_corpus(70, 1, &r.data.train);
     toy_corpus(10, 2, &r.data.valid);
     *state = &r;
@@ -130,15 +143,12 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     toy_run *r = *state;
     toy_remove(r->folder);
-    attn_train_data_free(&r->data);
+    attn_translator_data_free(&r->data);
     return 0;
 }
 
 static attn_status run(toy_run *r, const attn_checkpoint *resume) {
     attn_training training = {
-        .options = &r->options,
-        .data = &r->data,
-        .vocabulary = TOY_VOCABULARY,
         .model_path = r->path.model,
         .best_path = r->path.best,
         .checkpoint_path = r->path.checkpoint,
@@ -146,7 +156,7 @@ static attn_status run(toy_run *r, const attn_checkpoint *resume) {
         .report = count_events,
         .context = r,
     };
-    return attn_training_run(&training, &r->summary, &r->error);
+    return toy_train(&r->recipe, &r->data, training, &r->summary, &r->error);
 }
 
 static void ends_after_max_steps(void **state) {
@@ -161,9 +171,9 @@ static void ends_after_max_steps(void **state) {
 
 static void ends_after_max_epochs(void **state) {
     toy_run *r = *state;
-    r->options.max_steps = 0;
-    r->options.max_epochs = 3;
-    r->options.average = 9;
+    r->recipe.train.max_steps = 0;
+    r->recipe.train.max_epochs = 3;
+    r->recipe.train.average = 9;
     assert_int_equal(run(r, NULL), ATTN_OK);
     assert_int_equal(r->summary.ending, ATTN_TRAIN_EPOCHS_DONE);
     assert_int_equal(r->summary.epochs, 3);
@@ -173,10 +183,10 @@ static void ends_after_max_epochs(void **state) {
 
 static void ends_out_of_patience(void **state) {
     toy_run *r = *state;
-    r->options.max_steps = 0;
-    r->options.patience = 3;
-    r->options.learning_rate = 1e-12; /* nothing gets better than the first validation */
-    r->options.validate_every = 2;
+    r->recipe.train.max_steps = 0;
+    r->recipe.train.patience = 3;
+    r->recipe.train.learning_rate = 1e-12; /* nothing gets better than the first validation */
+    r->recipe.train.validate_every = 2;
     assert_int_equal(run(r, NULL), ATTN_OK);
     assert_int_equal(r->summary.ending, ATTN_TRAIN_OUT_OF_PATIENCE);
     assert_true(r->validations >= 4 && r->validations <= 12);
@@ -184,8 +194,8 @@ static void ends_out_of_patience(void **state) {
 
 static void ends_out_of_time(void **state) {
     toy_run *r = *state;
-    r->options.max_steps = 0;
-    r->options.max_minutes = 1e-6;
+    r->recipe.train.max_steps = 0;
+    r->recipe.train.max_minutes = 1e-6;
     assert_int_equal(run(r, NULL), ATTN_OK);
     assert_int_equal(r->summary.ending, ATTN_TRAIN_OUT_OF_TIME);
     assert_int_equal(r->summary.steps, 1);
@@ -195,13 +205,13 @@ static void ends_out_of_time(void **state) {
 /* The weights become infinite at once; the training says so instead of writing a model. */
 static void gives_up_on_nan(void **state) {
     toy_run *r = *state;
-    r->options.learning_rate = 100;
-    r->options.warmup_steps = 0;
-    r->options.clip_norm = 0;
-    r->options.max_steps = 1000;
-    r->options.validate_every = 1000000;
+    r->recipe.train.learning_rate = 100;
+    r->recipe.train.warmup_steps = 0;
+    r->recipe.train.clip_norm = 0;
+    r->recipe.train.max_steps = 1000;
+    r->recipe.train.validate_every = 1000000;
     attn_checkpoint checkpoint = {.file = NULL};
-    r->options.max_steps = 1;
+    r->recipe.train.max_steps = 1;
     assert_int_equal(run(r, NULL), ATTN_OK);
     unlink(r->path.model);
     assert_int_equal(attn_checkpoint_load(r->path.checkpoint, &checkpoint, NULL), ATTN_OK);
@@ -210,7 +220,7 @@ static void gives_up_on_nan(void **state) {
     memcpy(weights, checkpoint.weights, bytes);
     weights[checkpoint.size - 1] = NAN;
     checkpoint.weights = weights;
-    r->options.max_steps = 1000;
+    r->recipe.train.max_steps = 1000;
     assert_int_equal(run(r, &checkpoint), ATTN_ERR_NUMERIC);
     assert_int_equal(r->summary.skipped, ATTN_TRAIN_MAX_SKIPPED);
     assert_non_null(strstr(r->error.hint, "learning_rate"));
@@ -224,13 +234,13 @@ static void resumes_only_the_same(void **state) {
     attn_checkpoint checkpoint;
     assert_int_equal(run(r, NULL), ATTN_OK);
     assert_int_equal(attn_checkpoint_load(r->path.checkpoint, &checkpoint, NULL), ATTN_OK);
-    r->options.ffn = 32;
+    r->recipe.ffn = 32;
     assert_int_equal(run(r, &checkpoint), ATTN_ERR_ARGUMENT);
     assert_non_null(strstr(r->error.what, "shape"));
-    r->options.ffn = 24;
+    r->recipe.ffn = 24;
     r->data.train.target[5]++;
     assert_int_equal(run(r, &checkpoint), ATTN_ERR_ARGUMENT);
-    assert_non_null(strstr(r->error.what, "other text"));
+    assert_non_null(strstr(r->error.what, "other data"));
     attn_checkpoint_close(&checkpoint);
 }
 

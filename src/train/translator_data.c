@@ -1,5 +1,5 @@
-/* train/data.c: reading, holding out, and the sentences that validation translates. */
-#include "train/data.h"
+/* train/translator_data.c: reading, holding out, and the sentences that validation translates. */
+#include "train/translator_data.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +25,15 @@ static attn_status tokenizer_from_file(const char *path, attn_tokenizer **out, a
     return status;
 }
 
-static attn_status tokenizer_train(const attn_train_files *files, const attn_train_options *options,
-                                   int threads, attn_tokenizer **out, attn_error *error) {
+static attn_status tokenizer_train(const attn_translator_files *files,
+                                   const attn_translator_recipe *recipe, int threads,
+                                   attn_tokenizer **out, attn_error *error) {
     attn_tokenizer_options wanted = {
-        .type = attn_train_tokenizer_type(options),
-        .normalization = options->normalization,
-        .vocabulary = (int32_t)options->vocabulary,
-        .elisions = options->elisions,
-        .character_coverage = options->character_coverage,
+        .type = attn_translator_recipe_tokenizer(recipe),
+        .normalization = recipe->normalization,
+        .vocabulary = (int32_t)recipe->vocabulary,
+        .elisions = recipe->elisions,
+        .character_coverage = recipe->character_coverage,
         .threads = threads,
     };
     const char *texts[2] = {files->source, files->target};
@@ -159,7 +160,7 @@ out:
 
 /* ---- sentences to translate ---- */
 
-static attn_status sentences_allocate(size_t count, attn_train_data *out, attn_error *error) {
+static attn_status sentences_allocate(size_t count, attn_translator_data *out, attn_error *error) {
     out->sentence = attn_alloc_zero(count, sizeof *out->sentence);
     if (out->sentence == NULL) {
         return attn_fail_memory(error, count * sizeof *out->sentence);
@@ -177,11 +178,11 @@ static void *copy_of(const void *data, size_t size) {
 }
 
 /* The held-out pairs: their references are the target ids turned into text again. */
-static attn_status sentences_from_corpus(attn_train_data *data, attn_error *error) {
+static attn_status sentences_from_corpus(attn_translator_data *data, attn_error *error) {
     const attn_corpus *corpus = &data->valid;
     attn_status status = sentences_allocate((size_t)corpus->count, data, error);
     for (size_t i = 0; i < data->sentence_count && status == ATTN_OK; i++) {
-        attn_train_sentence *sentence = &data->sentence[i];
+        attn_translator_sentence *sentence = &data->sentence[i];
         int64_t source = corpus->source_start[i], target = corpus->target_start[i];
         sentence->length = (size_t)(corpus->source_start[i + 1] - source);
         sentence->source =
@@ -198,11 +199,11 @@ static attn_status sentences_from_corpus(attn_train_data *data, attn_error *erro
 
 /* All lines of the validation files, also those that the corpus left out. */
 static attn_status sentences_from_lines(const attn_lines *source, const attn_lines *target,
-                                        size_t max_tokens, attn_train_data *data,
+                                        size_t max_tokens, attn_translator_data *data,
                                         attn_error *error) {
     attn_status status = sentences_allocate(source->count, data, error);
     for (size_t i = 0; i < data->sentence_count && status == ATTN_OK; i++) {
-        attn_train_sentence *sentence = &data->sentence[i];
+        attn_translator_sentence *sentence = &data->sentence[i];
         status = attn_tokenizer_encode(data->tokenizer, source->line[i], source->length[i],
                                        &sentence->source, &sentence->length, error);
         if (sentence->length > max_tokens) {
@@ -217,8 +218,8 @@ static attn_status sentences_from_lines(const attn_lines *source, const attn_lin
 }
 
 /* The corpus has been read from the same files, so both have as many lines. */
-static attn_status sentences_from_files(const attn_train_files *files, int64_t max_tokens,
-                                        attn_train_data *data, attn_error *error) {
+static attn_status sentences_from_files(const attn_translator_files *files, int64_t max_tokens,
+                                        attn_translator_data *data, attn_error *error) {
     attn_lines source = {0}, target = {0};
     attn_status status = attn_lines_read(files->valid_source, &source, error);
     if (status == ATTN_OK) {
@@ -234,9 +235,10 @@ static attn_status sentences_from_files(const attn_train_files *files, int64_t m
 
 /* ---- all together ---- */
 
-static attn_status read_corpora(const attn_train_files *files, const attn_train_options *options,
-                                int threads, attn_train_data *out, attn_error *error) {
-    int64_t limit = options->max_length - 1; /* </s> and <s> take a place */
+static attn_status read_corpora(const attn_translator_files *files,
+                                const attn_translator_recipe *recipe, int threads,
+                                attn_translator_data *out, attn_error *error) {
+    int64_t limit = recipe->max_length - 1; /* </s> and <s> take a place */
     attn_status status = attn_corpus_read(files->source, files->target, out->tokenizer, limit,
                                           threads, &out->train, error);
     if (status != ATTN_OK) {
@@ -253,28 +255,29 @@ static attn_status read_corpora(const attn_train_files *files, const attn_train_
     return status == ATTN_OK ? sentences_from_files(files, limit, out, error) : status;
 }
 
-attn_status attn_train_data_read(const attn_train_files *files, const attn_train_options *options,
-                                 const void *tokenizer_bytes, size_t tokenizer_size, int threads,
-                                 attn_train_data *out, attn_error *error) {
-    *out = (attn_train_data){.tokenizer = NULL};
+attn_status attn_translator_data_read(const attn_translator_files *files,
+                                      const attn_translator_recipe *recipe,
+                                      const void *tokenizer_bytes, size_t tokenizer_size,
+                                      int threads, attn_translator_data *out, attn_error *error) {
+    *out = (attn_translator_data){.tokenizer = NULL};
     attn_status status;
     if (tokenizer_bytes != NULL) {
         status = attn_tokenizer_from_bytes(tokenizer_bytes, tokenizer_size, &out->tokenizer, error);
     } else if (files->tokenizer != NULL) {
         status = tokenizer_from_file(files->tokenizer, &out->tokenizer, error);
     } else {
-        status = tokenizer_train(files, options, threads, &out->tokenizer, error);
+        status = tokenizer_train(files, recipe, threads, &out->tokenizer, error);
     }
     if (status == ATTN_OK) {
-        status = read_corpora(files, options, threads, out, error);
+        status = read_corpora(files, recipe, threads, out, error);
     }
     if (status != ATTN_OK) {
-        attn_train_data_free(out);
+        attn_translator_data_free(out);
     }
     return status;
 }
 
-void attn_train_data_free(attn_train_data *data) {
+void attn_translator_data_free(attn_translator_data *data) {
     attn_tokenizer_free(data->tokenizer);
     attn_corpus_free(&data->train);
     attn_corpus_free(&data->valid);
@@ -283,5 +286,5 @@ void attn_train_data_free(attn_train_data *data) {
         free(data->sentence[i].reference);
     }
     attn_free(data->sentence);
-    *data = (attn_train_data){.tokenizer = NULL};
+    *data = (attn_translator_data){.tokenizer = NULL};
 }

@@ -1,43 +1,43 @@
-/* train/data.h: from text files to what the trainer eats: a tokenizer and two corpora.
+/* train/translator_data.h: from text files to what a translator trains on: a tokenizer and two corpora.
  *
- * Next: train/trainer.h. */
-#ifndef ATTN_TRAIN_DATA_H
-#define ATTN_TRAIN_DATA_H
+ * Next: train/translator_task.h. */
+#ifndef ATTN_TRAIN_TRANSLATOR_DATA_H
+#define ATTN_TRAIN_TRANSLATOR_DATA_H
 
 #include "text/corpus.h"
-#include "train/options.h"
+#include "train/translator_recipe.h"
 
-typedef struct attn_train_files {
+typedef struct attn_translator_files {
     const char *source, *target;
     const char *valid_source, *valid_target; /* both NULL: hold out a part */
     const char *tokenizer;                   /* a SentencePiece model; NULL: train one */
-} attn_train_files;
+} attn_translator_files;
 
 /* What validation translates, and what should come out; both malloc'ed. */
-typedef struct attn_train_sentence {
+typedef struct attn_translator_sentence {
     int32_t *source; /* ids without </s>, at most the model's max_length - 1 */
     size_t length;
     char *reference;
-} attn_train_sentence;
+} attn_translator_sentence;
 
-typedef struct attn_train_data {
+typedef struct attn_translator_data {
     attn_tokenizer *tokenizer;
     attn_corpus train, valid;
-    attn_train_sentence *sentence;
+    attn_translator_sentence *sentence;
     size_t sentence_count;
     int64_t
         held_out; /* pairs of the corpus that became validation; 0: validation has its own files */
-} attn_train_data;
+} attn_translator_data;
 
 /* The tokenizer comes from tokenizer_bytes (a checkpoint's) when not NULL, else from
  * files->tokenizer, else it is trained. Without validation files one pair in a hundred, at most
  * 1,000, at places that depend on the number of pairs alone, is held out of the training. */
-ATTN_MUST_CHECK attn_status attn_train_data_read(const attn_train_files *files,
-                                                 const attn_train_options *options,
-                                                 const void *tokenizer_bytes, size_t tokenizer_size,
-                                                 int threads, attn_train_data *out,
-                                                 attn_error *error);
-void attn_train_data_free(attn_train_data *data);
+ATTN_MUST_CHECK attn_status attn_translator_data_read(const attn_translator_files *files,
+                                                      const attn_translator_recipe *recipe,
+                                                      const void *tokenizer_bytes,
+                                                      size_t tokenizer_size, int threads,
+                                                      attn_translator_data *out, attn_error *error);
+void attn_translator_data_free(attn_translator_data *data);
 
 /* Moves `count` pairs, evenly spread by a fixed shuffle, from *corpus to *held. Training pairs
  * whose source is that of a held-out pair are dropped, or validation would praise memory. */

@@ -1,0 +1,303 @@
+/* cli/train_command.c: files, options and progress of a training; see train_command.h. */
+#include "train_command.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attn/threads.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "show/curves.h"
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number) {
+    stop = number;
+}
+
+/* The first signal asks for a checkpoint; a second one ends the program at once. */
+static void catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- names ---- */
+
+static bool exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+static attn_status name_files(const char *out, attn_train_paths *path, attn_error *error) {
+    static const char ending[] = ".safetensors";
+    size_t length = strlen(out), tail = sizeof ending - 1;
+    if (length > tail && strcmp(out + length - tail, ending) == 0) {
+        length -= tail;
+    }
+    if (length == 0 || out[length - 1] == '/' || length + 32 > ATTN_TRAIN_PATH_SIZE) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--out", -1, NULL, "'%.200s' names no file",
+                         out);
+    }
+    int stem = (int)length;
+    snprintf(path->model, ATTN_TRAIN_PATH_SIZE, "%.*s.safetensors", stem, out);
+    snprintf(path->best, ATTN_TRAIN_PATH_SIZE, "%.*s.best.safetensors", stem, out);
+    snprintf(path->checkpoint, ATTN_TRAIN_PATH_SIZE, "%.*s.checkpoint", stem, out);
+    snprintf(path->log, ATTN_TRAIN_PATH_SIZE, "%.*s.log.jsonl", stem, out);
+    snprintf(path->curves, ATTN_TRAIN_PATH_SIZE, "%.*s.curves.svg", stem, out);
+    return ATTN_OK;
+}
+
+/* A file, else recipes/NAME.recipe here, else the installed one. */
+static attn_status find_recipe(const char *name, char path[ATTN_TRAIN_PATH_SIZE],
+                               attn_error *error) {
+    static const char *const folders[] = {"recipes", ATTN_DATA_DIR "/recipes"};
+    snprintf(path, ATTN_TRAIN_PATH_SIZE, "%s", name);
+    if (strchr(name, '/') != NULL || strchr(name, '.') != NULL || exists(path)) {
+        return ATTN_OK;
+    }
+    for (size_t i = 0; i < ATTN_LENGTH(folders); i++) {
+        snprintf(path, ATTN_TRAIN_PATH_SIZE, "%s/%s.recipe", folders[i], name);
+        if (exists(path)) {
+            return ATTN_OK;
+        }
+    }
+    return attn_fail(error, ATTN_ERR_IO, name, -1, "name one of those or a file",
+                     "no such recipe in %s or %s", folders[0], folders[1]);
+}
+
+static attn_status check_existing(const attn_train_run *r, attn_error *error) {
+    const char *found = exists(r->path.model)        ? r->path.model
+                        : exists(r->path.checkpoint) ? r->path.checkpoint
+                                                     : NULL;
+    if (found == NULL || r->given->force || (r->given->resume && exists(r->path.checkpoint))) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_ARGUMENT, found, -1,
+                     r->given->resume
+                         ? "there is no checkpoint to go on from; name another --out, or "
+                           "begin anew with --force"
+                         : "name another --out, go on with --resume, or begin anew with "
+                           "--force",
+                     "the file exists");
+}
+
+/* ---- options ---- */
+
+/* What the checkpoint was trained with, when one is resumed, then what is asked for now. */
+static attn_status read_settings(attn_train_run *r, attn_error *error) {
+    const attn_recipe *recipe = &r->recipe;
+    attn_status status = ATTN_OK;
+    if (r->given->recipe != NULL) {
+        status = find_recipe(r->given->recipe, r->path.recipe, error);
+        if (status == ATTN_OK) {
+            status = attn_recipe_read(recipe->keys, recipe->count, recipe->values, r->path.recipe,
+                                      error);
+        }
+    }
+    for (size_t i = 0; i < r->given->set.count && status == ATTN_OK; i++) {
+        status = attn_recipe_set_pair(recipe->keys, recipe->count, recipe->values,
+                                      r->given->set.item[i], error);
+    }
+    if (r->given->seed >= 0) {
+        r->options->seed = r->given->seed;
+    }
+    return status == ATTN_OK ? r->check(recipe->values, error) : status;
+}
+
+static attn_status read_options(attn_train_run *r, attn_error *error) {
+    if (!r->resumed) {
+        return read_settings(r, error);
+    }
+    attn_status status =
+        attn_recipe_parse(r->recipe.keys, r->recipe.count, r->recipe.values, r->checkpoint.options,
+                          r->checkpoint.options_size, r->path.checkpoint, error);
+    attn_recipe before = r->recipe;
+    before.values = attn_alloc(r->recipe_size);
+    if (status == ATTN_OK && before.values == NULL) {
+        status = attn_fail_memory(error, r->recipe_size);
+    }
+    if (status == ATTN_OK) {
+        memcpy(before.values, r->recipe.values, r->recipe_size);
+        status = read_settings(r, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_recipe_same(&before, &r->recipe, error);
+    }
+    attn_free(before.values);
+    return status;
+}
+
+void attn_train_list(const attn_train_run *r) {
+    for (size_t i = 0; i < r->recipe.count; i++) {
+        char value[256];
+        attn_recipe_print(&r->recipe.keys[i], r->recipe.values, value, sizeof value);
+        printf("# %s\n%s = %s\n", r->recipe.keys[i].help, r->recipe.keys[i].name, value);
+    }
+}
+
+static void append(char *text, size_t size, const char *more) {
+    size_t used = strlen(text);
+    snprintf(text + used, size - used, "%s", more);
+}
+
+/* The folders stay out of a model that others get. */
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* The options that decide the outcome, in one form however they were typed. */
+static void describe_command(attn_train_run *r, const attn_train_named *named, size_t count) {
+    const attn_train_common *given = r->given;
+    snprintf(r->command, sizeof r->command, "attn train %s", r->kind);
+    for (size_t i = 0; i < count; i++) {
+        if (named[i].value != NULL) {
+            append(r->command, sizeof r->command, " --");
+            append(r->command, sizeof r->command, named[i].name);
+            append(r->command, sizeof r->command, " ");
+            append(r->command, sizeof r->command, file_name(named[i].value));
+        }
+    }
+    if (given->recipe != NULL) {
+        append(r->command, sizeof r->command, " --recipe ");
+        append(r->command, sizeof r->command, file_name(given->recipe));
+    }
+    for (size_t i = 0; i < given->set.count; i++) {
+        append(r->command, sizeof r->command, " --set '");
+        append(r->command, sizeof r->command, given->set.item[i]);
+        append(r->command, sizeof r->command, "'");
+    }
+    char seed[40];
+    snprintf(seed, sizeof seed, " --seed %lld", (long long)r->options->seed);
+    append(r->command, sizeof r->command, seed);
+}
+
+/* ---- the training ---- */
+
+static void on_event(const attn_train_event *event, void *context) {
+    attn_train_run *r = context;
+    attn_train_log_event(r->log, event);
+    attn_train_progress_event(&r->progress, event);
+    if (event->kind == ATTN_TRAIN_VALIDATION) {
+        /* A picture of the way so far; one that fails is no reason to stop. */
+        attn_error ignored;
+        if (attn_curves_draw(r->path.log, r->path.curves, &ignored) != ATTN_OK) {
+            return;
+        }
+    }
+}
+
+void attn_train_say(const attn_train_run *r, const char *format, ...) {
+    if (!r->given->quiet) {
+        va_list arguments;
+        va_start(arguments, format);
+        vfprintf(stderr, format, arguments);
+        va_end(arguments);
+    }
+}
+
+static const char *ending_text(attn_train_ending ending) {
+    static const char *const texts[] = {
+        [ATTN_TRAIN_STEPS_DONE] = "max_steps reached",
+        [ATTN_TRAIN_EPOCHS_DONE] = "max_epochs reached",
+        [ATTN_TRAIN_OUT_OF_PATIENCE] = "no better validation within patience",
+        [ATTN_TRAIN_OUT_OF_TIME] = "max_minutes reached",
+    };
+    return texts[ending];
+}
+
+static void print_summary(const attn_train_run *r, const char *unit,
+                          const attn_train_summary *summary) {
+    char time[32];
+    attn_train_duration(summary->seconds, time, sizeof time);
+    attn_train_say(r,
+                   "%s: %lld steps, %lld epochs, %lld %s in %s; %lld parameters, %lld averaged\n",
+                   ending_text(summary->ending), (long long)summary->steps,
+                   (long long)summary->epochs, (long long)summary->units, unit, time,
+                   (long long)summary->parameters, (long long)summary->averaged);
+    if (summary->skipped > 0) {
+        attn_train_say(r, "%lld steps were skipped: their loss or gradient was NaN or infinite\n",
+                       (long long)summary->skipped);
+    }
+    attn_train_say(r, "%s\n%s\n%s\n", r->path.model, r->path.log, r->path.curves);
+}
+
+static attn_status run_training(attn_train_run *r, const attn_task *task,
+                                const attn_metadata *facts, size_t fact_count, attn_error *error) {
+    attn_training training = {
+        .options = r->options,
+        .recipe = &r->recipe,
+        .task = task,
+        .model_path = r->path.model,
+        .best_path = r->path.best,
+        .checkpoint_path = r->path.checkpoint,
+        .resume = r->resumed ? &r->checkpoint : NULL,
+        .facts = facts,
+        .fact_count = fact_count,
+        .report = on_event,
+        .context = r,
+        .stop = &stop,
+    };
+    attn_train_summary summary;
+    catch_signals();
+    attn_status status = attn_training_run(&training, &summary, error);
+    attn_train_progress_end(&r->progress);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    status = attn_train_log_close(r->log, error);
+    r->log = NULL;
+    if (status == ATTN_OK) {
+        status = attn_curves_draw(r->path.log, r->path.curves, error);
+    }
+    if (status == ATTN_OK) {
+        print_summary(r, task->unit, &summary);
+    }
+    return status;
+}
+
+enum { OWN_FACTS = 6, MOST_FACTS = 32 };
+
+attn_status attn_train_task(attn_train_run *r, const attn_task *task, const attn_train_named *named,
+                            size_t named_count, const attn_metadata *facts, size_t fact_count,
+                            attn_error *error) {
+    describe_command(r, named, named_count);
+    attn_train_progress_init(&r->progress, r->given->quiet, r->options->max_steps);
+    attn_metadata all[MOST_FACTS] = {
+        {"name", r->options->name},        {"licence", r->options->licence},
+        {"data", r->options->data},        {"attribution", r->options->attribution},
+        {"training.attn", attn_version()}, {"training.command", r->command},
+    };
+    size_t count = OWN_FACTS;
+    for (size_t i = 0; i < fact_count && count < MOST_FACTS; i++) {
+        all[count++] = facts[i];
+    }
+    attn_status status =
+        attn_train_log_open(r->path.log, r->resumed ? r->checkpoint.state.count.step : -1,
+                            r->command, &r->recipe, &r->log, error);
+    return status == ATTN_OK ? run_training(r, task, all, count, error) : status;
+}
+
+attn_status attn_train_prepare(attn_train_run *r, attn_error *error) {
+    if (r->given->threads > 0) {
+        attn_set_threads((int)r->given->threads);
+    }
+    attn_status status = name_files(r->given->out, &r->path, error);
+    if (status == ATTN_OK && !r->given->list) {
+        status = check_existing(r, error);
+    }
+    if (status == ATTN_OK && r->given->resume && exists(r->path.checkpoint)) {
+        status = attn_checkpoint_load(r->path.checkpoint, &r->checkpoint, error);
+        r->resumed = status == ATTN_OK;
+    }
+    return status == ATTN_OK ? read_options(r, error) : status;
+}
+
+void attn_train_close(attn_train_run *r) {
+    if (attn_train_log_close(r->log, NULL) != ATTN_OK) {
+        attn_say_warning("lines of %s were lost", r->path.log);
+    }
+    attn_checkpoint_close(&r->checkpoint);
+}

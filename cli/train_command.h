@@ -1,0 +1,90 @@
+/* cli/train_command.h: what the commands that train have in common: options, files, progress.
+ *
+ * A command fills the recipe struct's defaults, prepares the run (which reads recipe, --set and the
+ * checkpoint), reads its data, makes its task, and runs it. Options come from the defaults, the
+ * checkpoint when one is resumed, the recipe, --set and --seed, in this order. Files beside
+ * MODEL.safetensors: MODEL.checkpoint and its snapshots, MODEL.best.safetensors, MODEL.log.jsonl,
+ * MODEL.curves.svg. Next: cmd_train_translator.c, src/train/trainer.h. */
+#ifndef ATTN_CLI_TRAIN_COMMAND_H
+#define ATTN_CLI_TRAIN_COMMAND_H
+
+#include "command.h"
+#include "train/log.h"
+#include "train_progress.h"
+
+enum { ATTN_TRAIN_PATH_SIZE = 4096 };
+
+typedef struct attn_train_common {
+    const char *recipe, *out;
+    attn_option_list set;
+    int64_t seed, threads;
+    bool resume, force, quiet, list;
+} attn_train_common;
+
+/* Their rows in a command's table; `place` is the member of the command's struct of options. */
+#define ATTN_TRAIN_COMMON_ROW(place, field, label, letter, type, low, high, value, help)           \
+    { label, letter, type, offsetof(options, place.field), low, high, NULL, value, help }
+#define ATTN_TRAIN_COMMON_ROWS(place)                                                              \
+    ATTN_TRAIN_COMMON_ROW(place, recipe, "recipe", 'r', ATTN_OPTION_FILE, 0, 0, "NAME|FILE",       \
+                          "options from a recipe"),                                                \
+        ATTN_TRAIN_COMMON_ROW(place, set, "set", 's', ATTN_OPTION_LIST, 0, 0, "KEY=VALUE",         \
+                              "one option; see --list; may be repeated"),                          \
+        ATTN_TRAIN_COMMON_ROW(place, out, "out", 'o', ATTN_OPTION_FILE, 0, 0, "MODEL",             \
+                              "the model file (default: KIND.safetensors)"),                       \
+        ATTN_TRAIN_COMMON_ROW(place, resume, "resume", 0, ATTN_OPTION_FLAG, 0, 0, NULL,            \
+                              "go on from MODEL.checkpoint when there is one"),                    \
+        ATTN_TRAIN_COMMON_ROW(place, force, "force", 0, ATTN_OPTION_FLAG, 0, 0, NULL,              \
+                              "begin anew over an earlier training"),                              \
+        ATTN_TRAIN_COMMON_ROW(place, seed, "seed", 0, ATTN_OPTION_INT, 0, 9007199254740992.0, "N", \
+                              "seed of all random numbers (1)"),                                   \
+        ATTN_TRAIN_COMMON_ROW(place, threads, "threads", 't', ATTN_OPTION_INT, 1, 256, "N",        \
+                              "threads (all cores); does not change the result"),                  \
+        ATTN_TRAIN_COMMON_ROW(place, quiet, "quiet", 'q', ATTN_OPTION_FLAG, 0, 0, NULL,            \
+                              "no progress"),                                                      \
+        ATTN_TRAIN_COMMON_ROW(place, list, "list", 0, ATTN_OPTION_FLAG, 0, 0, NULL,                \
+                              "print all options of --set with these settings, as a recipe")
+
+typedef struct attn_train_paths {
+    char model[ATTN_TRAIN_PATH_SIZE], best[ATTN_TRAIN_PATH_SIZE], checkpoint[ATTN_TRAIN_PATH_SIZE];
+    char log[ATTN_TRAIN_PATH_SIZE], curves[ATTN_TRAIN_PATH_SIZE], recipe[ATTN_TRAIN_PATH_SIZE];
+} attn_train_paths;
+
+/* One run; what the command fills in stands first. */
+typedef struct attn_train_run {
+    const char *kind; /* "translator" */
+    const attn_train_common *given;
+    attn_recipe recipe;          /* its values hold the defaults */
+    size_t recipe_size;          /* of the values */
+    attn_train_options *options; /* the values' member `train` */
+    attn_status (*check)(const void *values, attn_error *error);
+
+    attn_train_paths path;
+    attn_checkpoint checkpoint; /* when resumed */
+    bool resumed;
+    attn_train_log *log;
+    attn_train_progress progress;
+    char command[8192];
+} attn_train_run;
+
+/* An option that decides the outcome, for the command as the model remembers it; value NULL: not given.
+ */
+typedef struct attn_train_named {
+    const char *name, *value;
+} attn_train_named;
+
+/* Sets threads, names the files, looks what exists, reads checkpoint and recipe. */
+ATTN_MUST_CHECK attn_status attn_train_prepare(attn_train_run *run, attn_error *error);
+/* --list: the recipe as it stands. */
+void attn_train_list(const attn_train_run *run);
+/* Says something about the run, unless --quiet. */
+__attribute__((format(printf, 2, 3))) void attn_train_say(const attn_train_run *run,
+                                                          const char *format, ...);
+/* Trains; facts are for the model's metadata. */
+ATTN_MUST_CHECK attn_status attn_train_task(attn_train_run *run, const attn_task *task,
+                                            const attn_train_named *named, size_t named_count,
+                                            const attn_metadata *facts, size_t fact_count,
+                                            attn_error *error);
+/* Frees what the run owns. */
+void attn_train_close(attn_train_run *run);
+
+#endif

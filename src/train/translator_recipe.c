@@ -1,0 +1,112 @@
+/* train/translator_recipe.c: the table of a translator's knobs. A new one is a field and a row here. */
+#include "train/translator_recipe.h"
+
+#include <string.h>
+
+#include "base/fail.h"
+
+static const char *const norms[] = {"pre", "post", NULL};
+static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
+static const char *const activations[] = {"relu", "gelu", NULL};
+static const char *const tokenizer_types[] = {"unigram", "bpe", NULL};
+
+#define INT(field, low, high, help)                                                                \
+    ATTN_ROW_INT(#field, attn_translator_recipe, field, low, high, help)
+#define REAL(field, low, high, help)                                                               \
+    ATTN_ROW_REAL(#field, attn_translator_recipe, field, low, high, help)
+#define CHOICE(field, choices, help)                                                               \
+    ATTN_ROW_CHOICE(#field, attn_translator_recipe, field, choices, help)
+#define TEXT(field, help) ATTN_ROW_TEXT(#field, attn_translator_recipe, field, help)
+
+static const attn_key keys[] = {
+    INT(d_model, 1, 16384, "channels of a token"),
+    INT(ffn, 1, 65536, "hidden channels of the feed-forward layers"),
+    INT(heads, 1, 1024, "attention heads; divides d_model"),
+    INT(kv_heads, 0, 1024, "key and value heads; divides heads (0: as many as heads)"),
+    INT(encoder_layers, 1, 256, "layers of the encoder"),
+    INT(decoder_layers, 1, 256, "layers of the decoder"),
+    INT(max_length, 4, 65536, "longest sentence in tokens; longer pairs are left out"),
+    CHOICE(norm, norms, "layer norm before or after each sublayer: pre, post"),
+    CHOICE(positions, position_kinds, "sinusoidal or learned"),
+    CHOICE(activation, activations, "of the feed-forward layers: relu, gelu"),
+    INT(vocabulary, 8, 1000000, "pieces of the joint tokenizer"),
+    CHOICE(tokenizer_type, tokenizer_types, "unigram or bpe"),
+    TEXT(normalization, "of the text: identity, nfkc, nmt_nfkc, nfkc_cf, nmt_nfkc_cf"),
+    TEXT(elisions, "words set apart from the next one, as in French: c d j l m n qu s t"),
+    REAL(character_coverage, 0.5, 1, "share of the characters that get a piece"),
+    REAL(dropout, 0, 0.95, "on embeddings and sublayers"),
+    REAL(attention_dropout, 0, 0.95, "on the attention weights"),
+    REAL(activation_dropout, 0, 0.95, "inside the feed-forward layers"),
+    REAL(label_smoothing, 0, 0.9, "share of the target spread over the vocabulary"),
+    INT(batch_tokens, 1, 100000000, "tokens of a batch, on its longer side"),
+    INT(bleu_beam, 1, 100, "beam of the translations for that score"),
+    TEXT(source_language, "such as en"),
+    TEXT(target_language, "such as fr"),
+    ATTN_TRAIN_ROWS(attn_translator_recipe, "bleu"),
+};
+
+attn_recipe attn_translator_recipe_table(attn_translator_recipe *recipe) {
+    return (attn_recipe){keys, sizeof keys / sizeof *keys, recipe};
+}
+
+void attn_translator_recipe_init(attn_translator_recipe *recipe) {
+    memset(recipe, 0, sizeof *recipe);
+    *recipe = (attn_translator_recipe){
+        .d_model = 256,
+        .ffn = 1024,
+        .heads = 4,
+        .encoder_layers = 4,
+        .decoder_layers = 4,
+        .max_length = 256,
+        .vocabulary = 8000,
+        .normalization = "nmt_nfkc",
+        .character_coverage = 0.9995,
+        .dropout = 0.1,
+        .label_smoothing = 0.1,
+        .batch_tokens = 4096,
+        .bleu_beam = 1,
+    };
+    attn_train_options_init(&recipe->train);
+}
+
+attn_status attn_translator_recipe_check(const attn_translator_recipe *recipe, attn_error *error) {
+    int64_t kv_heads = recipe->kv_heads == 0 ? recipe->heads : recipe->kv_heads;
+    if (recipe->d_model % recipe->heads != 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "heads", -1, "choose a divisor of d_model",
+                         "%lld heads do not divide d_model = %lld", (long long)recipe->heads,
+                         (long long)recipe->d_model);
+    }
+    if (recipe->heads % kv_heads != 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "kv_heads", -1, "choose a divisor of heads",
+                         "%lld key and value heads do not divide %lld heads", (long long)kv_heads,
+                         (long long)recipe->heads);
+    }
+    attn_translator_recipe copy = *recipe;
+    attn_recipe table = attn_translator_recipe_table(&copy);
+    attn_status status = attn_recipe_check_texts(&table, error);
+    return status == ATTN_OK ? attn_train_options_check(&recipe->train, error) : status;
+}
+
+void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t vocabulary,
+                                   attn_translator_config *config) {
+    attn_translator_config_init(config);
+    config->vocabulary = vocabulary;
+    config->d_model = recipe->d_model;
+    config->ffn = recipe->ffn;
+    config->heads = recipe->heads;
+    config->kv_heads = recipe->kv_heads == 0 ? recipe->heads : recipe->kv_heads;
+    config->encoder_layers = recipe->encoder_layers;
+    config->decoder_layers = recipe->decoder_layers;
+    config->max_length = recipe->max_length;
+    config->pre_norm = recipe->norm == ATTN_NORM_PRE;
+    config->learned_positions = recipe->positions == ATTN_POSITIONS_LEARNED;
+    config->activation = recipe->activation == 0 ? ATTN_ACTIVATION_RELU : ATTN_ACTIVATION_GELU;
+    config->dropout = recipe->dropout;
+    config->attention_dropout = recipe->attention_dropout;
+    config->activation_dropout = recipe->activation_dropout;
+    config->label_smoothing = recipe->label_smoothing;
+}
+
+const char *attn_translator_recipe_tokenizer(const attn_translator_recipe *recipe) {
+    return tokenizer_types[recipe->tokenizer_type];
+}

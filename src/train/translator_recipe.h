@@ -1,0 +1,42 @@
+/* train/translator_recipe.h: every knob of a translator's training.
+ *
+ * The defaults are a small pre-norm Transformer that trains on a laptop. Next:
+ * train/translator_task.h. */
+#ifndef ATTN_TRAIN_TRANSLATOR_RECIPE_H
+#define ATTN_TRAIN_TRANSLATOR_RECIPE_H
+
+#include "attn/translator.h"
+#include "train/options.h"
+
+enum { ATTN_NORM_PRE, ATTN_NORM_POST };
+enum { ATTN_POSITIONS_SINUSOIDAL, ATTN_POSITIONS_LEARNED };
+
+typedef struct attn_translator_recipe {
+    /* the model */
+    int64_t d_model, ffn, heads, kv_heads, encoder_layers, decoder_layers, max_length;
+    int norm, positions, activation;
+    /* the tokenizer */
+    int64_t vocabulary;
+    int tokenizer_type;
+    char normalization[ATTN_KEY_TEXT_SIZE], elisions[ATTN_KEY_TEXT_SIZE];
+    double character_coverage;
+    /* regularization */
+    double dropout, attention_dropout, activation_dropout, label_smoothing;
+    /* data and validation */
+    int64_t batch_tokens, bleu_beam;
+    char source_language[ATTN_KEY_TEXT_SIZE], target_language[ATTN_KEY_TEXT_SIZE];
+    attn_train_options train;
+} attn_translator_recipe;
+
+void attn_translator_recipe_init(attn_translator_recipe *recipe);
+/* The recipe with its table, in the order in which help shows it. */
+attn_recipe attn_translator_recipe_table(attn_translator_recipe *recipe);
+/* What the bounds of single keys cannot say: heads that divide d_model, and the loop's checks. */
+ATTN_MUST_CHECK attn_status attn_translator_recipe_check(const attn_translator_recipe *recipe,
+                                                         attn_error *error);
+void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t vocabulary,
+                                   attn_translator_config *config);
+/* "unigram" or "bpe". */
+const char *attn_translator_recipe_tokenizer(const attn_translator_recipe *recipe);
+
+#endif

@@ -1,0 +1,213 @@
+/* train/translator_task.c: from sentence pairs to losses and gradients. */
+#include "train/translator_task.h"
+
+#include <string.h>
+
+#include "base/fail.h"
+#include "text/tokenizer.h"
+#include "train/bleu.h"
+
+/* ---- batches ---- */
+
+static int64_t length_of(const int64_t *start, int64_t pair) {
+    return start[pair + 1] - start[pair];
+}
+
+static int64_t target_tokens(const attn_corpus *corpus, const attn_batches *batches, int64_t first,
+                             int64_t count) {
+    int64_t tokens = 0;
+    for (int64_t i = batches->start[first]; i < batches->start[first + count]; i++) {
+        tokens += length_of(corpus->target_start, batches->pair[i]) + 1;
+    }
+    return tokens;
+}
+
+static int64_t source_tokens(const attn_corpus *corpus, const attn_batches *batches,
+                             int64_t index) {
+    int64_t tokens = 0;
+    for (int64_t i = batches->start[index]; i < batches->start[index + 1]; i++) {
+        tokens += length_of(corpus->source_start, batches->pair[i]) + 1;
+    }
+    return tokens;
+}
+
+/* Batch `index`, its ids laid out in the learner's scratch memory until the next call. */
+static attn_status gather(attn_translator_task *t, const attn_corpus *corpus,
+                          const attn_batches *batches, int64_t index, attn_translator_batch *out,
+                          attn_error *error) {
+    int64_t count = batches->start[index + 1] - batches->start[index];
+    size_t sources = (size_t)source_tokens(corpus, batches, index);
+    size_t targets = (size_t)target_tokens(corpus, batches, index, 1);
+    size_t starts = 2 * ((size_t)count + 1) * sizeof(int64_t);
+    size_t bytes = starts + (sources + 2 * targets) * sizeof(int32_t);
+    char *memory = attn_scratch_get(&t->ids, bytes);
+    if (memory == NULL) {
+        return attn_fail_memory(error, bytes);
+    }
+    int64_t *source_starts = (int64_t *)memory, *target_starts = source_starts + count + 1;
+    int32_t *source = (int32_t *)(memory + starts);
+    int32_t *input = source + sources, *output = input + targets;
+    source_starts[0] = target_starts[0] = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t pair = batches->pair[batches->start[index] + i];
+        int64_t source_length = length_of(corpus->source_start, pair);
+        int64_t target_length = length_of(corpus->target_start, pair);
+        int32_t *to = source + source_starts[i];
+        memcpy(to, corpus->source + corpus->source_start[pair], (size_t)source_length * sizeof *to);
+        to[source_length] = ATTN_EOS;
+        const int32_t *target = corpus->target + corpus->target_start[pair];
+        input[target_starts[i]] = ATTN_BOS;
+        memcpy(input + target_starts[i] + 1, target, (size_t)target_length * sizeof *input);
+        memcpy(output + target_starts[i], target, (size_t)target_length * sizeof *output);
+        output[target_starts[i] + target_length] = ATTN_EOS;
+        source_starts[i + 1] = source_starts[i] + source_length + 1;
+        target_starts[i + 1] = target_starts[i] + target_length + 1;
+    }
+    *out = (attn_translator_batch){count, source, source_starts, input, output, target_starts};
+    return ATTN_OK;
+}
+
+/* ---- what the loop asks for ---- */
+
+static attn_status begin_epoch(void *self, uint64_t seed, int64_t epoch, int64_t *batches,
+                               attn_error *error) {
+    attn_translator_task *t = self;
+    attn_status status = ATTN_OK;
+    if (t->train.pair == NULL || t->epoch != epoch) {
+        attn_batches_free(&t->train);
+        status = attn_batches_make(&t->data->train, t->recipe->batch_tokens, true, seed,
+                                   (uint64_t)epoch, &t->train, error);
+        t->epoch = epoch;
+    }
+    *batches = t->train.count;
+    return status;
+}
+
+static int64_t units(void *self, int64_t first_batch, int64_t count) {
+    const attn_translator_task *t = self;
+    return target_tokens(&t->data->train, &t->train, first_batch, count);
+}
+
+static attn_status pass_failed(attn_status status, attn_error *error) {
+    return attn_fail(error, status, "training", -1,
+                     status == ATTN_ERR_MEMORY ? "set batch_tokens to less, accumulate to more"
+                                               : NULL,
+                     "%s while computing the loss", attn_status_name(status));
+}
+
+static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, uint64_t key,
+                              int64_t all_units, attn_task_loss *out, attn_error *error) {
+    attn_translator_task *t = self;
+    attn_translator_batch batch;
+    attn_status status = gather(t, &t->data->train, &t->train, batch_index, &batch, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    attn_tape_begin(t->task.tape, true, seed, key);
+    status = attn_translator_loss(t->model, t->task.tape, &batch,
+                                  (attn_real)(1.0 / (double)all_units), &out->loss, &out->nll);
+    if (status == ATTN_OK) {
+        status = attn_tape_backward(t->task.tape);
+    }
+    return status == ATTN_OK ? ATTN_OK : pass_failed(status, error);
+}
+
+static attn_status validate(void *self, attn_task_loss *out, attn_error *error) {
+    attn_translator_task *t = self;
+    const attn_corpus *corpus = &t->data->valid;
+    *out = (attn_task_loss){.units = target_tokens(corpus, &t->valid, 0, t->valid.count)};
+    attn_status status = attn_translator_pack(t->model); /* once for all the batches */
+    if (status != ATTN_OK) {
+        return pass_failed(status, error);
+    }
+    for (int64_t i = 0; i < t->valid.count; i++) {
+        attn_translator_batch batch;
+        status = gather(t, corpus, &t->valid, i, &batch, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+        attn_tape_begin(t->task.tape, false, 0, 0);
+        status = attn_translator_loss(t->model, t->task.tape, &batch, 0, &out->loss, &out->nll);
+        if (status != ATTN_OK) {
+            return pass_failed(status, error);
+        }
+    }
+    return ATTN_OK;
+}
+
+static attn_status measure(void *self, double *score, attn_error *error) {
+    const attn_translator_task *t = self;
+    if (t->data->sentence_count == 0) {
+        return ATTN_OK;
+    }
+    return attn_train_bleu(t->model, t->data, t->recipe->bleu_beam, score, error);
+}
+
+static attn_status save(void *self, attn_storage storage, const attn_metadata *facts, size_t count,
+                        const char *path, attn_error *error) {
+    const attn_translator_task *t = self;
+    return attn_translator_save(t->model, storage, t->task.tokenizer, t->task.tokenizer_size, facts,
+                                count, path, error);
+}
+
+/* ---- creation ---- */
+
+static attn_status create_model(attn_translator_task *t, int64_t vocabulary, attn_error *error) {
+    attn_translator_config config;
+    attn_translator_recipe_config(t->recipe, vocabulary, &config);
+    attn_status status = attn_translator_create(&config, true, &t->model, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    t->task.params = attn_translator_params(t->model);
+    attn_params_init(t->task.params, (uint64_t)t->recipe->train.seed);
+    status = attn_tape_create(&t->task.tape);
+    return status == ATTN_OK ? ATTN_OK : attn_fail_memory(error, 0);
+}
+
+attn_status attn_translator_task_create(const attn_translator_recipe *recipe,
+                                        const attn_translator_data *data, int64_t vocabulary,
+                                        attn_translator_task *out, attn_error *error) {
+    *out = (attn_translator_task){
+        .task = {.self = out,
+                 .unit = "tokens",
+                 .example = "pairs",
+                 .score = "bleu",
+                 .score_name = "BLEU",
+                 .perplexity = true,
+                 .data_hash = attn_corpus_hash(&data->train),
+                 .examples = data->train.count,
+                 .begin_epoch = begin_epoch,
+                 .units = units,
+                 .accumulate = accumulate,
+                 .validate = validate,
+                 .measure = measure,
+                 .save = save},
+        .recipe = recipe,
+        .data = data,
+    };
+    if (data->tokenizer != NULL) {
+        out->task.tokenizer = attn_tokenizer_bytes(data->tokenizer, &out->task.tokenizer_size);
+    }
+    if (vocabulary == 0) {
+        vocabulary = attn_tokenizer_size(data->tokenizer);
+    }
+    attn_status status = create_model(out, vocabulary, error);
+    if (status == ATTN_OK && data->valid.count > 0) {
+        status =
+            attn_batches_make(&data->valid, recipe->batch_tokens, false, 0, 0, &out->valid, error);
+    }
+    if (status != ATTN_OK) {
+        attn_translator_task_free(out);
+    }
+    return status;
+}
+
+void attn_translator_task_free(attn_translator_task *task) {
+    attn_batches_free(&task->train);
+    attn_batches_free(&task->valid);
+    attn_scratch_free(&task->ids);
+    attn_tape_free(task->task.tape);
+    attn_translator_free(task->model);
+    *task = (attn_translator_task){.recipe = NULL};
+}
