@@ -8,6 +8,7 @@
 #define ATTN_KERNELS_ATTENTION_BACKWARD_BODY_H
 
 #include "kernels/attention/attention_body.h"
+#include "kernels/attention/attention_decode_body.h"
 
 /* Columns of scores times panels of tokens: the tile's rows are keys, summed over queries. */
 static __attribute__((noinline)) void weigh_columns(int rows, const int *first, const int *last,

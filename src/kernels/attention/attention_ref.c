@@ -5,9 +5,8 @@
  * again for every gradient. i queries, j keys, d of D, e of E. Next: attention_body.h. */
 #include <string.h>
 
-#include "base/math.h"
 #include "base/random.h"
-#include "kernels/attention/attention_kernels.h"
+#include "kernels/attention/attention_ref.h"
 
 static attn_attention_sizes sizes_ref(const attn_attention *spec) {
     (void)spec;
@@ -19,10 +18,6 @@ static void pack_ref(const attn_attention_call *call, int64_t b, int64_t g, int6
     (void)call, (void)b, (void)g, (void)first_key, (void)packed;
 }
 
-static int64_t minimum(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static bool dropout_keeps(const attn_attention_call *call, int64_t b, int64_t h, int64_t i,
                           int64_t j) {
     uint32_t counter[4] = {(uint32_t)(j / 64 * LANES + j % LANES), (uint32_t)i, (uint32_t)h,
@@ -30,65 +25,6 @@ static bool dropout_keeps(const attn_attention_call *call, int64_t b, int64_t h,
     uint32_t words[4];
     attn_philox(counter, call->dropout_key, words);
     return words[j / LANES % 4] >= call->threshold;
-}
-
-/* ---- one row against keys that arrive in blocks ---- */
-
-typedef struct row_state {
-    real query[ATTN_MAX_HEAD_SIZE]; /* times scale * log2(e) */
-    real acc[ATTN_MAX_HEAD_SIZE];
-    real sums[LANES];
-    real max;
-} row_state;
-
-static void row_start(row_state *row, const real *query, real query_factor, int64_t head_size) {
-    memset(row, 0, sizeof *row);
-    row->max = -INFINITY;
-    for (int64_t d = 0; d < head_size; d++) {
-        row->query[d] = query[d] * query_factor;
-    }
-}
-
-static real dot(const real *a, const real *b, int64_t b_stride, int64_t count) {
-    real sum = 0;
-    for (int64_t d = 0; d < count; d++) {
-        sum = real_fma(a[d], b[d * b_stride], sum);
-    }
-    return sum;
-}
-
-/* The maximum so far becomes that of the new scores too; what was summed is rescaled to it. Returns
- * what to subtract from the scores. */
-static real row_raise(row_state *row, const real *scores, int64_t count, int64_t value_size) {
-    real max = row->max;
-    for (int64_t j = 0; j < count; j++) {
-        max = scores[j] > max ? scores[j] : max;
-    }
-    if (max != row->max) {
-        real factor = real_exp2(row->max - max);
-        for (int64_t e = 0; e < value_size; e++) {
-            row->acc[e] *= factor;
-        }
-        for (int lane = 0; lane < LANES; lane++) {
-            row->sums[lane] *= factor;
-        }
-        row->max = max;
-    }
-    return max == -INFINITY ? 0 : max;
-}
-
-/* Returns LSE. */
-static real row_finish(const row_state *row, int64_t value_size, real *output) {
-    real sum = lanes_sum(row->sums);
-    for (int64_t e = 0; e < value_size; e++) {
-        output[e] = sum == 0 ? 0 : row->acc[e] / sum;
-    }
-    return sum == 0 ? -INFINITY : real_fma(row->max, REAL_LN2, real_log2(sum) * REAL_LN2);
-}
-
-/* P of a score, once LSE is known. */
-static real weight(real s, real lse) {
-    return real_exp2(real_fma(-lse, REAL_LOG2E, s));
 }
 
 /* ---- forward ---- */
@@ -318,54 +254,6 @@ static void backward_bias_ref(const attn_attention_call *call, int64_t b, int64_
     }
 }
 
-/* ---- decode ---- */
-
-static int64_t decode_scratch_ref(const attn_decode *decode, int64_t longest) {
-    (void)decode;
-    return longest;
-}
-
-/* Scores of all keys into scores; then the same steps as forward_row. */
-static void decode_head(const attn_decode *decode, int64_t r, int64_t h, real *scores) {
-    int64_t head_size = decode->head_size, value_size = decode->value_size;
-    int64_t g = h / (decode->heads / decode->kv_heads);
-    real query_factor = attn_attention_factor(decode->scale, head_size);
-    const real *keys = decode->keys[r] + g * decode->key_head;
-    const real *values = decode->values[r] + g * decode->value_head;
-    row_state row;
-    row_start(&row, decode->query + r * decode->query_row + h * head_size, query_factor, head_size);
-    for (int64_t first = 0; first < decode->lengths[r]; first += ATTN_KEY_BLOCK) {
-        int64_t last = minimum(first + ATTN_KEY_BLOCK, decode->lengths[r]);
-        for (int64_t j = first; j < last; j++) {
-            const real *panel = keys + j / LANES * LANES * head_size;
-            scores[j] = dot(row.query, panel + j % LANES, LANES, head_size);
-        }
-        real max = row_raise(&row, scores + first, last - first, value_size);
-        for (int64_t j = first; j < last; j++) {
-            real p = real_exp2(scores[j] - max);
-            row.sums[j % LANES] += p;
-            const real *value = values + j * decode->value_token;
-            for (int64_t e = 0; e < value_size; e++) {
-                row.acc[e] = real_fma(p, value[e], row.acc[e]);
-            }
-        }
-    }
-    real lse =
-        row_finish(&row, value_size, decode->output + r * decode->output_row + h * value_size);
-    if (decode->weights != NULL && lse != -INFINITY) {
-        for (int64_t j = 0; j < decode->lengths[r]; j++) {
-            decode->weights[r * decode->weights_row + j] += weight(scores[j], lse);
-        }
-    }
-}
-
-static void decode_ref(const attn_decode *decode, int64_t row, int64_t g, real *scratch) {
-    int64_t group = decode->heads / decode->kv_heads;
-    for (int64_t h = g * group; h < (g + 1) * group; h++) {
-        decode_head(decode, row, h, scratch);
-    }
-}
-
 void attn_attention_fill_ref(attn_attention_kernels *kernels) {
     *kernels = (attn_attention_kernels){
         .sizes = sizes_ref,
@@ -378,7 +266,7 @@ void attn_attention_fill_ref(attn_attention_kernels *kernels) {
         .backward_keys = backward_keys_ref,
         .backward_queries = backward_queries_ref,
         .backward_bias = backward_bias_ref,
-        .decode_scratch = decode_scratch_ref,
-        .decode = decode_ref,
+        .decode_scratch = attn_attention_decode_scratch_ref,
+        .decode = attn_attention_decode_ref,
     };
 }

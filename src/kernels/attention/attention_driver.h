@@ -1,0 +1,83 @@
+/* kernels/attention/attention_driver.h: what the drivers of attention share: refusing, threads, and
+ * memory for items of work.
+ *
+ * Which thread does an item, and whether the copies of keys are shared by all threads or made by
+ * each for itself, changes no result. Next: attention.c. */
+#ifndef ATTN_KERNELS_ATTENTION_DRIVER_H
+#define ATTN_KERNELS_ATTENTION_DRIVER_H
+
+#include "attn/threads.h"
+#include "base/fail.h"
+#include "kernels/attention/attention_kernels.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static inline int omp_get_thread_num(void) {
+    return 0;
+}
+#endif
+
+/* What follows from the description; the tensors are still to be filled in. */
+attn_attention_call attn_attention_new_call(const attn_attention *attention);
+
+/* Packs every key head into `shared`, `size` apart. Called by all threads of a team. */
+void attn_attention_pack_shared(const attn_attention_call *call,
+                                const attn_attention_kernels *kernels, real *shared, int64_t size);
+
+static inline attn_status refuse(attn_error *error, const char *what) {
+    return attn_fail(error, ATTN_ERR_ARGUMENT, "attention", -1, NULL, "%s", what);
+}
+
+/* products: of how many multiplications the call consists. Waking a thread costs microseconds. */
+static inline int threads_for(double products) {
+    enum { WORTH_A_THREAD = 1 << 18 };
+    return products < WORTH_A_THREAD ? 1 : attn_get_threads();
+}
+
+static inline double products_of(const attn_attention *attention) {
+    return (double)attention->batch * (double)attention->heads * (double)attention->query_length *
+           (double)attention->key_length * (double)(attention->head_size + attention->value_size);
+}
+
+/* One buffer cut into `shared` elements and `each` for every thread; every part aligned to 64. */
+typedef struct work_memory {
+    real *shared, *each;
+    int64_t stride;
+} work_memory;
+
+static inline attn_status find_memory(work_memory *memory, int64_t shared_count,
+                                      int64_t shared_size, int threads, int64_t each,
+                                      attn_scratch *scratch, attn_error *error) {
+    int64_t stride = attn_round_up(each, 64 / (int64_t)sizeof(real));
+    size_t shared, private, total;
+    if (!attn_size_mul((size_t)shared_count, (size_t)shared_size, &shared) ||
+        !attn_size_mul((size_t)threads, (size_t)stride, &private) ||
+        !attn_size_add(shared, private, &total) || !attn_size_mul(total, sizeof(real), &total)) {
+        return attn_fail_memory(error, SIZE_MAX);
+    }
+    memory->shared = attn_scratch_get(scratch, total);
+    if (memory->shared == NULL) {
+        return attn_fail_memory(error, total);
+    }
+    memory->stride = stride;
+    memory->each = memory->shared + shared;
+    return ATTN_OK;
+}
+
+static inline real *own(const work_memory *memory) {
+    return memory->each + omp_get_thread_num() * memory->stride;
+}
+
+/* With many heads each thread packs the keys of its own heads, which then lie in its cache; with
+ * few heads all pack first, and share query blocks, of which there are more. */
+static inline bool whole_heads(const attn_attention *attention, int threads) {
+    enum { ENOUGH = 8 };
+    return threads == 1 || attention->batch * attention->kv_heads >= ENOUGH * (int64_t)threads;
+}
+
+static inline int64_t blocks(int64_t length, int64_t block) {
+    return (length + block - 1) / block;
+}
+
+#endif
