@@ -29,7 +29,8 @@ typedef struct options {
     bias_kind bias;
     float dropout;
     bool head_first; /* [B, H, T, D] */
-    float scale;
+    float scale, softcap;
+    bool alibi, sinks, hook;
 } options;
 
 enum tensor {
@@ -37,6 +38,8 @@ enum tensor {
     KEY,
     VALUE,
     BIAS,
+    ALIBI,
+    SINKS,
     D_OUTPUT, /* inputs */
     OUTPUT,
     LSE,
@@ -44,6 +47,7 @@ enum tensor {
     D_KEY,
     D_VALUE,
     D_BIAS,
+    D_SINKS,
     ALL_WEIGHTS,
     MEAN_WEIGHTS,
     TENSORS /* results */
@@ -58,6 +62,25 @@ typedef struct problem {
 
 static float *at(problem *p, enum tensor tensor) {
     return p->memory[tensor].data;
+}
+
+/* A score hook as the header wants it: element by element, from the place alone. */
+static void bend_scores(void *user, const attn_score_run *run, float *scores) {
+    for (int64_t n = 0; n < run->count; n++) {
+        int64_t distance = run->query - run->first_key - n;
+        float shift = (float)((distance * distance + run->head + run->sequence) % 5) * 0.1f;
+        if (scores[n] != -INFINITY) {
+            scores[n] = shift + scores[n] * (0.9f + *(const float *)user * scores[n]);
+        }
+    }
+}
+static void bend_scores_backward(void *user, const attn_score_run *run, const float *scores,
+                                 float *d_scores) {
+    for (int64_t n = 0; n < run->count; n++) {
+        if (scores[n] != -INFINITY) {
+            d_scores[n] *= 0.9f + 2 * *(const float *)user * scores[n];
+        }
+    }
 }
 
 static attn_strides strides_of(const options *o, int64_t tokens, int64_t heads, int64_t size) {
@@ -102,6 +125,7 @@ static void set_counts(problem *p, const options *o) {
     p->count[KEY] = p->count[D_KEY] = keys * o->kv_heads * o->d;
     p->count[VALUE] = p->count[D_VALUE] = keys * o->kv_heads * o->e;
     p->count[BIAS] = p->count[D_BIAS] = bias;
+    p->count[ALIBI] = p->count[SINKS] = p->count[D_SINKS] = o->heads;
     p->count[OUTPUT] = p->count[D_OUTPUT] = queries * o->heads * o->e;
     p->count[LSE] = queries * o->heads;
     p->count[MEAN_WEIGHTS] = o->batch * o->tq * o->tk;
@@ -147,7 +171,19 @@ static problem problem_new(const options *o, uint64_t seed, guard_side side) {
             at(&p, BIAS)[n] = -INFINITY;
         }
     }
+    if (seed % 4 == 1) {
+        at(&p, SINKS)[0] = -INFINITY;
+    }
     p.spec.bias = o->bias != NO_BIAS ? at(&p, BIAS) : NULL;
+    p.spec.softcap = o->softcap;
+    p.spec.alibi_slopes = o->alibi ? at(&p, ALIBI) : NULL;
+    p.spec.sinks = o->sinks ? at(&p, SINKS) : NULL;
+    if (o->hook) {
+        static float curve = 0.05f;
+        p.spec.score_hook = bend_scores;
+        p.spec.score_hook_backward = bend_scores_backward;
+        p.spec.score_hook_user = &curve;
+    }
     return p;
 }
 
@@ -163,16 +199,19 @@ static void problem_run(problem *p, const char *isa, int threads) {
     assert_int_equal(attn_set_isa(isa), ATTN_OK);
     attn_set_threads(threads);
     for (int t = OUTPUT; t < TENSORS; t++) {
-        memset(at(p, t), t == D_BIAS ? 0 : 0xA5, (size_t)p->count[t] * sizeof(float));
+        memset(at(p, t), t == D_BIAS || t == D_SINKS ? 0 : 0xA5,
+               (size_t)p->count[t] * sizeof(float));
     }
     attn_error error;
     assert_int_equal(attn_attention_forward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
                                             at(p, OUTPUT), at(p, LSE), &error),
                      ATTN_OK);
+    attn_attention_gradients gradients = {at(p, D_QUERY), at(p, D_KEY), at(p, D_VALUE),
+                                          p->spec.bias != NULL ? at(p, D_BIAS) : NULL,
+                                          p->spec.sinks != NULL ? at(p, D_SINKS) : NULL};
     assert_int_equal(attn_attention_backward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
-                                             at(p, OUTPUT), at(p, LSE), at(p, D_OUTPUT),
-                                             at(p, D_QUERY), at(p, D_KEY), at(p, D_VALUE),
-                                             p->spec.bias != NULL ? at(p, D_BIAS) : NULL, &error),
+                                             at(p, OUTPUT), at(p, LSE), at(p, D_OUTPUT), &gradients,
+                                             &error),
                      ATTN_OK);
     assert_int_equal(attn_attention_weights(&p->spec, at(p, QUERY), at(p, KEY), at(p, LSE),
                                             at(p, ALL_WEIGHTS), at(p, MEAN_WEIGHTS), &error),
@@ -210,8 +249,9 @@ static void drop_results(void) {
 }
 static void compare_results(problem *p, const char *isa) {
     static const char *const names[TENSORS] = {
-        [OUTPUT] = "output",   [LSE] = "lse",       [D_QUERY] = "d_query", [D_KEY] = "d_key",
-        [D_VALUE] = "d_value", [D_BIAS] = "d_bias", [ALL_WEIGHTS] = "all", [MEAN_WEIGHTS] = "mean"};
+        [OUTPUT] = "output",   [LSE] = "lse",         [D_QUERY] = "d_query",
+        [D_KEY] = "d_key",     [D_VALUE] = "d_value", [D_BIAS] = "d_bias",
+        [D_SINKS] = "d_sinks", [ALL_WEIGHTS] = "all", [MEAN_WEIGHTS] = "mean"};
     for (int t = OUTPUT; t < TENSORS; t++) {
         if (!same(saved[t], at(p, t), p->count[t])) {
             fail_msg("%s of %s differs: batch %d heads %d/%d queries %d keys %d sizes %d/%d",
@@ -250,6 +290,10 @@ static options vary(int64_t n, int64_t tq, int64_t tk, int64_t d, int64_t e) {
     o.dropout = n % 6 == 2 ? 0.3f : 0;
     o.head_first = n % 8 >= 4;
     o.scale = n % 9 == 0 ? 0.7f : 0;
+    o.softcap = n % 10 == 3 ? 1.5f : 0;
+    o.alibi = n % 12 == 7;
+    o.sinks = n % 7 == 4;
+    o.hook = n % 13 == 6;
     return o;
 }
 
@@ -310,6 +354,30 @@ static void options_together(void **state) {
     }
 }
 
+/* What changes scores and softmax: each alone, and all together, with the rest going along. */
+static void changed_scores_together(void **state) {
+    (void)state;
+    for (int n = 0; n < 64; n++) {
+        options o = {.batch = 2,
+                     .heads = 4,
+                     .kv_heads = n % 3 ? 2 : 4,
+                     .tq = 30,
+                     .tk = n % 5 ? 37 : 150,
+                     .d = 9,
+                     .e = 18};
+        o.softcap = n & 1 ? 0.8f : 0;
+        o.alibi = n & 2;
+        o.sinks = n & 4;
+        o.hook = n & 8;
+        o.bias = n & 16 ? (bias_kind)(1 + n % 4) : NO_BIAS;
+        o.dropout = n & 32 ? 0.25f : 0;
+        o.causal = n % 3 == 1;
+        o.left = n % 7 == 2 ? 9 : 0;
+        o.ragged = (ragged)(n % 3);
+        check(&o, (uint64_t)n);
+    }
+}
+
 static void threads_change_nothing(void **state) {
     (void)state;
     /* Whole heads, shared heads, and pieces of the backward. */
@@ -343,6 +411,19 @@ static void threads_change_nothing(void **state) {
          .e = 8,
          .ragged = PACKED,
          .causal = true},
+        {.batch = 2,
+         .heads = 4,
+         .kv_heads = 2,
+         .tq = 210,
+         .tk = 190,
+         .d = 8,
+         .e = 8,
+         .ragged = LENGTHS,
+         .bias = ANY_QUERY,
+         .softcap = 2,
+         .alibi = true,
+         .sinks = true,
+         .hook = true},
     };
     const char *isa = attn_isa_name();
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
@@ -613,6 +694,39 @@ static void rows_without_keys(void **state) {
     }
 }
 
+/* With a sink: output 0 and LSE the sink's; a sink that nothing reaches is as none. */
+static void rows_with_a_sink_alone(void **state) {
+    (void)state;
+    options o = {.batch = 1,
+                 .heads = 2,
+                 .kv_heads = 1,
+                 .tq = 30,
+                 .tk = 20,
+                 .d = 6,
+                 .e = 17,
+                 .causal = true,
+                 .sinks = true};
+    problem p = problem_new(&o, 4, GUARD_ABOVE);
+    problem_run(&p, attn_isa_name(), 1);
+    for (int64_t i = 0; i < 10; i++) {
+        for (int64_t h = 0; h < 2; h++) {
+            float sink = at(&p, SINKS)[h];
+            assert_true(fabsf(at(&p, LSE)[h * o.tq + i] - sink) <= 3e-7f * fabsf(sink));
+            assert_true(at(&p, OUTPUT)[(i * 2 + h) * o.e] == 0);
+            assert_true(at(&p, D_QUERY)[(i * 2 + h) * o.d] == 0);
+        }
+    }
+    at(&p, SINKS)[0] = at(&p, SINKS)[1] = -INFINITY;
+    problem_run(&p, attn_isa_name(), 1);
+    assert_true(at(&p, D_SINKS)[0] == 0 && at(&p, D_SINKS)[1] == 0);
+    save_results(&p);
+    p.spec.sinks = NULL;
+    problem_run(&p, attn_isa_name(), 1);
+    compare_results(&p, "no sinks");
+    drop_results();
+    problem_free(&p);
+}
+
 static void nothing_to_do(void **state) {
     (void)state;
     static const int64_t sizes[][3] = {{0, 3, 4}, {2, 0, 4}, {2, 3, 0}, {2, 0, 0}};
@@ -650,11 +764,12 @@ static void gradients_that_are_not_wanted(void **state) {
         for (int t = D_QUERY; t <= D_VALUE; t++) {
             memset(at(&p, t), 0xA5, (size_t)p.count[t] * sizeof(float));
         }
+        attn_attention_gradients gradients = {.d_query = n & 1 ? at(&p, D_QUERY) : NULL,
+                                              .d_key = n & 2 ? at(&p, D_KEY) : NULL,
+                                              .d_value = n & 4 ? at(&p, D_VALUE) : NULL};
         assert_int_equal(attn_attention_backward(&p.spec, at(&p, QUERY), at(&p, KEY), at(&p, VALUE),
                                                  at(&p, OUTPUT), at(&p, LSE), at(&p, D_OUTPUT),
-                                                 n & 1 ? at(&p, D_QUERY) : NULL,
-                                                 n & 2 ? at(&p, D_KEY) : NULL,
-                                                 n & 4 ? at(&p, D_VALUE) : NULL, NULL, NULL),
+                                                 &gradients, NULL),
                          ATTN_OK);
         attn_set_threads(0);
         for (int t = D_QUERY; t <= D_VALUE; t++) {
@@ -796,6 +911,14 @@ static void impossible_descriptions(void **state) {
     REFUSED(a.value_size = 257);
     REFUSED(a.scale = NAN);
     REFUSED(a.scale = INFINITY);
+    REFUSED(a.softcap = -1);
+    REFUSED(a.softcap = INFINITY);
+    REFUSED(a.softcap = NAN);
+    REFUSED(a.softcap = 1e-40f);
+    REFUSED(a.alibi_slopes = ((const float[4]){0, 0, INFINITY, 0}));
+    REFUSED(a.sinks = ((const float[4]){0, 0, 0, NAN}));
+    REFUSED(a.sinks = ((const float[4]){0, INFINITY, 0, 0}));
+    REFUSED(a.score_hook_backward = bend_scores_backward);
     REFUSED(a.dropout = 1);
     REFUSED(a.dropout = -0.1f);
     REFUSED(a.dropout = NAN);
@@ -809,11 +932,16 @@ static void impossible_descriptions(void **state) {
     float x[16] = {0};
     attn_attention_init(&a, 1, 1, 1, 2, 2, 2, 2);
     assert_int_equal(attn_attention_forward(&a, NULL, x, x, x, NULL, NULL), ATTN_ERR_ARGUMENT);
-    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, x, x, x, x, NULL),
+    attn_attention_gradients bias = {.d_bias = x}, sinks = {.d_sinks = x}, query = {.d_query = x};
+    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &bias, NULL),
                      ATTN_ERR_ARGUMENT); /* d_bias without bias */
+    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &sinks, NULL),
+                     ATTN_ERR_ARGUMENT); /* d_sinks without sinks */
     a.bias = x;
     a.bias_query = 1; /* overlapping rows */
-    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, x, x, x, x, NULL),
+    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &bias, NULL), ATTN_ERR_ARGUMENT);
+    a.score_hook = bend_scores; /* without its backward */
+    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &query, NULL),
                      ATTN_ERR_ARGUMENT);
 }
 
@@ -833,7 +961,8 @@ static void out_of_memory(void **state) {
     attn_attention_init(&a, 1, 1, 1, 2, 2, 2, 2);
     attn_set_allocator(refuse_memory, release_nothing, NULL);
     attn_status forward = attn_attention_forward(&a, x, x, x, y, y, &error);
-    attn_status backward = attn_attention_backward(&a, x, x, x, x, x, x, y, y, y, NULL, &error);
+    attn_attention_gradients gradients = {y, y, y, NULL, NULL};
+    attn_status backward = attn_attention_backward(&a, x, x, x, x, x, x, &gradients, &error);
     attn_status weights = attn_attention_weights(&a, x, x, x, y, y, &error);
     attn_set_allocator(NULL, NULL, NULL);
     assert_int_equal(forward, ATTN_ERR_MEMORY);
@@ -846,11 +975,13 @@ int main(void) {
         cmocka_unit_test(sizes_around_the_tiles),
         cmocka_unit_test(sizes_around_the_blocks),
         cmocka_unit_test(options_together),
+        cmocka_unit_test(changed_scores_together),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(a_sequence_does_not_depend_on_its_batch),
         cmocka_unit_test(padding_is_zero),
         cmocka_unit_test(nan_reaches_who_sees_it),
         cmocka_unit_test(rows_without_keys),
+        cmocka_unit_test(rows_with_a_sink_alone),
         cmocka_unit_test(nothing_to_do),
         cmocka_unit_test(gradients_that_are_not_wanted),
         cmocka_unit_test(decoding_repeats_the_full_pass),

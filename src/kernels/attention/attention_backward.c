@@ -228,6 +228,12 @@ static attn_status check_backward(const attn_attention_call *call, attn_error *e
                                                 : "d_bias needs a bias whose places do not overlap "
                                                   "(strides of 0 may broadcast)");
     }
+    if (call->d_sinks != NULL && spec->sinks == NULL) {
+        return refuse(error, "d_sinks needs sinks");
+    }
+    if (spec->score_hook != NULL && spec->score_hook_backward == NULL) {
+        return refuse(error, "the gradient needs score_hook_backward");
+    }
     if (spec->query_length > 0 && (call->query == NULL || call->forward_output == NULL ||
                                    call->forward_lse == NULL || call->d_output == NULL)) {
         return refuse(error, "query, output, lse or d_output is NULL");
@@ -238,10 +244,18 @@ static attn_status check_backward(const attn_attention_call *call, attn_error *e
     return ATTN_OK;
 }
 
+static void backward_sinks(const attn_attention_call *call, const attn_attention_kernels *kernels,
+                           int threads) {
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
+    for (int64_t h = 0; h < call->spec->heads; h++) {
+        call->d_sinks[h] += kernels->backward_sink(call, h);
+    }
+}
+
 attn_status attn_attention_backward_scratch(const attn_attention *attention, const real *query,
                                             const real *key, const real *value, const real *output,
-                                            const real *lse, const real *d_output, real *d_query,
-                                            real *d_key, real *d_value, real *d_bias,
+                                            const real *lse, const real *d_output,
+                                            const attn_attention_gradients *gradients,
                                             attn_scratch *scratch, attn_error *error) {
     attn_status status = attn_attention_check(attention, error);
     if (status != ATTN_OK || attention->batch == 0) {
@@ -254,10 +268,11 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     call.forward_output = output;
     call.forward_lse = lse;
     call.d_output = d_output;
-    call.d_query = d_query;
-    call.d_key = d_key;
-    call.d_value = d_value;
-    call.d_bias = d_bias;
+    call.d_query = gradients->d_query;
+    call.d_key = gradients->d_key;
+    call.d_value = gradients->d_value;
+    call.d_bias = gradients->d_bias;
+    call.d_sinks = gradients->d_sinks;
     status = check_backward(&call, error);
     if (status != ATTN_OK) {
         return status;
@@ -265,25 +280,27 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     clear_padded_gradients(&call);
     const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
     int threads = threads_for(2 * products_of(attention));
-    bool any = d_query != NULL || d_key != NULL || d_value != NULL;
+    bool any = call.d_query != NULL || call.d_key != NULL || call.d_value != NULL;
     bool whole = any && backward_whole_heads(attention, threads);
     if (whole) {
         status = backward_heads(&call, kernels, threads, scratch, error);
     }
-    if (status == ATTN_OK && ((any && !whole) || d_bias != NULL)) {
+    if (status == ATTN_OK && ((any && !whole) || call.d_bias != NULL)) {
         status = backward_pieces(&call, kernels, whole, threads, scratch, error);
+    }
+    if (status == ATTN_OK && call.d_sinks != NULL) {
+        backward_sinks(&call, kernels, threads);
     }
     return status;
 }
 
 attn_status attn_attention_backward(const attn_attention *attention, const real *query,
                                     const real *key, const real *value, const real *output,
-                                    const real *lse, const real *d_output, real *d_query,
-                                    real *d_key, real *d_value, real *d_bias, attn_error *error) {
+                                    const real *lse, const real *d_output,
+                                    const attn_attention_gradients *gradients, attn_error *error) {
     attn_scratch scratch = {0};
-    attn_status status =
-        attn_attention_backward_scratch(attention, query, key, value, output, lse, d_output,
-                                        d_query, d_key, d_value, d_bias, &scratch, error);
+    attn_status status = attn_attention_backward_scratch(attention, query, key, value, output, lse,
+                                                         d_output, gradients, &scratch, error);
     attn_scratch_free(&scratch);
     return status;
 }

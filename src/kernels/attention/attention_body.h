@@ -273,14 +273,77 @@ typedef struct row_place {
     int64_t b, h, i, block;
 } row_place;
 
-/* s = bias * log2(e) + s; nothing beyond the last key is read. */
+/* What the gradient needs of the scores of a row, relative to the block of keys. */
+typedef struct score_trace {
+    float tanh[SCORE_ROW];       /* of the product, with softcap */
+    float hook_input[SCORE_ROW]; /* natural units */
+} score_trace;
+
+/* s = softcap * tanh(s) */
+static void cap_scores(const attn_attention_call *call, int first, int last, float *scores,
+                       score_trace *trace) {
+    for (int j = first & ~15; j < last; j += 16) {
+        v16 t = v_tanh(v_load(scores + j));
+        v_store(trace->tanh + j, t);
+        v_store(scores + j, v_mul(t, v_set1(call->softcap)));
+    }
+}
+
+/* s = s - slope * |i + shift - j| */
+static void add_alibi(const attn_attention_call *call, row_place place, int first, int last,
+                      float *scores) {
+    static const float lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    attn_sequence sequence = attn_sequence_of(call->spec, place.b);
+    int64_t diagonal = place.i + sequence.keys - sequence.queries - place.block;
+    v16 slope = v_set1(-(call->spec->alibi_slopes[place.h] * call->unit));
+    for (int j = first & ~15; j < last; j += 16) {
+        v16 signed_distance = v_sub(v_set1((float)(diagonal - j)), v_load(lanes));
+        v16 distance = v_max(signed_distance, v_sub(v_zero(), signed_distance));
+        v_store(scores + j, v_fma(slope, distance, v_load(scores + j)));
+    }
+}
+
+/* s = bias + s, in the unit of s; nothing beyond the last key is read. */
 static void add_bias(const attn_attention_call *call, row_place place, int first, int last,
                      float *scores) {
     const float *bias =
         call->spec->bias + attn_bias_offset(call->spec, place.b, place.h, place.i) + place.block;
     for (int j = first & ~15; j < last; j += 16) {
         v16 x = v_load_part(bias + j, v_rest(last - j));
-        v_store(scores + j, v_fma(x, v_set1(REAL_LOG2E), v_load(scores + j)));
+        v_store(scores + j, v_fma(x, v_set1(call->unit), v_load(scores + j)));
+    }
+}
+
+/* s = hook(s), from natural units to base 2. The hook sees the keys that the row sees, no other. */
+static void run_hook(const attn_attention_call *call, row_place place, int first, int last,
+                     float *scores, score_trace *trace) {
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, place.b);
+    attn_score_run run =
+        attn_score_run_at(&sequence, place.b, place.h, place.i, place.block + first, last - first);
+    memcpy(trace->hook_input + first, scores + first, (size_t)(last - first) * sizeof(float));
+    spec->score_hook(spec->score_hook_user, &run, scores + first);
+    for (int j = first & ~15; j < last; j += 16) {
+        v_store(scores + j, v_mul(v_load(scores + j), v_set1(REAL_LOG2E)));
+    }
+}
+
+/* All that happens to the scores of a row between product and softmax. */
+static __attribute__((noinline)) void change_scores(const attn_attention_call *call,
+                                                    row_place place, int first, int last,
+                                                    float *scores, score_trace *trace) {
+    const attn_attention *spec = call->spec;
+    if (call->softcap != 0) {
+        cap_scores(call, first, last, scores, trace);
+    }
+    if (spec->alibi_slopes != NULL) {
+        add_alibi(call, place, first, last, scores);
+    }
+    if (spec->bias != NULL) {
+        add_bias(call, place, first, last, scores);
+    }
+    if (spec->score_hook != NULL) {
+        run_hook(call, place, first, last, scores, trace);
     }
 }
 
@@ -410,6 +473,7 @@ static void forward_tile(const attn_attention_call *call, row_place place, const
     int rows = ranges->rows - r0 < V_TILE_ROWS ? ranges->rows - r0 : V_TILE_ROWS;
     const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
     float scores[V_TILE_ROWS * SCORE_ROW] __attribute__((aligned(64)));
+    score_trace trace; /* for the gradient alone */
     int from, to;
     tile_union(first, last, rows, &from, &to);
     if (from >= to) {
@@ -422,9 +486,9 @@ static void forward_tile(const attn_attention_call *call, row_place place, const
     for (int r = 0; r < rows;
          r++) { /* apart from what follows: the rows hide each other's latency */
         if (first[r] < last[r]) {
-            if (spec->bias != NULL) {
+            if (call->changes_scores) {
                 row_place here = {place.b, place.h, place.i + r, place.block};
-                add_bias(call, here, first[r], last[r], scores + r * SCORE_ROW);
+                change_scores(call, here, first[r], last[r], scores + r * SCORE_ROW, &trace);
             }
             raise_row(first[r], last[r], scores + r * SCORE_ROW,
                       row_state_at(memory, r0 + r, acc_row), value_panels);
@@ -458,8 +522,10 @@ static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64
               spec->query.token, call->query_factor, memory.query);
     memset(memory.acc, 0, (size_t)(ranges.rows * acc_row) * sizeof(float));
     memset(memory.sums, 0, (size_t)ranges.rows * 16 * sizeof(float));
+    float sink = attn_sink(spec, h);
     for (int r = 0; r < ranges.rows; r++) {
-        memory.max[r] = -INFINITY;
+        memory.max[r] = sink;
+        memory.sums[r * 16] = sink > -INFINITY ? 1 : 0;
     }
     int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; block < ranges.last_key; block += ATTN_KEY_BLOCK) {
@@ -493,6 +559,7 @@ static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64
     attn_sequence sequence = attn_sequence_of(spec, b);
     const float *lse = call->forward_lse + attn_lse_offset(spec, &sequence, h, first_query);
     float scores[V_TILE_ROWS * SCORE_ROW] __attribute__((aligned(64)));
+    score_trace trace; /* for the gradient alone */
     row_ranges ranges;
     find_ranges(call, &sequence, first_query, &ranges);
     copy_rows(ranges.rows, spec->head_size,
@@ -515,8 +582,9 @@ static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64
                 if (first >= last || lse[r] == -INFINITY) {
                     continue;
                 }
-                if (spec->bias != NULL) {
-                    add_bias(call, (row_place){b, h, first_query + r, block}, first, last, row);
+                if (call->changes_scores) {
+                    row_place here = {b, h, first_query + r, block};
+                    change_scores(call, here, first, last, row, &trace);
                 }
                 for (int j = first & ~15; j < last; j += 16) {
                     v_store(row + j, weight(v_load(row + j), -lse[r]));

@@ -2,6 +2,9 @@
  * what is refused, and what a call works out from it.
  *
  * B, H, G, Tq, Tk, D, E as in attn/attention.h. Next: attention.c. */
+#include <float.h>
+
+#include "base/math.h"
 #include "kernels/attention/attention_driver.h"
 #include "kernels/elementwise/elementwise.h"
 
@@ -50,6 +53,9 @@ static attn_status check_sizes(const attn_attention *attention, attn_error *erro
     if (!(attention->scale - attention->scale == 0)) {
         return refuse(error, "scale must be finite");
     }
+    if (!(attention->softcap >= 0 && attention->softcap - attention->softcap == 0)) {
+        return refuse(error, "softcap must be finite and at least 0");
+    }
     if (!(attention->dropout >= 0 && attention->dropout < 1)) {
         return refuse(error, "dropout must be at least 0 and below 1");
     }
@@ -83,8 +89,32 @@ static attn_status check_starts(const int64_t *starts, int64_t batch, int64_t lo
     return ATTN_OK;
 }
 
+static attn_status check_scores(const attn_attention *attention, attn_error *error) {
+    double scale = attn_attention_scale(attention->scale, attention->head_size);
+    if (attention->softcap > 0 && !(fabs(scale / (double)attention->softcap) <= FLT_MAX)) {
+        return refuse(error, "softcap is too small for the scale");
+    }
+    for (int64_t h = 0; h < attention->heads && attention->alibi_slopes != NULL; h++) {
+        if (!(attention->alibi_slopes[h] - attention->alibi_slopes[h] == 0)) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, "alibi_slopes", h, NULL,
+                             "a slope must be finite");
+        }
+    }
+    for (int64_t h = 0; h < attention->heads && attention->sinks != NULL; h++) {
+        if (!(attention->sinks[h] < 0.5f * FLT_MAX)) { /* times log2(e) must be finite */
+            return attn_fail(error, ATTN_ERR_ARGUMENT, "sinks", h, NULL,
+                             "a sink must be a number below 2^127, or -infinity for none");
+        }
+    }
+    if (attention->score_hook == NULL && attention->score_hook_backward != NULL) {
+        return refuse(error, "score_hook_backward needs a score_hook");
+    }
+    return ATTN_OK;
+}
+
 attn_status attn_attention_check(const attn_attention *attention, attn_error *error) {
     attn_status status = check_sizes(attention, error);
+    status = status != ATTN_OK ? status : check_scores(attention, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -115,10 +145,26 @@ static int64_t reach(const attn_attention *attention, int64_t window) {
     return window < 0 || window > all ? all : window;
 }
 
+static void set_score_factors(attn_attention_call *call) {
+    const attn_attention *spec = call->spec;
+    bool natural = spec->score_hook != NULL;
+    double scale = attn_attention_scale(spec->scale, spec->head_size);
+    call->unit = natural ? 1 : REAL_LOG2E;
+    call->query_factor =
+        natural ? (real)scale : attn_attention_factor(spec->scale, spec->head_size);
+    if (spec->softcap > 0) {
+        call->query_factor = (real)(scale / (double)spec->softcap);
+        call->softcap =
+            natural ? (real)spec->softcap : (real)((double)spec->softcap * 1.4426950408889634);
+    }
+    call->changes_scores =
+        spec->softcap > 0 || spec->alibi_slopes != NULL || spec->bias != NULL || natural;
+}
+
 attn_attention_call attn_attention_new_call(const attn_attention *attention) {
     attn_attention_call call = {.spec = attention};
     call.scale = (real)attn_attention_scale(attention->scale, attention->head_size);
-    call.query_factor = attn_attention_factor(attention->scale, attention->head_size);
+    set_score_factors(&call);
     call.left = reach(attention, attention->window_left);
     call.right = attention->causal ? 0 : reach(attention, attention->window_right);
     call.dropout = attention->dropout > 0;

@@ -6,6 +6,7 @@
 #ifndef ATTN_KERNELS_ATTENTION_KERNELS_H
 #define ATTN_KERNELS_ATTENTION_KERNELS_H
 
+#include "base/math.h"
 #include "kernels/attention/attention.h"
 
 /* Queries are done this many at a time: a multiple of every instruction set's tile rows. */
@@ -18,10 +19,13 @@ typedef struct attn_attention_call {
     real *output, *lse;
     /* backward */
     const real *forward_output, *forward_lse, *d_output;
-    real *d_query, *d_key, *d_value, *d_bias;
+    real *d_query, *d_key, *d_value, *d_bias, *d_sinks;
 
     real scale;
-    real query_factor;   /* scale * log2(e) */
+    real query_factor;   /* what the query is multiplied by */
+    bool changes_scores; /* anything happens to a score between product and softmax */
+    real unit;           /* of scores before the hook: log2(e); with a hook 1 */
+    real softcap;        /* softcap * unit; 0: none */
     int64_t left, right; /* keys i + shift - left .. i + shift + right; causal: right = 0 */
     bool dropout;
     real keep_factor;   /* 1 / (1 - dropout) */
@@ -105,6 +109,17 @@ static inline real attn_attention_factor(double scale, int64_t head_size) {
     return (real)(attn_attention_scale(scale, head_size) * 1.4426950408889634);
 }
 
+/* The place of some scores of query i, as the hook is told. */
+static inline attn_score_run attn_score_run_at(const attn_sequence *sequence, int64_t b, int64_t h,
+                                               int64_t i, int64_t first_key, int64_t count) {
+    return (attn_score_run){b, h, i, first_key, count, sequence->queries, sequence->keys};
+}
+
+/* The score in base 2 that every softmax of head h has besides its keys'; -infinity: none. */
+static inline real attn_sink(const attn_attention *spec, int64_t h) {
+    return spec->sinks != NULL ? spec->sinks[h] * REAL_LOG2E : -INFINITY;
+}
+
 static inline int64_t attn_round_up(int64_t n, int64_t multiple) {
     return (n + multiple - 1) / multiple * multiple;
 }
@@ -156,6 +171,9 @@ typedef struct attn_attention_kernels {
     void (*backward_bias)(const attn_attention_call *call, int64_t b, int64_t h,
                           int64_t first_query, int64_t first_key, attn_backward_packed packed,
                           real *scratch);
+
+    /* What is added to d_sinks[h]. */
+    real (*backward_sink)(const attn_attention_call *call, int64_t h);
 
     /* The query heads that share key head g, of one row. Weights are added to those already there,
      * not yet divided by H. */

@@ -29,16 +29,39 @@ static bool dropout_keeps(const attn_attention_call *call, int64_t b, int64_t h,
 
 /* ---- forward ---- */
 
-static real score(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
-                  int64_t h, int64_t i, int64_t j, const real *scaled_query) {
+/* A score on its way from the product to softmax, and what the gradient needs of it. */
+typedef struct scored {
+    real tanh;       /* of the product, with softcap */
+    real hook_input; /* natural units */
+    real s;          /* what softmax takes: base 2 */
+} scored;
+
+static scored score(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
+                    int64_t h, int64_t i, int64_t j, const real *scaled_query) {
     const attn_attention *spec = call->spec;
     int64_t g = h / (spec->heads / spec->kv_heads);
     const real *key = call->key + attn_key_offset(sequence, spec->key, g, j);
-    real s = dot(scaled_query, key, 1, spec->head_size);
-    if (spec->bias != NULL) {
-        s = real_fma(spec->bias[attn_bias_offset(spec, b, h, i) + j], REAL_LOG2E, s);
+    scored at = {.s = dot(scaled_query, key, 1, spec->head_size)};
+    if (call->softcap != 0) {
+        at.tanh = real_tanh(at.s);
+        at.s = at.tanh * call->softcap;
     }
-    return s;
+    if (spec->alibi_slopes != NULL) {
+        int64_t diagonal = i + sequence->keys - sequence->queries;
+        real distance = (real)(diagonal - j / LANES * LANES) - (real)(j % LANES);
+        at.s = real_fma(-(spec->alibi_slopes[h] * call->unit), distance < 0 ? -distance : distance,
+                        at.s);
+    }
+    if (spec->bias != NULL) {
+        at.s = real_fma(spec->bias[attn_bias_offset(spec, b, h, i) + j], call->unit, at.s);
+    }
+    if (spec->score_hook != NULL) {
+        attn_score_run run = attn_score_run_at(sequence, b, h, i, j, 1);
+        at.hook_input = at.s;
+        spec->score_hook(spec->score_hook_user, &run, &at.s);
+        at.s *= REAL_LOG2E;
+    }
+    return at;
 }
 
 static void forward_row(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
@@ -49,11 +72,15 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
     row_state row;
     row_start(&row, call->query + attn_query_offset(sequence, spec->query, h, i),
               call->query_factor, spec->head_size);
+    if (attn_sink(spec, h) > -INFINITY) {
+        row.max = attn_sink(spec, h);
+        row.sums[0] = 1;
+    }
     for (int64_t first = seen.first; first < seen.last;) {
         int64_t last = minimum(attn_round_up(first + 1, ATTN_KEY_BLOCK), seen.last);
         real scores[ATTN_KEY_BLOCK];
         for (int64_t j = first; j < last; j++) {
-            scores[j - first] = score(call, sequence, b, h, i, j, row.query);
+            scores[j - first] = score(call, sequence, b, h, i, j, row.query).s;
         }
         real max = row_raise(&row, scores, last - first, spec->value_size);
         for (int64_t j = first; j < last; j++) {
@@ -104,17 +131,17 @@ static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, i
         row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
                   call->query_factor, spec->head_size);
         for (int64_t j = seen.first; j < seen.last; j++) {
-            out[j] = weight(score(call, &sequence, b, h, i, j, state.query), lse);
+            out[j] = weight(score(call, &sequence, b, h, i, j, state.query).s, lse);
         }
     }
 }
 
 /* ---- backward ---- */
 
-/* What the gradients need of one place: Pd and dS. */
+/* What the gradients need of one place: Pd, and dS for d_bias and for dK and dQ. */
 typedef struct place {
     bool dead; /* LSE is -infinity: everything counts as 0 */
-    real p_dropped, ds;
+    real p_dropped, ds_bias, ds;
 } place;
 
 static real output_dot(const real *d_output, const real *output, int64_t value_size) {
@@ -139,7 +166,8 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
     int64_t output_offset = attn_query_offset(sequence, spec->output, h, i);
     const real *d_output = call->d_output + output_offset;
     const real *value = call->value + attn_key_offset(sequence, spec->value, g, j);
-    real p = weight(score(call, sequence, b, h, i, j, row.query), lse);
+    scored at = score(call, sequence, b, h, i, j, row.query);
+    real p = weight(at.s, lse);
     real dp = dot(d_output, value, 1, spec->value_size);
     real p_dropped = p;
     if (call->dropout) {
@@ -148,7 +176,14 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
         dp = kept ? dp * call->keep_factor : 0;
     }
     real row_dot = output_dot(d_output, call->forward_output + output_offset, spec->value_size);
-    return (place){.p_dropped = p_dropped, .ds = p * (dp - row_dot)};
+    real ds = p * (dp - row_dot);
+    if (spec->score_hook != NULL) {
+        attn_score_run run = attn_score_run_at(sequence, b, h, i, j, 1);
+        spec->score_hook_backward(spec->score_hook_user, &run, &at.hook_input, &ds);
+    }
+    real derivative = real_fma(-at.tanh, at.tanh, 1);
+    return (place){
+        .p_dropped = p_dropped, .ds_bias = ds, .ds = call->softcap != 0 ? ds * derivative : ds};
 }
 
 /* dK and dV of key j: over the query heads of the group, over the queries that see it. */
@@ -249,9 +284,26 @@ static void backward_bias_ref(const attn_attention_call *call, int64_t b, int64_
         real *d_bias = call->d_bias + attn_bias_offset(call->spec, b, h, i);
         int64_t end = minimum(seen.last, first_key + ATTN_KEY_BLOCK);
         for (int64_t j = seen.first > first_key ? seen.first : first_key; j < end; j++) {
-            d_bias[j] += place_at(call, &sequence, b, h, i, j).ds;
+            d_bias[j] += place_at(call, &sequence, b, h, i, j).ds_bias;
         }
     }
+}
+
+static real backward_sink_ref(const attn_attention_call *call, int64_t h) {
+    const attn_attention *spec = call->spec;
+    real sum = 0, sink = attn_sink(spec, h);
+    for (int64_t b = 0; b < spec->batch && sink > -INFINITY; b++) {
+        attn_sequence sequence = attn_sequence_of(spec, b);
+        for (int64_t i = 0; i < sequence.queries; i++) {
+            int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
+            real p = weight(sink, call->forward_lse[attn_lse_offset(spec, &sequence, h, i)]);
+            sum = real_fma(-p,
+                           output_dot(call->d_output + offset, call->forward_output + offset,
+                                      spec->value_size),
+                           sum);
+        }
+    }
+    return sum;
 }
 
 void attn_attention_fill_ref(attn_attention_kernels *kernels) {
@@ -266,6 +318,7 @@ void attn_attention_fill_ref(attn_attention_kernels *kernels) {
         .backward_keys = backward_keys_ref,
         .backward_queries = backward_queries_ref,
         .backward_bias = backward_bias_ref,
+        .backward_sink = backward_sink_ref,
         .decode_scratch = attn_attention_decode_scratch_ref,
         .decode = attn_attention_decode_ref,
     };
