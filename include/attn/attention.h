@@ -149,6 +149,24 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_attention_weights(const attn_attention
                                                             const attn_real *lse, attn_real *all,
                                                             attn_real *mean, attn_error *error);
 
+/* What is wanted of the weights P, before dropout; each may be NULL. Packed sequences: as LSE,
+ * [H, total tokens] in place of [B, H, T]. */
+typedef struct attn_weight_statistics {
+    attn_real *entropy;         /* [B, H, Tq] -sum of P ln P over the keys, in nats */
+    int64_t largest;            /* k >= 0: */
+    attn_real *largest_weights; /* [B, H, Tq, k] the k largest of each row, falling, and */
+    int64_t *largest_keys;      /* [B, H, Tq, k] their keys; of equal ones the lower first. Where a
+                                 * row sees fewer: 0, key -1. Both or neither. */
+    attn_real *column_sums;     /* [B, H, Tk] what each key receives: the sum over queries */
+} attn_weight_statistics;
+
+/* Statistics of P, computed again from LSE, which must be the forward's, at the speed of the
+ * forward and without storing P. Padded places and rows that see no key: 0. With a sink, its own
+ * share is in none of them. Thread-safe. ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_attention_statistics(
+    const attn_attention *attention, const attn_real *query, const attn_real *key,
+    const attn_real *lse, const attn_weight_statistics *wanted, attn_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -39,6 +39,11 @@
  *              over b and then i ascending; no sink: 0
  * A row with LSE = -infinity counts as P = Pd = dS = 0, dO = 0, q = 0, and its dQ is 0.
  *
+ * The definition of the statistics of P, over the places that a query with LSE > -infinity sees:
+ *   x[i,j] = fma(-LSE[i], log2(e), s[i,j]);  P = exp2(x)
+ *   entropy[i] = 0 - lanes_sum * ln(2), at least 0, of lane[j % 16] = chain of P * max(x, -127)
+ *   column_sums[j] = sum of P[i,j] from 0, over i ascending
+ *
  * Dropout keeps element (b, h, i, j) when word (j / 16) % 4 of
  * philox(counter {(j / 64) * 16 + j % 16, i, h, b}, key {low32, high32 of dropout_key})
  * is at least attn_dropout_threshold(dropout). b is the number of the sequence in the call. */

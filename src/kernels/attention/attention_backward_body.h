@@ -9,6 +9,7 @@
 
 #include "kernels/attention/attention_body.h"
 #include "kernels/attention/attention_decode_body.h"
+#include "kernels/attention/attention_statistics_body.h"
 
 /* Columns of scores times panels of tokens: the tile's rows are keys, summed over queries. */
 static __attribute__((noinline)) void weigh_columns(int rows, const int *first, const int *last,
@@ -519,6 +520,7 @@ static const attn_attention_kernels attention_kernels = {
     .pack = pack,
     .forward = forward,
     .weights = weights,
+    .statistics = statistics,
     .backward = backward,
     .backward_pack_keys = backward_pack_keys,
     .backward_pack_queries = backward_pack_queries,

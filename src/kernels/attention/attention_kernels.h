@@ -72,6 +72,14 @@ static inline int64_t attn_lse_offset(const attn_attention *spec, const attn_seq
     }
     return (sequence->query_batch * spec->heads + h) * spec->query_length + i;
 }
+/* Of the sum of column j, head h. */
+static inline int64_t attn_column_offset(const attn_attention *spec, const attn_sequence *sequence,
+                                         int64_t h, int64_t j) {
+    if (spec->key_starts != NULL) {
+        return h * spec->key_starts[spec->batch] + sequence->key_start + j;
+    }
+    return (sequence->key_batch * spec->heads + h) * spec->key_length + j;
+}
 static inline int64_t attn_bias_offset(const attn_attention *spec, int64_t b, int64_t h,
                                        int64_t i) {
     return b * spec->bias_batch + h * spec->bias_head + i * spec->bias_query;
@@ -115,6 +123,21 @@ static inline attn_score_run attn_score_run_at(const attn_sequence *sequence, in
     return (attn_score_run){b, h, i, first_key, count, sequence->queries, sequence->keys};
 }
 
+/* Of the statistics: weight p of key j takes its place among the k >= 1 largest so far, which come
+ * in the order of the keys. Empty places have key -1. */
+static inline void attn_largest_insert(real *weights, int64_t *keys, int64_t k, real p, int64_t j) {
+    int64_t n = k - 1;
+    if (!(p >= 0) || !(keys[n] < 0 || p > weights[n])) {
+        return;
+    }
+    for (; n > 0 && (keys[n - 1] < 0 || p > weights[n - 1]); n--) {
+        weights[n] = weights[n - 1];
+        keys[n] = keys[n - 1];
+    }
+    weights[n] = p;
+    keys[n] = j;
+}
+
 /* The score in base 2 that every softmax of head h has besides its keys'; -infinity: none. */
 static inline real attn_sink(const attn_attention *spec, int64_t h) {
     return spec->sinks != NULL ? spec->sinks[h] * REAL_LOG2E : -INFINITY;
@@ -155,6 +178,12 @@ typedef struct attn_attention_kernels {
      * columns. */
     void (*weights)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
                     const real *packed, real *weights, int64_t row, real *scratch);
+
+    /* Adds one block of queries and the keys first_key .. last_key - 1 to what is wanted: entropy
+     * and the largest are of those keys alone, which so must be all. last_key may lie beyond. */
+    void (*statistics)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
+                       int64_t first_key, int64_t last_key, const real *packed,
+                       const attn_weight_statistics *wanted, real *scratch);
 
     /* All gradients but d_bias of one key head and its query heads. */
     void (*backward)(const attn_attention_call *call, int64_t b, int64_t g, real *scratch);

@@ -136,6 +136,42 @@ static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, i
     }
 }
 
+static void statistics_ref(const attn_attention_call *call, int64_t b, int64_t h,
+                           int64_t first_query, int64_t first_key, int64_t last_key,
+                           const real *packed, const attn_weight_statistics *wanted,
+                           real *scratch) {
+    (void)packed, (void)scratch;
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries), k = wanted->largest;
+    for (int64_t i = first_query; i < last; i++) {
+        int64_t row = attn_lse_offset(spec, &sequence, h, i);
+        real lse = call->forward_lse[row], lanes[LANES] = {0};
+        attn_range seen = attn_visible_keys(call, &sequence, i);
+        int64_t from = seen.first > first_key ? seen.first : first_key;
+        int64_t to = lse == -INFINITY ? from : minimum(seen.last, last_key);
+        row_state state;
+        row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
+                  call->query_factor, spec->head_size);
+        for (int64_t j = from; j < to; j++) {
+            real s = score(call, &sequence, b, h, i, j, state.query).s;
+            real x = real_fma(-lse, REAL_LOG2E, s), p = real_exp2(x);
+            lanes[j % LANES] = real_fma(p, -127 > x ? -127 : x, lanes[j % LANES]);
+            if (wanted->column_sums != NULL) {
+                wanted->column_sums[attn_column_offset(spec, &sequence, h, j)] += p;
+            }
+            if (wanted->largest_keys != NULL && k > 0) {
+                attn_largest_insert(wanted->largest_weights + row * k,
+                                    wanted->largest_keys + row * k, k, p, j);
+            }
+        }
+        if (wanted->entropy != NULL) {
+            real entropy = 0 - lanes_sum(lanes) * REAL_LN2;
+            wanted->entropy[row] = entropy < 0 ? 0 : entropy;
+        }
+    }
+}
+
 /* ---- backward ---- */
 
 /* What the gradients need of one place: Pd, and dS for d_bias and for dK and dQ. */
@@ -312,6 +348,7 @@ void attn_attention_fill_ref(attn_attention_kernels *kernels) {
         .pack = pack_ref,
         .forward = forward_ref,
         .weights = weights_ref,
+        .statistics = statistics_ref,
         .backward = backward_ref,
         .backward_pack_keys = pack_ref,
         .backward_pack_queries = pack_ref,
