@@ -109,6 +109,33 @@ ATTN_API void attn_attention_init(attn_attention *attention, int64_t batch, int6
 ATTN_API ATTN_MUST_CHECK attn_status attn_attention_check(const attn_attention *attention,
                                                           attn_error *error);
 
+/* How the work of a call is divided among threads: whole key heads, runs of queries with the keys of
+ * their window, or blocks of queries (backward: of keys and of queries) of all heads. */
+typedef enum attn_plan_division {
+    ATTN_PLAN_HEADS,
+    ATTN_PLAN_WINDOWS,
+    ATTN_PLAN_BLOCKS
+} attn_plan_division;
+
+/* What attn_attention_plan tells. The reasons are sentences for people, and constants. */
+typedef struct attn_plan {
+    const char *isa, *isa_reason; /* as attn_isa_name */
+    int threads;
+    const char *threads_reason;
+    attn_plan_division division;
+    const char *division_reason;
+    size_t memory;  /* temporary, in bytes: what the call allocates besides its arguments */
+    double visited; /* share of the Tq x Tk places, in blocks, that masks and lengths leave to do */
+} attn_plan;
+
+/* Tells how attn_attention_forward, or attn_attention_backward with every gradient, will run as the
+ * process is now set. Nothing falls back: what attn_attention_check accepts runs fused, and to the
+ * same bits, on every instruction set. Thread-safe. ATTN_ERR_ARGUMENT; ATTN_ERR_MEMORY when it
+ * would need more than can be counted. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_attention_plan(const attn_attention *attention,
+                                                         bool backward, attn_plan *plan,
+                                                         attn_error *error);
+
 /* output[B, Tq, H, E] from query[B, Tq, H, D], key[B, Tk, G, D], value[B, Tk, G, E].
  * lse: [B, H, Tq] contiguous ([H, total tokens] when packed), natural logarithm; NULL when not
  * wanted (the backward wants it). A query that sees no key gets output 0 and LSE -infinity, with a sink

@@ -188,6 +188,37 @@ static void changed_scores_together(void **state) {
     }
 }
 
+/* So long that a thread copies only the keys that a run of queries sees. */
+static void short_windows_on_long_sequences(void **state) {
+    (void)state;
+    for (int n = 0; n < 6; n++) {
+        options o = {.batch = 2,
+                     .heads = 2,
+                     .kv_heads = n % 2 ? 2 : 1,
+                     .tq = n % 3 == 2 ? 200 : 1310,
+                     .tk = 1345,
+                     .d = 3,
+                     .e = 5,
+                     .causal = n % 2,
+                     .left = n < 3 ? 21 : 140,
+                     .right = 4,
+                     .ragged = (ragged)(n % 3),
+                     .softcap = n == 4 ? 1 : 0};
+        problem p = problem_new(&o, (uint64_t)n, n % 2 ? GUARD_ABOVE : GUARD_BELOW);
+        attn_plan plan;
+        assert_int_equal(attn_attention_plan(&p.spec, false, &plan, NULL), ATTN_OK);
+        assert_int_equal(plan.division, ATTN_PLAN_WINDOWS);
+        problem_run(&p, "ref", 1);
+        save_results(&p);
+        for (int threads = 1; threads <= 3; threads++) {
+            problem_run(&p, attn_isa_name(), threads);
+            compare_results(&p, attn_isa_name());
+        }
+        drop_results();
+        problem_free(&p);
+    }
+}
+
 static void threads_change_nothing(void **state) {
     (void)state;
     /* Whole heads, shared heads, and pieces of the backward. */
@@ -786,6 +817,7 @@ int main(void) {
         cmocka_unit_test(sizes_around_the_blocks),
         cmocka_unit_test(options_together),
         cmocka_unit_test(changed_scores_together),
+        cmocka_unit_test(short_windows_on_long_sequences),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(a_sequence_does_not_depend_on_its_batch),
         cmocka_unit_test(padding_is_zero),

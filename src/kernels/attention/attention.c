@@ -24,84 +24,119 @@ static void clear_padding(const attn_attention_call *call) {
     }
 }
 
-/* Item n of B * G: packs the keys of one head and does all its queries. */
-static void forward_head(const attn_attention_call *call, const attn_attention_kernels *kernels,
-                         int64_t n, real *packed, real *scratch) {
-    const attn_attention *spec = call->spec;
-    int64_t b = n / spec->kv_heads, g = n % spec->kv_heads;
-    int64_t group = spec->heads / spec->kv_heads;
-    attn_sequence sequence = attn_sequence_of(spec, b);
-    for (int64_t first = 0; first < sequence.keys; first += ATTN_KEY_BLOCK) {
-        kernels->pack(call, b, g, first, packed);
-    }
-    for (int64_t h = g * group; h < (g + 1) * group; h++) {
-        for (int64_t first = 0; first < sequence.queries; first += ATTN_QUERY_BLOCK) {
-            kernels->forward(call, b, h, first, packed, scratch);
-        }
-    }
-}
-
 void attn_attention_pack_shared(const attn_attention_call *call,
-                                const attn_attention_kernels *kernels, real *shared, int64_t size) {
+                                const attn_attention_kernels *kernels, real *shared) {
     const attn_attention *spec = call->spec;
     int64_t key_blocks = blocks(spec->key_length, ATTN_KEY_BLOCK);
+    int64_t forward_key = kernels->sizes(spec).forward_key;
 #pragma omp for schedule(dynamic, 1)
     for (int64_t item = 0; item < spec->batch * spec->kv_heads * key_blocks; item++) {
         int64_t n = item / key_blocks, first = item % key_blocks * ATTN_KEY_BLOCK;
         int64_t b = n / spec->kv_heads;
         if (first < attn_sequence_of(spec, b).keys) {
-            kernels->pack(call, b, n % spec->kv_heads, first, shared + n * size);
+            kernels->pack(call, b, n % spec->kv_heads, first,
+                          shared_keys(spec, forward_key, shared, n));
         }
     }
 }
 
-static attn_status forward_heads(const attn_attention_call *call,
-                                 const attn_attention_kernels *kernels, int threads,
-                                 attn_scratch *scratch, attn_error *error) {
-    const attn_attention *spec = call->spec;
-    attn_attention_sizes sizes = kernels->sizes(spec);
-    work_memory memory;
-    attn_status status = find_memory(&memory, 0, 0, threads,
-                                     sizes.forward_packed + sizes.forward_scratch, scratch, error);
-    if (status != ATTN_OK) {
-        return status;
+/* Where windows are short against the keys, an item is a run of queries, and packs only what they
+ * see: at least as many queries as a window has keys, so that no key is packed much more than twice,
+ * unless threads would go without work. */
+static bool divide_windows(const attn_attention *spec, attn_division *division) {
+    attn_attention_call call = attn_attention_new_call(spec);
+    int64_t window = call.left + call.right, heads = spec->batch * spec->kv_heads;
+    int64_t chunk = attn_round_up(window < 4 * ATTN_QUERY_BLOCK ? 4 * ATTN_QUERY_BLOCK : window,
+                                  ATTN_QUERY_BLOCK);
+    while (chunk > ATTN_QUERY_BLOCK &&
+           heads * blocks(spec->query_length, chunk) < 8 * (int64_t)division->threads) {
+        chunk = attn_round_up(chunk / 2, ATTN_QUERY_BLOCK);
     }
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
-    for (int64_t n = 0; n < spec->batch * spec->kv_heads; n++) {
-        real *packed = own(&memory);
-        forward_head(call, kernels, n, packed, packed + sizes.forward_packed);
-    }
-    return ATTN_OK;
+    division->kind = ATTN_PLAN_WINDOWS;
+    division->queries = chunk;
+    division->capacity = attn_round_up(chunk + window, ATTN_KEY_BLOCK) + ATTN_KEY_BLOCK;
+    return 2 * division->capacity <= spec->key_length;
 }
 
-static attn_status forward_blocks(const attn_attention_call *call,
-                                  const attn_attention_kernels *kernels, int threads,
-                                  attn_scratch *scratch, attn_error *error) {
-    const attn_attention *spec = call->spec;
+attn_division attn_attention_divide_forward(const attn_attention *spec,
+                                            const attn_attention_kernels *kernels) {
     attn_attention_sizes sizes = kernels->sizes(spec);
-    int64_t group = spec->heads / spec->kv_heads;
-    int64_t query_blocks = blocks(spec->query_length, ATTN_QUERY_BLOCK);
-    work_memory memory;
-    attn_status status = find_memory(&memory, spec->batch * spec->kv_heads, sizes.forward_packed,
-                                     threads, sizes.forward_scratch, scratch, error);
-    if (status != ATTN_OK) {
-        return status;
+    attn_division division = {.threads = threads_for(products_of(spec))};
+    if (!divide_windows(spec, &division)) {
+        bool whole = whole_heads(spec, division.threads);
+        division.kind = whole ? ATTN_PLAN_HEADS : ATTN_PLAN_BLOCKS;
+        division.queries = spec->query_length;
+        division.capacity = all_keys(spec);
     }
-#pragma omp parallel num_threads(threads) if (threads > 1)
+    int64_t copy = division.capacity * sizes.forward_key;
+    if (division.kind == ATTN_PLAN_BLOCKS) {
+        division.shared_count = spec->batch * spec->kv_heads;
+        division.shared_size = copy;
+        division.each = sizes.forward_scratch;
+    } else {
+        division.each = copy + sizes.forward_scratch;
+    }
+    return division;
+}
+
+/* A run of queries of the heads that share one key head, with a copy of the keys that they see. */
+static void forward_run(const attn_attention_call *call, const attn_attention_kernels *kernels,
+                        int64_t n, int64_t first_query, const attn_division *division,
+                        real *memory) {
+    const attn_attention *spec = call->spec;
+    int64_t b = n / spec->kv_heads, g = n % spec->kv_heads;
+    int64_t group = spec->heads / spec->kv_heads;
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    int64_t last_query = attn_clamp(first_query + division->queries, 0, sequence.queries);
+    if (first_query >= last_query) {
+        return;
+    }
+    int64_t first_key = attn_visible_keys(call, &sequence, first_query).first;
+    int64_t last_key = attn_visible_keys(call, &sequence, last_query - 1).last;
+    attn_packed_keys packed = {memory, first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK,
+                               division->capacity};
+    for (int64_t key = packed.first; key < last_key; key += ATTN_KEY_BLOCK) {
+        kernels->pack(call, b, g, key, packed);
+    }
+    real *scratch = memory + division->capacity * kernels->sizes(spec).forward_key;
+    for (int64_t h = g * group; h < (g + 1) * group; h++) {
+        for (int64_t first = first_query; first < last_query; first += ATTN_QUERY_BLOCK) {
+            kernels->forward(call, b, h, first, packed, scratch);
+        }
+    }
+}
+
+static void forward_runs(const attn_attention_call *call, const attn_attention_kernels *kernels,
+                         const attn_division *division, const work_memory *memory) {
+    const attn_attention *spec = call->spec;
+    int64_t runs = blocks(spec->query_length, division->queries);
+#pragma omp parallel for schedule(dynamic, 1)                                                      \
+    num_threads(division->threads) if (division->threads > 1)
+    for (int64_t item = 0; item < spec->batch * spec->kv_heads * runs; item++) {
+        forward_run(call, kernels, item / runs, item % runs * division->queries, division,
+                    own(memory));
+    }
+}
+
+static void forward_blocks(const attn_attention_call *call, const attn_attention_kernels *kernels,
+                           const attn_division *division, const work_memory *memory) {
+    const attn_attention *spec = call->spec;
+    int64_t group = spec->heads / spec->kv_heads, forward_key = kernels->sizes(spec).forward_key;
+    int64_t query_blocks = blocks(spec->query_length, ATTN_QUERY_BLOCK);
+#pragma omp parallel num_threads(division->threads) if (division->threads > 1)
     {
-        attn_attention_pack_shared(call, kernels, memory.shared, sizes.forward_packed);
+        attn_attention_pack_shared(call, kernels, memory->shared);
 #pragma omp for schedule(dynamic, 1)
         for (int64_t item = 0; item < spec->batch * spec->heads * query_blocks; item++) {
             int64_t n = item / query_blocks, first = item % query_blocks * ATTN_QUERY_BLOCK;
             int64_t b = n / spec->heads, h = n % spec->heads;
             if (first < attn_sequence_of(spec, b).queries) {
-                const real *packed =
-                    memory.shared + (b * spec->kv_heads + h / group) * sizes.forward_packed;
-                kernels->forward(call, b, h, first, packed, own(&memory));
+                attn_packed_keys packed =
+                    shared_keys(spec, forward_key, memory->shared, b * spec->kv_heads + h / group);
+                kernels->forward(call, b, h, first, packed, own(memory));
             }
         }
     }
-    return ATTN_OK;
 }
 
 attn_status attn_attention_forward_scratch(const attn_attention *attention, const real *query,
@@ -126,10 +161,18 @@ attn_status attn_attention_forward_scratch(const attn_attention *attention, cons
     call.lse = lse;
     clear_padding(&call);
     const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
-    int threads = threads_for(products_of(attention));
-    return whole_heads(attention, threads)
-               ? forward_heads(&call, kernels, threads, scratch, error)
-               : forward_blocks(&call, kernels, threads, scratch, error);
+    attn_division division = attn_attention_divide_forward(attention, kernels);
+    work_memory memory;
+    status = find_memory(&memory, &division, scratch, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (division.kind == ATTN_PLAN_BLOCKS) {
+        forward_blocks(&call, kernels, &division, &memory);
+    } else {
+        forward_runs(&call, kernels, &division, &memory);
+    }
+    return ATTN_OK;
 }
 
 attn_status attn_attention_forward(const attn_attention *attention, const real *query,

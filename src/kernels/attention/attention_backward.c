@@ -33,13 +33,27 @@ static void clear_padded_gradients(const attn_attention_call *call) {
     }
 }
 
+attn_division attn_attention_divide_backward(const attn_attention *spec,
+                                             const attn_attention_kernels *kernels, bool pieces) {
+    attn_attention_sizes sizes = kernels->sizes(spec);
+    int64_t group = spec->heads / spec->kv_heads;
+    return (attn_division){
+        .kind = pieces ? ATTN_PLAN_BLOCKS : ATTN_PLAN_HEADS,
+        .threads = threads_for(2 * products_of(spec)),
+        .shared_count = pieces ? spec->batch * spec->kv_heads : 0,
+        .shared_size = sizes.backward_keys + group * sizes.backward_queries,
+        .each = sizes.backward_scratch,
+    };
+}
+
 static attn_status backward_heads(const attn_attention_call *call,
-                                  const attn_attention_kernels *kernels, int threads,
-                                  attn_scratch *scratch, attn_error *error) {
+                                  const attn_attention_kernels *kernels, attn_scratch *scratch,
+                                  attn_error *error) {
     const attn_attention *spec = call->spec;
+    attn_division division = attn_attention_divide_backward(spec, kernels, false);
+    int threads = division.threads;
     work_memory memory;
-    attn_status status =
-        find_memory(&memory, 0, 0, threads, kernels->sizes(spec).backward_scratch, scratch, error);
+    attn_status status = find_memory(&memory, &division, scratch, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -156,7 +170,7 @@ static void backward_piece(const attn_attention_call *call, const attn_attention
 /* Everything in pieces, or only d_bias. */
 static attn_status backward_pieces(const attn_attention_call *call,
                                    const attn_attention_kernels *kernels, bool only_bias,
-                                   int threads, attn_scratch *scratch, attn_error *error) {
+                                   attn_scratch *scratch, attn_error *error) {
     const attn_attention *spec = call->spec;
     attn_attention_sizes sizes = kernels->sizes(spec);
     int64_t group = spec->heads / spec->kv_heads;
@@ -164,10 +178,10 @@ static attn_status backward_pieces(const attn_attention_call *call,
                                : spec->batch * spec->kv_heads *
                                      (blocks(spec->key_length, ATTN_KEY_BLOCK) +
                                       group * blocks(spec->query_length, ATTN_QUERY_BLOCK));
+    attn_division division = attn_attention_divide_backward(spec, kernels, true);
+    int threads = division.threads;
     work_memory memory;
-    attn_status status = find_memory(&memory, spec->batch * spec->kv_heads,
-                                     sizes.backward_keys + group * sizes.backward_queries, threads,
-                                     sizes.backward_scratch, scratch, error);
+    attn_status status = find_memory(&memory, &division, scratch, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -190,7 +204,8 @@ static attn_status backward_pieces(const attn_attention_call *call,
 
 /* In pieces two of the seven products are done twice, so that whole heads win unless threads idle
  * for more than two sevenths of the time. */
-static bool backward_whole_heads(const attn_attention *spec, int threads) {
+bool attn_attention_backward_whole_heads(const attn_attention *spec) {
+    int threads = threads_for(2 * products_of(spec));
     int64_t heads = spec->batch * spec->kv_heads;
     return 5 * blocks(heads, threads) * threads <= 7 * heads;
 }
@@ -244,8 +259,8 @@ static attn_status check_backward(const attn_attention_call *call, attn_error *e
     return ATTN_OK;
 }
 
-static void backward_sinks(const attn_attention_call *call, const attn_attention_kernels *kernels,
-                           int threads) {
+static void backward_sinks(const attn_attention_call *call, const attn_attention_kernels *kernels) {
+    int threads = threads_for(2 * products_of(call->spec));
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
     for (int64_t h = 0; h < call->spec->heads; h++) {
         call->d_sinks[h] += kernels->backward_sink(call, h);
@@ -279,17 +294,16 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     }
     clear_padded_gradients(&call);
     const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
-    int threads = threads_for(2 * products_of(attention));
     bool any = call.d_query != NULL || call.d_key != NULL || call.d_value != NULL;
-    bool whole = any && backward_whole_heads(attention, threads);
+    bool whole = any && attn_attention_backward_whole_heads(attention);
     if (whole) {
-        status = backward_heads(&call, kernels, threads, scratch, error);
+        status = backward_heads(&call, kernels, scratch, error);
     }
     if (status == ATTN_OK && ((any && !whole) || call.d_bias != NULL)) {
-        status = backward_pieces(&call, kernels, whole, threads, scratch, error);
+        status = backward_pieces(&call, kernels, whole, scratch, error);
     }
     if (status == ATTN_OK && call.d_sinks != NULL) {
-        backward_sinks(&call, kernels, threads);
+        backward_sinks(&call, kernels);
     }
     return status;
 }

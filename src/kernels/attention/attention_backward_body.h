@@ -76,7 +76,7 @@ static int64_t backward_scratch_size(const backward_layout *layout) {
 static attn_attention_sizes sizes(const attn_attention *spec) {
     backward_layout layout = layout_of(spec);
     return (attn_attention_sizes){
-        .forward_packed = layout.keys * (spec->head_size + layout.value_row),
+        .forward_key = spec->head_size + layout.value_row,
         .forward_scratch = forward_scratch_size(spec),
         .backward_keys = layout.packed_keys,
         .backward_queries = layout.packed_queries,

@@ -200,24 +200,29 @@ static void copy_rows(int64_t count, int64_t size, const float *rows, int64_t st
     }
 }
 
-/* Forward: panels of keys, then columns of values. */
-static float *packed_values(const attn_attention *spec, const float *packed) {
-    return (float *)packed + attn_round_up(spec->key_length, 16) * spec->head_size;
+/* Forward: panels of keys, then columns of values, whose panels are 16 * capacity apart. */
+static inline float *packed_panels(const attn_attention *spec, attn_packed_keys packed,
+                                   int64_t key) {
+    return packed.memory + (key - packed.first) * spec->head_size;
+}
+static inline float *packed_values(const attn_attention *spec, attn_packed_keys packed,
+                                   int64_t key) {
+    return packed.memory + packed.capacity * spec->head_size + (key - packed.first) * 16;
 }
 
 static void pack(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
-                 float *packed) {
+                 attn_packed_keys packed) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     int64_t count = lesser(sequence.keys - first_key, ATTN_KEY_BLOCK);
     pack_panels(count, spec->head_size,
                 call->key + attn_key_offset(&sequence, spec->key, g, first_key), spec->key.token,
-                packed + first_key * spec->head_size);
+                packed_panels(spec, packed, first_key));
     if (call->value != NULL) {
         pack_columns(count, spec->value_size,
                      call->value + attn_key_offset(&sequence, spec->value, g, first_key),
-                     spec->value.token, packed_values(spec, packed) + first_key * 16,
-                     attn_round_up(spec->key_length, 16) * 16);
+                     spec->value.token, packed_values(spec, packed, first_key),
+                     packed.capacity * 16);
     }
 }
 
@@ -467,7 +472,7 @@ static int64_t forward_scratch_size(const attn_attention *spec) {
 
 /* One tile of queries against one block of keys. */
 static void forward_tile(const attn_attention_call *call, row_place place, const row_ranges *ranges,
-                         int r0, const float *packed, const forward_memory *memory) {
+                         int r0, attn_packed_keys packed, const forward_memory *memory) {
     const attn_attention *spec = call->spec;
     int64_t value_panels = (spec->value_size + 15) / 16, acc_row = value_panels * 16;
     int rows = ranges->rows - r0 < V_TILE_ROWS ? ranges->rows - r0 : V_TILE_ROWS;
@@ -481,7 +486,7 @@ static void forward_tile(const attn_attention_call *call, row_place place, const
     }
     from &= ~15;
     score_tile(rows, spec->head_size, memory->query + r0 * QUERY_ROW,
-               packed + (place.block + from) * spec->head_size, (to - from + 15) / 16,
+               packed_panels(spec, packed, place.block + from), (to - from + 15) / 16,
                scores + from);
     for (int r = 0; r < rows;
          r++) { /* apart from what follows: the rows hide each other's latency */
@@ -504,13 +509,12 @@ static void forward_tile(const attn_attention_call *call, row_place place, const
             }
         }
     }
-    weigh(rows, first, last, scores, packed_values(spec, packed) + place.block * 16,
-          attn_round_up(spec->key_length, 16) * 16, value_panels, memory->acc + r0 * acc_row,
-          acc_row);
+    weigh(rows, first, last, scores, packed_values(spec, packed, place.block), packed.capacity * 16,
+          value_panels, memory->acc + r0 * acc_row, acc_row);
 }
 
 static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    const float *packed, float *scratch) {
+                    attn_packed_keys packed, float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     forward_memory memory = forward_memory_at(spec, scratch);
@@ -554,7 +558,7 @@ V_INLINE v16 weight(v16 scores, float minus_lse) {
 }
 
 static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    const float *packed, float *out, int64_t out_row, float *scratch) {
+                    attn_packed_keys packed, float *out, int64_t out_row, float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     const float *lse = call->forward_lse + attn_lse_offset(spec, &sequence, h, first_query);
@@ -575,7 +579,7 @@ static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64
         for (int r0 = 0; r0 < ranges.rows; r0 += V_TILE_ROWS) {
             int rows = (int)lesser(ranges.rows - r0, V_TILE_ROWS);
             score_tile(rows, spec->head_size, scratch + r0 * QUERY_ROW,
-                       packed + block * spec->head_size, (count + 15) / 16, scores);
+                       packed_panels(spec, packed, block), (count + 15) / 16, scores);
             for (int r = r0; r < r0 + rows; r++) {
                 int first = ranges.block_first[r], last = ranges.block_last[r];
                 float *row = scores + (r - r0) * SCORE_ROW;

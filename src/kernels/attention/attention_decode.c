@@ -39,8 +39,8 @@ attn_status attn_attention_decode(const attn_decode *decode, attn_scratch *scrat
     int threads = threads_for(keys * (double)decode->heads *
                               (double)(decode->head_size + decode->value_size));
     work_memory memory;
-    attn_status status = find_memory(&memory, 0, 0, threads,
-                                     kernels->decode_scratch(decode, longest), scratch, NULL);
+    attn_division division = {.threads = threads, .each = kernels->decode_scratch(decode, longest)};
+    attn_status status = find_memory(&memory, &division, scratch, NULL);
     if (status != ATTN_OK) {
         return status;
     }

@@ -21,9 +21,26 @@ static inline int omp_get_thread_num(void) {
 /* What follows from the description; the tensors are still to be filled in. */
 attn_attention_call attn_attention_new_call(const attn_attention *attention);
 
-/* Packs every key head into `shared`, `size` apart. Called by all threads of a team. */
+/* Packs every key head into `shared`, one copy after the other. Called by all threads of a team. */
 void attn_attention_pack_shared(const attn_attention_call *call,
-                                const attn_attention_kernels *kernels, real *shared, int64_t size);
+                                const attn_attention_kernels *kernels, real *shared);
+
+/* How the forward, and how the backward, would divide its work and what memory that takes, in
+ * elements. */
+typedef struct attn_division {
+    attn_plan_division kind;
+    int threads;
+    int64_t shared_count, shared_size; /* copies that all threads share */
+    int64_t each;                      /* of one thread */
+    int64_t queries, capacity; /* forward, kinds but blocks: of an item, and keys it packs */
+} attn_division;
+
+attn_division attn_attention_divide_forward(const attn_attention *attention,
+                                            const attn_attention_kernels *kernels);
+/* pieces: d_bias, or what needs no whole heads. */
+attn_division attn_attention_divide_backward(const attn_attention *attention,
+                                             const attn_attention_kernels *kernels, bool pieces);
+bool attn_attention_backward_whole_heads(const attn_attention *attention);
 
 static inline attn_status refuse(attn_error *error, const char *what) {
     return attn_fail(error, ATTN_ERR_ARGUMENT, "attention", -1, NULL, "%s", what);
@@ -46,21 +63,24 @@ typedef struct work_memory {
     int64_t stride;
 } work_memory;
 
-static inline attn_status find_memory(work_memory *memory, int64_t shared_count,
-                                      int64_t shared_size, int threads, int64_t each,
+static inline bool memory_bytes(const attn_division *division, size_t *shared, size_t *bytes) {
+    size_t stride = (size_t)attn_round_up(division->each, 64 / (int64_t)sizeof(real)), private;
+    return attn_size_mul((size_t)division->shared_count, (size_t)division->shared_size, shared) &&
+           attn_size_mul((size_t)division->threads, stride, &private) &&
+           attn_size_add(*shared, private, bytes) && attn_size_mul(*bytes, sizeof(real), bytes);
+}
+
+static inline attn_status find_memory(work_memory *memory, const attn_division *division,
                                       attn_scratch *scratch, attn_error *error) {
-    int64_t stride = attn_round_up(each, 64 / (int64_t)sizeof(real));
-    size_t shared, private, total;
-    if (!attn_size_mul((size_t)shared_count, (size_t)shared_size, &shared) ||
-        !attn_size_mul((size_t)threads, (size_t)stride, &private) ||
-        !attn_size_add(shared, private, &total) || !attn_size_mul(total, sizeof(real), &total)) {
+    size_t shared, bytes;
+    if (!memory_bytes(division, &shared, &bytes)) {
         return attn_fail_memory(error, SIZE_MAX);
     }
-    memory->shared = attn_scratch_get(scratch, total);
+    memory->shared = attn_scratch_get(scratch, bytes);
     if (memory->shared == NULL) {
-        return attn_fail_memory(error, total);
+        return attn_fail_memory(error, bytes);
     }
-    memory->stride = stride;
+    memory->stride = attn_round_up(division->each, 64 / (int64_t)sizeof(real));
     memory->each = memory->shared + shared;
     return ATTN_OK;
 }
@@ -69,8 +89,8 @@ static inline real *own(const work_memory *memory) {
     return memory->each + omp_get_thread_num() * memory->stride;
 }
 
-/* With many heads each thread packs the keys of its own heads, which then lie in its cache; with
- * few heads all pack first, and share query blocks, of which there are more. */
+/* With many heads each thread packs the keys of its own heads, which then lie in its cache; with few
+ * heads all pack first, and share query blocks, of which there are more. */
 static inline bool whole_heads(const attn_attention *attention, int threads) {
     enum { ENOUGH = 8 };
     return threads == 1 || attention->batch * attention->kv_heads >= ENOUGH * (int64_t)threads;
@@ -78,6 +98,15 @@ static inline bool whole_heads(const attn_attention *attention, int threads) {
 
 static inline int64_t blocks(int64_t length, int64_t block) {
     return (length + block - 1) / block;
+}
+
+/* Keys that a copy of all keys of a head has room for, and copy n of those that are shared. */
+static inline int64_t all_keys(const attn_attention *spec) {
+    return attn_round_up(spec->key_length, LANES);
+}
+static inline attn_packed_keys shared_keys(const attn_attention *spec, int64_t forward_key,
+                                           real *shared, int64_t n) {
+    return (attn_packed_keys){shared + n * all_keys(spec) * forward_key, 0, all_keys(spec)};
 }
 
 #endif

@@ -147,6 +147,13 @@ static inline int64_t attn_round_up(int64_t n, int64_t multiple) {
     return (n + multiple - 1) / multiple * multiple;
 }
 
+/* Keys and values of one key head, copied in panels for the forward: those from `first` on, a multiple
+ * of ATTN_KEY_BLOCK, for as many as there is room for, a multiple of 16. */
+typedef struct attn_packed_keys {
+    real *memory;
+    int64_t first, capacity;
+} attn_packed_keys;
+
 /* Packed copies for the backward, of one key head and of one query head. */
 typedef struct attn_backward_packed {
     const real *keys;
@@ -155,7 +162,7 @@ typedef struct attn_backward_packed {
 
 /* Sizes of memory, in elements; pointers handed to the kernels are aligned to 64 bytes. */
 typedef struct attn_attention_sizes {
-    int64_t forward_packed;   /* one key head */
+    int64_t forward_key;      /* one key and its value, packed */
     int64_t forward_scratch;  /* one thread */
     int64_t backward_keys;    /* packed, one key head */
     int64_t backward_queries; /* packed, one query head */
@@ -170,19 +177,19 @@ typedef struct attn_attention_kernels {
 
     /* Copies keys, and values unless call->value is NULL. */
     void (*pack)(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
-                 real *packed);
-    /* output and LSE of one block of queries. */
+                 attn_packed_keys packed);
+    /* output and LSE of one block of queries, which see no key that packed lacks. */
     void (*forward)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    const real *packed, real *scratch);
+                    attn_packed_keys packed, real *scratch);
     /* Rows of P, row i at weights + (i - first_query) * row; 0 where a query does not see. Tk
      * columns. */
     void (*weights)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    const real *packed, real *weights, int64_t row, real *scratch);
+                    attn_packed_keys packed, real *weights, int64_t row, real *scratch);
 
     /* Adds one block of queries and the keys first_key .. last_key - 1 to what is wanted: entropy
      * and the largest are of those keys alone, which so must be all. last_key may lie beyond. */
     void (*statistics)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                       int64_t first_key, int64_t last_key, const real *packed,
+                       int64_t first_key, int64_t last_key, attn_packed_keys packed,
                        const attn_weight_statistics *wanted, real *scratch);
 
     /* All gradients but d_bias of one key head and its query heads. */

@@ -14,8 +14,13 @@ static attn_attention_sizes sizes_ref(const attn_attention *spec) {
 }
 
 static void pack_ref(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
-                     real *packed) {
+                     attn_packed_keys packed) {
     (void)call, (void)b, (void)g, (void)first_key, (void)packed;
+}
+
+static void backward_pack_ref(const attn_attention_call *call, int64_t b, int64_t head,
+                              int64_t first, real *packed) {
+    (void)call, (void)b, (void)head, (void)first, (void)packed;
 }
 
 static bool dropout_keeps(const attn_attention_call *call, int64_t b, int64_t h, int64_t i,
@@ -104,7 +109,7 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
 }
 
 static void forward_ref(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                        const real *packed, real *scratch) {
+                        attn_packed_keys packed, real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
     int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
@@ -114,7 +119,7 @@ static void forward_ref(const attn_attention_call *call, int64_t b, int64_t h, i
 }
 
 static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                        const real *packed, real *weights, int64_t row, real *scratch) {
+                        attn_packed_keys packed, real *weights, int64_t row, real *scratch) {
     (void)packed, (void)scratch;
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
@@ -138,7 +143,7 @@ static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, i
 
 static void statistics_ref(const attn_attention_call *call, int64_t b, int64_t h,
                            int64_t first_query, int64_t first_key, int64_t last_key,
-                           const real *packed, const attn_weight_statistics *wanted,
+                           attn_packed_keys packed, const attn_weight_statistics *wanted,
                            real *scratch) {
     (void)packed, (void)scratch;
     const attn_attention *spec = call->spec;
@@ -350,8 +355,8 @@ void attn_attention_fill_ref(attn_attention_kernels *kernels) {
         .weights = weights_ref,
         .statistics = statistics_ref,
         .backward = backward_ref,
-        .backward_pack_keys = pack_ref,
-        .backward_pack_queries = pack_ref,
+        .backward_pack_keys = backward_pack_ref,
+        .backward_pack_queries = backward_pack_ref,
         .backward_keys = backward_keys_ref,
         .backward_queries = backward_queries_ref,
         .backward_bias = backward_bias_ref,

@@ -15,7 +15,7 @@ typedef struct statistics_job {
     const attn_attention_kernels *kernels;
     const attn_weight_statistics *wanted;
     work_memory memory;
-    int64_t packed_size;
+    int64_t forward_key;
 } statistics_job;
 
 /* One block of queries of head n of B * H. */
@@ -24,9 +24,10 @@ static void count_block(const statistics_job *job, const attn_weight_statistics 
     const attn_attention *spec = job->call->spec;
     int64_t b = n / spec->heads, h = n % spec->heads, g = h / (spec->heads / spec->kv_heads);
     if (first_query < attn_sequence_of(spec, b).queries) {
-        job->kernels->statistics(job->call, b, h, first_query, first_key, last_key,
-                                 job->memory.shared + (b * spec->kv_heads + g) * job->packed_size,
-                                 wanted, own(&job->memory));
+        job->kernels->statistics(
+            job->call, b, h, first_query, first_key, last_key,
+            shared_keys(spec, job->forward_key, job->memory.shared, b * spec->kv_heads + g), wanted,
+            own(&job->memory));
     }
 }
 
@@ -51,7 +52,7 @@ static void count_all(const statistics_job *job, int threads) {
     int64_t column_items = wanted->column_sums != NULL && !whole ? heads * key_blocks : 0;
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
-        attn_attention_pack_shared(job->call, job->kernels, job->memory.shared, job->packed_size);
+        attn_attention_pack_shared(job->call, job->kernels, job->memory.shared);
 #pragma omp for schedule(dynamic, 1) nowait
         for (int64_t n = 0; n < (whole ? heads : 0); n++) {
             count_queries(job, wanted, n, 0, spec->key_length);
@@ -112,13 +113,15 @@ attn_status attn_attention_statistics(const attn_attention *attention, const rea
     call.forward_lse = lse;
     const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
     attn_attention_sizes sizes = kernels->sizes(attention);
-    statistics_job job = {&call, kernels, wanted, .packed_size = sizes.forward_packed};
-    int threads = threads_for(products_of(attention));
+    statistics_job job = {&call, kernels, wanted, .forward_key = sizes.forward_key};
+    attn_division division = {.threads = threads_for(products_of(attention)),
+                              .shared_count = attention->batch * attention->kv_heads,
+                              .shared_size = all_keys(attention) * sizes.forward_key,
+                              .each = sizes.forward_scratch};
     attn_scratch scratch = {0};
-    status = find_memory(&job.memory, attention->batch * attention->kv_heads, sizes.forward_packed,
-                         threads, sizes.forward_scratch, &scratch, error);
+    status = find_memory(&job.memory, &division, &scratch, error);
     if (status == ATTN_OK) {
-        count_all(&job, threads);
+        count_all(&job, division.threads);
     }
     attn_scratch_free(&scratch);
     return status;

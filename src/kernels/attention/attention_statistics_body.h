@@ -54,7 +54,7 @@ static void count_row(int first, int last, float minus_lse, const float *scores,
 
 /* One tile of queries against one block of keys. */
 static void statistics_tile(const attn_attention_call *call, row_place place,
-                            const row_ranges *ranges, int r0, const float *packed,
+                            const row_ranges *ranges, int r0, attn_packed_keys packed,
                             const attn_weight_statistics *wanted, const forward_memory *memory) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, place.b);
@@ -69,7 +69,7 @@ static void statistics_tile(const attn_attention_call *call, row_place place,
     }
     from &= ~15;
     score_tile(rows, spec->head_size, memory->query + r0 * QUERY_ROW,
-               packed + (place.block + from) * spec->head_size, (to - from + 15) / 16,
+               packed_panels(spec, packed, place.block + from), (to - from + 15) / 16,
                scores + from);
     for (int r = 0; r < rows; r++) {
         row_place here = {place.b, place.h, place.i + r, place.block};
@@ -96,7 +96,7 @@ static void statistics_tile(const attn_attention_call *call, row_place place,
 }
 
 static void statistics(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                       int64_t first_key, int64_t last_key, const float *packed,
+                       int64_t first_key, int64_t last_key, attn_packed_keys packed,
                        const attn_weight_statistics *wanted, float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);

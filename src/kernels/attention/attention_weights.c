@@ -8,8 +8,8 @@
 
 /* One block of queries of one sequence: every head, and the average. */
 static void weights_block(const attn_attention_call *call, const attn_attention_kernels *kernels,
-                          int64_t b, int64_t first, const real *packed, int64_t packed_size,
-                          real *all, real *mean, real *rows, real *scratch) {
+                          int64_t b, int64_t first, real *shared, int64_t forward_key, real *all,
+                          real *mean, real *rows, real *scratch) {
     const attn_attention *spec = call->spec;
     int64_t group = spec->heads / spec->kv_heads, columns = spec->key_length;
     int64_t padded = attn_clamp(spec->query_length - first, 0, ATTN_QUERY_BLOCK);
@@ -26,8 +26,8 @@ static void weights_block(const attn_attention_call *call, const attn_attention_
         }
         if (count > 0) {
             kernels->weights(call, b, h, first,
-                             packed + (b * spec->kv_heads + h / group) * packed_size, out, columns,
-                             scratch);
+                             shared_keys(spec, forward_key, shared, b * spec->kv_heads + h / group),
+                             out, columns, scratch);
         }
         for (int64_t n = 0; n < count * columns && mean != NULL; n++) {
             mean_rows[n] += out[n];
@@ -48,21 +48,24 @@ static attn_status weights_scratch(const attn_attention_call *call, real *all, r
         all != NULL ? 0 : attn_clamp(spec->query_length, 0, ATTN_QUERY_BLOCK) * spec->key_length,
         LANES);
     int64_t query_blocks = blocks(spec->query_length, ATTN_QUERY_BLOCK);
+    attn_division division = {.threads = threads,
+                              .shared_count = spec->batch * spec->kv_heads,
+                              .shared_size = all_keys(spec) * sizes.forward_key,
+                              .each = rows_size + sizes.forward_scratch};
     work_memory memory;
-    attn_status status = find_memory(&memory, spec->batch * spec->kv_heads, sizes.forward_packed,
-                                     threads, rows_size + sizes.forward_scratch, scratch, error);
+    attn_status status = find_memory(&memory, &division, scratch, error);
     if (status != ATTN_OK) {
         return status;
     }
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
-        attn_attention_pack_shared(call, kernels, memory.shared, sizes.forward_packed);
+        attn_attention_pack_shared(call, kernels, memory.shared);
 #pragma omp for schedule(dynamic, 1)
         for (int64_t item = 0; item < spec->batch * query_blocks; item++) {
             real *rows = own(&memory);
             weights_block(call, kernels, item / query_blocks,
-                          item % query_blocks * ATTN_QUERY_BLOCK, memory.shared,
-                          sizes.forward_packed, all, mean, rows, rows + rows_size);
+                          item % query_blocks * ATTN_QUERY_BLOCK, memory.shared, sizes.forward_key,
+                          all, mean, rows, rows + rows_size);
         }
     }
     return ATTN_OK;
