@@ -110,8 +110,7 @@ static void forward_runs(const attn_attention_call *call, const attn_attention_k
                          const attn_division *division, const work_memory *memory) {
     const attn_attention *spec = call->spec;
     int64_t runs = blocks(spec->query_length, division->queries);
-#pragma omp parallel for schedule(dynamic, 1)                                                      \
-    num_threads(division->threads) if (division->threads > 1)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(memory->threads) if (memory->threads > 1)
     for (int64_t item = 0; item < spec->batch * spec->kv_heads * runs; item++) {
         forward_run(call, kernels, item / runs, item % runs * division->queries, division,
                     own(memory));
@@ -119,11 +118,11 @@ static void forward_runs(const attn_attention_call *call, const attn_attention_k
 }
 
 static void forward_blocks(const attn_attention_call *call, const attn_attention_kernels *kernels,
-                           const attn_division *division, const work_memory *memory) {
+                           const work_memory *memory) {
     const attn_attention *spec = call->spec;
     int64_t group = spec->heads / spec->kv_heads, forward_key = kernels->sizes(spec).forward_key;
     int64_t query_blocks = blocks(spec->query_length, ATTN_QUERY_BLOCK);
-#pragma omp parallel num_threads(division->threads) if (division->threads > 1)
+#pragma omp parallel num_threads(memory->threads) if (memory->threads > 1)
     {
         attn_attention_pack_shared(call, kernels, memory->shared);
 #pragma omp for schedule(dynamic, 1)
@@ -168,7 +167,7 @@ attn_status attn_attention_forward_scratch(const attn_attention *attention, cons
         return status;
     }
     if (division.kind == ATTN_PLAN_BLOCKS) {
-        forward_blocks(&call, kernels, &division, &memory);
+        forward_blocks(&call, kernels, &memory);
     } else {
         forward_runs(&call, kernels, &division, &memory);
     }

@@ -51,13 +51,12 @@ static attn_status backward_heads(const attn_attention_call *call,
                                   attn_error *error) {
     const attn_attention *spec = call->spec;
     attn_division division = attn_attention_divide_backward(spec, kernels, false);
-    int threads = division.threads;
     work_memory memory;
     attn_status status = find_memory(&memory, &division, scratch, error);
     if (status != ATTN_OK) {
         return status;
     }
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(memory.threads) if (memory.threads > 1)
     for (int64_t n = 0; n < spec->batch * spec->kv_heads; n++) {
         kernels->backward(call, n / spec->kv_heads, n % spec->kv_heads, own(&memory));
     }
@@ -179,13 +178,12 @@ static attn_status backward_pieces(const attn_attention_call *call,
                                      (blocks(spec->key_length, ATTN_KEY_BLOCK) +
                                       group * blocks(spec->query_length, ATTN_QUERY_BLOCK));
     attn_division division = attn_attention_divide_backward(spec, kernels, true);
-    int threads = division.threads;
     work_memory memory;
     attn_status status = find_memory(&memory, &division, scratch, error);
     if (status != ATTN_OK) {
         return status;
     }
-#pragma omp parallel num_threads(threads) if (threads > 1)
+#pragma omp parallel num_threads(memory.threads) if (memory.threads > 1)
     {
         backward_pack(call, kernels, memory.shared, &sizes);
 #pragma omp for schedule(dynamic, 1) nowait
@@ -260,8 +258,7 @@ static attn_status check_backward(const attn_attention_call *call, attn_error *e
 }
 
 static void backward_sinks(const attn_attention_call *call, const attn_attention_kernels *kernels) {
-    int threads = threads_for(2 * products_of(call->spec));
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads_for(2 * products_of(call->spec)))
     for (int64_t h = 0; h < call->spec->heads; h++) {
         call->d_sinks[h] += kernels->backward_sink(call, h);
     }

@@ -61,6 +61,7 @@ static inline double products_of(const attn_attention *attention) {
 typedef struct work_memory {
     real *shared, *each;
     int64_t stride;
+    int threads;
 } work_memory;
 
 static inline bool memory_bytes(const attn_division *division, size_t *shared, size_t *bytes) {
@@ -82,6 +83,7 @@ static inline attn_status find_memory(work_memory *memory, const attn_division *
     }
     memory->stride = attn_round_up(division->each, 64 / (int64_t)sizeof(real));
     memory->each = memory->shared + shared;
+    memory->threads = division->threads;
     return ATTN_OK;
 }
 
