@@ -187,7 +187,7 @@ typedef struct attn_weight_statistics {
     attn_real *column_sums;     /* [B, H, Tk] what each key receives: the sum over queries */
 } attn_weight_statistics;
 
-/* Statistics of P, computed again from LSE, which must be the forward's, at the speed of the
+/* Statistics of P, computed again from LSE, which must be the forward's, at about the speed of the
  * forward and without storing P. Padded places and rows that see no key: 0. With a sink, its own
  * share is in none of them. Thread-safe. ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_attention_statistics(
