@@ -16,40 +16,47 @@ typedef struct row_statistics {
     int64_t k, block;      /* first key of the block */
 } row_statistics;
 
-/* Few panels hold a weight that belongs to the largest, so that one comparison does for most. */
-V_INLINE void keep_largest(const row_statistics *row, v16 p, int j) {
-    int64_t k = row->k;
-    float smallest = row->largest_keys[k - 1] < 0 ? -1 : row->largest_weights[k - 1];
-    if (!(v_max_lane(p) > smallest)) {
-        return;
-    }
-    float lanes[16];
-    v_store(lanes, p);
-    for (int n = 0; n < 16; n++) {
-        attn_largest_insert(row->largest_weights, row->largest_keys, k, lanes[n],
-                            row->block + j + n);
+static inline bool any_above(v16 p, const row_statistics *row) {
+    float smallest = row->largest_keys[row->k - 1] < 0 ? -1 : row->largest_weights[row->k - 1];
+    return v_max_lane(p) > smallest;
+}
+
+/* p: -1 where the row does not see. Few panels hold a weight that belongs to the largest, so that
+ * one comparison does for most. */
+static void keep_largest(const row_statistics *row, int first, int last, const float *p) {
+    for (int j = first & ~15; j < last; j += 16) {
+        if (any_above(v_load(p + j), row)) {
+            for (int n = j; n < j + 16; n++) {
+                attn_largest_insert(row->largest_weights, row->largest_keys, row->k, p[n],
+                                    row->block + n);
+            }
+        }
     }
 }
 
 static void count_row(int first, int last, float minus_lse, const float *scores,
                       const row_statistics *row) {
-    v16 sums = v_load(row->entropy_lanes), lowest = v_set1(-127), none = v_set1(-1);
+    float weights_kept[SCORE_ROW] __attribute__((aligned(64)));
+    v16 sums = v_load(row->entropy_lanes), none = v_set1(-1), largest = none;
     for (int j = first & ~15; j < last; j += 16) {
         m16 seen = v_range(first - j, last - j);
         v16 x = v_fma(v_set1(minus_lse), v_set1(REAL_LOG2E), v_load(scores + j));
         v16 p = v_select(seen, v_exp2(x), v_zero());
-        x = v_select(seen, v_max(lowest, x), v_zero()); /* keeps NaN */
+        x = v_select(seen, v_max(v_set1(-127), x), v_zero()); /* keeps NaN */
         sums = v_fma(p, x, sums);
         if (row->columns != NULL) {
             int part = v_rest(last - j);
             float *columns = row->columns + j;
             v_store_part(columns, v_add(v_load_part(columns, part), p), part);
         }
-        if (row->largest_keys != NULL) {
-            keep_largest(row, v_max(v_select(seen, p, none), none), j); /* NaN is none */
-        }
+        p = v_max(v_select(seen, p, none), none); /* NaN is none */
+        v_store(weights_kept + j, p);
+        largest = v_max(p, largest);
     }
     v_store(row->entropy_lanes, sums);
+    if (row->largest_keys != NULL && any_above(largest, row)) {
+        keep_largest(row, first, last, weights_kept);
+    }
 }
 
 /* One tile of queries against one block of keys. */
