@@ -79,11 +79,13 @@ static void attention_backward(attn_tape *tape, void *record) {
     if (d_query == NULL || d_key_value == NULL) {
         return;
     }
+    attn_attention_gradients gradients = {.d_query = d_query,
+                                          .d_key = d_key_value + r->key_offset,
+                                          .d_value = d_key_value + r->value_offset};
     attn_status status = attn_attention_backward_scratch(
         &r->call, r->query->data, r->key_value->data + r->key_offset,
-        r->key_value->data + r->value_offset, r->output->data, r->lse, r->output->grad, d_query,
-        d_key_value + r->key_offset, d_key_value + r->value_offset, NULL, attn_tape_scratch(tape),
-        NULL);
+        r->key_value->data + r->value_offset, r->output->data, r->lse, r->output->grad, &gradients,
+        attn_tape_scratch(tape), NULL);
     if (status != ATTN_OK) {
         attn_tape_fail(tape, status);
     }

@@ -15,183 +15,32 @@
 #include "attn/threads.h"
 #include "base/random.h"
 #include "kernels/attention/attention.h"
+#include "kernels/attention_problem.h"
 #include "kernels/table.h"
-#include "support/guard.h"
-
-typedef enum ragged { WHOLE, LENGTHS, PACKED } ragged;
-typedef enum bias_kind { NO_BIAS, FULL_BIAS, ANY_BATCH, ANY_HEAD, ANY_QUERY } bias_kind;
-
-typedef struct options {
-    int64_t batch, heads, kv_heads, tq, tk, d, e;
-    bool causal;
-    int64_t left, right; /* windows; 0 here means none, n a window of n - 1 */
-    ragged ragged;
-    bias_kind bias;
-    float dropout;
-    bool head_first; /* [B, H, T, D] */
-    float scale;
-} options;
-
-enum tensor {
-    QUERY,
-    KEY,
-    VALUE,
-    BIAS,
-    D_OUTPUT, /* inputs */
-    OUTPUT,
-    LSE,
-    D_QUERY,
-    D_KEY,
-    D_VALUE,
-    D_BIAS,
-    ALL_WEIGHTS,
-    MEAN_WEIGHTS,
-    TENSORS /* results */
-};
-
-typedef struct problem {
-    attn_attention spec;
-    int64_t *query_marks, *key_marks; /* lengths or starts */
-    guard_memory memory[TENSORS];
-    int64_t count[TENSORS];
-} problem;
-
-static float *at(problem *p, enum tensor tensor) {
-    return p->memory[tensor].data;
-}
-
-static attn_strides strides_of(const options *o, int64_t tokens, int64_t heads, int64_t size) {
-    if (o->head_first) {
-        return (attn_strides){heads * tokens * size, size, tokens * size};
-    }
-    return (attn_strides){tokens * heads * size, heads * size, size};
-}
-
-/* Lengths 0 .. longest, or the places where sequences of such lengths start. */
-static int64_t *make_marks(const options *o, int64_t longest, attn_random *random) {
-    int64_t *marks = calloc((size_t)o->batch + 1, sizeof *marks);
-    for (int64_t b = 0; b < o->batch; b++) {
-        int64_t length = (int64_t)attn_random_below(random, (uint64_t)longest + 1);
-        length = b == 0 ? longest : length;
-        if (o->ragged == PACKED) {
-            marks[b + 1] = marks[b] + length;
-        } else {
-            marks[b] = length;
-        }
-    }
-    return marks;
-}
-
-static void set_bias_strides(problem *p, const options *o) {
-    int64_t row = o->tk, head = o->bias == ANY_QUERY ? o->tk : o->tq * o->tk;
-    p->spec.bias_query = o->bias == ANY_QUERY ? 0 : row;
-    p->spec.bias_head = o->bias == ANY_HEAD ? 0 : head;
-    p->spec.bias_batch = o->bias == ANY_BATCH ? 0 : o->bias == ANY_HEAD ? head : o->heads * head;
-}
-
-static void set_counts(problem *p, const options *o) {
-    bool packed = o->ragged == PACKED;
-    int64_t queries = packed ? p->query_marks[o->batch] : o->batch * o->tq;
-    int64_t keys = packed ? p->key_marks[o->batch] : o->batch * o->tk;
-    int64_t bias = 0;
-    if (o->bias != NO_BIAS && o->tk > 0 && o->tq > 0) {
-        bias = (o->batch - 1) * p->spec.bias_batch + (o->heads - 1) * p->spec.bias_head +
-               (o->tq - 1) * p->spec.bias_query + o->tk;
-    }
-    p->count[QUERY] = p->count[D_QUERY] = queries * o->heads * o->d;
-    p->count[KEY] = p->count[D_KEY] = keys * o->kv_heads * o->d;
-    p->count[VALUE] = p->count[D_VALUE] = keys * o->kv_heads * o->e;
-    p->count[BIAS] = p->count[D_BIAS] = bias;
-    p->count[OUTPUT] = p->count[D_OUTPUT] = queries * o->heads * o->e;
-    p->count[LSE] = queries * o->heads;
-    p->count[MEAN_WEIGHTS] = o->batch * o->tq * o->tk;
-    p->count[ALL_WEIGHTS] = o->heads * p->count[MEAN_WEIGHTS];
-}
-
-static problem problem_new(const options *o, uint64_t seed, guard_side side) {
-    attn_random random = attn_random_start(seed);
-    problem p = {0};
-    attn_attention_init(&p.spec, o->batch, o->heads, o->kv_heads, o->tq, o->tk, o->d, o->e);
-    p.spec.causal = o->causal;
-    p.spec.window_left = o->left - 1;
-    p.spec.window_right = o->right - 1;
-    p.spec.dropout = o->dropout;
-    p.spec.dropout_key = 0x123456789abcdef0U + seed;
-    p.spec.scale = o->scale;
-    p.query_marks = make_marks(o, o->tq, &random);
-    p.key_marks = make_marks(o, o->tk, &random);
-    set_bias_strides(&p, o);
-    set_counts(&p, o);
-    int64_t queries = o->ragged == PACKED ? p.query_marks[o->batch] : o->tq;
-    int64_t keys = o->ragged == PACKED ? p.key_marks[o->batch] : o->tk;
-    p.spec.query = strides_of(o, queries, o->heads, o->d);
-    p.spec.key = strides_of(o, keys, o->kv_heads, o->d);
-    p.spec.value = strides_of(o, keys, o->kv_heads, o->e);
-    p.spec.output = strides_of(o, queries, o->heads, o->e);
-    if (o->ragged == LENGTHS) {
-        p.spec.query_lengths = p.query_marks;
-        p.spec.key_lengths = p.key_marks;
-    } else if (o->ragged == PACKED) {
-        p.spec.query_starts = p.query_marks;
-        p.spec.key_starts = p.key_marks;
-    }
-    for (int t = 0; t < TENSORS; t++) {
-        p.memory[t] = guard_new((size_t)p.count[t] * sizeof(float), side);
-        float *data = p.memory[t].data;
-        for (int64_t n = 0; n < p.count[t] && t <= D_OUTPUT; n++) {
-            data[n] = (float)(attn_random_uniform(&random) * 4 - 2);
-        }
-    }
-    for (int64_t n = 0; n < p.count[BIAS]; n++) {
-        if (attn_random_below(&random, 8) == 0) {
-            at(&p, BIAS)[n] = -INFINITY;
-        }
-    }
-    p.spec.bias = o->bias != NO_BIAS ? at(&p, BIAS) : NULL;
-    return p;
-}
-
-static void problem_free(problem *p) {
-    for (int t = 0; t < TENSORS; t++) {
-        guard_free(&p->memory[t]);
-    }
-    free(p->query_marks);
-    free(p->key_marks);
-}
 
 static void problem_run(problem *p, const char *isa, int threads) {
     assert_int_equal(attn_set_isa(isa), ATTN_OK);
     attn_set_threads(threads);
     for (int t = OUTPUT; t < TENSORS; t++) {
-        memset(at(p, t), t == D_BIAS ? 0 : 0xA5, (size_t)p->count[t] * sizeof(float));
+        memset(at(p, t), t == D_BIAS || t == D_SINKS ? 0 : 0xA5,
+               (size_t)p->count[t] * sizeof(float));
     }
     attn_error error;
     assert_int_equal(attn_attention_forward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
                                             at(p, OUTPUT), at(p, LSE), &error),
                      ATTN_OK);
+    attn_attention_gradients gradients = {at(p, D_QUERY), at(p, D_KEY), at(p, D_VALUE),
+                                          p->spec.bias != NULL ? at(p, D_BIAS) : NULL,
+                                          p->spec.sinks != NULL ? at(p, D_SINKS) : NULL};
     assert_int_equal(attn_attention_backward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
-                                             at(p, OUTPUT), at(p, LSE), at(p, D_OUTPUT),
-                                             at(p, D_QUERY), at(p, D_KEY), at(p, D_VALUE),
-                                             p->spec.bias != NULL ? at(p, D_BIAS) : NULL, &error),
+                                             at(p, OUTPUT), at(p, LSE), at(p, D_OUTPUT), &gradients,
+                                             &error),
                      ATTN_OK);
     assert_int_equal(attn_attention_weights(&p->spec, at(p, QUERY), at(p, KEY), at(p, LSE),
                                             at(p, ALL_WEIGHTS), at(p, MEAN_WEIGHTS), &error),
                      ATTN_OK);
     attn_set_threads(0);
     assert_int_equal(attn_set_isa(NULL), ATTN_OK);
-}
-
-/* The same bits, or NaN in both: an instruction set may choose which NaN. */
-static bool same(const float *a, const float *b, int64_t count) {
-    if (memcmp(a, b, (size_t)count * sizeof *a) == 0) {
-        return true;
-    }
-    for (int64_t n = 0; n < count; n++) {
-        if (memcmp(&a[n], &b[n], sizeof *a) != 0 && (a[n] == a[n] || b[n] == b[n])) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static float *saved[TENSORS];
@@ -210,8 +59,9 @@ static void drop_results(void) {
 }
 static void compare_results(problem *p, const char *isa) {
     static const char *const names[TENSORS] = {
-        [OUTPUT] = "output",   [LSE] = "lse",       [D_QUERY] = "d_query", [D_KEY] = "d_key",
-        [D_VALUE] = "d_value", [D_BIAS] = "d_bias", [ALL_WEIGHTS] = "all", [MEAN_WEIGHTS] = "mean"};
+        [OUTPUT] = "output",   [LSE] = "lse",         [D_QUERY] = "d_query",
+        [D_KEY] = "d_key",     [D_VALUE] = "d_value", [D_BIAS] = "d_bias",
+        [D_SINKS] = "d_sinks", [ALL_WEIGHTS] = "all", [MEAN_WEIGHTS] = "mean"};
     for (int t = OUTPUT; t < TENSORS; t++) {
         if (!same(saved[t], at(p, t), p->count[t])) {
             fail_msg("%s of %s differs: batch %d heads %d/%d queries %d keys %d sizes %d/%d",
@@ -250,6 +100,10 @@ static options vary(int64_t n, int64_t tq, int64_t tk, int64_t d, int64_t e) {
     o.dropout = n % 6 == 2 ? 0.3f : 0;
     o.head_first = n % 8 >= 4;
     o.scale = n % 9 == 0 ? 0.7f : 0;
+    o.softcap = n % 10 == 3 ? 1.5f : 0;
+    o.alibi = n % 12 == 7;
+    o.sinks = n % 7 == 4;
+    o.hook = n % 13 == 6;
     return o;
 }
 
@@ -310,6 +164,63 @@ static void options_together(void **state) {
     }
 }
 
+/* What changes scores and softmax: each alone, and all together, with the rest going along. */
+static void changed_scores_together(void **state) {
+    (void)state;
+    for (int n = 0; n < 64; n++) {
+        options o = {.batch = 2,
+                     .heads = 4,
+                     .kv_heads = n % 3 ? 2 : 4,
+                     .tq = 30,
+                     .tk = n % 5 ? 37 : 150,
+                     .d = 9,
+                     .e = 18};
+        o.softcap = n & 1 ? 0.8f : 0;
+        o.alibi = n & 2;
+        o.sinks = n & 4;
+        o.hook = n & 8;
+        o.bias = n & 16 ? (bias_kind)(1 + n % 4) : NO_BIAS;
+        o.dropout = n & 32 ? 0.25f : 0;
+        o.causal = n % 3 == 1;
+        o.left = n % 7 == 2 ? 9 : 0;
+        o.ragged = (ragged)(n % 3);
+        check(&o, (uint64_t)n);
+    }
+}
+
+/* So long that a thread copies only the keys that a run of queries sees. */
+static void short_windows_on_long_sequences(void **state) {
+    (void)state;
+    for (int n = 0; n < 4; n++) {
+        options o = {.batch = 2,
+                     .heads = 2,
+                     .kv_heads = n % 2 ? 2 : 1,
+                     .tq = n == 2 ? 200 : 1110,
+                     .tk = 1601,
+                     .d = 3,
+                     .e = 5,
+                     .causal = n % 2,
+                     .left = n < 2 ? 21 : 140,
+                     .right = 4,
+                     .ragged = (ragged)(n % 3),
+                     .softcap = n == 3 ? 1 : 0};
+        problem p = problem_new(&o, (uint64_t)n, n % 2 ? GUARD_ABOVE : GUARD_BELOW);
+        attn_plan plan;
+        attn_set_threads(1); /* of which the longest runs come */
+        assert_int_equal(attn_attention_plan(&p.spec, false, &plan, NULL), ATTN_OK);
+        attn_set_threads(0);
+        assert_int_equal(plan.division, ATTN_PLAN_WINDOWS);
+        problem_run(&p, "ref", 1);
+        save_results(&p);
+        for (int threads = 1; threads <= 3; threads++) {
+            problem_run(&p, attn_isa_name(), threads);
+            compare_results(&p, attn_isa_name());
+        }
+        drop_results();
+        problem_free(&p);
+    }
+}
+
 static void threads_change_nothing(void **state) {
     (void)state;
     /* Whole heads, shared heads, and pieces of the backward. */
@@ -343,6 +254,19 @@ static void threads_change_nothing(void **state) {
          .e = 8,
          .ragged = PACKED,
          .causal = true},
+        {.batch = 2,
+         .heads = 4,
+         .kv_heads = 2,
+         .tq = 210,
+         .tk = 190,
+         .d = 8,
+         .e = 8,
+         .ragged = LENGTHS,
+         .bias = ANY_QUERY,
+         .softcap = 2,
+         .alibi = true,
+         .sinks = true,
+         .hook = true},
     };
     const char *isa = attn_isa_name();
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
@@ -613,6 +537,39 @@ static void rows_without_keys(void **state) {
     }
 }
 
+/* With a sink: output 0 and LSE the sink's; a sink that nothing reaches is as none. */
+static void rows_with_a_sink_alone(void **state) {
+    (void)state;
+    options o = {.batch = 1,
+                 .heads = 2,
+                 .kv_heads = 1,
+                 .tq = 30,
+                 .tk = 20,
+                 .d = 6,
+                 .e = 17,
+                 .causal = true,
+                 .sinks = true};
+    problem p = problem_new(&o, 4, GUARD_ABOVE);
+    problem_run(&p, attn_isa_name(), 1);
+    for (int64_t i = 0; i < 10; i++) {
+        for (int64_t h = 0; h < 2; h++) {
+            float sink = at(&p, SINKS)[h];
+            assert_true(fabsf(at(&p, LSE)[h * o.tq + i] - sink) <= 3e-7f * fabsf(sink));
+            assert_true(at(&p, OUTPUT)[(i * 2 + h) * o.e] == 0);
+            assert_true(at(&p, D_QUERY)[(i * 2 + h) * o.d] == 0);
+        }
+    }
+    at(&p, SINKS)[0] = at(&p, SINKS)[1] = -INFINITY;
+    problem_run(&p, attn_isa_name(), 1);
+    assert_true(at(&p, D_SINKS)[0] == 0 && at(&p, D_SINKS)[1] == 0);
+    save_results(&p);
+    p.spec.sinks = NULL;
+    problem_run(&p, attn_isa_name(), 1);
+    compare_results(&p, "no sinks");
+    drop_results();
+    problem_free(&p);
+}
+
 static void nothing_to_do(void **state) {
     (void)state;
     static const int64_t sizes[][3] = {{0, 3, 4}, {2, 0, 4}, {2, 3, 0}, {2, 0, 0}};
@@ -650,11 +607,12 @@ static void gradients_that_are_not_wanted(void **state) {
         for (int t = D_QUERY; t <= D_VALUE; t++) {
             memset(at(&p, t), 0xA5, (size_t)p.count[t] * sizeof(float));
         }
+        attn_attention_gradients gradients = {.d_query = n & 1 ? at(&p, D_QUERY) : NULL,
+                                              .d_key = n & 2 ? at(&p, D_KEY) : NULL,
+                                              .d_value = n & 4 ? at(&p, D_VALUE) : NULL};
         assert_int_equal(attn_attention_backward(&p.spec, at(&p, QUERY), at(&p, KEY), at(&p, VALUE),
                                                  at(&p, OUTPUT), at(&p, LSE), at(&p, D_OUTPUT),
-                                                 n & 1 ? at(&p, D_QUERY) : NULL,
-                                                 n & 2 ? at(&p, D_KEY) : NULL,
-                                                 n & 4 ? at(&p, D_VALUE) : NULL, NULL, NULL),
+                                                 &gradients, NULL),
                          ATTN_OK);
         attn_set_threads(0);
         for (int t = D_QUERY; t <= D_VALUE; t++) {
@@ -796,6 +754,14 @@ static void impossible_descriptions(void **state) {
     REFUSED(a.value_size = 257);
     REFUSED(a.scale = NAN);
     REFUSED(a.scale = INFINITY);
+    REFUSED(a.softcap = -1);
+    REFUSED(a.softcap = INFINITY);
+    REFUSED(a.softcap = NAN);
+    REFUSED(a.softcap = 1e-40f);
+    REFUSED(a.alibi_slopes = ((const float[4]){0, 0, INFINITY, 0}));
+    REFUSED(a.sinks = ((const float[4]){0, 0, 0, NAN}));
+    REFUSED(a.sinks = ((const float[4]){0, INFINITY, 0, 0}));
+    REFUSED(a.score_hook_backward = bend_scores_backward);
     REFUSED(a.dropout = 1);
     REFUSED(a.dropout = -0.1f);
     REFUSED(a.dropout = NAN);
@@ -809,11 +775,16 @@ static void impossible_descriptions(void **state) {
     float x[16] = {0};
     attn_attention_init(&a, 1, 1, 1, 2, 2, 2, 2);
     assert_int_equal(attn_attention_forward(&a, NULL, x, x, x, NULL, NULL), ATTN_ERR_ARGUMENT);
-    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, x, x, x, x, NULL),
+    attn_attention_gradients bias = {.d_bias = x}, sinks = {.d_sinks = x}, query = {.d_query = x};
+    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &bias, NULL),
                      ATTN_ERR_ARGUMENT); /* d_bias without bias */
+    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &sinks, NULL),
+                     ATTN_ERR_ARGUMENT); /* d_sinks without sinks */
     a.bias = x;
     a.bias_query = 1; /* overlapping rows */
-    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, x, x, x, x, NULL),
+    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &bias, NULL), ATTN_ERR_ARGUMENT);
+    a.score_hook = bend_scores; /* without its backward */
+    assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &query, NULL),
                      ATTN_ERR_ARGUMENT);
 }
 
@@ -833,7 +804,8 @@ static void out_of_memory(void **state) {
     attn_attention_init(&a, 1, 1, 1, 2, 2, 2, 2);
     attn_set_allocator(refuse_memory, release_nothing, NULL);
     attn_status forward = attn_attention_forward(&a, x, x, x, y, y, &error);
-    attn_status backward = attn_attention_backward(&a, x, x, x, x, x, x, y, y, y, NULL, &error);
+    attn_attention_gradients gradients = {y, y, y, NULL, NULL};
+    attn_status backward = attn_attention_backward(&a, x, x, x, x, x, x, &gradients, &error);
     attn_status weights = attn_attention_weights(&a, x, x, x, y, y, &error);
     attn_set_allocator(NULL, NULL, NULL);
     assert_int_equal(forward, ATTN_ERR_MEMORY);
@@ -846,11 +818,14 @@ int main(void) {
         cmocka_unit_test(sizes_around_the_tiles),
         cmocka_unit_test(sizes_around_the_blocks),
         cmocka_unit_test(options_together),
+        cmocka_unit_test(changed_scores_together),
+        cmocka_unit_test(short_windows_on_long_sequences),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(a_sequence_does_not_depend_on_its_batch),
         cmocka_unit_test(padding_is_zero),
         cmocka_unit_test(nan_reaches_who_sees_it),
         cmocka_unit_test(rows_without_keys),
+        cmocka_unit_test(rows_with_a_sink_alone),
         cmocka_unit_test(nothing_to_do),
         cmocka_unit_test(gradients_that_are_not_wanted),
         cmocka_unit_test(decoding_repeats_the_full_pass),

@@ -18,32 +18,50 @@
 #define T           double
 #define T_EXP       exp
 #define T_LOG       log
+#define T_TANH      tanh
 #define T_SQRT      sqrt
 #define NAIVE(name) oracle_##name
 #include "kernels/naive_attention.h"
 #undef T
 #undef T_EXP
 #undef T_LOG
+#undef T_TANH
 #undef T_SQRT
 #undef NAIVE
 #define T           float
 #define T_EXP       expf
 #define T_LOG       logf
+#define T_TANH      tanhf
 #define T_SQRT      sqrtf
 #define NAIVE(name) naive_##name
 #include "kernels/naive_attention.h"
 
-enum { CONFIGURATIONS = 3000, MAX_BATCH = 3 };
-enum result { OUTPUT, LSE, D_QUERY, D_KEY, D_VALUE, D_BIAS, WEIGHTS, RESULTS };
+enum { CONFIGURATIONS = 3000, MAX_BATCH = 3, MAX_HEADS = 6 };
+enum result { OUTPUT, LSE, D_QUERY, D_KEY, D_VALUE, D_BIAS, D_SINKS, WEIGHTS, RESULTS };
 static const char *const names[RESULTS] = {"output",  "lse",    "d_query", "d_key",
-                                           "d_value", "d_bias", "weights"};
+                                           "d_value", "d_bias", "d_sinks", "weights"};
 static double naive_error[RESULTS], attn_largest[RESULTS];
 
 typedef struct config {
     attn_attention spec;
     int64_t starts[2][MAX_BATCH + 1], lengths[2][MAX_BATCH];
     int64_t queries, keys; /* tokens in all, of one sequence when padded */
+    float slopes[MAX_HEADS], sinks[MAX_HEADS];
 } config;
+
+static void bend_run(void *user, const attn_score_run *run, float *scores) {
+    (void)user;
+    for (int64_t n = 0; n < run->count; n++) {
+        scores[n] = naive_bend(scores[n], run->query, run->first_key + n);
+    }
+}
+static void bend_run_backward(void *user, const attn_score_run *run, const float *scores,
+                              float *d_scores) {
+    (void)user;
+    for (int64_t n = 0; n < run->count; n++) {
+        d_scores[n] *= naive_bend_derivative(scores[n]);
+    }
+}
 
 static int64_t below(attn_random *random, int64_t n) {
     return (int64_t)attn_random_below(random, (uint64_t)n);
@@ -104,6 +122,17 @@ static void draw(config *c, attn_random *random) {
     spec->scale = below(random, 4) == 0 ? 0.3f : 0;
     spec->dropout = below(random, 3) == 0 ? 0.1f + 0.2f * (float)below(random, 3) : 0;
     spec->dropout_key = random->position * 0x9E3779B97F4A7C15U;
+    spec->softcap = below(random, 4) == 0 ? 0.5f + (float)below(random, 20) : 0;
+    for (int64_t h = 0; h < spec->heads; h++) {
+        c->slopes[h] = 0.5f / (float)(1 + below(random, 16));
+        c->sinks[h] = (float)below(random, 9) - 4;
+    }
+    spec->alibi_slopes = below(random, 4) == 0 ? c->slopes : NULL;
+    spec->sinks = below(random, 4) == 0 ? c->sinks : NULL;
+    if (below(random, 4) == 0) {
+        spec->score_hook = bend_run;
+        spec->score_hook_backward = bend_run_backward;
+    }
 }
 
 /* ---- embed and project ---- */
@@ -148,8 +177,8 @@ static void *zeros(int64_t count, size_t size) {
 
 typedef struct tensors {
     float *q, *k, *v, *bias, *d_out, *out, *lse, *dq, *dk, *dv, *d_bias, *weights;
-    double *oracle_d_bias;
-    float *naive_d_bias;
+    double *oracle_d_bias, oracle_d_sinks[MAX_HEADS];
+    float *naive_d_bias, naive_d_sinks[MAX_HEADS], d_sinks[MAX_HEADS];
     int64_t bias_count;
 } tensors;
 
@@ -226,8 +255,8 @@ typedef struct group_sums {
     float *naive_dk, *naive_dv;
 } group_sums;
 
-static void check_head(const config *c, const tensors *t, int64_t b, int64_t h,
-                       const group_sums *sums, const float *q, const float *k, const float *v) {
+static void check_head(const config *c, tensors *t, int64_t b, int64_t h, const group_sums *sums,
+                       const float *q, const float *k, const float *v) {
     const attn_attention *s = &c->spec;
     bool packed = s->query_starts != NULL;
     int64_t tq = packed || s->query_lengths ? c->lengths[0][b] : s->query_length;
@@ -239,6 +268,8 @@ static void check_head(const config *c, const tensors *t, int64_t b, int64_t h,
         (packed ? c->starts[0][b] * s->query.token : b * s->query.batch) + h * s->query.head;
     int64_t lse = packed ? h * c->queries + c->starts[0][b] : (b * s->heads + h) * s->query_length;
     int64_t bias = b * s->bias_batch + h * s->bias_head;
+    float slope = s->alibi_slopes != NULL ? s->alibi_slopes[h] : 0;
+    float sink = s->sinks != NULL ? s->sinks[h] : -INFINITY;
     unsigned char *visible = zeros(places, 1), *kept = zeros(places, 1);
     float *d_out = zeros(tq * e, 4), *bias_rows = zeros(places, 4);
     fill_masks(s, b, h, tq, tk, visible, kept);
@@ -261,7 +292,15 @@ static void check_head(const config *c, const tensors *t, int64_t b, int64_t h,
                           .kept = kept,
                           .scale = s->scale,
                           .dropout = s->dropout,
+                          .softcap = s->softcap,
+                          .slope = slope,
+                          .sink = sink,
+                          .hook = s->score_hook != NULL,
                           .p = zeros(places, 8),
+                          .tanh = zeros(places, 8),
+                          .hook_input = zeros(places, 8),
+                          .d_bias = zeros(places, 8),
+                          .d_sink = &t->oracle_d_sinks[h],
                           .ds = zeros(places, 8),
                           .out = zeros(tq * e, 8),
                           .lse = zeros(tq, 8),
@@ -281,7 +320,15 @@ static void check_head(const config *c, const tensors *t, int64_t b, int64_t h,
                         .kept = kept,
                         .scale = s->scale,
                         .dropout = s->dropout,
+                        .softcap = s->softcap,
+                        .slope = slope,
+                        .sink = sink,
+                        .hook = s->score_hook != NULL,
                         .p = zeros(places, 4),
+                        .tanh = zeros(places, 4),
+                        .hook_input = zeros(places, 4),
+                        .d_bias = zeros(places, 4),
+                        .d_sink = &t->naive_d_sinks[h],
                         .ds = zeros(places, 4),
                         .out = zeros(tq * e, 4),
                         .lse = zeros(tq, 4),
@@ -306,13 +353,15 @@ static void check_head(const config *c, const tensors *t, int64_t b, int64_t h,
             int64_t place = ((b * s->heads + h) * s->query_length + i) * s->key_length + j;
             note(WEIGHTS, t->weights[place], naive.p[i * tk + j], oracle.p[i * tk + j]);
             if (t->bias != NULL) {
-                t->oracle_d_bias[bias + i * s->bias_query + j] += oracle.ds[i * tk + j];
-                t->naive_d_bias[bias + i * s->bias_query + j] += naive.ds[i * tk + j];
+                t->oracle_d_bias[bias + i * s->bias_query + j] += oracle.d_bias[i * tk + j];
+                t->naive_d_bias[bias + i * s->bias_query + j] += naive.d_bias[i * tk + j];
             }
         }
     }
-    void *all[] = {visible,    kept,      d_out,   bias_rows, oracle.p,  oracle.ds, oracle.out,
-                   oracle.lse, oracle.dq, naive.p, naive.ds,  naive.out, naive.lse, naive.dq};
+    void *all[] = {visible,           kept,          d_out,      bias_rows,        oracle.p,
+                   oracle.ds,         oracle.out,    oracle.lse, oracle.dq,        naive.p,
+                   naive.ds,          naive.out,     naive.lse,  naive.dq,         oracle.tanh,
+                   oracle.hook_input, oracle.d_bias, naive.tanh, naive.hook_input, naive.d_bias};
     for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
         free(all[n]);
     }
@@ -362,7 +411,7 @@ static void fill_inputs(const config *c, const tensors *t, attn_random *random, 
 }
 
 /* The heads that share one key head, and its gradients. */
-static void check_group(const config *c, const tensors *t, int64_t b, int64_t g) {
+static void check_group(const config *c, tensors *t, int64_t b, int64_t g) {
     const attn_attention *s = &c->spec;
     bool packed = s->query_starts != NULL;
     int64_t tq = real_length(c, 0, b), tk = real_length(c, 1, b), group = s->heads / s->kv_heads;
@@ -408,9 +457,11 @@ static void check_configuration(uint64_t seed) {
     tensors t = make_tensors(&c, &random);
     fill_inputs(&c, &t, &random, rows);
     assert_int_equal(attn_attention_forward(&c.spec, t.q, t.k, t.v, t.out, t.lse, NULL), ATTN_OK);
-    assert_int_equal(attn_attention_backward(&c.spec, t.q, t.k, t.v, t.out, t.lse, t.d_out, t.dq,
-                                             t.dk, t.dv, t.d_bias, NULL),
-                     ATTN_OK);
+    attn_attention_gradients gradients = {t.dq, t.dk, t.dv, t.d_bias,
+                                          c.spec.sinks != NULL ? t.d_sinks : NULL};
+    assert_int_equal(
+        attn_attention_backward(&c.spec, t.q, t.k, t.v, t.out, t.lse, t.d_out, &gradients, NULL),
+        ATTN_OK);
     assert_int_equal(attn_attention_weights(&c.spec, t.q, t.k, t.lse, t.weights, NULL, NULL),
                      ATTN_OK);
     for (int64_t b = 0; b < c.spec.batch; b++) {
@@ -420,6 +471,9 @@ static void check_configuration(uint64_t seed) {
     }
     for (int64_t n = 0; n < t.bias_count; n++) {
         note(D_BIAS, t.d_bias[n], t.naive_d_bias[n], t.oracle_d_bias[n]);
+    }
+    for (int64_t h = 0; h < c.spec.heads && c.spec.sinks != NULL; h++) {
+        note(D_SINKS, t.d_sinks[h], t.naive_d_sinks[h], t.oracle_d_sinks[h]);
     }
     free_tensors(&t);
 }

@@ -8,6 +8,8 @@
 #define ATTN_KERNELS_ATTENTION_BACKWARD_BODY_H
 
 #include "kernels/attention/attention_body.h"
+#include "kernels/attention/attention_decode_body.h"
+#include "kernels/attention/attention_statistics_body.h"
 
 /* Columns of scores times panels of tokens: the tile's rows are keys, summed over queries. */
 static __attribute__((noinline)) void weigh_columns(int rows, const int *first, const int *last,
@@ -74,7 +76,7 @@ static int64_t backward_scratch_size(const backward_layout *layout) {
 static attn_attention_sizes sizes(const attn_attention *spec) {
     backward_layout layout = layout_of(spec);
     return (attn_attention_sizes){
-        .forward_packed = layout.keys * (spec->head_size + layout.value_row),
+        .forward_key = spec->head_size + layout.value_row,
         .forward_scratch = forward_scratch_size(spec),
         .backward_keys = layout.packed_keys,
         .backward_queries = layout.packed_queries,
@@ -184,16 +186,8 @@ static void load_queries(const backward_item *item) {
 }
 
 /* Scores become P, dP becomes dS; with dropout the P that is kept is Pd. */
-V_INLINE void gradient_row(const attn_attention_call *call, row_place place, int first, int last,
-                           float minus_lse, float dot, float *p_row, float *ds_row) {
-    if (minus_lse == INFINITY) {
-        memset(p_row + first, 0, (size_t)(last - first) * sizeof(float));
-        memset(ds_row + first, 0, (size_t)(last - first) * sizeof(float));
-        return;
-    }
-    if (call->spec->bias != NULL) {
-        add_bias(call, place, first, last, p_row);
-    }
+V_INLINE void softmax_gradient(const attn_attention_call *call, row_place place, int first,
+                               int last, float minus_lse, float dot, float *p_row, float *ds_row) {
     if (!call->dropout) {
         for (int j = first & ~15; j < last; j += 16) {
             v16 p = weight(v_load(p_row + j), minus_lse);
@@ -214,6 +208,42 @@ V_INLINE void gradient_row(const attn_attention_call *call, row_place place, int
             v_store(p_row + j, v_select(kept[n], v_mul(p, factor), v_zero()));
             v_store(ds_row + j, v_mul(p, v_sub(dp, v_set1(dot))));
         }
+    }
+}
+
+/* The same where scores are changed between product and softmax: dS is that by the bias, or by the
+ * product. */
+static __attribute__((noinline)) void changed_gradient(const attn_attention_call *call,
+                                                       row_place place, int first, int last,
+                                                       float minus_lse, float dot, bool by_bias,
+                                                       float *p_row, float *ds_row) {
+    const attn_attention *spec = call->spec;
+    score_trace trace;
+    change_scores(call, place, first, last, p_row, &trace);
+    softmax_gradient(call, place, first, last, minus_lse, dot, p_row, ds_row);
+    if (spec->score_hook != NULL) {
+        attn_sequence sequence = attn_sequence_of(spec, place.b);
+        attn_score_run run = attn_score_run_at(&sequence, place.b, place.h, place.i,
+                                               place.block + first, last - first);
+        spec->score_hook_backward(spec->score_hook_user, &run, trace.hook_input + first,
+                                  ds_row + first);
+    }
+    for (int j = first & ~15; j < last && call->softcap != 0 && !by_bias; j += 16) {
+        v16 t = v_load(trace.tanh + j);
+        v16 derivative = v_fma(v_sub(v_zero(), t), t, v_set1(1));
+        v_store(ds_row + j, v_mul(v_load(ds_row + j), derivative));
+    }
+}
+
+V_INLINE void gradient_row(const attn_attention_call *call, row_place place, int first, int last,
+                           float minus_lse, float dot, bool by_bias, float *p_row, float *ds_row) {
+    if (minus_lse == INFINITY) {
+        memset(p_row + first, 0, (size_t)(last - first) * sizeof(float));
+        memset(ds_row + first, 0, (size_t)(last - first) * sizeof(float));
+    } else if (call->changes_scores) {
+        changed_gradient(call, place, first, last, minus_lse, dot, by_bias, p_row, ds_row);
+    } else {
+        softmax_gradient(call, place, first, last, minus_lse, dot, p_row, ds_row);
     }
 }
 
@@ -256,7 +286,7 @@ static void gradient_tile(const backward_item *item, int64_t block, int r0) {
         alive_last[r] = minus_lse[r] == INFINITY ? first[r] : last[r];
         if (first[r] < last[r]) {
             gradient_row(item->call, place, first[r], last[r], minus_lse[r], dots[r],
-                         p + r * SCORE_ROW, ds + r * SCORE_ROW);
+                         item->add_bias, p + r * SCORE_ROW, ds + r * SCORE_ROW);
             if (item->add_bias) {
                 add_bias_gradient(item, place, first[r], last[r], ds + r * SCORE_ROW);
             }
@@ -467,17 +497,37 @@ static void backward_bias(const attn_attention_call *call, int64_t b, int64_t h,
     }
 }
 
+static float backward_sink(const attn_attention_call *call, int64_t h) {
+    const attn_attention *spec = call->spec;
+    float sum = 0, sink = attn_sink(spec, h);
+    for (int64_t b = 0; b < spec->batch && sink > -INFINITY; b++) {
+        attn_sequence sequence = attn_sequence_of(spec, b);
+        for (int64_t i = 0; i < sequence.queries; i++) {
+            int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
+            float lse = call->forward_lse[attn_lse_offset(spec, &sequence, h, i)];
+            float p = real_exp2(fmaf(-lse, REAL_LOG2E, sink));
+            sum = fmaf(-p,
+                       output_dot(call->d_output + offset, call->forward_output + offset,
+                                  spec->value_size),
+                       sum);
+        }
+    }
+    return sum;
+}
+
 static const attn_attention_kernels attention_kernels = {
     .sizes = sizes,
     .pack = pack,
     .forward = forward,
     .weights = weights,
+    .statistics = statistics,
     .backward = backward,
     .backward_pack_keys = backward_pack_keys,
     .backward_pack_queries = backward_pack_queries,
     .backward_keys = backward_keys,
     .backward_queries = backward_queries,
     .backward_bias = backward_bias,
+    .backward_sink = backward_sink,
     .decode_scratch = decode_scratch,
     .decode = decode,
 };

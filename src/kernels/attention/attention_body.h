@@ -200,24 +200,29 @@ static void copy_rows(int64_t count, int64_t size, const float *rows, int64_t st
     }
 }
 
-/* Forward: panels of keys, then columns of values. */
-static float *packed_values(const attn_attention *spec, const float *packed) {
-    return (float *)packed + attn_round_up(spec->key_length, 16) * spec->head_size;
+/* Forward: panels of keys, then columns of values, whose panels are 16 * capacity apart. */
+static inline float *packed_panels(const attn_attention *spec, attn_packed_keys packed,
+                                   int64_t key) {
+    return packed.memory + (key - packed.first) * spec->head_size;
+}
+static inline float *packed_values(const attn_attention *spec, attn_packed_keys packed,
+                                   int64_t key) {
+    return packed.memory + packed.capacity * spec->head_size + (key - packed.first) * 16;
 }
 
 static void pack(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
-                 float *packed) {
+                 attn_packed_keys packed) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     int64_t count = lesser(sequence.keys - first_key, ATTN_KEY_BLOCK);
     pack_panels(count, spec->head_size,
                 call->key + attn_key_offset(&sequence, spec->key, g, first_key), spec->key.token,
-                packed + first_key * spec->head_size);
+                packed_panels(spec, packed, first_key));
     if (call->value != NULL) {
         pack_columns(count, spec->value_size,
                      call->value + attn_key_offset(&sequence, spec->value, g, first_key),
-                     spec->value.token, packed_values(spec, packed) + first_key * 16,
-                     attn_round_up(spec->key_length, 16) * 16);
+                     spec->value.token, packed_values(spec, packed, first_key),
+                     packed.capacity * 16);
     }
 }
 
@@ -273,14 +278,77 @@ typedef struct row_place {
     int64_t b, h, i, block;
 } row_place;
 
-/* s = bias * log2(e) + s; nothing beyond the last key is read. */
+/* What the gradient needs of the scores of a row, relative to the block of keys. */
+typedef struct score_trace {
+    float tanh[SCORE_ROW];       /* of the product, with softcap */
+    float hook_input[SCORE_ROW]; /* natural units */
+} score_trace;
+
+/* s = softcap * tanh(s) */
+static void cap_scores(const attn_attention_call *call, int first, int last, float *scores,
+                       score_trace *trace) {
+    for (int j = first & ~15; j < last; j += 16) {
+        v16 t = v_tanh(v_load(scores + j));
+        v_store(trace->tanh + j, t);
+        v_store(scores + j, v_mul(t, v_set1(call->softcap)));
+    }
+}
+
+/* s = s - slope * |i + shift - j| */
+static void add_alibi(const attn_attention_call *call, row_place place, int first, int last,
+                      float *scores) {
+    static const float lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    attn_sequence sequence = attn_sequence_of(call->spec, place.b);
+    int64_t diagonal = place.i + sequence.keys - sequence.queries - place.block;
+    v16 slope = v_set1(-(call->spec->alibi_slopes[place.h] * call->unit));
+    for (int j = first & ~15; j < last; j += 16) {
+        v16 signed_distance = v_sub(v_set1((float)(diagonal - j)), v_load(lanes));
+        v16 distance = v_max(signed_distance, v_sub(v_zero(), signed_distance));
+        v_store(scores + j, v_fma(slope, distance, v_load(scores + j)));
+    }
+}
+
+/* s = bias + s, in the unit of s; nothing beyond the last key is read. */
 static void add_bias(const attn_attention_call *call, row_place place, int first, int last,
                      float *scores) {
     const float *bias =
         call->spec->bias + attn_bias_offset(call->spec, place.b, place.h, place.i) + place.block;
     for (int j = first & ~15; j < last; j += 16) {
         v16 x = v_load_part(bias + j, v_rest(last - j));
-        v_store(scores + j, v_fma(x, v_set1(REAL_LOG2E), v_load(scores + j)));
+        v_store(scores + j, v_fma(x, v_set1(call->unit), v_load(scores + j)));
+    }
+}
+
+/* s = hook(s), from natural units to base 2. The hook sees the keys that the row sees, no other. */
+static void run_hook(const attn_attention_call *call, row_place place, int first, int last,
+                     float *scores, score_trace *trace) {
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, place.b);
+    attn_score_run run =
+        attn_score_run_at(&sequence, place.b, place.h, place.i, place.block + first, last - first);
+    memcpy(trace->hook_input + first, scores + first, (size_t)(last - first) * sizeof(float));
+    spec->score_hook(spec->score_hook_user, &run, scores + first);
+    for (int j = first & ~15; j < last; j += 16) {
+        v_store(scores + j, v_mul(v_load(scores + j), v_set1(REAL_LOG2E)));
+    }
+}
+
+/* All that happens to the scores of a row between product and softmax. */
+static __attribute__((noinline)) void change_scores(const attn_attention_call *call,
+                                                    row_place place, int first, int last,
+                                                    float *scores, score_trace *trace) {
+    const attn_attention *spec = call->spec;
+    if (call->softcap != 0) {
+        cap_scores(call, first, last, scores, trace);
+    }
+    if (spec->alibi_slopes != NULL) {
+        add_alibi(call, place, first, last, scores);
+    }
+    if (spec->bias != NULL) {
+        add_bias(call, place, first, last, scores);
+    }
+    if (spec->score_hook != NULL) {
+        run_hook(call, place, first, last, scores, trace);
     }
 }
 
@@ -404,12 +472,13 @@ static int64_t forward_scratch_size(const attn_attention *spec) {
 
 /* One tile of queries against one block of keys. */
 static void forward_tile(const attn_attention_call *call, row_place place, const row_ranges *ranges,
-                         int r0, const float *packed, const forward_memory *memory) {
+                         int r0, attn_packed_keys packed, const forward_memory *memory) {
     const attn_attention *spec = call->spec;
     int64_t value_panels = (spec->value_size + 15) / 16, acc_row = value_panels * 16;
     int rows = ranges->rows - r0 < V_TILE_ROWS ? ranges->rows - r0 : V_TILE_ROWS;
     const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
     float scores[V_TILE_ROWS * SCORE_ROW] __attribute__((aligned(64)));
+    score_trace trace; /* for the gradient alone */
     int from, to;
     tile_union(first, last, rows, &from, &to);
     if (from >= to) {
@@ -417,14 +486,14 @@ static void forward_tile(const attn_attention_call *call, row_place place, const
     }
     from &= ~15;
     score_tile(rows, spec->head_size, memory->query + r0 * QUERY_ROW,
-               packed + (place.block + from) * spec->head_size, (to - from + 15) / 16,
+               packed_panels(spec, packed, place.block + from), (to - from + 15) / 16,
                scores + from);
     for (int r = 0; r < rows;
          r++) { /* apart from what follows: the rows hide each other's latency */
         if (first[r] < last[r]) {
-            if (spec->bias != NULL) {
+            if (call->changes_scores) {
                 row_place here = {place.b, place.h, place.i + r, place.block};
-                add_bias(call, here, first[r], last[r], scores + r * SCORE_ROW);
+                change_scores(call, here, first[r], last[r], scores + r * SCORE_ROW, &trace);
             }
             raise_row(first[r], last[r], scores + r * SCORE_ROW,
                       row_state_at(memory, r0 + r, acc_row), value_panels);
@@ -440,13 +509,12 @@ static void forward_tile(const attn_attention_call *call, row_place place, const
             }
         }
     }
-    weigh(rows, first, last, scores, packed_values(spec, packed) + place.block * 16,
-          attn_round_up(spec->key_length, 16) * 16, value_panels, memory->acc + r0 * acc_row,
-          acc_row);
+    weigh(rows, first, last, scores, packed_values(spec, packed, place.block), packed.capacity * 16,
+          value_panels, memory->acc + r0 * acc_row, acc_row);
 }
 
 static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    const float *packed, float *scratch) {
+                    attn_packed_keys packed, float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     forward_memory memory = forward_memory_at(spec, scratch);
@@ -458,8 +526,10 @@ static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64
               spec->query.token, call->query_factor, memory.query);
     memset(memory.acc, 0, (size_t)(ranges.rows * acc_row) * sizeof(float));
     memset(memory.sums, 0, (size_t)ranges.rows * 16 * sizeof(float));
+    float sink = attn_sink(spec, h);
     for (int r = 0; r < ranges.rows; r++) {
-        memory.max[r] = -INFINITY;
+        memory.max[r] = sink;
+        memory.sums[r * 16] = sink > -INFINITY ? 1 : 0;
     }
     int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; block < ranges.last_key; block += ATTN_KEY_BLOCK) {
@@ -488,11 +558,12 @@ V_INLINE v16 weight(v16 scores, float minus_lse) {
 }
 
 static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    const float *packed, float *out, int64_t out_row, float *scratch) {
+                    attn_packed_keys packed, float *out, int64_t out_row, float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     const float *lse = call->forward_lse + attn_lse_offset(spec, &sequence, h, first_query);
     float scores[V_TILE_ROWS * SCORE_ROW] __attribute__((aligned(64)));
+    score_trace trace; /* for the gradient alone */
     row_ranges ranges;
     find_ranges(call, &sequence, first_query, &ranges);
     copy_rows(ranges.rows, spec->head_size,
@@ -508,15 +579,16 @@ static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64
         for (int r0 = 0; r0 < ranges.rows; r0 += V_TILE_ROWS) {
             int rows = (int)lesser(ranges.rows - r0, V_TILE_ROWS);
             score_tile(rows, spec->head_size, scratch + r0 * QUERY_ROW,
-                       packed + block * spec->head_size, (count + 15) / 16, scores);
+                       packed_panels(spec, packed, block), (count + 15) / 16, scores);
             for (int r = r0; r < r0 + rows; r++) {
                 int first = ranges.block_first[r], last = ranges.block_last[r];
                 float *row = scores + (r - r0) * SCORE_ROW;
                 if (first >= last || lse[r] == -INFINITY) {
                     continue;
                 }
-                if (spec->bias != NULL) {
-                    add_bias(call, (row_place){b, h, first_query + r, block}, first, last, row);
+                if (call->changes_scores) {
+                    row_place here = {b, h, first_query + r, block};
+                    change_scores(call, here, first, last, row, &trace);
                 }
                 for (int j = first & ~15; j < last; j += 16) {
                     v_store(row + j, weight(v_load(row + j), -lse[r]));
@@ -525,91 +597,6 @@ static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64
                        (size_t)(last - first) * sizeof(float));
             }
         }
-    }
-}
-
-/* ---- decoding ---- */
-
-/* A thread's memory for one query row. */
-typedef struct decode_memory {
-    float *query, *acc, *sums, *scores, *kept;
-} decode_memory;
-
-static int64_t decode_scratch(const attn_decode *decode, int64_t longest) {
-    int64_t kept = decode->weights != NULL ? attn_round_up(longest, 16) : 0;
-    return QUERY_ROW + attn_round_up(decode->value_size, 16) + 16 + SCORE_ROW + kept;
-}
-
-static decode_memory decode_memory_at(const attn_decode *decode, float *scratch) {
-    decode_memory memory = {.query = scratch};
-    memory.acc = memory.query + QUERY_ROW;
-    memory.sums = memory.acc + attn_round_up(decode->value_size, 16);
-    memory.scores = memory.sums + 16;
-    memory.kept = memory.scores + SCORE_ROW;
-    return memory;
-}
-
-/* acc += p V; value rows are read in place. */
-static void decode_weigh(const attn_decode *decode, int count, const float *p, const float *values,
-                         float *acc) {
-    int64_t whole = decode->value_size / 16, rest = decode->value_size % 16;
-    row_product(true, count, p, 1, values, decode->value_token, 16, whole, acc);
-    if (rest > 0) {
-        v16 sum = v_load(acc + 16 * whole);
-        for (int j = 0; j < count; j++) {
-            v16 value = v_load_first(values + j * decode->value_token + 16 * whole, (int)rest);
-            sum = v_fma(v_set1(p[j]), value, sum);
-        }
-        v_store(acc + 16 * whole, sum);
-    }
-}
-
-static void decode_add_weights(const attn_decode *decode, int64_t r, const float *scores,
-                               float lse) {
-    float *weights_row = decode->weights + r * decode->weights_row;
-    for (int64_t j = 0; j < decode->lengths[r]; j += 16) {
-        int part = v_rest(decode->lengths[r] - j);
-        v16 p = weight(v_load(scores + j), -lse);
-        v_store_part(weights_row + j, v_add(v_load_part(weights_row + j, part), p), part);
-    }
-}
-
-static void decode_head(const attn_decode *decode, int64_t r, int64_t h, decode_memory memory) {
-    int64_t size = decode->head_size, value_panels = (decode->value_size + 15) / 16;
-    int64_t g = h / (decode->heads / decode->kv_heads), length = decode->lengths[r];
-    float query_factor = attn_attention_factor(decode->scale, size);
-    const float *keys = decode->keys[r] + g * decode->key_head;
-    const float *values = decode->values[r] + g * decode->value_head;
-    float max = -INFINITY;
-    row_state state = {memory.acc, memory.sums, &max};
-    copy_rows(1, size, decode->query + r * decode->query_row + h * size, 0, query_factor,
-              memory.query);
-    memset(memory.acc, 0, (size_t)value_panels * 16 * sizeof(float));
-    memset(memory.sums, 0, 16 * sizeof(float));
-    for (int64_t block = 0; block < length; block += ATTN_KEY_BLOCK) {
-        int count = (int)lesser(length - block, ATTN_KEY_BLOCK), panels = (count + 15) / 16;
-        row_product(false, size, memory.query, 1, keys + block * size, 16, 16 * size, panels,
-                    memory.scores);
-        if (decode->weights != NULL) {
-            memcpy(memory.kept + block, memory.scores, (size_t)panels * 16 * sizeof(float));
-        }
-        raise_row(0, count, memory.scores, state, value_panels);
-        softmax_row(0, count, memory.scores, state);
-        decode_weigh(decode, count, memory.scores, values + block * decode->value_token,
-                     memory.acc);
-    }
-    float lse = finish_row(state, decode->value_size,
-                           decode->output + r * decode->output_row + h * decode->value_size);
-    if (decode->weights != NULL && lse != -INFINITY) {
-        decode_add_weights(decode, r, memory.kept, lse);
-    }
-}
-
-static void decode(const attn_decode *decode, int64_t row, int64_t g, float *scratch) {
-    int64_t group = decode->heads / decode->kv_heads;
-    decode_memory memory = decode_memory_at(decode, scratch);
-    for (int64_t h = g * group; h < (g + 1) * group; h++) {
-        decode_head(decode, row, h, memory);
     }
 }
 

@@ -6,6 +6,7 @@
 #ifndef ATTN_KERNELS_ATTENTION_KERNELS_H
 #define ATTN_KERNELS_ATTENTION_KERNELS_H
 
+#include "base/math.h"
 #include "kernels/attention/attention.h"
 
 /* Queries are done this many at a time: a multiple of every instruction set's tile rows. */
@@ -18,10 +19,13 @@ typedef struct attn_attention_call {
     real *output, *lse;
     /* backward */
     const real *forward_output, *forward_lse, *d_output;
-    real *d_query, *d_key, *d_value, *d_bias;
+    real *d_query, *d_key, *d_value, *d_bias, *d_sinks;
 
     real scale;
-    real query_factor;   /* scale * log2(e) */
+    real query_factor;   /* what the query is multiplied by */
+    bool changes_scores; /* anything happens to a score between product and softmax */
+    real unit;           /* of scores before the hook: log2(e); with a hook 1 */
+    real softcap;        /* softcap * unit; 0: none */
     int64_t left, right; /* keys i + shift - left .. i + shift + right; causal: right = 0 */
     bool dropout;
     real keep_factor;   /* 1 / (1 - dropout) */
@@ -68,6 +72,14 @@ static inline int64_t attn_lse_offset(const attn_attention *spec, const attn_seq
     }
     return (sequence->query_batch * spec->heads + h) * spec->query_length + i;
 }
+/* Of the sum of column j, head h. */
+static inline int64_t attn_column_offset(const attn_attention *spec, const attn_sequence *sequence,
+                                         int64_t h, int64_t j) {
+    if (spec->key_starts != NULL) {
+        return h * spec->key_starts[spec->batch] + sequence->key_start + j;
+    }
+    return (sequence->key_batch * spec->heads + h) * spec->key_length + j;
+}
 static inline int64_t attn_bias_offset(const attn_attention *spec, int64_t b, int64_t h,
                                        int64_t i) {
     return b * spec->bias_batch + h * spec->bias_head + i * spec->bias_query;
@@ -105,9 +117,42 @@ static inline real attn_attention_factor(double scale, int64_t head_size) {
     return (real)(attn_attention_scale(scale, head_size) * 1.4426950408889634);
 }
 
+/* The place of some scores of query i, as the hook is told. */
+static inline attn_score_run attn_score_run_at(const attn_sequence *sequence, int64_t b, int64_t h,
+                                               int64_t i, int64_t first_key, int64_t count) {
+    return (attn_score_run){b, h, i, first_key, count, sequence->queries, sequence->keys};
+}
+
+/* Of the statistics: weight p of key j takes its place among the k >= 1 largest so far, which come
+ * in the order of the keys. Empty places have key -1. */
+static inline void attn_largest_insert(real *weights, int64_t *keys, int64_t k, real p, int64_t j) {
+    int64_t n = k - 1;
+    if (!(p >= 0) || !(keys[n] < 0 || p > weights[n])) {
+        return;
+    }
+    for (; n > 0 && (keys[n - 1] < 0 || p > weights[n - 1]); n--) {
+        weights[n] = weights[n - 1];
+        keys[n] = keys[n - 1];
+    }
+    weights[n] = p;
+    keys[n] = j;
+}
+
+/* The score in base 2 that every softmax of head h has besides its keys'; -infinity: none. */
+static inline real attn_sink(const attn_attention *spec, int64_t h) {
+    return spec->sinks != NULL ? spec->sinks[h] * REAL_LOG2E : -INFINITY;
+}
+
 static inline int64_t attn_round_up(int64_t n, int64_t multiple) {
     return (n + multiple - 1) / multiple * multiple;
 }
+
+/* Keys and values of one key head, copied in panels for the forward: those from `first` on, a multiple
+ * of ATTN_KEY_BLOCK, for as many as there is room for, a multiple of 16. */
+typedef struct attn_packed_keys {
+    real *memory;
+    int64_t first, capacity;
+} attn_packed_keys;
 
 /* Packed copies for the backward, of one key head and of one query head. */
 typedef struct attn_backward_packed {
@@ -117,7 +162,7 @@ typedef struct attn_backward_packed {
 
 /* Sizes of memory, in elements; pointers handed to the kernels are aligned to 64 bytes. */
 typedef struct attn_attention_sizes {
-    int64_t forward_packed;   /* one key head */
+    int64_t forward_key;      /* one key and its value, packed */
     int64_t forward_scratch;  /* one thread */
     int64_t backward_keys;    /* packed, one key head */
     int64_t backward_queries; /* packed, one query head */
@@ -132,14 +177,20 @@ typedef struct attn_attention_kernels {
 
     /* Copies keys, and values unless call->value is NULL. */
     void (*pack)(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
-                 real *packed);
-    /* output and LSE of one block of queries. */
+                 attn_packed_keys packed);
+    /* output and LSE of one block of queries, which see no key that packed lacks. */
     void (*forward)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    const real *packed, real *scratch);
+                    attn_packed_keys packed, real *scratch);
     /* Rows of P, row i at weights + (i - first_query) * row; 0 where a query does not see. Tk
      * columns. */
     void (*weights)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    const real *packed, real *weights, int64_t row, real *scratch);
+                    attn_packed_keys packed, real *weights, int64_t row, real *scratch);
+
+    /* Adds one block of queries and the keys first_key .. last_key - 1 to what is wanted: entropy
+     * and the largest are of those keys alone, which so must be all. last_key may lie beyond. */
+    void (*statistics)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
+                       int64_t first_key, int64_t last_key, attn_packed_keys packed,
+                       const attn_weight_statistics *wanted, real *scratch);
 
     /* All gradients but d_bias of one key head and its query heads. */
     void (*backward)(const attn_attention_call *call, int64_t b, int64_t g, real *scratch);
@@ -156,6 +207,9 @@ typedef struct attn_attention_kernels {
     void (*backward_bias)(const attn_attention_call *call, int64_t b, int64_t h,
                           int64_t first_query, int64_t first_key, attn_backward_packed packed,
                           real *scratch);
+
+    /* What is added to d_sinks[h]. */
+    real (*backward_sink)(const attn_attention_call *call, int64_t h);
 
     /* The query heads that share key head g, of one row. Weights are added to those already there,
      * not yet divided by H. */

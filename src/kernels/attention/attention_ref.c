@@ -5,9 +5,8 @@
  * again for every gradient. i queries, j keys, d of D, e of E. Next: attention_body.h. */
 #include <string.h>
 
-#include "base/math.h"
 #include "base/random.h"
-#include "kernels/attention/attention_kernels.h"
+#include "kernels/attention/attention_ref.h"
 
 static attn_attention_sizes sizes_ref(const attn_attention *spec) {
     (void)spec;
@@ -15,12 +14,13 @@ static attn_attention_sizes sizes_ref(const attn_attention *spec) {
 }
 
 static void pack_ref(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
-                     real *packed) {
+                     attn_packed_keys packed) {
     (void)call, (void)b, (void)g, (void)first_key, (void)packed;
 }
 
-static int64_t minimum(int64_t a, int64_t b) {
-    return a < b ? a : b;
+static void backward_pack_ref(const attn_attention_call *call, int64_t b, int64_t head,
+                              int64_t first, real *packed) {
+    (void)call, (void)b, (void)head, (void)first, (void)packed;
 }
 
 static bool dropout_keeps(const attn_attention_call *call, int64_t b, int64_t h, int64_t i,
@@ -32,77 +32,41 @@ static bool dropout_keeps(const attn_attention_call *call, int64_t b, int64_t h,
     return words[j / LANES % 4] >= call->threshold;
 }
 
-/* ---- one row against keys that arrive in blocks ---- */
-
-typedef struct row_state {
-    real query[ATTN_MAX_HEAD_SIZE]; /* times scale * log2(e) */
-    real acc[ATTN_MAX_HEAD_SIZE];
-    real sums[LANES];
-    real max;
-} row_state;
-
-static void row_start(row_state *row, const real *query, real query_factor, int64_t head_size) {
-    memset(row, 0, sizeof *row);
-    row->max = -INFINITY;
-    for (int64_t d = 0; d < head_size; d++) {
-        row->query[d] = query[d] * query_factor;
-    }
-}
-
-static real dot(const real *a, const real *b, int64_t b_stride, int64_t count) {
-    real sum = 0;
-    for (int64_t d = 0; d < count; d++) {
-        sum = real_fma(a[d], b[d * b_stride], sum);
-    }
-    return sum;
-}
-
-/* The maximum so far becomes that of the new scores too; what was summed is rescaled to it. Returns
- * what to subtract from the scores. */
-static real row_raise(row_state *row, const real *scores, int64_t count, int64_t value_size) {
-    real max = row->max;
-    for (int64_t j = 0; j < count; j++) {
-        max = scores[j] > max ? scores[j] : max;
-    }
-    if (max != row->max) {
-        real factor = real_exp2(row->max - max);
-        for (int64_t e = 0; e < value_size; e++) {
-            row->acc[e] *= factor;
-        }
-        for (int lane = 0; lane < LANES; lane++) {
-            row->sums[lane] *= factor;
-        }
-        row->max = max;
-    }
-    return max == -INFINITY ? 0 : max;
-}
-
-/* Returns LSE. */
-static real row_finish(const row_state *row, int64_t value_size, real *output) {
-    real sum = lanes_sum(row->sums);
-    for (int64_t e = 0; e < value_size; e++) {
-        output[e] = sum == 0 ? 0 : row->acc[e] / sum;
-    }
-    return sum == 0 ? -INFINITY : real_fma(row->max, REAL_LN2, real_log2(sum) * REAL_LN2);
-}
-
-/* P of a score, once LSE is known. */
-static real weight(real s, real lse) {
-    return real_exp2(real_fma(-lse, REAL_LOG2E, s));
-}
-
 /* ---- forward ---- */
 
-static real score(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
-                  int64_t h, int64_t i, int64_t j, const real *scaled_query) {
+/* A score on its way from the product to softmax, and what the gradient needs of it. */
+typedef struct scored {
+    real tanh;       /* of the product, with softcap */
+    real hook_input; /* natural units */
+    real s;          /* what softmax takes: base 2 */
+} scored;
+
+static scored score(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
+                    int64_t h, int64_t i, int64_t j, const real *scaled_query) {
     const attn_attention *spec = call->spec;
     int64_t g = h / (spec->heads / spec->kv_heads);
     const real *key = call->key + attn_key_offset(sequence, spec->key, g, j);
-    real s = dot(scaled_query, key, 1, spec->head_size);
-    if (spec->bias != NULL) {
-        s = real_fma(spec->bias[attn_bias_offset(spec, b, h, i) + j], REAL_LOG2E, s);
+    scored at = {.s = dot(scaled_query, key, 1, spec->head_size)};
+    if (call->softcap != 0) {
+        at.tanh = real_tanh(at.s);
+        at.s = at.tanh * call->softcap;
     }
-    return s;
+    if (spec->alibi_slopes != NULL) {
+        int64_t diagonal = i + sequence->keys - sequence->queries;
+        real distance = (real)(diagonal - j / LANES * LANES) - (real)(j % LANES);
+        at.s = real_fma(-(spec->alibi_slopes[h] * call->unit), distance < 0 ? -distance : distance,
+                        at.s);
+    }
+    if (spec->bias != NULL) {
+        at.s = real_fma(spec->bias[attn_bias_offset(spec, b, h, i) + j], call->unit, at.s);
+    }
+    if (spec->score_hook != NULL) {
+        attn_score_run run = attn_score_run_at(sequence, b, h, i, j, 1);
+        at.hook_input = at.s;
+        spec->score_hook(spec->score_hook_user, &run, &at.s);
+        at.s *= REAL_LOG2E;
+    }
+    return at;
 }
 
 static void forward_row(const attn_attention_call *call, const attn_sequence *sequence, int64_t b,
@@ -113,11 +77,15 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
     row_state row;
     row_start(&row, call->query + attn_query_offset(sequence, spec->query, h, i),
               call->query_factor, spec->head_size);
+    if (attn_sink(spec, h) > -INFINITY) {
+        row.max = attn_sink(spec, h);
+        row.sums[0] = 1;
+    }
     for (int64_t first = seen.first; first < seen.last;) {
         int64_t last = minimum(attn_round_up(first + 1, ATTN_KEY_BLOCK), seen.last);
         real scores[ATTN_KEY_BLOCK];
         for (int64_t j = first; j < last; j++) {
-            scores[j - first] = score(call, sequence, b, h, i, j, row.query);
+            scores[j - first] = score(call, sequence, b, h, i, j, row.query).s;
         }
         real max = row_raise(&row, scores, last - first, spec->value_size);
         for (int64_t j = first; j < last; j++) {
@@ -141,7 +109,7 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
 }
 
 static void forward_ref(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                        const real *packed, real *scratch) {
+                        attn_packed_keys packed, real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
     int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
@@ -151,7 +119,7 @@ static void forward_ref(const attn_attention_call *call, int64_t b, int64_t h, i
 }
 
 static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                        const real *packed, real *weights, int64_t row, real *scratch) {
+                        attn_packed_keys packed, real *weights, int64_t row, real *scratch) {
     (void)packed, (void)scratch;
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
@@ -168,17 +136,53 @@ static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, i
         row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
                   call->query_factor, spec->head_size);
         for (int64_t j = seen.first; j < seen.last; j++) {
-            out[j] = weight(score(call, &sequence, b, h, i, j, state.query), lse);
+            out[j] = weight(score(call, &sequence, b, h, i, j, state.query).s, lse);
+        }
+    }
+}
+
+static void statistics_ref(const attn_attention_call *call, int64_t b, int64_t h,
+                           int64_t first_query, int64_t first_key, int64_t last_key,
+                           attn_packed_keys packed, const attn_weight_statistics *wanted,
+                           real *scratch) {
+    (void)packed, (void)scratch;
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries), k = wanted->largest;
+    for (int64_t i = first_query; i < last; i++) {
+        int64_t row = attn_lse_offset(spec, &sequence, h, i);
+        real lse = call->forward_lse[row], lanes[LANES] = {0};
+        attn_range seen = attn_visible_keys(call, &sequence, i);
+        int64_t from = seen.first > first_key ? seen.first : first_key;
+        int64_t to = lse == -INFINITY ? from : minimum(seen.last, last_key);
+        row_state state;
+        row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
+                  call->query_factor, spec->head_size);
+        for (int64_t j = from; j < to; j++) {
+            real s = score(call, &sequence, b, h, i, j, state.query).s;
+            real x = real_fma(-lse, REAL_LOG2E, s), p = real_exp2(x);
+            lanes[j % LANES] = real_fma(p, -127 > x ? -127 : x, lanes[j % LANES]);
+            if (wanted->column_sums != NULL) {
+                wanted->column_sums[attn_column_offset(spec, &sequence, h, j)] += p;
+            }
+            if (wanted->largest_keys != NULL && k > 0) {
+                attn_largest_insert(wanted->largest_weights + row * k,
+                                    wanted->largest_keys + row * k, k, p, j);
+            }
+        }
+        if (wanted->entropy != NULL) {
+            real entropy = 0 - lanes_sum(lanes) * REAL_LN2;
+            wanted->entropy[row] = entropy < 0 ? 0 : entropy;
         }
     }
 }
 
 /* ---- backward ---- */
 
-/* What the gradients need of one place: Pd and dS. */
+/* What the gradients need of one place: Pd, and dS for d_bias and for dK and dQ. */
 typedef struct place {
     bool dead; /* LSE is -infinity: everything counts as 0 */
-    real p_dropped, ds;
+    real p_dropped, ds_bias, ds;
 } place;
 
 static real output_dot(const real *d_output, const real *output, int64_t value_size) {
@@ -203,7 +207,8 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
     int64_t output_offset = attn_query_offset(sequence, spec->output, h, i);
     const real *d_output = call->d_output + output_offset;
     const real *value = call->value + attn_key_offset(sequence, spec->value, g, j);
-    real p = weight(score(call, sequence, b, h, i, j, row.query), lse);
+    scored at = score(call, sequence, b, h, i, j, row.query);
+    real p = weight(at.s, lse);
     real dp = dot(d_output, value, 1, spec->value_size);
     real p_dropped = p;
     if (call->dropout) {
@@ -212,7 +217,14 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
         dp = kept ? dp * call->keep_factor : 0;
     }
     real row_dot = output_dot(d_output, call->forward_output + output_offset, spec->value_size);
-    return (place){.p_dropped = p_dropped, .ds = p * (dp - row_dot)};
+    real ds = p * (dp - row_dot);
+    if (spec->score_hook != NULL) {
+        attn_score_run run = attn_score_run_at(sequence, b, h, i, j, 1);
+        spec->score_hook_backward(spec->score_hook_user, &run, &at.hook_input, &ds);
+    }
+    real derivative = real_fma(-at.tanh, at.tanh, 1);
+    return (place){
+        .p_dropped = p_dropped, .ds_bias = ds, .ds = call->softcap != 0 ? ds * derivative : ds};
 }
 
 /* dK and dV of key j: over the query heads of the group, over the queries that see it. */
@@ -313,57 +325,26 @@ static void backward_bias_ref(const attn_attention_call *call, int64_t b, int64_
         real *d_bias = call->d_bias + attn_bias_offset(call->spec, b, h, i);
         int64_t end = minimum(seen.last, first_key + ATTN_KEY_BLOCK);
         for (int64_t j = seen.first > first_key ? seen.first : first_key; j < end; j++) {
-            d_bias[j] += place_at(call, &sequence, b, h, i, j).ds;
+            d_bias[j] += place_at(call, &sequence, b, h, i, j).ds_bias;
         }
     }
 }
 
-/* ---- decode ---- */
-
-static int64_t decode_scratch_ref(const attn_decode *decode, int64_t longest) {
-    (void)decode;
-    return longest;
-}
-
-/* Scores of all keys into scores; then the same steps as forward_row. */
-static void decode_head(const attn_decode *decode, int64_t r, int64_t h, real *scores) {
-    int64_t head_size = decode->head_size, value_size = decode->value_size;
-    int64_t g = h / (decode->heads / decode->kv_heads);
-    real query_factor = attn_attention_factor(decode->scale, head_size);
-    const real *keys = decode->keys[r] + g * decode->key_head;
-    const real *values = decode->values[r] + g * decode->value_head;
-    row_state row;
-    row_start(&row, decode->query + r * decode->query_row + h * head_size, query_factor, head_size);
-    for (int64_t first = 0; first < decode->lengths[r]; first += ATTN_KEY_BLOCK) {
-        int64_t last = minimum(first + ATTN_KEY_BLOCK, decode->lengths[r]);
-        for (int64_t j = first; j < last; j++) {
-            const real *panel = keys + j / LANES * LANES * head_size;
-            scores[j] = dot(row.query, panel + j % LANES, LANES, head_size);
-        }
-        real max = row_raise(&row, scores + first, last - first, value_size);
-        for (int64_t j = first; j < last; j++) {
-            real p = real_exp2(scores[j] - max);
-            row.sums[j % LANES] += p;
-            const real *value = values + j * decode->value_token;
-            for (int64_t e = 0; e < value_size; e++) {
-                row.acc[e] = real_fma(p, value[e], row.acc[e]);
-            }
+static real backward_sink_ref(const attn_attention_call *call, int64_t h) {
+    const attn_attention *spec = call->spec;
+    real sum = 0, sink = attn_sink(spec, h);
+    for (int64_t b = 0; b < spec->batch && sink > -INFINITY; b++) {
+        attn_sequence sequence = attn_sequence_of(spec, b);
+        for (int64_t i = 0; i < sequence.queries; i++) {
+            int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
+            real p = weight(sink, call->forward_lse[attn_lse_offset(spec, &sequence, h, i)]);
+            sum = real_fma(-p,
+                           output_dot(call->d_output + offset, call->forward_output + offset,
+                                      spec->value_size),
+                           sum);
         }
     }
-    real lse =
-        row_finish(&row, value_size, decode->output + r * decode->output_row + h * value_size);
-    if (decode->weights != NULL && lse != -INFINITY) {
-        for (int64_t j = 0; j < decode->lengths[r]; j++) {
-            decode->weights[r * decode->weights_row + j] += weight(scores[j], lse);
-        }
-    }
-}
-
-static void decode_ref(const attn_decode *decode, int64_t row, int64_t g, real *scratch) {
-    int64_t group = decode->heads / decode->kv_heads;
-    for (int64_t h = g * group; h < (g + 1) * group; h++) {
-        decode_head(decode, row, h, scratch);
-    }
+    return sum;
 }
 
 void attn_attention_fill_ref(attn_attention_kernels *kernels) {
@@ -372,13 +353,15 @@ void attn_attention_fill_ref(attn_attention_kernels *kernels) {
         .pack = pack_ref,
         .forward = forward_ref,
         .weights = weights_ref,
+        .statistics = statistics_ref,
         .backward = backward_ref,
-        .backward_pack_keys = pack_ref,
-        .backward_pack_queries = pack_ref,
+        .backward_pack_keys = backward_pack_ref,
+        .backward_pack_queries = backward_pack_ref,
         .backward_keys = backward_keys_ref,
         .backward_queries = backward_queries_ref,
         .backward_bias = backward_bias_ref,
-        .decode_scratch = decode_scratch_ref,
-        .decode = decode_ref,
+        .backward_sink = backward_sink_ref,
+        .decode_scratch = attn_attention_decode_scratch_ref,
+        .decode = attn_attention_decode_ref,
     };
 }

@@ -42,6 +42,21 @@ V_INLINE v16 v_erf(v16 x) {
     return v_select(v_less(size, v_set1(ERF_SPLIT)), near, far);
 }
 
+V_INLINE v16 v_tanh(v16 x) {
+    v16 u = v_mul(x, x);
+    v16 p = v_fma(v_set1(TANH_C4), u, v_set1(TANH_C3));
+    p = v_fma(p, u, v_set1(TANH_C2));
+    p = v_fma(p, u, v_set1(TANH_C1));
+    p = v_fma(p, u, v_set1(TANH_C0));
+    v16 near = v_fma(v_mul(p, u), x, x);
+
+    v16 size = v_max(x, v_sub(v_zero(), x));
+    v16 power = v_exp2(v_mul(size, v_set1(2.0f * REAL_LOG2E)));
+    v16 far = v_sub(v_set1(1.0f), v_div(v_set1(2.0f), v_add(power, v_set1(1.0f))));
+    far = v_select(v_less(x, v_zero()), v_sub(v_zero(), far), far);
+    return v_select(v_less(size, v_set1(TANH_SPLIT)), near, far);
+}
+
 V_INLINE v16 v_relu(v16 x) {
     return v_max(v_zero(), x); /* keeps NaN */
 }

@@ -1,0 +1,176 @@
+/* kernels/attention/attention_description.c: the description of an attention: what a new one says,
+ * what is refused, and what a call works out from it.
+ *
+ * B, H, G, Tq, Tk, D, E as in attn/attention.h. Next: attention.c. */
+#include <float.h>
+
+#include "base/math.h"
+#include "kernels/attention/attention_driver.h"
+#include "kernels/elementwise/elementwise.h"
+
+void attn_attention_init(attn_attention *attention, int64_t batch, int64_t heads, int64_t kv_heads,
+                         int64_t query_length, int64_t key_length, int64_t head_size,
+                         int64_t value_size) {
+    *attention = (attn_attention){
+        .batch = batch,
+        .heads = heads,
+        .kv_heads = kv_heads,
+        .query_length = query_length,
+        .key_length = key_length,
+        .head_size = head_size,
+        .value_size = value_size,
+        .query = {query_length * heads * head_size, heads * head_size, head_size},
+        .key = {key_length * kv_heads * head_size, kv_heads * head_size, head_size},
+        .value = {key_length * kv_heads * value_size, kv_heads * value_size, value_size},
+        .output = {query_length * heads * value_size, heads * value_size, value_size},
+        .window_left = -1,
+        .window_right = -1,
+    };
+}
+
+static attn_status check_sizes(const attn_attention *attention, attn_error *error) {
+    if (attention->batch < 0 || attention->batch > INT32_MAX) {
+        return refuse(error, "batch must be 0 .. 2^31 - 1");
+    }
+    if (attention->heads < 1 || attention->heads > INT32_MAX) {
+        return refuse(error, "heads must be 1 .. 2^31 - 1");
+    }
+    if (attention->kv_heads < 1 || attention->heads % attention->kv_heads != 0) {
+        return refuse(error, "heads must be a multiple of kv_heads");
+    }
+    if (attention->query_length < 0 || attention->query_length > INT32_MAX) {
+        return refuse(error, "query_length must be 0 .. 2^31 - 1");
+    }
+    if (attention->key_length < 0 || attention->key_length > INT32_MAX) {
+        return refuse(error, "key_length must be 0 .. 2^31 - 1");
+    }
+    if (attention->head_size < 1 || attention->head_size > ATTN_MAX_HEAD_SIZE) {
+        return refuse(error, "head_size must be 1 .. 256");
+    }
+    if (attention->value_size < 1 || attention->value_size > ATTN_MAX_HEAD_SIZE) {
+        return refuse(error, "value_size must be 1 .. 256");
+    }
+    if (!(attention->scale - attention->scale == 0)) {
+        return refuse(error, "scale must be finite");
+    }
+    if (!(attention->softcap >= 0 && attention->softcap - attention->softcap == 0)) {
+        return refuse(error, "softcap must be finite and at least 0");
+    }
+    if (!(attention->dropout >= 0 && attention->dropout < 1)) {
+        return refuse(error, "dropout must be at least 0 and below 1");
+    }
+    return ATTN_OK;
+}
+
+static attn_status check_lengths(const int64_t *lengths, int64_t batch, int64_t longest,
+                                 const char *name, attn_error *error) {
+    for (int64_t b = 0; lengths != NULL && b < batch; b++) {
+        if (lengths[b] < 0 || lengths[b] > longest) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, name, b, NULL,
+                             "length %lld is not within 0 .. %lld", (long long)lengths[b],
+                             (long long)longest);
+        }
+    }
+    return ATTN_OK;
+}
+
+static attn_status check_starts(const int64_t *starts, int64_t batch, int64_t longest,
+                                const char *name, attn_error *error) {
+    if (starts[0] < 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, name, 0, NULL, "a start is negative");
+    }
+    for (int64_t b = 0; b < batch; b++) {
+        if (starts[b + 1] < starts[b] || starts[b + 1] - starts[b] > longest) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, name, b, NULL,
+                             "sequence from %lld to %lld is not of length 0 .. %lld",
+                             (long long)starts[b], (long long)starts[b + 1], (long long)longest);
+        }
+    }
+    return ATTN_OK;
+}
+
+static attn_status check_scores(const attn_attention *attention, attn_error *error) {
+    double scale = attn_attention_scale(attention->scale, attention->head_size);
+    if (attention->softcap > 0 && !(fabs(scale / (double)attention->softcap) <= FLT_MAX)) {
+        return refuse(error, "softcap is too small for the scale");
+    }
+    for (int64_t h = 0; h < attention->heads && attention->alibi_slopes != NULL; h++) {
+        if (!(attention->alibi_slopes[h] - attention->alibi_slopes[h] == 0)) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, "alibi_slopes", h, NULL,
+                             "a slope must be finite");
+        }
+    }
+    for (int64_t h = 0; h < attention->heads && attention->sinks != NULL; h++) {
+        if (!(attention->sinks[h] < 0.5f * FLT_MAX)) { /* times log2(e) must be finite */
+            return attn_fail(error, ATTN_ERR_ARGUMENT, "sinks", h, NULL,
+                             "a sink must be a number below 2^127, or -infinity for none");
+        }
+    }
+    if (attention->score_hook == NULL && attention->score_hook_backward != NULL) {
+        return refuse(error, "score_hook_backward needs a score_hook");
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_attention_check(const attn_attention *attention, attn_error *error) {
+    attn_status status = check_sizes(attention, error);
+    status = status != ATTN_OK ? status : check_scores(attention, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if ((attention->query_starts == NULL) != (attention->key_starts == NULL)) {
+        return refuse(error, "query_starts and key_starts must come together");
+    }
+    if (attention->query_starts != NULL &&
+        (attention->query_lengths != NULL || attention->key_lengths != NULL)) {
+        return refuse(error, "starts and lengths exclude each other");
+    }
+    if (attention->query_starts != NULL) {
+        status = check_starts(attention->query_starts, attention->batch, attention->query_length,
+                              "query_starts", error);
+        return status != ATTN_OK ? status
+                                 : check_starts(attention->key_starts, attention->batch,
+                                                attention->key_length, "key_starts", error);
+    }
+    status = check_lengths(attention->query_lengths, attention->batch, attention->query_length,
+                           "query_lengths", error);
+    return status != ATTN_OK ? status
+                             : check_lengths(attention->key_lengths, attention->batch,
+                                             attention->key_length, "key_lengths", error);
+}
+
+/* Longest reach of a window that makes a difference; keeps i + window from overflowing. */
+static int64_t reach(const attn_attention *attention, int64_t window) {
+    int64_t all = attention->query_length + attention->key_length;
+    return window < 0 || window > all ? all : window;
+}
+
+static void set_score_factors(attn_attention_call *call) {
+    const attn_attention *spec = call->spec;
+    bool natural = spec->score_hook != NULL;
+    double scale = attn_attention_scale(spec->scale, spec->head_size);
+    call->unit = natural ? 1 : REAL_LOG2E;
+    call->query_factor =
+        natural ? (real)scale : attn_attention_factor(spec->scale, spec->head_size);
+    if (spec->softcap > 0) {
+        call->query_factor = (real)(scale / (double)spec->softcap);
+        call->softcap =
+            natural ? (real)spec->softcap : (real)((double)spec->softcap * 1.4426950408889634);
+    }
+    call->changes_scores =
+        spec->softcap > 0 || spec->alibi_slopes != NULL || spec->bias != NULL || natural;
+}
+
+attn_attention_call attn_attention_new_call(const attn_attention *attention) {
+    attn_attention_call call = {.spec = attention};
+    call.scale = (real)attn_attention_scale(attention->scale, attention->head_size);
+    set_score_factors(&call);
+    call.left = reach(attention, attention->window_left);
+    call.right = attention->causal ? 0 : reach(attention, attention->window_right);
+    call.dropout = attention->dropout > 0;
+    call.keep_factor = 1 / (1 - (real)attention->dropout);
+    call.threshold = call.dropout ? attn_dropout_threshold(attention->dropout) : 0;
+    call.dropout_key[0] = (uint32_t)attention->dropout_key;
+    call.dropout_key[1] = (uint32_t)(attention->dropout_key >> 32);
+    return call;
+}

@@ -1,0 +1,78 @@
+/* kernels/attention/attention_ref.h: one row against keys that arrive in blocks, in plain C: what the
+ * definitions of the full pass and of decoding share. Next: attention_ref.c. */
+#ifndef ATTN_KERNELS_ATTENTION_REF_H
+#define ATTN_KERNELS_ATTENTION_REF_H
+
+#include <string.h>
+
+#include "base/math.h"
+#include "kernels/attention/attention_kernels.h"
+
+/* Defined in attention_decode_ref.c. */
+int64_t attn_attention_decode_scratch_ref(const attn_decode *decode, int64_t longest);
+void attn_attention_decode_ref(const attn_decode *decode, int64_t row, int64_t g, real *scratch);
+
+static inline int64_t minimum(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+typedef struct row_state {
+    real query[ATTN_MAX_HEAD_SIZE]; /* times scale * log2(e) */
+    real acc[ATTN_MAX_HEAD_SIZE];
+    real sums[LANES];
+    real max;
+} row_state;
+
+static inline void row_start(row_state *row, const real *query, real query_factor,
+                             int64_t head_size) {
+    memset(row, 0, sizeof *row);
+    row->max = -INFINITY;
+    for (int64_t d = 0; d < head_size; d++) {
+        row->query[d] = query[d] * query_factor;
+    }
+}
+
+static inline real dot(const real *a, const real *b, int64_t b_stride, int64_t count) {
+    real sum = 0;
+    for (int64_t d = 0; d < count; d++) {
+        sum = real_fma(a[d], b[d * b_stride], sum);
+    }
+    return sum;
+}
+
+/* The maximum so far becomes that of the new scores too; what was summed is rescaled to it. Returns
+ * what to subtract from the scores. */
+static inline real row_raise(row_state *row, const real *scores, int64_t count,
+                             int64_t value_size) {
+    real max = row->max;
+    for (int64_t j = 0; j < count; j++) {
+        max = scores[j] > max ? scores[j] : max;
+    }
+    if (max != row->max) {
+        real factor = real_exp2(row->max - max);
+        for (int64_t e = 0; e < value_size; e++) {
+            row->acc[e] *= factor;
+        }
+        for (int lane = 0; lane < LANES; lane++) {
+            row->sums[lane] *= factor;
+        }
+        row->max = max;
+    }
+    return max == -INFINITY ? 0 : max;
+}
+
+/* Returns LSE. */
+static inline real row_finish(const row_state *row, int64_t value_size, real *output) {
+    real sum = lanes_sum(row->sums);
+    for (int64_t e = 0; e < value_size; e++) {
+        output[e] = sum == 0 ? 0 : row->acc[e] / sum;
+    }
+    return sum == 0 ? -INFINITY : real_fma(row->max, REAL_LN2, real_log2(sum) * REAL_LN2);
+}
+
+/* P of a score, once LSE is known. */
+static inline real weight(real s, real lse) {
+    return real_exp2(real_fma(-lse, REAL_LOG2E, s));
+}
+
+#endif

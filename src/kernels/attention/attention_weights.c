@@ -1,0 +1,96 @@
+/* kernels/attention/attention_weights.c: the weights of an attention, for whoever wants to see them.
+ *
+ * B, H, G, Tq, Tk as in attn/attention.h. Next: attention_kernels.h. */
+#include <string.h>
+
+#include "kernels/attention/attention_driver.h"
+#include "kernels/table.h"
+
+/* One block of queries of one sequence: every head, and the average. */
+static void weights_block(const attn_attention_call *call, const attn_attention_kernels *kernels,
+                          int64_t b, int64_t first, real *shared, int64_t forward_key, real *all,
+                          real *mean, real *rows, real *scratch) {
+    const attn_attention *spec = call->spec;
+    int64_t group = spec->heads / spec->kv_heads, columns = spec->key_length;
+    int64_t padded = attn_clamp(spec->query_length - first, 0, ATTN_QUERY_BLOCK);
+    int64_t count = attn_clamp(attn_sequence_of(spec, b).queries - first, 0, padded);
+    real *mean_rows = mean != NULL ? mean + (b * spec->query_length + first) * columns : NULL;
+    if (mean != NULL) {
+        memset(mean_rows, 0, (size_t)(padded * columns) * sizeof(real));
+    }
+    for (int64_t h = 0; h < spec->heads; h++) {
+        real *out = rows;
+        if (all != NULL) {
+            out = all + ((b * spec->heads + h) * spec->query_length + first) * columns;
+            memset(out + count * columns, 0, (size_t)((padded - count) * columns) * sizeof(real));
+        }
+        if (count > 0) {
+            kernels->weights(call, b, h, first,
+                             shared_keys(spec, forward_key, shared, b * spec->kv_heads + h / group),
+                             out, columns, scratch);
+        }
+        for (int64_t n = 0; n < count * columns && mean != NULL; n++) {
+            mean_rows[n] += out[n];
+        }
+    }
+    for (int64_t n = 0; n < count * columns && mean != NULL; n++) {
+        mean_rows[n] /= (real)spec->heads;
+    }
+}
+
+static attn_status weights_scratch(const attn_attention_call *call, real *all, real *mean,
+                                   attn_scratch *scratch, attn_error *error) {
+    const attn_attention *spec = call->spec;
+    const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
+    int threads = threads_for(products_of(spec));
+    attn_attention_sizes sizes = kernels->sizes(spec);
+    int64_t rows_size = attn_round_up(
+        all != NULL ? 0 : attn_clamp(spec->query_length, 0, ATTN_QUERY_BLOCK) * spec->key_length,
+        LANES);
+    int64_t query_blocks = blocks(spec->query_length, ATTN_QUERY_BLOCK);
+    attn_division division = {.threads = threads,
+                              .shared_count = spec->batch * spec->kv_heads,
+                              .shared_size = all_keys(spec) * sizes.forward_key,
+                              .each = rows_size + sizes.forward_scratch};
+    work_memory memory;
+    attn_status status = find_memory(&memory, &division, scratch, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        attn_attention_pack_shared(call, kernels, memory.shared);
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t item = 0; item < spec->batch * query_blocks; item++) {
+            real *rows = own(&memory);
+            weights_block(call, kernels, item / query_blocks,
+                          item % query_blocks * ATTN_QUERY_BLOCK, memory.shared, sizes.forward_key,
+                          all, mean, rows, rows + rows_size);
+        }
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_attention_weights(const attn_attention *attention, const real *query,
+                                   const real *key, const real *lse, real *all, real *mean,
+                                   attn_error *error) {
+    attn_status status = attn_attention_check(attention, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (attention->batch == 0 || attention->query_length == 0 || attention->key_length == 0 ||
+        (all == NULL && mean == NULL)) {
+        return ATTN_OK;
+    }
+    if (query == NULL || key == NULL || lse == NULL) {
+        return refuse(error, "query, key or lse is NULL");
+    }
+    attn_attention_call call = attn_attention_new_call(attention);
+    call.query = query;
+    call.key = key;
+    call.forward_lse = lse;
+    attn_scratch scratch = {0};
+    status = weights_scratch(&call, all, mean, &scratch, error);
+    attn_scratch_free(&scratch);
+    return status;
+}
