@@ -8,6 +8,7 @@
 #define ATTN_KERNELS_ATTENTION_BACKWARD_BODY_H
 
 #include "kernels/attention/attention_body.h"
+#include "kernels/attention/attention_cache_body.h"
 #include "kernels/attention/attention_decode_body.h"
 #include "kernels/attention/attention_statistics_body.h"
 
@@ -530,6 +531,9 @@ static const attn_attention_kernels attention_kernels = {
     .backward_sink = backward_sink,
     .decode_scratch = decode_scratch,
     .decode = decode,
+    .cache_scratch = cache_scratch,
+    .cache_attend = cache_attend,
+    .cache_add_weights = cache_add_weights,
 };
 
 #endif

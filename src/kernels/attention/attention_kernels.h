@@ -8,6 +8,7 @@
 
 #include "base/math.h"
 #include "kernels/attention/attention.h"
+#include "kernels/attention/attention_cache.h"
 
 /* Queries are done this many at a time: a multiple of every instruction set's tile rows. */
 enum { ATTN_QUERY_BLOCK = 96 };
@@ -91,6 +92,9 @@ typedef struct attn_range {
     int64_t first, last;
 } attn_range;
 
+static inline int64_t minimum(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
 static inline int64_t attn_clamp(int64_t x, int64_t low, int64_t high) {
     return x < low ? low : x > high ? high : x;
 }
@@ -215,6 +219,13 @@ typedef struct attn_attention_kernels {
      * not yet divided by H. */
     int64_t (*decode_scratch)(const attn_decode *decode, int64_t longest);
     void (*decode)(const attn_decode *decode, int64_t row, int64_t g, real *scratch);
+
+    /* Attention over a cache: elements of temporary memory; one item; and P of keys first .. last - 1
+     * of one row added to its weights. */
+    int64_t (*cache_scratch)(const attn_cache_layout *layout);
+    void (*cache_attend)(attn_cache_item *item, real *scratch);
+    void (*cache_add_weights)(int64_t first, int64_t last, const real *scores, real lse,
+                              real *weights);
 } attn_attention_kernels;
 
 void attn_attention_fill_ref(attn_attention_kernels *kernels);
