@@ -30,8 +30,8 @@ typedef enum attn_cache_type { ATTN_CACHE_F32, ATTN_CACHE_BF16, ATTN_CACHE_I8 } 
 typedef struct attn_cache_config {
     int64_t kv_heads, head_size, value_size; /* G >= 1; D, E: 1 .. ATTN_MAX_HEAD_SIZE */
     attn_cache_type type;
-    /* P: 16, 32, 64, or a multiple of 128; 0: 128. Small pages waste less and share more; large
-     * ones are read a little faster. */
+    /* P: a multiple of 128, or 64, or 32 (not for I8), or 16 (for F32 alone); 0: 128. Small pages
+     * waste less and share more; large ones are read a little faster. */
     int64_t page_tokens;
     int64_t max_pages; /* the most pages ever allocated; 0: as many as there is memory for */
 } attn_cache_config;

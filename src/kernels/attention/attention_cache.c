@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-#include "attn/attention.h"
 #include "attn/threads.h"
 #include "base/fail.h"
 #include "base/narrow.h"
+#include "kernels/attention/attention.h"
 
 typedef struct sequence {
     attn_cache_page **pages;
@@ -21,8 +21,9 @@ typedef struct sequence {
 struct attn_cache {
     attn_cache_layout layout;
     int64_t max_pages;
-    attn_cache_page **pages; /* all that were allocated */
-    int64_t page_count, page_capacity;
+    void **chunks; /* what the pages were cut from */
+    int64_t chunk_count, chunk_capacity;
+    int64_t page_count;
     attn_cache_page *free_pages;
     int64_t free_count;
     sequence *sequences;
@@ -34,6 +35,11 @@ static attn_status refuse(attn_error *error, const char *what) {
 }
 
 /* ---- the cache ---- */
+
+/* The keys that lie side by side: one cache line of them, or at least a vector. */
+static int64_t least_page(attn_cache_type type) {
+    return type == ATTN_CACHE_I8 ? 64 : type == ATTN_CACHE_BF16 ? 32 : LANES;
+}
 
 static attn_status check_config(const attn_cache_config *config, attn_error *error) {
     int64_t page = config->page_tokens;
@@ -50,8 +56,11 @@ static attn_status check_config(const attn_cache_config *config, attn_error *err
         config->type != ATTN_CACHE_I8) {
         return refuse(error, "type is none of F32, BF16 and I8");
     }
-    if (page != 16 && page != 32 && page != 64 && (page < 0 || page % 128 != 0 || page > 1 << 24)) {
-        return refuse(error, "page_tokens must be 16, 32, 64, or a multiple of 128 up to 2^24");
+    if (page < 0 || page > 1 << 24 ||
+        (page % ATTN_KEY_BLOCK != 0 && ATTN_KEY_BLOCK % page != 0) ||
+        (page > 0 && page < least_page(config->type))) {
+        return refuse(error, "page_tokens must be a multiple of 128 up to 2^24, or 64, 32 (not for "
+                             "int8) or 16 (for float32 alone)");
     }
     return config->max_pages >= 0 ? ATTN_OK : refuse(error, "max_pages must be at least 0");
 }
@@ -72,6 +81,7 @@ static bool make_layout(const attn_cache_config *config, attn_cache_layout *layo
                                   .value_size = config->value_size,
                                   .value_row = (config->value_size + LANES - 1) / LANES * LANES,
                                   .page_tokens = (int64_t)tokens,
+                                  .width = least_page(config->type),
                                   .element = element[config->type]};
     layout->values = tokens * (size_t)layout->head_size * layout->element;
     layout->key_scales = layout->values + tokens * (size_t)layout->value_row * layout->element;
@@ -102,13 +112,13 @@ void attn_cache_free(attn_cache *cache) {
     if (cache == NULL) {
         return;
     }
-    for (int64_t i = 0; i < cache->page_count; i++) {
-        attn_free(cache->pages[i]);
+    for (int64_t i = 0; i < cache->chunk_count; i++) {
+        attn_free(cache->chunks[i]);
     }
     for (int64_t i = 0; i < cache->sequence_count; i++) {
         attn_free(cache->sequences[i].pages);
     }
-    attn_free(cache->pages);
+    attn_free(cache->chunks);
     attn_free(cache->sequences);
     attn_free(cache);
 }
@@ -145,29 +155,54 @@ static attn_status grow(void **array, int64_t *capacity, int64_t used, int64_t n
 
 /* ---- pages ---- */
 
-/* One more free page. */
-static attn_status add_page(attn_cache *cache, attn_error *error) {
-    if (cache->max_pages > 0 && cache->page_count == cache->max_pages) {
+static void release_page(attn_cache *cache, attn_cache_page *page) {
+    if (--page->users == 0) {
+        page->next = cache->free_pages;
+        cache->free_pages = page;
+        cache->free_count++;
+    }
+}
+
+/* How many pages to allocate at once: as many as there are, so that they lie together, but not much
+ * more memory than that; 0 when the limit is reached. */
+static int64_t chunk_pages(const attn_cache *cache) {
+    const size_t most = (size_t)1 << 25; /* bytes */
+    int64_t fit = (int64_t)(most / cache->layout.page_bytes);
+    int64_t pages = cache->page_count < fit ? cache->page_count : fit;
+    pages = pages > 1 ? pages : 1;
+    int64_t left = cache->max_pages - cache->page_count;
+    return cache->max_pages > 0 && pages > left ? left : pages;
+}
+
+/* At least one more free page. */
+static attn_status add_pages(attn_cache *cache, attn_error *error) {
+    int64_t count = chunk_pages(cache);
+    if (count == 0) {
         return attn_fail(error, ATTN_ERR_MEMORY, "cache", -1,
                          "end or truncate a sequence, or give the cache a larger max_pages",
                          "the cache is full: all %lld pages of %lld tokens are in use",
                          (long long)cache->max_pages, (long long)cache->layout.page_tokens);
     }
-    void *pages = cache->pages;
-    attn_status status = grow(&pages, &cache->page_capacity, cache->page_count,
-                              cache->page_count + 1, sizeof *cache->pages, error);
-    cache->pages = pages;
+    void *chunks = cache->chunks;
+    attn_status status = grow(&chunks, &cache->chunk_capacity, cache->chunk_count,
+                              cache->chunk_count + 1, sizeof *cache->chunks, error);
+    cache->chunks = chunks;
     if (status != ATTN_OK) {
         return status;
     }
-    attn_cache_page *page = attn_alloc_zero(1, cache->layout.page_bytes);
-    if (page == NULL) {
-        return attn_fail_memory(error, cache->layout.page_bytes);
+    size_t size = (size_t)count * cache->layout.page_bytes;
+    unsigned char *chunk = attn_alloc_large(size);
+    if (chunk == NULL) {
+        return attn_fail_memory(error, size);
     }
-    cache->pages[cache->page_count++] = page;
-    page->next = cache->free_pages;
-    cache->free_pages = page;
-    cache->free_count++;
+    cache->chunks[cache->chunk_count++] = chunk;
+    cache->page_count += count;
+    for (int64_t i = count - 1; i >= 0; i--) { /* so that the first is taken first */
+        attn_cache_page *page =
+            (attn_cache_page *)(void *)(chunk + (size_t)i * cache->layout.page_bytes);
+        *page = (attn_cache_page){.users = 1};
+        release_page(cache, page);
+    }
     return ATTN_OK;
 }
 
@@ -179,24 +214,18 @@ static attn_cache_page *take_page(attn_cache *cache) {
     return page;
 }
 
-static void release_page(attn_cache *cache, attn_cache_page *page) {
-    if (--page->users == 0) {
-        page->next = cache->free_pages;
-        cache->free_pages = page;
-        cache->free_count++;
-    }
-}
-
 /* The first tokens of one page into another. */
 static void copy_tokens(const attn_cache_layout *layout, const attn_cache_page *from,
                         attn_cache_page *to, int64_t tokens) {
-    size_t cells = (size_t)((tokens + LANES - 1) / LANES) * LANES * layout->element;
+    int64_t cells = (tokens + layout->width - 1) / layout->width * layout->width;
+    size_t keys = (size_t)(cells * layout->head_size) * layout->element;
+    size_t values = (size_t)(tokens * layout->value_row) * layout->element;
     size_t scales = layout->type == ATTN_CACHE_I8 ? (size_t)tokens * sizeof(float) : 0;
     for (int64_t g = 0; g < layout->heads; g++) {
         const unsigned char *source = attn_cache_part(layout, from, g);
         unsigned char *target = attn_cache_part(layout, to, g);
-        memcpy(target, source, cells * (size_t)layout->head_size);
-        memcpy(target + layout->values, source + layout->values, cells * (size_t)layout->value_row);
+        memcpy(target, source, keys);
+        memcpy(target + layout->values, source + layout->values, values);
         memcpy(target + layout->key_scales, source + layout->key_scales, scales);
         memcpy(target + layout->value_scales, source + layout->value_scales, scales);
     }
@@ -352,22 +381,21 @@ static attn_status check_finite(const attn_cache_layout *layout, const tokens *a
     return ATTN_OK;
 }
 
-/* Writes a row of `count` elements, `step` elements apart from sixteen to sixteen and `stride` from
- * one to the next; scale: where int8 keeps it. */
+/* Writes a row of `count` elements, `stride` apart; scale: where int8 keeps it. */
 static void put_row(attn_cache_type type, const real *row, int64_t count, unsigned char *target,
-                    int64_t step, int64_t stride, float *scale) {
-    float size = type == ATTN_CACHE_I8 ? peak_of(row, count) / 127.0f : 0;
-    if (type == ATTN_CACHE_I8) {
-        *scale = size;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        int64_t at = i / LANES * step + i % LANES * stride;
-        if (type == ATTN_CACHE_F32) {
-            ((real *)(void *)target)[at] = row[i];
-        } else if (type == ATTN_CACHE_BF16) {
-            ((uint16_t *)(void *)target)[at] = narrow_to_bf16((float)row[i]);
-        } else {
-            ((int8_t *)target)[at] = narrow_to_i8((float)row[i], size);
+                    int64_t stride, float *scale) {
+    if (type == ATTN_CACHE_F32) {
+        for (int64_t i = 0; i < count; i++) {
+            ((real *)(void *)target)[i * stride] = row[i];
+        }
+    } else if (type == ATTN_CACHE_BF16) {
+        for (int64_t i = 0; i < count; i++) {
+            ((uint16_t *)(void *)target)[i * stride] = narrow_to_bf16((float)row[i]);
+        }
+    } else {
+        *scale = peak_of(row, count) / 127.0f;
+        for (int64_t i = 0; i < count; i++) {
+            ((int8_t *)target)[i * stride] = narrow_to_i8((float)row[i], *scale);
         }
     }
 }
@@ -376,18 +404,18 @@ static void put_row(attn_cache_type type, const real *row, int64_t count, unsign
 static void put_head(const attn_cache_layout *layout, attn_cache_page *const *pages, int64_t length,
                      const tokens *added, int64_t g) {
     for (int64_t t = 0; t < added->count; t++) {
-        int64_t token = (length + t) % layout->page_tokens, cell = token / LANES * LANES;
+        int64_t token = (length + t) % layout->page_tokens, lane = token % layout->width;
         unsigned char *part = attn_cache_part(layout, pages[(length + t) / layout->page_tokens], g);
         float *key_scales = (float *)(void *)(part + layout->key_scales);
         float *value_scales = (float *)(void *)(part + layout->value_scales);
-        size_t key_at = (size_t)(cell * layout->head_size + token % LANES);
-        size_t value_at = (size_t)(cell * layout->value_row + token % LANES * LANES);
+        size_t key_at = (size_t)((token - lane) * layout->head_size + lane) * layout->element;
+        size_t value_at = (size_t)(token * layout->value_row) * layout->element;
         put_row(layout->type, added->key + t * added->key_token + g * added->key_head,
-                layout->head_size, part + key_at * layout->element, LANES * LANES, LANES,
-                key_scales + token);
+                layout->head_size, part + key_at, layout->width, key_scales + token);
         put_row(layout->type, added->value + t * added->value_token + g * added->value_head,
-                layout->value_size, part + layout->values + value_at * layout->element,
-                LANES * LANES, 1, value_scales + token);
+                layout->value_size, part + layout->values + value_at, 1, value_scales + token);
+        memset(part + layout->values + value_at + (size_t)layout->value_size * layout->element, 0,
+               (size_t)(layout->value_row - layout->value_size) * layout->element);
     }
 }
 
@@ -400,7 +428,7 @@ static attn_status make_room(attn_cache *cache, sequence *grown, int64_t count, 
     bool copy = inside != 0 && grown->pages[had - 1]->users > 1;
     attn_status status = grow_table(grown, had, pages, error);
     while (status == ATTN_OK && cache->free_count < pages - had + copy) {
-        status = add_page(cache, error);
+        status = add_pages(cache, error);
     }
     if (status != ATTN_OK) {
         return status;

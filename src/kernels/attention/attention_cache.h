@@ -1,8 +1,9 @@
 /* kernels/attention/attention_cache.h: how keys and values lie in a page, and what a kernel is given.
  *
- * A page holds P tokens: one part per key head, each aligned to 64 bytes:
- *     keys         [P / 16][D][16]          cells of sixteen tokens, side by side
- *     values       [P / 16][E16 / 16][16][16]   cells of sixteen tokens, sixteen elements of each
+ * A page holds P tokens: one part per key head, aligned to 64 bytes, that is read from its start to
+ * its end (a processor follows one stream best):
+ *     keys         [P / W][D][W]     W keys side by side: 16 of float32, 32 of bfloat16, 64 of int8
+ *     values       [P][E16]
  *     key scales, value scales  [P] float   int8 alone
  * E16: E rounded up to 16; elements beyond E are 0. What lies beyond a sequence's tokens is
  * undefined, and a kernel may read it but lets nothing of it out. The numbers are those of
@@ -26,6 +27,7 @@ enum { ATTN_CACHE_PAGE_HEAD = 64 };
 typedef struct attn_cache_layout {
     attn_cache_type type;
     int64_t heads, head_size, value_size, value_row, page_tokens; /* G, D, E, E16, P */
+    int64_t width;                                                /* W */
     size_t element;                                               /* bytes */
     size_t values, key_scales, value_scales; /* where they start in a part, in bytes */
     size_t head_bytes, page_bytes;           /* a part; a page with its head */

@@ -1,11 +1,11 @@
 /* kernels/attention/attention_cache_body.h: attention over a cache, over vectors.
  *
- * Block by block: scores of all cells of sixteen keys, softmax, weighted sum over all cells of
- * sixteen values. Cells of bfloat16 or int8 are first made float in a piece of memory that stays in
- * the first cache. What is to be read next is asked for one half of a block ahead: the values while
- * the scores are made, the next keys while the values are summed, so that memory never waits.
- * Include after attention_body.h, whose rows and products it shares. D, E, E16, P as in
- * kernels/attention/attention_cache.h. */
+ * Block by block: scores of all keys, softmax, weighted sum over all values. One row, which is bound
+ * by memory, reads keys and values in place, in the order in which they lie and without prefetches:
+ * the processor's own follow one stream at full speed, and anything else disturbs them. Several rows
+ * share what they read: sixteen keys or values at a time are made float, in a piece of memory that
+ * stays in the first cache. Include after attention_body.h, whose rows and products it shares.
+ * D, E, E16, P, W as in kernels/attention/attention_cache.h. */
 #ifndef ATTN_KERNELS_ATTENTION_CACHE_BODY_H
 #define ATTN_KERNELS_ATTENTION_CACHE_BODY_H
 
@@ -18,7 +18,7 @@ typedef struct cache_memory {
     float *sums;   /* [rows][16] */
     float *max;    /* [rows] */
     float *scores; /* [rows][SCORE_ROW] */
-    float *cell;   /* 16 keys, or 16 values, as float */
+    float *panel;  /* 16 keys, or 16 values, as float */
 } cache_memory;
 
 static int64_t cache_scratch(const attn_cache_layout *layout) {
@@ -33,7 +33,7 @@ static cache_memory cache_memory_at(const attn_cache_layout *layout, float *scra
     memory.sums = memory.acc + ATTN_CACHE_ROWS * layout->value_row;
     memory.scores = memory.sums + ATTN_CACHE_ROWS * 16;
     memory.max = memory.scores + ATTN_CACHE_ROWS * SCORE_ROW;
-    memory.cell = memory.max + attn_round_up(ATTN_CACHE_ROWS, 16);
+    memory.panel = memory.max + attn_round_up(ATTN_CACHE_ROWS, 16);
     return memory;
 }
 
@@ -41,86 +41,60 @@ static row_state cache_row(const attn_cache_layout *layout, const cache_memory *
     return (row_state){memory->acc + n * layout->value_row, memory->sums + n * 16, memory->max + n};
 }
 
-/* ---- cells ---- */
+/* ---- keys and values in place ---- */
 
-/* Sixteen keys (or values) of one head: `rows` vectors of sixteen elements, and the scales of the
- * sixteen tokens. */
-typedef struct cache_cell {
+/* From one token on: elements and scales of a key head. */
+typedef struct cache_place {
     const unsigned char *data;
     const float *scales;
-} cache_cell;
+} cache_place;
 
-static inline cache_cell cache_keys(const attn_cache_item *item, int64_t key) {
+static inline const unsigned char *cache_part(const attn_cache_item *item, int64_t key) {
+    return attn_cache_part(item->layout, item->pages[key / item->layout->page_tokens], item->g);
+}
+
+/* key: a multiple of W. */
+static inline cache_place cache_keys(const attn_cache_item *item, int64_t key) {
     const attn_cache_layout *layout = item->layout;
+    const unsigned char *part = cache_part(item, key);
     int64_t token = key % layout->page_tokens;
-    const unsigned char *part =
-        attn_cache_part(layout, item->pages[key / layout->page_tokens], item->g);
-    return (cache_cell){part + (size_t)(token * layout->head_size) * layout->element,
-                        (const float *)(const void *)(part + layout->key_scales) + token};
+    return (cache_place){part + (size_t)(token * layout->head_size) * layout->element,
+                         (const float *)(const void *)(part + layout->key_scales) + token};
 }
 
-static inline cache_cell cache_values(const attn_cache_item *item, int64_t key) {
+static inline cache_place cache_values(const attn_cache_item *item, int64_t key) {
     const attn_cache_layout *layout = item->layout;
+    const unsigned char *part = cache_part(item, key);
     int64_t token = key % layout->page_tokens;
-    const unsigned char *part =
-        attn_cache_part(layout, item->pages[key / layout->page_tokens], item->g);
-    return (cache_cell){part + layout->values +
-                            (size_t)(token * layout->value_row) * layout->element,
-                        (const float *)(const void *)(part + layout->value_scales) + token};
+    size_t at = (size_t)(token * layout->value_row) * layout->element;
+    return (cache_place){part + layout->values + at,
+                         (const float *)(const void *)(part + layout->value_scales) + token};
 }
 
-static inline void cache_prefetch(const unsigned char *data, size_t size) {
-    for (size_t at = 0; at < size; at += 64) {
-        __builtin_prefetch(data + at, 0, 2); /* into the second cache */
+/* Elements i to i + 15; int8 still without its scale. */
+V_INLINE v16 cache_load(const attn_cache_type type, const unsigned char *data, int64_t i) {
+    if (type == ATTN_CACHE_F32) {
+        return v_load((const float *)(const void *)data + i);
     }
+    if (type == ATTN_CACHE_BF16) {
+        return v_load_bf16((const uint16_t *)(const void *)data + i);
+    }
+    return v_load_i8((const int8_t *)data + i);
 }
 
-/* [D][16] floats: the cell itself, or made in `wide`. */
-static const float *cache_float_keys(const attn_cache_layout *layout, cache_cell cell,
-                                     float *wide) {
-    if (layout->type == ATTN_CACHE_F32) {
-        return (const float *)(const void *)cell.data;
-    }
-    int64_t count = layout->head_size * 16;
-    if (layout->type == ATTN_CACHE_BF16) {
-        const uint16_t *data = (const uint16_t *)(const void *)cell.data;
-        for (int64_t i = 0; i < count; i += 16) {
-            v_store(wide + i, v_load_bf16(data + i));
-        }
-        return wide;
-    }
-    const int8_t *data = (const int8_t *)cell.data;
-    v16 scales = v_load(cell.scales);
-    for (int64_t i = 0; i < count; i += 16) {
-        v_store(wide + i, v_mul(v_load_i8(data + i), scales));
-    }
-    return wide;
+/* With the scale, which other types have not. */
+V_INLINE v16 cache_scaled(const attn_cache_type type, v16 x, v16 scale) {
+    return type == ATTN_CACHE_I8 ? v_mul(x, scale) : x;
 }
 
-/* [E16 / 16][16 tokens][16] floats, likewise. */
-static const float *cache_float_values(const attn_cache_layout *layout, cache_cell cell,
-                                       float *wide) {
-    if (layout->type == ATTN_CACHE_F32) {
-        return (const float *)(const void *)cell.data;
-    }
-    int64_t count = layout->value_row * 16;
-    if (layout->type == ATTN_CACHE_BF16) {
-        const uint16_t *data = (const uint16_t *)(const void *)cell.data;
-        for (int64_t i = 0; i < count; i += 16) {
-            v_store(wide + i, v_load_bf16(data + i));
-        }
-        return wide;
-    }
-    const int8_t *data = (const int8_t *)cell.data;
-    for (int64_t i = 0; i < count; i += 16) {
-        v_store(wide + i, v_mul(v_load_i8(data + i), v_set1(cell.scales[i / 16 % 16])));
-    }
-    return wide;
+/* How many vectors of keys lie side by side: W / 16. */
+V_INLINE int cache_vectors(const attn_cache_type type) {
+    return type == ATTN_CACHE_I8 ? 4 : type == ATTN_CACHE_BF16 ? 2 : 1;
 }
 
-/* ---- one block of keys ---- */
+/* ---- what the rows see of a block ---- */
 
-/* What the rows see of a block, relative to it; from is a multiple of 16. */
+/* Relative to the block; from is a multiple of W. */
 typedef struct cache_block {
     int64_t start;
     int from, to;
@@ -135,35 +109,168 @@ static void cache_find_block(const attn_cache_item *item, int64_t start, cache_b
         block->first[n] = (int)first;
         block->last[n] = (int)last;
     }
-    block->from = (int)attn_clamp(item->first_key - start, 0, ATTN_KEY_BLOCK) & ~15;
+    block->from = (int)attn_clamp(item->first_key - start, 0, ATTN_KEY_BLOCK);
+    block->from -= block->from % (int)item->layout->width;
     block->to = (int)attn_clamp(item->last_key - start, 0, ATTN_KEY_BLOCK);
 }
 
-static void cache_scores(const attn_cache_item *item, const cache_memory *memory,
-                         const cache_block *block) {
-    const attn_cache_layout *layout = item->layout;
-    int64_t size = layout->head_size;
-    size_t value_bytes = (size_t)(16 * layout->value_row) * layout->element;
-    for (int at = block->from; at < block->to; at += 16) {
-        const float *keys =
-            cache_float_keys(layout, cache_keys(item, block->start + at), memory->cell);
-        cache_prefetch(cache_values(item, block->start + at).data, value_bytes);
-        for (int n = 0; n < item->rows; n += V_TILE_ROWS) {
-            int rows = item->rows - n < V_TILE_ROWS ? item->rows - n : V_TILE_ROWS;
-            product(rows, false, size, memory->query + n * QUERY_ROW, QUERY_ROW, 1, keys,
-                    memory->scores + n * SCORE_ROW + at, SCORE_ROW);
+/* ---- one row ---- */
+
+/* Scores of W keys side by side. */
+V_INLINE void cache_score_line(const attn_cache_type type, int64_t size, const float *query,
+                               cache_place keys, float *scores) {
+    const int vectors = cache_vectors(type);
+    v16 acc[4], scales[4];
+#pragma GCC unroll 4
+    for (int n = 0; n < vectors; n++) {
+        acc[n] = v_zero();
+        scales[n] = type == ATTN_CACHE_I8 ? v_load(keys.scales + 16 * n) : v_zero();
+    }
+    for (int64_t d = 0; d < size; d++) {
+        v16 q = v_set1(query[d]);
+#pragma GCC unroll 4
+        for (int n = 0; n < vectors; n++) {
+            v16 key = cache_load(type, keys.data, 16 * (d * vectors + n));
+            acc[n] = v_fma(q, cache_scaled(type, key, scales[n]), acc[n]);
         }
     }
+#pragma GCC unroll 4
+    for (int n = 0; n < vectors; n++) {
+        v_store(scores + 16 * n, acc[n]);
+    }
+}
+
+V_INLINE void cache_score_row(const attn_cache_type type, const attn_cache_item *item,
+                              const cache_memory *memory, const cache_block *block) {
+    const int width = 16 * cache_vectors(type);
+    for (int at = block->from; at < block->to; at += width) {
+        cache_score_line(type, item->layout->head_size, memory->query,
+                         cache_keys(item, block->start + at), memory->scores + at);
+    }
+}
+
+/* acc[panels][16] += p times `count` values. */
+V_INLINE void cache_weigh_panels(const attn_cache_type type, const int panels, int count,
+                                 const float *p, cache_place values, int64_t first,
+                                 int64_t value_row, float *acc) {
+    v16 sum[8];
+#pragma GCC unroll 8
+    for (int n = 0; n < panels; n++) {
+        sum[n] = v_load(acc + first + 16 * n);
+    }
+    for (int j = 0; j < count; j++) {
+        v16 p_j = v_set1(p[j]);
+        v16 scale = type == ATTN_CACHE_I8 ? v_set1(values.scales[j]) : v_zero();
+#pragma GCC unroll 8
+        for (int n = 0; n < panels; n++) {
+            v16 value = cache_load(type, values.data, j * value_row + first + 16 * n);
+            sum[n] = v_fma(p_j, cache_scaled(type, value, scale), sum[n]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int n = 0; n < panels; n++) {
+        v_store(acc + first + 16 * n, sum[n]);
+    }
+}
+
+V_INLINE void cache_weigh_values(const attn_cache_type type, int count, const float *p,
+                                 cache_place values, int64_t value_row, float *acc) {
+    int64_t e = 0;
+#if V_TILE_ROWS > 6
+    for (; e + 128 <= value_row; e += 128) {
+        cache_weigh_panels(type, 8, count, p, values, e, value_row, acc);
+    }
+#endif
+    for (; e + 64 <= value_row; e += 64) {
+        cache_weigh_panels(type, 4, count, p, values, e, value_row, acc);
+    }
+    for (; e < value_row; e += 16) {
+        cache_weigh_panels(type, 1, count, p, values, e, value_row, acc);
+    }
+}
+
+V_INLINE void cache_weigh_row(const attn_cache_type type, const attn_cache_item *item,
+                              const cache_memory *memory, const cache_block *block) {
+    const attn_cache_layout *layout = item->layout;
+    for (int at = block->first[0]; at < block->last[0];) {
+        int64_t key = block->start + at;
+        int count = (int)lesser(block->last[0] - at,
+                                layout->page_tokens - key % layout->page_tokens);
+        cache_weigh_values(type, count, memory->scores + at, cache_values(item, key),
+                           layout->value_row, memory->acc);
+        at += count;
+    }
+}
+
+/* ---- several rows ---- */
+
+/* Sixteen keys as a panel of floats [D][16]. */
+V_INLINE void cache_widen_keys(const attn_cache_type type, const attn_cache_layout *layout,
+                               cache_place keys, int n, float *panel) {
+    v16 scales = type == ATTN_CACHE_I8 ? v_load(keys.scales + 16 * n) : v_zero();
+    for (int64_t d = 0; d < layout->head_size; d++) {
+        v16 key = cache_load(type, keys.data, d * layout->width + 16 * n);
+        v_store(panel + 16 * d, cache_scaled(type, key, scales));
+    }
+}
+
+/* `count` <= 16 values as panels of floats [E16 / 16][16][16]. */
+V_INLINE void cache_widen_values(const attn_cache_type type, const attn_cache_layout *layout,
+                                 cache_place values, int count, float *panel) {
+    for (int j = 0; j < count; j++) {
+        v16 scale = type == ATTN_CACHE_I8 ? v_set1(values.scales[j]) : v_zero();
+        for (int64_t e = 0; e < layout->value_row; e += 16) {
+            v16 value = cache_load(type, values.data, j * layout->value_row + e);
+            v_store(panel + 16 * (e + j), cache_scaled(type, value, scale));
+        }
+    }
+}
+
+V_INLINE void cache_score_rows(const attn_cache_type type, const attn_cache_item *item,
+                               const cache_memory *memory, const cache_block *block) {
+    const attn_cache_layout *layout = item->layout;
+    const int width = 16 * cache_vectors(type);
+    for (int at = block->from; at < block->to; at += 16) {
+        int lane = at % width;
+        cache_widen_keys(type, layout, cache_keys(item, block->start + at - lane), lane / 16,
+                         memory->panel);
+        for (int n = 0; n < item->rows; n += V_TILE_ROWS) {
+            score_tile((int)lesser(item->rows - n, V_TILE_ROWS), layout->head_size,
+                       memory->query + n * QUERY_ROW, memory->panel, 1,
+                       memory->scores + n * SCORE_ROW + at);
+        }
+    }
+}
+
+V_INLINE void cache_weigh_rows(const attn_cache_type type, const attn_cache_item *item,
+                               const cache_memory *memory, const cache_block *block) {
+    const attn_cache_layout *layout = item->layout;
+    for (int at = block->from; at < block->to; at += 16) {
+        int first[ATTN_CACHE_ROWS], last[ATTN_CACHE_ROWS];
+        for (int n = 0; n < item->rows; n++) {
+            first[n] = (int)attn_clamp(block->first[n] - at, 0, 16);
+            last[n] = (int)attn_clamp(block->last[n] - at, first[n], 16);
+        }
+        cache_widen_values(type, layout, cache_values(item, block->start + at),
+                           (int)lesser(block->to - at, 16), memory->panel);
+        for (int n = 0; n < item->rows; n += V_TILE_ROWS) {
+            weigh((int)lesser(item->rows - n, V_TILE_ROWS), first + n, last + n,
+                  memory->scores + n * SCORE_ROW + at, memory->panel, 256, layout->value_row / 16,
+                  memory->acc + n * layout->value_row, layout->value_row);
+        }
+    }
+}
+
+/* ---- one block ---- */
+
+static void cache_softmax(const attn_cache_item *item, const cache_memory *memory,
+                          const cache_block *block) {
+    int64_t value_panels = item->layout->value_row / 16;
     for (int n = 0; n < item->rows && item->scores != NULL; n++) {
         memcpy(item->scores + n * item->scores_row + block->start + block->from,
                memory->scores + n * SCORE_ROW + block->from,
                (size_t)(attn_round_up(block->to, 16) - block->from) * sizeof(float));
     }
-}
-
-static void cache_softmax(const attn_cache_item *item, const cache_memory *memory,
-                          const cache_block *block) {
-    int64_t value_panels = item->layout->value_row / 16;
     for (int n = 0; n < item->rows; n++) {
         if (block->first[n] < block->last[n]) {
             float *scores = memory->scores + n * SCORE_ROW;
@@ -174,32 +281,16 @@ static void cache_softmax(const attn_cache_item *item, const cache_memory *memor
     }
 }
 
-static void cache_weigh(const attn_cache_item *item, const cache_memory *memory,
-                        const cache_block *block) {
-    const attn_cache_layout *layout = item->layout;
-    int64_t value_panels = layout->value_row / 16;
-    size_t key_bytes = (size_t)(16 * layout->head_size) * layout->element;
-    for (int at = block->from; at < block->to; at += 16) {
-        const float *values =
-            cache_float_values(layout, cache_values(item, block->start + at), memory->cell);
-        if (block->start + ATTN_KEY_BLOCK + at < item->last_key) {
-            cache_prefetch(cache_keys(item, block->start + ATTN_KEY_BLOCK + at).data, key_bytes);
-        }
-        int first[ATTN_CACHE_ROWS], last[ATTN_CACHE_ROWS];
-        for (int n = 0; n < item->rows; n++) {
-            first[n] = (int)attn_clamp(block->first[n] - at, 0, 16);
-            last[n] = (int)attn_clamp(block->last[n] - at, first[n], 16);
-        }
-        if (item->rows == 1) {
-            row_product(true, last[0] - first[0], memory->scores + at + first[0], 1,
-                        values + first[0] * 16, 16, 256, value_panels, memory->acc);
-            continue;
-        }
-        for (int n = 0; n < item->rows; n += V_TILE_ROWS) {
-            int rows = item->rows - n < V_TILE_ROWS ? item->rows - n : V_TILE_ROWS;
-            weigh(rows, first + n, last + n, memory->scores + n * SCORE_ROW + at, values, 256,
-                  value_panels, memory->acc + n * layout->value_row, layout->value_row);
-        }
+V_INLINE void cache_attend_block(const attn_cache_type type, const attn_cache_item *item,
+                                 const cache_memory *memory, const cache_block *block) {
+    if (item->rows == 1) {
+        cache_score_row(type, item, memory, block);
+        cache_softmax(item, memory, block);
+        cache_weigh_row(type, item, memory, block);
+    } else {
+        cache_score_rows(type, item, memory, block);
+        cache_softmax(item, memory, block);
+        cache_weigh_rows(type, item, memory, block);
     }
 }
 
@@ -219,9 +310,13 @@ static void cache_attend(attn_cache_item *item, float *scratch) {
     for (; start < item->last_key; start += ATTN_KEY_BLOCK) {
         cache_block block;
         cache_find_block(item, start, &block);
-        cache_scores(item, &memory, &block);
-        cache_softmax(item, &memory, &block);
-        cache_weigh(item, &memory, &block);
+        if (layout->type == ATTN_CACHE_F32) {
+            cache_attend_block(ATTN_CACHE_F32, item, &memory, &block);
+        } else if (layout->type == ATTN_CACHE_BF16) {
+            cache_attend_block(ATTN_CACHE_BF16, item, &memory, &block);
+        } else {
+            cache_attend_block(ATTN_CACHE_I8, item, &memory, &block);
+        }
     }
     for (int n = 0; n < item->rows; n++) {
         item->lse[n] =

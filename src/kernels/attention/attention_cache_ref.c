@@ -25,7 +25,7 @@ static real element(attn_cache_type type, const unsigned char *elements, int64_t
 typedef struct place {
     const unsigned char *keys, *values; /* of the page */
     float key_scale, value_scale;
-    int64_t cell, lane; /* j = ... + cell + lane */
+    int64_t token, lane; /* of the page; of the keys side by side */
 } place;
 
 static place place_of(const attn_cache_item *item, int64_t j) {
@@ -35,8 +35,8 @@ static place place_of(const attn_cache_item *item, int64_t j) {
     int64_t token = j % layout->page_tokens;
     place at = {.keys = part,
                 .values = part + layout->values,
-                .cell = token / LANES * LANES,
-                .lane = token % LANES};
+                .token = token,
+                .lane = token % layout->width};
     if (layout->type == ATTN_CACHE_I8) {
         at.key_scale = ((const float *)(const void *)(part + layout->key_scales))[token];
         at.value_scale = ((const float *)(const void *)(part + layout->value_scales))[token];
@@ -49,7 +49,7 @@ static real score(const attn_cache_item *item, const real *query, int64_t j) {
     place at = place_of(item, j);
     real sum = 0;
     for (int64_t d = 0; d < layout->head_size; d++) {
-        int64_t i = at.cell * layout->head_size + d * LANES + at.lane;
+        int64_t i = (at.token - at.lane) * layout->head_size + d * layout->width + at.lane;
         sum = real_fma(query[d], element(layout->type, at.keys, i, at.key_scale), sum);
     }
     return sum;
@@ -59,8 +59,7 @@ static void add_value(const attn_cache_item *item, int64_t j, real p, real *acc)
     const attn_cache_layout *layout = item->layout;
     place at = place_of(item, j);
     for (int64_t e = 0; e < layout->value_size; e++) {
-        int64_t i =
-            at.cell * layout->value_row + e / LANES * LANES * LANES + at.lane * LANES + e % LANES;
+        int64_t i = at.token * layout->value_row + e;
         acc[e] = real_fma(p, element(layout->type, at.values, i, at.value_scale), acc[e]);
     }
 }
