@@ -76,7 +76,8 @@ void *attn_alloc_large(size_t size) {
     uintptr_t start = ((uintptr_t)pointer + page - 1) / page * page;
     uintptr_t end = pointer != NULL ? ((uintptr_t)pointer + size) / page * page : 0;
     if (start < end) {
-        (void)madvise((void *)start, end - start, MADV_HUGEPAGE); /* a wish: refusing does no harm */
+        (void)madvise((void *)start, end - start,
+                      MADV_HUGEPAGE); /* a wish: refusing does no harm */
     }
 #endif
     return pointer;

@@ -56,8 +56,7 @@ static attn_status check_config(const attn_cache_config *config, attn_error *err
         config->type != ATTN_CACHE_I8) {
         return refuse(error, "type is none of F32, BF16 and I8");
     }
-    if (page < 0 || page > 1 << 24 ||
-        (page % ATTN_KEY_BLOCK != 0 && ATTN_KEY_BLOCK % page != 0) ||
+    if (page < 0 || page > 1 << 24 || (page % ATTN_KEY_BLOCK != 0 && ATTN_KEY_BLOCK % page != 0) ||
         (page > 0 && page < least_page(config->type))) {
         return refuse(error, "page_tokens must be a multiple of 128 up to 2^24, or 64, 32 (not for "
                              "int8) or 16 (for float32 alone)");
