@@ -520,6 +520,7 @@ static const attn_attention_kernels attention_kernels = {
     .sizes = sizes,
     .pack = pack,
     .forward = forward,
+    .forward_few = forward_few,
     .weights = weights,
     .statistics = statistics,
     .backward = backward,

@@ -212,9 +212,10 @@ attn_status attn_cache_attend_scratch(const attn_cache *cache,
     p.kernel_scratch = attn_round_up(kernels->cache_scratch(p.layout), LANES);
     int threads = threads_for(p.keys * (double)attention->heads *
                               (double)(p.layout->head_size + p.layout->value_size));
+    attn_division division = {.threads = threads,
+                              .each = p.kernel_scratch + ATTN_CACHE_ROWS * p.scores_row};
     work_memory memory;
-    status = find_memory(&memory, 0, 0, threads, p.kernel_scratch + ATTN_CACHE_ROWS * p.scores_row,
-                         scratch, error);
+    status = find_memory(&memory, &division, scratch, error);
     if (status == ATTN_OK) {
         run(&p, kernels, threads, &memory);
     }

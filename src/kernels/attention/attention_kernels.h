@@ -185,6 +185,9 @@ typedef struct attn_attention_kernels {
     /* output and LSE of one block of queries, which see no key that packed lacks. */
     void (*forward)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
                     attn_packed_keys packed, real *scratch);
+    /* output and LSE of all queries of the heads that share key head g, ATTN_QUERY_BLOCK rows at most.
+     * memory: forward_scratch, then room for ATTN_KEY_BLOCK keys. */
+    void (*forward_few)(const attn_attention_call *call, int64_t b, int64_t g, real *memory);
     /* Rows of P, row i at weights + (i - first_query) * row; 0 where a query does not see. Tk
      * columns. */
     void (*weights)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
