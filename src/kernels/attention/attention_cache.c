@@ -472,6 +472,7 @@ attn_status attn_cache_append(attn_cache *cache, int64_t number, int64_t count, 
     bool large =
         (double)count * (double)layout->page_bytes > (double)layout->page_tokens * WORTH_A_THREAD;
     int threads = large ? attn_get_threads() : 1;
+    (void)threads; /* a build without OpenMP has one */
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
     for (int64_t g = 0; g < layout->heads; g++) {
         put_head(layout, grown->pages, grown->length, &added, g);

@@ -186,6 +186,7 @@ static void run(const plan *p, const attn_attention_kernels *kernels, int thread
         return;
     }
     int chunk = (int)minimum(1 + rows * each / (SHARES * threads), INT32_MAX);
+    (void)chunk; /* a build without OpenMP has one thread */
 #pragma omp parallel for schedule(dynamic, chunk) num_threads(threads) if (threads > 1)
     for (int64_t i = 0; i < rows * each; i++) {
         if (starts_item(p, i / each)) {
