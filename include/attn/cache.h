@@ -47,7 +47,7 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_cache_create(const attn_cache_config *
                                                        attn_cache **out, attn_error *error);
 ATTN_API void attn_cache_free(attn_cache *cache);
 
-/* ---- sequences: small numbers that the cache hands out, and again after attn_cache_end ----
+/* ---- sequences: small numbers that the cache hands out, the smallest free one first ----
  * Every function below refuses a number that is no sequence with ATTN_ERR_ARGUMENT. A function that
  * fails leaves the cache as it was. */
 
@@ -60,6 +60,8 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_cache_fork(attn_cache *cache, int64_t 
 /* Forgets a sequence; pages that no other shares become free. A number that is no sequence does
  * nothing. */
 ATTN_API void attn_cache_end(attn_cache *cache, int64_t sequence);
+/* Forgets every sequence. */
+ATTN_API void attn_cache_clear(attn_cache *cache);
 /* Tokens of a sequence; -1 for a number that is no sequence. */
 ATTN_API int64_t attn_cache_length(const attn_cache *cache, int64_t sequence);
 /* Adds `tokens` tokens: element d of key head g of token t is

@@ -328,6 +328,12 @@ void attn_cache_end(attn_cache *cache, int64_t number) {
     }
 }
 
+void attn_cache_clear(attn_cache *cache) {
+    for (int64_t number = 0; number < cache->sequence_count; number++) {
+        attn_cache_end(cache, number);
+    }
+}
+
 attn_status attn_cache_truncate(attn_cache *cache, int64_t number, int64_t length,
                                 attn_error *error) {
     sequence *found = find(cache, number);
