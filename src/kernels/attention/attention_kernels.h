@@ -218,11 +218,6 @@ typedef struct attn_attention_kernels {
     /* What is added to d_sinks[h]. */
     real (*backward_sink)(const attn_attention_call *call, int64_t h);
 
-    /* The query heads that share key head g, of one row. Weights are added to those already there,
-     * not yet divided by H. */
-    int64_t (*decode_scratch)(const attn_decode *decode, int64_t longest);
-    void (*decode)(const attn_decode *decode, int64_t row, int64_t g, real *scratch);
-
     /* Attention over a cache: elements of temporary memory; one item; and P of keys first .. last - 1
      * of one row added to its weights. */
     int64_t (*cache_scratch)(const attn_cache_layout *layout);

@@ -369,8 +369,6 @@ void attn_attention_fill_ref(attn_attention_kernels *kernels) {
         .backward_queries = backward_queries_ref,
         .backward_bias = backward_bias_ref,
         .backward_sink = backward_sink_ref,
-        .decode_scratch = attn_attention_decode_scratch_ref,
-        .decode = attn_attention_decode_ref,
         .cache_scratch = attn_cache_scratch_ref,
         .cache_attend = attn_cache_attend_ref,
         .cache_add_weights = attn_cache_add_weights_ref,

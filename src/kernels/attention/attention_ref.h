@@ -8,9 +8,6 @@
 #include "base/math.h"
 #include "kernels/attention/attention_kernels.h"
 
-/* Defined in attention_decode_ref.c. */
-int64_t attn_attention_decode_scratch_ref(const attn_decode *decode, int64_t longest);
-void attn_attention_decode_ref(const attn_decode *decode, int64_t row, int64_t g, real *scratch);
 /* Defined in attention_cache_ref.c. */
 int64_t attn_cache_scratch_ref(const attn_cache_layout *layout);
 void attn_cache_attend_ref(attn_cache_item *item, real *scratch);
