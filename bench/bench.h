@@ -65,6 +65,8 @@ extern const attn_bench_kind attn_bench_attention_forward, attn_bench_attention_
 extern const attn_bench_kind attn_bench_short_forward, attn_bench_short_backward;
 /* Heads, keys, head size: one query reads all keys and values. */
 extern const attn_bench_kind attn_bench_attention_decode;
+/* The same from a cache; and its attn_cache_type. */
+extern const attn_bench_kind attn_bench_cache_decode;
 /* No sizes: the setting of recipes/multi30k-tiny; the paper's base model. */
 extern const attn_bench_kind attn_bench_train_multi30k, attn_bench_train_base;
 /* Sentences at once, tokens in and out, beam. */

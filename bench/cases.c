@@ -1,6 +1,7 @@
 /* bench/cases.c: the table of cases. A new one is a row here; a new kind of work is a file
  * cases_KIND.c and a line in bench.h. Peers that take part in a comparison know cases by name
  * (bench/peers). */
+#include "attn/cache.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "bench/bench.h"
@@ -44,6 +45,19 @@ static const attn_bench_case cases[] = {
      "1 query, 16,384 keys",
      &attn_bench_attention_decode,
      {8, 16384, 128}},
+#define CACHE(name, work, size, type)                                                              \
+    {                                                                                              \
+        "cache-decode-" name, work, &attn_bench_cache_decode, {                                    \
+            8, 16384, size, type                                                                   \
+        }                                                                                          \
+    }
+    CACHE("d64-f32", "the same from a cache, float32", 64, ATTN_CACHE_F32),
+    CACHE("d128-f32", "the same from a cache, float32", 128, ATTN_CACHE_F32),
+    CACHE("d64-bf16", "from a cache of bfloat16", 64, ATTN_CACHE_BF16),
+    CACHE("d128-bf16", "from a cache of bfloat16", 128, ATTN_CACHE_BF16),
+    CACHE("d64-i8", "from a cache of int8", 64, ATTN_CACHE_I8),
+    CACHE("d128-i8", "from a cache of int8", 128, ATTN_CACHE_I8),
+#undef CACHE
     {"train-multi30k", "a step of Transformer-Tiny", &attn_bench_train_multi30k, {0}},
     {"train-base", "a step of the base model", &attn_bench_train_base, {0}},
     {"translate-greedy-1", "1 sentence, d 256, 4+4 layers", &attn_bench_translate, {1, 24, 1}},

@@ -110,11 +110,13 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_attention_check(const attn_attention *
                                                           attn_error *error);
 
 /* How the work of a call is divided among threads: whole key heads, runs of queries with the keys of
- * their window, or blocks of queries (backward: of keys and of queries) of all heads. */
+ * their window, or blocks of queries (backward: of keys and of queries) of all heads; few queries:
+ * whole key heads too, but their keys are copied block by block only. */
 typedef enum attn_plan_division {
     ATTN_PLAN_HEADS,
     ATTN_PLAN_WINDOWS,
-    ATTN_PLAN_BLOCKS
+    ATTN_PLAN_BLOCKS,
+    ATTN_PLAN_FEW
 } attn_plan_division;
 
 /* What attn_attention_plan tells. The reasons are sentences for people, and constants. */

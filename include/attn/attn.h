@@ -1,10 +1,11 @@
 /* attn/attn.h: all of libattn.
  *
- * Reading order: status, threads, attention (the kernel), matmul, tape, layers, translator, search. */
+ * Reading order: status, threads, attention (the kernel), cache, matmul, tape, layers, translator, search. */
 #ifndef ATTN_ATTN_H
 #define ATTN_ATTN_H
 
 #include "attn/attention.h"
+#include "attn/cache.h"
 #include "attn/layers.h"
 #include "attn/matmul.h"
 #include "attn/memory.h"

@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 enum { ALIGNMENT = 64, MIN_BLOCK = 1 << 16 };
 
@@ -63,6 +66,20 @@ void *attn_alloc_zero(size_t count, size_t size) {
     if (pointer != NULL) {
         memset(pointer, 0, total);
     }
+    return pointer;
+}
+
+void *attn_alloc_large(size_t size) {
+    void *pointer = attn_alloc(size);
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = (uintptr_t)1 << 21;
+    uintptr_t start = ((uintptr_t)pointer + page - 1) / page * page;
+    uintptr_t end = pointer != NULL ? ((uintptr_t)pointer + size) / page * page : 0;
+    if (start < end) {
+        (void)madvise((void *)start, end - start,
+                      MADV_HUGEPAGE); /* a wish: refusing does no harm */
+    }
+#endif
     return pointer;
 }
 

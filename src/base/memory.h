@@ -16,6 +16,8 @@
 void *attn_alloc(size_t size);
 /* count * size bytes, all zero; NULL also when the product overflows. */
 void *attn_alloc_zero(size_t count, size_t size);
+/* The same for much memory that is read again and again: asks the system for large pages. */
+void *attn_alloc_large(size_t size);
 /* NULL is allowed. */
 void attn_free(void *pointer);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/narrow.h"
 
 static const struct {
     const char *name;
@@ -39,21 +40,13 @@ bool attn_dtype_find(const char *name, attn_dtype *dtype) {
 
 void attn_bf16_from_f32(const float *in, size_t count, uint16_t *out) {
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &in[i], sizeof bits);
-        if ((bits & 0x7FFFFFFFu) > 0x7F800000u) {
-            /* A NaN whose upper mantissa bits are all zero would turn into infinity. */
-            out[i] = (uint16_t)((bits >> 16) | 0x40u);
-        } else {
-            out[i] = (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
-        }
+        out[i] = narrow_to_bf16(in[i]);
     }
 }
 
 void attn_f32_from_bf16(const uint16_t *in, size_t count, float *out) {
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits = (uint32_t)in[i] << 16;
-        memcpy(&out[i], &bits, sizeof bits);
+        out[i] = narrow_from_bf16(in[i]);
     }
 }
 
@@ -80,10 +73,7 @@ attn_status attn_i8_from_f32(const float *x, size_t rows, size_t columns, int8_t
         }
         scale[r] = peak / 127.0f;
         for (size_t c = 0; c < columns; c++) {
-            float level = scale[r] > 0.0f ? rintf(row[c] / scale[r]) : 0.0f;
-            /* A subnormal scale is coarse: the quotient may pass 127. */
-            level = level > 127.0f ? 127.0f : level < -127.0f ? -127.0f : level;
-            q[r * columns + c] = (int8_t)level;
+            q[r * columns + c] = narrow_to_i8(row[c], scale[r]);
         }
     }
     return ATTN_OK;

@@ -1,23 +1,27 @@
 /* models/translator_state.c: decoding step by step, with cached keys and values.
  *
- * S sentences, R rows (hypotheses), G key/value heads, D head size, T the step.
- * The cross-attention's keys and values are computed once per sentence. A row's own keys and values
- * lie in a slot; when hypotheses are reordered, a row takes over its parent's slot, and only a
- * parent that is continued more than once is copied. Every step uses the wiring of translator.c, so
+ * S sentences, R rows (hypotheses), T the step. A decoder layer has two caches (attn/cache.h): of the
+ * cross-attention's keys and values, a sequence for each sentence, computed once; and of its own, a
+ * sequence for each row. When hypotheses are reordered, a row takes over its parent's sequence, and
+ * forks it when the parent is continued more than once. Every step uses the wiring of translator.c, so
  * the bits are those of a full pass. */
 #include <string.h>
 
 #include "base/fail.h"
-#include "kernels/attention/attention.h"
+#include "kernels/attention/attention_cache.h"
 #include "kernels/loss/loss.h"
 #include "kernels/matmul/matmul.h"
 #include "models/translator.h"
 #include "tape/tape.h"
 
-typedef struct memory_layer {
-    const real *keys;   /* [S][G] heads of panels, key_head apart */
-    const real *values; /* inside the projection [N, 2 G D]: rows 2 G D apart, heads D apart */
-} memory_layer;
+/* Short pages: what a fork has to copy is less than one. */
+enum { PAGE_TOKENS = 16 };
+
+/* Sequence i of `memory` is sentence i. A row has the same sequence in `self` of every layer, for in
+ * every layer the same happens to it. */
+typedef struct layer_caches {
+    attn_cache *self, *memory;
+} layer_caches;
 
 struct attn_translator_state {
     attn_translator *model;
@@ -25,14 +29,26 @@ struct attn_translator_state {
     attn_tape *step_tape;
     int64_t sentences, source_longest;
     int64_t *source_starts; /* [S + 1], in encode_tape */
-    memory_layer *memory;   /* [decoder_layers], in encode_tape */
+    layer_caches *caches;   /* [decoder_layers] */
     int64_t max_rows, max_steps, step, rows;
-    attn_scratch slots; /* [max_rows][layers] of keys, then values */
-    int64_t *slot, *next_slot, *sentence, *next_sentence, *lengths,
-        *source_lengths;         /* [max_rows] */
-    bool *taken;                 /* [max_rows] */
-    const real **keys, **values; /* [max_rows] */
+    int64_t *sequence, *next_sequence, *sentence, *next_sentence; /* [max_rows] */
+    bool *taken;                                                  /* [max_rows] */
 };
+
+static attn_status create_caches(attn_translator_state *s) {
+    const attn_translator_config *c = &s->model->config;
+    int64_t size = s->model->decoder[0].self.head_size;
+    attn_cache_config config = {
+        .kv_heads = c->kv_heads, .head_size = size, .value_size = size, .page_tokens = PAGE_TOKENS};
+    s->caches = attn_alloc_zero((size_t)c->decoder_layers, sizeof *s->caches);
+    attn_status status = s->caches != NULL ? ATTN_OK : ATTN_ERR_MEMORY;
+    for (int64_t i = 0; status == ATTN_OK && i < c->decoder_layers; i++) {
+        status = attn_cache_create(&config, &s->caches[i].self, NULL);
+        status =
+            status == ATTN_OK ? attn_cache_create(&config, &s->caches[i].memory, NULL) : status;
+    }
+    return status;
+}
 
 attn_status attn_translator_state_create(attn_translator *model, attn_translator_state **out) {
     *out = NULL;
@@ -44,6 +60,7 @@ attn_status attn_translator_state_create(attn_translator *model, attn_translator
     attn_status status = model->output_packed == NULL ? attn_translator_pack(model) : ATTN_OK;
     status = status == ATTN_OK ? attn_tape_create(&s->encode_tape) : status;
     status = status == ATTN_OK ? attn_tape_create(&s->step_tape) : status;
+    status = status == ATTN_OK ? create_caches(s) : status;
     if (status != ATTN_OK) {
         attn_translator_state_free(s);
         return status;
@@ -58,36 +75,16 @@ void attn_translator_state_free(attn_translator_state *s) {
     }
     attn_tape_free(s->encode_tape);
     attn_tape_free(s->step_tape);
-    attn_scratch_free(&s->slots);
+    for (int64_t i = 0; s->caches != NULL && i < s->model->config.decoder_layers; i++) {
+        attn_cache_free(s->caches[i].self);
+        attn_cache_free(s->caches[i].memory);
+    }
+    attn_free(s->caches);
     attn_free(s);
 }
 
 int64_t attn_translator_state_source_length(const attn_translator_state *s) {
     return s->source_longest;
-}
-
-/* ---- sizes of a slot ---- */
-
-static int64_t head_keys(const attn_translator_state *s) {
-    const attn_multi_head *a = &s->model->decoder[0].self;
-    return (int64_t)attn_key_cache_size(s->max_steps, a->head_size);
-}
-
-static int64_t head_values(const attn_translator_state *s) {
-    return s->max_steps * s->model->decoder[0].self.head_size;
-}
-
-static int64_t layer_size(const attn_translator_state *s) {
-    return s->model->config.kv_heads * (head_keys(s) + head_values(s));
-}
-
-static real *slot_keys(const attn_translator_state *s, int64_t slot, int64_t layer) {
-    int64_t index = slot * s->model->config.decoder_layers + layer;
-    return (real *)s->slots.data + index * layer_size(s);
-}
-
-static real *slot_values(const attn_translator_state *s, int64_t slot, int64_t layer) {
-    return slot_keys(s, slot, layer) + s->model->config.kv_heads * head_keys(s);
 }
 
 /* ---- encoding ---- */
@@ -115,44 +112,39 @@ static attn_status check_source(const attn_translator_state *s, int64_t count,
 
 static bool alloc_rows(attn_translator_state *s) {
     size_t rows = (size_t)s->max_rows;
-    int64_t **arrays[] = {&s->slot,          &s->next_slot, &s->sentence,
-                          &s->next_sentence, &s->lengths,   &s->source_lengths};
+    int64_t **arrays[] = {&s->sequence, &s->next_sequence, &s->sentence, &s->next_sentence};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         *arrays[i] = attn_tape_alloc(s->encode_tape, rows * sizeof(int64_t));
     }
     s->taken = attn_tape_alloc(s->encode_tape, rows * sizeof *s->taken);
-    s->keys = attn_tape_alloc(s->encode_tape, rows * sizeof *s->keys);
-    s->values = attn_tape_alloc(s->encode_tape, rows * sizeof *s->values);
-    size_t size;
-    size_t slot = (size_t)(layer_size(s) * s->model->config.decoder_layers);
-    return attn_tape_status(s->encode_tape) == ATTN_OK && attn_size_mul(rows, slot, &size) &&
-           attn_size_mul(size, sizeof(real), &size) && attn_scratch_get(&s->slots, size) != NULL;
+    return attn_tape_status(s->encode_tape) == ATTN_OK;
 }
 
-/* Keys and values of the encoder's output for one decoder layer, the keys packed for the kernel. */
+/* Keys and values of the encoder's output for one decoder layer. */
 static attn_status remember_layer(attn_translator_state *s, attn_tensor *memory, int64_t layer) {
     const attn_multi_head *cross = &s->model->decoder[layer].cross;
-    int64_t heads = cross->kv_heads, size = cross->head_size;
-    int64_t key_head = (int64_t)attn_key_cache_size(s->source_longest, size);
+    int64_t size = cross->head_size;
     attn_tensor *projected =
         attn_layer_linear(s->encode_tape, memory, &cross->key_value, ATTN_ACTIVATION_NONE);
-    size_t bytes = (size_t)(s->sentences * heads * key_head) * sizeof(real);
-    real *panels = attn_tape_alloc(s->encode_tape, bytes);
-    if (projected == NULL || panels == NULL) {
+    if (projected == NULL) {
         return attn_tape_status(s->encode_tape);
     }
-    memset(panels, 0, bytes);
-    for (int64_t i = 0; i < s->sentences; i++) {
-        for (int64_t t = s->source_starts[i]; t < s->source_starts[i + 1]; t++) {
-            for (int64_t g = 0; g < heads; g++) {
-                attn_key_cache_put(panels + (i * heads + g) * key_head, size,
-                                   t - s->source_starts[i],
-                                   projected->data + t * projected->cols + g * size);
-            }
+    attn_cache *cache = s->caches[layer].memory;
+    attn_status status = ATTN_OK;
+    for (int64_t i = 0; status == ATTN_OK && i < s->sentences; i++) {
+        int64_t start = s->source_starts[i], sequence;
+        const real *key = projected->data + start * projected->cols;
+        status = attn_cache_start(cache, &sequence, NULL);
+        if (status == ATTN_OK) {
+            status = attn_cache_append(cache, sequence, s->source_starts[i + 1] - start, key,
+                                       projected->cols, size, key + cross->kv_heads * size,
+                                       projected->cols, size, NULL);
         }
     }
-    s->memory[layer] = (memory_layer){panels, projected->data + heads * size};
-    return ATTN_OK;
+    if (status != ATTN_OK) {
+        attn_tape_fail(s->encode_tape, status);
+    }
+    return status;
 }
 
 /* Reserves the state's memory for a batch that has been checked. */
@@ -162,8 +154,11 @@ static bool prepare(attn_translator_state *s, int64_t count, const int64_t *star
     s->sentences = count;
     s->step = s->rows = 0;
     s->source_starts = attn_tape_alloc(tape, (size_t)(count + 1) * sizeof(int64_t));
-    s->memory = attn_tape_alloc(tape, (size_t)s->model->config.decoder_layers * sizeof *s->memory);
-    if (s->source_starts == NULL || s->memory == NULL || !alloc_rows(s)) {
+    for (int64_t i = 0; i < s->model->config.decoder_layers; i++) {
+        attn_cache_clear(s->caches[i].self);
+        attn_cache_clear(s->caches[i].memory);
+    }
+    if (s->source_starts == NULL || !alloc_rows(s)) {
         return false;
     }
     memcpy(s->source_starts, starts, (size_t)(count + 1) * sizeof(int64_t));
@@ -194,7 +189,7 @@ attn_status attn_translator_encode(attn_translator_state *s, int64_t count, cons
     s->max_steps = max_steps;
     if (!prepare(s, count, starts)) {
         s->max_rows = 0; /* no step until an encode succeeds */
-        return attn_fail_memory(error, (size_t)(layer_size(s) * max_rows) * sizeof(real));
+        return attn_fail_memory(error, (size_t)max_rows * sizeof(int64_t));
     }
     attn_sequences sequences = {count, s->source_starts, s->source_longest};
     attn_tensor *memory = attn_translator_encoder(s->model, s->encode_tape, source, &sequences);
@@ -214,49 +209,57 @@ attn_status attn_translator_encode(attn_translator_state *s, int64_t count, cons
 
 /* ---- one step ---- */
 
-/* Copies the first `step` positions of every layer from one slot to another. */
-static void copy_slot(attn_translator_state *s, int64_t from, int64_t to) {
-    int64_t size = s->model->decoder[0].self.head_size;
-    size_t keys = attn_key_cache_size(s->step, size) * sizeof(real);
-    size_t values = (size_t)(s->step * size) * sizeof(real);
-    for (int64_t layer = 0; layer < s->model->config.decoder_layers; layer++) {
-        for (int64_t g = 0; g < s->model->config.kv_heads; g++) {
-            memcpy(slot_keys(s, to, layer) + g * head_keys(s),
-                   slot_keys(s, from, layer) + g * head_keys(s), keys);
-            memcpy(slot_values(s, to, layer) + g * head_values(s),
-                   slot_values(s, from, layer) + g * head_values(s), values);
+/* In the caches of every layer: a new sequence, or the fork of one. */
+static attn_status new_sequence(attn_translator_state *s, const int64_t *parent,
+                                int64_t *sequence) {
+    attn_status status = ATTN_OK;
+    for (int64_t i = 0; status == ATTN_OK && i < s->model->config.decoder_layers; i++) {
+        attn_cache *cache = s->caches[i].self;
+        status = parent == NULL ? attn_cache_start(cache, sequence, NULL)
+                                : attn_cache_fork(cache, *parent, sequence, NULL);
+    }
+    return status;
+}
+
+/* Ends the sequences of rows that no one continues. */
+static void end_rows(attn_translator_state *s, int64_t rows, const int64_t *parents) {
+    memset(s->taken, 0, (size_t)s->max_rows * sizeof *s->taken);
+    for (int64_t r = 0; r < rows; r++) {
+        s->taken[parents[r]] = true;
+    }
+    for (int64_t p = 0; p < s->rows; p++) {
+        for (int64_t i = 0; !s->taken[p] && i < s->model->config.decoder_layers; i++) {
+            attn_cache_end(s->caches[i].self, s->sequence[p]);
         }
     }
 }
 
-/* Gives every row of the new step a slot that holds its parent's keys and values. */
-static void assign_slots(attn_translator_state *s, int64_t rows, const int64_t *parents) {
+/* Gives every row of the new step a sequence that holds its parent's keys and values. */
+static attn_status assign_sequences(attn_translator_state *s, int64_t rows,
+                                    const int64_t *parents) {
+    bool first = s->step == 0;
+    attn_status status = ATTN_OK;
+    if (!first) {
+        end_rows(s, rows, parents);
+    }
     memset(s->taken, 0, (size_t)s->max_rows * sizeof *s->taken);
-    for (int64_t r = 0; r < rows; r++) {
-        bool first = s->step == 0;
-        int64_t slot = first ? r : s->slot[parents[r]];
-        s->next_sentence[r] = first ? parents[r] : s->sentence[parents[r]];
-        s->next_slot[r] = s->taken[slot] ? -1 : slot;
-        s->taken[slot] = true;
-    }
-    int64_t free_slot = 0;
-    for (int64_t r = 0; r < rows; r++) {
-        if (s->next_slot[r] >= 0) {
-            continue;
+    for (int64_t r = 0; status == ATTN_OK && r < rows; r++) {
+        int64_t parent = parents[r];
+        s->next_sentence[r] = first ? parent : s->sentence[parent];
+        if (!first && !s->taken[parent]) {
+            s->next_sequence[r] = s->sequence[parent];
+            s->taken[parent] = true;
+        } else {
+            status = new_sequence(s, first ? NULL : &s->sequence[parent], &s->next_sequence[r]);
         }
-        while (s->taken[free_slot]) {
-            free_slot++;
-        }
-        copy_slot(s, s->slot[parents[r]], free_slot);
-        s->taken[free_slot] = true;
-        s->next_slot[r] = free_slot;
     }
-    int64_t *slot = s->slot, *sentence = s->sentence;
-    s->slot = s->next_slot;
-    s->next_slot = slot;
+    int64_t *sequence = s->sequence, *sentence = s->sentence;
+    s->sequence = s->next_sequence;
+    s->next_sequence = sequence;
     s->sentence = s->next_sentence;
     s->next_sentence = sentence;
     s->rows = rows;
+    return status;
 }
 
 static attn_status check_step(const attn_translator_state *s, int64_t rows, const int32_t *tokens,
@@ -275,22 +278,25 @@ static attn_status check_step(const attn_translator_state *s, int64_t rows, cons
     return ATTN_OK;
 }
 
-static attn_tensor *decode_attention(attn_translator_state *s, attn_decode *decode,
-                                     const attn_multi_head *a) {
+/* Every row's query against its sequence. */
+static attn_tensor *attend(attn_translator_state *s, const attn_multi_head *a,
+                           const attn_tensor *query, const attn_cache *cache,
+                           const int64_t *sequences, real *weights) {
     attn_tape *tape = s->step_tape;
     attn_tensor *heads = attn_tape_tensor(tape, s->rows, a->channels);
     if (heads == NULL) {
         return NULL;
     }
-    decode->rows = s->rows;
-    decode->heads = a->heads;
-    decode->kv_heads = a->kv_heads;
-    decode->head_size = decode->value_size = a->head_size;
-    decode->keys = s->keys;
-    decode->values = s->values;
-    decode->output = heads->data;
-    decode->output_row = a->channels;
-    attn_status status = attn_attention_decode(decode, attn_tape_scratch(tape));
+    attn_cache_attention attention;
+    attn_cache_attention_init(&attention, cache, s->rows, a->heads);
+    attention.sequences = sequences;
+    attention.query = query->data;
+    attention.query_row = query->cols;
+    attention.output = heads->data;
+    attention.weights = weights;
+    attention.weights_row = s->source_longest;
+    attn_status status =
+        attn_cache_attend_scratch(cache, &attention, attn_tape_scratch(tape), NULL);
     if (status != ATTN_OK) {
         attn_tape_fail(tape, status);
         return NULL;
@@ -304,53 +310,26 @@ static attn_tensor *step_self(attn_translator_state *s, attn_tensor *x, int64_t 
     if (joined == NULL) {
         return NULL;
     }
-    int64_t size = a->head_size;
+    attn_cache *cache = s->caches[layer].self;
     for (int64_t r = 0; r < s->rows; r++) {
-        real *keys = slot_keys(s, s->slot[r], layer), *values = slot_values(s, s->slot[r], layer);
         const real *key = joined->data + r * joined->cols + a->channels;
-        const real *value = key + a->kv_heads * size;
-        for (int64_t g = 0; g < a->kv_heads; g++) {
-            attn_key_cache_put(keys + g * head_keys(s), size, s->step, key + g * size);
-            memcpy(values + g * head_values(s) + s->step * size, value + g * size,
-                   (size_t)size * sizeof(real));
+        attn_status status =
+            attn_cache_append(cache, s->sequence[r], 1, key, 0, a->head_size,
+                              key + a->kv_heads * a->head_size, 0, a->head_size, NULL);
+        if (status != ATTN_OK) {
+            attn_tape_fail(s->step_tape, status);
+            return NULL;
         }
-        s->keys[r] = keys;
-        s->values[r] = values;
-        s->lengths[r] = s->step + 1;
     }
-    attn_decode decode = {.query = joined->data,
-                          .query_row = joined->cols,
-                          .key_head = head_keys(s),
-                          .value_head = head_values(s),
-                          .value_token = size,
-                          .lengths = s->lengths};
-    return decode_attention(s, &decode, a);
+    return attend(s, a, joined, cache, s->sequence, NULL);
 }
 
 static attn_tensor *step_cross(attn_translator_state *s, attn_tensor *x, int64_t layer,
                                real *attention) {
     const attn_multi_head *a = &s->model->decoder[layer].cross;
     attn_tensor *query = attn_layer_linear(s->step_tape, x, &a->query, ATTN_ACTIVATION_NONE);
-    if (query == NULL) {
-        return NULL;
-    }
-    int64_t key_head = (int64_t)attn_key_cache_size(s->source_longest, a->head_size);
-    int64_t value_token = a->key_value.out;
-    for (int64_t r = 0; r < s->rows; r++) {
-        int64_t i = s->sentence[r];
-        s->keys[r] = s->memory[layer].keys + i * a->kv_heads * key_head;
-        s->values[r] = s->memory[layer].values + s->source_starts[i] * value_token;
-        s->source_lengths[r] = s->source_starts[i + 1] - s->source_starts[i];
-    }
-    attn_decode decode = {.query = query->data,
-                          .query_row = query->cols,
-                          .key_head = key_head,
-                          .value_head = a->head_size,
-                          .value_token = value_token,
-                          .lengths = s->source_lengths,
-                          .weights = attention,
-                          .weights_row = s->source_longest};
-    return decode_attention(s, &decode, a);
+    return query == NULL ? NULL
+                         : attend(s, a, query, s->caches[layer].memory, s->sentence, attention);
 }
 
 static attn_tensor *step_layers(attn_translator_state *s, const int32_t *tokens, real *attention) {
@@ -388,8 +367,11 @@ attn_status attn_translator_step(attn_translator_state *s, int64_t rows, const i
     }
     const attn_translator *m = s->model;
     attn_tape_begin(s->step_tape, false, 0, 0);
-    assign_slots(s, rows, parents);
-    attn_tensor *x = step_layers(s, tokens, attention);
+    status = assign_sequences(s, rows, parents);
+    if (status != ATTN_OK) {
+        attn_tape_fail(s->step_tape, status);
+    }
+    attn_tensor *x = status == ATTN_OK ? step_layers(s, tokens, attention) : NULL;
     if (x != NULL) {
         attn_matmul product = {.m = rows,
                                .n = m->config.vocabulary,

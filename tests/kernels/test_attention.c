@@ -625,85 +625,6 @@ static void gradients_that_are_not_wanted(void **state) {
     }
 }
 
-/* Position t of a causal pass, again from a cache that holds t + 1 keys. */
-static void decoding_repeats_the_full_pass(void **state) {
-    (void)state;
-    const attn_kernels *list[ATTN_KERNELS_MAX];
-    int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
-    static const int64_t sizes[][2] = {{8, 8}, {5, 19}, {64, 64}, {33, 1}, {16, 100}};
-    for (int n = 0; n < 5 * count; n++) {
-        int64_t d = sizes[n % 5][0], e = sizes[n % 5][1], length = n % 5 == 0 ? 270 : 40;
-        options o = {.batch = 1,
-                     .heads = 4,
-                     .kv_heads = n % 2 ? 2 : 4,
-                     .tq = length,
-                     .tk = length,
-                     .d = d,
-                     .e = e,
-                     .causal = true};
-        problem p = problem_new(&o, (uint64_t)n, GUARD_ABOVE);
-        problem_run(&p, list[n / 5]->isa, 1);
-        assert_int_equal(attn_set_isa(list[n / 5]->isa), ATTN_OK);
-        size_t head = attn_key_cache_size(length, d);
-        guard_memory cache = guard_new((size_t)o.kv_heads * head * sizeof(float), GUARD_ABOVE);
-        memset(cache.data, 0, (size_t)o.kv_heads * head * sizeof(float));
-        for (int64_t j = 0; j < length; j++) {
-            for (int64_t g = 0; g < o.kv_heads; g++) {
-                attn_key_cache_put((float *)cache.data + (size_t)g * head, d, j,
-                                   at(&p, KEY) + (j * o.kv_heads + g) * d);
-            }
-        }
-        const float **keys = malloc((size_t)length * sizeof *keys);
-        const float **values = malloc((size_t)length * sizeof *values);
-        int64_t *lengths = malloc((size_t)length * sizeof *lengths);
-        for (int64_t r = 0; r < length; r++) {
-            keys[r] = cache.data;
-            values[r] = at(&p, VALUE);
-            lengths[r] = r + 1;
-        }
-        guard_memory output = guard_new((size_t)p.count[OUTPUT] * sizeof(float), GUARD_ABOVE);
-        guard_memory weights = guard_new((size_t)(length * length) * sizeof(float), GUARD_ABOVE);
-        attn_decode step = {.rows = length,
-                            .heads = o.heads,
-                            .kv_heads = o.kv_heads,
-                            .head_size = d,
-                            .value_size = e,
-                            .query = at(&p, QUERY),
-                            .query_row = o.heads * d,
-                            .keys = keys,
-                            .values = values,
-                            .key_head = (int64_t)head,
-                            .value_head = e,
-                            .value_token = o.kv_heads * e,
-                            .lengths = lengths,
-                            .output = output.data,
-                            .output_row = o.heads * e};
-        attn_scratch scratch = {0};
-        attn_set_threads(1 + n % 3);
-        assert_int_equal(attn_attention_decode(&step, &scratch), ATTN_OK);
-        assert_true(same(output.data, at(&p, OUTPUT), p.count[OUTPUT]));
-        memset(output.data, 0, (size_t)p.count[OUTPUT] * sizeof(float));
-        step.weights = weights.data;
-        step.weights_row = length;
-        assert_int_equal(attn_attention_decode(&step, &scratch), ATTN_OK);
-        assert_true(same(output.data, at(&p, OUTPUT), p.count[OUTPUT]));
-        assert_true(same(weights.data, at(&p, MEAN_WEIGHTS), length * length));
-        attn_set_threads(0);
-        lengths[0] = 0; /* nothing cached yet */
-        assert_int_equal(attn_attention_decode(&step, &scratch), ATTN_OK);
-        assert_true(((float *)output.data)[0] == 0 && ((float *)weights.data)[0] == 0);
-        assert_int_equal(attn_set_isa(NULL), ATTN_OK);
-        attn_scratch_free(&scratch);
-        guard_free(&output);
-        guard_free(&weights);
-        guard_free(&cache);
-        free(keys);
-        free(values);
-        free(lengths);
-        problem_free(&p);
-    }
-}
-
 /* Dropout hits each place independently of the sizes, and as often as it should. */
 static void dropout_is_a_function_of_the_place(void **state) {
     (void)state;
@@ -828,7 +749,6 @@ int main(void) {
         cmocka_unit_test(rows_with_a_sink_alone),
         cmocka_unit_test(nothing_to_do),
         cmocka_unit_test(gradients_that_are_not_wanted),
-        cmocka_unit_test(decoding_repeats_the_full_pass),
         cmocka_unit_test(dropout_is_a_function_of_the_place),
         cmocka_unit_test(impossible_descriptions),
         cmocka_unit_test(out_of_memory),

@@ -114,6 +114,10 @@ static void divisions(void **state) {
     assert_true(plan.visited < 0.1);
     attn_attention_init(&a, 1, 1, 1, 4096, 4096, 64, 64);
     assert_int_equal(plan_of(&a, true).division, ATTN_PLAN_BLOCKS);
+    attn_attention_init(&a, 1, 8, 2, 3, 4096, 64, 64);
+    assert_int_equal(plan_of(&a, false).division, ATTN_PLAN_FEW);
+    a.heads = 8, a.kv_heads = 1; /* one key head, two threads: blocks of queries are more */
+    assert_int_equal(plan_of(&a, false).division, ATTN_PLAN_BLOCKS);
     attn_attention_init(&a, 8, 4, 4, 10, 10, 8, 8);
     plan = plan_of(&a, false);
     assert_int_equal(plan.threads, 1); /* too small */

@@ -17,7 +17,7 @@ SIDE = {"io", "text", "image"}
 USES_SIDE = {"models", "search", "train", "show", "serve", "bench", "cli"}
 
 # A public header belongs to the room that implements it. attn.h includes all the others.
-PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels",
+PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels", "cache": "kernels",
           "matmul": "kernels", "tape": "tape", "params": "tape", "layers": "layers",
           "translator": "models", "search": "search", "safetensors": "io", "attn": "cli"}
 

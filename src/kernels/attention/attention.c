@@ -58,10 +58,24 @@ static bool divide_windows(const attn_attention *spec, attn_division *division) 
     return 2 * division->capacity <= spec->key_length;
 }
 
+/* Where the queries that share a key head are one block, nothing is gained by a copy of more than one
+ * block of keys at a time. */
+static bool few_queries(const attn_attention *spec, int threads) {
+    int64_t group = spec->heads / spec->kv_heads;
+    return spec->key_length > ATTN_KEY_BLOCK && group <= ATTN_QUERY_BLOCK &&
+           spec->query_length <= ATTN_QUERY_BLOCK / group &&
+           spec->batch * spec->kv_heads >= threads;
+}
+
 attn_division attn_attention_divide_forward(const attn_attention *spec,
                                             const attn_attention_kernels *kernels) {
     attn_attention_sizes sizes = kernels->sizes(spec);
     attn_division division = {.threads = threads_for(products_of(spec))};
+    if (few_queries(spec, division.threads)) {
+        division.kind = ATTN_PLAN_FEW;
+        division.each = sizes.forward_scratch + ATTN_KEY_BLOCK * sizes.forward_key;
+        return division;
+    }
     if (!divide_windows(spec, &division)) {
         bool whole = whole_heads(spec, division.threads);
         division.kind = whole ? ATTN_PLAN_HEADS : ATTN_PLAN_BLOCKS;
@@ -117,6 +131,15 @@ static void forward_runs(const attn_attention_call *call, const attn_attention_k
     }
 }
 
+static void forward_few(const attn_attention_call *call, const attn_attention_kernels *kernels,
+                        const work_memory *memory) {
+    const attn_attention *spec = call->spec;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(memory->threads) if (memory->threads > 1)
+    for (int64_t item = 0; item < spec->batch * spec->kv_heads; item++) {
+        kernels->forward_few(call, item / spec->kv_heads, item % spec->kv_heads, own(memory));
+    }
+}
+
 static void forward_blocks(const attn_attention_call *call, const attn_attention_kernels *kernels,
                            const work_memory *memory) {
     const attn_attention *spec = call->spec;
@@ -166,7 +189,9 @@ attn_status attn_attention_forward_scratch(const attn_attention *attention, cons
     if (status != ATTN_OK) {
         return status;
     }
-    if (division.kind == ATTN_PLAN_BLOCKS) {
+    if (division.kind == ATTN_PLAN_FEW) {
+        forward_few(&call, kernels, &memory);
+    } else if (division.kind == ATTN_PLAN_BLOCKS) {
         forward_blocks(&call, kernels, &memory);
     } else {
         forward_runs(&call, kernels, &division, &memory);

@@ -1,5 +1,4 @@
-/* kernels/attention/attention.h: attention for layers that bring their own temporary memory, and
- * attention over a cache of keys and values.
+/* kernels/attention/attention.h: attention for layers that bring their own temporary memory.
  *
  * The definition of the forward, which every kernel repeats to the bit, per query row:
  *   unit = log2(e) in real; with a score hook 1, for what the hook is handed is in natural units
@@ -66,36 +65,5 @@ ATTN_MUST_CHECK attn_status attn_attention_backward_scratch(
     const attn_attention *attention, const real *query, const real *key, const real *value,
     const real *output, const real *lse, const real *d_output,
     const attn_attention_gradients *gradients, attn_scratch *scratch, attn_error *error);
-
-/* ---- a cache of keys, in the layout that the kernel reads ----
- * One head's keys: panels of 16 keys, panel[j / 16][d][j % 16]; capacity rounded up to 16 keys and
- * zero-filled. Values stay rows of E. A query against the cache gives the bits of a full pass. */
-static inline size_t attn_key_cache_size(int64_t capacity, int64_t head_size) {
-    return (size_t)((capacity + LANES - 1) / LANES * LANES * head_size);
-}
-/* Writes key j (D contiguous values) of one head into its panels. */
-void attn_key_cache_put(real *panels, int64_t head_size, int64_t j, const real *key);
-
-/* One step of decoding for many rows: row r has its own length and its own caches.
- *   query  [R, H, D], row stride query_row        output [R, H, E], row stride output_row
- *   keys[r], values[r]: row r's caches; head g's keys start at keys[r] + g * key_head, its value
- * rows at values[r] + g * value_head, value_token apart. Several rows may share a cache (beams over
- * one source). weights: NULL, or [R, weights_row] receives P averaged over the heads, 0 beyond a
- * row's length. */
-typedef struct attn_decode {
-    int64_t rows, heads, kv_heads, head_size, value_size;
-    float scale; /* 0 means 1 / sqrt(D) */
-    const real *query;
-    int64_t query_row;
-    const real *const *keys;
-    const real *const *values;
-    int64_t key_head, value_head, value_token;
-    const int64_t *lengths; /* [R] keys that row r sees: all of 0 .. length - 1 */
-    real *output;
-    int64_t output_row;
-    real *weights;
-    int64_t weights_row;
-} attn_decode;
-ATTN_MUST_CHECK attn_status attn_attention_decode(const attn_decode *decode, attn_scratch *scratch);
 
 #endif

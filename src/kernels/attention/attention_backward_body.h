@@ -8,7 +8,7 @@
 #define ATTN_KERNELS_ATTENTION_BACKWARD_BODY_H
 
 #include "kernels/attention/attention_body.h"
-#include "kernels/attention/attention_decode_body.h"
+#include "kernels/attention/attention_cache_body.h"
 #include "kernels/attention/attention_statistics_body.h"
 
 /* Columns of scores times panels of tokens: the tile's rows are keys, summed over queries. */
@@ -519,6 +519,7 @@ static const attn_attention_kernels attention_kernels = {
     .sizes = sizes,
     .pack = pack,
     .forward = forward,
+    .forward_few = forward_few,
     .weights = weights,
     .statistics = statistics,
     .backward = backward,
@@ -528,8 +529,9 @@ static const attn_attention_kernels attention_kernels = {
     .backward_queries = backward_queries,
     .backward_bias = backward_bias,
     .backward_sink = backward_sink,
-    .decode_scratch = decode_scratch,
-    .decode = decode,
+    .cache_scratch = cache_scratch,
+    .cache_attend = cache_attend,
+    .cache_add_weights = cache_add_weights,
 };
 
 #endif

@@ -157,12 +157,21 @@ V_INLINE void ragged_tile(const int64_t a_row, const int64_t a_col, int rows, co
 static __attribute__((noinline)) void weigh(int rows, const int *first, const int *last,
                                             const float *weights, const float *b, int64_t b_panel,
                                             int64_t panels, float *c, int64_t c_row) {
+    if (rows == 1) {
+        row_product(true, last[0] - first[0], weights + first[0], 1, b + 16 * first[0], 16, b_panel,
+                    panels, c);
+        return;
+    }
     ragged_tile(SCORE_ROW, 1, rows, first, last, weights, b, b_panel, panels, c, c_row);
 }
 
 /* scores[rows][16 * panels] = queries times panels of keys. */
 static __attribute__((noinline)) void score_tile(int rows, int64_t size, const float *queries,
                                                  const float *keys, int64_t panels, float *scores) {
+    if (rows == 1) {
+        row_product(false, size, queries, 1, keys, 16, 16 * size, panels, scores);
+        return;
+    }
     for (int64_t n = 0; n < panels; n++) {
         product(rows, false, size, queries, QUERY_ROW, 1, keys + n * 16 * size, scores + 16 * n,
                 SCORE_ROW);
@@ -513,24 +522,43 @@ static void forward_tile(const attn_attention_call *call, row_place place, const
           value_panels, memory->acc + r0 * acc_row, acc_row);
 }
 
+/* The rows of one block of queries of head h, before the first key. */
+static void forward_start(const attn_attention_call *call, const attn_sequence *sequence, int64_t h,
+                          int64_t first_query, int rows, const forward_memory *memory) {
+    const attn_attention *spec = call->spec;
+    copy_rows(rows, spec->head_size,
+              call->query + attn_query_offset(sequence, spec->query, h, first_query),
+              spec->query.token, call->query_factor, memory->query);
+    memset(memory->acc, 0, (size_t)(rows * attn_round_up(spec->value_size, 16)) * sizeof(float));
+    memset(memory->sums, 0, (size_t)rows * 16 * sizeof(float));
+    float sink = attn_sink(spec, h);
+    for (int r = 0; r < rows; r++) {
+        memory->max[r] = sink;
+        memory->sums[r * 16] = sink > -INFINITY ? 1 : 0;
+    }
+}
+
+static void forward_finish(const attn_attention_call *call, const attn_sequence *sequence,
+                           int64_t h, int64_t first_query, int rows, const forward_memory *memory) {
+    const attn_attention *spec = call->spec;
+    for (int r = 0; r < rows; r++) {
+        row_state state = row_state_at(memory, r, attn_round_up(spec->value_size, 16));
+        int64_t i = first_query + r;
+        float lse = finish_row(state, spec->value_size,
+                               call->output + attn_query_offset(sequence, spec->output, h, i));
+        if (call->lse != NULL) {
+            call->lse[attn_lse_offset(spec, sequence, h, i)] = lse;
+        }
+    }
+}
+
 static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
                     attn_packed_keys packed, float *scratch) {
-    const attn_attention *spec = call->spec;
-    attn_sequence sequence = attn_sequence_of(spec, b);
-    forward_memory memory = forward_memory_at(spec, scratch);
-    int64_t acc_row = attn_round_up(spec->value_size, 16);
+    attn_sequence sequence = attn_sequence_of(call->spec, b);
+    forward_memory memory = forward_memory_at(call->spec, scratch);
     row_ranges ranges;
     find_ranges(call, &sequence, first_query, &ranges);
-    copy_rows(ranges.rows, spec->head_size,
-              call->query + attn_query_offset(&sequence, spec->query, h, first_query),
-              spec->query.token, call->query_factor, memory.query);
-    memset(memory.acc, 0, (size_t)(ranges.rows * acc_row) * sizeof(float));
-    memset(memory.sums, 0, (size_t)ranges.rows * 16 * sizeof(float));
-    float sink = attn_sink(spec, h);
-    for (int r = 0; r < ranges.rows; r++) {
-        memory.max[r] = sink;
-        memory.sums[r * 16] = sink > -INFINITY ? 1 : 0;
-    }
+    forward_start(call, &sequence, h, first_query, ranges.rows, &memory);
     int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; block < ranges.last_key; block += ATTN_KEY_BLOCK) {
         find_block_ranges(&ranges, block, (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK));
@@ -539,14 +567,44 @@ static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64
             forward_tile(call, place, &ranges, r, packed, &memory);
         }
     }
-    for (int r = 0; r < ranges.rows; r++) {
-        row_state state = row_state_at(&memory, r, acc_row);
-        int64_t i = first_query + r;
-        float lse = finish_row(state, spec->value_size,
-                               call->output + attn_query_offset(&sequence, spec->output, h, i));
-        if (call->lse != NULL) {
-            call->lse[attn_lse_offset(spec, &sequence, h, i)] = lse;
+    forward_finish(call, &sequence, h, first_query, ranges.rows, &memory);
+}
+
+/* The same for all queries of the heads that share a key head, block by block of keys: each block is
+ * packed into memory that stays in the cache, and used at once. */
+static void forward_few(const attn_attention_call *call, int64_t b, int64_t g, float *scratch) {
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, b);
+    int64_t group = spec->heads / spec->kv_heads, acc_row = attn_round_up(spec->value_size, 16);
+    attn_packed_keys packed = {scratch + forward_scratch_size(spec), 0, ATTN_KEY_BLOCK};
+    forward_memory memory[ATTN_QUERY_BLOCK]; /* of each head */
+    row_ranges ranges = {0};
+    if (sequence.queries == 0) {
+        return;
+    }
+    find_ranges(call, &sequence, 0, &ranges);
+    for (int64_t n = 0; n < group; n++) {
+        memory[n] = forward_memory_at(spec, scratch);
+        memory[n].query += n * ranges.rows * QUERY_ROW;
+        memory[n].acc += n * ranges.rows * acc_row;
+        memory[n].sums += n * ranges.rows * 16;
+        memory[n].max += n * ranges.rows;
+        forward_start(call, &sequence, g * group + n, 0, ranges.rows, &memory[n]);
+    }
+    packed.first = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
+    for (; packed.first < ranges.last_key; packed.first += ATTN_KEY_BLOCK) {
+        pack(call, b, g, packed.first, packed);
+        find_block_ranges(&ranges, packed.first,
+                          (int)lesser(sequence.keys - packed.first, ATTN_KEY_BLOCK));
+        for (int64_t n = 0; n < group; n++) {
+            for (int r = 0; r < ranges.rows; r += V_TILE_ROWS) {
+                row_place place = {b, g * group + n, r, packed.first};
+                forward_tile(call, place, &ranges, r, packed, &memory[n]);
+            }
         }
+    }
+    for (int64_t n = 0; n < group; n++) {
+        forward_finish(call, &sequence, g * group + n, 0, ranges.rows, &memory[n]);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/math.h"
 #include "kernels/attention/attention.h"
+#include "kernels/attention/attention_cache.h"
 
 /* Queries are done this many at a time: a multiple of every instruction set's tile rows. */
 enum { ATTN_QUERY_BLOCK = 96 };
@@ -91,6 +92,9 @@ typedef struct attn_range {
     int64_t first, last;
 } attn_range;
 
+static inline int64_t minimum(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
 static inline int64_t attn_clamp(int64_t x, int64_t low, int64_t high) {
     return x < low ? low : x > high ? high : x;
 }
@@ -181,6 +185,9 @@ typedef struct attn_attention_kernels {
     /* output and LSE of one block of queries, which see no key that packed lacks. */
     void (*forward)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
                     attn_packed_keys packed, real *scratch);
+    /* output and LSE of all queries of the heads that share key head g, ATTN_QUERY_BLOCK rows at most.
+     * memory: forward_scratch, then room for ATTN_KEY_BLOCK keys. */
+    void (*forward_few)(const attn_attention_call *call, int64_t b, int64_t g, real *memory);
     /* Rows of P, row i at weights + (i - first_query) * row; 0 where a query does not see. Tk
      * columns. */
     void (*weights)(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
@@ -211,10 +218,12 @@ typedef struct attn_attention_kernels {
     /* What is added to d_sinks[h]. */
     real (*backward_sink)(const attn_attention_call *call, int64_t h);
 
-    /* The query heads that share key head g, of one row. Weights are added to those already there,
-     * not yet divided by H. */
-    int64_t (*decode_scratch)(const attn_decode *decode, int64_t longest);
-    void (*decode)(const attn_decode *decode, int64_t row, int64_t g, real *scratch);
+    /* Attention over a cache: elements of temporary memory; one item; and P of keys first .. last - 1
+     * of one row added to its weights. */
+    int64_t (*cache_scratch)(const attn_cache_layout *layout);
+    void (*cache_attend)(attn_cache_item *item, real *scratch);
+    void (*cache_add_weights)(int64_t first, int64_t last, const real *scores, real lse,
+                              real *weights);
 } attn_attention_kernels;
 
 void attn_attention_fill_ref(attn_attention_kernels *kernels);

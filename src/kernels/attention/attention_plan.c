@@ -9,6 +9,9 @@ static const char *why_division(attn_plan_division division, bool backward) {
                "the "
                "keys that they see";
     }
+    if (division == ATTN_PLAN_FEW) {
+        return "so few queries that one block of keys is copied at a time, and used at once";
+    }
     if (backward) {
         return division == ATTN_PLAN_HEADS
                    ? "key heads divide evenly enough among the threads: an item is a whole key head"

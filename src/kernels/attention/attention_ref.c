@@ -118,6 +118,13 @@ static void forward_ref(const attn_attention_call *call, int64_t b, int64_t h, i
     }
 }
 
+static void forward_few_ref(const attn_attention_call *call, int64_t b, int64_t g, real *memory) {
+    int64_t group = call->spec->heads / call->spec->kv_heads;
+    for (int64_t h = g * group; h < (g + 1) * group; h++) {
+        forward_ref(call, b, h, 0, (attn_packed_keys){0}, memory);
+    }
+}
+
 static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
                         attn_packed_keys packed, real *weights, int64_t row, real *scratch) {
     (void)packed, (void)scratch;
@@ -352,6 +359,7 @@ void attn_attention_fill_ref(attn_attention_kernels *kernels) {
         .sizes = sizes_ref,
         .pack = pack_ref,
         .forward = forward_ref,
+        .forward_few = forward_few_ref,
         .weights = weights_ref,
         .statistics = statistics_ref,
         .backward = backward_ref,
@@ -361,7 +369,8 @@ void attn_attention_fill_ref(attn_attention_kernels *kernels) {
         .backward_queries = backward_queries_ref,
         .backward_bias = backward_bias_ref,
         .backward_sink = backward_sink_ref,
-        .decode_scratch = attn_attention_decode_scratch_ref,
-        .decode = attn_attention_decode_ref,
+        .cache_scratch = attn_cache_scratch_ref,
+        .cache_attend = attn_cache_attend_ref,
+        .cache_add_weights = attn_cache_add_weights_ref,
     };
 }

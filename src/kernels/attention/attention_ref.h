@@ -8,13 +8,11 @@
 #include "base/math.h"
 #include "kernels/attention/attention_kernels.h"
 
-/* Defined in attention_decode_ref.c. */
-int64_t attn_attention_decode_scratch_ref(const attn_decode *decode, int64_t longest);
-void attn_attention_decode_ref(const attn_decode *decode, int64_t row, int64_t g, real *scratch);
-
-static inline int64_t minimum(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
+/* Defined in attention_cache_ref.c. */
+int64_t attn_cache_scratch_ref(const attn_cache_layout *layout);
+void attn_cache_attend_ref(attn_cache_item *item, real *scratch);
+void attn_cache_add_weights_ref(int64_t first, int64_t last, const real *scores, real lse,
+                                real *weights);
 
 typedef struct row_state {
     real query[ATTN_MAX_HEAD_SIZE]; /* times scale * log2(e) */

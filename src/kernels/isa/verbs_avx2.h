@@ -54,6 +54,21 @@ V_INLINE void v_store_first(float *p, v16 x, int n) {
         _mm256_maskstore_ps(p + 8, v_first_mask(n - 8), x.high);
     }
 }
+V_INLINE __m256 v_load_bf16_half(const uint16_t *p) {
+    __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+V_INLINE __m256 v_load_i8_half(const int8_t *p) {
+    __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+}
+/* Sixteen bfloat16; sixteen int8. */
+V_INLINE v16 v_load_bf16(const uint16_t *p) {
+    return (v16){v_load_bf16_half(p), v_load_bf16_half(p + 8)};
+}
+V_INLINE v16 v_load_i8(const int8_t *p) {
+    return (v16){v_load_i8_half(p), v_load_i8_half(p + 8)};
+}
 V_INLINE v16 v_add(v16 a, v16 b) {
     return (v16){_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
 }

@@ -40,6 +40,15 @@ V_INLINE v16 v_load_first(const float *p, int n) {
 V_INLINE void v_store_first(float *p, v16 x, int n) {
     _mm512_mask_storeu_ps(p, v_first_mask(n), x);
 }
+/* Sixteen bfloat16; sixteen int8. */
+V_INLINE v16 v_load_bf16(const uint16_t *p) {
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+V_INLINE v16 v_load_i8(const int8_t *p) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+}
 V_INLINE v16 v_add(v16 a, v16 b) {
     return _mm512_add_ps(a, b);
 }

@@ -57,6 +57,22 @@ V_INLINE void v_store_first(float *p, v16 x, int n) {
         p[i] = lane[i];
     }
 }
+/* Sixteen bfloat16; sixteen int8. */
+V_INLINE v16 v_load_bf16(const uint16_t *p) {
+    uint16x8_t low = vld1q_u16(p), high = vld1q_u16(p + 8);
+    return (v16){vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(low), 16)),
+                 vreinterpretq_f32_u32(vshll_n_u16(vget_high_u16(low), 16)),
+                 vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(high), 16)),
+                 vreinterpretq_f32_u32(vshll_n_u16(vget_high_u16(high), 16))};
+}
+V_INLINE v16 v_load_i8(const int8_t *p) {
+    int8x16_t bytes = vld1q_s8(p);
+    int16x8_t low = vmovl_s8(vget_low_s8(bytes)), high = vmovl_s8(vget_high_s8(bytes));
+    return (v16){vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))),
+                 vcvtq_f32_s32(vmovl_s16(vget_high_s16(low))),
+                 vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
+                 vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)))};
+}
 V_INLINE v16 v_add(v16 a, v16 b) {
     return V_EACH2(v16, vaddq_f32, a, b);
 }
