@@ -7,6 +7,7 @@
 #include "attn/attention.h"
 #include "attn/layers.h"
 #include "attn/matmul.h"
+#include "attn/matmul_i8.h"
 #include "attn/memory.h"
 #include "attn/safetensors.h"
 #include "attn/search.h"
