@@ -50,6 +50,10 @@ attn_search_options attn_decode_search_options(const attn_decode_options *option
     return search;
 }
 
+attn_compute attn_decode_compute(const attn_decode_options *options) {
+    return options->int8 ? ATTN_COMPUTE_I8 : ATTN_COMPUTE_F32;
+}
+
 static attn_status add_piece(decoder *d, size_t line, const int32_t *ids, int64_t length,
                              attn_error *error) {
     if (d->count == d->room) {

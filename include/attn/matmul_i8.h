@@ -34,7 +34,7 @@ enum { ATTN_MATMUL_I8_MAX_K = 133000 };
 typedef struct attn_matmul_i8_weights attn_matmul_i8_weights;
 
 /* W[p, j] = w[p * w_row + j * w_col]. scale: NULL, or [N]: takes these for w_scale instead of
- * peak / 127 (to keep those with which a file stores integers; each finite and not negative).
+ * peak / 127 (to keep those with which a file stores integers; each finite).
  * Returns ATTN_ERR_ARGUMENT (negative sizes, K over the largest, w NULL) or ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_i8_weights_create(int64_t k, int64_t n,
                                                                    const attn_real *w,

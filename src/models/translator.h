@@ -30,7 +30,7 @@ struct attn_translator {
     encoder_layer *encoder;               /* [encoder_layers] */
     decoder_layer *decoder;               /* [decoder_layers] */
     attn_norm encoder_norm, decoder_norm; /* pre-norm only: after the last layer */
-    real *output_packed;                  /* embedding^T, packed for running; NULL until packed */
+    attn_linear output;                   /* the projection to words: the embedding, no bias */
 };
 
 /* Creation in two steps, so that a configuration from a file can be held to the file's tensors

@@ -11,6 +11,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/loss/loss.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/matmul_i8/matmul_i8.h"
 #include "models/translator.h"
 #include "tape/tape.h"
 
@@ -41,7 +42,8 @@ attn_status attn_translator_state_create(attn_translator *model, attn_translator
         return ATTN_ERR_MEMORY;
     }
     s->model = model;
-    attn_status status = model->output_packed == NULL ? attn_translator_pack(model) : ATTN_OK;
+    bool packed = model->output.packed != NULL || model->output.packed_i8 != NULL;
+    attn_status status = packed ? ATTN_OK : attn_translator_pack(model, ATTN_COMPUTE_F32);
     status = status == ATTN_OK ? attn_tape_create(&s->encode_tape) : status;
     status = status == ATTN_OK ? attn_tape_create(&s->step_tape) : status;
     if (status != ATTN_OK) {
@@ -379,6 +381,30 @@ static attn_tensor *step_layers(attn_translator_state *s, const int32_t *tokens,
     return m->config.pre_norm ? attn_layer_norm(tape, x, &m->decoder_norm) : x;
 }
 
+/* The scores of all words, straight into the caller's memory. */
+static attn_status project_output(attn_translator_state *s, const attn_tensor *x, real *logits) {
+    const attn_linear *output = &s->model->output;
+    if (output->packed_i8 != NULL) {
+        attn_matmul_i8 product = {.m = x->rows,
+                                  .a = x->data,
+                                  .a_row = x->cols,
+                                  .weights = output->packed_i8,
+                                  .c = logits,
+                                  .c_row = output->out};
+        return attn_matmul_i8_run_scratch(&product, attn_tape_scratch(s->step_tape));
+    }
+    attn_matmul product = {.m = x->rows,
+                           .n = output->out,
+                           .k = output->in,
+                           .a = x->data,
+                           .a_row = x->cols,
+                           .a_col = 1,
+                           .b_packed = output->packed,
+                           .c = logits,
+                           .c_row = output->out};
+    return attn_matmul_run_scratch(&product, attn_tape_scratch(s->step_tape));
+}
+
 attn_status attn_translator_step(attn_translator_state *s, int64_t rows, const int32_t *tokens,
                                  const int64_t *parents, attn_real *logits, attn_real *attention,
                                  attn_error *error) {
@@ -390,20 +416,7 @@ attn_status attn_translator_step(attn_translator_state *s, int64_t rows, const i
     attn_tape_begin(s->step_tape, false, 0, 0);
     assign_slots(s, rows, parents);
     attn_tensor *x = step_layers(s, tokens, attention);
-    if (x != NULL) {
-        attn_matmul product = {.m = rows,
-                               .n = m->config.vocabulary,
-                               .k = m->config.d_model,
-                               .a = x->data,
-                               .a_row = x->cols,
-                               .a_col = 1,
-                               .b_packed = m->output_packed,
-                               .c = logits,
-                               .c_row = m->config.vocabulary};
-        status = attn_matmul_run_scratch(&product, attn_tape_scratch(s->step_tape));
-    } else {
-        status = attn_tape_status(s->step_tape);
-    }
+    status = x != NULL ? project_output(s, x, logits) : attn_tape_status(s->step_tape);
     if (status != ATTN_OK) {
         s->max_rows = 0; /* the rows are half moved on: no step until the next encode */
         return attn_fail(error, status, NULL, -1, "use a smaller batch", "decoding failed: %s",

@@ -169,7 +169,8 @@ attn_status attn_learner_update(attn_learner *learner, const attn_corpus *corpus
 attn_status attn_learner_loss(attn_learner *learner, const attn_corpus *corpus,
                               const attn_batches *batches, attn_learned *out, attn_error *error) {
     *out = (attn_learned){.tokens = target_tokens(corpus, batches, 0, batches->count)};
-    attn_status status = attn_translator_pack(learner->model); /* once for all the batches */
+    attn_status status =
+        attn_translator_pack(learner->model, ATTN_COMPUTE_F32); /* once for all the batches */
     if (status != ATTN_OK) {
         return pass_failed(status, error);
     }

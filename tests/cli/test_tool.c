@@ -193,6 +193,22 @@ static void lines_keep_their_order_and_their_bits(void **unused) {
     expect_same("cat lines lines | $T translate");
 }
 
+/* Other numbers than those of floats, the same whatever computes them. */
+static void integers_have_their_own_bits(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("$T translate --scores lines >floats; $T translate --int8 --scores lines "
+                        ">integers; ! cmp -s floats integers && cat integers"),
+                     0);
+    expect_same("$T translate --int8 --scores --batch 1 -j 1 lines");
+    expect_same("ATTN_ISA=ref $T translate --int8 --scores -j2 lines");
+    expect_same("ATTN_ISA=avx2 $T translate --int8 --scores --batch 2 lines");
+    expect_same("ATTN_ISA=avx512 $T translate --int8 --scores lines");
+    expect_same("ATTN_ISA=neon $T translate --int8 --scores lines");
+    assert_int_equal(sh("$T evaluate --int8 --source lines --reference lines --output out && "
+                        "$T translate --int8 lines | cmp - out"),
+                     0);
+}
+
 static void what_has_arrived_is_translated(void **unused) {
     (void)unused;
     int to[2], from[2];
@@ -419,6 +435,7 @@ int main(void) {
         cmocka_unit_test(help_and_misuse),
         cmocka_unit_test(manual_and_completion),
         cmocka_unit_test(lines_keep_their_order_and_their_bits),
+        cmocka_unit_test(integers_have_their_own_bits),
         cmocka_unit_test(what_has_arrived_is_translated),
         cmocka_unit_test(json_holds_tokens_scores_and_attention),
         cmocka_unit_test(score_agrees_with_translate),

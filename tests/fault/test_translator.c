@@ -101,7 +101,7 @@ static attn_status decoding(attn_translator *model, const tiny_batch *batch, res
     return status;
 }
 
-static attn_status life(const tiny_batch *batch, results *out) {
+static attn_status life(const tiny_batch *batch, attn_compute compute, results *out) {
     attn_translator_config config = tiny_config();
     attn_translator *model = NULL;
     attn_error error = {0};
@@ -119,7 +119,7 @@ static attn_status life(const tiny_batch *batch, results *out) {
     }
     attn_translator_free(model);
     if (status == ATTN_OK) {
-        status = attn_translator_load(path, false, &model, &bytes, &size, &error);
+        status = attn_translator_load(path, false, compute, &model, &bytes, &size, &error);
         assert_true((model == NULL) == (status != ATTN_OK));
         assert_true((bytes == NULL) == (status != ATTN_OK));
         if (status == ATTN_OK) {
@@ -131,8 +131,7 @@ static attn_status life(const tiny_batch *batch, results *out) {
     return status;
 }
 
-static void test_every_allocation_fails_once(void **unused) {
-    (void)unused;
+static void check_life(attn_compute compute) {
     static tiny_batch batch;
     static results expected, got;
     tiny_batch_begin(&batch);
@@ -143,12 +142,12 @@ static void test_every_allocation_fails_once(void **unused) {
     assert_true(descriptor >= 0);
     close(descriptor);
     attn_set_threads(1);
-    assert_int_equal(life(&batch, &expected), ATTN_OK);
+    assert_int_equal(life(&batch, compute, &expected), ATTN_OK);
     attn_set_allocator(faulty_allocate, faulty_release, &heap);
     attn_status status = ATTN_ERR_MEMORY;
     for (long n = 1; status != ATTN_OK; n++) {
         heap = (faulty){.fail_at = n};
-        status = life(&batch, &got);
+        status = life(&batch, compute, &got);
         if (heap.live != 0 || (heap.calls >= n && status != ATTN_ERR_MEMORY)) {
             attn_set_allocator(NULL, NULL, NULL);
             fail_msg("allocation %ld failed: status %d, %ld pieces left", n, status, heap.live);
@@ -159,6 +158,12 @@ static void test_every_allocation_fails_once(void **unused) {
     assert_memory_equal(&got, &expected, sizeof got);
     attn_set_threads(0);
     unlink(path);
+}
+
+static void test_every_allocation_fails_once(void **unused) {
+    (void)unused;
+    check_life(ATTN_COMPUTE_F32);
+    check_life(ATTN_COMPUTE_I8);
 }
 
 int main(void) {

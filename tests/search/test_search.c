@@ -127,8 +127,9 @@ static void greedy_is_the_likeliest_token_each_time(void **unused) {
 }
 
 /* Every sentence alone, in a batch, in another batch, with 1 and 2 threads. */
-static void check_batches(attn_search_options o) {
+static void check_batches(attn_search_options o, attn_compute compute) {
     attn_translator *model = tiny_model(12, 2);
+    assert_int_equal(attn_translator_pack(model, compute), ATTN_OK);
     attn_search_result whole[COUNT], again[COUNT];
     uint64_t streams[COUNT] = {7, 1, 1000, 3, 4, 5};
     o.attention = true;
@@ -172,10 +173,12 @@ static void beam_search_ignores_the_rest_of_the_batch(void **unused) {
     attn_search_options o;
     attn_search_options_init(&o);
     o.n_best = 4;
-    check_batches(o);
+    check_batches(o, ATTN_COMPUTE_F32);
+    check_batches(o, ATTN_COMPUTE_I8);
     o.length_penalty = 0.6;
     o.beam = 7;
-    check_batches(o);
+    check_batches(o, ATTN_COMPUTE_F32);
+    check_batches(o, ATTN_COMPUTE_I8);
 }
 
 static void sampling_ignores_the_rest_of_the_batch(void **unused) {
@@ -185,10 +188,12 @@ static void sampling_ignores_the_rest_of_the_batch(void **unused) {
     o.sample = true;
     o.n_best = 3;
     o.seed = 5;
-    check_batches(o);
+    check_batches(o, ATTN_COMPUTE_F32);
+    check_batches(o, ATTN_COMPUTE_I8);
     o.top_k = 4;
     o.temperature = 0.7;
-    check_batches(o);
+    check_batches(o, ATTN_COMPUTE_F32);
+    check_batches(o, ATTN_COMPUTE_I8);
 }
 
 typedef struct best_sequence {
@@ -451,7 +456,7 @@ static void running_out_of_memory_is_survived(void **unused) {
     attn_set_allocator(failing_allocate, counting_release, NULL);
     allocations_left = INT64_MAX;
     attn_translator *model = tiny_model(12, 1);
-    assert_int_equal(attn_translator_pack(model), ATTN_OK);
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_F32), ATTN_OK);
     int64_t before = alive;
     attn_status status = ATTN_ERR_MEMORY;
     int failures = -1;

@@ -63,7 +63,8 @@ static real column_peak(int64_t k, const real *w, int64_t w_row) {
 static int32_t pack_column(const attn_matmul_i8_weights *weights, const real *w, int64_t w_row,
                            real scale, int j, int8_t *packed) {
     int32_t sum = 0;
-    for (int64_t p = 0; scale > 0 && p < weights->k; p++) {
+    bool usable = scale < 0 || scale > 0;
+    for (int64_t p = 0; usable && p < weights->k; p++) {
         real level = real_rint(w[p * w_row] / scale);
         /* A subnormal scale is coarse: the quotient may pass 127. */
         level = level > 127 ? 127 : level < -127 ? -127 : level;
