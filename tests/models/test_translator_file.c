@@ -138,6 +138,22 @@ static void test_round_trips(void **unused) {
     attn_safetensors_close(file);
 }
 
+/* The first element that the encoder gives for a sentence. */
+static attn_real encode_one(attn_translator *model) {
+    tiny_batch batch;
+    attn_tape *tape = NULL;
+    tiny_batch_begin(&batch);
+    tiny_batch_add(&batch, 1, 9, 1);
+    batch.view.target_input = NULL;
+    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    attn_tape_begin(tape, false, 0, 0);
+    attn_tensor *x = attn_translator_forward(model, tape, &batch.view);
+    assert_non_null(x);
+    attn_real first = x->data[0];
+    attn_tape_free(tape);
+    return first;
+}
+
 /* A file of integers is run with its own integers and scales. */
 static void test_keeps_stored_integers(void **unused) {
     (void)unused;
@@ -161,6 +177,13 @@ static void test_keeps_stored_integers(void **unused) {
     assert_ptr_equal(attn_params_find(params, "encoder.0.self.value.weight")->row_scale,
                      key->row_scale + key->rows);
     attn_safetensors_close(file);
+    /* And they are what is multiplied with: other scales, other numbers. */
+    attn_real before = encode_one(model);
+    for (int64_t r = 0; r < key->rows; r++) {
+        key->row_scale[r] *= 3;
+    }
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8), ATTN_OK);
+    assert_true(encode_one(model) != before);
     attn_translator_free(model);
     /* A file of floats has none. */
     assert_int_equal(attn_translator_load(good, false, ATTN_COMPUTE_I8, &model, NULL, NULL, NULL),
