@@ -91,6 +91,8 @@ out:
 void attn_model_close(attn_model *model) {
     attn_tokenizer_free(model->tokenizer);
     attn_translator_free(model->translator);
+    attn_shortlist_free(model->shortlist);
     model->tokenizer = NULL;
     model->translator = NULL;
+    model->shortlist = NULL;
 }

@@ -9,6 +9,7 @@ typedef struct attn_model {
     char path[4096];
     attn_translator *translator;
     attn_tokenizer *tokenizer;
+    attn_shortlist *shortlist; /* NULL: none */
 } attn_model;
 
 /* Opens the model file `path`; NULL: $ATTN_MODEL, else models/en-fr.safetensors in the current

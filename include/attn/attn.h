@@ -11,6 +11,7 @@
 #include "attn/memory.h"
 #include "attn/safetensors.h"
 #include "attn/search.h"
+#include "attn/shortlist.h"
 #include "attn/status.h"
 #include "attn/tape.h"
 #include "attn/threads.h"

@@ -7,6 +7,7 @@
 #define ATTN_TRANSLATOR_H
 
 #include "attn/layers.h"
+#include "attn/shortlist.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -105,6 +106,12 @@ typedef struct attn_translator_state attn_translator_state;
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_create(attn_translator *model,
                                                                   attn_translator_state **out);
 ATTN_API void attn_translator_state_free(attn_translator_state *state);
+/* From the next encode on, a step computes the scores of the shortlist's candidates for each
+ * sentence and of end_token alone; the others' log-probability is -infinity. NULL: of all again. The
+ * shortlist must outlive its use. ATTN_ERR_ARGUMENT: another vocabulary, or end_token not in it. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_use(attn_translator_state *state,
+                                                               const attn_shortlist *shortlist,
+                                                               int32_t end_token);
 /* Encodes `count` sentences (ids with </s>, one after another) and makes room for max_rows rows of
  * at most max_steps tokens. ATTN_ERR_ARGUMENT: longer than the model's max_length, or an id out of
  * range. */

@@ -59,4 +59,9 @@ attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape
 attn_tensor *attn_translator_encoder(const attn_translator *model, attn_tape *tape,
                                      const int32_t *ids, const attn_sequences *sequences);
 
+/* The words that the steps of a sentence of the batch compute, ascending, and their *count; NULL, and
+ * *count untouched: all. */
+const int32_t *attn_translator_candidates(const attn_translator_state *state, int64_t sentence,
+                                          int64_t *count);
+
 #endif

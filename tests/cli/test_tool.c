@@ -209,6 +209,26 @@ static void integers_have_their_own_bits(void **unused) {
                      0);
 }
 
+/* Few words are considered, the same whatever else is translated. */
+static void shortlists(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("$T translate --scores lines >whole; printf 'a cat\\nthe river\\n' >en; "
+                        "printf 'un chat\\nla rivi\303\250re\\n' >fr; "
+                        "$T shortlist -s en -t fr -o some --likely 2 --frequent 5 && "
+                        "$T shortlist -s en -t fr -o same --likely 2 --frequent 5 -j 1 && "
+                        "cmp some same && $T translate --scores --shortlist some lines >few && "
+                        "! cmp -s whole few && cat few"),
+                     0);
+    expect_same("$T translate --scores --shortlist some --batch 1 -j 1 lines");
+    expect_same("ATTN_ISA=ref $T translate --scores --shortlist some -j2 lines");
+    assert_int_equal(sh("$T translate --int8 --scores --shortlist some lines"), 0);
+    expect_same("ATTN_ISA=avx2 $T translate --int8 --scores --shortlist some --batch 2 lines");
+    expect_error(2, sh("$T shortlist -s en -t fr"), "--output");
+    expect_error(1, sh("$T translate --shortlist lines lines"), "lines");
+    expect_error(1, sh("$T translate --shortlist model.safetensors lines"), "not a shortlist");
+    expect_error(1, sh("$T translate --shortlist missing lines"), "missing");
+}
+
 static void what_has_arrived_is_translated(void **unused) {
     (void)unused;
     int to[2], from[2];
@@ -436,6 +456,7 @@ int main(void) {
         cmocka_unit_test(manual_and_completion),
         cmocka_unit_test(lines_keep_their_order_and_their_bits),
         cmocka_unit_test(integers_have_their_own_bits),
+        cmocka_unit_test(shortlists),
         cmocka_unit_test(what_has_arrived_is_translated),
         cmocka_unit_test(json_holds_tokens_scores_and_attention),
         cmocka_unit_test(score_agrees_with_translate),

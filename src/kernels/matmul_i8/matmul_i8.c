@@ -142,6 +142,36 @@ void attn_matmul_i8_weights_free(attn_matmul_i8_weights *weights) {
     attn_free(weights);
 }
 
+/* The header, the packed integers, the scales, the sums. */
+size_t attn_matmul_i8_select_size(const attn_matmul_i8_weights *from, int64_t count) {
+    size_t columns = (size_t)(ceil_div(count, LANES) * LANES);
+    size_t header = (sizeof *from + LINE - 1) / LINE * LINE;
+    return header + columns * ((size_t)from->groups * I8_GROUP + sizeof(real) + sizeof(int32_t));
+}
+
+attn_matmul_i8_weights *attn_matmul_i8_select(const attn_matmul_i8_weights *from, int64_t count,
+                                              const int32_t *columns, void *memory) {
+    attn_matmul_i8_weights *weights = memory;
+    size_t size = (size_t)(from->groups * LANES * I8_GROUP); /* of a panel */
+    *weights = (attn_matmul_i8_weights){
+        .k = from->k, .n = count, .groups = from->groups, .panels = ceil_div(count, LANES)};
+    weights->packed = (int8_t *)memory + (sizeof *from + LINE - 1) / LINE * LINE;
+    weights->scale = (real *)(weights->packed + (size_t)weights->panels * size);
+    weights->sums = (int32_t *)(weights->scale + weights->panels * LANES);
+    for (int64_t j = 0; j < weights->panels * LANES; j++) {
+        int64_t column = columns[j < count ? j : count - 1]; /* of the last panel: any column */
+        const int8_t *in =
+            from->packed + (size_t)(column / LANES) * size + column % LANES * I8_GROUP;
+        int8_t *out = weights->packed + (size_t)(j / LANES) * size + j % LANES * I8_GROUP;
+        for (int64_t g = 0; g < from->groups; g++) {
+            memcpy(out + g * LANES * I8_GROUP, in + g * LANES * I8_GROUP, I8_GROUP);
+        }
+        weights->scale[j] = from->scale[column];
+        weights->sums[j] = from->sums[column];
+    }
+    return weights;
+}
+
 /* ---- the plan ---- */
 
 typedef struct i8_plan {

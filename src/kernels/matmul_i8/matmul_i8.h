@@ -11,4 +11,11 @@
 ATTN_MUST_CHECK attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product,
                                                        attn_scratch *scratch);
 
+/* Columns columns[0 .. count - 1] of `from`, in that order, in the caller's memory of
+ * attn_matmul_i8_select_size bytes, aligned to 64; never freed itself. A product with them gives the
+ * same bits as these columns of the whole. */
+size_t attn_matmul_i8_select_size(const attn_matmul_i8_weights *from, int64_t count);
+attn_matmul_i8_weights *attn_matmul_i8_select(const attn_matmul_i8_weights *from, int64_t count,
+                                              const int32_t *columns, void *memory);
+
 #endif
