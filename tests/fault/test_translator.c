@@ -75,7 +75,8 @@ static attn_status training(attn_translator *model, const tiny_batch *batch, res
 }
 
 /* Rows 2 and 3 part from rows 0 and 1 at the second step. */
-static attn_status decoding(attn_translator *model, const tiny_batch *batch, results *out) {
+static attn_status decoding(attn_translator *model, const attn_shortlist *list,
+                            const tiny_batch *batch, results *out) {
     static const int32_t tokens[STEPS][ROWS] = {{2, 2}, {5, 6, 7, 8}, {9, 10, 11, 12}};
     static const int64_t parents[STEPS][ROWS] = {{0, 1}, {1, 0, 0, 1}, {3, 2, 2, 0}};
     attn_translator_state *state = NULL;
@@ -84,6 +85,7 @@ static attn_status decoding(attn_translator *model, const tiny_batch *batch, res
     if (status != ATTN_OK) {
         return status;
     }
+    assert_int_equal(attn_translator_state_use(state, list, 3), ATTN_OK);
     status =
         attn_translator_encode(state, 2, batch->source, batch->source_starts, ROWS, STEPS, &error);
     for (int t = 0; status == ATTN_OK && t < STEPS; t++) {
@@ -98,6 +100,22 @@ static attn_status decoding(attn_translator *model, const tiny_batch *batch, res
             ATTN_ERR_ARGUMENT);
     }
     attn_translator_state_free(state);
+    return status;
+}
+
+/* With all words, then with the few of a shortlist. */
+static attn_status decoding_twice(attn_translator *model, const tiny_batch *batch, results *out) {
+    static const int32_t frequent[] = {5, 30}, likely[2 * TINY_VOCABULARY];
+    attn_shortlist *list = NULL;
+    attn_status status = decoding(model, NULL, batch, out);
+    if (status == ATTN_OK) {
+        status = attn_shortlist_create(TINY_VOCABULARY, 2, frequent, 2, likely, &list, NULL);
+        assert_true((list == NULL) == (status != ATTN_OK));
+    }
+    if (status == ATTN_OK) {
+        status = decoding(model, list, batch, out);
+    }
+    attn_shortlist_free(list);
     return status;
 }
 
@@ -123,7 +141,7 @@ static attn_status life(const tiny_batch *batch, attn_compute compute, results *
         assert_true((model == NULL) == (status != ATTN_OK));
         assert_true((bytes == NULL) == (status != ATTN_OK));
         if (status == ATTN_OK) {
-            status = decoding(model, batch, out);
+            status = decoding_twice(model, batch, out);
             attn_translator_free(model);
         }
     }
