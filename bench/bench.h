@@ -59,6 +59,8 @@ const attn_bench_case *attn_bench_cases(size_t *count);
 extern const attn_bench_kind attn_bench_matmul;
 /* Rows M of A, K, N, with B packed before: every element of B is read once. */
 extern const attn_bench_kind attn_bench_matmul_rows;
+/* Rows M of A, K, N in 8-bit integers, W packed before: by arithmetic, or by the bytes of W. */
+extern const attn_bench_kind attn_bench_matmul_i8, attn_bench_matmul_i8_rows;
 /* Heads, tokens, head size, causal; one sequence. */
 extern const attn_bench_kind attn_bench_attention_forward, attn_bench_attention_backward;
 /* Sequences, shortest, longest, heads, head size: sequences of many lengths, packed. */
@@ -69,7 +71,7 @@ extern const attn_bench_kind attn_bench_attention_decode;
 extern const attn_bench_kind attn_bench_cache_decode;
 /* No sizes: the setting of recipes/multi30k-tiny; the paper's base model. */
 extern const attn_bench_kind attn_bench_train_multi30k, attn_bench_train_base;
-/* Sentences at once, tokens in and out, beam. */
+/* Sentences at once, tokens in and out, beam, attn_compute. */
 extern const attn_bench_kind attn_bench_translate;
 
 /* count floats, uniform on -scale .. scale, the same for equal streams. NULL when

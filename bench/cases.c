@@ -17,6 +17,14 @@ static const attn_bench_case cases[] = {
     {"matmul-row-1", "1 row x 1024 x 16384", &attn_bench_matmul_rows, {1, 1024, 16384}},
     {"matmul-row-4", "4 rows x 1024 x 16384", &attn_bench_matmul_rows, {4, 1024, 16384}},
     {"matmul-row-16", "16 rows x 1024 x 16384", &attn_bench_matmul_rows, {16, 1024, 16384}},
+    {"matmul-i8-row-1", "1 row x 1024 x 16384, int8", &attn_bench_matmul_i8_rows, {1, 1024, 16384}},
+    {"matmul-i8-row-16",
+     "16 rows x 1024 x 16384, int8",
+     &attn_bench_matmul_i8_rows,
+     {16, 1024, 16384}},
+    {"matmul-i8-words", "128 rows x 256 x 16384, int8", &attn_bench_matmul_i8, {128, 256, 16384}},
+    {"matmul-i8-up", "128 rows x 256 x 1024, int8", &attn_bench_matmul_i8, {128, 256, 1024}},
+    {"matmul-i8-128", "128 rows x 1024 x 1024, int8", &attn_bench_matmul_i8, {128, 1024, 1024}},
 #define ATTENTION(name, work, ...)                                                                 \
     {"attention-forward-" name, work, &attn_bench_attention_forward, {8, __VA_ARGS__}}, {          \
         "attention-backward-" name, work, &attn_bench_attention_backward, {                        \
@@ -63,6 +71,9 @@ static const attn_bench_case cases[] = {
     {"translate-greedy-1", "1 sentence, d 256, 4+4 layers", &attn_bench_translate, {1, 24, 1}},
     {"translate-greedy-32", "32 sentences at once", &attn_bench_translate, {32, 24, 1}},
     {"translate-beam-32", "32 sentences, beam 4", &attn_bench_translate, {32, 24, 4}},
+    {"translate-i8-greedy-1", "1 sentence, int8", &attn_bench_translate, {1, 24, 1, 1}},
+    {"translate-i8-greedy-32", "32 sentences at once, int8", &attn_bench_translate, {32, 24, 1, 1}},
+    {"translate-i8-beam-32", "32 sentences, beam 4, int8", &attn_bench_translate, {32, 24, 4, 1}},
 };
 
 const attn_bench_case *attn_bench_cases(size_t *count) {

@@ -1,14 +1,16 @@
-/* bench/cases_matmul.c: C[M, N] = A[M, K] B[K, N].
+/* bench/cases_matmul.c: C[M, N] = A[M, K] B[K, N], of floats or of 8-bit integers.
  *
  * Either everything is computed from plain arrays, packing included, or a few rows meet a large
  * packed matrix, as in decoding, where reading that matrix is the work. */
-#include "attn/matmul.h"
+#include "attn/matmul_i8.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "bench/bench.h"
 
 typedef struct state {
     attn_matmul product;
+    attn_matmul_i8 product_i8; /* weights NULL: not of integers */
+    attn_matmul_i8_weights *weights;
     float *a, *b, *packed, *c;
 } state;
 
@@ -18,6 +20,7 @@ static void stop(void *given) {
         attn_free(s->a);
         attn_free(s->b);
         attn_free(s->packed);
+        attn_matmul_i8_weights_free(s->weights);
         attn_free(s->c);
         attn_free(s);
     }
@@ -25,7 +28,8 @@ static void stop(void *given) {
 
 static attn_status run(void *given, attn_error *error) {
     const state *s = given;
-    attn_status status = attn_matmul_run(&s->product);
+    attn_status status = s->product_i8.weights != NULL ? attn_matmul_i8_run(&s->product_i8)
+                                                       : attn_matmul_run(&s->product);
     return status == ATTN_OK ? ATTN_OK
                              : attn_fail(error, status, "matmul", -1, NULL, "the product failed");
 }
@@ -92,3 +96,31 @@ static attn_status start_rows(const attn_bench_case *given, void **out, attn_ben
 }
 
 const attn_bench_kind attn_bench_matmul_rows = {ATTN_BENCH_GBS, start_rows, run, stop};
+
+static attn_status start_i8(const attn_bench_case *given, void **out, attn_bench_work *work,
+                            attn_error *error) {
+    int64_t m = given->size[0], k = given->size[1], n = given->size[2];
+    attn_status status = allocate(m, n, k, out, error);
+    state *s = *out;
+    if (status == ATTN_OK) {
+        status = attn_matmul_i8_weights_create(k, n, s->b, n, 1, NULL, &s->weights);
+    }
+    if (status != ATTN_OK) {
+        return attn_fail_memory(error, (size_t)(k * n));
+    }
+    s->product_i8 = (attn_matmul_i8){
+        .m = m, .a = s->a, .a_row = k, .weights = s->weights, .c = s->c, .c_row = n};
+    work->amount = 2.0 * (double)m * (double)n * (double)k;
+    return ATTN_OK;
+}
+
+const attn_bench_kind attn_bench_matmul_i8 = {ATTN_BENCH_GFLOPS, start_i8, run, stop};
+
+static attn_status start_i8_rows(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                 attn_error *error) {
+    attn_status status = start_i8(given, out, work, error);
+    work->amount = (double)given->size[1] * (double)given->size[2];
+    return status;
+}
+
+const attn_bench_kind attn_bench_matmul_i8_rows = {ATTN_BENCH_GBS, start_i8_rows, run, stop};

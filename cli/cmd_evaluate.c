@@ -61,7 +61,7 @@ static attn_status translate(const options *o, const attn_lines *source, char **
         return attn_fail_memory(error, source->count * sizeof *translations);
     }
     attn_set_threads((int)o->decode.threads);
-    attn_status status = attn_model_open(o->decode.model, &model, error);
+    attn_status status = attn_decode_open(&o->decode, &model, error);
     if (status != ATTN_OK) {
         free(translations);
         return status;

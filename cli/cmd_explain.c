@@ -312,7 +312,7 @@ static int run(const void *given, int operand_count, char **operand) {
     if (o->target != NULL && o->part == ATTN_EXPLAIN_ENCODER) {
         return attn_say_misuse("explain: --target goes with --part decoder or --part cross");
     }
-    if (attn_model_open(o->model, &model, &error) != ATTN_OK) {
+    if (attn_model_open(o->model, ATTN_COMPUTE_F32, &model, &error) != ATTN_OK) {
         return attn_say_error(&error);
     }
     int result = explain_open(&model, operand[0], o);

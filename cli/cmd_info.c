@@ -128,7 +128,8 @@ static int run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     attn_model model;
     attn_error error;
-    if (attn_model_open(operand_count > 0 ? operand[0] : NULL, &model, &error) != ATTN_OK) {
+    if (attn_model_open(operand_count > 0 ? operand[0] : NULL, ATTN_COMPUTE_F32, &model, &error) !=
+        ATTN_OK) {
         return attn_say_error(&error);
     }
     attn_status status = print_info(&model, o->json, &error);

@@ -211,7 +211,7 @@ static attn_status score_files(const options *o, const attn_lines *source, const
                                attn_error *error) {
     attn_model model;
     attn_translator_state *state = NULL;
-    attn_status status = attn_model_open(o->model, &model, error);
+    attn_status status = attn_model_open(o->model, ATTN_COMPUTE_F32, &model, error);
     if (status != ATTN_OK) {
         return status;
     }

@@ -212,7 +212,7 @@ static int run(const void *given, int operand_count, char **operand) {
         return attn_say_error(&error);
     }
     attn_set_threads((int)o->decode.threads);
-    attn_status status = attn_model_open(o->decode.model, &model, &error);
+    attn_status status = attn_decode_open(&o->decode, &model, &error);
     if (status == ATTN_OK) {
         status = translate_all(&model, o, &reader, &error);
         attn_model_close(&model);

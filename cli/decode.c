@@ -50,6 +50,27 @@ attn_search_options attn_decode_search_options(const attn_decode_options *option
     return search;
 }
 
+attn_status attn_decode_open(const attn_decode_options *options, attn_model *out,
+                             attn_error *error) {
+    attn_compute compute = options->int8 ? ATTN_COMPUTE_I8 : ATTN_COMPUTE_F32;
+    attn_status status = attn_model_open(options->model, compute, out, error);
+    if (status != ATTN_OK || options->shortlist == NULL) {
+        return status;
+    }
+    status = attn_shortlist_load(options->shortlist, &out->shortlist, error);
+    int64_t words = attn_translator_get_config(out->translator)->vocabulary;
+    if (status == ATTN_OK && attn_shortlist_vocabulary(out->shortlist) != words) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, options->shortlist, -1,
+                           "make it with this model: `attn shortlist`",
+                           "the shortlist is of %lld words, the model of %lld",
+                           (long long)attn_shortlist_vocabulary(out->shortlist), (long long)words);
+    }
+    if (status != ATTN_OK) {
+        attn_model_close(out);
+    }
+    return status;
+}
+
 static attn_status add_piece(decoder *d, size_t line, const int32_t *ids, int64_t length,
                              attn_error *error) {
     if (d->count == d->room) {
@@ -276,7 +297,9 @@ attn_status attn_decode_lines(const attn_model *model, const char *const *lines,
                               const char *name, int64_t first_line, int64_t batch,
                               const attn_search_options *search, attn_translation *translations,
                               attn_decode_stats *stats, attn_error *error) {
-    decoder d = {.model = model, .search = search, .first_line = first_line};
+    attn_search_options chosen = *search;
+    decoder d = {.model = model, .search = &chosen, .first_line = first_line};
+    chosen.shortlist = model->shortlist;
     double start = attn_decode_clock();
     attn_status status = ATTN_OK;
     memset(translations, 0, count * sizeof *translations);

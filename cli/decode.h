@@ -11,10 +11,10 @@
 
 /* What the user can say about decoding. */
 typedef struct attn_decode_options {
-    const char *model;
+    const char *model, *shortlist;
     int64_t beam, n_best, top_k, max_length, batch, threads, seed;
     double length_penalty, temperature;
-    bool sample, no_repeat_guard, no_length_guard, stats;
+    bool sample, no_repeat_guard, no_length_guard, int8, stats;
 } attn_decode_options;
 
 #define ATTN_DECODE_DEFAULTS                                                                       \
@@ -35,6 +35,10 @@ typedef struct attn_decode_options {
      .help = "allow the same words over and over"},                                                \
     {"no-length-guard", 0, ATTN_OPTION_FLAG, offsetof(T, field.no_length_guard),                   \
      .help = "allow more than 2 x source + 20 tokens"},                                            \
+    {"int8", 0, ATTN_OPTION_FLAG, offsetof(T, field.int8),                                         \
+     .help = "multiply 8-bit integers: faster, almost the same translations"},                     \
+    {"shortlist", 0, ATTN_OPTION_FILE, offsetof(T, field.shortlist), .value = "FILE",              \
+     .help = "consider only the words that FILE, from `attn shortlist`, proposes: faster"},        \
     {"batch", 0, ATTN_OPTION_INT, offsetof(T, field.batch), 1, 4096, .value = "N",                 \
      .help = "sentences translated together; changes the speed only (default 64)"},                \
     {"threads", 'j', ATTN_OPTION_INT, offsetof(T, field.threads), 1, 256, .value = "N",            \
@@ -59,6 +63,9 @@ typedef struct attn_decode_stats {
 } attn_decode_stats;
 
 attn_search_options attn_decode_search_options(const attn_decode_options *options);
+/* Opens the model, and the shortlist where there is one, for decoding as the options say. */
+ATTN_MUST_CHECK attn_status attn_decode_open(const attn_decode_options *options, attn_model *out,
+                                             attn_error *error);
 /* Translates lines first_line .. first_line + count - 1 (numbers from 1) of `name`. Lines that had
  * to be cut are warned of on stderr. translations: [count], freed by the caller with
  * attn_translations_free, also after an error. */

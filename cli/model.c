@@ -50,7 +50,8 @@ attn_status attn_model_find(const char *path, char *out, size_t size, attn_error
     return ATTN_OK;
 }
 
-attn_status attn_model_open(const char *path, attn_model *out, attn_error *error) {
+attn_status attn_model_open(const char *path, attn_compute compute, attn_model *out,
+                            attn_error *error) {
     void *bytes = NULL;
     size_t size = 0;
     memset(out, 0, sizeof *out);
@@ -58,7 +59,8 @@ attn_status attn_model_open(const char *path, attn_model *out, attn_error *error
     if (status != ATTN_OK) {
         return status;
     }
-    status = attn_translator_load(out->path, false, &out->translator, &bytes, &size, error);
+    status =
+        attn_translator_load(out->path, false, compute, &out->translator, &bytes, &size, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -89,6 +91,8 @@ out:
 void attn_model_close(attn_model *model) {
     attn_tokenizer_free(model->tokenizer);
     attn_translator_free(model->translator);
+    attn_shortlist_free(model->shortlist);
     model->tokenizer = NULL;
     model->translator = NULL;
+    model->shortlist = NULL;
 }

@@ -9,12 +9,14 @@ typedef struct attn_model {
     char path[4096];
     attn_translator *translator;
     attn_tokenizer *tokenizer;
+    attn_shortlist *shortlist; /* NULL: none */
 } attn_model;
 
 /* Opens the model file `path`; NULL: $ATTN_MODEL, else models/en-fr.safetensors in the current
  * folder, beside the program and in the folder of installed data. The error names what was tried.
  */
-ATTN_MUST_CHECK attn_status attn_model_open(const char *path, attn_model *out, attn_error *error);
+ATTN_MUST_CHECK attn_status attn_model_open(const char *path, attn_compute compute, attn_model *out,
+                                            attn_error *error);
 void attn_model_close(attn_model *model);
 /* The path that attn_model_open would take. */
 ATTN_MUST_CHECK attn_status attn_model_find(const char *path, char *out, size_t size,

@@ -35,12 +35,16 @@ endfunction()
 attn_isa(avx2 x86-64 -mavx2 -mfma)
 attn_isa(avx512 x86-64 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
          -mprefer-vector-width=512)
+attn_isa(avx512vnni x86-64 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512vnni -mfma
+         -mprefer-vector-width=512)
 attn_isa(neon aarch64)
+attn_isa(neondot aarch64 -march=armv8.2-a+dotprod)
 
-set(isa_sources ${ATTN_KERNELS_AVX2} ${ATTN_KERNELS_AVX512} ${ATTN_KERNELS_NEON})
+set(isa_sources "")
 set(isa_definitions "")
-foreach(isa AVX2 AVX512 NEON)
+foreach(isa AVX2 AVX512 AVX512VNNI NEON NEONDOT)
   if(ATTN_KERNELS_${isa})
+    list(APPEND isa_sources ${ATTN_KERNELS_${isa}})
     list(APPEND isa_definitions ATTN_HAVE_${isa}=1)
   endif()
 endforeach()

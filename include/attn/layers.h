@@ -8,6 +8,7 @@
 #define ATTN_LAYERS_H
 
 #include "attn/matmul.h"
+#include "attn/matmul_i8.h"
 #include "attn/tape.h"
 
 #ifdef __cplusplus
@@ -27,14 +28,21 @@ typedef struct attn_linear {
     attn_param *bias;   /* [O] likewise; NULL: none */
     int64_t in, out;    /* C, O (the sum when joined) */
     attn_real *packed;  /* weight packed for the product; NULL: packed in each call */
+    attn_matmul_i8_weights *packed_i8; /* or packed as integers; NULL: none */
 } attn_linear;
+
+/* In what a packed layer multiplies when it is run; recording passes always use float32. */
+typedef enum attn_compute {
+    ATTN_COMPUTE_F32,
+    ATTN_COMPUTE_I8, /* 8-bit integers with exact sums: attn/matmul_i8.h */
+} attn_compute;
 
 /* Declares NAME.weight and NAME.bias. */
 ATTN_API attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t in,
                                          int64_t out);
 /* Packs the weight once, for a model that is only run. Undone by attn_linear_unpack, which also
- * frees. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_linear_pack(attn_linear *linear);
+ * frees. ATTN_ERR_ARGUMENT: as integers, more input features than a sum holds. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_linear_pack(attn_linear *linear, attn_compute compute);
 ATTN_API void attn_linear_unpack(attn_linear *linear);
 ATTN_API attn_tensor *attn_layer_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                         attn_activation activation);
@@ -82,7 +90,8 @@ typedef struct attn_multi_head {
 
 ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char *name,
                                                  int64_t channels, int64_t heads, int64_t kv_heads);
-ATTN_API ATTN_MUST_CHECK attn_status attn_multi_head_pack(attn_multi_head *attention, bool self);
+ATTN_API ATTN_MUST_CHECK attn_status attn_multi_head_pack(attn_multi_head *attention, bool self,
+                                                          attn_compute compute);
 ATTN_API void attn_multi_head_unpack(attn_multi_head *attention);
 
 /* The attention of x's tokens to memory's (memory NULL: to x's own), heads joined, before the

@@ -42,6 +42,9 @@ typedef struct attn_param {
     attn_init init;
     attn_real *data;
     attn_real *grad; /* NULL in a model that is only run */
+    /* [rows]: the scales of a matrix that was stored as 8-bit integers, one parameter's after
+     * another's as in data; NULL: none. Whoever changes the data sets it to NULL. */
+    attn_real *row_scale;
 } attn_param;
 
 /* The table of a model's tensors: declare every row, then allocate once. Parameters lie one after

@@ -7,6 +7,7 @@
 #define ATTN_TRANSLATOR_H
 
 #include "attn/layers.h"
+#include "attn/shortlist.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -53,10 +54,12 @@ ATTN_API ATTN_MUST_CHECK attn_status
 attn_translator_save(const attn_translator *model, attn_storage storage, const void *tokenizer,
                      size_t tokenizer_size, const struct attn_metadata *metadata,
                      size_t metadata_count, const char *path, attn_error *error);
-/* Loads for running (trainable false: weights packed) or for training on. *tokenizer (may be NULL)
- * receives an allocated copy of the tokenizer's bytes, freed with attn_translator_free_bytes; NULL
- * when the file has none. */
+/* Loads for running (trainable false: weights packed as attn_translator_pack does, and a file whose
+ * matrices are all int8 gives ATTN_COMPUTE_I8 its own integers and scales) or for training on
+ * (trainable true: `compute` is not looked at). *tokenizer (may be NULL) receives an allocated copy
+ * of the tokenizer's bytes, freed with attn_translator_free_bytes; NULL when the file has none. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_load(const char *path, bool trainable,
+                                                          attn_compute compute,
                                                           attn_translator **out, void **tokenizer,
                                                           size_t *tokenizer_size,
                                                           attn_error *error);
@@ -87,9 +90,13 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_loss(attn_translator *model
  * output. */
 ATTN_API attn_tensor *attn_translator_forward(attn_translator *model, attn_tape *tape,
                                               const attn_translator_batch *batch);
-/* Packs the weights for running (load does it when not trainable). While packed, the weights must
- * not change: unpack before training goes on. Recording passes never read the packed form. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_translator_pack(attn_translator *model);
+/* Packs the weights for running (load does it when not trainable). ATTN_COMPUTE_I8: the products of
+ * all linear layers, and in decoding that with the embedding, are of 8-bit integers; norms, softmax
+ * and attention stay float32, and so does the output projection of attn_translator_loss. Either way
+ * a result depends on the inputs alone. While packed, the weights must not change: unpack before
+ * training goes on. Recording passes never read the packed form. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_pack(attn_translator *model,
+                                                          attn_compute compute);
 ATTN_API void attn_translator_unpack(attn_translator *model);
 
 /* ---- decoding, step by step, with cached keys and values ----
@@ -99,6 +106,12 @@ typedef struct attn_translator_state attn_translator_state;
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_create(attn_translator *model,
                                                                   attn_translator_state **out);
 ATTN_API void attn_translator_state_free(attn_translator_state *state);
+/* From the next encode on, a step computes the scores of the shortlist's candidates for each
+ * sentence and of end_token alone; the others' log-probability is -infinity. NULL: of all again. The
+ * shortlist must outlive its use. ATTN_ERR_ARGUMENT: another vocabulary, or end_token not in it. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_use(attn_translator_state *state,
+                                                               const attn_shortlist *shortlist,
+                                                               int32_t end_token);
 /* Encodes `count` sentences (ids with </s>, one after another) and makes room for max_rows rows of
  * at most max_steps tokens. ATTN_ERR_ARGUMENT: longer than the model's max_length, or an id out of
  * range. */

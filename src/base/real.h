@@ -12,13 +12,16 @@
 
 typedef attn_real real;
 
-/* a * b + c with one rounding; sqrt; both exact by IEEE 754 on every processor. */
+/* a * b + c with one rounding; sqrt; the nearest integer, ties to even: all exact by IEEE 754 on
+ * every processor. */
 #ifdef ATTN_REAL_DOUBLE
 #define real_fma(a, b, c) fma((a), (b), (c))
 #define real_sqrt(a)      sqrt(a)
+#define real_rint(a)      rint(a)
 #else
 #define real_fma(a, b, c) fmaf((a), (b), (c))
 #define real_sqrt(a)      sqrtf(a)
+#define real_rint(a)      rintf(a)
 #endif
 
 /* The number of lanes in which every sum along a vector is kept, and the width of a panel. */

@@ -2,6 +2,24 @@
  * whether it saves the wide registers. */
 #include "cpu/cpu.h"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+#if defined(__aarch64__)
+/* Where the compiler may use dot products anywhere, as on every Apple processor, they are there. */
+static int has_neon_dot(void) {
+#if defined(__ARM_FEATURE_DOTPROD)
+    return 1;
+#elif defined(__linux__)
+    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+    return 0;
+#endif
+}
+#endif
+
 unsigned attn_cpu_features(void) {
     unsigned features = 0;
 #if defined(__x86_64__)
@@ -11,9 +29,11 @@ unsigned attn_cpu_features(void) {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
         features |= ATTN_CPU_AVX512;
+        features |= __builtin_cpu_supports("avx512vnni") ? ATTN_CPU_AVX512VNNI : 0;
     }
 #elif defined(__aarch64__)
     features |= ATTN_CPU_NEON; /* part of the base architecture */
+    features |= has_neon_dot() ? ATTN_CPU_NEONDOT : 0;
 #endif
     return features;
 }

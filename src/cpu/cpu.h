@@ -8,6 +8,8 @@ enum {
     ATTN_CPU_AVX2 = 1 << 0,   /* AVX2 and FMA */
     ATTN_CPU_AVX512 = 1 << 1, /* AVX-512 F, DQ, BW and VL */
     ATTN_CPU_NEON = 1 << 2,
+    ATTN_CPU_AVX512VNNI = 1 << 3, /* the above AVX-512 and VNNI: dot products of 8-bit integers */
+    ATTN_CPU_NEONDOT = 1 << 4,    /* NEON and its dot products */
 };
 
 /* The bits above that the processor has and whose registers the system saves. Thread-safe. */

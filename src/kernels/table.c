@@ -14,6 +14,7 @@ static _Atomic(const attn_kernels *) current;
 #define FILL(table, isa)                                                                           \
     do {                                                                                           \
         attn_matmul_fill_##isa(&(table)->matmul);                                                  \
+        attn_matmul_i8_fill_##isa(&(table)->matmul_i8);                                            \
         attn_attention_fill_##isa(&(table)->attention);                                            \
         attn_norm_fill_##isa(&(table)->norm);                                                      \
         attn_elementwise_fill_##isa(&(table)->elementwise);                                        \
@@ -48,10 +49,22 @@ static void fill_tables(void) {
         FILL(table, avx512);
     }
 #endif
+#ifdef ATTN_HAVE_AVX512VNNI
+    if (features & ATTN_CPU_AVX512VNNI) {
+        table = overlay("avx512vnni");
+        attn_matmul_i8_fill_avx512vnni(&table->matmul_i8);
+    }
+#endif
 #ifdef ATTN_HAVE_NEON
     if (features & ATTN_CPU_NEON) {
         table = overlay("neon");
         FILL(table, neon);
+    }
+#endif
+#ifdef ATTN_HAVE_NEONDOT
+    if (features & ATTN_CPU_NEONDOT) {
+        table = overlay("neondot");
+        attn_matmul_i8_fill_neondot(&table->matmul_i8);
     }
 #endif
     (void)features;

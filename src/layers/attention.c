@@ -39,15 +39,15 @@ attn_multi_head attn_multi_head_declare(attn_params *params, const char *name, i
     return a;
 }
 
-attn_status attn_multi_head_pack(attn_multi_head *a, bool self) {
-    attn_status status = attn_linear_pack(&a->output);
+attn_status attn_multi_head_pack(attn_multi_head *a, bool self, attn_compute compute) {
+    attn_status status = attn_linear_pack(&a->output, compute);
     if (status == ATTN_OK && self) {
-        return attn_linear_pack(&a->joined);
+        return attn_linear_pack(&a->joined, compute);
     }
     if (status == ATTN_OK) {
-        status = attn_linear_pack(&a->query);
+        status = attn_linear_pack(&a->query, compute);
     }
-    return status == ATTN_OK ? attn_linear_pack(&a->key_value) : status;
+    return status == ATTN_OK ? attn_linear_pack(&a->key_value, compute) : status;
 }
 
 void attn_multi_head_unpack(attn_multi_head *a) {

@@ -7,6 +7,7 @@
 #include "base/real.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/matmul_i8/matmul_i8.h"
 #include "tape/tape.h"
 
 /* The product with the tape's scratch memory; does nothing when the tape has failed, and fails the

@@ -15,7 +15,15 @@ attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t i
     return linear;
 }
 
-attn_status attn_linear_pack(attn_linear *linear) {
+attn_status attn_linear_pack(attn_linear *linear, attn_compute compute) {
+    const real *weight = linear->weight->data;
+    if (compute == ATTN_COMPUTE_I8) {
+        attn_linear_unpack(linear);
+        return attn_matmul_i8_weights_create(linear->in, linear->out, weight, 1, linear->in,
+                                             linear->weight->row_scale, &linear->packed_i8);
+    }
+    attn_matmul_i8_weights_free(linear->packed_i8);
+    linear->packed_i8 = NULL;
     if (linear->packed == NULL) {
         linear->packed =
             attn_alloc(attn_matmul_packed_size(linear->in, linear->out) * sizeof(real));
@@ -23,13 +31,15 @@ attn_status attn_linear_pack(attn_linear *linear) {
     if (linear->packed == NULL) {
         return ATTN_ERR_MEMORY;
     }
-    attn_matmul_pack(linear->in, linear->out, linear->weight->data, 1, linear->in, linear->packed);
+    attn_matmul_pack(linear->in, linear->out, weight, 1, linear->in, linear->packed);
     return ATTN_OK;
 }
 
 void attn_linear_unpack(attn_linear *linear) {
     attn_free(linear->packed);
+    attn_matmul_i8_weights_free(linear->packed_i8);
     linear->packed = NULL;
+    linear->packed_i8 = NULL;
 }
 
 typedef struct linear_record {
@@ -109,6 +119,25 @@ static void linear_backward(attn_tape *tape, void *record) {
     backward_params(tape, r);
 }
 
+/* With integer weights; nothing is recorded. */
+static void forward_i8(attn_tape *tape, const attn_tensor *x, const attn_linear *linear,
+                       attn_activation activation, const attn_tensor *residual, attn_tensor *y) {
+    attn_matmul_i8 product = {.m = x->rows,
+                              .a = x->data,
+                              .a_row = linear->in,
+                              .weights = linear->packed_i8,
+                              .c = y->data,
+                              .c_row = linear->out,
+                              .bias = linear->bias ? linear->bias->data : NULL,
+                              .activation = activation,
+                              .residual = residual ? residual->data : NULL,
+                              .residual_row = linear->out};
+    attn_status status = attn_matmul_i8_run_scratch(&product, attn_tape_scratch(tape));
+    if (status != ATTN_OK) {
+        attn_tape_fail(tape, status);
+    }
+}
+
 static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                    attn_activation activation, attn_tensor *residual) {
     if (x == NULL || x->cols != linear->in) {
@@ -119,6 +148,10 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
     linear_record *r = attn_tape_record(tape, sizeof *r, linear_backward);
     if (y == NULL) {
         return NULL;
+    }
+    if (linear->packed_i8 != NULL && !attn_tape_recording(tape)) {
+        forward_i8(tape, x, linear, activation, residual, y);
+        return attn_tape_status(tape) == ATTN_OK ? y : NULL;
     }
     real *pre_activation = NULL;
     if (r != NULL) {

@@ -132,6 +132,7 @@ static void declare(attn_translator *m) {
     const attn_translator_config *c = &m->config;
     m->embedding =
         attn_params_declare(m->params, "embedding", c->vocabulary, c->d_model, ATTN_INIT_EMBEDDING);
+    m->output = (attn_linear){.weight = m->embedding, .in = c->d_model, .out = c->vocabulary};
     m->positions.length = c->max_length;
     if (c->learned_positions) {
         m->positions.learned = attn_params_declare(m->params, "positions", c->max_length,
@@ -223,8 +224,7 @@ void attn_translator_unpack(attn_translator *m) {
         attn_linear_unpack(&m->decoder[i].feed_forward.up);
         attn_linear_unpack(&m->decoder[i].feed_forward.down);
     }
-    attn_free(m->output_packed);
-    m->output_packed = NULL;
+    attn_linear_unpack(&m->output);
 }
 
 void attn_translator_free(attn_translator *m) {
@@ -247,37 +247,34 @@ attn_params *attn_translator_params(const attn_translator *m) {
     return m->params;
 }
 
-static attn_status pack_feed_forward(attn_feed_forward *feed_forward) {
-    attn_status status = attn_linear_pack(&feed_forward->up);
-    return status == ATTN_OK ? attn_linear_pack(&feed_forward->down) : status;
+static attn_status pack_feed_forward(attn_feed_forward *feed_forward, attn_compute compute) {
+    attn_status status = attn_linear_pack(&feed_forward->up, compute);
+    return status == ATTN_OK ? attn_linear_pack(&feed_forward->down, compute) : status;
 }
 
-static attn_status pack_layers(attn_translator *m) {
-    attn_status status = ATTN_OK;
+static attn_status pack_encoder_layer(encoder_layer *layer, attn_compute compute) {
+    attn_status status = attn_multi_head_pack(&layer->self, true, compute);
+    return status == ATTN_OK ? pack_feed_forward(&layer->feed_forward, compute) : status;
+}
+
+static attn_status pack_decoder_layer(decoder_layer *layer, attn_compute compute) {
+    attn_status status = attn_multi_head_pack(&layer->self, true, compute);
+    status = status == ATTN_OK ? attn_multi_head_pack(&layer->cross, false, compute) : status;
+    return status == ATTN_OK ? pack_feed_forward(&layer->feed_forward, compute) : status;
+}
+
+attn_status attn_translator_pack(attn_translator *m, attn_compute compute) {
+    attn_status status = attn_linear_pack(&m->output, compute);
     for (int64_t i = 0; status == ATTN_OK && i < m->config.encoder_layers; i++) {
-        status = attn_multi_head_pack(&m->encoder[i].self, true);
-        status = status == ATTN_OK ? pack_feed_forward(&m->encoder[i].feed_forward) : status;
+        status = pack_encoder_layer(&m->encoder[i], compute);
     }
     for (int64_t i = 0; status == ATTN_OK && i < m->config.decoder_layers; i++) {
-        status = attn_multi_head_pack(&m->decoder[i].self, true);
-        status = status == ATTN_OK ? attn_multi_head_pack(&m->decoder[i].cross, false) : status;
-        status = status == ATTN_OK ? pack_feed_forward(&m->decoder[i].feed_forward) : status;
+        status = pack_decoder_layer(&m->decoder[i], compute);
     }
-    return status;
-}
-
-attn_status attn_translator_pack(attn_translator *m) {
-    int64_t channels = m->config.d_model, classes = m->config.vocabulary;
-    if (m->output_packed == NULL) {
-        m->output_packed = attn_alloc(attn_matmul_packed_size(channels, classes) * sizeof(real));
-    }
-    attn_status status = m->output_packed != NULL ? pack_layers(m) : ATTN_ERR_MEMORY;
     if (status != ATTN_OK) {
         attn_translator_unpack(m);
-        return status;
     }
-    attn_matmul_pack(channels, classes, m->embedding->data, 1, channels, m->output_packed);
-    return ATTN_OK;
+    return status;
 }
 
 /* ---- wiring ---- */

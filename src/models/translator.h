@@ -30,7 +30,7 @@ struct attn_translator {
     encoder_layer *encoder;               /* [encoder_layers] */
     decoder_layer *decoder;               /* [decoder_layers] */
     attn_norm encoder_norm, decoder_norm; /* pre-norm only: after the last layer */
-    real *output_packed;                  /* embedding^T, packed for running; NULL until packed */
+    attn_linear output;                   /* the projection to words: the embedding, no bias */
 };
 
 /* Creation in two steps, so that a configuration from a file can be held to the file's tensors
@@ -58,5 +58,10 @@ attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape
 /* The encoder over sentences one after another: [N, d_model]. */
 attn_tensor *attn_translator_encoder(const attn_translator *model, attn_tape *tape,
                                      const int32_t *ids, const attn_sequences *sequences);
+
+/* The words that the steps of a sentence of the batch compute, ascending, and their *count; NULL, and
+ * *count untouched: all. */
+const int32_t *attn_translator_candidates(const attn_translator_state *state, int64_t sentence,
+                                          int64_t *count);
 
 #endif

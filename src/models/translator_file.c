@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "io/dtype.h"
 #include "models/translator.h"
+#include "tape/tape.h"
 
 #define FORMAT_KEY     "attn.model"
 #define FORMAT_NAME    "translator"
@@ -310,9 +311,23 @@ static void read_param(const attn_safetensors *file, attn_param *row) {
     } else {
         char name[SCALE_NAME_SIZE];
         scale_name(row, name);
-        attn_f32_from_i8(t->data, attn_safetensors_find(file, name)->data, (size_t)row->rows,
-                         (size_t)row->cols, row->data);
+        const float *scale = attn_safetensors_find(file, name)->data;
+        attn_f32_from_i8(t->data, scale, (size_t)row->rows, (size_t)row->cols, row->data);
+        if (row->row_scale != NULL) {
+            memcpy(row->row_scale, scale, (size_t)row->rows * sizeof *scale);
+        }
     }
+}
+
+/* Only then do the scales of joined matrices stand together. */
+static bool all_matrices_i8(const attn_safetensors *file, const attn_params *params) {
+    for (size_t i = 0; i < attn_params_count(params); i++) {
+        const attn_param *row = attn_params_at(params, i);
+        if (row->rows > 1 && attn_safetensors_find(file, row->name)->dtype != ATTN_DTYPE_I8) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Whether a tensor is a parameter of the model, or the scales of one stored as int8. */
@@ -383,7 +398,7 @@ static attn_status declare(const attn_safetensors *file, const char *path, attn_
 }
 
 static attn_status load(const attn_safetensors *file, const char *path, bool trainable,
-                        attn_translator **out, attn_error *error) {
+                        attn_compute compute, attn_translator **out, attn_error *error) {
     attn_status status = declare(file, path, out, error);
     if (status != ATTN_OK) {
         return status;
@@ -397,17 +412,22 @@ static attn_status load(const attn_safetensors *file, const char *path, bool tra
     if (status != ATTN_OK) {
         return status;
     }
-    for (size_t i = 0; i < attn_params_count(params); i++) {
+    if (!trainable && compute == ATTN_COMPUTE_I8 && all_matrices_i8(file, params)) {
+        status = attn_params_allocate_row_scales(params);
+    }
+    for (size_t i = 0; i < attn_params_count(params) && status == ATTN_OK; i++) {
         read_param(file, attn_params_at(params, i));
     }
-    if (!trainable && attn_translator_pack(*out) != ATTN_OK) {
-        status = attn_fail_memory(error, (size_t)attn_params_size(params) * sizeof(real));
+    if (!trainable && status == ATTN_OK) {
+        status = attn_translator_pack(*out, compute);
     }
-    return status;
+    size_t bytes = (size_t)attn_params_size(params) * sizeof(real);
+    return status == ATTN_OK ? ATTN_OK : attn_fail_memory(error, bytes);
 }
 
-attn_status attn_translator_load(const char *path, bool trainable, attn_translator **out,
-                                 void **tokenizer, size_t *tokenizer_size, attn_error *error) {
+attn_status attn_translator_load(const char *path, bool trainable, attn_compute compute,
+                                 attn_translator **out, void **tokenizer, size_t *tokenizer_size,
+                                 attn_error *error) {
     attn_safetensors *file = NULL;
     *out = NULL;
     if (tokenizer != NULL) {
@@ -416,7 +436,7 @@ attn_status attn_translator_load(const char *path, bool trainable, attn_translat
     }
     attn_status status = attn_safetensors_open(path, &file, error);
     if (status == ATTN_OK) {
-        status = load(file, path, trainable, out, error);
+        status = load(file, path, trainable, compute, out, error);
     }
     if (status == ATTN_OK && tokenizer != NULL) {
         status = copy_tokenizer(file, path, tokenizer, tokenizer_size, error);

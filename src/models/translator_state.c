@@ -7,10 +7,14 @@
  * the bits are those of a full pass. */
 #include <string.h>
 
+#include "attn/threads.h"
 #include "base/fail.h"
+#include "cpu/cpu.h"
 #include "kernels/attention/attention_cache.h"
 #include "kernels/loss/loss.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/matmul_i8/matmul_i8.h"
+#include "models/shortlist.h"
 #include "models/translator.h"
 #include "tape/tape.h"
 
@@ -23,6 +27,16 @@ typedef struct layer_caches {
     attn_cache *self, *memory;
 } layer_caches;
 
+/* The words that a sentence's steps compute: a shortlist's choice. */
+typedef struct candidates {
+    int64_t count;
+    int32_t *ids;                      /* ascending */
+    real *packed;                      /* their columns of the output projection: of floats ... */
+    attn_matmul_i8_weights *packed_i8; /* ... or of integers */
+} candidates;
+
+enum { MOST_THREADS = 256 };
+
 struct attn_translator_state {
     attn_translator *model;
     attn_tape *encode_tape; /* holds what lives as long as the sentences */
@@ -33,6 +47,11 @@ struct attn_translator_state {
     int64_t max_rows, max_steps, step, rows;
     int64_t *sequence, *next_sequence, *sentence, *next_sentence; /* [max_rows] */
     bool *taken;                                                  /* [max_rows] */
+    const attn_shortlist *shortlist; /* NULL: every word is a candidate */
+    int32_t end_token;
+    candidates *candidates; /* [S], in encode_tape; NULL: all words */
+    int64_t *run_starts;    /* [max_rows + 1]: rows of one sentence */
+    attn_scratch run_scratch[MOST_THREADS];
 };
 
 static attn_status create_caches(attn_translator_state *s) {
@@ -57,7 +76,8 @@ attn_status attn_translator_state_create(attn_translator *model, attn_translator
         return ATTN_ERR_MEMORY;
     }
     s->model = model;
-    attn_status status = model->output_packed == NULL ? attn_translator_pack(model) : ATTN_OK;
+    bool packed = model->output.packed != NULL || model->output.packed_i8 != NULL;
+    attn_status status = packed ? ATTN_OK : attn_translator_pack(model, ATTN_COMPUTE_F32);
     status = status == ATTN_OK ? attn_tape_create(&s->encode_tape) : status;
     status = status == ATTN_OK ? attn_tape_create(&s->step_tape) : status;
     status = status == ATTN_OK ? create_caches(s) : status;
@@ -80,7 +100,22 @@ void attn_translator_state_free(attn_translator_state *s) {
         attn_cache_free(s->caches[i].memory);
     }
     attn_free(s->caches);
+    for (int i = 0; i < MOST_THREADS; i++) {
+        attn_scratch_free(&s->run_scratch[i]);
+    }
     attn_free(s);
+}
+
+attn_status attn_translator_state_use(attn_translator_state *s, const attn_shortlist *shortlist,
+                                      int32_t end_token) {
+    int64_t words = s->model->config.vocabulary;
+    if (shortlist != NULL &&
+        (attn_shortlist_vocabulary(shortlist) != words || end_token < 0 || end_token >= words)) {
+        return ATTN_ERR_ARGUMENT;
+    }
+    s->shortlist = shortlist;
+    s->end_token = end_token;
+    return ATTN_OK;
 }
 
 int64_t attn_translator_state_source_length(const attn_translator_state *s) {
@@ -147,6 +182,91 @@ static attn_status remember_layer(attn_translator_state *s, attn_tensor *memory,
     return status;
 }
 
+/* ---- the words that can matter ---- */
+
+/* Which, for one sentence; `chosen` is room for a mark a word. */
+static bool list_candidates(attn_translator_state *s, int64_t length, const int32_t *source,
+                            bool *chosen, candidates *out) {
+    int64_t words = s->model->config.vocabulary, count = 0;
+    attn_shortlist_choose(s->shortlist, length, source, chosen);
+    chosen[s->end_token] = true;
+    for (int64_t id = 0; id < words; id++) {
+        count += chosen[id];
+    }
+    out->ids = attn_tape_alloc(s->encode_tape, (size_t)count * sizeof *out->ids);
+    for (int64_t id = 0; out->ids != NULL && id < words; id++) {
+        if (chosen[id]) {
+            out->ids[out->count++] = (int32_t)id;
+        }
+    }
+    return out->ids != NULL;
+}
+
+/* Room for their columns, and for floats also for the rows before they are packed. */
+static bool allocate_columns(attn_translator_state *s, candidates *c) {
+    const attn_linear *output = &s->model->output;
+    if (output->packed_i8 != NULL) {
+        size_t size = attn_matmul_i8_select_size(output->packed_i8, c->count);
+        c->packed_i8 = attn_tape_alloc(s->encode_tape, size);
+        return c->packed_i8 != NULL;
+    }
+    size_t packed = attn_matmul_packed_size(output->in, c->count);
+    size_t rows = (size_t)(c->count * output->in);
+    c->packed = attn_tape_alloc(s->encode_tape, (packed + rows) * sizeof(real));
+    return c->packed != NULL;
+}
+
+const int32_t *attn_translator_candidates(const attn_translator_state *s, int64_t sentence,
+                                          int64_t *count) {
+    if (s->candidates == NULL) {
+        return NULL;
+    }
+    *count = s->candidates[sentence].count;
+    return s->candidates[sentence].ids;
+}
+
+static void pack_candidates(const attn_linear *output, candidates *c) {
+    if (c->packed_i8 != NULL) {
+        c->packed_i8 = attn_matmul_i8_select(output->packed_i8, c->count, c->ids, c->packed_i8);
+        return;
+    }
+    real *rows = c->packed + attn_matmul_packed_size(output->in, c->count);
+    for (int64_t j = 0; j < c->count; j++) {
+        memcpy(rows + j * output->in, output->weight->data + c->ids[j] * output->in,
+               (size_t)output->in * sizeof(real));
+    }
+    attn_matmul_pack(output->in, c->count, rows, 1, output->in, c->packed);
+}
+
+/* For every sentence of the batch; false when out of memory. */
+static bool choose_candidates(attn_translator_state *s, const int32_t *source) {
+    attn_tape *tape = s->encode_tape;
+    s->candidates = NULL;
+    if (s->shortlist == NULL) {
+        return true;
+    }
+    candidates *all = attn_tape_alloc(tape, (size_t)s->sentences * sizeof *all);
+    bool *chosen = attn_tape_alloc(tape, (size_t)s->model->config.vocabulary * sizeof *chosen);
+    s->run_starts = attn_tape_alloc(tape, (size_t)(s->max_rows + 1) * sizeof *s->run_starts);
+    if (all == NULL || chosen == NULL || s->run_starts == NULL) {
+        return false;
+    }
+    memset(all, 0, (size_t)s->sentences * sizeof *all);
+    for (int64_t i = 0; i < s->sentences; i++) {
+        int64_t start = s->source_starts[i];
+        if (!list_candidates(s, s->source_starts[i + 1] - start, source + start, chosen, &all[i]) ||
+            !allocate_columns(s, &all[i])) {
+            return false;
+        }
+    }
+#pragma omp parallel for schedule(static) num_threads(attn_get_threads())
+    for (int64_t i = 0; i < s->sentences; i++) {
+        pack_candidates(&s->model->output, &all[i]);
+    }
+    s->candidates = all;
+    return true;
+}
+
 /* Reserves the state's memory for a batch that has been checked. */
 static bool prepare(attn_translator_state *s, int64_t count, const int64_t *starts) {
     attn_tape *tape = s->encode_tape;
@@ -187,7 +307,7 @@ attn_status attn_translator_encode(attn_translator_state *s, int64_t count, cons
     }
     s->max_rows = max_rows;
     s->max_steps = max_steps;
-    if (!prepare(s, count, starts)) {
+    if (!prepare(s, count, starts) || !choose_candidates(s, source)) {
         s->max_rows = 0; /* no step until an encode succeeds */
         return attn_fail_memory(error, (size_t)max_rows * sizeof(int64_t));
     }
@@ -358,6 +478,93 @@ static attn_tensor *step_layers(attn_translator_state *s, const int32_t *tokens,
     return m->config.pre_norm ? attn_layer_norm(tape, x, &m->decoder_norm) : x;
 }
 
+/* The scores of a projection's words, straight into the caller's rows. */
+static attn_status project(const attn_linear *output, const attn_tensor *x, int64_t row,
+                           real *logits, attn_scratch *scratch) {
+    if (output->packed_i8 != NULL) {
+        attn_matmul_i8 product = {.m = x->rows,
+                                  .a = x->data,
+                                  .a_row = x->cols,
+                                  .weights = output->packed_i8,
+                                  .c = logits,
+                                  .c_row = row};
+        return attn_matmul_i8_run_scratch(&product, scratch);
+    }
+    attn_matmul product = {.m = x->rows,
+                           .n = output->out,
+                           .k = output->in,
+                           .a = x->data,
+                           .a_row = x->cols,
+                           .a_col = 1,
+                           .b_packed = output->packed,
+                           .c = logits,
+                           .c_row = row};
+    return attn_matmul_run_scratch(&product, scratch);
+}
+
+/* Log-probabilities of the first count words in each row, to the places of their ids; -infinity
+ * elsewhere. From the last to the first, so that nothing is overwritten before it is read. */
+static void spread_scores(const candidates *c, int64_t words, real *row) {
+    int64_t j = c->count - 1;
+    for (int64_t id = words - 1; id >= 0; id--) {
+        row[id] = j >= 0 && c->ids[j] == id ? row[j--] : (real)-INFINITY;
+    }
+}
+
+/* Rows first .. last - 1, all of one sentence. */
+static attn_status project_run(attn_translator_state *s, const attn_tensor *x, int64_t first,
+                               int64_t last, real *logits) {
+    const candidates *c = &s->candidates[s->sentence[first]];
+    attn_linear output = s->model->output;
+    output.out = c->count;
+    output.packed = c->packed;
+    output.packed_i8 = c->packed_i8;
+    attn_tensor rows = {.rows = last - first, .cols = x->cols, .data = x->data + first * x->cols};
+    int64_t words = s->model->config.vocabulary;
+    attn_status status = project(&output, &rows, words, logits + first * words,
+                                 &s->run_scratch[attn_thread_index()]);
+    attn_log_softmax(rows.rows, c->count, words, logits + first * words);
+    for (int64_t r = first; r < last; r++) {
+        spread_scores(c, words, logits + r * words);
+    }
+    return status;
+}
+
+/* The candidates of each row's sentence; rows of one sentence that stand together are one product. */
+static attn_status project_candidates(attn_translator_state *s, const attn_tensor *x,
+                                      real *logits) {
+    int64_t runs = 0;
+    int failed = ATTN_OK;
+    for (int64_t r = 0; r < s->rows; r++) {
+        if (r == 0 || s->sentence[r] != s->sentence[r - 1]) {
+            s->run_starts[runs++] = r;
+        }
+    }
+    s->run_starts[runs] = s->rows;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(attn_get_threads())
+    for (int64_t i = 0; i < runs; i++) {
+        attn_status status = project_run(s, x, s->run_starts[i], s->run_starts[i + 1], logits);
+        if (status != ATTN_OK) {
+#pragma omp atomic write
+            failed = (int)status;
+        }
+    }
+    return (attn_status)failed;
+}
+
+static attn_status score_words(attn_translator_state *s, const attn_tensor *x, real *logits) {
+    int64_t words = s->model->config.vocabulary;
+    if (s->candidates != NULL) {
+        return project_candidates(s, x, logits);
+    }
+    attn_status status =
+        project(&s->model->output, x, words, logits, attn_tape_scratch(s->step_tape));
+    if (status == ATTN_OK) {
+        attn_log_softmax(x->rows, words, words, logits);
+    }
+    return status;
+}
+
 attn_status attn_translator_step(attn_translator_state *s, int64_t rows, const int32_t *tokens,
                                  const int64_t *parents, attn_real *logits, attn_real *attention,
                                  attn_error *error) {
@@ -365,33 +572,18 @@ attn_status attn_translator_step(attn_translator_state *s, int64_t rows, const i
     if (status != ATTN_OK) {
         return status;
     }
-    const attn_translator *m = s->model;
     attn_tape_begin(s->step_tape, false, 0, 0);
     status = assign_sequences(s, rows, parents);
     if (status != ATTN_OK) {
         attn_tape_fail(s->step_tape, status);
     }
     attn_tensor *x = status == ATTN_OK ? step_layers(s, tokens, attention) : NULL;
-    if (x != NULL) {
-        attn_matmul product = {.m = rows,
-                               .n = m->config.vocabulary,
-                               .k = m->config.d_model,
-                               .a = x->data,
-                               .a_row = x->cols,
-                               .a_col = 1,
-                               .b_packed = m->output_packed,
-                               .c = logits,
-                               .c_row = m->config.vocabulary};
-        status = attn_matmul_run_scratch(&product, attn_tape_scratch(s->step_tape));
-    } else {
-        status = attn_tape_status(s->step_tape);
-    }
+    status = x != NULL ? score_words(s, x, logits) : attn_tape_status(s->step_tape);
     if (status != ATTN_OK) {
         s->max_rows = 0; /* the rows are half moved on: no step until the next encode */
         return attn_fail(error, status, NULL, -1, "use a smaller batch", "decoding failed: %s",
                          attn_status_name(status));
     }
-    attn_log_softmax(rows, m->config.vocabulary, m->config.vocabulary, logits);
     s->step++;
     return ATTN_OK;
 }

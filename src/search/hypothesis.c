@@ -11,10 +11,12 @@
  * the source repeats anything. */
 enum { MAX_NGRAM = 4, MAX_REPEATS = 3 };
 
-void attn_search_top(const real *log_p, int64_t n, int64_t k, int32_t *token, real *value) {
+void attn_search_top(const real *log_p, const int32_t *ids, int64_t n, int64_t k, int32_t *token,
+                     real *value) {
     int64_t count = 0;
     real worst = -INFINITY; /* of the kept ones, once there are k */
-    for (int64_t id = 0; id < n; id++) {
+    for (int64_t i = 0; i < n; i++) {
+        int64_t id = ids != NULL ? ids[i] : i;
         real x = log_p[id];
         if (!(x > worst)) { /* also NaN; an equal one with a higher id loses */
             continue;

@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "models/translator.h"
 
 enum { MAX_WIDTH = 256 };
 
@@ -181,8 +182,9 @@ static void rank_rows(const search *s, int64_t rows) {
         const attn_search_sentence *sentence = &s->sentences[s->owner[r]];
         real *row = step->log_p + r * step->vocabulary;
         attn_search_forbid(step, sentence, sentence->live[r - sentence->first_row].node, row);
-        attn_search_top(row, step->vocabulary, step->top_count,
-                        step->top_token + r * step->top_count,
+        int64_t count = step->vocabulary;
+        const int32_t *ids = attn_translator_candidates(s->state, s->owner[r], &count);
+        attn_search_top(row, ids, count, step->top_count, step->top_token + r * step->top_count,
                         step->top_log_p + r * step->top_count);
     }
 }
@@ -275,6 +277,12 @@ attn_status attn_search(attn_translator *model, int64_t count, const int32_t *so
     }
     status = attn_translator_state_create(model, &s.state);
     if (status != ATTN_OK) {
+        goto out;
+    }
+    status = attn_translator_state_use(s.state, options->shortlist, options->end_token);
+    if (status != ATTN_OK) {
+        attn_fail(error, status, "attn_search", -1, "make the shortlist with this model",
+                  "the shortlist is for another vocabulary");
         goto out;
     }
     status = attn_translator_encode(s.state, count, source, starts, count * s.step.width,

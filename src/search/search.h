@@ -55,8 +55,10 @@ typedef struct attn_search_step {
     int64_t attention_stride;
 } attn_search_step;
 
-/* The k likeliest of n tokens into token[k] and value[k]; NaN and -infinity are never chosen. */
-void attn_search_top(const real *log_p, int64_t n, int64_t k, int32_t *token, real *value);
+/* The k likeliest of n tokens, ids[0 .. n - 1] ascending (NULL: 0 .. n - 1), into token[k] and
+ * value[k]; NaN and -infinity are never chosen. */
+void attn_search_top(const real *log_p, const int32_t *ids, int64_t n, int64_t k, int32_t *token,
+                     real *value);
 /* Sets what may not follow the hypothesis to -infinity in its row. */
 void attn_search_forbid(const attn_search_step *step, const attn_search_sentence *sentence,
                         int32_t node, real *row);

@@ -21,7 +21,7 @@ struct attn_params {
     size_t count;
     int64_t size;
     bool failed, allocated;
-    real *data, *grad;
+    real *data, *grad, *row_scales;
 };
 
 attn_status attn_params_create(attn_params **out) {
@@ -40,6 +40,7 @@ void attn_params_free(attn_params *params) {
     }
     attn_free(params->data);
     attn_free(params->grad);
+    attn_free(params->row_scales);
     attn_free(params);
 }
 
@@ -106,6 +107,24 @@ attn_status attn_params_allocate(attn_params *params, bool with_grad) {
         row->data = params->data + offset;
         row->grad = with_grad ? params->grad + offset : NULL;
         offset += row->rows * row->cols;
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_params_allocate_row_scales(attn_params *params) {
+    int64_t rows = 0;
+    for (size_t i = 0; i < params->count; i++) {
+        rows += attn_params_at(params, i)->rows;
+    }
+    params->row_scales = attn_alloc_zero((size_t)rows, sizeof(real));
+    if (params->row_scales == NULL) {
+        return ATTN_ERR_MEMORY;
+    }
+    rows = 0;
+    for (size_t i = 0; i < params->count; i++) {
+        attn_param *row = attn_params_at(params, i);
+        row->row_scale = params->row_scales + rows;
+        rows += row->rows;
     }
     return ATTN_OK;
 }

@@ -8,6 +8,8 @@
 
 /* The scratch memory that kernels share within one tape. */
 attn_scratch *attn_tape_scratch(attn_tape *tape);
+/* Gives every parameter a row_scale, all 0. */
+ATTN_MUST_CHECK attn_status attn_params_allocate_row_scales(attn_params *params);
 
 /* The gradient of a tensor for a product that can either write or add: *accumulate is false, and
  * the contents are undefined, when this is the first contribution. NULL (the tape fails) when out

@@ -66,7 +66,8 @@ static attn_status translate(attn_translator *model, const attn_translator_data 
         order[i] = (by_length){data->sentence[i].length, i};
     }
     qsort(order, data->sentence_count, sizeof *order, compare_lengths);
-    attn_status status = attn_translator_pack(model); /* the weights have changed since */
+    attn_status status =
+        attn_translator_pack(model, ATTN_COMPUTE_F32); /* the weights have changed since */
     if (status != ATTN_OK) {
         return attn_fail_memory(error, 0);
     }

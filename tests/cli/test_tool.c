@@ -193,6 +193,42 @@ static void lines_keep_their_order_and_their_bits(void **unused) {
     expect_same("cat lines lines | $T translate");
 }
 
+/* Other numbers than those of floats, the same whatever computes them. */
+static void integers_have_their_own_bits(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("$T translate --scores lines >floats; $T translate --int8 --scores lines "
+                        ">integers; ! cmp -s floats integers && cat integers"),
+                     0);
+    expect_same("$T translate --int8 --scores --batch 1 -j 1 lines");
+    expect_same("ATTN_ISA=ref $T translate --int8 --scores -j2 lines");
+    expect_same("ATTN_ISA=avx2 $T translate --int8 --scores --batch 2 lines");
+    expect_same("ATTN_ISA=avx512 $T translate --int8 --scores lines");
+    expect_same("ATTN_ISA=neon $T translate --int8 --scores lines");
+    assert_int_equal(sh("$T evaluate --int8 --source lines --reference lines --output out && "
+                        "$T translate --int8 lines | cmp - out"),
+                     0);
+}
+
+/* Few words are considered, the same whatever else is translated. */
+static void shortlists(void **unused) {
+    (void)unused;
+    assert_int_equal(sh("$T translate --scores lines >whole; printf 'a cat\\nthe river\\n' >en; "
+                        "printf 'un chat\\nla rivi\303\250re\\n' >fr; "
+                        "$T shortlist -s en -t fr -o some --likely 2 --frequent 5 && "
+                        "$T shortlist -s en -t fr -o same --likely 2 --frequent 5 -j 1 && "
+                        "cmp some same && $T translate --scores --shortlist some lines >few && "
+                        "! cmp -s whole few && cat few"),
+                     0);
+    expect_same("$T translate --scores --shortlist some --batch 1 -j 1 lines");
+    expect_same("ATTN_ISA=ref $T translate --scores --shortlist some -j2 lines");
+    assert_int_equal(sh("$T translate --int8 --scores --shortlist some lines"), 0);
+    expect_same("ATTN_ISA=avx2 $T translate --int8 --scores --shortlist some --batch 2 lines");
+    expect_error(2, sh("$T shortlist -s en -t fr"), "--output");
+    expect_error(1, sh("$T translate --shortlist lines lines"), "lines");
+    expect_error(1, sh("$T translate --shortlist model.safetensors lines"), "not a shortlist");
+    expect_error(1, sh("$T translate --shortlist missing lines"), "missing");
+}
+
 static void what_has_arrived_is_translated(void **unused) {
     (void)unused;
     int to[2], from[2];
@@ -419,6 +455,8 @@ int main(void) {
         cmocka_unit_test(help_and_misuse),
         cmocka_unit_test(manual_and_completion),
         cmocka_unit_test(lines_keep_their_order_and_their_bits),
+        cmocka_unit_test(integers_have_their_own_bits),
+        cmocka_unit_test(shortlists),
         cmocka_unit_test(what_has_arrived_is_translated),
         cmocka_unit_test(json_holds_tokens_scores_and_attention),
         cmocka_unit_test(score_agrees_with_translate),

@@ -75,7 +75,8 @@ static attn_status training(attn_translator *model, const tiny_batch *batch, res
 }
 
 /* Rows 2 and 3 part from rows 0 and 1 at the second step. */
-static attn_status decoding(attn_translator *model, const tiny_batch *batch, results *out) {
+static attn_status decoding(attn_translator *model, const attn_shortlist *list,
+                            const tiny_batch *batch, results *out) {
     static const int32_t tokens[STEPS][ROWS] = {{2, 2}, {5, 6, 7, 8}, {9, 10, 11, 12}};
     static const int64_t parents[STEPS][ROWS] = {{0, 1}, {1, 0, 0, 1}, {3, 2, 2, 0}};
     attn_translator_state *state = NULL;
@@ -84,6 +85,7 @@ static attn_status decoding(attn_translator *model, const tiny_batch *batch, res
     if (status != ATTN_OK) {
         return status;
     }
+    assert_int_equal(attn_translator_state_use(state, list, 3), ATTN_OK);
     status =
         attn_translator_encode(state, 2, batch->source, batch->source_starts, ROWS, STEPS, &error);
     for (int t = 0; status == ATTN_OK && t < STEPS; t++) {
@@ -101,7 +103,23 @@ static attn_status decoding(attn_translator *model, const tiny_batch *batch, res
     return status;
 }
 
-static attn_status life(const tiny_batch *batch, results *out) {
+/* With all words, then with the few of a shortlist. */
+static attn_status decoding_twice(attn_translator *model, const tiny_batch *batch, results *out) {
+    static const int32_t frequent[] = {5, 30}, likely[2 * TINY_VOCABULARY];
+    attn_shortlist *list = NULL;
+    attn_status status = decoding(model, NULL, batch, out);
+    if (status == ATTN_OK) {
+        status = attn_shortlist_create(TINY_VOCABULARY, 2, frequent, 2, likely, &list, NULL);
+        assert_true((list == NULL) == (status != ATTN_OK));
+    }
+    if (status == ATTN_OK) {
+        status = decoding(model, list, batch, out);
+    }
+    attn_shortlist_free(list);
+    return status;
+}
+
+static attn_status life(const tiny_batch *batch, attn_compute compute, results *out) {
     attn_translator_config config = tiny_config();
     attn_translator *model = NULL;
     attn_error error = {0};
@@ -119,11 +137,11 @@ static attn_status life(const tiny_batch *batch, results *out) {
     }
     attn_translator_free(model);
     if (status == ATTN_OK) {
-        status = attn_translator_load(path, false, &model, &bytes, &size, &error);
+        status = attn_translator_load(path, false, compute, &model, &bytes, &size, &error);
         assert_true((model == NULL) == (status != ATTN_OK));
         assert_true((bytes == NULL) == (status != ATTN_OK));
         if (status == ATTN_OK) {
-            status = decoding(model, batch, out);
+            status = decoding_twice(model, batch, out);
             attn_translator_free(model);
         }
     }
@@ -131,8 +149,7 @@ static attn_status life(const tiny_batch *batch, results *out) {
     return status;
 }
 
-static void test_every_allocation_fails_once(void **unused) {
-    (void)unused;
+static void check_life(attn_compute compute) {
     static tiny_batch batch;
     static results expected, got;
     tiny_batch_begin(&batch);
@@ -143,12 +160,12 @@ static void test_every_allocation_fails_once(void **unused) {
     assert_true(descriptor >= 0);
     close(descriptor);
     attn_set_threads(1);
-    assert_int_equal(life(&batch, &expected), ATTN_OK);
+    assert_int_equal(life(&batch, compute, &expected), ATTN_OK);
     attn_set_allocator(faulty_allocate, faulty_release, &heap);
     attn_status status = ATTN_ERR_MEMORY;
     for (long n = 1; status != ATTN_OK; n++) {
         heap = (faulty){.fail_at = n};
-        status = life(&batch, &got);
+        status = life(&batch, compute, &got);
         if (heap.live != 0 || (heap.calls >= n && status != ATTN_ERR_MEMORY)) {
             attn_set_allocator(NULL, NULL, NULL);
             fail_msg("allocation %ld failed: status %d, %ld pieces left", n, status, heap.live);
@@ -159,6 +176,12 @@ static void test_every_allocation_fails_once(void **unused) {
     assert_memory_equal(&got, &expected, sizeof got);
     attn_set_threads(0);
     unlink(path);
+}
+
+static void test_every_allocation_fails_once(void **unused) {
+    (void)unused;
+    check_life(ATTN_COMPUTE_F32);
+    check_life(ATTN_COMPUTE_I8);
 }
 
 int main(void) {

@@ -71,7 +71,9 @@ static attn_translator *load(const char *path, bool trainable) {
     attn_error error = {0};
     void *bytes = NULL;
     size_t size = 0;
-    assert_int_equal(attn_translator_load(path, trainable, &model, &bytes, &size, &error), ATTN_OK);
+    assert_int_equal(
+        attn_translator_load(path, trainable, ATTN_COMPUTE_F32, &model, &bytes, &size, &error),
+        ATTN_OK);
     assert_int_equal(size, 6);
     assert_memory_equal(bytes, "pieces", 6);
     attn_translator_free_bytes(bytes);
@@ -136,6 +138,60 @@ static void test_round_trips(void **unused) {
     attn_safetensors_close(file);
 }
 
+/* The first element that the encoder gives for a sentence. */
+static attn_real encode_one(attn_translator *model) {
+    tiny_batch batch;
+    attn_tape *tape = NULL;
+    tiny_batch_begin(&batch);
+    tiny_batch_add(&batch, 1, 9, 1);
+    batch.view.target_input = NULL;
+    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    attn_tape_begin(tape, false, 0, 0);
+    attn_tensor *x = attn_translator_forward(model, tape, &batch.view);
+    assert_non_null(x);
+    attn_real first = x->data[0];
+    attn_tape_free(tape);
+    return first;
+}
+
+/* A file of integers is run with its own integers and scales. */
+static void test_keeps_stored_integers(void **unused) {
+    (void)unused;
+    attn_translator *model = NULL;
+    attn_safetensors *file = NULL;
+    assert_int_equal(
+        attn_translator_load(good_i8, false, ATTN_COMPUTE_I8, &model, NULL, NULL, NULL), ATTN_OK);
+    assert_int_equal(attn_safetensors_open(good_i8, &file, NULL), ATTN_OK);
+    const attn_params *params = attn_translator_params(model);
+    for (size_t i = 0; i < attn_params_count(params); i++) {
+        const attn_param *row = attn_params_at(params, i);
+        char name[80];
+        snprintf(name, sizeof name, "%s.scale", row->name);
+        const attn_tensor_info *scale = attn_safetensors_find(file, name);
+        if (scale != NULL) {
+            assert_memory_equal(row->row_scale, scale->data, scale->size);
+        }
+    }
+    /* One after another, so that joined matrices read them as one. */
+    const attn_param *key = attn_params_find(params, "encoder.0.self.key.weight");
+    assert_ptr_equal(attn_params_find(params, "encoder.0.self.value.weight")->row_scale,
+                     key->row_scale + key->rows);
+    attn_safetensors_close(file);
+    /* And they are what is multiplied with: other scales, other numbers. */
+    attn_real before = encode_one(model);
+    for (int64_t r = 0; r < key->rows; r++) {
+        key->row_scale[r] *= 3;
+    }
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8), ATTN_OK);
+    assert_true(encode_one(model) != before);
+    attn_translator_free(model);
+    /* A file of floats has none. */
+    assert_int_equal(attn_translator_load(good, false, ATTN_COMPUTE_I8, &model, NULL, NULL, NULL),
+                     ATTN_OK);
+    assert_null(attn_params_at(attn_translator_params(model), 0)->row_scale);
+    attn_translator_free(model);
+}
+
 static void test_save_refuses_a_name_twice(void **unused) {
     (void)unused;
     static const attn_metadata twice[] = {{"d_model", "7"}};
@@ -152,7 +208,9 @@ static void test_save_refuses_a_name_twice(void **unused) {
     attn_translator *loaded = NULL;
     assert_int_equal(attn_translator_save(model, ATTN_STORE_F32, NULL, 0, NULL, 0, flawed, &error),
                      ATTN_OK);
-    assert_int_equal(attn_translator_load(flawed, false, &loaded, &bytes, &size, &error), ATTN_OK);
+    assert_int_equal(
+        attn_translator_load(flawed, false, ATTN_COMPUTE_F32, &loaded, &bytes, &size, &error),
+        ATTN_OK);
     assert_true(bytes == NULL && size == 0);
     attn_translator_free(loaded);
     attn_translator_free(model);
@@ -329,7 +387,8 @@ static void assert_refused(attn_status status, const char *says) {
         size_t size = 1;
         char message[1200];
         attn_set_allocator(count_allocate, count_release, &memory);
-        attn_status got = attn_translator_load(flawed, trainable, &model, &bytes, &size, &error);
+        attn_status got = attn_translator_load(flawed, trainable, ATTN_COMPUTE_F32, &model, &bytes,
+                                               &size, &error);
         attn_set_allocator(NULL, NULL, NULL);
         attn_error_format(&error, message, sizeof message);
         if (got != status || strstr(message, says) == NULL || strstr(message, flawed) != message) {
@@ -413,6 +472,7 @@ static void test_promise_of_terabytes(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_keeps_stored_integers),
         cmocka_unit_test(test_save_refuses_a_name_twice),
         cmocka_unit_test(test_flawed_files),
         cmocka_unit_test(test_tokenizer_that_is_not_bytes),

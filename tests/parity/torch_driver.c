@@ -232,7 +232,7 @@ static void run_translator(const char *path) {
     static float losses[2];
     attn_translator *model;
     attn_tape *tape;
-    check(attn_translator_load(path, true, &model, NULL, NULL, &error), "load");
+    check(attn_translator_load(path, true, ATTN_COMPUTE_F32, &model, NULL, NULL, &error), "load");
     check(attn_tape_create(&tape), "tape");
     attn_translator_batch batch = {need("source_starts")->shape[0] - 1,
                                    data_of("source"),

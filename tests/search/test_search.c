@@ -127,8 +127,9 @@ static void greedy_is_the_likeliest_token_each_time(void **unused) {
 }
 
 /* Every sentence alone, in a batch, in another batch, with 1 and 2 threads. */
-static void check_batches(attn_search_options o) {
+static void check_batches(attn_search_options o, attn_compute compute) {
     attn_translator *model = tiny_model(12, 2);
+    assert_int_equal(attn_translator_pack(model, compute), ATTN_OK);
     attn_search_result whole[COUNT], again[COUNT];
     uint64_t streams[COUNT] = {7, 1, 1000, 3, 4, 5};
     o.attention = true;
@@ -172,10 +173,37 @@ static void beam_search_ignores_the_rest_of_the_batch(void **unused) {
     attn_search_options o;
     attn_search_options_init(&o);
     o.n_best = 4;
-    check_batches(o);
+    check_batches(o, ATTN_COMPUTE_F32);
+    check_batches(o, ATTN_COMPUTE_I8);
     o.length_penalty = 0.6;
     o.beam = 7;
-    check_batches(o);
+    check_batches(o, ATTN_COMPUTE_F32);
+    check_batches(o, ATTN_COMPUTE_I8);
+}
+
+static void shortlists_ignore_the_rest_of_the_batch(void **unused) {
+    (void)unused;
+    static const int32_t frequent[] = {3, 5}, likely[] = {1, 1, 1, 1, 7, 8, 9, 10, 11, 4, 6, -1};
+    attn_shortlist *list = NULL;
+    attn_search_options o;
+    attn_search_options_init(&o);
+    assert_int_equal(attn_shortlist_create(12, 2, frequent, 1, likely, &list, NULL), ATTN_OK);
+    o.shortlist = list;
+    check_batches(o, ATTN_COMPUTE_F32);
+    check_batches(o, ATTN_COMPUTE_I8);
+    /* Only what is on the list is said: for the sentence of 5 and 6, these and 8, 9 and 3. */
+    attn_translator *model = tiny_model(12, 2);
+    attn_search_result result;
+    static const int32_t words[] = {5, 6, 3};
+    static const int64_t bounds[] = {0, 3};
+    assert_int_equal(attn_search(model, 1, words, bounds, NULL, &o, &result, NULL), ATTN_OK);
+    for (int64_t t = 0; t < result.hypotheses[0].length; t++) {
+        int32_t id = result.hypotheses[0].ids[t];
+        assert_true(id == 5 || id == 6 || id == 8 || id == 9);
+    }
+    attn_search_results_free(&result, 1);
+    attn_translator_free(model);
+    attn_shortlist_free(list);
 }
 
 static void sampling_ignores_the_rest_of_the_batch(void **unused) {
@@ -185,10 +213,12 @@ static void sampling_ignores_the_rest_of_the_batch(void **unused) {
     o.sample = true;
     o.n_best = 3;
     o.seed = 5;
-    check_batches(o);
+    check_batches(o, ATTN_COMPUTE_F32);
+    check_batches(o, ATTN_COMPUTE_I8);
     o.top_k = 4;
     o.temperature = 0.7;
-    check_batches(o);
+    check_batches(o, ATTN_COMPUTE_F32);
+    check_batches(o, ATTN_COMPUTE_I8);
 }
 
 typedef struct best_sequence {
@@ -451,7 +481,7 @@ static void running_out_of_memory_is_survived(void **unused) {
     attn_set_allocator(failing_allocate, counting_release, NULL);
     allocations_left = INT64_MAX;
     attn_translator *model = tiny_model(12, 1);
-    assert_int_equal(attn_translator_pack(model), ATTN_OK);
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_F32), ATTN_OK);
     int64_t before = alive;
     attn_status status = ATTN_ERR_MEMORY;
     int failures = -1;
@@ -476,6 +506,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_is_the_likeliest_token_each_time),
         cmocka_unit_test(beam_search_ignores_the_rest_of_the_batch),
+        cmocka_unit_test(shortlists_ignore_the_rest_of_the_batch),
         cmocka_unit_test(sampling_ignores_the_rest_of_the_batch),
         cmocka_unit_test(a_wide_beam_finds_the_best_of_all),
         cmocka_unit_test(draws_follow_the_probabilities),

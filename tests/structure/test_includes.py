@@ -18,8 +18,9 @@ USES_SIDE = {"models", "search", "train", "show", "serve", "bench", "cli"}
 
 # A public header belongs to the room that implements it. attn.h includes all the others.
 PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels", "cache": "kernels",
-          "matmul": "kernels", "tape": "tape", "params": "tape", "layers": "layers",
-          "translator": "models", "search": "search", "safetensors": "io", "attn": "cli"}
+          "matmul": "kernels", "matmul_i8": "kernels", "tape": "tape", "params": "tape", "layers": "layers",
+          "translator": "models", "shortlist": "models", "search": "search", "safetensors": "io",
+          "attn": "cli"}
 
 
 def allowed_rooms():

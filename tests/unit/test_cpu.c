@@ -78,10 +78,20 @@ static void tables_follow_the_processor(void **state) {
 #else
     assert_null(attn_kernels_for("avx512"));
 #endif
+#ifdef ATTN_HAVE_AVX512VNNI
+    assert_int_equal(attn_kernels_for("avx512vnni") != NULL, (features & ATTN_CPU_AVX512VNNI) != 0);
+#else
+    assert_null(attn_kernels_for("avx512vnni"));
+#endif
 #ifdef ATTN_HAVE_NEON
     assert_int_equal(attn_kernels_for("neon") != NULL, (features & ATTN_CPU_NEON) != 0);
 #else
     assert_null(attn_kernels_for("neon"));
+#endif
+#ifdef ATTN_HAVE_NEONDOT
+    assert_int_equal(attn_kernels_for("neondot") != NULL, (features & ATTN_CPU_NEONDOT) != 0);
+#else
+    assert_null(attn_kernels_for("neondot"));
 #endif
 }
 

@@ -1,0 +1,318 @@
+/* kernels/matmul_i8/matmul_i8.c: the driver of the 8-bit product: its weights, and how it is cut up
+ * for caches and threads.
+ *
+ * The rows of A become integers, each once; then C is cut into a grid of blocks, whole register
+ * tiles high and whole panels of 16 columns wide, and whoever is free takes the next. In a block
+ * the rows of A lie in the second-level cache and the panels of W pass through the first-level
+ * one. k is not cut: what is summed is a quarter of the size of floats. M rows, N columns, K
+ * summed. Next: matmul_i8_kernels.h. */
+#include "kernels/matmul_i8/matmul_i8.h"
+
+#include <string.h>
+
+#include "cpu/cpu.h"
+#include "kernels/table.h"
+
+enum {
+    LINE = 64,             /* bytes of a cache line */
+    BLOCK_A = 1 << 18,     /* bytes of A in a block: a quarter of a 1 MiB cache */
+    SERIAL = 1 << 20,      /* products below which a second thread costs more than it gives */
+    BLOCKS_PER_THREAD = 4, /* to even out threads that are held up */
+    LEAST_PANELS = 4,      /* of a block, when columns are cut */
+};
+
+static int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
+static int64_t min64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t max64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* Where part i of `parts` nearly equal parts of `count` starts. */
+static int64_t part_start(int64_t count, int64_t parts, int64_t i) {
+    return count / parts * i + count % parts * i / parts;
+}
+
+/* ---- the weights ---- */
+
+struct attn_matmul_i8_weights {
+    int64_t k, n, groups, panels;
+    int8_t *packed; /* [panels][groups][16][4], 0 beyond K and N */
+    real *scale;    /* [panels * 16] */
+    int32_t *sums;  /* [panels * 16]: of each column's integers over k */
+};
+
+/* max |w|, or NaN when one is not finite. */
+static real column_peak(int64_t k, const real *w, int64_t w_row) {
+    real peak = 0;
+    bool finite = true;
+    for (int64_t p = 0; p < k; p++) {
+        real size = w[p * w_row] < 0 ? -w[p * w_row] : w[p * w_row];
+        finite = finite && size < (real)INFINITY;
+        peak = size > peak ? size : peak;
+    }
+    return finite ? peak : (real)NAN;
+}
+
+/* Column j of the panel at `packed`; NaN and 0 as the scale leave it 0. */
+static int32_t pack_column(const attn_matmul_i8_weights *weights, const real *w, int64_t w_row,
+                           real scale, int j, int8_t *packed) {
+    int32_t sum = 0;
+    bool usable = scale < 0 || scale > 0;
+    for (int64_t p = 0; usable && p < weights->k; p++) {
+        real level = real_rint(w[p * w_row] / scale);
+        /* A subnormal scale is coarse: the quotient may pass 127. */
+        level = level > 127 ? 127 : level < -127 ? -127 : level;
+        packed[(p / I8_GROUP * LANES + j) * I8_GROUP + p % I8_GROUP] = (int8_t)level;
+        sum += (int32_t)level;
+    }
+    return sum;
+}
+
+static void pack_panel(attn_matmul_i8_weights *weights, int64_t panel, const real *w, int64_t w_row,
+                       int64_t w_col, const real *scale) {
+    size_t size = (size_t)(weights->groups * LANES * I8_GROUP);
+    int8_t *packed = weights->packed + (size_t)panel * size;
+    memset(packed, 0, size);
+    for (int j = 0; j < LANES; j++) {
+        int64_t column = panel * LANES + j;
+        bool exists = column < weights->n && weights->k > 0;
+        const real *from = exists ? w + column * w_col : NULL;
+        real peak = exists ? column_peak(weights->k, from, w_row) : 0;
+        bool given = scale != NULL && exists && peak == peak;
+        weights->scale[column] = given ? scale[column] : peak / 127;
+        weights->sums[column] =
+            exists ? pack_column(weights, from, w_row, weights->scale[column], j, packed) : 0;
+    }
+}
+
+static attn_status allocate_weights(int64_t k, int64_t n, attn_matmul_i8_weights **out) {
+    attn_matmul_i8_weights *weights = *out = attn_alloc_zero(1, sizeof *weights);
+    if (weights == NULL) {
+        return ATTN_ERR_MEMORY;
+    }
+    *weights = (attn_matmul_i8_weights){
+        .k = k, .n = n, .groups = ceil_div(k, I8_GROUP), .panels = ceil_div(n, LANES)};
+    size_t columns = (size_t)weights->panels * LANES, bytes;
+    if (!attn_size_mul(columns, (size_t)weights->groups * I8_GROUP, &bytes)) {
+        return ATTN_ERR_MEMORY;
+    }
+    weights->packed = attn_alloc(bytes);
+    weights->scale = attn_alloc(columns * sizeof *weights->scale);
+    weights->sums = attn_alloc(columns * sizeof *weights->sums);
+    bool got = weights->packed != NULL && weights->scale != NULL && weights->sums != NULL;
+    return got ? ATTN_OK : ATTN_ERR_MEMORY;
+}
+
+attn_status attn_matmul_i8_weights_create(int64_t k, int64_t n, const attn_real *w, int64_t w_row,
+                                          int64_t w_col, const attn_real *scale,
+                                          attn_matmul_i8_weights **out) {
+    *out = NULL;
+    if (k < 0 || n < 0 || n > INT64_MAX / 64 || k > ATTN_MATMUL_I8_MAX_K ||
+        (w == NULL && k > 0 && n > 0)) {
+        return ATTN_ERR_ARGUMENT;
+    }
+    attn_status status = allocate_weights(k, n, out);
+    if (status != ATTN_OK) {
+        attn_matmul_i8_weights_free(*out);
+        *out = NULL;
+        return status;
+    }
+    attn_matmul_i8_weights *weights = *out;
+    int threads = weights->panels * weights->groups < SERIAL / 1024 ? 1 : attn_get_threads();
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+    for (int64_t panel = 0; panel < weights->panels; panel++) {
+        pack_panel(weights, panel, w, w_row, w_col, scale);
+    }
+    return ATTN_OK;
+}
+
+void attn_matmul_i8_weights_free(attn_matmul_i8_weights *weights) {
+    if (weights == NULL) {
+        return;
+    }
+    attn_free(weights->packed);
+    attn_free(weights->scale);
+    attn_free(weights->sums);
+    attn_free(weights);
+}
+
+/* The header, the packed integers, the scales, the sums. */
+size_t attn_matmul_i8_select_size(const attn_matmul_i8_weights *from, int64_t count) {
+    size_t columns = (size_t)(ceil_div(count, LANES) * LANES);
+    size_t header = (sizeof *from + LINE - 1) / LINE * LINE;
+    return header + columns * ((size_t)from->groups * I8_GROUP + sizeof(real) + sizeof(int32_t));
+}
+
+attn_matmul_i8_weights *attn_matmul_i8_select(const attn_matmul_i8_weights *from, int64_t count,
+                                              const int32_t *columns, void *memory) {
+    attn_matmul_i8_weights *weights = memory;
+    size_t size = (size_t)(from->groups * LANES * I8_GROUP); /* of a panel */
+    *weights = (attn_matmul_i8_weights){
+        .k = from->k, .n = count, .groups = from->groups, .panels = ceil_div(count, LANES)};
+    weights->packed = (int8_t *)memory + (sizeof *from + LINE - 1) / LINE * LINE;
+    weights->scale = (real *)(weights->packed + (size_t)weights->panels * size);
+    weights->sums = (int32_t *)(weights->scale + weights->panels * LANES);
+    for (int64_t j = 0; j < weights->panels * LANES; j++) {
+        int64_t column = columns[j < count ? j : count - 1]; /* of the last panel: any column */
+        const int8_t *in =
+            from->packed + (size_t)(column / LANES) * size + column % LANES * I8_GROUP;
+        int8_t *out = weights->packed + (size_t)(j / LANES) * size + j % LANES * I8_GROUP;
+        for (int64_t g = 0; g < from->groups; g++) {
+            memcpy(out + g * LANES * I8_GROUP, in + g * LANES * I8_GROUP, I8_GROUP);
+        }
+        weights->scale[j] = from->scale[column];
+        weights->sums[j] = from->sums[column];
+    }
+    return weights;
+}
+
+/* ---- the plan ---- */
+
+typedef struct i8_plan {
+    const attn_matmul_i8 *product;
+    const attn_matmul_i8_weights *weights;
+    const attn_matmul_i8_kernels *kernels;
+    int threads;
+    int64_t tiles;                     /* of C: register tiles down */
+    int64_t row_blocks, column_blocks; /* the grid */
+    int64_t a_bytes;                   /* of a row of integers */
+    char *a;                           /* [M] rows */
+    real *a_scale;                     /* [M] */
+} i8_plan;
+
+static int count_threads(const attn_matmul_i8 *product) {
+    const attn_matmul_i8_weights *weights = product->weights;
+    double products = (double)product->m * (double)weights->n * (double)weights->k;
+    return products < SERIAL ? 1 : attn_get_threads();
+}
+
+/* Rows an odd number of cache lines apart do not fall on the same few lines of the cache. */
+static int64_t row_bytes(const i8_plan *plan) {
+    int64_t steps = ceil_div(plan->weights->k, I8_ROW_STEP);
+    return (ceil_div(steps * I8_ROW_STEP * plan->kernels->value_bytes, LINE) | 1) * LINE;
+}
+
+/* As few blocks of rows as the cache allows; columns are cut until the threads have enough, and
+ * rows where that is not enough. */
+static void choose_grid(i8_plan *plan) {
+    int64_t most_tiles = max64(1, BLOCK_A / plan->a_bytes / plan->kernels->tile_rows);
+    plan->row_blocks = ceil_div(plan->tiles, most_tiles);
+    plan->column_blocks = 1;
+    if (plan->threads > 1) {
+        int64_t wanted = ceil_div(BLOCKS_PER_THREAD * plan->threads, plan->row_blocks);
+        plan->column_blocks = max64(1, min64(wanted, plan->weights->panels / LEAST_PANELS));
+    }
+    if (plan->row_blocks * plan->column_blocks < plan->threads) {
+        plan->row_blocks = min64(plan->tiles, ceil_div(plan->threads, plan->column_blocks));
+    }
+}
+
+/* Room for the integers and their scales; false when there is none. */
+static bool make_room(i8_plan *plan, attn_scratch *scratch) {
+    size_t integers, scales, all;
+    if (!attn_size_mul((size_t)plan->product->m, (size_t)plan->a_bytes, &integers) ||
+        !attn_size_mul((size_t)plan->product->m, sizeof(real), &scales) ||
+        !attn_size_add(integers, scales, &all)) {
+        return false;
+    }
+    plan->a = attn_scratch_get(scratch, all);
+    plan->a_scale = plan->a != NULL ? (real *)(plan->a + integers) : NULL;
+    return plan->a != NULL;
+}
+
+/* ---- one block of C ---- */
+
+static void multiply_block(const i8_plan *plan, int64_t number) {
+    const attn_matmul_i8 *product = plan->product;
+    const attn_matmul_i8_weights *weights = plan->weights;
+    int64_t tile = plan->kernels->tile_rows;
+    int64_t down = number / plan->column_blocks, across = number % plan->column_blocks;
+    int64_t row = part_start(plan->tiles, plan->row_blocks, down) * tile;
+    int64_t end = part_start(plan->tiles, plan->row_blocks, down + 1) * tile;
+    int64_t last = part_start(weights->panels, plan->column_blocks, across + 1);
+    for (int64_t index = part_start(weights->panels, plan->column_blocks, across); index < last;
+         index++) {
+        int64_t j = index * LANES;
+        attn_matmul_i8_panel panel = {
+            .rows = min64(end, product->m) - row,
+            .groups = weights->groups,
+            .columns = (int)min64(weights->n - j, LANES),
+            .a = plan->a + row * plan->a_bytes,
+            .a_bytes = plan->a_bytes,
+            .a_scale = plan->a_scale + row,
+            .w = weights->packed + j * weights->groups * I8_GROUP,
+            .w_scale = weights->scale + j,
+            .w_sums = weights->sums + j,
+            .c = product->c + row * product->c_row + j,
+            .c_row = product->c_row,
+            .bias = product->bias != NULL ? product->bias + j : NULL,
+            .activation = product->activation,
+            .residual_row = product->residual_row,
+        };
+        if (product->residual != NULL) {
+            panel.residual = product->residual + row * product->residual_row + j;
+        }
+        plan->kernels->multiply(&panel);
+    }
+}
+
+/* ---- the whole product ---- */
+
+static void run_plan(const i8_plan *plan) {
+    const attn_matmul_i8 *product = plan->product;
+    int64_t blocks = plan->row_blocks * plan->column_blocks;
+#pragma omp parallel num_threads(plan->threads) if (plan->threads > 1)
+    {
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < product->m; i++) {
+            plan->kernels->quantize_row(plan->weights->k, product->a + i * product->a_row,
+                                        plan->a + i * plan->a_bytes, plan->a_scale + i);
+        }
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t number = 0; number < blocks; number++) {
+            multiply_block(plan, number);
+        }
+    }
+}
+
+static bool valid(const attn_matmul_i8 *product) {
+    if (product == NULL || product->m < 0 || product->weights == NULL) {
+        return false;
+    }
+    bool empty = product->m == 0 || product->weights->n == 0;
+    return empty || (product->c != NULL && (product->a != NULL || product->weights->k == 0));
+}
+
+attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product, attn_scratch *scratch) {
+    if (!valid(product)) {
+        return ATTN_ERR_ARGUMENT;
+    }
+    if (product->m == 0 || product->weights->n == 0) {
+        return ATTN_OK;
+    }
+    i8_plan plan = {.product = product,
+                    .weights = product->weights,
+                    .kernels = &attn_kernels_current()->matmul_i8,
+                    .threads = count_threads(product)};
+    plan.tiles = ceil_div(product->m, plan.kernels->tile_rows);
+    plan.a_bytes = row_bytes(&plan);
+    choose_grid(&plan);
+    if (!make_room(&plan, scratch)) {
+        return ATTN_ERR_MEMORY;
+    }
+    run_plan(&plan);
+    return ATTN_OK;
+}
+
+attn_status attn_matmul_i8_run(const attn_matmul_i8 *product) {
+    attn_scratch scratch = {NULL, 0};
+    attn_status status = attn_matmul_i8_run_scratch(product, &scratch);
+    attn_scratch_free(&scratch);
+    return status;
+}

@@ -1,0 +1,54 @@
+/* kernels/matmul_i8/matmul_i8_kernels.h: what an instruction set provides for the 8-bit product.
+ *
+ * The weights lie in panels of 16 columns, k in groups of 4: packed[n/16][k/4][n%16][k%4], so that
+ * a group of a panel is 64 bytes, four products for each of 16 sums; what is missing at the edges
+ * is 0. A kernel turns rows of A into the integers it likes best and multiplies rows by one panel.
+ * M rows, N columns, K summed. Next: matmul_i8_ref.c, the definition; matmul_i8_body.h. */
+#ifndef ATTN_KERNELS_MATMUL_I8_KERNELS_H
+#define ATTN_KERNELS_MATMUL_I8_KERNELS_H
+
+#include "attn/matmul_i8.h"
+#include "base/real.h"
+
+enum {
+    I8_GROUP = 4,     /* of k: what one instruction sums */
+    I8_ROW_STEP = 16, /* values of A that a kernel writes at a time */
+};
+/* Where the definition calls a row of A zero: its inverse scale might not be a float. */
+#define I8_LEAST_PEAK ((real)0x1p-120)
+
+/* C[rows, columns] from rows of integers and one panel, columns <= 16; pointers already stand at
+ * this block's first row and this panel's first column. */
+typedef struct attn_matmul_i8_panel {
+    int64_t rows, groups; /* groups of k */
+    int columns;
+    const void *a; /* as quantize_row wrote them, a_bytes apart */
+    int64_t a_bytes;
+    const real *a_scale;
+    const int8_t *w;       /* [groups][16][4] */
+    const real *w_scale;   /* [16] */
+    const int32_t *w_sums; /* [16]: the sum over k of the weights of a column */
+    real *c;
+    int64_t c_row;
+    const real *bias; /* NULL: 0 */
+    attn_activation activation;
+    const real *residual;
+    int64_t residual_row;
+} attn_matmul_i8_panel;
+
+typedef struct attn_matmul_i8_kernels {
+    int tile_rows;   /* rows that are kept in registers at a time */
+    int value_bytes; /* of an integer of A */
+    /* One row of A: k values, and zeros up to a multiple of I8_ROW_STEP; and its scale. */
+    void (*quantize_row)(int64_t k, const real *a, void *q, real *scale);
+    void (*multiply)(const attn_matmul_i8_panel *panel);
+} attn_matmul_i8_kernels;
+
+void attn_matmul_i8_fill_ref(attn_matmul_i8_kernels *kernels);
+void attn_matmul_i8_fill_avx2(attn_matmul_i8_kernels *kernels);
+void attn_matmul_i8_fill_avx512(attn_matmul_i8_kernels *kernels);
+void attn_matmul_i8_fill_avx512vnni(attn_matmul_i8_kernels *kernels);
+void attn_matmul_i8_fill_neon(attn_matmul_i8_kernels *kernels);
+void attn_matmul_i8_fill_neondot(attn_matmul_i8_kernels *kernels);
+
+#endif

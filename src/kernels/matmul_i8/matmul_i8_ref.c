@@ -1,0 +1,68 @@
+/* kernels/matmul_i8/matmul_i8_ref.c: the 8-bit product in plain C: the definition.
+ *
+ * Sums of integers are exact, so their order is free; the operations on floats are those of
+ * attn/matmul_i8.h, one after another. M rows, N columns, K summed. Next: matmul_i8_body.h. */
+#include "base/math.h"
+#include "kernels/matmul_i8/matmul_i8_kernels.h"
+
+static void quantize_row(int64_t k, const real *a, void *out, real *scale) {
+    int8_t *q = out;
+    real peak = 0;
+    bool finite = true;
+    for (int64_t p = 0; p < k; p++) {
+        real size = a[p] < 0 ? -a[p] : a[p];
+        finite = finite && size < (real)INFINITY;
+        peak = size > peak ? size : peak;
+    }
+    bool zero = peak < I8_LEAST_PEAK || !finite;
+    real inverse = zero ? 0 : 127 / peak;
+    *scale = !finite ? (real)NAN : zero ? 0 : peak / 127;
+    for (int64_t p = 0; p < k; p++) {
+        q[p] = zero ? 0 : (int8_t)real_rint(a[p] * inverse);
+    }
+    for (int64_t p = k; p % I8_ROW_STEP != 0; p++) {
+        q[p] = 0;
+    }
+}
+
+static int32_t sum_products(const attn_matmul_i8_panel *panel, const int8_t *a, int j) {
+    int32_t sum = 0;
+    for (int64_t g = 0; g < panel->groups; g++) {
+        const int8_t *w = panel->w + (g * LANES + j) * I8_GROUP;
+        for (int p = 0; p < I8_GROUP; p++) {
+            sum += a[g * I8_GROUP + p] * w[p];
+        }
+    }
+    return sum;
+}
+
+static real activate(attn_activation activation, real x) {
+    switch (activation) {
+    case ATTN_ACTIVATION_RELU:
+        return real_relu(x);
+    case ATTN_ACTIVATION_GELU:
+        return real_gelu(x);
+    case ATTN_ACTIVATION_NONE:
+        break;
+    }
+    return x;
+}
+
+static void multiply(const attn_matmul_i8_panel *panel) {
+    for (int64_t i = 0; i < panel->rows; i++) {
+        const int8_t *a = (const int8_t *)panel->a + i * panel->a_bytes;
+        for (int j = 0; j < panel->columns; j++) {
+            real x = (real)sum_products(panel, a, j) * panel->a_scale[i];
+            x = real_fma(x, panel->w_scale[j], panel->bias != NULL ? panel->bias[j] : 0);
+            x = activate(panel->activation, x);
+            if (panel->residual != NULL) {
+                x = panel->residual[i * panel->residual_row + j] + x;
+            }
+            panel->c[i * panel->c_row + j] = x;
+        }
+    }
+}
+
+void attn_matmul_i8_fill_ref(attn_matmul_i8_kernels *kernels) {
+    *kernels = (attn_matmul_i8_kernels){1, 1, quantize_row, multiply};
+}
