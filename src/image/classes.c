@@ -35,7 +35,16 @@ static bool parse_byte(const char *field, int *out) {
     return *end == '\0' && errno == 0 && value <= 255;
 }
 
-/* Cuts off the last field of the text, in place; NULL when there is none. */
+static int count_fields(const char *text) {
+    int count = 0;
+    for (text += strspn(text, " \t"); *text != '\0'; text += strspn(text, " \t")) {
+        text += strcspn(text, " \t");
+        count++;
+    }
+    return count;
+}
+
+/* Cuts off the last field of the text, in place; there is a field before it. */
 static char *last_field(char *text) {
     size_t length = strlen(text);
     while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\t')) {
@@ -44,9 +53,6 @@ static char *last_field(char *text) {
     text[length] = '\0';
     while (length > 0 && text[length - 1] != ' ' && text[length - 1] != '\t') {
         length--;
-    }
-    if (text[length] == '\0' || length == 0) {
-        return NULL;
     }
     text[length - 1] = '\0';
     return text + length;
@@ -58,7 +64,7 @@ static bool good_name(const char *name) {
             return false;
         }
     }
-    return name[0] != '\0' && strlen(name) < ATTN_CLASS_NAME_SIZE;
+    return strlen(name) < ATTN_CLASS_NAME_SIZE;
 }
 
 static attn_status fail_field(const parser *p, int64_t line, const char *which, const char *field) {
@@ -72,14 +78,14 @@ static attn_status fail_field(const parser *p, int64_t line, const char *which, 
 static attn_status parse_fields(const parser *p, char *text, int64_t line, int *id,
                                 attn_class *out) {
     static const char *const channel[] = {"red", "green", "blue"};
+    if (count_fields(text) < FIELDS) {
+        return attn_fail(p->error, ATTN_ERR_FORMAT, p->name, line, form,
+                         "the line has fewer than %d fields", FIELDS);
+    }
     text += strspn(text, " \t");
     for (int c = 2; c >= 0; c--) {
         int value;
         const char *field = last_field(text);
-        if (field == NULL) {
-            return attn_fail(p->error, ATTN_ERR_FORMAT, p->name, line, form,
-                             "the line has fewer than %d fields", FIELDS);
-        }
         if (!parse_byte(field, &value)) {
             return fail_field(p, line, channel[c], field);
         }
@@ -99,7 +105,7 @@ static attn_status parse_fields(const parser *p, char *text, int64_t line, int *
     }
     if (!good_name(name)) {
         return attn_fail(p->error, ATTN_ERR_FORMAT, p->name, line, form,
-                         "the name is missing, longer than %d bytes, or has control characters",
+                         "the name is longer than %d bytes or has control characters",
                          ATTN_CLASS_NAME_SIZE - 1);
     }
     memcpy(out->name, name, used + 1);

@@ -23,8 +23,9 @@ ATTN_MUST_CHECK attn_status attn_png_decode(const attn_encoded *file, attn_pictu
                                             attn_error *error);
 ATTN_MUST_CHECK attn_status attn_jpeg_decode(const attn_encoded *file, attn_picture *out,
                                              attn_error *error);
-/* A grey or palette PNG of at most 8 bits: its values as they are, neither scaled nor looked up.
- * *has_indices is false, and *out empty, for a PNG of another type. */
+/* A grey or palette PNG of at most 8 bits: its values as they are, neither scaled nor looked up. Grey
+ * of 16 bits or with alpha is ATTN_ERR_FORMAT. *has_indices is false, and *out empty, for a PNG in
+ * colours. */
 ATTN_MUST_CHECK attn_status attn_png_decode_indices(const attn_encoded *file, bool *has_indices,
                                                     attn_mask *out, attn_error *error);
 

@@ -211,7 +211,7 @@ static inline void file_write(const char *folder, const char *name, const void *
 }
 
 static inline void folder_remove(const char *path) {
-    char command[128];
+    char command[256];
     snprintf(command, sizeof command, "rm -rf '%s'", path);
     if (system(command) != 0) {
         abort();
