@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "attn/images.h"
 #include "attn/layers.h"
 #include "attn/translator.h"
 #include "base/random.h"
@@ -41,6 +42,10 @@ typedef struct fixture {
     attn_positions positions;
     attn_real sinusoids[16 * CHANNELS];
     attn_translator *model;
+    attn_grid grid;
+    attn_conv conv;
+    attn_depthwise depthwise;
+    attn_group_norm group_norm;
 } fixture;
 
 /* Returns the output, or NULL after putting the loss into *loss. */
@@ -236,6 +241,170 @@ static attn_tensor *translator(attn_tape *tape, fixture *f, attn_tensor *x[], do
     return NULL;
 }
 
+/* ---- pictures ---- */
+
+static void declare_conv(fixture *f, attn_grid grid, attn_window window) {
+    enum { IN = 3, OUT = 4 };
+    f->grid = grid;
+    f->conv = attn_conv_declare(f->params, "conv", IN, OUT, &window);
+    attn_grid to = attn_window_grid(&window, &grid);
+    add_input(f, grid.batch * grid.height * grid.width, IN);
+    add_input(f, to.batch * to.height * to.width, OUT);
+}
+
+static void declare_conv_same(fixture *f) {
+    declare_conv(f, (attn_grid){2, 4, 5}, attn_window_same(3, 1, 1));
+}
+
+/* A stride that does not divide the size, taps that are apart, padding of one side's own. */
+static void declare_conv_dilated(fixture *f) {
+    declare_conv(f, (attn_grid){1, 7, 8}, (attn_window){3, 2, 2, 3, 1, 3});
+}
+
+/* Some pixels are read by several taps, some by one. */
+static void declare_conv_stride_3(fixture *f) {
+    declare_conv(f, (attn_grid){1, 7, 6}, (attn_window){4, 5, 3, 1, 2, 1});
+}
+
+/* Pixels that nothing reads. */
+static void declare_conv_skipping(fixture *f) {
+    declare_conv(f, (attn_grid){2, 5, 4}, (attn_window){1, 1, 2, 1, 0, 0});
+}
+
+static attn_tensor *conv_none(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_conv(tape, x[0], &f->grid, &f->conv, ATTN_ACTIVATION_NONE, NULL);
+}
+
+static attn_tensor *conv_relu(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_conv(tape, x[0], &f->grid, &f->conv, ATTN_ACTIVATION_RELU, NULL);
+}
+
+static attn_tensor *conv_gelu(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_conv(tape, x[0], &f->grid, &f->conv, ATTN_ACTIVATION_GELU, NULL);
+}
+
+/* The input is read twice: the gradients must add. */
+static attn_tensor *conv_residual(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    attn_tensor *first =
+        attn_layer_conv(tape, x[0], &f->grid, &f->conv, ATTN_ACTIVATION_NONE, x[1]);
+    return attn_layer_conv(tape, x[0], &f->grid, &f->conv, ATTN_ACTIVATION_NONE, first);
+}
+
+static void declare_depthwise(fixture *f, attn_grid grid, attn_window window) {
+    f->grid = grid;
+    f->depthwise = attn_depthwise_declare(f->params, "depthwise", 3, &window);
+    add_input(f, grid.batch * grid.height * grid.width, 3);
+}
+
+static void declare_depthwise_same(fixture *f) {
+    declare_depthwise(f, (attn_grid){2, 4, 5}, attn_window_same(3, 1, 1));
+}
+
+static void declare_depthwise_wide(fixture *f) {
+    declare_depthwise(f, (attn_grid){1, 4, 5}, attn_window_same(7, 1, 1));
+}
+
+static void declare_depthwise_dilated(fixture *f) {
+    declare_depthwise(f, (attn_grid){1, 7, 8}, (attn_window){3, 2, 2, 3, 1, 3});
+}
+
+static attn_tensor *depthwise(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    attn_tensor *y =
+        attn_layer_depthwise(tape, x[0], &f->grid, &f->depthwise, ATTN_ACTIVATION_GELU);
+    attn_grid to = attn_window_grid(&f->depthwise.window, &f->grid);
+    if (to.height != f->grid.height) {
+        return y;
+    }
+    return attn_layer_residual(
+        tape, y, attn_layer_depthwise(tape, x[0], &f->grid, &f->depthwise, ATTN_ACTIVATION_RELU),
+        0);
+}
+
+static void declare_group_norm(fixture *f) {
+    f->grid = (attn_grid){2, 9, 8}; /* more than one block of rows */
+    f->group_norm = attn_group_norm_declare(f->params, "norm", 6, 2);
+    add_input(f, 2 * 9 * 8, 6);
+}
+
+static attn_tensor *group_norm_relu(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_group_norm(tape, x[0], &f->grid, &f->group_norm, ATTN_ACTIVATION_RELU);
+}
+
+static attn_tensor *group_norm_gelu(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    attn_tensor *y =
+        attn_layer_group_norm(tape, x[0], &f->grid, &f->group_norm, ATTN_ACTIVATION_GELU);
+    return attn_layer_residual(
+        tape, y, attn_layer_group_norm(tape, x[0], &f->grid, &f->group_norm, ATTN_ACTIVATION_NONE),
+        0);
+}
+
+static void declare_picture(fixture *f) {
+    f->grid = (attn_grid){2, 4, 5};
+    add_input(f, 2 * 4 * 5, 3);
+}
+
+static attn_tensor *resize_up(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_resize(tape, x[0], &f->grid, &(attn_grid){2, 9, 10});
+}
+
+static attn_tensor *resize_down(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_resize(tape, x[0], &f->grid, &(attn_grid){2, 3, 2});
+}
+
+static void declare_windows(fixture *f) {
+    f->grid = (attn_grid){2, 4, 5};
+    f->heads = attn_multi_head_declare(f->params, "attention", CHANNELS, 3, 3);
+    add_input(f, 2 * 4 * 5, CHANNELS);
+}
+
+static attn_tensor *window_attention(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    attn_windows w = attn_grid_windows(tape, &f->grid, 3);
+    attn_tensor *y = attn_layer_permute(tape, x[0], w.order, false);
+    y = attn_layer_attention(tape, y, &w.sequences, NULL, NULL, &f->heads, false, 0.0);
+    return attn_layer_residual(tape, x[0], attn_layer_permute(tape, y, w.order, true), 0);
+}
+
+static void declare_pixels(fixture *f) {
+    add_input(f, 37, 5);
+}
+
+static const attn_pixel_labels *pixel_labels(double smoothing) {
+    static const attn_real weights[5] = {0.5, 2, 1, 1.5, 0};
+    static uint8_t classes[37];
+    static attn_pixel_labels labels;
+    for (int i = 0; i < 37; i++) {
+        classes[i] = i % 6 == 5 ? 255 : (uint8_t)(i % 6);
+    }
+    labels = (attn_pixel_labels){classes, 255, smoothing > 0 ? weights : NULL, smoothing};
+    return &labels;
+}
+
+static attn_tensor *pixel_loss(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    double nll = 0;
+    (void)f;
+    attn_layer_pixel_loss(tape, x[0], pixel_labels(0), 1.0, loss, &nll);
+    return NULL;
+}
+
+/* Twice over the same logits: the gradients must add. */
+static attn_tensor *pixel_smoothed(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    double nll = 0;
+    (void)f;
+    attn_layer_pixel_loss(tape, x[0], pixel_labels(0.1), 1.0, loss, &nll);
+    attn_layer_pixel_loss(tape, x[0], pixel_labels(0.1), 1.0, loss, &nll);
+    return NULL;
+}
+
 static const struct grad_case {
     const char *name;
     void (*declare)(fixture *f);
@@ -259,6 +428,22 @@ static const struct grad_case {
     {"feed-forward, dropout", declare_feed_forward, feed_forward},
     {"output loss", declare_output, output_loss},
     {"output loss, label smoothing", declare_output, output_smoothed},
+    {"convolution", declare_conv_same, conv_none},
+    {"convolution, relu", declare_conv_same, conv_relu},
+    {"convolution, residual, input read twice", declare_conv_same, conv_residual},
+    {"convolution, stride 2, dilation 3, gelu", declare_conv_dilated, conv_gelu},
+    {"convolution, stride 3", declare_conv_stride_3, conv_none},
+    {"convolution, pixels passed over", declare_conv_skipping, conv_residual},
+    {"depthwise convolution", declare_depthwise_same, depthwise},
+    {"depthwise convolution, larger than the picture", declare_depthwise_wide, depthwise},
+    {"depthwise convolution, stride 2, dilation 3", declare_depthwise_dilated, depthwise},
+    {"group norm, relu", declare_group_norm, group_norm_relu},
+    {"group norm, gelu", declare_group_norm, group_norm_gelu},
+    {"resize, larger", declare_picture, resize_up},
+    {"resize, smaller", declare_picture, resize_down},
+    {"attention in windows", declare_windows, window_attention},
+    {"pixel loss", declare_pixels, pixel_loss},
+    {"pixel loss, class weights, label smoothing", declare_pixels, pixel_smoothed},
     {"translator, post-norm", declare_post_norm, translator},
     {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator},
 };
