@@ -15,14 +15,14 @@
 
 /* batch, height, width, in, out, kernel, stride, dilation, padding */
 static const attn_conv_shape dense[] = {
-    {1, 5, 6, 3, 5, 3, 3, 1, 1, 1, 1},    {2, 9, 13, 16, 17, 3, 3, 2, 1, 1, 1},
-    {1, 8, 7, 20, 33, 1, 1, 1, 1, 0, 0},  {1, 7, 9, 5, 4, 1, 1, 3, 1, 0, 0},
-    {2, 6, 50, 4, 16, 5, 3, 1, 2, 4, 2},  {1, 10, 11, 2, 3, 4, 2, 3, 1, 2, 0},
-    {1, 3, 2, 1, 1, 3, 3, 1, 1, 1, 1},    {1, 20, 101, 8, 7, 3, 3, 1, 1, 1, 1},
-    {1, 1, 9, 3, 2, 1, 5, 2, 3, 0, 6},    {3, 4, 4, 600, 18, 1, 1, 1, 1, 0, 0},
+    {1, 5, 6, 3, 5, 3, 3, 1, 1, 1, 1},      {2, 9, 13, 16, 17, 3, 3, 2, 1, 1, 1},
+    {1, 8, 7, 20, 33, 1, 1, 1, 1, 0, 0},    {1, 7, 9, 5, 4, 1, 1, 3, 1, 0, 0},
+    {2, 6, 50, 4, 16, 5, 3, 1, 2, 4, 2},    {1, 10, 11, 2, 3, 4, 2, 3, 1, 2, 0},
+    {1, 3, 2, 1, 1, 3, 3, 1, 1, 1, 1},      {1, 20, 101, 8, 7, 3, 3, 1, 1, 1, 1},
+    {1, 1, 9, 3, 2, 1, 5, 2, 3, 0, 6},      {3, 4, 4, 600, 18, 1, 1, 1, 1, 0, 0},
     {1, 12, 300, 130, 3, 3, 3, 1, 1, 1, 1}, /* a band that is cut across */
     {1, 40, 31, 16, 16, 3, 3, 2, 1, 0, 0},  /* blocks that lie inside the picture */
-    {2, 5, 5, 4, 6, 2, 2, 4, 1, 0, 0},    {1, 2, 2, 3, 4, 7, 7, 1, 1, 3, 3},
+    {2, 5, 5, 4, 6, 2, 2, 4, 1, 0, 0},      {1, 2, 2, 3, 4, 7, 7, 1, 1, 3, 3},
 };
 
 typedef struct problem {
@@ -140,7 +140,8 @@ static void define_weight(problem *p) {
 static void run_dense(problem *p, bool packed) {
     attn_scratch scratch = {NULL, 0};
     int64_t products = p->s.kernel_height * p->s.kernel_width * p->s.in;
-    values b = values_new((int64_t)attn_matmul_packed_size(products, p->s.out), GUARD_ABOVE, 1, 0, 1);
+    values b =
+        values_new((int64_t)attn_matmul_packed_size(products, p->s.out), GUARD_ABOVE, 1, 0, 1);
     attn_matmul_pack(products, p->s.out, p->weight.at, 1, products, b.at);
     attn_conv_epilogue epilogue = {p->bias.at, p->pre.at, ATTN_ACTIVATION_RELU, p->residual.at};
     assert_int_equal(attn_conv_forward(&p->s, p->x.at, p->weight.at, packed ? b.at : NULL,
@@ -149,8 +150,8 @@ static void run_dense(problem *p, bool packed) {
     assert_int_equal(
         attn_conv_backward_input(&p->s, p->d_y.at, p->weight.at, p->d_x.at, true, &scratch),
         ATTN_OK);
-    assert_int_equal(
-        attn_conv_backward_weight(&p->s, p->x.at, p->d_y.at, p->d_weight.at, &scratch), ATTN_OK);
+    assert_int_equal(attn_conv_backward_weight(&p->s, p->x.at, p->d_y.at, p->d_weight.at, &scratch),
+                     ATTN_OK);
     attn_scratch_free(&scratch);
     values_free(&b);
 }

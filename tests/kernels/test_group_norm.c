@@ -96,8 +96,8 @@ static void pictures_stand_alone(void **state) {
     (void)state;
     enum { PIXELS = 130, CHANNELS = 20 };
     attn_scratch scratch = {NULL, 0};
-    problem all = problem_new((attn_group_norm_shape){3, PIXELS, CHANNELS, 4},
-                              ATTN_ACTIVATION_RELU, GUARD_ABOVE);
+    problem all = problem_new((attn_group_norm_shape){3, PIXELS, CHANNELS, 4}, ATTN_ACTIVATION_RELU,
+                              GUARD_ABOVE);
     run(&all);
     attn_group_norm_shape one = {1, PIXELS, CHANNELS, 4};
     for (int64_t b = 0; b < 3; b++) {

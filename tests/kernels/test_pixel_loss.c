@@ -71,13 +71,14 @@ static void assert_row_near_double(const problem *p, int64_t r) {
     double weight = target == IGNORE ? 0 : (double)p->weights.at[target];
     double nll = target == IGNORE ? 0 : log(power) - (double)x[target];
     assert_near(nll, (double)p->nll.at[r], 1e-5);
-    assert_near(weight * ((1 - smoothing) * nll + smoothing * uniform), (double)p->loss.at[r], 3e-5);
+    assert_near(weight * ((1 - smoothing) * nll + smoothing * uniform), (double)p->loss.at[r],
+                3e-5);
     for (int64_t v = 0; v < classes; v++) {
         double wanted = (v == target ? 1 - smoothing : 0) + smoothing / (double)classes;
         double probability = exp((double)x[v]) / power;
         assert_near(probability, (double)p->probabilities.at[r * classes + v], 1e-6);
-        assert_near(0.25 * weight * (probability - wanted),
-                    (double)p->gradient.at[r * classes + v], 1e-6);
+        assert_near(0.25 * weight * (probability - wanted), (double)p->gradient.at[r * classes + v],
+                    1e-6);
     }
 }
 

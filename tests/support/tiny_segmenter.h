@@ -52,8 +52,8 @@ typedef struct tiny_pictures {
 } tiny_pictures;
 
 /* Random pixels and labels, some of them unknown, of a picture that depends on its number alone. */
-static inline void tiny_pictures_fill(tiny_pictures *p, int64_t first, int64_t count, int64_t height,
-                                      int64_t width) {
+static inline void tiny_pictures_fill(tiny_pictures *p, int64_t first, int64_t count,
+                                      int64_t height, int64_t width) {
     assert_true(count * height * width <= TINY_PIXELS);
     p->view = (attn_segmenter_batch){{count, height, width, p->pixels}, p->labels, NULL};
     for (int64_t b = 0; b < count; b++) {
