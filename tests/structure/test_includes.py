@@ -19,7 +19,7 @@ USES_SIDE = {"models", "search", "train", "show", "serve", "bench", "cli"}
 # A public header belongs to the room that implements it. attn.h includes all the others.
 PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels",
           "matmul": "kernels", "tape": "tape", "params": "tape", "layers": "layers",
-          "translator": "models", "search": "search", "safetensors": "io", "attn": "cli"}
+          "images": "layers", "segmenter": "models", "translator": "models", "search": "search", "safetensors": "io", "attn": "cli"}
 
 
 def allowed_rooms():
