@@ -1,4 +1,4 @@
-/* image/augment.c: random scale, crop, mirror image and colour; and bytes to normalized floats.
+/* image/augment.c: random scale, crop, mirror image and colour.
  *
  * Every float result is a fixed sequence of single operations. Next: resize.c. */
 #include "image/augment.h"
@@ -11,10 +11,6 @@
 
 /* Keeps these draws apart from all others of the same seed. */
 static const uint64_t STREAM = 0x41554731; /* "AUG1" */
-
-attn_normalization attn_normalization_default(void) {
-    return (attn_normalization){{0.5f, 0.5f, 0.5f}, {0.25f, 0.25f, 0.25f}};
-}
 
 /* ---- drawing the plan ---- */
 
@@ -67,37 +63,6 @@ attn_augment_plan attn_augment_draw(const attn_augment_options *options, uint64_
     return plan;
 }
 
-/* ---- bytes to floats ---- */
-
-/* v in 0 .. 255 to (v / 255 - mean) / deviation, as one subtraction and one product. */
-typedef struct scaling {
-    float mean[3], inverse[3];
-} scaling;
-
-static scaling make_scaling(const attn_normalization *n) {
-    scaling s;
-    for (int c = 0; c < 3; c++) {
-        s.mean[c] = 255.0f * n->mean[c];
-        s.inverse[c] = 1.0f / (255.0f * n->deviation[c]);
-    }
-    return s;
-}
-
-static float normalize(const scaling *s, int channel, float value) {
-    return (value - s->mean[channel]) * s->inverse[channel];
-}
-
-void attn_normalize(const attn_picture *picture, int64_t x, int64_t y, int64_t width,
-                    int64_t height, const attn_normalization *normalization, float *pixels) {
-    scaling s = make_scaling(normalization);
-    for (int64_t row = 0; row < height; row++) {
-        const uint8_t *from = picture->rgb + ((y + row) * picture->width + x) * 3;
-        for (int64_t i = 0; i < width * 3; i++) {
-            pixels[row * width * 3 + i] = normalize(&s, (int)(i % 3), (float)from[i]);
-        }
-    }
-}
-
 /* ---- colour ---- */
 
 typedef struct colouring {
@@ -111,9 +76,8 @@ static int64_t grey(const uint8_t *rgb) {
 }
 
 static colouring make_colouring(const attn_augment_plan *plan, const uint8_t *rgb, int64_t count) {
-    colouring c = {.brightness = plan->brightness,
-                   .contrast = plan->contrast,
-                   .saturation = plan->saturation};
+    colouring c = {
+        .brightness = plan->brightness, .contrast = plan->contrast, .saturation = plan->saturation};
     c.on = c.brightness != 1.0f || c.contrast != 1.0f || c.saturation != 1.0f;
     int64_t sum = 0;
     for (int64_t i = 0; c.on && i < count; i++) {
@@ -168,30 +132,28 @@ static int64_t place(const attn_augment_plan *plan, const cover *c, int64_t x, i
 }
 
 static void place_pixels(const attn_augment_plan *plan, const cover *c, const uint8_t *rgb,
-                         const attn_normalization *normalization, float *pixels) {
-    scaling s = make_scaling(normalization);
+                         uint8_t *pixels) {
+    enum { PADDING = 128 };
     colouring colours = make_colouring(plan, rgb, c->width * c->height);
-    memset(pixels, 0, (size_t)(plan->width * plan->height * 3) * sizeof *pixels);
+    memset(pixels, PADDING, (size_t)(plan->width * plan->height * 3));
     for (int64_t y = 0; y < c->height; y++) {
         for (int64_t x = 0; x < c->width; x++) {
             const uint8_t *from = rgb + (y * c->width + x) * 3;
+            uint8_t *to = pixels + place(plan, c, x, y) * 3;
             float value[3] = {from[0], from[1], from[2]};
             if (colours.on) {
                 colour_pixel(&colours, from, value);
             }
-            float *to = pixels + place(plan, c, x, y) * 3;
             for (int i = 0; i < 3; i++) {
-                to[i] = normalize(&s, i, value[i]);
+                to[i] = (uint8_t)(value[i] + 0.5f);
             }
         }
     }
 }
 
 static void place_labels(const attn_augment_plan *plan, const cover *c, const uint8_t *label,
-                         int ignore, int32_t *labels) {
-    for (int64_t i = 0; i < plan->width * plan->height; i++) {
-        labels[i] = ignore;
-    }
+                         uint8_t ignore, uint8_t *labels) {
+    memset(labels, ignore, (size_t)(plan->width * plan->height));
     for (int64_t y = 0; y < c->height; y++) {
         for (int64_t x = 0; x < c->width; x++) {
             labels[place(plan, c, x, y)] = label[y * c->width + x];
@@ -205,12 +167,11 @@ void attn_augment_space_free(attn_augment_space *space) {
 }
 
 attn_status attn_augment_apply(const attn_augment_plan *plan, const attn_picture *picture,
-                               const attn_mask *mask, int ignore,
-                               const attn_normalization *normalization, float *pixels,
-                               int32_t *labels, attn_augment_space *space, attn_error *error) {
+                               const attn_mask *mask, uint8_t ignore, uint8_t *pixels,
+                               uint8_t *labels, attn_augment_space *space, attn_error *error) {
     cover c = find_cover(plan);
-    attn_window window = {plan->full_width, plan->full_height, plan->x + c.x,
-                          plan->y + c.y,    c.width,           c.height};
+    attn_resize_part window = {plan->full_width, plan->full_height, plan->x + c.x,
+                               plan->y + c.y,    c.width,           c.height};
     size_t bytes = (size_t)(c.width * c.height * 3);
     uint8_t *crop = attn_scratch_get(&space->crop, bytes);
     if (crop == NULL) {
@@ -220,7 +181,7 @@ attn_status attn_augment_apply(const attn_augment_plan *plan, const attn_picture
     if (status != ATTN_OK) {
         return status;
     }
-    place_pixels(plan, &c, crop, normalization, pixels);
+    place_pixels(plan, &c, crop, pixels);
     if (mask != NULL) {
         attn_resize_mask(mask, &window, crop);
         place_labels(plan, &c, crop, ignore, labels);

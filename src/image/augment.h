@@ -1,4 +1,4 @@
-/* image/augment.h: a picture as a network wants it, and the random variations of training.
+/* image/augment.h: the random variations of training.
  *
  * What is done to a picture is a function of (seed, epoch, index of the picture) alone; drawing it
  * and doing it are two steps, so that any thread may do any picture. No libm: the same bits
@@ -11,25 +11,17 @@
 #include "base/memory.h"
 #include "image/picture.h"
 
-/* x = (v / 255 - mean) / deviation, a channel. */
-typedef struct attn_normalization {
-    float mean[3], deviation[3];
-} attn_normalization;
-
-/* What is used unless a model says otherwise: mean 0.5, deviation 0.25. */
-attn_normalization attn_normalization_default(void);
-
 typedef struct attn_augment_options {
-    int64_t crop_width, crop_height;         /* of what comes out; 0: as large as the scaled picture */
-    double scale_low, scale_high;            /* the factor is uniform between them; positive */
-    double flip;                             /* probability of a left-right mirror image */
+    int64_t crop_width, crop_height; /* of what comes out; 0: as large as the scaled picture */
+    double scale_low, scale_high;    /* the factor is uniform between them; positive */
+    double flip;                     /* probability of a left-right mirror image */
     double brightness, contrast, saturation; /* each factor is uniform in 1 - x .. 1 + x; 0 .. 1 */
 } attn_augment_options;
 
 /* What is done to one picture: scale it, cut the crop out, mirror that, change colours. */
 typedef struct attn_augment_plan {
     int64_t full_width, full_height; /* after scaling */
-    int64_t x, y;          /* the crop's corner in the scaled picture; negative: padding before it */
+    int64_t x, y; /* the crop's corner in the scaled picture; negative: padding before it */
     int64_t width, height; /* W, H */
     bool flip;
     float brightness, contrast, saturation; /* factors; 1 changes nothing */
@@ -48,20 +40,14 @@ typedef struct attn_augment_space {
 } attn_augment_space;
 void attn_augment_space_free(attn_augment_space *space);
 
-/* pixels: [H * W, 3], labels: [H * W]. Pictures are resized with antialiasing, masks by the nearest
- * pixel; padding is the mean colour (0 after normalization) with the label `ignore`. Colours:
- *   v = 255 values * brightness;  v = (v - p) * contrast + p, p = brightness * mean grey of the crop;
- *   v = g + (v - g) * saturation, g the grey of v;  then cut to 0 .. 255.
+/* pixels: [H, W, 3], labels: [H, W]. Pictures are resized with antialiasing, masks by the nearest
+ * pixel; padding is grey (128) with the label `ignore`. Colours:
+ *   v = value * brightness;  v = (v - p) * contrast + p, p = brightness * mean grey of the crop;
+ *   v = g + (v - g) * saturation, g the grey of v;  then cut to 0 .. 255 and rounded.
  * mask and labels may be NULL together. The mask has the picture's size. ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_augment_apply(const attn_augment_plan *plan,
                                                const attn_picture *picture, const attn_mask *mask,
-                                               int ignore, const attn_normalization *normalization,
-                                               float *pixels, int32_t *labels,
+                                               uint8_t ignore, uint8_t *pixels, uint8_t *labels,
                                                attn_augment_space *space, attn_error *error);
-
-/* Columns x .. x + width - 1 of rows y .. y + height - 1, unchanged but normalized: [height * width,
- * 3]; the same bits as attn_augment_apply gives for them. The part must lie inside the picture. */
-void attn_normalize(const attn_picture *picture, int64_t x, int64_t y, int64_t width,
-                    int64_t height, const attn_normalization *normalization, float *pixels);
 
 #endif

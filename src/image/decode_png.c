@@ -32,9 +32,9 @@ bool attn_is_png(const void *bytes, size_t size) {
 
 static void on_error(png_structp png, png_const_charp message) {
     reader *r = png_get_error_ptr(png);
-    r->status = attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, (int64_t)r->at,
-                          "the file is corrupt: fetch or export it again", "damaged PNG: %s",
-                          message);
+    r->status =
+        attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, (int64_t)r->at,
+                  "the file is corrupt: fetch or export it again", "damaged PNG: %s", message);
     png_longjmp(png, 1);
 }
 
@@ -143,12 +143,11 @@ static attn_status read_indices(reader *r, bool *has_indices) {
     read_info(r);
     int type = png_get_color_type(r->png, r->info);
     *has_indices = (type & PNG_COLOR_MASK_COLOR) == 0 || type == PNG_COLOR_TYPE_PALETTE;
-    if (*has_indices && (type == PNG_COLOR_TYPE_GRAY_ALPHA ||
-                         png_get_bit_depth(r->png, r->info) > 8)) {
+    if (*has_indices &&
+        (type == PNG_COLOR_TYPE_GRAY_ALPHA || png_get_bit_depth(r->png, r->info) > 8)) {
         return attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, -1,
-                         "save it with 8 bits a pixel and without transparency",
-                         "a grey mask %s", type == PNG_COLOR_TYPE_GRAY ? "of 16 bits"
-                                                                       : "with transparency");
+                         "save it with 8 bits a pixel and without transparency", "a grey mask %s",
+                         type == PNG_COLOR_TYPE_GRAY ? "of 16 bits" : "with transparency");
     }
     if (*has_indices) {
         png_set_packing(r->png);

@@ -110,7 +110,7 @@ static void *take(char **at, int64_t count, size_t size) {
     return part;
 }
 
-static attn_status lay_out(const attn_picture *in, const attn_window *w, workspace *space,
+static attn_status lay_out(const attn_picture *in, const attn_resize_part *w, workspace *space,
                            attn_scratch *scratch, attn_error *error) {
     int64_t across = count_taps(in->width, w->full_width);
     int64_t down = count_taps(in->height, w->full_height);
@@ -135,7 +135,7 @@ static attn_status lay_out(const attn_picture *in, const attn_window *w, workspa
     return ATTN_OK;
 }
 
-attn_status attn_resize_picture(const attn_picture *in, const attn_window *w, uint8_t *out,
+attn_status attn_resize_picture(const attn_picture *in, const attn_resize_part *w, uint8_t *out,
                                 attn_scratch *scratch, attn_error *error) {
     workspace space;
     attn_status status = lay_out(in, w, &space, scratch, error);
@@ -163,7 +163,7 @@ static int64_t nearest(int64_t i, int64_t in, int64_t out) {
     return (2 * i + 1) * in / (2 * out);
 }
 
-void attn_resize_mask(const attn_mask *in, const attn_window *w, uint8_t *out) {
+void attn_resize_mask(const attn_mask *in, const attn_resize_part *w, uint8_t *out) {
     for (int64_t y = 0; y < w->height; y++) {
         const uint8_t *row = in->label + nearest(w->y + y, in->height, w->full_height) * in->width;
         for (int64_t x = 0; x < w->width; x++) {
