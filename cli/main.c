@@ -14,6 +14,10 @@
  * `extern const attn_command attn_cmd_NAME;`. */
 extern const attn_command attn_cmd_translate;
 extern const attn_command attn_cmd_train_translator;
+extern const attn_command attn_cmd_segment;
+extern const attn_command attn_cmd_train_segmenter;
+extern const attn_command attn_cmd_attend;
+extern const attn_command attn_cmd_scenes;
 extern const attn_command attn_cmd_evaluate;
 extern const attn_command attn_cmd_score;
 extern const attn_command attn_cmd_explain;
@@ -25,6 +29,10 @@ extern const attn_command attn_cmd_bench;
 static const attn_command *const commands[] = {
     &attn_cmd_translate,
     &attn_cmd_train_translator,
+    &attn_cmd_segment,
+    &attn_cmd_train_segmenter,
+    &attn_cmd_attend,
+    &attn_cmd_scenes,
     &attn_cmd_evaluate,
     &attn_cmd_score,
     &attn_cmd_explain,

@@ -8,8 +8,6 @@
 
 #include "base/fail.h"
 
-static const char DEFAULT_MODEL[] = "models/en-fr.safetensors";
-
 /* The folder that holds this program's file, "" where the system does not tell. */
 static void program_folder(char *folder, size_t size) {
     ssize_t length = readlink("/proc/self/exe", folder, size - 1);
@@ -20,29 +18,33 @@ static void program_folder(char *folder, size_t size) {
     }
 }
 
-static attn_status find_default(char *out, size_t size, attn_error *error) {
+static attn_status find_default(const char *variable, const char *name, char *out, size_t size,
+                                attn_error *error) {
     char folder[2048];
     char tried[3][2200];
     program_folder(folder, sizeof folder);
-    snprintf(tried[0], sizeof tried[0], "%s", DEFAULT_MODEL);
-    snprintf(tried[1], sizeof tried[1], "%s/../%s", folder, DEFAULT_MODEL);
-    snprintf(tried[2], sizeof tried[2], "%s/%s", ATTN_DATA_DIR, DEFAULT_MODEL);
+    snprintf(tried[0], sizeof tried[0], "%s", name);
+    snprintf(tried[1], sizeof tried[1], "%s/../%s", folder, name);
+    snprintf(tried[2], sizeof tried[2], "%s/%s", ATTN_DATA_DIR, name);
     for (int i = 0; i < 3; i++) {
         if (access(tried[i], F_OK) == 0) {
             snprintf(out, size, "%s", tried[i]);
             return ATTN_OK;
         }
     }
-    return attn_fail(error, ATTN_ERR_IO, NULL, -1, "name a model with --model or ATTN_MODEL",
+    char hint[128];
+    snprintf(hint, sizeof hint, "name a model with --model or %s", variable);
+    return attn_fail(error, ATTN_ERR_IO, NULL, -1, hint,
                      "no model: tried %.100s, %.150s and %.150s", tried[0], tried[1], tried[2]);
 }
 
-attn_status attn_model_find(const char *path, char *out, size_t size, attn_error *error) {
+attn_status attn_model_find(const char *path, const char *variable, const char *name, char *out,
+                            size_t size, attn_error *error) {
     if (path == NULL) {
-        path = getenv("ATTN_MODEL");
+        path = getenv(variable);
     }
     if (path == NULL || path[0] == '\0') {
-        return find_default(out, size, error);
+        return find_default(variable, name, out, size, error);
     }
     if (snprintf(out, size, "%s", path) >= (int)size) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL, "the path is too long");
@@ -55,7 +57,8 @@ attn_status attn_model_open(const char *path, attn_compute compute, attn_model *
     void *bytes = NULL;
     size_t size = 0;
     memset(out, 0, sizeof *out);
-    attn_status status = attn_model_find(path, out->path, sizeof out->path, error);
+    attn_status status = attn_model_find(path, "ATTN_MODEL", "models/en-fr.safetensors", out->path,
+                                         sizeof out->path, error);
     if (status != ATTN_OK) {
         return status;
     }

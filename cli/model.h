@@ -18,8 +18,10 @@ typedef struct attn_model {
 ATTN_MUST_CHECK attn_status attn_model_open(const char *path, attn_compute compute, attn_model *out,
                                             attn_error *error);
 void attn_model_close(attn_model *model);
-/* The path that attn_model_open would take. */
-ATTN_MUST_CHECK attn_status attn_model_find(const char *path, char *out, size_t size,
+/* `path`; NULL: what the environment's `variable` says; else `name` in the current folder, beside the
+ * program and in the folder of installed data. */
+ATTN_MUST_CHECK attn_status attn_model_find(const char *path, const char *variable,
+                                            const char *name, char *out, size_t size,
                                             attn_error *error);
 
 #endif

@@ -1,17 +1,20 @@
 /* attn/attn.h: all of libattn.
  *
- * Reading order: status, threads, attention (the kernel), cache, matmul, tape, layers, translator, search. */
+ * Reading order: status, threads, attention (the kernel), cache, matmul, tape, layers, translator, search;
+ * for pictures images and segmenter. */
 #ifndef ATTN_ATTN_H
 #define ATTN_ATTN_H
 
 #include "attn/attention.h"
 #include "attn/cache.h"
+#include "attn/images.h"
 #include "attn/layers.h"
 #include "attn/matmul.h"
 #include "attn/matmul_i8.h"
 #include "attn/memory.h"
 #include "attn/safetensors.h"
 #include "attn/search.h"
+#include "attn/segmenter.h"
 #include "attn/shortlist.h"
 #include "attn/status.h"
 #include "attn/tape.h"

@@ -29,6 +29,9 @@ typedef enum attn_dtype {
 
 enum { ATTN_MAX_RANK = 8 };
 
+/* How a model's weight matrices are stored; vectors always as float32. */
+typedef enum attn_storage { ATTN_STORE_F32, ATTN_STORE_BF16, ATTN_STORE_I8 } attn_storage;
+
 typedef struct attn_tensor_info {
     const char *name; /* UTF-8 */
     attn_dtype dtype;

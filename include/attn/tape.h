@@ -33,6 +33,8 @@ typedef enum attn_init {
     ATTN_INIT_XAVIER,     /* uniform in +-sqrt(6 / (rows + cols)) (Glorot and Bengio 2010) */
     ATTN_INIT_XAVIER_QKV, /* the same over the three joined: +-sqrt(6 / (3 rows + cols)) */
     ATTN_INIT_EMBEDDING,  /* normal, standard deviation cols^-0.5 */
+    ATTN_INIT_HE,         /* normal, sqrt(2 / cols), cols what one output reads (He et al. 2015) */
+    ATTN_INIT_HE_COLUMNS, /* the same for depthwise kernels: sqrt(2 / rows) */
 } attn_init;
 
 /* One trained tensor [rows, cols]; a vector is one row. */

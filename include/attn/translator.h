@@ -7,6 +7,7 @@
 #define ATTN_TRANSLATOR_H
 
 #include "attn/layers.h"
+#include "attn/safetensors.h"
 #include "attn/shortlist.h"
 
 #ifdef __cplusplus
@@ -43,13 +44,9 @@ ATTN_API attn_params *attn_translator_params(const attn_translator *model);
 
 /* ---- files ---- */
 
-/* How weight matrices are stored; vectors always as float32. */
-typedef enum attn_storage { ATTN_STORE_F32, ATTN_STORE_BF16, ATTN_STORE_I8 } attn_storage;
-
 /* One .safetensors file: the weights, the configuration in the metadata (with the caller's own
  * pairs after it: training facts, licence), the tokenizer's bytes as the tensor "tokenizer".
  * Written atomically. int8: one scale a row, tensor NAME.scale. */
-struct attn_metadata;
 ATTN_API ATTN_MUST_CHECK attn_status
 attn_translator_save(const attn_translator *model, attn_storage storage, const void *tokenizer,
                      size_t tokenizer_size, const struct attn_metadata *metadata,

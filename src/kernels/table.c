@@ -20,6 +20,10 @@ static _Atomic(const attn_kernels *) current;
         attn_elementwise_fill_##isa(&(table)->elementwise);                                        \
         attn_loss_fill_##isa(&(table)->loss);                                                      \
         attn_optimizer_fill_##isa(&(table)->optimizer);                                            \
+        attn_depthwise_fill_##isa(&(table)->depthwise);                                            \
+        attn_group_norm_fill_##isa(&(table)->group_norm);                                          \
+        attn_resize_fill_##isa(&(table)->resize);                                                  \
+        attn_pixel_loss_fill_##isa(&(table)->pixel_loss);                                          \
     } while (0)
 
 /* A new table that starts as a copy of the one below. */

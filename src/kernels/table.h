@@ -8,12 +8,16 @@
 
 #include "attn/threads.h"
 #include "kernels/attention/attention_kernels.h"
+#include "kernels/depthwise/depthwise_kernels.h"
 #include "kernels/elementwise/elementwise_kernels.h"
+#include "kernels/group_norm/group_norm_kernels.h"
 #include "kernels/loss/loss_kernels.h"
 #include "kernels/matmul/matmul_kernels.h"
 #include "kernels/matmul_i8/matmul_i8_kernels.h"
 #include "kernels/norm/norm_kernels.h"
 #include "kernels/optimizer/optimizer_kernels.h"
+#include "kernels/pixel_loss/pixel_loss_kernels.h"
+#include "kernels/resize/resize_kernels.h"
 
 typedef struct attn_kernels {
     const char *isa;
@@ -24,6 +28,10 @@ typedef struct attn_kernels {
     attn_elementwise_kernels elementwise;
     attn_loss_kernels loss;
     attn_optimizer_kernels optimizer;
+    attn_depthwise_kernels depthwise;
+    attn_group_norm_kernels group_norm;
+    attn_resize_kernels resize;
+    attn_pixel_loss_kernels pixel_loss;
 } attn_kernels;
 
 enum { ATTN_KERNELS_MAX = 4 };

@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "kernels/elementwise/elementwise.h"
+#include "models/config.h"
 #include "tape/tape.h"
 
 /* ---- configuration ---- */
@@ -31,23 +32,6 @@ void attn_translator_config_init(attn_translator_config *config) {
     };
 }
 
-static attn_status check_range(const char *name, int64_t value, int64_t low, int64_t high,
-                               attn_error *error) {
-    if (value >= low && value <= high) {
-        return ATTN_OK;
-    }
-    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "%s is %lld, not %lld to %lld", name,
-                     (long long)value, (long long)low, (long long)high);
-}
-
-static attn_status check_rate(const char *name, double value, attn_error *error) {
-    if (value >= 0.0 && value < 1.0) {
-        return ATTN_OK;
-    }
-    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
-                     "%s is %g, not at least 0 and below 1", name, value);
-}
-
 attn_status attn_translator_config_check(const attn_translator_config *c, attn_error *error) {
     const struct {
         const char *name;
@@ -63,8 +47,8 @@ attn_status attn_translator_config_check(const attn_translator_config *c, attn_e
         {"max_length", c->max_length, 2, 1 << 16},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        attn_status status =
-            check_range(ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high, error);
+        attn_status status = attn_config_check_range(ranges[i].name, ranges[i].value, ranges[i].low,
+                                                     ranges[i].high, error);
         if (status != ATTN_OK) {
             return status;
         }
@@ -88,7 +72,7 @@ attn_status attn_translator_config_check(const attn_translator_config *c, attn_e
                  {"activation_dropout", c->activation_dropout},
                  {"label_smoothing", c->label_smoothing}};
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        attn_status status = check_rate(rates[i].name, rates[i].value, error);
+        attn_status status = attn_config_check_rate(rates[i].name, rates[i].value, error);
         if (status != ATTN_OK) {
             return status;
         }

@@ -169,6 +169,12 @@ void attn_params_init(attn_params *params, uint64_t seed) {
         case ATTN_INIT_EMBEDDING:
             fill_normal(row, 1.0 / sqrt(cols), &random);
             break;
+        case ATTN_INIT_HE:
+            fill_normal(row, sqrt(2.0 / cols), &random);
+            break;
+        case ATTN_INIT_HE_COLUMNS:
+            fill_normal(row, sqrt(2.0 / rows), &random);
+            break;
         }
     }
 }

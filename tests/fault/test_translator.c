@@ -13,35 +13,9 @@
 
 #include <cmocka.h>
 
-#include "attn/memory.h"
 #include "attn/threads.h"
+#include "support/faulty_heap.h"
 #include "support/tiny_translator.h"
-
-typedef struct faulty {
-    long calls, fail_at; /* fail_at 0: never */
-    long live;
-} faulty;
-
-static faulty heap;
-
-static void *faulty_allocate(size_t size, void *context) {
-    faulty *f = context;
-    if (++f->calls == f->fail_at) {
-        return NULL;
-    }
-    void *memory = malloc(size);
-    if (memory != NULL) {
-        memset(memory, 0xFF, size);
-        f->live++;
-    }
-    return memory;
-}
-
-static void faulty_release(void *pointer, void *context) {
-    faulty *f = context;
-    f->live--;
-    free(pointer);
-}
 
 enum { STEPS = 3, ROWS = 4 };
 

@@ -1,8 +1,7 @@
 /* tests/models/test_translator_file.c: what is saved is what is loaded, and flawed files are refused
  * with a clear word and without much memory.
  *
- * A flawed file is a good one read with attn_safetensors and written again with one thing changed.
- */
+ * Next: tests/support/flawed_file.h. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,12 +13,9 @@
 
 #include <cmocka.h>
 
-#include "attn/memory.h"
-#include "attn/safetensors.h"
 #include "attn/translator.h"
+#include "support/flawed_file.h"
 #include "support/tiny_translator.h"
-
-enum { MAX_TENSORS = 512, MAX_METADATA = 64 };
 
 static char folder[] = "/tmp/attn-test-XXXXXX";
 static char good[64], good_i8[64], flawed[64];
@@ -218,67 +214,7 @@ static void test_save_refuses_a_name_twice(void **unused) {
 
 /* ---- flawed files ---- */
 
-/* A model file opened for changes. */
-typedef struct parts {
-    attn_safetensors *file;
-    attn_tensor_info tensors[MAX_TENSORS];
-    attn_metadata metadata[MAX_METADATA];
-    size_t tensor_count, metadata_count;
-} parts;
-
-static attn_tensor_info *tensor_of(parts *p, const char *name) {
-    for (size_t i = 0; i < p->tensor_count; i++) {
-        if (strcmp(p->tensors[i].name, name) == 0) {
-            return &p->tensors[i];
-        }
-    }
-    fail_msg("no tensor %s", name);
-    return NULL;
-}
-
-static void set_metadata(parts *p, const char *key, const char *value) {
-    for (size_t i = 0; i < p->metadata_count; i++) {
-        if (strcmp(p->metadata[i].key, key) == 0) {
-            p->metadata[i].value = value;
-            return;
-        }
-    }
-    fail_msg("no metadata %s", key);
-}
-
-static void take_tensor(parts *p, const char *name) {
-    *tensor_of(p, name) = p->tensors[--p->tensor_count];
-}
-
-static void swap_shape(parts *p, const char *name) {
-    attn_tensor_info *t = tensor_of(p, name);
-    int64_t first = t->shape[0];
-    t->shape[0] = t->shape[1];
-    t->shape[1] = first;
-}
-
-static void add_tensor(parts *p, const char *name, attn_dtype dtype, int64_t size) {
-    static const char zeros[4096];
-    p->tensors[p->tensor_count++] =
-        (attn_tensor_info){.name = name,
-                           .dtype = dtype,
-                           .rank = 1,
-                           .shape = {size},
-                           .data = zeros,
-                           .size = (size_t)size * (dtype == ATTN_DTYPE_F32 ? 4 : 1)};
-}
-
-/* What a change does to the file. */
-typedef enum change { TAKE, SWAP, ADD_F32, ADD_BYTES, AS_BYTES, METADATA } change;
-
-static const struct flaw {
-    const char *name;
-    change change;
-    const char *value; /* of METADATA */
-    bool int8;         /* start from the file with int8 weights */
-    attn_status status;
-    const char *says;
-} flaws[] = {
+static const flaw flaws[] = {
     {"encoder.1.self.value.weight", TAKE, NULL, false, ATTN_ERR_SHAPE,
      "tensor encoder.1.self.value.weight is missing"},
     {"decoder.0.norm_cross.gamma", TAKE, NULL, false, ATTN_ERR_SHAPE, "missing"},
@@ -314,69 +250,6 @@ static const struct flaw {
     {"dropout", METADATA, "1000000", false, ATTN_ERR_FORMAT, "dropout"},
 };
 
-static void change_file(const struct flaw *flaw) {
-    static parts p;
-    attn_error error = {0};
-    memset(&p, 0, sizeof p);
-    assert_int_equal(attn_safetensors_open(flaw->int8 ? good_i8 : good, &p.file, &error), ATTN_OK);
-    for (; p.tensor_count < attn_safetensors_count(p.file); p.tensor_count++) {
-        p.tensors[p.tensor_count] = *attn_safetensors_at(p.file, p.tensor_count);
-    }
-    while (attn_safetensors_metadata_at(p.file, p.metadata_count, &p.metadata[p.metadata_count].key,
-                                        &p.metadata[p.metadata_count].value)) {
-        p.metadata_count++;
-    }
-    switch (flaw->change) {
-    case TAKE:
-        take_tensor(&p, flaw->name);
-        break;
-    case SWAP:
-        swap_shape(&p, flaw->name);
-        break;
-    case ADD_F32:
-        add_tensor(&p, flaw->name, ATTN_DTYPE_F32, 12);
-        break;
-    case ADD_BYTES:
-        add_tensor(&p, flaw->name, ATTN_DTYPE_U8, 12);
-        break;
-    case AS_BYTES:
-        take_tensor(&p, flaw->name);
-        add_tensor(&p, flaw->name, ATTN_DTYPE_U8, 24);
-        break;
-    case METADATA:
-        set_metadata(&p, flaw->name, flaw->value);
-        break;
-    }
-    assert_int_equal(attn_safetensors_write(flawed, p.tensors, p.tensor_count, p.metadata,
-                                            p.metadata_count, &error),
-                     ATTN_OK);
-    attn_safetensors_close(p.file);
-}
-
-/* An allocator that keeps count. */
-typedef struct counter {
-    size_t live, peak;
-} counter;
-
-static void *count_allocate(size_t size, void *context) {
-    counter *c = context;
-    size_t *memory = malloc(size + 16);
-    if (memory == NULL) {
-        return NULL;
-    }
-    *memory = size;
-    c->live += size;
-    c->peak = c->live > c->peak ? c->live : c->peak;
-    return (char *)memory + 16;
-}
-
-static void count_release(void *pointer, void *context) {
-    counter *c = context;
-    size_t *memory = (size_t *)(void *)((char *)pointer - 16);
-    c->live -= *memory;
-    free(memory);
-}
-
 /* Asserts that the file is refused so, and that hardly more than its own size was allocated. */
 static void assert_refused(attn_status status, const char *says) {
     for (int trainable = 0; trainable < 2; trainable++) {
@@ -403,7 +276,7 @@ static void assert_refused(attn_status status, const char *says) {
 static void test_flawed_files(void **unused) {
     (void)unused;
     for (size_t i = 0; i < sizeof flaws / sizeof flaws[0]; i++) {
-        change_file(&flaws[i]);
+        change_file(&flaws[i], flaws[i].int8 ? good_i8 : good, flawed);
         assert_refused(flaws[i].status, flaws[i].says);
     }
 }
@@ -417,20 +290,10 @@ static void test_tokenizer_that_is_not_bytes(void **unused) {
     assert_int_equal(attn_translator_save(model, ATTN_STORE_F32, NULL, 0, NULL, 0, flawed, &error),
                      ATTN_OK);
     static parts p;
-    assert_int_equal(attn_safetensors_open(flawed, &p.file, &error), ATTN_OK);
-    for (; p.tensor_count < attn_safetensors_count(p.file); p.tensor_count++) {
-        p.tensors[p.tensor_count] = *attn_safetensors_at(p.file, p.tensor_count);
-    }
-    while (attn_safetensors_metadata_at(p.file, p.metadata_count, &p.metadata[p.metadata_count].key,
-                                        &p.metadata[p.metadata_count].value)) {
-        p.metadata_count++;
-    }
+    parts_open(&p, flawed);
     p.tensors[p.tensor_count++] =
         (attn_tensor_info){"tokenizer", ATTN_DTYPE_F32, 1, {3}, numbers, sizeof numbers};
-    assert_int_equal(attn_safetensors_write(flawed, p.tensors, p.tensor_count, p.metadata,
-                                            p.metadata_count, &error),
-                     ATTN_OK);
-    attn_safetensors_close(p.file);
+    parts_write(&p, flawed);
     assert_refused(ATTN_ERR_SHAPE, "tokenizer is not bytes");
     attn_translator_free(model);
 }
@@ -452,7 +315,6 @@ static void test_promise_of_terabytes(void **unused) {
     static attn_real embedding[4 * 16384];
     static char names[256][16];
     static parts p;
-    attn_error error = {0};
     for (; p.metadata_count < sizeof config / sizeof config[0]; p.metadata_count++) {
         p.metadata[p.metadata_count] =
             (attn_metadata){config[p.metadata_count].key, config[p.metadata_count].value};
@@ -463,9 +325,7 @@ static void test_promise_of_terabytes(void **unused) {
         snprintf(names[i], sizeof names[i], "filler.%d", i);
         add_tensor(&p, names[i], ATTN_DTYPE_F32, 1);
     }
-    assert_int_equal(attn_safetensors_write(flawed, p.tensors, p.tensor_count, p.metadata,
-                                            p.metadata_count, &error),
-                     ATTN_OK);
+    parts_write(&p, flawed);
     assert_refused(ATTN_ERR_SHAPE, "encoder.0.self.query.weight is missing");
 }
 

@@ -19,8 +19,8 @@ USES_SIDE = {"models", "search", "train", "show", "serve", "bench", "cli"}
 # A public header belongs to the room that implements it. attn.h includes all the others.
 PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels", "cache": "kernels",
           "matmul": "kernels", "matmul_i8": "kernels", "tape": "tape", "params": "tape", "layers": "layers",
-          "translator": "models", "shortlist": "models", "search": "search", "safetensors": "io",
-          "attn": "cli"}
+          "images": "layers", "segmenter": "models", "translator": "models", "shortlist": "models",
+          "search": "search", "safetensors": "io", "attn": "cli"}
 
 
 def allowed_rooms():

@@ -1,0 +1,91 @@
+/* image/exif.c: the orientation in EXIF data, and turning a picture by it.
+ *
+ * EXIF is a TIFF file: a byte order, the offset of a directory, entries of 12 bytes. Only the first
+ * directory is looked at; every offset comes from outside. */
+#include "image/decode.h"
+
+#include <string.h>
+
+enum { ORIENTATION_TAG = 0x0112, SHORT_TYPE = 3, ENTRY_SIZE = 12, UPRIGHT = 1 };
+
+typedef struct tiff {
+    const uint8_t *bytes;
+    size_t size;
+    bool big_endian;
+} tiff;
+
+static uint32_t get16(const tiff *t, size_t at) {
+    uint32_t a = t->bytes[at], b = t->bytes[at + 1];
+    return t->big_endian ? a << 8 | b : b << 8 | a;
+}
+
+static uint32_t get32(const tiff *t, size_t at) {
+    uint32_t a = get16(t, at), b = get16(t, at + 2);
+    return t->big_endian ? a << 16 | b : b << 16 | a;
+}
+
+int attn_exif_orientation(const uint8_t *bytes, size_t size) {
+    if (size < 8 || (memcmp(bytes, "II", 2) != 0 && memcmp(bytes, "MM", 2) != 0)) {
+        return UPRIGHT;
+    }
+    tiff t = {bytes, size, bytes[0] == 'M'};
+    size_t at = get32(&t, 4);
+    if (get16(&t, 2) != 42 || at > size - 2) {
+        return UPRIGHT;
+    }
+    size_t count = get16(&t, at);
+    at += 2;
+    for (size_t i = 0; i < count && size - at >= ENTRY_SIZE; i++, at += ENTRY_SIZE) {
+        if (get16(&t, at) == ORIENTATION_TAG) {
+            uint32_t value = get16(&t, at + 8);
+            bool valid = get16(&t, at + 2) == SHORT_TYPE && get32(&t, at + 4) == 1 && value >= 1 &&
+                         value <= 8;
+            return valid ? (int)value : UPRIGHT;
+        }
+    }
+    return UPRIGHT;
+}
+
+/* Pixel (x, y) of the upright picture is pixel *from of the stored one, W x H. */
+static int64_t stored_at(int orientation, int64_t width, int64_t height, int64_t x, int64_t y) {
+    switch (orientation) {
+    case 2:
+        return y * width + (width - 1 - x);
+    case 3:
+        return (height - 1 - y) * width + (width - 1 - x);
+    case 4:
+        return (height - 1 - y) * width + x;
+    case 5:
+        return x * width + y;
+    case 6:
+        return (height - 1 - x) * width + y;
+    case 7:
+        return (height - 1 - x) * width + (width - 1 - y);
+    case 8:
+        return x * width + (width - 1 - y);
+    default:
+        return y * width + x;
+    }
+}
+
+attn_status attn_picture_orient(attn_picture *picture, int orientation, attn_error *error) {
+    if (orientation < 2 || orientation > 8) {
+        return ATTN_OK;
+    }
+    int64_t width = picture->width, height = picture->height;
+    attn_picture upright;
+    attn_status status = attn_picture_create(orientation < 5 ? width : height,
+                                             orientation < 5 ? height : width, &upright, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    for (int64_t y = 0; y < upright.height; y++) {
+        uint8_t *row = upright.rgb + y * upright.width * 3;
+        for (int64_t x = 0; x < upright.width; x++) {
+            memcpy(row + x * 3, picture->rgb + stored_at(orientation, width, height, x, y) * 3, 3);
+        }
+    }
+    attn_picture_free(picture);
+    *picture = upright;
+    return ATTN_OK;
+}

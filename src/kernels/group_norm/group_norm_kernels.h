@@ -1,0 +1,32 @@
+/* kernels/group_norm/group_norm_kernels.h: what an instruction set provides for group
+ * normalization: passes over some rows of C channels, one chain a channel in the order of the rows.
+ *
+ * Per-channel arrays have C values. Definition: group_norm_ref.c. */
+#ifndef ATTN_KERNELS_GROUP_NORM_KERNELS_H
+#define ATTN_KERNELS_GROUP_NORM_KERNELS_H
+
+#include "base/real.h"
+
+typedef struct attn_group_norm_kernels {
+    /* sum[c] = sum of x */
+    void (*sums)(int64_t rows, int64_t channels, const real *x, real *sum);
+    /* sum[c] = sum of (x - mean[c])^2 */
+    void (*squares)(int64_t rows, int64_t channels, const real *x, const real *mean, real *sum);
+    /* y = fma(x - mean[c], scale[c], shift[c]); y may be x */
+    void (*apply)(int64_t rows, int64_t channels, const real *x, const real *mean,
+                  const real *scale, const real *shift, real *y);
+    /* sum[c] = sum of d_y;  product[c] = sum of d_y * (x - mean[c]) */
+    void (*gradient_sums)(int64_t rows, int64_t channels, const real *x, const real *mean,
+                          const real *d_y, real *sum, real *product);
+    /* d_x += fma(d_y, scale[c], fma(x - mean[c], slope[c], shift[c])) */
+    void (*gradient)(int64_t rows, int64_t channels, const real *x, const real *mean,
+                     const real *d_y, const real *scale, const real *slope, const real *shift,
+                     real *d_x);
+} attn_group_norm_kernels;
+
+void attn_group_norm_fill_ref(attn_group_norm_kernels *kernels);
+void attn_group_norm_fill_avx2(attn_group_norm_kernels *kernels);
+void attn_group_norm_fill_avx512(attn_group_norm_kernels *kernels);
+void attn_group_norm_fill_neon(attn_group_norm_kernels *kernels);
+
+#endif

@@ -1,0 +1,137 @@
+/* layers/conv.c: y = activation(conv(x, W) + b) + residual; x [B H W, C], W [O, KH KW C].
+ *
+ * The arithmetic is in kernels/conv. Next: layers/depthwise.c. */
+#include "kernels/conv/conv.h"
+
+#include <stdio.h>
+
+#include "layers/images.h"
+
+attn_window attn_window_same(int64_t kernel, int64_t stride, int64_t dilation) {
+    int64_t padding = dilation * (kernel - 1) / 2;
+    return (attn_window){kernel, kernel, stride, dilation, padding, padding};
+}
+
+attn_conv_shape attn_layers_conv_shape(const attn_window *w, const attn_grid *grid, int64_t in,
+                                       int64_t out) {
+    return (attn_conv_shape){
+        .batch = grid->batch,
+        .height = grid->height,
+        .width = grid->width,
+        .in = in,
+        .out = out,
+        .kernel_height = w->kernel_height,
+        .kernel_width = w->kernel_width,
+        .stride = w->stride,
+        .dilation = w->dilation,
+        .padding_height = w->padding_height,
+        .padding_width = w->padding_width,
+    };
+}
+
+attn_grid attn_window_grid(const attn_window *window, const attn_grid *grid) {
+    attn_conv_shape shape = attn_layers_conv_shape(window, grid, 1, 1);
+    return (attn_grid){grid->batch, attn_conv_out_height(&shape), attn_conv_out_width(&shape)};
+}
+
+attn_conv attn_conv_declare(attn_params *params, const char *name, int64_t in, int64_t out,
+                            const attn_window *window) {
+    char full[96];
+    int64_t products = window->kernel_height * window->kernel_width * in;
+    attn_conv conv = {.window = *window, .in = in, .out = out};
+    conv.kernel.in = products;
+    conv.kernel.out = out;
+    snprintf(full, sizeof full, "%s.weight", name);
+    conv.kernel.weight = attn_params_declare(params, full, out, products, ATTN_INIT_HE);
+    snprintf(full, sizeof full, "%s.bias", name);
+    conv.kernel.bias = attn_params_declare(params, full, 1, out, ATTN_INIT_ZERO);
+    return conv;
+}
+
+typedef struct conv_record {
+    attn_conv conv;
+    attn_conv_shape shape;
+    attn_activation activation;
+    attn_tensor *x, *y, *residual;
+    real *pre_activation;
+} conv_record;
+
+static void conv_backward(attn_tape *tape, void *record) {
+    const conv_record *r = record;
+    if (r->y->grad == NULL) {
+        return;
+    }
+    /* y = ... + residual */
+    if (r->residual != NULL) {
+        real *d_residual = attn_tape_grad(tape, r->residual);
+        if (d_residual == NULL) {
+            return;
+        }
+        attn_add(r->y->rows * r->y->cols, r->y->grad, d_residual);
+    }
+    /* y = activation(conv(x, W) + b) */
+    attn_layers_activation_backward(r->activation, r->y, r->pre_activation);
+    bool accumulate;
+    real *d_x = attn_tape_grad_first(tape, r->x, &accumulate);
+    if (d_x == NULL) {
+        return;
+    }
+    const attn_linear *kernel = &r->conv.kernel;
+    attn_scratch *scratch = attn_tape_scratch(tape);
+    attn_status status = attn_conv_backward_input(&r->shape, r->y->grad, kernel->weight->data, d_x,
+                                                  accumulate, scratch);
+    if (status == ATTN_OK) {
+        status = attn_conv_backward_weight(&r->shape, r->x->data, r->y->grad, kernel->weight->grad,
+                                           scratch);
+    }
+    if (status != ATTN_OK) {
+        attn_tape_fail(tape, status);
+    }
+    attn_layers_bias_backward(tape, r->y, kernel->bias);
+}
+
+static bool residual_fits(attn_tape *tape, const attn_tensor *residual, const attn_tensor *y,
+                          attn_activation activation) {
+    if (residual != NULL && (residual->rows != y->rows || residual->cols != y->cols ||
+                             activation != ATTN_ACTIVATION_NONE)) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        return false;
+    }
+    return true;
+}
+
+attn_tensor *attn_layer_conv(attn_tape *tape, attn_tensor *x, const attn_grid *grid,
+                             const attn_conv *conv, attn_activation activation,
+                             attn_tensor *residual) {
+    if (!attn_layers_on_grid(tape, x, grid, conv->in)) {
+        return NULL;
+    }
+    attn_grid to = attn_window_grid(&conv->window, grid);
+    if (to.height == 0 || to.width == 0) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        return NULL;
+    }
+    attn_tensor *y = attn_tape_tensor(tape, attn_grid_pixels(&to), conv->out);
+    conv_record *r = attn_tape_record(tape, sizeof *r, conv_backward);
+    if (y == NULL || !residual_fits(tape, residual, y, activation)) {
+        return NULL;
+    }
+    attn_conv_shape shape = attn_layers_conv_shape(&conv->window, grid, conv->in, conv->out);
+    real *pre_activation = attn_layers_pre_activation(tape, activation, y);
+    if (r != NULL) {
+        *r = (conv_record){*conv, shape, activation, x, y, residual, pre_activation};
+    }
+    if (attn_tape_status(tape) != ATTN_OK) {
+        return NULL;
+    }
+    attn_conv_epilogue epilogue = {conv->kernel.bias->data, pre_activation, activation,
+                                   residual != NULL ? residual->data : NULL};
+    attn_status status = attn_conv_forward(&shape, x->data, conv->kernel.weight->data,
+                                           r == NULL ? conv->kernel.packed : NULL, &epilogue,
+                                           y->data, attn_tape_scratch(tape));
+    if (status != ATTN_OK) {
+        attn_tape_fail(tape, status);
+        return NULL;
+    }
+    return y;
+}

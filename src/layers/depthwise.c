@@ -1,0 +1,83 @@
+/* layers/depthwise.c: y = activation(depthwise(x, W) + b); x [B H W, C], W [KH KW, C].
+ *
+ * With zeros outside the picture it also tells a pixel where it lies: a 3 x 3 kernel inside the
+ * feed-forward gives positions at any picture size (Xie et al. 2021, SegFormer). The arithmetic is
+ * in kernels/depthwise. */
+#include "kernels/depthwise/depthwise.h"
+
+#include <stdio.h>
+
+#include "layers/images.h"
+
+enum { MAX_KERNEL = 31 };
+
+attn_depthwise attn_depthwise_declare(attn_params *params, const char *name, int64_t channels,
+                                      const attn_window *window) {
+    char full[96];
+    attn_depthwise depthwise = {.window = *window};
+    snprintf(full, sizeof full, "%s.weight", name);
+    depthwise.weight = attn_params_declare(
+        params, full, window->kernel_height * window->kernel_width, channels, ATTN_INIT_HE_COLUMNS);
+    snprintf(full, sizeof full, "%s.bias", name);
+    depthwise.bias = attn_params_declare(params, full, 1, channels, ATTN_INIT_ZERO);
+    return depthwise;
+}
+
+typedef struct depthwise_record {
+    attn_depthwise depthwise;
+    attn_conv_shape shape;
+    attn_activation activation;
+    attn_tensor *x, *y;
+    real *pre_activation;
+} depthwise_record;
+
+static void depthwise_backward(attn_tape *tape, void *record) {
+    const depthwise_record *r = record;
+    if (r->y->grad == NULL) {
+        return;
+    }
+    bool accumulate;
+    real *d_x = attn_tape_grad_first(tape, r->x, &accumulate);
+    if (d_x == NULL) {
+        return;
+    }
+    /* y = activation(depthwise(x, W) + b) */
+    attn_layers_activation_backward(r->activation, r->y, r->pre_activation);
+    attn_depthwise_backward_input(&r->shape, r->y->grad, r->depthwise.weight->data, d_x,
+                                  accumulate);
+    attn_depthwise_backward_weight(&r->shape, r->x->data, r->y->grad, r->depthwise.weight->grad);
+    attn_layers_bias_backward(tape, r->y, r->depthwise.bias);
+}
+
+attn_tensor *attn_layer_depthwise(attn_tape *tape, attn_tensor *x, const attn_grid *grid,
+                                  const attn_depthwise *depthwise, attn_activation activation) {
+    const attn_window *window = &depthwise->window;
+    if (!attn_layers_on_grid(tape, x, grid, depthwise->weight->cols)) {
+        return NULL;
+    }
+    attn_grid to = attn_window_grid(window, grid);
+    if (to.height == 0 || to.width == 0 || window->kernel_height > MAX_KERNEL ||
+        window->kernel_width > MAX_KERNEL) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        return NULL;
+    }
+    attn_tensor *y = attn_tape_tensor(tape, attn_grid_pixels(&to), x->cols);
+    depthwise_record *r = attn_tape_record(tape, sizeof *r, depthwise_backward);
+    if (y == NULL) {
+        return NULL;
+    }
+    attn_conv_shape shape = attn_layers_conv_shape(window, grid, x->cols, x->cols);
+    real *pre_activation = attn_layers_pre_activation(tape, activation, y);
+    if (r != NULL) {
+        *r = (depthwise_record){*depthwise, shape, activation, x, y, pre_activation};
+    }
+    if (attn_tape_status(tape) != ATTN_OK) {
+        return NULL;
+    }
+    real *sum = pre_activation != NULL ? pre_activation : y->data;
+    attn_depthwise_forward(&shape, x->data, depthwise->weight->data, depthwise->bias->data, sum);
+    if (activation != ATTN_ACTIVATION_NONE) {
+        attn_activation_forward(activation, y->rows * y->cols, sum, y->data);
+    }
+    return y;
+}

@@ -1,0 +1,83 @@
+/* layers/group_norm.c: y = activation((x - mean) / sqrt(variance + 1e-5) * gamma + beta), over the
+ * pixels of a picture and the channels of a group.
+ *
+ * The arithmetic is in kernels/group_norm. */
+#include "kernels/group_norm/group_norm.h"
+
+#include <stdio.h>
+
+#include "layers/images.h"
+
+static const real epsilon = (real)1e-5;
+
+attn_group_norm attn_group_norm_declare(attn_params *params, const char *name, int64_t channels,
+                                        int64_t groups) {
+    char full[96];
+    attn_group_norm norm = {.groups = groups};
+    snprintf(full, sizeof full, "%s.gamma", name);
+    norm.gamma = attn_params_declare(params, full, 1, channels, ATTN_INIT_ONE);
+    snprintf(full, sizeof full, "%s.beta", name);
+    norm.beta = attn_params_declare(params, full, 1, channels, ATTN_INIT_ZERO);
+    return norm;
+}
+
+typedef struct group_norm_record {
+    attn_group_norm norm;
+    attn_group_norm_shape shape;
+    attn_activation activation;
+    attn_tensor *x, *y;
+    real *mean, *rstd; /* [B, G] */
+    real *pre_activation;
+} group_norm_record;
+
+static void group_norm_backward(attn_tape *tape, void *record) {
+    const group_norm_record *r = record;
+    real *d_x = r->y->grad != NULL ? attn_tape_grad(tape, r->x) : NULL;
+    if (d_x == NULL) {
+        return;
+    }
+    /* y = activation(norm(x)) */
+    attn_layers_activation_backward(r->activation, r->y, r->pre_activation);
+    attn_status status = attn_group_norm_backward(
+        &r->shape, r->x->data, r->norm.gamma->data, r->mean, r->rstd, r->y->grad, d_x,
+        r->norm.gamma->grad, r->norm.beta->grad, attn_tape_scratch(tape));
+    if (status != ATTN_OK) {
+        attn_tape_fail(tape, status);
+    }
+}
+
+attn_tensor *attn_layer_group_norm(attn_tape *tape, attn_tensor *x, const attn_grid *grid,
+                                   const attn_group_norm *norm, attn_activation activation) {
+    int64_t channels = norm->gamma->cols;
+    if (!attn_layers_on_grid(tape, x, grid, channels)) {
+        return NULL;
+    }
+    if (norm->groups < 1 || channels % norm->groups != 0) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        return NULL;
+    }
+    attn_tensor *y = attn_tape_tensor(tape, x->rows, x->cols);
+    group_norm_record *r = attn_tape_record(tape, sizeof *r, group_norm_backward);
+    size_t groups = (size_t)(grid->batch * norm->groups);
+    real *mean = attn_tape_alloc(tape, groups * sizeof *mean);
+    real *rstd = attn_tape_alloc(tape, groups * sizeof *rstd);
+    if (y == NULL || mean == NULL || rstd == NULL) {
+        return NULL;
+    }
+    attn_group_norm_shape shape = {grid->batch, grid->height * grid->width, channels, norm->groups};
+    real *pre_activation = attn_layers_pre_activation(tape, activation, y);
+    if (r != NULL) {
+        *r = (group_norm_record){*norm, shape, activation, x, y, mean, rstd, pre_activation};
+    }
+    if (attn_tape_status(tape) != ATTN_OK) {
+        return NULL;
+    }
+    attn_status status = attn_group_norm_forward(
+        &shape, x->data, norm->gamma->data, norm->beta->data, epsilon, activation, y->data, mean,
+        rstd, pre_activation, attn_tape_scratch(tape));
+    if (status != ATTN_OK) {
+        attn_tape_fail(tape, status);
+        return NULL;
+    }
+    return y;
+}

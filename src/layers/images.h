@@ -1,0 +1,62 @@
+/* layers/images.h: what the layers of pictures share. */
+#ifndef ATTN_LAYERS_IMAGES_H
+#define ATTN_LAYERS_IMAGES_H
+
+#include "attn/images.h"
+#include "kernels/conv/conv.h"
+#include "layers/layers.h"
+
+static inline int64_t attn_grid_pixels(const attn_grid *grid) {
+    return grid->batch * grid->height * grid->width;
+}
+
+/* Whether x [pixels, channels] lies on the grid; else the tape fails with ATTN_ERR_SHAPE. */
+static inline bool attn_layers_on_grid(attn_tape *tape, const attn_tensor *x, const attn_grid *grid,
+                                       int64_t channels) {
+    bool good = x != NULL && x->rows == attn_grid_pixels(grid) && x->cols == channels;
+    if (!good) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    }
+    return good;
+}
+
+attn_conv_shape attn_layers_conv_shape(const attn_window *window, const attn_grid *grid, int64_t in,
+                                       int64_t out);
+
+/* The pre-activation that a backward needs: relu's output says enough, GELU's input is kept.
+ * Returns room for it, or NULL where none is needed (and when out of memory: the tape fails). */
+static inline real *attn_layers_pre_activation(attn_tape *tape, attn_activation activation,
+                                               const attn_tensor *y) {
+    if (!attn_tape_recording(tape) || activation != ATTN_ACTIVATION_GELU) {
+        return NULL;
+    }
+    return attn_tape_alloc(tape, (size_t)(y->rows * y->cols) * sizeof(real));
+}
+
+/* From here on d_y holds the gradient by the pre-activation. */
+static inline void attn_layers_activation_backward(attn_activation activation, attn_tensor *y,
+                                                   const real *pre_activation) {
+    if (activation != ATTN_ACTIVATION_NONE) {
+        attn_activation_backward(activation, y->rows * y->cols,
+                                 pre_activation != NULL ? pre_activation : y->data, y->grad,
+                                 y->grad);
+    }
+}
+
+/* d_bias += the sum of d_y's rows, in their order. */
+static inline void attn_layers_bias_backward(attn_tape *tape, const attn_tensor *y,
+                                             attn_param *bias) {
+    static const real one = 1;
+    attn_layers_matmul(tape, &(attn_matmul){.m = 1,
+                                            .n = y->cols,
+                                            .k = y->rows,
+                                            .a = &one,
+                                            .b = y->grad,
+                                            .b_row = y->cols,
+                                            .b_col = 1,
+                                            .c = bias->grad,
+                                            .c_row = y->cols,
+                                            .accumulate = true});
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* layers/pixel_loss.c: softmax cross-entropy of each pixel's class; logits [rows, V].
+ *
+ * The gradient of the logits is known as soon as the loss is, so it is written during the forward;
+ * the tape needs no record. The arithmetic is in kernels/pixel_loss. */
+#include "kernels/pixel_loss/pixel_loss.h"
+
+#include "kernels/loss/loss.h"
+#include "layers/images.h"
+
+double attn_pixel_labels_weight(const attn_pixel_labels *labels, int64_t rows, int64_t classes) {
+    int64_t counts[256] = {0};
+    double weight = 0.0;
+    for (int64_t r = 0; r < rows; r++) {
+        counts[labels->classes[r]]++;
+    }
+    for (int v = 0; v < 256 && v < classes; v++) {
+        if (v != labels->ignore && counts[v] > 0) {
+            double each = labels->class_weights != NULL ? (double)labels->class_weights[v] : 1.0;
+            weight += each * (double)counts[v];
+        }
+    }
+    return weight;
+}
+
+static bool possible(const attn_pixel_labels *labels, int64_t rows, int64_t classes) {
+    if (classes < 1 || classes > ATTN_MAX_PIXEL_CLASSES) {
+        return false;
+    }
+    for (int64_t r = 0; r < rows; r++) {
+        if (labels->classes[r] >= classes && labels->classes[r] != labels->ignore) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Where the gradient is written: the logits' own, or room for it when they already have one. */
+static real *gradient_room(attn_tape *tape, attn_tensor *logits, bool *accumulate) {
+    real *gradient = attn_tape_grad_first(tape, logits, accumulate);
+    if (*accumulate && gradient != NULL) {
+        gradient = attn_tape_alloc(tape, (size_t)(logits->rows * logits->cols) * sizeof(real));
+    }
+    return gradient;
+}
+
+void attn_layer_pixel_loss(attn_tape *tape, attn_tensor *logits, const attn_pixel_labels *labels,
+                           attn_real gradient_scale, double *loss, double *nll) {
+    if (logits == NULL || !possible(labels, logits->rows, logits->cols)) {
+        attn_tape_fail(tape, logits == NULL ? ATTN_ERR_SHAPE : ATTN_ERR_ARGUMENT);
+        return;
+    }
+    int64_t rows = logits->rows;
+    bool accumulate = false, recording = attn_tape_recording(tape);
+    real *row_loss = attn_tape_alloc(tape, (size_t)rows * sizeof *row_loss);
+    real *row_nll = attn_tape_alloc(tape, (size_t)rows * sizeof *row_nll);
+    real *gradient = recording ? gradient_room(tape, logits, &accumulate) : NULL;
+    if (attn_tape_status(tape) != ATTN_OK) {
+        return;
+    }
+    attn_pixel_targets targets = {.rows = rows,
+                                  .classes = logits->cols,
+                                  .targets = labels->classes,
+                                  .ignore = labels->ignore,
+                                  .class_weights = labels->class_weights,
+                                  .smoothing = (real)labels->smoothing};
+    attn_pixel_cross_entropy(&targets, logits->data, gradient_scale, row_loss, row_nll, gradient);
+    if (accumulate) {
+        attn_add(rows * logits->cols, gradient, logits->grad);
+    }
+    *loss += attn_sum_double(rows, row_loss);
+    *nll += attn_sum_double(rows, row_nll);
+}

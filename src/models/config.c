@@ -1,0 +1,113 @@
+/* models/config.c: fields of configurations as text, the same in every locale. */
+#include "models/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attn/matmul.h"
+#include "base/fail.h"
+
+_Static_assert(sizeof(attn_activation) == sizeof(unsigned), "a choice is read as an unsigned");
+
+const char *const attn_activation_names[] = {
+    [ATTN_ACTIVATION_NONE] = NULL,
+    [ATTN_ACTIVATION_RELU] = "relu",
+    [ATTN_ACTIVATION_GELU] = "gelu",
+    "",
+};
+
+/* Not printf's, whose decimal point depends on the locale. */
+static void rate_print(double rate, char value[ATTN_CONFIG_VALUE_SIZE]) {
+    long long millionths = (long long)(rate * 1e6 + 0.5);
+    int end = snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%lld.%06lld", millionths / 1000000,
+                       millionths % 1000000);
+    while (value[end - 1] == '0' && value[end - 2] != '.') {
+        value[--end] = '\0';
+    }
+}
+
+void attn_config_print(const void *config, const attn_config_key *key,
+                       char value[ATTN_CONFIG_VALUE_SIZE]) {
+    const void *field = (const char *)config + key->offset;
+    switch (key->type) {
+    case CONFIG_INT:
+        snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%lld", (long long)*(const int64_t *)field);
+        break;
+    case CONFIG_BOOL:
+        snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%s", *(const bool *)field ? "true" : "false");
+        break;
+    case CONFIG_CHOICE: {
+        const char *name = key->names[*(const unsigned *)field];
+        snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%s", name != NULL ? name : "");
+        break;
+    }
+    case CONFIG_RATE:
+        rate_print(*(const double *)field, value);
+        break;
+    }
+}
+
+/* "0.1": digits, a point, at most six digits; whatever the locale. */
+static bool rate_read(const char *value, double *rate) {
+    char *end;
+    errno = 0;
+    long long whole = strtoll(value, &end, 10), fraction = 0, unit = 1000000;
+    if (end == value || whole < 0 || whole > 1000 || errno != 0) {
+        return false;
+    }
+    if (*end == '.') {
+        for (end++; *end >= '0' && *end <= '9' && unit > 1; end++) {
+            unit /= 10;
+            fraction += (*end - '0') * unit;
+        }
+    }
+    *rate = (double)(whole * 1000000 + fraction) / 1e6;
+    return *end == '\0';
+}
+
+static bool choice_read(const char *const *names, const char *value, unsigned *choice) {
+    for (unsigned i = 0; names[i] == NULL || names[i][0] != '\0'; i++) {
+        if (names[i] != NULL && strcmp(names[i], value) == 0) {
+            *choice = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool attn_config_read(void *config, const attn_config_key *key, const char *value) {
+    void *field = (char *)config + key->offset;
+    if (key->type == CONFIG_BOOL) {
+        *(bool *)field = strcmp(value, "true") == 0;
+        return *(bool *)field || strcmp(value, "false") == 0;
+    }
+    if (key->type == CONFIG_CHOICE) {
+        return choice_read(key->names, value, field);
+    }
+    if (key->type == CONFIG_RATE) {
+        return rate_read(value, field);
+    }
+    char *end;
+    errno = 0;
+    *(int64_t *)field = strtoll(value, &end, 10);
+    return end != value && *end == '\0' && errno == 0;
+}
+
+attn_status attn_config_check_range(const char *name, int64_t value, int64_t low, int64_t high,
+                                    attn_error *error) {
+    if (value >= low && value <= high) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "%s is %lld, not %lld to %lld", name,
+                     (long long)value, (long long)low, (long long)high);
+}
+
+attn_status attn_config_check_rate(const char *name, double value, attn_error *error) {
+    if (value >= 0.0 && value < 1.0) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                     "%s is %g, not at least 0 and below 1", name, value);
+}

@@ -1,0 +1,44 @@
+/* models/config.h: configurations as tables: checked, and written and read as text.
+ *
+ * Next: models/model_file.h, which keeps them in a model's file. */
+#ifndef ATTN_MODELS_CONFIG_H
+#define ATTN_MODELS_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "attn/status.h"
+
+/* The type of a configuration's field: int64_t, bool, an enum with names, or a rate (double, kept to
+ * six digits). */
+typedef enum attn_config_type {
+    CONFIG_INT,
+    CONFIG_BOOL,
+    CONFIG_CHOICE,
+    CONFIG_RATE
+} attn_config_type;
+
+typedef struct attn_config_key {
+    const char *key;
+    attn_config_type type;
+    size_t offset;            /* of the field in the configuration */
+    const char *const *names; /* of a choice, by value; NULL: not allowed; ends with "" */
+} attn_config_key;
+
+enum { ATTN_CONFIG_VALUE_SIZE = 32 };
+
+/* relu and gelu. */
+extern const char *const attn_activation_names[];
+
+void attn_config_print(const void *config, const attn_config_key *key,
+                       char value[ATTN_CONFIG_VALUE_SIZE]);
+/* false when the text is no value of the key's type. */
+bool attn_config_read(void *config, const attn_config_key *key, const char *value);
+
+/* ATTN_ERR_ARGUMENT unless low <= value <= high; 0 <= value < 1. */
+ATTN_MUST_CHECK attn_status attn_config_check_range(const char *name, int64_t value, int64_t low,
+                                                    int64_t high, attn_error *error);
+ATTN_MUST_CHECK attn_status attn_config_check_rate(const char *name, double value,
+                                                   attn_error *error);
+
+#endif

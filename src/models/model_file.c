@@ -1,0 +1,298 @@
+/* models/model_file.c: a model as one .safetensors file.
+ *
+ * Every tensor is held to the table of tensors before memory is spent on any. Next: io/safetensors.c.
+ */
+#include "models/model_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/real.h"
+#include "io/dtype.h"
+
+#define FORMAT_KEY  "attn.model"
+#define VERSION_KEY "attn.version"
+#define VERSION     "1"
+#define STORAGE_KEY "attn.storage"
+
+enum { SCALE_NAME_SIZE = sizeof((attn_param *)0)->name + 8 };
+
+static const char *const storage_names[] = {"f32", "bf16", "i8"};
+
+/* ---- saving ---- */
+
+typedef struct writer {
+    attn_arena arena; /* what the tensors point to */
+    attn_tensor_info *tensors;
+    size_t tensor_count;
+    attn_metadata *metadata;
+    size_t metadata_count;
+} writer;
+
+static void scale_name(const attn_param *row, char name[SCALE_NAME_SIZE]) {
+    snprintf(name, SCALE_NAME_SIZE, "%s.scale", row->name);
+}
+
+static attn_status add_param(writer *w, const attn_param *row, attn_storage storage,
+                             attn_error *error) {
+    size_t count = (size_t)(row->rows * row->cols);
+    bool matrix = row->rows > 1;
+    attn_tensor_info *t = &w->tensors[w->tensor_count++];
+    *t = (attn_tensor_info){.name = row->name,
+                            .dtype = ATTN_DTYPE_F32,
+                            .rank = matrix ? 2 : 1,
+                            .shape = {matrix ? row->rows : row->cols, matrix ? row->cols : 0},
+                            .data = row->data,
+                            .size = count * sizeof(float)};
+    if (!matrix || storage == ATTN_STORE_F32) {
+        return ATTN_OK;
+    }
+    if (storage == ATTN_STORE_BF16) {
+        uint16_t *half = attn_arena_alloc(&w->arena, count * sizeof *half);
+        if (half == NULL) {
+            return attn_fail_memory(error, count * sizeof *half);
+        }
+        attn_bf16_from_f32(row->data, count, half);
+        t->dtype = ATTN_DTYPE_BF16;
+        t->data = half;
+        t->size = count * sizeof *half;
+        return ATTN_OK;
+    }
+    int8_t *q = attn_arena_alloc(&w->arena, count);
+    float *scale = attn_arena_alloc(&w->arena, (size_t)row->rows * sizeof *scale);
+    char *name = attn_arena_alloc(&w->arena, SCALE_NAME_SIZE);
+    if (q == NULL || scale == NULL || name == NULL) {
+        return attn_fail_memory(error, count);
+    }
+    attn_status status =
+        attn_i8_from_f32(row->data, (size_t)row->rows, (size_t)row->cols, q, scale, error);
+    scale_name(row, name);
+    t->dtype = ATTN_DTYPE_I8;
+    t->data = q;
+    t->size = count;
+    w->tensors[w->tensor_count++] = (attn_tensor_info){.name = name,
+                                                       .dtype = ATTN_DTYPE_F32,
+                                                       .rank = 1,
+                                                       .shape = {row->rows},
+                                                       .data = scale,
+                                                       .size = (size_t)row->rows * sizeof *scale};
+    return status;
+}
+
+static attn_status add_tensors(writer *w, const attn_model_format *format,
+                               const attn_params *params, attn_storage storage,
+                               attn_model_extra extra, attn_error *error) {
+    size_t rows = attn_params_count(params);
+    w->tensors = attn_arena_alloc(&w->arena, (2 * rows + 1) * sizeof *w->tensors);
+    if (w->tensors == NULL) {
+        return attn_fail_memory(error, rows * sizeof *w->tensors);
+    }
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < rows && status == ATTN_OK; i++) {
+        status = add_param(w, attn_params_at(params, i), storage, error);
+    }
+    if (extra.data != NULL) {
+        w->tensors[w->tensor_count++] = (attn_tensor_info){.name = format->extra,
+                                                           .dtype = ATTN_DTYPE_U8,
+                                                           .rank = 1,
+                                                           .shape = {(int64_t)extra.size},
+                                                           .data = extra.data,
+                                                           .size = extra.size};
+    }
+    return status;
+}
+
+static attn_status add_metadata(writer *w, const attn_model_format *format, const void *config,
+                                attn_storage storage, const attn_metadata *more, size_t more_count,
+                                attn_error *error) {
+    size_t count = 3 + format->key_count + more_count;
+    w->metadata = attn_arena_alloc(&w->arena, count * sizeof *w->metadata);
+    char(*values)[ATTN_CONFIG_VALUE_SIZE] =
+        attn_arena_alloc(&w->arena, format->key_count * sizeof *values);
+    if (w->metadata == NULL || values == NULL) {
+        return attn_fail_memory(error, count * sizeof *w->metadata);
+    }
+    w->metadata[w->metadata_count++] = (attn_metadata){FORMAT_KEY, format->name};
+    w->metadata[w->metadata_count++] = (attn_metadata){VERSION_KEY, VERSION};
+    w->metadata[w->metadata_count++] = (attn_metadata){STORAGE_KEY, storage_names[storage]};
+    for (size_t i = 0; i < format->key_count; i++) {
+        attn_config_print(config, &format->keys[i], values[i]);
+        w->metadata[w->metadata_count++] = (attn_metadata){format->keys[i].key, values[i]};
+    }
+    for (size_t i = 0; i < more_count; i++) {
+        w->metadata[w->metadata_count++] = more[i];
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_model_file_save(const attn_model_format *format, const void *config,
+                                 const attn_params *params, attn_storage storage,
+                                 attn_model_extra extra, const attn_metadata *metadata,
+                                 size_t metadata_count, const char *path, attn_error *error) {
+    writer w = {0};
+    attn_status status = add_tensors(&w, format, params, storage, extra, error);
+    if (status == ATTN_OK) {
+        status = add_metadata(&w, format, config, storage, metadata, metadata_count, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_safetensors_write(path, w.tensors, w.tensor_count, w.metadata,
+                                        w.metadata_count, error);
+    }
+    attn_arena_free(&w.arena);
+    return status;
+}
+
+/* ---- loading ---- */
+
+attn_status attn_model_file_config(const attn_model_format *format, const attn_safetensors *file,
+                                   const char *path, void *config, attn_error *error) {
+    const char *name = attn_safetensors_metadata(file, FORMAT_KEY);
+    const char *version = attn_safetensors_metadata(file, VERSION_KEY);
+    if (name == NULL || version == NULL || strcmp(name, format->name) != 0) {
+        return attn_fail(error, ATTN_ERR_FORMAT, path, -1, format->hint,
+                         "not an attn %s (metadata %s is %s)", format->name, FORMAT_KEY,
+                         name != NULL ? name : "missing");
+    }
+    if (strcmp(version, VERSION) != 0) {
+        return attn_fail(error, ATTN_ERR_UNSUPPORTED, path, -1, "use a newer attn",
+                         "model version %.16s, this attn reads version %s", version, VERSION);
+    }
+    for (size_t i = 0; i < format->key_count; i++) {
+        const attn_config_key *key = &format->keys[i];
+        const char *value = attn_safetensors_metadata(file, key->key);
+        if (value == NULL || !attn_config_read(config, key, value)) {
+            return attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL, "metadata %s is %s%.32s",
+                             key->key, value != NULL ? "not possible: " : "missing",
+                             value != NULL ? value : "");
+        }
+    }
+    return ATTN_OK;
+}
+
+static bool has_shape(const attn_tensor_info *t, int rank, int64_t first, int64_t second) {
+    return t->rank == rank && t->shape[0] == first && (rank < 2 || t->shape[1] == second);
+}
+
+static attn_status check_param(const attn_safetensors *file, const char *path,
+                               const attn_param *row, attn_error *error) {
+    const attn_tensor_info *t = attn_safetensors_find(file, row->name);
+    bool matrix = row->rows > 1;
+    if (t == NULL) {
+        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL, "tensor %s is missing", row->name);
+    }
+    if (!has_shape(t, matrix ? 2 : 1, matrix ? row->rows : row->cols, row->cols)) {
+        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL,
+                         "tensor %s has the wrong shape: %lld x %lld wanted", row->name,
+                         (long long)row->rows, (long long)row->cols);
+    }
+    if (t->dtype == ATTN_DTYPE_F32 || t->dtype == ATTN_DTYPE_BF16) {
+        return ATTN_OK;
+    }
+    if (t->dtype != ATTN_DTYPE_I8 || !matrix) {
+        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL, "tensor %s has type %s", row->name,
+                         attn_dtype_name(t->dtype));
+    }
+    char name[SCALE_NAME_SIZE];
+    scale_name(row, name);
+    const attn_tensor_info *scale = attn_safetensors_find(file, name);
+    if (scale == NULL || scale->dtype != ATTN_DTYPE_F32 || !has_shape(scale, 1, row->rows, 0)) {
+        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL,
+                         "tensor %s is missing or is not %lld float32 scales", name,
+                         (long long)row->rows);
+    }
+    return ATTN_OK;
+}
+
+/* After attn_model_file_check. */
+static void read_param(const attn_safetensors *file, attn_param *row) {
+    const attn_tensor_info *t = attn_safetensors_find(file, row->name);
+    size_t count = (size_t)(row->rows * row->cols);
+    if (t->dtype == ATTN_DTYPE_F32) {
+        memcpy(row->data, t->data, count * sizeof(float));
+    } else if (t->dtype == ATTN_DTYPE_BF16) {
+        attn_f32_from_bf16(t->data, count, row->data);
+    } else {
+        char name[SCALE_NAME_SIZE];
+        scale_name(row, name);
+        const float *scale = attn_safetensors_find(file, name)->data;
+        attn_f32_from_i8(t->data, scale, (size_t)row->rows, (size_t)row->cols, row->data);
+        if (row->row_scale != NULL) {
+            memcpy(row->row_scale, scale, (size_t)row->rows * sizeof *scale);
+        }
+    }
+}
+
+bool attn_model_file_all_i8(const attn_safetensors *file, const attn_params *params) {
+    for (size_t i = 0; i < attn_params_count(params); i++) {
+        const attn_param *row = attn_params_at(params, i);
+        if (row->rows > 1 && attn_safetensors_find(file, row->name)->dtype != ATTN_DTYPE_I8) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether a tensor is a parameter of the model, or the scales of one stored as int8. */
+static bool belongs(const attn_safetensors *file, const attn_params *params, const char *name) {
+    if (attn_params_find(params, name) != NULL) {
+        return true;
+    }
+    char base[SCALE_NAME_SIZE];
+    size_t length = strlen(name), suffix = strlen(".scale");
+    if (length < suffix || length >= sizeof base || strcmp(name + length - suffix, ".scale") != 0) {
+        return false;
+    }
+    snprintf(base, sizeof base, "%.*s", (int)(length - suffix), name);
+    const attn_tensor_info *t = attn_safetensors_find(file, base);
+    return attn_params_find(params, base) != NULL && t != NULL && t->dtype == ATTN_DTYPE_I8;
+}
+
+/* A file whose tensors this configuration does not name is refused: it is not what it claims to be.
+ */
+static attn_status check_names(const attn_model_format *format, const attn_safetensors *file,
+                               const char *path, const attn_params *params, attn_error *error) {
+    for (size_t i = 0; i < attn_safetensors_count(file); i++) {
+        const char *name = attn_safetensors_at(file, i)->name;
+        if (strcmp(name, format->extra) != 0 && !belongs(file, params, name)) {
+            return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL,
+                             "tensor %.80s does not belong to this model", name);
+        }
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_model_file_check(const attn_model_format *format, const attn_safetensors *file,
+                                  const char *path, const attn_params *params, attn_error *error) {
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < attn_params_count(params) && status == ATTN_OK; i++) {
+        status = check_param(file, path, attn_params_at(params, i), error);
+    }
+    return status == ATTN_OK ? check_names(format, file, path, params, error) : status;
+}
+
+void attn_model_file_read(const attn_safetensors *file, const attn_params *params) {
+    for (size_t i = 0; i < attn_params_count(params); i++) {
+        read_param(file, attn_params_at(params, i));
+    }
+}
+
+attn_status attn_model_file_extra(const attn_model_format *format, const attn_safetensors *file,
+                                  const char *path, void **bytes, size_t *size, attn_error *error) {
+    const attn_tensor_info *t = attn_safetensors_find(file, format->extra);
+    if (t == NULL) {
+        return ATTN_OK;
+    }
+    if (t->dtype != ATTN_DTYPE_U8 || t->rank != 1) {
+        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL, "tensor %s is not bytes",
+                         format->extra);
+    }
+    *bytes = attn_alloc(t->size);
+    if (*bytes == NULL) {
+        return attn_fail_memory(error, t->size);
+    }
+    memcpy(*bytes, t->data, t->size);
+    *size = t->size;
+    return ATTN_OK;
+}

@@ -1,0 +1,53 @@
+/* models/model_file.h: what the files of all models have in common.
+ *
+ * One .safetensors file: the weights by their names in the table of tensors, the configuration in the
+ * metadata, and bytes of the model's own (a tokenizer, a list of classes). Matrices may be stored as
+ * bfloat16, or as int8 with one scale a row in NAME.scale; vectors are always float32. Next:
+ * translator_file.c, segmenter_file.c. */
+#ifndef ATTN_MODELS_MODEL_FILE_H
+#define ATTN_MODELS_MODEL_FILE_H
+
+#include "attn/safetensors.h"
+#include "attn/tape.h"
+#include "models/config.h"
+
+typedef struct attn_model_format {
+    const char *name;  /* "translator": the metadata attn.model */
+    const char *hint;  /* what to do with a file of something else */
+    const char *extra; /* the name of the tensor that holds the model's own bytes */
+    const attn_config_key *keys;
+    size_t key_count;
+} attn_model_format;
+
+/* The model's own bytes; data NULL: none. */
+typedef struct attn_model_extra {
+    const void *data;
+    size_t size;
+} attn_model_extra;
+
+/* Written atomically. */
+ATTN_MUST_CHECK attn_status attn_model_file_save(const attn_model_format *format,
+                                                 const void *config, const attn_params *params,
+                                                 attn_storage storage, attn_model_extra extra,
+                                                 const attn_metadata *metadata,
+                                                 size_t metadata_count, const char *path,
+                                                 attn_error *error);
+
+/* Loading: the configuration; then, with the table of tensors that it declares, whether the file holds
+ * those and no others (a configuration can promise far more memory than the file holds); and when they
+ * are allocated, their values. */
+ATTN_MUST_CHECK attn_status attn_model_file_config(const attn_model_format *format,
+                                                   const attn_safetensors *file, const char *path,
+                                                   void *config, attn_error *error);
+ATTN_MUST_CHECK attn_status attn_model_file_check(const attn_model_format *format,
+                                                  const attn_safetensors *file, const char *path,
+                                                  const attn_params *params, attn_error *error);
+/* Whether every matrix is stored as int8: only then do the scales of joined matrices stand together. */
+bool attn_model_file_all_i8(const attn_safetensors *file, const attn_params *params);
+void attn_model_file_read(const attn_safetensors *file, const attn_params *params);
+/* An allocated copy of the model's own bytes; *bytes stays as it is when the file has none. */
+ATTN_MUST_CHECK attn_status attn_model_file_extra(const attn_model_format *format,
+                                                  const attn_safetensors *file, const char *path,
+                                                  void **bytes, size_t *size, attn_error *error);
+
+#endif

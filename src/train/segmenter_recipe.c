@@ -1,0 +1,125 @@
+/* train/segmenter_recipe.c: the table of a segmenter's knobs. A new one is a field and a row here. */
+#include "train/segmenter_recipe.h"
+
+#include <string.h>
+
+#include "base/fail.h"
+
+static const char *const mixers[] = {"global", "window", "depthwise", "none", NULL};
+static const char *const activations[] = {"relu", "gelu", NULL};
+
+#define INT(field, low, high, help)                                                                \
+    ATTN_ROW_INT(#field, attn_segmenter_recipe, field, low, high, help)
+#define REAL(field, low, high, help)                                                               \
+    ATTN_ROW_REAL(#field, attn_segmenter_recipe, field, low, high, help)
+#define CHOICE(field, choices, help)                                                               \
+    ATTN_ROW_CHOICE(#field, attn_segmenter_recipe, field, choices, help)
+
+static const attn_key keys[] = {
+    INT(width_2, 8, 1024, "channels at half the picture's size"),
+    INT(width_4, 8, 1024, "channels at a quarter of it"),
+    INT(d_model, 8, 4096, "channels at an eighth of it, where attention is"),
+    INT(units_4, 0, 16, "residual units of convolutions at a quarter"),
+    INT(units_8, 0, 16, "residual units of convolutions at an eighth"),
+    INT(blocks, 0, 64, "blocks of mixer and feed-forward"),
+    INT(heads, 1, 256, "attention heads; divides d_model"),
+    INT(ffn, 1, 16384, "hidden channels of the feed-forward of a block with attention"),
+    CHOICE(mixer, mixers, "how places learn of each other: global, window, depthwise, none"),
+    INT(window, 1, 31, "side of the window of the mixers window and depthwise"),
+    INT(shrink, 1, 8, "keys and values on a grid so many times smaller"),
+    CHOICE(activation, activations, "of the feed-forward: relu, gelu"),
+    REAL(dropout, 0, 0.95, "on the sublayers"),
+    REAL(attention_dropout, 0, 0.95, "on the attention weights"),
+    REAL(label_smoothing, 0, 0.9, "share of the target spread over the classes"),
+    INT(reduce, 1, 16, "shrink all pictures and masks by this first"),
+    INT(batch_pictures, 1, 4096, "pictures of a batch"),
+    INT(crop_width, 8, 16384, "width of what training sees of a picture"),
+    INT(crop_height, 8, 16384, "its height"),
+    REAL(scale_low, 0.05, 20, "pictures are scaled by a factor from here ..."),
+    REAL(scale_high, 0.05, 20, "... to here"),
+    REAL(flip, 0, 1, "probability of a mirror image"),
+    REAL(brightness, 0, 1, "colours are multiplied by 1 - x to 1 + x"),
+    REAL(contrast, 0, 1, "the same for contrast"),
+    REAL(saturation, 0, 1, "the same for saturation"),
+    REAL(balance, 0, 2, "class weights (median frequency / frequency)^balance (0: none)"),
+    ATTN_TRAIN_ROWS(attn_segmenter_recipe, "miou"),
+};
+
+attn_recipe attn_segmenter_recipe_table(attn_segmenter_recipe *recipe) {
+    return (attn_recipe){keys, sizeof keys / sizeof *keys, recipe};
+}
+
+void attn_segmenter_recipe_init(attn_segmenter_recipe *recipe) {
+    attn_segmenter_config config;
+    attn_segmenter_config_init(&config);
+    memset(recipe, 0, sizeof *recipe);
+    *recipe = (attn_segmenter_recipe){
+        .width_2 = config.width_2,
+        .width_4 = config.width_4,
+        .d_model = config.d_model,
+        .units_4 = config.units_4,
+        .units_8 = config.units_8,
+        .blocks = config.blocks,
+        .heads = config.heads,
+        .ffn = config.ffn,
+        .window = config.window,
+        .shrink = config.shrink,
+        .mixer = (int)config.mixer,
+        .activation = config.activation == ATTN_ACTIVATION_GELU,
+        .dropout = config.dropout,
+        .attention_dropout = config.attention_dropout,
+        .label_smoothing = config.label_smoothing,
+        .reduce = 1,
+        .batch_pictures = 4,
+        .crop_width = 320,
+        .crop_height = 256,
+        .scale_low = 0.75,
+        .scale_high = 1.5,
+        .flip = 0.5,
+        .brightness = 0.2,
+        .contrast = 0.2,
+        .saturation = 0.2,
+    };
+    attn_train_options_init(&recipe->train);
+    recipe->train.max_epochs = 100;
+    recipe->train.patience = 0;
+    recipe->train.score_every = 1;
+}
+
+attn_status attn_segmenter_recipe_check(const attn_segmenter_recipe *recipe, attn_error *error) {
+    attn_segmenter_config config;
+    attn_segmenter_recipe_config(recipe, 2, &config);
+    attn_status status = attn_segmenter_config_check(&config, error);
+    if (status == ATTN_OK && recipe->scale_low > recipe->scale_high) {
+        status =
+            attn_fail(error, ATTN_ERR_ARGUMENT, "scale_low", -1, "set it to scale_high or less",
+                      "%g is over scale_high = %g", recipe->scale_low, recipe->scale_high);
+    }
+    attn_segmenter_recipe copy = *recipe;
+    attn_recipe table = attn_segmenter_recipe_table(&copy);
+    if (status == ATTN_OK) {
+        status = attn_recipe_check_texts(&table, error);
+    }
+    return status == ATTN_OK ? attn_train_options_check(&recipe->train, error) : status;
+}
+
+void attn_segmenter_recipe_config(const attn_segmenter_recipe *recipe, int64_t classes,
+                                  attn_segmenter_config *config) {
+    attn_segmenter_config_init(config);
+    config->classes = classes;
+    config->width_2 = recipe->width_2;
+    config->width_4 = recipe->width_4;
+    config->d_model = recipe->d_model;
+    config->units_4 = recipe->units_4;
+    config->units_8 = recipe->units_8;
+    config->blocks = recipe->blocks;
+    config->heads = recipe->heads;
+    config->ffn = recipe->ffn;
+    config->mixer = (attn_mixer)recipe->mixer;
+    config->window = recipe->window;
+    config->shrink = recipe->shrink;
+    config->activation = recipe->activation == 0 ? ATTN_ACTIVATION_RELU : ATTN_ACTIVATION_GELU;
+    config->dropout = recipe->dropout;
+    config->attention_dropout = recipe->attention_dropout;
+    config->label_smoothing = recipe->label_smoothing;
+}
