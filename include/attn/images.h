@@ -43,9 +43,9 @@ typedef struct attn_conv {
     int64_t in, out; /* C, O */
 } attn_conv;
 
-/* Declares NAME.weight (He) and NAME.bias. */
+/* Declares NAME.weight (He) and, where wanted, NAME.bias: a norm that follows makes it idle. */
 ATTN_API attn_conv attn_conv_declare(attn_params *params, const char *name, int64_t in, int64_t out,
-                                     const attn_window *window);
+                                     const attn_window *window, bool bias);
 /* residual: NULL, or a tensor like y that is added last (then activation must be NONE).
  * ATTN_ERR_SHAPE: x is not [grid, C], or the kernel does not fit into the padded picture. Packing:
  * attn_linear_pack(&conv.kernel). */

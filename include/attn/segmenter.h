@@ -43,7 +43,7 @@ typedef struct attn_segmenter_config {
     double dropout, attention_dropout, label_smoothing;
 } attn_segmenter_config;
 
-/* For CamVid: 11 classes, about 1.6 million parameters. */
+/* For CamVid: 11 classes, about 1.35 million parameters. */
 ATTN_API void attn_segmenter_config_init(attn_segmenter_config *config);
 ATTN_API ATTN_MUST_CHECK attn_status
 attn_segmenter_config_check(const attn_segmenter_config *config, attn_error *error);

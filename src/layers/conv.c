@@ -35,7 +35,7 @@ attn_grid attn_window_grid(const attn_window *window, const attn_grid *grid) {
 }
 
 attn_conv attn_conv_declare(attn_params *params, const char *name, int64_t in, int64_t out,
-                            const attn_window *window) {
+                            const attn_window *window, bool bias) {
     char full[96];
     int64_t products = window->kernel_height * window->kernel_width * in;
     attn_conv conv = {.window = *window, .in = in, .out = out};
@@ -43,8 +43,10 @@ attn_conv attn_conv_declare(attn_params *params, const char *name, int64_t in, i
     conv.kernel.out = out;
     snprintf(full, sizeof full, "%s.weight", name);
     conv.kernel.weight = attn_params_declare(params, full, out, products, ATTN_INIT_HE);
-    snprintf(full, sizeof full, "%s.bias", name);
-    conv.kernel.bias = attn_params_declare(params, full, 1, out, ATTN_INIT_ZERO);
+    if (bias) {
+        snprintf(full, sizeof full, "%s.bias", name);
+        conv.kernel.bias = attn_params_declare(params, full, 1, out, ATTN_INIT_ZERO);
+    }
     return conv;
 }
 
@@ -87,7 +89,9 @@ static void conv_backward(attn_tape *tape, void *record) {
     if (status != ATTN_OK) {
         attn_tape_fail(tape, status);
     }
-    attn_layers_bias_backward(tape, r->y, kernel->bias);
+    if (kernel->bias != NULL) {
+        attn_layers_bias_backward(tape, r->y, kernel->bias);
+    }
 }
 
 static bool residual_fits(attn_tape *tape, const attn_tensor *residual, const attn_tensor *y,
@@ -124,7 +128,8 @@ attn_tensor *attn_layer_conv(attn_tape *tape, attn_tensor *x, const attn_grid *g
     if (attn_tape_status(tape) != ATTN_OK) {
         return NULL;
     }
-    attn_conv_epilogue epilogue = {conv->kernel.bias->data, pre_activation, activation,
+    attn_param *bias = conv->kernel.bias;
+    attn_conv_epilogue epilogue = {bias != NULL ? bias->data : NULL, pre_activation, activation,
                                    residual != NULL ? residual->data : NULL};
     attn_status status = attn_conv_forward(&shape, x->data, conv->kernel.weight->data,
                                            r == NULL ? conv->kernel.packed : NULL, &epilogue,

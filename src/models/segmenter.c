@@ -120,7 +120,7 @@ static conv_norm declare_conv_norm(attn_params *params, const char *name, int64_
                                    int64_t stride) {
     char full[64];
     attn_window window = attn_window_same(3, stride, 1);
-    conv_norm made = {.conv = attn_conv_declare(params, name, in, out, &window)};
+    conv_norm made = {.conv = attn_conv_declare(params, name, in, out, &window, false)};
     snprintf(full, sizeof full, "%s.norm", name);
     made.norm = declare_group_norm(params, full, out);
     return made;
@@ -135,7 +135,7 @@ static residual_unit declare_unit(attn_params *params, const char *name, int64_t
         snprintf(full, sizeof full, "%s.%lld.norm_%d", name, (long long)index, i + 1);
         unit.norm[i] = declare_group_norm(params, full, channels);
         snprintf(full, sizeof full, "%s.%lld.conv_%d", name, (long long)index, i + 1);
-        unit.conv[i] = attn_conv_declare(params, full, channels, channels, &window);
+        unit.conv[i] = attn_conv_declare(params, full, channels, channels, &window, false);
     }
     return unit;
 }
@@ -194,7 +194,7 @@ static void declare(attn_segmenter *m) {
     for (int64_t i = 0; i < c->units_4; i++) {
         m->units_4[i] = declare_unit(m->params, "stem.unit_4", i, c->width_4);
     }
-    m->down_8 = attn_conv_declare(m->params, "stem.down_8", c->width_4, c->d_model, &down);
+    m->down_8 = attn_conv_declare(m->params, "stem.down_8", c->width_4, c->d_model, &down, true);
     for (int64_t i = 0; i < c->units_8; i++) {
         m->units_8[i] = declare_unit(m->params, "stem.unit_8", i, c->d_model);
     }

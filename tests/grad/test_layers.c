@@ -248,7 +248,7 @@ static attn_tensor *translator(attn_tape *tape, fixture *f, attn_tensor *x[], do
 static void declare_conv(fixture *f, attn_grid grid, attn_window window) {
     enum { IN = 3, OUT = 4 };
     f->grid = grid;
-    f->conv = attn_conv_declare(f->params, "conv", IN, OUT, &window);
+    f->conv = attn_conv_declare(f->params, "conv", IN, OUT, &window, window.stride < 3);
     attn_grid to = attn_window_grid(&window, &grid);
     add_input(f, grid.batch * grid.height * grid.width, IN);
     add_input(f, to.batch * to.height * to.width, OUT);

@@ -131,7 +131,7 @@ static const flaw flaws[] = {
     {"block.0.shrink.weight", SWAP, NULL, false, ATTN_ERR_SHAPE, "9 x 16 wanted"},
     {"block.2.attention.value.bias", ADD_F32, NULL, false, ATTN_ERR_SHAPE, "does not belong"},
     {"tokenizer", ADD_BYTES, NULL, false, ATTN_ERR_SHAPE, "does not belong"},
-    {"stem.conv_2.bias", AS_BYTES, NULL, false, ATTN_ERR_SHAPE, "wrong shape"},
+    {"stem.down_8.bias", AS_BYTES, NULL, false, ATTN_ERR_SHAPE, "wrong shape"},
     {"attn.version", METADATA, "2", false, ATTN_ERR_UNSUPPORTED, "version 2"},
     {"attn.model", METADATA, "translator", false, ATTN_ERR_FORMAT, "not an attn segmenter"},
     {"classes", METADATA, "6", false, ATTN_ERR_SHAPE, "decoder.classify.weight"},

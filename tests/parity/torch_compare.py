@@ -361,4 +361,5 @@ def main():
           f"the farthest at {attn.largest:.2f} of the tolerance")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -262,6 +262,11 @@ static bool plan_forward(conv_plan *p, const attn_conv_shape *s, size_t *bytes) 
     return choose_room(p, bytes);
 }
 
+static bool does_nothing(const attn_conv_epilogue *e) {
+    return e->bias == NULL && e->pre_activation == NULL && e->residual == NULL &&
+           e->activation == ATTN_ACTIVATION_NONE;
+}
+
 attn_status attn_conv_forward(const attn_conv_shape *s, const real *x, const real *weight,
                               const real *packed, const attn_conv_epilogue *epilogue, real *y,
                               attn_scratch *scratch) {
@@ -286,7 +291,7 @@ attn_status attn_conv_forward(const attn_conv_shape *s, const real *x, const rea
     p.in = x;
     p.out = y;
     p.packed = packed;
-    p.epilogue = epilogue;
+    p.epilogue = does_nothing(epilogue) ? NULL : epilogue;
     run_blocks(&p, room + packed_size);
     return ATTN_OK;
 }

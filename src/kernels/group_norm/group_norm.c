@@ -16,6 +16,7 @@ typedef struct norm_pass {
     const attn_group_norm_shape *shape;
     const attn_group_norm_kernels *kernels;
     int64_t blocks; /* of a picture */
+    int threads;
     const real *x, *d_y;
     real *mean, *scale, *slope, *shift;
     real *sum, *product; /* of the blocks */
@@ -39,6 +40,7 @@ static bool start_pass(norm_pass *p, const attn_group_norm_shape *s, int arrays,
     p->shape = s;
     p->kernels = &attn_kernels_current()->group_norm;
     p->blocks = (s->pixels + BLOCK - 1) / BLOCK;
+    p->threads = s->batch * s->pixels * s->channels > PART ? attn_get_threads() : 1;
     size_t channels = (size_t)(s->batch * s->channels), all = channels * (size_t)p->blocks;
     real *room =
         attn_scratch_get(scratch, (channels * (size_t)arrays + all * (size_t)sums) * sizeof(real));
@@ -52,10 +54,6 @@ static bool start_pass(norm_pass *p, const attn_group_norm_shape *s, int arrays,
     p->sum = room + channels * (size_t)arrays;
     p->product = p->sum + all;
     return true;
-}
-
-static int count_threads(const attn_group_norm_shape *s) {
-    return s->batch * s->pixels * s->channels > PART ? attn_get_threads() : 1;
 }
 
 /* The sum of a channel's block sums. */
@@ -87,7 +85,7 @@ static void spread(const attn_group_norm_shape *s, const real *groups, real *cha
 
 static void sum_blocks(const norm_pass *p, bool squared) {
     int64_t channels = p->shape->channels;
-#pragma omp parallel for schedule(static) num_threads(count_threads(p->shape))
+#pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
     for (int64_t i = 0; i < p->shape->batch * p->blocks; i++) {
         norm_block b = block_at(p, i);
         if (squared) {
@@ -133,7 +131,7 @@ attn_status attn_group_norm_forward(const attn_group_norm_shape *s, const real *
     for (int64_t i = 0; i < s->batch * s->channels; i++) {
         p.scale[i] *= gamma[i % s->channels];
     }
-#pragma omp parallel for schedule(static) num_threads(count_threads(s))
+#pragma omp parallel for schedule(static) num_threads(p.threads) if (p.threads > 1)
     for (int64_t i = 0; i < s->batch * p.blocks; i++) {
         norm_block b = block_at(&p, i);
         real *out = pre_activation != NULL ? pre_activation : y;
@@ -182,7 +180,7 @@ attn_status attn_group_norm_backward(const attn_group_norm_shape *s, const real 
         return ATTN_ERR_MEMORY;
     }
     spread(s, mean, p.mean);
-#pragma omp parallel for schedule(static) num_threads(count_threads(s))
+#pragma omp parallel for schedule(static) num_threads(p.threads) if (p.threads > 1)
     for (int64_t i = 0; i < s->batch * p.blocks; i++) {
         norm_block b = block_at(&p, i);
         p.kernels->gradient_sums(b.rows, s->channels, x + b.offset,
@@ -190,7 +188,7 @@ attn_status attn_group_norm_backward(const attn_group_norm_shape *s, const real 
                                  p.sum + i * s->channels, p.product + i * s->channels);
     }
     gradient_slopes(&p, gamma, rstd, d_gamma, d_beta);
-#pragma omp parallel for schedule(static) num_threads(count_threads(s))
+#pragma omp parallel for schedule(static) num_threads(p.threads) if (p.threads > 1)
     for (int64_t i = 0; i < s->batch * p.blocks; i++) {
         norm_block b = block_at(&p, i);
         int64_t first = b.picture * s->channels;

@@ -3,6 +3,7 @@
  * Vectors run across channels. Include it after a verbs header. Each function repeats the one of
  * group_norm_ref.c. */
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "kernels/group_norm/group_norm_kernels.h"
 #include "kernels/isa/part16.h"

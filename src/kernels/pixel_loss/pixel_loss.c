@@ -11,10 +11,6 @@ enum {
     TURNED = ATTN_MAX_PIXEL_CLASSES * LANES,
 };
 
-static int count_threads(int64_t rows, int64_t classes) {
-    return rows * classes > PART ? attn_get_threads() : 1;
-}
-
 /* The rows of block i. */
 static int block_rows(int64_t rows, int64_t i) {
     return (int)(rows - i * LANES < LANES ? rows - i * LANES : LANES);
@@ -75,7 +71,8 @@ static void loss_block(const attn_pixel_targets *t, int rows, const uint8_t *tar
 void attn_pixel_cross_entropy(const attn_pixel_targets *t, const real *logits, real gradient_scale,
                               real *loss, real *nll, real *gradient) {
     int64_t blocks = (t->rows + LANES - 1) / LANES;
-#pragma omp parallel for schedule(static) num_threads(count_threads(t->rows, t->classes))
+#pragma omp parallel for schedule(static)                                                          \
+    num_threads(attn_get_threads()) if (t->rows * t->classes > PART)
     for (int64_t i = 0; i < blocks; i++) {
         int64_t first = i * LANES;
         loss_block(t, block_rows(t->rows, i), t->targets + first, logits + first * t->classes,
@@ -87,7 +84,7 @@ void attn_pixel_cross_entropy(const attn_pixel_targets *t, const real *logits, r
 void attn_pixel_softmax(int64_t rows, int64_t classes, const real *logits, real *probabilities) {
     const attn_pixel_loss_kernels *kernels = &attn_kernels_current()->pixel_loss;
     int64_t blocks = (rows + LANES - 1) / LANES;
-#pragma omp parallel for schedule(static) num_threads(count_threads(rows, classes))
+#pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (rows * classes > PART)
     for (int64_t i = 0; i < blocks; i++) {
         real turned[TURNED], factor[LANES] = {0};
         const real zero[LANES] = {0};
@@ -104,7 +101,7 @@ void attn_pixel_softmax(int64_t rows, int64_t classes, const real *logits, real 
 void attn_pixel_argmax(int64_t rows, int64_t classes, const real *logits, uint8_t *largest) {
     const attn_pixel_loss_kernels *kernels = &attn_kernels_current()->pixel_loss;
     int64_t blocks = (rows + LANES - 1) / LANES;
-#pragma omp parallel for schedule(static) num_threads(count_threads(rows, classes))
+#pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (rows * classes > PART)
     for (int64_t i = 0; i < blocks; i++) {
         real turned[TURNED], index[LANES];
         int count = block_rows(rows, i);
