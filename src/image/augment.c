@@ -111,9 +111,8 @@ static int64_t grey(const uint8_t *rgb) {
 }
 
 static colouring make_colouring(const attn_augment_plan *plan, const uint8_t *rgb, int64_t count) {
-    colouring c = {.brightness = plan->brightness,
-                   .contrast = plan->contrast,
-                   .saturation = plan->saturation};
+    colouring c = {
+        .brightness = plan->brightness, .contrast = plan->contrast, .saturation = plan->saturation};
     c.on = c.brightness != 1.0f || c.contrast != 1.0f || c.saturation != 1.0f;
     int64_t sum = 0;
     for (int64_t i = 0; c.on && i < count; i++) {

@@ -20,16 +20,16 @@ typedef struct attn_normalization {
 attn_normalization attn_normalization_default(void);
 
 typedef struct attn_augment_options {
-    int64_t crop_width, crop_height;         /* of what comes out; 0: as large as the scaled picture */
-    double scale_low, scale_high;            /* the factor is uniform between them; positive */
-    double flip;                             /* probability of a left-right mirror image */
+    int64_t crop_width, crop_height; /* of what comes out; 0: as large as the scaled picture */
+    double scale_low, scale_high;    /* the factor is uniform between them; positive */
+    double flip;                     /* probability of a left-right mirror image */
     double brightness, contrast, saturation; /* each factor is uniform in 1 - x .. 1 + x; 0 .. 1 */
 } attn_augment_options;
 
 /* What is done to one picture: scale it, cut the crop out, mirror that, change colours. */
 typedef struct attn_augment_plan {
     int64_t full_width, full_height; /* after scaling */
-    int64_t x, y;          /* the crop's corner in the scaled picture; negative: padding before it */
+    int64_t x, y; /* the crop's corner in the scaled picture; negative: padding before it */
     int64_t width, height; /* W, H */
     bool flip;
     float brightness, contrast, saturation; /* factors; 1 changes nothing */

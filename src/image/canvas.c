@@ -153,8 +153,8 @@ attn_status attn_canvas_write(const char *path, int64_t width, int64_t height, a
 }
 
 void attn_canvas_paint(cairo_t *cr, const attn_picture *picture, double x, double y, double scale) {
-    cairo_surface_t *surface = cairo_image_surface_create(
-        CAIRO_FORMAT_RGB24, (int)picture->width, (int)picture->height);
+    cairo_surface_t *surface =
+        cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)picture->width, (int)picture->height);
     unsigned char *data = cairo_image_surface_get_data(surface);
     int stride = cairo_image_surface_get_stride(surface);
     for (int64_t row = 0; data != NULL && row < picture->height; row++) {

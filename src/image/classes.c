@@ -116,11 +116,11 @@ static attn_status add_class(parser *p, int id, const attn_class *new, int64_t l
     static const char once[] = "each id, name and colour may stand on one line only";
     for (int other = 0; other < ATTN_MAX_CLASSES; other++) {
         const attn_class *old = &p->classes->item[other];
-        const char *same = p->line[other] == 0                  ? NULL
-                           : other == id                        ? "id"
-                           : strcmp(old->name, new->name) == 0  ? "name"
+        const char *same = p->line[other] == 0                      ? NULL
+                           : other == id                            ? "id"
+                           : strcmp(old->name, new->name) == 0      ? "name"
                            : memcmp(old->color, new->color, 3) == 0 ? "colour"
-                                                                : NULL;
+                                                                    : NULL;
         if (same != NULL) {
             return attn_fail(p->error, ATTN_ERR_FORMAT, p->name, line, once,
                              "the %s of class %d '%s' is also on line %lld", same, id, new->name,
@@ -188,7 +188,7 @@ attn_status attn_classes_parse(const char *text, size_t size, const char *name, 
         if (copy[blank] == '\0' || copy[blank] == '#') {
             continue;
         }
-        int id;
+        int id = 0;
         attn_class new = {0};
         status = parse_fields(&p, copy, line.number, &id, &new);
         if (status == ATTN_OK) {
@@ -235,14 +235,14 @@ int attn_classes_find_color(const attn_classes *classes, const uint8_t color[3])
             return id;
         }
     }
-    bool ignored = classes->ignore_is_named &&
-                   memcmp(classes->item[classes->ignore].color, color, 3) == 0;
+    bool ignored =
+        classes->ignore_is_named && memcmp(classes->item[classes->ignore].color, color, 3) == 0;
     return ignored ? classes->ignore : -1;
 }
 
 const attn_class *attn_classes_at(const attn_classes *classes, int value) {
     static const attn_class ignored = {"ignored", {0, 0, 0}};
-    bool named = value >= 0 && (value < classes->count ||
-                                (value == classes->ignore && classes->ignore_is_named));
+    bool named = value >= 0 &&
+                 (value < classes->count || (value == classes->ignore && classes->ignore_is_named));
     return named ? &classes->item[value] : &ignored;
 }

@@ -161,7 +161,8 @@ static void draw_names(cairo_t *cr, const chart *c) {
         attn_canvas_text(cr, 0, 0, 0, name);
         cairo_restore(cr);
     }
-    attn_canvas_text(cr, MARGIN, MARGIN + 12, 0, "percent of each true class (row) called each class");
+    attn_canvas_text(cr, MARGIN, MARGIN + 12, 0,
+                     "percent of each true class (row) called each class");
 }
 
 static void draw_chart(cairo_t *cr, void *context) {

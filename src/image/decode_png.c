@@ -11,7 +11,12 @@
 #include "base/fail.h"
 #include "base/memory.h"
 
-enum { SIGNATURE = 8, HEADER = SIGNATURE + 8 + 8 }; /* signature, chunk head, width and height */
+enum {
+    SIGNATURE = 8,
+    HEADER = SIGNATURE + 8 + 8, /* signature, chunk head, width and height */
+    CHUNK = 12,                 /* a chunk without its data: length, type, checksum */
+    UNPACKED = 8 << 20,         /* bytes that a compressed text or profile may have */
+};
 
 typedef struct reader {
     png_structp png;
@@ -30,11 +35,16 @@ bool attn_is_png(const void *bytes, size_t size) {
     return size >= SIGNATURE && png_sig_cmp(bytes, 0, SIGNATURE) == 0;
 }
 
+static attn_status fail_cut(const attn_encoded *file, attn_error *error) {
+    return attn_fail(error, ATTN_ERR_FORMAT, file->name, (int64_t)file->size,
+                     "fetch or export it again", "the PNG is cut short");
+}
+
 static void on_error(png_structp png, png_const_charp message) {
     reader *r = png_get_error_ptr(png);
-    r->status = attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, (int64_t)r->at,
-                          "the file is corrupt: fetch or export it again", "damaged PNG: %s",
-                          message);
+    r->status =
+        attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, (int64_t)r->at,
+                  "the file is corrupt: fetch or export it again", "damaged PNG: %s", message);
     png_longjmp(png, 1);
 }
 
@@ -46,8 +56,7 @@ static void on_warning(png_structp png, png_const_charp message) {
 static void on_read(png_structp png, png_bytep data, size_t length) {
     reader *r = png_get_io_ptr(png);
     if (length > r->file->size - r->at) {
-        r->status = attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, (int64_t)r->file->size,
-                              "fetch or export it again", "the PNG is cut short");
+        r->status = fail_cut(r->file, r->error);
         png_longjmp(png, 1);
     }
     memcpy(data, r->file->bytes + r->at, length);
@@ -58,14 +67,26 @@ static int64_t big_endian(const uint8_t *bytes) {
     return (int64_t)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
 }
 
-/* Before libpng sees anything: the size stands at a fixed place. */
-static attn_status check_header(const attn_encoded *file, attn_error *error) {
+/* Before libpng sees anything: the size, which stands at a fixed place, and that no chunk says it is
+ * longer than the file, since libpng takes the memory for some chunks at their word. */
+static attn_status check_file(const attn_encoded *file, attn_error *error) {
+    size_t at = SIGNATURE;
     if (file->size < HEADER) {
-        return attn_fail(error, ATTN_ERR_FORMAT, file->name, (int64_t)file->size,
-                         "fetch or export it again", "the PNG is cut short");
+        return fail_cut(file, error);
     }
-    return attn_check_pixels(file, big_endian(file->bytes + SIGNATURE + 8),
-                             big_endian(file->bytes + SIGNATURE + 12), error);
+    attn_status status = attn_check_pixels(file, big_endian(file->bytes + SIGNATURE + 8),
+                                           big_endian(file->bytes + SIGNATURE + 12), error);
+    while (status == ATTN_OK) {
+        size_t left = file->size - at;
+        if (left < CHUNK || (size_t)big_endian(file->bytes + at) > left - CHUNK) {
+            return fail_cut(file, error);
+        }
+        if (memcmp(file->bytes + at + 4, "IEND", 4) == 0) {
+            break;
+        }
+        at += CHUNK + (size_t)big_endian(file->bytes + at);
+    }
+    return status;
 }
 
 static bool open_reader(reader *r, const attn_encoded *file, attn_error *error) {
@@ -115,6 +136,7 @@ static void read_pixels(reader *r) {
 static void read_info(reader *r) {
     png_set_read_fn(r->png, r, on_read);
     png_set_user_limits(r->png, 0x7fffffff, 0x7fffffff); /* checked by ourselves */
+    png_set_chunk_malloc_max(r->png, UNPACKED);
     png_read_info(r->png, r->info);
     r->width = png_get_image_width(r->png, r->info);
     r->height = png_get_image_height(r->png, r->info);
@@ -143,12 +165,11 @@ static attn_status read_indices(reader *r, bool *has_indices) {
     read_info(r);
     int type = png_get_color_type(r->png, r->info);
     *has_indices = (type & PNG_COLOR_MASK_COLOR) == 0 || type == PNG_COLOR_TYPE_PALETTE;
-    if (*has_indices && (type == PNG_COLOR_TYPE_GRAY_ALPHA ||
-                         png_get_bit_depth(r->png, r->info) > 8)) {
+    if (*has_indices &&
+        (type == PNG_COLOR_TYPE_GRAY_ALPHA || png_get_bit_depth(r->png, r->info) > 8)) {
         return attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, -1,
-                         "save it with 8 bits a pixel and without transparency",
-                         "a grey mask %s", type == PNG_COLOR_TYPE_GRAY ? "of 16 bits"
-                                                                       : "with transparency");
+                         "save it with 8 bits a pixel and without transparency", "a grey mask %s",
+                         type == PNG_COLOR_TYPE_GRAY ? "of 16 bits" : "with transparency");
     }
     if (*has_indices) {
         png_set_packing(r->png);
@@ -171,7 +192,7 @@ static void lay_over_white(uint8_t *pixels, int64_t count) {
 attn_status attn_png_decode(const attn_encoded *file, attn_picture *out, attn_error *error) {
     reader r;
     *out = (attn_picture){0, 0, NULL};
-    attn_status status = check_header(file, error);
+    attn_status status = check_file(file, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -196,7 +217,7 @@ attn_status attn_png_decode_indices(const attn_encoded *file, bool *has_indices,
     reader r;
     *out = (attn_mask){0, 0, NULL};
     *has_indices = false;
-    attn_status status = check_header(file, error);
+    attn_status status = check_file(file, error);
     if (status != ATTN_OK) {
         return status;
     }

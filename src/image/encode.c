@@ -29,8 +29,8 @@ typedef struct writer {
 
 static void on_error(png_structp png, png_const_charp message) {
     writer *w = png_get_error_ptr(png);
-    w->status = attn_fail(w->error, ATTN_ERR_UNSUPPORTED, "PNG", -1, NULL, "cannot encode: %s",
-                          message);
+    w->status =
+        attn_fail(w->error, ATTN_ERR_UNSUPPORTED, "PNG", -1, NULL, "cannot encode: %s", message);
     png_longjmp(png, 1);
 }
 

@@ -14,7 +14,8 @@ enum { LARGEST_SIDE = 2048, MARGIN = 12, BAR = 16, BAR_SPACE = 90, TITLE_SPACE =
 void attn_heat_color(double weight, uint8_t rgb[3]) {
     /* Evenly spaced; the lightness rises from each to the next. */
     static const double stop[][3] = {
-        {6, 18, 74}, {46, 62, 122}, {104, 104, 128}, {164, 150, 110}, {222, 196, 72}, {255, 240, 150},
+        {6, 18, 74},     {46, 62, 122},  {104, 104, 128},
+        {164, 150, 110}, {222, 196, 72}, {255, 240, 150},
     };
     enum { STEPS = sizeof stop / sizeof *stop - 1 };
     double place = weight > 0 ? weight < 1 ? weight * STEPS : STEPS : 0;
@@ -156,8 +157,8 @@ static attn_status shrink(const attn_picture *picture, double scale, attn_pictur
 
 attn_status attn_heat_write(const char *path, const attn_heat *heat, attn_error *error) {
     attn_picture small = {0, 0, NULL}, blended = {0, 0, NULL};
-    int64_t side = heat->picture->width > heat->picture->height ? heat->picture->width
-                                                                : heat->picture->height;
+    int64_t side =
+        heat->picture->width > heat->picture->height ? heat->picture->width : heat->picture->height;
     attn_heat fitted = *heat;
     page p = {.heat = heat, .blended = &blended, .scale = 1, .x = MARGIN, .y = MARGIN};
     attn_status status = ATTN_OK;

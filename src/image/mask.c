@@ -45,11 +45,12 @@ static attn_status check_values(const attn_mask *mask, const attn_classes *class
     const char *hint = only_black_and_white(seen)
                            ? black_and_white_hint
                            : "add the class to the classes file, or name the value with --ignore";
-    return attn_fail(error, ATTN_ERR_FORMAT, name, -1, hint,
-                     "value %d at pixel (%lld, %lld) is none of the classes 0 to %d, nor the ignore "
-                     "value %d",
-                     mask->label[at], (long long)(at % mask->width), (long long)(at / mask->width),
-                     classes->count - 1, classes->ignore);
+    return attn_fail(
+        error, ATTN_ERR_FORMAT, name, -1, hint,
+        "value %d at pixel (%lld, %lld) is none of the classes 0 to %d, nor the ignore "
+        "value %d",
+        mask->label[at], (long long)(at % mask->width), (long long)(at / mask->width),
+        classes->count - 1, classes->ignore);
 }
 
 static attn_status map_colors(const attn_picture *picture, const attn_classes *classes,

@@ -10,7 +10,7 @@
 #include "image/picture.h"
 
 typedef struct attn_mask_options {
-    bool colors;        /* grey and palette masks too are colours, to be found in the classes file */
+    bool colors; /* grey and palette masks too are colours, to be found in the classes file */
     int64_t max_pixels; /* 0: ATTN_DEFAULT_MAX_PIXELS */
 } attn_mask_options;
 

@@ -19,8 +19,8 @@ attn_status attn_overlay_mask(const attn_picture *picture, const attn_mask *mask
     if (picture->width != mask->width || picture->height != mask->height) {
         return attn_fail(error, ATTN_ERR_SHAPE, "overlay", -1, NULL,
                          "a mask of %lld x %lld over a picture of %lld x %lld",
-                         (long long)mask->width, (long long)mask->height,
-                         (long long)picture->width, (long long)picture->height);
+                         (long long)mask->width, (long long)mask->height, (long long)picture->width,
+                         (long long)picture->height);
     }
     attn_status status = attn_picture_create(picture->width, picture->height, out, error);
     if (status != ATTN_OK) {

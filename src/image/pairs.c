@@ -135,9 +135,8 @@ static attn_status fail_partner(const char *folder, const char *name, const char
                                 const char *kind, attn_error *error) {
     char shown[QUOTED];
     attn_utf8_quote(shown, sizeof shown, name);
-    return attn_fail(error, ATTN_ERR_FORMAT, folder, -1,
-                     "add it, or name the pairs in a list file", "%s has no %s in %s", shown, kind,
-                     other);
+    return attn_fail(error, ATTN_ERR_FORMAT, folder, -1, "add it, or name the pairs in a list file",
+                     "%s has no %s in %s", shown, kind, other);
 }
 
 /* Both lists are sorted and without doubles. */
@@ -270,8 +269,7 @@ static attn_status parse_list(const char *path, const char *text, size_t size, n
         }
         status = add_listed(path, folder, &line, line.text, first, picture, error);
         if (status == ATTN_OK) {
-            status =
-                add_listed(path, folder, &line, tab + 1, line.length - first - 1, mask, error);
+            status = add_listed(path, folder, &line, tab + 1, line.length - first - 1, mask, error);
         }
         if (status != ATTN_OK) {
             return status;

@@ -73,10 +73,10 @@ attn_status attn_fail_not_a_picture(const attn_encoded *file, attn_error *error)
         size_t offset;
         const char *magic, *name;
     } known[] = {
-        {0, "GIF8", "a GIF"},   {8, "WEBP", "a WebP"},    {0, "BM", "a BMP"},
-        {0, "II*", "a TIFF"},   {4, "ftypavif", "an AVIF"},
-        {4, "ftyp", "a HEIF"},  {0, "%PDF", "a PDF"},     {0, "<svg", "an SVG"},
-        {0, "<?xml", "an XML"}, {0, "\xff\x0a", "a JXL"},
+        {0, "GIF8", "a GIF"},     {8, "WEBP", "a WebP"},      {0, "BM", "a BMP"},
+        {0, "II*", "a TIFF"},     {4, "ftypavif", "an AVIF"}, {4, "ftyp", "a HEIF"},
+        {0, "%PDF", "a PDF"},     {0, "<svg", "an SVG"},      {0, "<?xml", "an XML"},
+        {0, "\xff\x0a", "a JXL"},
     };
     if (file->size == 0) {
         return attn_fail(error, ATTN_ERR_FORMAT, file->name, -1, "fetch or export it again",

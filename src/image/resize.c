@@ -137,7 +137,7 @@ static attn_status lay_out(const attn_picture *in, const attn_window *w, workspa
 
 attn_status attn_resize_picture(const attn_picture *in, const attn_window *w, uint8_t *out,
                                 attn_scratch *scratch, attn_error *error) {
-    workspace space;
+    workspace space = {.rows = NULL};
     attn_status status = lay_out(in, w, &space, scratch, error);
     if (status != ATTN_OK) {
         return status;

@@ -88,8 +88,8 @@ static void draw_marker(scene *s, int texture, int64_t x, int64_t y) {
     const uint8_t *frame = scene_class[s->warm[texture] ? ATTN_SCENE_WARM : ATTN_SCENE_COLD].color;
     for (int64_t row = 0; row < MARKER; row++) {
         for (int64_t column = 0; column < MARKER; column++) {
-            bool inside = row >= FRAME && row < MARKER - FRAME && column >= FRAME &&
-                          column < MARKER - FRAME;
+            bool inside =
+                row >= FRAME && row < MARKER - FRAME && column >= FRAME && column < MARKER - FRAME;
             set_pixel(s, x + column, y + row,
                       inside ? texture_color(s, texture, x + column, y + row) : frame,
                       ATTN_SCENE_MARKER);

@@ -128,8 +128,7 @@ void attn_tile_blend_add(attn_tile_blend *blend, int64_t column, int64_t row, co
 
 void attn_tile_blend_finish_row(attn_tile_blend *blend, int64_t row, int64_t *first, int64_t *rows,
                                 const float **values) {
-    int64_t next = row + 1 < blend->y.count ? attn_tile_start(&blend->y, row + 1)
-                                            : blend->y.length;
+    int64_t next = row + 1 < blend->y.count ? attn_tile_start(&blend->y, row + 1) : blend->y.length;
     advance(blend);
     *first = blend->first;
     *rows = next - blend->first;

@@ -128,7 +128,7 @@ typedef struct jpeg_kind {
     J_COLOR_SPACE in, stored;
     int components; /* of the rows */
     int progressive;
-    int no_adobe; /* leave the Adobe marker out */
+    int no_adobe;        /* leave the Adobe marker out */
     const uint8_t *exif; /* TIFF data for an APP1 marker */
     int exif_size;
 } jpeg_kind;
@@ -186,8 +186,8 @@ enum { EXIF_SIZE = 26 };
 static inline void make_exif(uint8_t out[EXIF_SIZE], int orientation, int big_endian) {
     static const uint8_t little[EXIF_SIZE] = {'I',  'I',  42, 0, 8, 0, 0, 0, 1, 0, /* one entry */
                                               0x12, 0x01, 3,  0, 1, 0, 0, 0};
-    static const uint8_t big[EXIF_SIZE] = {'M',  'M',  0, 42, 0, 0, 0, 8, 0, 1,
-                                           0x01, 0x12, 0, 3,  0, 0, 0, 1};
+    static const uint8_t big[EXIF_SIZE] = {'M', 'M',  0,    42, 0, 0, 0, 8, 0,
+                                           1,   0x01, 0x12, 0,  3, 0, 0, 0, 1};
     memcpy(out, big_endian ? big : little, EXIF_SIZE);
     out[big_endian ? 19 : 18] = (uint8_t)orientation;
 }

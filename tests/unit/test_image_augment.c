@@ -67,7 +67,7 @@ static double expected_value(const attn_picture *in, int64_t width, int64_t heig
     return sum / total;
 }
 
-static const int64_t sizes[][2] = {{1, 1}, {2, 3}, {7, 5},  {12, 9}, {13, 17},
+static const int64_t sizes[][2] = {{1, 1},   {2, 3},  {7, 5},  {12, 9}, {13, 17},
                                    {24, 18}, {25, 6}, {3, 40}, {50, 1}, {31, 29}};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
@@ -116,8 +116,8 @@ static void a_window_is_a_part_of_the_whole(void **state) {
                                           {13, 11, 3, 2, 10, 9},  {40, 30, 0, 29, 40, 1},
                                           {1, 1, 0, 0, 1, 1},     {200, 3, 150, 1, 50, 2}};
     for (size_t n = 0; n < sizeof windows / sizeof *windows; n++) {
-        attn_window w = windows[n], full = {w.full_width, w.full_height, 0, 0, w.full_width,
-                                            w.full_height};
+        attn_window w = windows[n],
+                    full = {w.full_width, w.full_height, 0, 0, w.full_width, w.full_height};
         uint8_t *whole = resize(&in, full), *part = resize(&in, w);
         uint8_t labels[200 * 45], part_labels[200 * 45];
         attn_resize_mask(&mask, &full, labels);
@@ -219,9 +219,9 @@ static void apply(const attn_augment_plan *plan, const attn_picture *picture, co
                   result *out) {
     attn_augment_space space = {{NULL, 0}, {NULL, 0}};
     attn_normalization n = attn_normalization_default();
-    assert_int_equal(attn_augment_apply(plan, picture, mask, 255, &n, out->pixels, out->labels,
-                                        &space, NULL),
-                     ATTN_OK);
+    assert_int_equal(
+        attn_augment_apply(plan, picture, mask, 255, &n, out->pixels, out->labels, &space, NULL),
+        ATTN_OK);
     attn_augment_space_free(&space);
 }
 
@@ -294,9 +294,9 @@ static void colour_follows_its_formula(void **state) {
     apply(&plan, &picture, NULL, &out);
     double mean = 0;
     for (int i = 0; i < W * H; i++) {
-        mean += (77 * picture.rgb[3 * i] + 150 * picture.rgb[3 * i + 1] +
-                 29 * picture.rgb[3 * i + 2]) /
-                256.0 / (W * H);
+        mean +=
+            (77 * picture.rgb[3 * i] + 150 * picture.rgb[3 * i + 1] + 29 * picture.rgb[3 * i + 2]) /
+            256.0 / (W * H);
     }
     float p = 1.2f * (float)mean;
     for (int i = 0; i < W * H; i++) {

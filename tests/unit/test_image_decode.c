@@ -360,8 +360,8 @@ static void bombs_are_refused_first(void **state) {
     attn_set_allocator(NULL, NULL, NULL);
     /* The limit is the caller's: as many pixels as allowed, and one fewer. */
     png_resize(&png, WIDTH, HEIGHT);
-    assert_int_equal(
-        attn_picture_parse(png.data, png.size, "test", WIDTH * HEIGHT, &picture, NULL), ATTN_OK);
+    assert_int_equal(attn_picture_parse(png.data, png.size, "test", WIDTH * HEIGHT, &picture, NULL),
+                     ATTN_OK);
     attn_picture_free(&picture);
     assert_int_equal(
         attn_picture_parse(png.data, png.size, "test", WIDTH * HEIGHT - 1, &picture, &error),

@@ -107,7 +107,8 @@ static void npy(void **state) {
 
 static void an_overlay_mixes_colours(void **state) {
     (void)state;
-    uint8_t rgb[12] = {0, 100, 200, 0, 100, 200, 10, 20, 30, 255, 255, 255}, label[4] = {0, 1, 255, 0};
+    uint8_t rgb[12] = {0, 100, 200, 0, 100, 200, 10, 20, 30, 255, 255, 255},
+            label[4] = {0, 1, 255, 0};
     attn_classes classes = make_classes(2, 255);
     attn_picture picture = {2, 2, rgb}, out;
     attn_mask mask = {2, 2, label}, other = {4, 1, label};

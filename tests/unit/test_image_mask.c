@@ -205,8 +205,8 @@ static void wrong_values_are_named(void **state) {
                         (uint8_t[18]){128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
                                       128, 128, 128, 128, 128, 129}),
                    false, "colour 128 128 129 of pixel (2, 1)", "classes file");
-    expect_refusal(make(PNG_COLOR_TYPE_GRAY, 16, (uint8_t[12]){0, 1}), false, "a grey mask of 16 bits",
-                   "8 bits");
+    expect_refusal(make(PNG_COLOR_TYPE_GRAY, 16, (uint8_t[12]){0, 1}), false,
+                   "a grey mask of 16 bits", "8 bits");
     expect_refusal(make(PNG_COLOR_TYPE_GRAY_ALPHA, 8, (uint8_t[12]){0, 255}), false,
                    "with transparency", "8 bits");
 }
@@ -214,11 +214,8 @@ static void wrong_values_are_named(void **state) {
 static void not_a_mask(void **state) {
     (void)state;
     uint8_t rows[6] = {0, 1, 2, 0, 1, 2};
-    jpeg_kind kind = {.width = 3,
-                      .height = 2,
-                      .in = JCS_GRAYSCALE,
-                      .stored = JCS_GRAYSCALE,
-                      .components = 1};
+    jpeg_kind kind = {
+        .width = 3, .height = 2, .in = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE, .components = 1};
     expect_refusal(make_jpeg(&kind, rows), false, "JPEG", "PNG");
     file_bytes empty = {NULL, 0}, cut = make(PNG_COLOR_TYPE_GRAY, 8, rows);
     expect_refusal(empty, false, "empty", "");
@@ -268,9 +265,9 @@ static void a_pair_from_files(void **state) {
     attn_mask mask;
     attn_error error;
     attn_mask_options options = {0};
-    assert_int_equal(attn_pair_read(picture_path, picture_path, &classes, &options, &picture, &mask,
-                                    &error),
-                     ATTN_OK);
+    assert_int_equal(
+        attn_pair_read(picture_path, picture_path, &classes, &options, &picture, &mask, &error),
+        ATTN_OK);
     attn_picture_free(&picture);
     attn_mask_free(&mask);
     assert_int_equal(

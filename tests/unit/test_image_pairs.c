@@ -35,9 +35,9 @@ static const char *name_of(const char *path) {
 }
 
 static void fill(void) {
-    static const char *const picture[] = {"b.JPG",     "a.png",     "a-b.jpeg", "B.jpg",
-                                          "\xc3\xa9.jpg", "a.b.jpg",   "notes.txt", ".hidden.png"};
-    static const char *const mask[] = {"b.png",     "a.png",   "a-b.PNG", "B.png",
+    static const char *const picture[] = {"b.JPG",        "a.png",   "a-b.jpeg",  "B.jpg",
+                                          "\xc3\xa9.jpg", "a.b.jpg", "notes.txt", ".hidden.png"};
+    static const char *const mask[] = {"b.png",        "a.png",   "a-b.PNG", "B.png",
                                        "\xc3\xa9.png", "a.b.png", "a.txt"};
     for (size_t i = 0; i < sizeof picture / sizeof *picture; i++) {
         touch(pictures, picture[i]);

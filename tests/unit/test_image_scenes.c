@@ -109,9 +109,9 @@ static void classes_follow_the_frame(void **state) {
                              seen[ATTN_SCENE_COLD],
                          64 * 64);
         int frame = frames(&s);
-        assert_true(frame == 1 ? seen[ATTN_SCENE_WARM] > 0 && seen[ATTN_SCENE_COLD] == 0
-                               : frame == 2 && seen[ATTN_SCENE_COLD] > 0 &&
-                                     seen[ATTN_SCENE_WARM] == 0);
+        assert_true(frame == 1
+                        ? seen[ATTN_SCENE_WARM] > 0 && seen[ATTN_SCENE_COLD] == 0
+                        : frame == 2 && seen[ATTN_SCENE_COLD] > 0 && seen[ATTN_SCENE_WARM] == 0);
         warm += frame == 1;
         scene_free(&s);
     }
@@ -150,8 +150,8 @@ static void pixels_do_not_tell(void **state) {
 
 static void bad_options(void **state) {
     (void)state;
-    static const attn_scene_options bad[] = {
-        {63, 64, 1, 1}, {64, 63, 1, 1}, {64, 64, 0, 1}, {64, 64, 4, 1}, {64, 64, 1, 0}, {64, 64, 1, 17}};
+    static const attn_scene_options bad[] = {{63, 64, 1, 1}, {64, 63, 1, 1}, {64, 64, 0, 1},
+                                             {64, 64, 4, 1}, {64, 64, 1, 0}, {64, 64, 1, 17}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         scene s;
         assert_int_equal(attn_scene_draw(&bad[i], 0, 0, &s.picture, &s.mask, NULL),
