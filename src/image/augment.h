@@ -42,7 +42,8 @@ attn_augment_plan attn_augment_draw(const attn_augment_options *options, uint64_
 /* The plan that changes nothing. */
 attn_augment_plan attn_augment_none(int64_t width, int64_t height);
 
-/* Room to work in, one a thread; zeroed it is ready for use, and it grows to what is needed once. */
+/* Room to work in, one a thread; zeroed it is ready for use, and it grows to what is needed
+ * once. */
 typedef struct attn_augment_space {
     attn_scratch crop, filter;
 } attn_augment_space;
@@ -50,8 +51,9 @@ void attn_augment_space_free(attn_augment_space *space);
 
 /* pixels: [H * W, 3], labels: [H * W]. Pictures are resized with antialiasing, masks by the nearest
  * pixel; padding is the mean colour (0 after normalization) with the label `ignore`. Colours:
- *   v = 255 values * brightness;  v = (v - p) * contrast + p, p = brightness * mean grey of the crop;
- *   v = g + (v - g) * saturation, g the grey of v;  then cut to 0 .. 255.
+ *   v = value 0 .. 255 * brightness
+ *   v = (v - p) * contrast + p, p = brightness * mean grey of the crop
+ *   v = g + (v - g) * saturation, g the grey of v, then cut to 0 .. 255
  * mask and labels may be NULL together. The mask has the picture's size. ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_augment_apply(const attn_augment_plan *plan,
                                                const attn_picture *picture, const attn_mask *mask,
@@ -59,8 +61,9 @@ ATTN_MUST_CHECK attn_status attn_augment_apply(const attn_augment_plan *plan,
                                                float *pixels, int32_t *labels,
                                                attn_augment_space *space, attn_error *error);
 
-/* Columns x .. x + width - 1 of rows y .. y + height - 1, unchanged but normalized: [height * width,
- * 3]; the same bits as attn_augment_apply gives for them. The part must lie inside the picture. */
+/* Columns x .. x + width - 1 of rows y .. y + height - 1, unchanged but normalized: [height *
+ * width, 3]; the same bits as attn_augment_apply gives for them. The part must lie inside the
+ * picture. */
 void attn_normalize(const attn_picture *picture, int64_t x, int64_t y, int64_t width,
                     int64_t height, const attn_normalization *normalization, float *pixels);
 

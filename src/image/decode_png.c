@@ -67,8 +67,8 @@ static int64_t big_endian(const uint8_t *bytes) {
     return (int64_t)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
 }
 
-/* Before libpng sees anything: the size, which stands at a fixed place, and that no chunk says it is
- * longer than the file, since libpng takes the memory for some chunks at their word. */
+/* Before libpng sees anything: the size, which stands at a fixed place, and that no chunk says it
+ * is longer than the file, since libpng takes the memory for some chunks at their word. */
 static attn_status check_file(const attn_encoded *file, attn_error *error) {
     size_t at = SIGNATURE;
     if (file->size < HEADER) {
@@ -101,8 +101,8 @@ static void close_reader(reader *r) {
     attn_free(r->pixels);
 }
 
-/* Rows of `channels` bytes a pixel, all passes of an interlaced file, and the end of the file, where
- * its EXIF data may be. */
+/* Rows of `channels` bytes a pixel, all passes of an interlaced file, and the end of the file,
+ * where its EXIF data may be. */
 static void read_pixels(reader *r) {
     int passes = png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);

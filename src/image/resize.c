@@ -1,8 +1,8 @@
 /* image/resize.c: separable triangle filter in fixed point: along rows first, into 16 bits, then
  * along columns.
  *
- * With N input and n output pixels, distances are counted in units of 1 / (2 n) input pixels, so that
- * every weight is a ratio of whole numbers: |(2 j + 1) n - (2 i + 1) N| between centres, and a
+ * With N input and n output pixels, distances are counted in units of 1 / (2 n) input pixels, so
+ * that every weight is a ratio of whole numbers: |(2 j + 1) n - (2 i + 1) N| between centres, and a
  * triangle that reaches 0 at 2 max(N, n). */
 #include "image/resize.h"
 

@@ -19,7 +19,8 @@ typedef struct attn_window {
 /* Bilinear, with antialiasing: each output pixel is a mean of input pixels, weighted by a triangle
  * that is as wide as an output pixel or an input pixel on each side, whichever is larger. Weights
  * are multiples of 2^-14 that sum to 1; the result is rounded twice, once a direction. At the same
- * size every byte is kept. out: [height, width, 3]. ATTN_ERR_MEMORY. Threads need a scratch each. */
+ * size every byte is kept. out: [height, width, 3]. ATTN_ERR_MEMORY. Threads need a scratch
+ * each. */
 ATTN_MUST_CHECK attn_status attn_resize_picture(const attn_picture *in, const attn_window *window,
                                                 uint8_t *out, attn_scratch *scratch,
                                                 attn_error *error);

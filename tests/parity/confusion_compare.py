@@ -3,7 +3,7 @@
 
     confusion_compare.py CONFUSION_DRIVER [SEED]
 
-CONFUSION_DRIVER is the program built from confusion_driver.c. Exits 77 (skipped) where NumPy is missing.
+CONFUSION_DRIVER is the program built from confusion_driver.c. Exits 77 (skipped) without NumPy.
 """
 import pathlib
 import struct
