@@ -54,6 +54,7 @@ void attn_augment_space_free(attn_augment_space *space);
  *   v = value 0 .. 255 * brightness
  *   v = (v - p) * contrast + p, p = brightness * mean grey of the crop
  *   v = g + (v - g) * saturation, g the grey of v, then cut to 0 .. 255
+ *
  * mask and labels may be NULL together. The mask has the picture's size. ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_augment_apply(const attn_augment_plan *plan,
                                                const attn_picture *picture, const attn_mask *mask,

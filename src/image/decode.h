@@ -38,8 +38,9 @@ attn_status attn_fail_not_a_picture(const attn_encoded *file, attn_error *error)
 /* The orientation, 1 .. 8, in EXIF data (a TIFF header and what follows); 1, upright, where there
  * is none or it makes no sense. */
 int attn_exif_orientation(const uint8_t *tiff, size_t size);
-/* Turns the picture upright. */
+/* Turn them upright. */
 ATTN_MUST_CHECK attn_status attn_picture_orient(attn_picture *picture, int orientation,
                                                 attn_error *error);
+ATTN_MUST_CHECK attn_status attn_mask_orient(attn_mask *mask, int orientation, attn_error *error);
 
 #endif

@@ -226,6 +226,10 @@ attn_status attn_png_decode_indices(const attn_encoded *file, bool *has_indices,
     if (status == ATTN_OK && *has_indices) {
         *out = (attn_mask){r.width, r.height, r.pixels};
         r.pixels = NULL;
+        status = attn_mask_orient(out, r.orientation, error);
+    }
+    if (status != ATTN_OK) {
+        attn_mask_free(out);
     }
     close_reader(&r);
     return status;

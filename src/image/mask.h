@@ -15,10 +15,11 @@ typedef struct attn_mask_options {
 } attn_mask_options;
 
 /* A PNG mask: the values of a grey or palette PNG of at most 8 bits as they are (a palette is for
- * the eye), a PNG in colours by these; other grey ones are refused. Afterwards every label is below
- * classes->count or classes->ignore. ATTN_ERR_FORMAT: as for pictures; a value outside the classes
- * or a colour that none has (the error names it and the first pixel that has it); a JPEG, which
- * changes colours. ATTN_ERR_IO, ATTN_ERR_MEMORY. Thread-safe. */
+ * the eye), a PNG in colours by these; other grey ones are refused. EXIF orientation is honoured, as
+ * for pictures. Afterwards every label is below classes->count or classes->ignore. ATTN_ERR_FORMAT:
+ * as for pictures; a value outside the classes or a colour that none has (the error names it and
+ * the first pixel that has it); a JPEG, which changes colours. ATTN_ERR_IO, ATTN_ERR_MEMORY.
+ * Thread-safe. */
 ATTN_MUST_CHECK attn_status attn_mask_read(const char *path, const attn_classes *classes,
                                            const attn_mask_options *options, attn_mask *out,
                                            attn_error *error);
