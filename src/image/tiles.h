@@ -15,7 +15,7 @@ enum { ATTN_TILE_ONE = 1 << 12 }; /* weight 1 on an axis */
 /* One axis: `count` tiles of `tile` pixels over `length` pixels. */
 typedef struct attn_tile_axis {
     int64_t length, tile, count;
-    int64_t ramp; /* pixels over which two neighbours are mixed */
+    int64_t ramp; /* pixels over which neighbours are mixed: the overlap asked for */
 } attn_tile_axis;
 
 /* tile >= 1 and overlap >= 0, which is cut to half a tile; a length of no more than a tile gives
