@@ -34,7 +34,8 @@ attn_augment_plan attn_augment_draw(const attn_augment_options *options, uint64_
 /* The plan that changes nothing. */
 attn_augment_plan attn_augment_none(int64_t width, int64_t height);
 
-/* Room to work in, one a thread; zeroed it is ready for use, and it grows to what is needed once. */
+/* Room to work in, one a thread; zeroed it is ready for use, and it grows to what is needed
+ * once. */
 typedef struct attn_augment_space {
     attn_scratch crop, filter;
 } attn_augment_space;

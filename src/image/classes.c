@@ -188,7 +188,7 @@ attn_status attn_classes_parse(const char *text, size_t size, const char *name, 
         if (copy[blank] == '\0' || copy[blank] == '#') {
             continue;
         }
-        int id;
+        int id = 0;
         attn_class new = {0};
         status = parse_fields(&p, copy, line.number, &id, &new);
         if (status == ATTN_OK) {

@@ -1,8 +1,8 @@
 /* image/classes.h: the classes of a segmentation: their names and colours, from a file.
  *
- * A line is `id name r g b`: `3 road 128 64 128`. The name may have spaces; a line that begins with #
- * is a comment. Ids run from 0 without a gap. A line whose id is the ignore value names the pixels
- * that are left out, so that a mask in colours can have them. Next: image/mask.h. */
+ * A line is `id name r g b`: `3 road 128 64 128`. The name may have spaces; a line that begins with
+ * # is a comment. Ids run from 0 without a gap. A line whose id is the ignore value names the
+ * pixels that are left out, so that a mask in colours can have them. Next: image/mask.h. */
 #ifndef ATTN_IMAGE_CLASSES_H
 #define ATTN_IMAGE_CLASSES_H
 

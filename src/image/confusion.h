@@ -1,7 +1,8 @@
 /* image/confusion.h: how good a segmentation is, as the field counts it.
  *
- * One confusion matrix over all pictures of a set (the rule of CamVid and others): M[t][p] counts the
- * pixels of class t that were called p. Pixels that the mask ignores count nowhere. C: classes. */
+ * One confusion matrix over all pictures of a set (the rule of CamVid and others): M[t][p] counts
+ * the pixels of class t that were called p. Pixels that the mask ignores count nowhere. C:
+ * classes. */
 #ifndef ATTN_IMAGE_CONFUSION_H
 #define ATTN_IMAGE_CONFUSION_H
 

@@ -23,9 +23,9 @@ ATTN_MUST_CHECK attn_status attn_png_decode(const attn_encoded *file, attn_pictu
                                             attn_error *error);
 ATTN_MUST_CHECK attn_status attn_jpeg_decode(const attn_encoded *file, attn_picture *out,
                                              attn_error *error);
-/* A grey or palette PNG of at most 8 bits: its values as they are, neither scaled nor looked up. Grey
- * of 16 bits or with alpha is ATTN_ERR_FORMAT. *has_indices is false, and *out empty, for a PNG in
- * colours. */
+/* A grey or palette PNG of at most 8 bits: its values as they are, neither scaled nor looked up.
+ * Grey of 16 bits or with alpha is ATTN_ERR_FORMAT. *has_indices is false, and *out empty, for a
+ * PNG in colours. */
 ATTN_MUST_CHECK attn_status attn_png_decode_indices(const attn_encoded *file, bool *has_indices,
                                                     attn_mask *out, attn_error *error);
 
@@ -35,11 +35,12 @@ ATTN_MUST_CHECK attn_status attn_check_pixels(const attn_encoded *file, int64_t 
 /* Neither JPEG nor PNG: says what it is instead, as far as the first bytes tell. */
 attn_status attn_fail_not_a_picture(const attn_encoded *file, attn_error *error);
 
-/* The orientation, 1 .. 8, in EXIF data (a TIFF header and what follows); 1, upright, where there is
- * none or it makes no sense. */
+/* The orientation, 1 .. 8, in EXIF data (a TIFF header and what follows); 1, upright, where there
+ * is none or it makes no sense. */
 int attn_exif_orientation(const uint8_t *tiff, size_t size);
-/* Turns the picture upright. */
+/* Turn them upright. */
 ATTN_MUST_CHECK attn_status attn_picture_orient(attn_picture *picture, int orientation,
                                                 attn_error *error);
+ATTN_MUST_CHECK attn_status attn_mask_orient(attn_mask *mask, int orientation, attn_error *error);
 
 #endif

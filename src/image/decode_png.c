@@ -11,7 +11,12 @@
 #include "base/fail.h"
 #include "base/memory.h"
 
-enum { SIGNATURE = 8, HEADER = SIGNATURE + 8 + 8 }; /* signature, chunk head, width and height */
+enum {
+    SIGNATURE = 8,
+    HEADER = SIGNATURE + 8 + 8, /* signature, chunk head, width and height */
+    CHUNK = 12,                 /* a chunk without its data: length, type, checksum */
+    UNPACKED = 8 << 20,         /* bytes that a compressed text or profile may have */
+};
 
 typedef struct reader {
     png_structp png;
@@ -30,6 +35,11 @@ bool attn_is_png(const void *bytes, size_t size) {
     return size >= SIGNATURE && png_sig_cmp(bytes, 0, SIGNATURE) == 0;
 }
 
+static attn_status fail_cut(const attn_encoded *file, attn_error *error) {
+    return attn_fail(error, ATTN_ERR_FORMAT, file->name, (int64_t)file->size,
+                     "fetch or export it again", "the PNG is cut short");
+}
+
 static void on_error(png_structp png, png_const_charp message) {
     reader *r = png_get_error_ptr(png);
     r->status =
@@ -46,8 +56,7 @@ static void on_warning(png_structp png, png_const_charp message) {
 static void on_read(png_structp png, png_bytep data, size_t length) {
     reader *r = png_get_io_ptr(png);
     if (length > r->file->size - r->at) {
-        r->status = attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, (int64_t)r->file->size,
-                              "fetch or export it again", "the PNG is cut short");
+        r->status = fail_cut(r->file, r->error);
         png_longjmp(png, 1);
     }
     memcpy(data, r->file->bytes + r->at, length);
@@ -58,14 +67,26 @@ static int64_t big_endian(const uint8_t *bytes) {
     return (int64_t)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
 }
 
-/* Before libpng sees anything: the size stands at a fixed place. */
-static attn_status check_header(const attn_encoded *file, attn_error *error) {
+/* Before libpng sees anything: the size, which stands at a fixed place, and that no chunk says it
+ * is longer than the file, since libpng takes the memory for some chunks at their word. */
+static attn_status check_file(const attn_encoded *file, attn_error *error) {
+    size_t at = SIGNATURE;
     if (file->size < HEADER) {
-        return attn_fail(error, ATTN_ERR_FORMAT, file->name, (int64_t)file->size,
-                         "fetch or export it again", "the PNG is cut short");
+        return fail_cut(file, error);
     }
-    return attn_check_pixels(file, big_endian(file->bytes + SIGNATURE + 8),
-                             big_endian(file->bytes + SIGNATURE + 12), error);
+    attn_status status = attn_check_pixels(file, big_endian(file->bytes + SIGNATURE + 8),
+                                           big_endian(file->bytes + SIGNATURE + 12), error);
+    while (status == ATTN_OK) {
+        size_t left = file->size - at;
+        if (left < CHUNK || (size_t)big_endian(file->bytes + at) > left - CHUNK) {
+            return fail_cut(file, error);
+        }
+        if (memcmp(file->bytes + at + 4, "IEND", 4) == 0) {
+            break;
+        }
+        at += CHUNK + (size_t)big_endian(file->bytes + at);
+    }
+    return status;
 }
 
 static bool open_reader(reader *r, const attn_encoded *file, attn_error *error) {
@@ -80,8 +101,8 @@ static void close_reader(reader *r) {
     attn_free(r->pixels);
 }
 
-/* Rows of `channels` bytes a pixel, all passes of an interlaced file, and the end of the file, where
- * its EXIF data may be. */
+/* Rows of `channels` bytes a pixel, all passes of an interlaced file, and the end of the file,
+ * where its EXIF data may be. */
 static void read_pixels(reader *r) {
     int passes = png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
@@ -115,6 +136,7 @@ static void read_pixels(reader *r) {
 static void read_info(reader *r) {
     png_set_read_fn(r->png, r, on_read);
     png_set_user_limits(r->png, 0x7fffffff, 0x7fffffff); /* checked by ourselves */
+    png_set_chunk_malloc_max(r->png, UNPACKED);
     png_read_info(r->png, r->info);
     r->width = png_get_image_width(r->png, r->info);
     r->height = png_get_image_height(r->png, r->info);
@@ -170,7 +192,7 @@ static void lay_over_white(uint8_t *pixels, int64_t count) {
 attn_status attn_png_decode(const attn_encoded *file, attn_picture *out, attn_error *error) {
     reader r;
     *out = (attn_picture){0, 0, NULL};
-    attn_status status = check_header(file, error);
+    attn_status status = check_file(file, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -195,7 +217,7 @@ attn_status attn_png_decode_indices(const attn_encoded *file, bool *has_indices,
     reader r;
     *out = (attn_mask){0, 0, NULL};
     *has_indices = false;
-    attn_status status = check_header(file, error);
+    attn_status status = check_file(file, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -204,6 +226,10 @@ attn_status attn_png_decode_indices(const attn_encoded *file, bool *has_indices,
     if (status == ATTN_OK && *has_indices) {
         *out = (attn_mask){r.width, r.height, r.pixels};
         r.pixels = NULL;
+        status = attn_mask_orient(out, r.orientation, error);
+    }
+    if (status != ATTN_OK) {
+        attn_mask_free(out);
     }
     close_reader(&r);
     return status;

@@ -1,5 +1,5 @@
-/* image/encode.h: writing masks and pictures as PNG, and arrays as .npy. Files are replaced whole or
- * not at all (io/file.h). All functions may run on several threads at once. */
+/* image/encode.h: writing masks and pictures as PNG, and arrays as .npy. Files are replaced whole
+ * or not at all (io/file.h). All functions may run on several threads at once. */
 #ifndef ATTN_IMAGE_ENCODE_H
 #define ATTN_IMAGE_ENCODE_H
 
@@ -9,8 +9,8 @@
 /* An 8-bit RGB PNG. ATTN_ERR_IO, ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_picture_write(const char *path, const attn_picture *picture,
                                                attn_error *error);
-/* An 8-bit palette PNG whose indices are the labels and whose palette has the colours of the classes;
- * attn_mask_read gives the same labels back. */
+/* An 8-bit palette PNG whose indices are the labels and whose palette has the colours of the
+ * classes; attn_mask_read gives the same labels back. */
 ATTN_MUST_CHECK attn_status attn_mask_write(const char *path, const attn_mask *mask,
                                             const attn_classes *classes, attn_error *error);
 /* The mask as a picture, each label in its class's colour. */

@@ -68,6 +68,18 @@ static int64_t stored_at(int orientation, int64_t width, int64_t height, int64_t
     }
 }
 
+/* from: stored, W x H, `size` bytes a pixel; to: upright. */
+static void turn(const uint8_t *from, int64_t width, int64_t height, int orientation, int size,
+                 uint8_t *to) {
+    int64_t columns = orientation < 5 ? width : height, rows = orientation < 5 ? height : width;
+    for (int64_t y = 0; y < rows; y++) {
+        for (int64_t x = 0; x < columns; x++, to += size) {
+            const uint8_t *pixel = from + stored_at(orientation, width, height, x, y) * size;
+            memcpy(to, pixel, (size_t)size);
+        }
+    }
+}
+
 attn_status attn_picture_orient(attn_picture *picture, int orientation, attn_error *error) {
     if (orientation < 2 || orientation > 8) {
         return ATTN_OK;
@@ -76,16 +88,26 @@ attn_status attn_picture_orient(attn_picture *picture, int orientation, attn_err
     attn_picture upright;
     attn_status status = attn_picture_create(orientation < 5 ? width : height,
                                              orientation < 5 ? height : width, &upright, error);
-    if (status != ATTN_OK) {
-        return status;
+    if (status == ATTN_OK) {
+        turn(picture->rgb, width, height, orientation, 3, upright.rgb);
+        attn_picture_free(picture);
+        *picture = upright;
     }
-    for (int64_t y = 0; y < upright.height; y++) {
-        uint8_t *row = upright.rgb + y * upright.width * 3;
-        for (int64_t x = 0; x < upright.width; x++) {
-            memcpy(row + x * 3, picture->rgb + stored_at(orientation, width, height, x, y) * 3, 3);
-        }
+    return status;
+}
+
+attn_status attn_mask_orient(attn_mask *mask, int orientation, attn_error *error) {
+    if (orientation < 2 || orientation > 8) {
+        return ATTN_OK;
     }
-    attn_picture_free(picture);
-    *picture = upright;
-    return ATTN_OK;
+    int64_t width = mask->width, height = mask->height;
+    attn_mask upright;
+    attn_status status = attn_mask_create(orientation < 5 ? width : height,
+                                          orientation < 5 ? height : width, &upright, error);
+    if (status == ATTN_OK) {
+        turn(mask->label, width, height, orientation, 1, upright.label);
+        attn_mask_free(mask);
+        *mask = upright;
+    }
+    return status;
 }

@@ -21,8 +21,8 @@ typedef struct attn_line_walk {
 
 /* A byte order mark at the start is skipped. */
 attn_line_walk attn_lines_start(const char *text, size_t size, const char *name);
-/* The next line; *more is false after the last. ATTN_ERR_FORMAT: a line of more than 4096 bytes, not
- * UTF-8, or with a NUL byte. */
+/* The next line; *more is false after the last. ATTN_ERR_FORMAT: a line of more than 4096 bytes,
+ * not UTF-8, or with a NUL byte. */
 ATTN_MUST_CHECK attn_status attn_lines_next(attn_line_walk *walk, attn_line *line, bool *more,
                                             attn_error *error);
 /* Copies the line to a NUL-terminated buffer. */

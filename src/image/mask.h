@@ -14,11 +14,12 @@ typedef struct attn_mask_options {
     int64_t max_pixels; /* 0: ATTN_DEFAULT_MAX_PIXELS */
 } attn_mask_options;
 
-/* A PNG mask: the values of a grey or palette PNG of at most 8 bits as they are (a palette is for the
- * eye), a PNG in colours by these; other grey ones are refused. Afterwards every label is below classes->count or
- * classes->ignore. ATTN_ERR_FORMAT: as for pictures; a value outside the classes or a colour that
- * none has (the error names it and the first pixel that has it); a JPEG, which changes colours.
- * ATTN_ERR_IO, ATTN_ERR_MEMORY. Thread-safe. */
+/* A PNG mask: the values of a grey or palette PNG of at most 8 bits as they are (a palette is for
+ * the eye), a PNG in colours by these; other grey ones are refused. EXIF orientation is honoured, as
+ * for pictures. Afterwards every label is below classes->count or classes->ignore. ATTN_ERR_FORMAT:
+ * as for pictures; a value outside the classes or a colour that none has (the error names it and
+ * the first pixel that has it); a JPEG, which changes colours. ATTN_ERR_IO, ATTN_ERR_MEMORY.
+ * Thread-safe. */
 ATTN_MUST_CHECK attn_status attn_mask_read(const char *path, const attn_classes *classes,
                                            const attn_mask_options *options, attn_mask *out,
                                            attn_error *error);
@@ -41,9 +42,9 @@ ATTN_MUST_CHECK attn_status attn_pair_read(const char *picture_path, const char 
 
 /* Adds to seen[v] the pixels of value v. */
 void attn_mask_count(const attn_mask *mask, int64_t seen[256]);
-/* Over all masks of a set: when 255 is ignored and there is nothing but 0 and 255 although there are
- * more classes, the masks are black and white pictures rather than indices: ATTN_ERR_FORMAT. Also
- * when every pixel is ignored. where names the set. */
+/* Over all masks of a set: when 255 is ignored and there is nothing but 0 and 255 although there
+ * are more classes, the masks are black and white pictures rather than indices: ATTN_ERR_FORMAT.
+ * Also when every pixel is ignored. where names the set. */
 ATTN_MUST_CHECK attn_status attn_masks_check(const int64_t seen[256], const attn_classes *classes,
                                              const char *where, attn_error *error);
 

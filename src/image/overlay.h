@@ -5,8 +5,8 @@
 #include "image/classes.h"
 #include "image/picture.h"
 
-/* The picture mixed with the colours of the mask's classes, at `opacity` 0 .. 1 (in 256ths); ignored
- * pixels stay as they are. Same size, else ATTN_ERR_SHAPE. */
+/* The picture mixed with the colours of the mask's classes, at `opacity` 0 .. 1 (in 256ths);
+ * ignored pixels stay as they are. Same size, else ATTN_ERR_SHAPE. */
 ATTN_MUST_CHECK attn_status attn_overlay_mask(const attn_picture *picture, const attn_mask *mask,
                                               const attn_classes *classes, double opacity,
                                               attn_picture *out, attn_error *error);

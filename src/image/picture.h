@@ -39,8 +39,9 @@ void attn_mask_free(attn_mask *mask);
  * EXIF orientation says. More than max_pixels pixels (0: the default) are refused before memory is
  * spent on them.
  * ATTN_ERR_IO; ATTN_ERR_FORMAT: neither JPEG nor PNG, cut short, corrupt, no pixels, too many;
- * ATTN_ERR_UNSUPPORTED: a kind of JPEG that libjpeg cannot read; ATTN_ERR_MEMORY. On failure *out is
- * empty. A PNG gives the same bytes everywhere; a JPEG does as far as the libjpeg is the same. */
+ * ATTN_ERR_UNSUPPORTED: a kind of JPEG that libjpeg cannot read; ATTN_ERR_MEMORY. On failure *out
+ * is empty. A PNG gives the same bytes everywhere; a JPEG does as far as the libjpeg is the
+ * same. */
 ATTN_MUST_CHECK attn_status attn_picture_read(const char *path, int64_t max_pixels,
                                               attn_picture *out, attn_error *error);
 /* The same from memory; name goes into errors. */

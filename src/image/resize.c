@@ -1,8 +1,8 @@
 /* image/resize.c: separable triangle filter in fixed point: along rows first, into 16 bits, then
  * along columns.
  *
- * With N input and n output pixels, distances are counted in units of 1 / (2 n) input pixels, so that
- * every weight is a ratio of whole numbers: |(2 j + 1) n - (2 i + 1) N| between centres, and a
+ * With N input and n output pixels, distances are counted in units of 1 / (2 n) input pixels, so
+ * that every weight is a ratio of whole numbers: |(2 j + 1) n - (2 i + 1) N| between centres, and a
  * triangle that reaches 0 at 2 max(N, n). */
 #include "image/resize.h"
 
@@ -137,7 +137,7 @@ static attn_status lay_out(const attn_picture *in, const attn_resize_part *w, wo
 
 attn_status attn_resize_picture(const attn_picture *in, const attn_resize_part *w, uint8_t *out,
                                 attn_scratch *scratch, attn_error *error) {
-    workspace space;
+    workspace space = {.rows = NULL};
     attn_status status = lay_out(in, w, &space, scratch, error);
     if (status != ATTN_OK) {
         return status;

@@ -11,27 +11,13 @@ static int64_t smallest(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* Two ramps of one axis must not meet, or a place would belong to three tiles: ramps are centred in
- * the overlaps of neighbours, whose centres are as far apart as half the way over two tiles. */
-static int64_t widest_ramp(const attn_tile_axis *axis, int64_t overlap) {
-    int64_t ramp = overlap;
-    for (int64_t i = 0; i + 1 < axis->count; i++) {
-        int64_t start = attn_tile_start(axis, i), next = attn_tile_start(axis, i + 1);
-        ramp = smallest(ramp, start + axis->tile - next);
-        if (i + 2 < axis->count) {
-            ramp = smallest(ramp, (attn_tile_start(axis, i + 2) - start) / 2);
-        }
-    }
-    return ramp;
-}
-
 attn_tile_axis attn_tile_plan(int64_t length, int64_t tile, int64_t overlap) {
     attn_tile_axis axis = {.length = length, .tile = smallest(tile, length), .count = 1};
     if (length > tile) {
         overlap = smallest(overlap, tile / 2);
         int64_t stride = tile - overlap;
         axis.count = (length - overlap + stride - 1) / stride;
-        axis.ramp = widest_ramp(&axis, overlap);
+        axis.ramp = overlap;
     }
     return axis;
 }
@@ -53,6 +39,8 @@ static int passage(const attn_tile_axis *axis, int64_t i, int64_t pixel) {
     return (int)((2 * (pixel - begin) + 1) * ATTN_TILE_ONE / (2 * axis->ramp));
 }
 
+/* All ramps are equally wide and begin one after another, so that no difference is negative and the
+ * sum over the tiles leaves the first passage alone: 1. */
 int attn_tile_weight(const attn_tile_axis *axis, int64_t i, int64_t pixel) {
     int from_left = i > 0 ? passage(axis, i - 1, pixel) : ATTN_TILE_ONE;
     int to_right = i + 1 < axis->count ? passage(axis, i, pixel) : 0;

@@ -1,8 +1,8 @@
 /* image/tiles.h: large pictures in overlapping tiles, with memory for a few rows of tiles at most.
  *
- * The tiles of an axis are spread evenly; where two overlap, their weights pass over from one to the
- * other along a ramp, so that no seam shows. Weights are multiples of 2^-12 on each axis, and those
- * of a place sum to 1 exactly. C: channels, such as class probabilities. */
+ * The tiles of an axis are spread evenly; where two overlap, their weights pass over from one to
+ * the other along a ramp, so that no seam shows. Weights are multiples of 2^-12 on each axis, and
+ * those of a place sum to 1 exactly. C: channels, such as class probabilities. */
 #ifndef ATTN_IMAGE_TILES_H
 #define ATTN_IMAGE_TILES_H
 
@@ -15,11 +15,11 @@ enum { ATTN_TILE_ONE = 1 << 12 }; /* weight 1 on an axis */
 /* One axis: `count` tiles of `tile` pixels over `length` pixels. */
 typedef struct attn_tile_axis {
     int64_t length, tile, count;
-    int64_t ramp; /* pixels over which two neighbours are mixed */
+    int64_t ramp; /* pixels over which neighbours are mixed: the overlap asked for */
 } attn_tile_axis;
 
-/* tile >= 1 and overlap >= 0, which is cut to half a tile; a length of no more than a tile gives one
- * tile of that length. Neighbours overlap by `overlap` pixels or more. */
+/* tile >= 1 and overlap >= 0, which is cut to half a tile; a length of no more than a tile gives
+ * one tile of that length. Neighbours overlap by `overlap` pixels or more. */
 attn_tile_axis attn_tile_plan(int64_t length, int64_t tile, int64_t overlap);
 /* The first pixel of tile i. */
 int64_t attn_tile_start(const attn_tile_axis *axis, int64_t i);

@@ -1,5 +1,5 @@
-/* Pictures made by the tests themselves: PNG and JPEG files in memory, of every kind, through libpng
- * and libjpeg; and folders of files. */
+/* Pictures made by the tests themselves: PNG and JPEG files in memory, of every kind, through
+ * libpng and libjpeg; and folders of files. */
 #ifndef TESTS_SUPPORT_PICTURES_H
 #define TESTS_SUPPORT_PICTURES_H
 

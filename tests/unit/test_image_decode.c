@@ -1,5 +1,5 @@
-/* Decoding: every kind of PNG and JPEG gives the pixels it holds, and whatever is cut, damaged, huge or
- * empty is refused with a message, without a leak, and without a word on the terminal. */
+/* Decoding: every kind of PNG and JPEG gives the pixels it holds, and whatever is cut, damaged,
+ * huge or empty is refused with a message, without a leak, and without a word on the terminal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -401,8 +401,8 @@ static void every_cut_is_noticed(void **state) {
     }
 }
 
-/* A changed byte is an error or another picture, never a crash; between the checksums of a PNG it is
- * an error. */
+/* A changed byte is an error or another picture, never a crash; between the checksums of a PNG it
+ * is an error. */
 static void every_changed_byte(void **state) {
     (void)state;
     file_bytes files[3] = {ramp_png(0), ramp_jpeg(JCS_YCbCr, 0), ramp_jpeg(JCS_YCbCr, 1)};

@@ -177,6 +177,24 @@ static void colours_are_looked_up(void **state) {
                   (uint8_t[6]){0, 255, 255, 0, 0, 255});
 }
 
+/* As pictures are, indices or colours. */
+static void masks_are_turned_too(void **state) {
+    (void)state;
+    uint8_t exif[EXIF_SIZE];
+    make_exif(exif, 8, 0);
+    png_kind kind = {.width = 2,
+                     .height = 3,
+                     .type = PNG_COLOR_TYPE_GRAY,
+                     .depth = 8,
+                     .exif = exif,
+                     .exif_size = EXIF_SIZE};
+    /* 0 1 / 2 255 / 1 1, a quarter turn against the clock: */
+    expect_labels(make_png(&kind, (uint8_t[6]){0, 1, 2, 255, 1, 1}), false,
+                  (uint8_t[6]){1, 255, 1, 0, 2, 1});
+    expect_labels(make_png(&kind, (uint8_t[6]){128, 0, 0, 0, 0, 0}), true,
+                  (uint8_t[6]){255, 255, 255, 0, 255, 255});
+}
+
 static void expect_refusal(file_bytes file, bool colors, const char *what, const char *hint) {
     attn_mask mask;
     attn_error error = {0};
@@ -311,6 +329,7 @@ int main(void) {
         cmocka_unit_test(refusals_name_the_line),
         cmocka_unit_test(indices_are_taken_as_they_are),
         cmocka_unit_test(colours_are_looked_up),
+        cmocka_unit_test(masks_are_turned_too),
         cmocka_unit_test(wrong_values_are_named),
         cmocka_unit_test(not_a_mask),
         cmocka_unit_test(sizes_must_agree),
