@@ -139,13 +139,16 @@ static int read_number(const char *option, const char *text, int64_t count, bool
 
 static const char SPACE[] = "\xe2\x96\x81";
 
-/* The row of pieces that `name` names: a piece with or without its mark of a space, else the first
- * of a word, else by number; -1 when there is none. */
+/* The row of pieces that `name` names: a piece, its mark of a space left out or written as "_"; else
+ * its number; else the first piece of a word; -1 when there is none. */
 static int64_t find_piece(const attn_words *words, const char *name) {
     for (int64_t i = 0; i < words->pieces; i++) {
         const char *piece = words->piece[i];
         bool marked = strncmp(piece, SPACE, sizeof SPACE - 1) == 0;
-        if (strcmp(piece, name) == 0 || (marked && strcmp(piece + sizeof SPACE - 1, name) == 0)) {
+        const char *rest = piece + sizeof SPACE - 1;
+        if (strcmp(piece, name) == 0 ||
+            (marked &&
+             (strcmp(rest, name) == 0 || (name[0] == '_' && strcmp(rest, name + 1) == 0)))) {
             return i;
         }
     }

@@ -217,15 +217,15 @@ void attn_canvas_text(attn_canvas *canvas, double x, double y, const char *text,
     g_object_unref(layout);
 }
 
-double attn_canvas_paragraph_height(attn_canvas *canvas, const char *text, double size,
-                                    double width) {
-    PangoLayout *layout = lay_out(canvas, text, size, false, width);
+double attn_canvas_paragraph_height(attn_canvas *canvas, double width, const char *text,
+                                    attn_text_style style) {
+    PangoLayout *layout = lay_out(canvas, text, style.size, style.bold, width);
     if (layout == NULL) {
         return 0;
     }
     int lines = pango_layout_get_line_count(layout);
     g_object_unref(layout);
-    return lines * line_height * size;
+    return lines * line_height * style.size;
 }
 
 void attn_canvas_paragraph(attn_canvas *canvas, double x, double y, double width, const char *text,

@@ -46,8 +46,8 @@ double attn_canvas_text_width(attn_canvas *canvas, const char *text, double size
 const char *attn_canvas_fit(attn_canvas *canvas, const char *text, double size, double width,
                             char *buffer, size_t buffer_size);
 /* The height of the text broken into lines of at most `width`. */
-double attn_canvas_paragraph_height(attn_canvas *canvas, const char *text, double size,
-                                    double width);
+double attn_canvas_paragraph_height(attn_canvas *canvas, double width, const char *text,
+                                    attn_text_style style);
 
 /* ---- drawing ---- */
 

@@ -59,9 +59,9 @@ static attn_status make_room(attn_document_part *p, bool cross, attn_error *erro
     p->weights = attn_alloc_zero(heads * matrix, sizeof *p->weights);
     p->rollout = attn_alloc_zero(matrix, sizeof *p->rollout);
     p->entropy = attn_alloc_zero(heads, sizeof *p->entropy);
-    double *extra = attn_alloc_zero(cross ? (size_t)p->queries : heads, sizeof *extra);
-    *(cross ? &p->source_share : &p->distance) = extra;
-    bool done = p->weights != NULL && p->rollout != NULL && p->entropy != NULL && extra != NULL;
+    p->distance = cross ? NULL : attn_alloc_zero(heads, sizeof *p->distance);
+    bool done = p->weights != NULL && p->rollout != NULL && p->entropy != NULL &&
+                (cross || p->distance != NULL);
     return done ? ATTN_OK : attn_fail_memory(error, heads * matrix * sizeof *p->weights);
 }
 
@@ -132,9 +132,9 @@ static attn_status roll_out(attn_document *d, attn_error *error) {
                                       decoder->queries, decoder->rollout, error);
     }
     if (status == ATTN_OK) {
-        status = attn_measure_rollout_cross(
-            decoder->weights, cross->weights, encoder->rollout, cross->layers, cross->heads,
-            cross->queries, cross->keys, cross->rollout, cross->source_share, error);
+        status = attn_measure_rollout_cross(decoder->weights, cross->weights, encoder->rollout,
+                                            cross->layers, cross->heads, cross->queries,
+                                            cross->keys, cross->rollout, error);
     }
     return status;
 }
@@ -173,7 +173,6 @@ void attn_document_free(attn_document *d) {
     for (int i = 0; i < ATTN_DOCUMENT_PARTS; i++) {
         attn_free(d->part[i].weights);
         attn_free(d->part[i].rollout);
-        attn_free(d->part[i].source_share);
         attn_free(d->part[i].entropy);
         attn_free(d->part[i].distance);
     }

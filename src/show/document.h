@@ -24,11 +24,10 @@ typedef struct attn_document_part {
     int64_t layers, heads, queries, keys;
     bool causal; /* query q sees keys 0 .. q only */
     const attn_words *query_words, *key_words;
-    attn_real *weights;   /* [L, H, Q, K] */
-    attn_real *rollout;   /* [Q, K]; measures.h says how, for the cross attention too */
-    double *source_share; /* [Q] of the cross attention's rollout, else NULL */
-    double *entropy;      /* [L, H], in nats, the mean over the queries */
-    double *distance;     /* [L, H], in tokens; NULL for cross, whose two sides count apart */
+    attn_real *weights; /* [L, H, Q, K] */
+    attn_real *rollout; /* [Q, K]; measures.h says how, for the cross attention too */
+    double *entropy;    /* [L, H], in nats, the mean over the queries */
+    double *distance;   /* [L, H], in tokens; NULL for cross, whose two sides count apart */
 } attn_document_part;
 
 typedef struct attn_document {

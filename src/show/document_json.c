@@ -13,7 +13,6 @@
  *     rollout           [query][key]
  *     entropy           [layer][head], nats
  *     distance          [layer][head], tokens; null for cross
- *     source_share      [query] of cross: what of its rollout comes from the source; else null
  *
  * A word is {word, first, count, mark}: its text, its tokens, whether it is punctuation or </s>. */
 #include <jansson.h>
@@ -79,12 +78,11 @@ static json_t *json_part(const attn_document *d, const attn_document_part *p) {
                           : p->query_words == &d->read ? "target.read"
                                                        : "target.written";
     return json_pack(
-        "{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "queries", queries, "keys",
+        "{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "queries", queries, "keys",
         p->key_words == &d->source ? "source" : "target.read", "layers", (json_int_t)p->layers,
         "heads", (json_int_t)p->heads, "weights", json_reals(p->weights, sizes, 4), "rollout",
         json_reals(p->rollout, sizes + 2, 2), "entropy", json_doubles(p->entropy, sizes, 2),
-        "distance", json_doubles(p->distance, sizes, 2), "source_share",
-        json_doubles(p->source_share, sizes + 2, 1));
+        "distance", json_doubles(p->distance, sizes, 2));
 }
 
 json_t *attn_document_json(const attn_document *d) {

@@ -98,15 +98,13 @@ attn_status attn_measure_rollout(const attn_real *weights, int64_t layers, int64
     return ATTN_OK;
 }
 
-/* Rows to a sum of 1; what they summed to goes to share. */
-static void renormalize(const double *rolled, int64_t rows, int64_t columns, attn_real *out,
-                        double *share) {
+/* Rows to a sum of 1. */
+static void renormalize(const double *rolled, int64_t rows, int64_t columns, attn_real *out) {
     for (int64_t r = 0; r < rows; r++) {
         double sum = 0;
         for (int64_t c = 0; c < columns; c++) {
             sum += rolled[r * columns + c];
         }
-        share[r] = sum;
         for (int64_t c = 0; c < columns; c++) {
             out[r * columns + c] = (attn_real)(rolled[r * columns + c] / sum);
         }
@@ -115,7 +113,7 @@ static void renormalize(const double *rolled, int64_t rows, int64_t columns, att
 
 attn_status attn_measure_rollout_cross(const attn_real *self, const attn_real *cross,
                                        const attn_real *encoder, int64_t layers, int64_t heads,
-                                       int64_t queries, int64_t keys, attn_real *out, double *share,
+                                       int64_t queries, int64_t keys, attn_real *out,
                                        attn_error *error) {
     size_t target = (size_t)(queries * queries), both = (size_t)(queries * keys),
            source = (size_t)(keys * keys), all = target + 3 * both + source;
@@ -138,7 +136,7 @@ attn_status attn_measure_rollout_cross(const attn_real *self, const attn_real *c
         rolled = next;
         next = swap;
     }
-    renormalize(rolled, queries, keys, out, share);
+    renormalize(rolled, queries, keys, out);
     attn_free(space);
     return ATTN_OK;
 }

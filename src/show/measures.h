@@ -23,11 +23,12 @@ ATTN_MUST_CHECK attn_status attn_measure_rollout(const attn_real *weights, int64
                                                  attn_error *error);
 /* The same through a decoder, to the source: in each layer what came from the words already written
  * goes on as above, and the cross attention adds 0.5 A E, E the encoder's rollout [K, K], to what is
- * kept by half. Rows are then renormalized to sum to 1; share [Q] receives what they summed to, the
- * part of a word that comes from the source and not from the words already written. self:
+ * kept by half. What then comes from the source, 1 - 2^-L of each row, is renormalized to 1. self:
  * [L, H, Q, Q], cross: [L, H, Q, K] -> out [Q, K]. ATTN_ERR_MEMORY. */
-ATTN_MUST_CHECK attn_status attn_measure_rollout_cross(
-    const attn_real *self, const attn_real *cross, const attn_real *encoder, int64_t layers,
-    int64_t heads, int64_t queries, int64_t keys, attn_real *out, double *share, attn_error *error);
+ATTN_MUST_CHECK attn_status attn_measure_rollout_cross(const attn_real *self,
+                                                       const attn_real *cross,
+                                                       const attn_real *encoder, int64_t layers,
+                                                       int64_t heads, int64_t queries, int64_t keys,
+                                                       attn_real *out, attn_error *error);
 
 #endif

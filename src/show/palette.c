@@ -2,7 +2,6 @@
 #include "show/palette.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 typedef struct rgb {
     uint8_t red, green, blue;
@@ -15,25 +14,10 @@ static const rgb muted[] = {{0x5B, 0x64, 0x70}, {0x9A, 0xA6, 0xB4}};
 static const rgb rule[] = {{0xD5, 0xDA, 0xE0}, {0x36, 0x40, 0x4D}};
 static const rgb accent[] = {{0xD5, 0x5E, 0x00}, {0xE6, 0x9F, 0x00}};
 
-/* Okabe and Ito's, those first that stand out best; the last is their black, or white. Their yellow
- * is darkened on white, their blue and vermilion lightened on black, each within its hue. */
-static const rgb heads[][ATTN_HEAD_COLORS] = {
-    {{0x00, 0x72, 0xB2},
-     {0xD5, 0x5E, 0x00},
-     {0x00, 0x9E, 0x73},
-     {0xCC, 0x79, 0xA7},
-     {0xE6, 0x9F, 0x00},
-     {0x56, 0xB4, 0xE9},
-     {0xB8, 0xA9, 0x00},
-     {0x1B, 0x1F, 0x24}},
-    {{0x3D, 0x9B, 0xE0},
-     {0xF0, 0x7F, 0x35},
-     {0x00, 0xB3, 0x86},
-     {0xD9, 0x8C, 0xB8},
-     {0xE6, 0x9F, 0x00},
-     {0x7C, 0xC8, 0xF2},
-     {0xF0, 0xE4, 0x42},
-     {0xE8, 0xEC, 0xF1}},
+/* Okabe and Ito's, those first that stand out best; their black is the ink of the theme. */
+static const rgb heads[ATTN_HEAD_COLORS - 1] = {
+    {0x00, 0x72, 0xB2}, {0xD5, 0x5E, 0x00}, {0x00, 0x9E, 0x73}, {0xCC, 0x79, 0xA7},
+    {0xE6, 0x9F, 0x00}, {0x56, 0xB4, 0xE9}, {0xF0, 0xE4, 0x42},
 };
 
 /* Equal steps along a line in OKLab (Ottosson 2020): lightness 0.975 to 0.30 at hue 240 to 262
@@ -85,7 +69,8 @@ attn_color attn_palette_accent(attn_theme theme) {
 }
 
 attn_color attn_palette_head(attn_theme theme, int64_t head) {
-    return from_rgb(heads[theme][head % ATTN_HEAD_COLORS]);
+    int64_t i = head % ATTN_HEAD_COLORS;
+    return from_rgb(i < ATTN_HEAD_COLORS - 1 ? heads[i] : ink[theme]);
 }
 
 attn_color attn_palette_weight(attn_theme theme, double share) {
@@ -99,6 +84,7 @@ attn_color attn_palette_weight(attn_theme theme, double share) {
 
 attn_color attn_palette_on_weight(attn_theme theme, double share) {
     static const rgb dark = {0x12, 0x17, 0x1F}, light = {0xFF, 0xFF, 0xFF};
-    bool is_dark = theme == ATTN_THEME_DARK;
-    return from_rgb((share > 0.5) != is_dark ? light : dark);
+    attn_color under = attn_palette_weight(theme, share);
+    double bright = 0.299 * under.red + 0.587 * under.green + 0.114 * under.blue;
+    return from_rgb(bright > 0.45 ? dark : light);
 }

@@ -67,6 +67,9 @@ attn_status attn_picture_draw(const attn_document *document, const attn_view *vi
                       .rows = attn_document_rows(part, view->words),
                       .columns = attn_document_columns(part, view->words)};
     attn_canvas_format format;
+    if (missing != NULL) {
+        missing[0] = '\0';
+    }
     attn_status status = attn_picture_format(path, &format, error);
     if (status == ATTN_OK) {
         status = attn_canvas_create(format, &d.canvas, error);
@@ -80,9 +83,8 @@ attn_status attn_picture_draw(const attn_document *document, const attn_view *vi
     if (status == ATTN_OK) {
         status = attn_canvas_save(d.canvas, path, error);
     }
-    if (missing != NULL) {
-        const char *text = attn_canvas_missing(d.canvas);
-        snprintf(missing, 64, "%s", text != NULL ? text : "");
+    if (missing != NULL && attn_canvas_missing(d.canvas) != NULL) {
+        snprintf(missing, 64, "%s", attn_canvas_missing(d.canvas));
     }
     attn_free(d.weights);
     attn_canvas_free(d.canvas);

@@ -29,13 +29,23 @@ int64_t attn_label_step(double pitch) {
     return (int64_t)ceil(9 / pitch);
 }
 
+const char *attn_label(const attn_drawing *d, bool of_rows, int64_t i, char *buffer, size_t size) {
+    static const char space[] = "\xe2\x96\x81";
+    const char *name = of_rows ? attn_document_row(d->part, d->view->words, i)
+                               : attn_document_column(d->part, d->view->words, i);
+    bool marked = !d->view->words && strncmp(name, space, sizeof space - 1) == 0;
+    snprintf(buffer, size, "%s", marked ? "_" : "");
+    attn_utf8_quote(buffer + marked, size - marked, name + (marked ? sizeof space - 1 : 0));
+    return buffer;
+}
+
 double attn_label_width(const attn_drawing *d, bool of_rows, double size, double most) {
+    char text[ATTN_LABEL];
     double widest = 0;
     int64_t count = of_rows ? d->rows : d->columns;
     for (int64_t i = 0; i < count && widest < most; i++) {
-        const char *name = of_rows ? attn_document_row(d->part, d->view->words, i)
-                                   : attn_document_column(d->part, d->view->words, i);
-        widest = fmax(widest, attn_canvas_text_width(d->canvas, name, size, true));
+        attn_label(d, of_rows, i, text, sizeof text);
+        widest = fmax(widest, attn_canvas_text_width(d->canvas, text, size, true));
     }
     return ceil(fmin(widest, most));
 }
@@ -48,26 +58,18 @@ static void say(char *text, size_t size, const char *sentence) {
     snprintf(text + used, size - used, "%s%s", used > 0 ? " " : "", sentence);
 }
 
-static void say_rollout(const attn_drawing *d, char *text, size_t size) {
-    char share[160];
-    if (d->part->source_share == NULL) {
-        say(text, size,
-            "Rollout (Abnar and Zuidema 2020): in each layer the mean A over the heads, taken as "
-            "0.5 A + 0.5 I, rows renormalized; the layers multiplied.");
-        return;
-    }
-    double sum = 0;
-    for (int64_t q = 0; q < d->part->queries; q++) {
-        sum += d->part->source_share[q];
-    }
-    say(text, size,
+static const char *rollout_rule(const attn_drawing *d) {
+    static const char encoder[] =
+        "Rollout (Abnar and Zuidema 2020): in each layer the mean A over the heads, taken as "
+        "0.5 A + 0.5 I, rows renormalized; the layers multiplied.";
+    static const char decoder[] =
+        "Rollout (Abnar and Zuidema 2020) of the decoder's own attention alone: in each layer the "
+        "mean A over the heads, taken as 0.5 A + 0.5 I, rows renormalized; the layers multiplied.";
+    static const char cross[] =
         "Rollout (after Abnar and Zuidema 2020): attention averaged over the heads and multiplied "
-        "through the layers of encoder and decoder, half of each for the residual connection; only "
-        "what comes from the source, rows renormalized.");
-    snprintf(share, sizeof share,
-             "Before that the source had %.0f %% of a row, the words already written the rest.",
-             100 * sum / (double)d->part->queries);
-    say(text, size, share);
+        "through the layers of encoder and decoder, half of each for the residual connection; what "
+        "comes from the source, rows renormalized.";
+    return d->view->part == ATTN_EXPLAIN_CROSS ? cross : d->part->causal ? decoder : encoder;
 }
 
 static void write_legend(const attn_drawing *d, const char *note, char *text, size_t size) {
@@ -75,21 +77,20 @@ static void write_legend(const attn_drawing *d, const char *note, char *text, si
     text[0] = '\0';
     say(text, size, note);
     if (v->kind == ATTN_VIEW_ROLLOUT) {
-        say(text, size, d->part->causal ? "The decoder's own attention alone." : "");
-        say_rollout(d, text, size);
+        say(text, size, rollout_rule(d));
     }
     if (v->words) {
         char rule[200];
         snprintf(rule, sizeof rule, "Words: %s.", ATTN_DOCUMENT_WORDS_RULE);
         say(text, size, rule);
     } else {
-        say(text, size, "Pieces of the tokenizer; \xe2\x96\x81 stands for the space before.");
+        say(text, size, "Pieces of the tokenizer; _ stands for the space before.");
     }
     if (v->kind != ATTN_VIEW_ROLLOUT) {
         say(text, size,
-            d->part->distance != NULL
-                ? "Entropy (nats) and distance (|from - to|, in pieces): means over the pieces."
-                : "Entropy (nats): mean over the pieces.");
+            d->part->distance != NULL ? "Entropy (nats) and distance (|from\xc2\xa0-\xc2\xa0to|, "
+                                        "in pieces): means over the pieces."
+                                      : "Entropy (nats): mean over the pieces.");
     }
 }
 
@@ -106,16 +107,24 @@ static void write_sentences(const attn_drawing *d, char *text, size_t size) {
     }
 }
 
+static attn_text_style title_style(const attn_drawing *d) {
+    attn_text_style style = attn_style(d, ATTN_TITLE_SIZE, 0);
+    style.bold = true;
+    return style;
+}
+
 attn_frame attn_frame_plan(const attn_drawing *d, double width, double height, const char *note) {
     char title[300], text[LEGEND];
     attn_frame f = {.note = note, .left = MARGIN};
     double inside = fmax(width, NARROWEST);
     attn_view_title(d->document, d->view, title, sizeof title);
-    f.head = attn_canvas_paragraph_height(d->canvas, title, ATTN_TITLE_SIZE, inside);
+    f.head = attn_canvas_paragraph_height(d->canvas, inside, title, title_style(d));
     write_sentences(d, text, sizeof text);
-    f.head += attn_canvas_paragraph_height(d->canvas, text, ATTN_TEXT_SIZE, inside);
+    f.head +=
+        attn_canvas_paragraph_height(d->canvas, inside, text, attn_style(d, ATTN_TEXT_SIZE, 0));
     write_legend(d, note, text, sizeof text);
-    f.legend = attn_canvas_paragraph_height(d->canvas, text, ATTN_SMALL_SIZE, inside);
+    f.legend =
+        attn_canvas_paragraph_height(d->canvas, inside, text, attn_style(d, ATTN_SMALL_SIZE, 0));
     f.width = ceil(inside + 2 * MARGIN);
     f.top = ceil(MARGIN + f.head + GAP);
     f.height = ceil(f.top + height + GAP + 4 + f.legend + MARGIN - 4);
@@ -125,13 +134,11 @@ attn_frame attn_frame_plan(const attn_drawing *d, double width, double height, c
 void attn_frame_begin(const attn_drawing *d, const attn_frame *f) {
     char title[300], text[LEGEND];
     double inside = f->width - 2 * MARGIN, y = MARGIN;
-    attn_text_style bold = attn_style(d, ATTN_TITLE_SIZE, 0);
-    bold.bold = true;
     attn_view_title(d->document, d->view, title, sizeof title);
     attn_canvas_begin(d->canvas, f->width, f->height, attn_palette_background(d->view->theme),
                       title);
-    attn_canvas_paragraph(d->canvas, MARGIN, y, inside, title, bold);
-    y += attn_canvas_paragraph_height(d->canvas, title, ATTN_TITLE_SIZE, inside);
+    attn_canvas_paragraph(d->canvas, MARGIN, y, inside, title, title_style(d));
+    y += attn_canvas_paragraph_height(d->canvas, inside, title, title_style(d));
     write_sentences(d, text, sizeof text);
     attn_canvas_paragraph(d->canvas, MARGIN, y, inside, text,
                           attn_style_muted(d, ATTN_TEXT_SIZE, 0));
@@ -204,7 +211,7 @@ void attn_bar_draw(const attn_drawing *d, double x, double y, double height, dou
     }
     for (int i = 0; i <= 2; i++) {
         char text[24];
-        snprintf(text, sizeof text, "%.3g %%", 100 * top * (2 - i) / 2);
+        snprintf(text, sizeof text, "%.3g\xc2\xa0%%", 100 * top * (2 - i) / 2);
         attn_canvas_text(d->canvas, x + WIDTH + 6, y + 5 + (height - 10) * i / 2, text,
                          attn_style_muted(d, ATTN_SMALL_SIZE, 0));
     }

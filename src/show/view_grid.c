@@ -2,11 +2,10 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/utf8.h"
 #include "show/view_parts.h"
 
 enum { MOST_NAMED = 60 }; /* words that are listed below */
-enum { LEFT = 62, CAPTION = 17, SPACE = 16, NARROWEST = 132 };
+enum { LEFT = 62, CAPTION = 17, SPACE = 16, NARROWEST = 152 };
 
 typedef struct plan {
     int64_t first_layer, last_layer, first_head, last_head;
@@ -50,14 +49,12 @@ static void write_note(const attn_drawing *d, char *text, size_t size) {
                          : side == 0 ? "Rows"
                                      : "Columns");
         for (int64_t i = 0; i < count && i < MOST_NAMED && (size_t)used + 80 < size; i++) {
-            const char *name = side == 0 ? attn_document_row(d->part, d->view->words, i)
-                                         : attn_document_column(d->part, d->view->words, i);
             char shown[48];
             used += snprintf(text + used, size - (size_t)used, " %s",
-                             attn_utf8_quote(shown, sizeof shown, name));
+                             attn_label(d, side == 0, i, shown, sizeof shown));
         }
-        used += snprintf(text + used, size - (size_t)used, "%s.",
-                         count > MOST_NAMED ? " \xe2\x80\xa6" : "");
+        used += snprintf(text + used, size - (size_t)used, "%s",
+                         count > MOST_NAMED ? " \xe2\x80\xa6" : ".");
     }
 }
 

@@ -13,7 +13,7 @@ enum {
     LARGEST_PITCH = 25,
     SMALLEST_PITCH = 11
 };
-enum { SWATCH = 9, SWATCH_PITCH = 11, SHARE = 44 };
+enum { SWATCH = 9, SWATCH_PITCH = 11, SHARE = 44, BESIDE = 52 };
 
 /* Weights below are not drawn. */
 static const double least = 0.01;
@@ -43,8 +43,8 @@ static plan lay_out(const attn_drawing *d) {
                : v->head == ATTN_VIEW_ALL
                    ? GAP + SWATCH_PITCH * (double)(p.last_head - p.first_head + 1)
                    : SHARE;
-    p.width =
-        p.left_labels + 2 * GAP + BETWEEN + p.right_labels + p.values + 36 + attn_table_width(d);
+    p.width = p.left_labels + 2 * GAP + BETWEEN + p.right_labels + p.values + BESIDE +
+              attn_table_width(d);
     p.height = HEADING + fmax(most * p.pitch, attn_table_height(d));
     for (int64_t h = p.first_head; h <= p.last_head; h++) {
         attn_document_matrix(d->part, v->layer, h, v->words, d->weights);
@@ -58,7 +58,7 @@ static plan lay_out(const attn_drawing *d) {
 /* ---- words ---- */
 
 static void label_left(const attn_drawing *d, const plan *p, double x, double y) {
-    char text[256];
+    char name[ATTN_LABEL], text[ATTN_LABEL + 4];
     for (int64_t r = 0; r < d->rows; r++) {
         bool chosen = r == d->view->token, other = d->view->token >= 0 && !chosen;
         attn_text_style style = other ? attn_style_muted(d, p->size, 1) : attn_style(d, p->size, 1);
@@ -66,17 +66,17 @@ static void label_left(const attn_drawing *d, const plan *p, double x, double y)
             style.bold = true;
             style.color = attn_palette_accent(d->view->theme);
         }
-        attn_canvas_fit(d->canvas, attn_document_row(d->part, d->view->words, r), p->size,
-                        p->left_labels, text, sizeof text);
+        attn_label(d, true, r, name, sizeof name);
+        attn_canvas_fit(d->canvas, name, p->size, p->left_labels, text, sizeof text);
         attn_canvas_text(d->canvas, x, y + ((double)r + 0.5) * p->pitch, text, style);
     }
 }
 
 static void label_right(const attn_drawing *d, const plan *p, double x, double y) {
-    char text[256];
+    char name[ATTN_LABEL], text[ATTN_LABEL + 4];
     for (int64_t c = 0; c < d->columns; c++) {
-        attn_canvas_fit(d->canvas, attn_document_column(d->part, d->view->words, c), p->size,
-                        p->right_labels, text, sizeof text);
+        attn_label(d, false, c, name, sizeof name);
+        attn_canvas_fit(d->canvas, name, p->size, p->right_labels, text, sizeof text);
         attn_canvas_text(d->canvas, x, y + ((double)c + 0.5) * p->pitch, text,
                          attn_style(d, p->size, 0));
     }
@@ -143,7 +143,7 @@ static const char *write_note(const attn_drawing *d, const plan *p, char *text, 
     int used =
         snprintf(text, size,
                  "A line goes from a word to what it attends to; width and opacity grow with "
-                 "the weight, the widest is %.0f %%, below %.0f %% none is drawn.",
+                 "the weight, the widest is %.0f\xc2\xa0%%, below %.0f\xc2\xa0%% none is drawn.",
                  100 * p->largest, 100 * least);
     if (d->view->head == ATTN_VIEW_ALL) {
         snprintf(text + used, size - (size_t)used, " A colour a head (Okabe and Ito 2008)%s.",
@@ -173,7 +173,7 @@ attn_status attn_view_lines(const attn_drawing *d, attn_error *error) {
     }
     label_left(d, &p, left - GAP, y);
     label_right(d, &p, right, y);
-    attn_table_draw(d, right + p.right_labels + p.values + 36, f.top,
+    attn_table_draw(d, right + p.right_labels + p.values + BESIDE, f.top,
                     d->view->head == ATTN_VIEW_ALL);
     return ATTN_OK;
 }

@@ -8,7 +8,14 @@
 
 /* Up to so many cells a matrix is drawn cell by cell, above as one raster. */
 enum { MOST_DRAWN = 6400 };
-enum { LABEL = 150, LARGEST_CELL = 34, SMALLEST_CELL = 3, WIDTH_OF_CELLS = 620, GAP = 8 };
+enum {
+    LABEL = 150,
+    LARGEST_CELL = 34,
+    SMALLEST_CELL = 3,
+    WIDTH_OF_CELLS = 620,
+    GAP = 8,
+    BESIDE = 28
+};
 
 /* ---- cells ---- */
 
@@ -99,12 +106,12 @@ static attn_text_style label_style(const attn_drawing *d, double size, bool chos
 
 static void label_rows(const attn_drawing *d, double right, double top, double cell, double width) {
     double size = attn_label_size(cell);
-    char text[256];
+    char name[ATTN_LABEL], text[ATTN_LABEL + 4];
     for (int64_t r = 0; r < d->rows; r += attn_label_step(cell)) {
         attn_text_style style = label_style(d, size, r == d->view->token);
         style.align = 1;
-        attn_canvas_fit(d->canvas, attn_document_row(d->part, d->view->words, r), size, width, text,
-                        sizeof text);
+        attn_label(d, true, r, name, sizeof name);
+        attn_canvas_fit(d->canvas, name, size, width, text, sizeof text);
         attn_canvas_text(d->canvas, right, top + ((double)r + 0.5) * cell, text, style);
     }
 }
@@ -117,12 +124,12 @@ static double slant(double cell) {
 static void label_columns(const attn_drawing *d, double left, double bottom, double cell,
                           double width) {
     double size = attn_label_size(cell);
-    char text[256];
+    char name[ATTN_LABEL], text[ATTN_LABEL + 4];
     for (int64_t c = 0; c < d->columns; c += attn_label_step(cell)) {
         attn_text_style style = label_style(d, size, false);
         style.angle = slant(cell);
-        attn_canvas_fit(d->canvas, attn_document_column(d->part, d->view->words, c), size, width,
-                        text, sizeof text);
+        attn_label(d, false, c, name, sizeof name);
+        attn_canvas_fit(d->canvas, name, size, width, text, sizeof text);
         attn_canvas_text(d->canvas, left + ((double)c + 0.5) * cell, bottom, text, style);
     }
 }
@@ -131,7 +138,8 @@ static void label_columns(const attn_drawing *d, double left, double bottom, dou
 
 typedef struct plan {
     double cell, row_labels, column_labels; /* column_labels: the length along the text */
-    double above, width, height, beside;    /* above: of the labels; width, height: of the cells */
+    double above, width, height;            /* above: of the labels; width, height: of the cells */
+    double beyond; /* how far the last slanted label goes beyond the cells */
     bool table;
 } plan;
 
@@ -145,8 +153,7 @@ static plan lay_out(const attn_drawing *d) {
     p.above = ceil(-sin(slant(p.cell)) * p.column_labels + size) + GAP;
     p.width = p.cell * (double)d->columns;
     p.height = p.cell * (double)d->rows;
-    /* What the last slanted label needs to the right of the cells. */
-    p.beside = fmax(28, ceil(cos(slant(p.cell)) * p.column_labels) - p.cell / 2 + 12);
+    p.beyond = ceil(cos(slant(p.cell)) * p.column_labels - p.cell / 2);
     return p;
 }
 
@@ -154,7 +161,7 @@ static void draw_beside(const attn_drawing *d, const plan *p, double x, double y
     double height = fmin(200, fmax(80, floor(p->height / 4) * 4));
     attn_bar_draw(d, x, y, height, top);
     if (p->table) {
-        attn_table_draw(d, x + ATTN_BAR_WIDTH + 20, y - 6, false);
+        attn_table_draw(d, x + ATTN_BAR_WIDTH + BESIDE, y - 6, false);
     }
 }
 
@@ -166,10 +173,10 @@ attn_status attn_view_matrix(const attn_drawing *d, attn_error *error) {
     const attn_view *v = d->view;
     bool rollout = v->kind == ATTN_VIEW_ROLLOUT;
     plan p = lay_out(d);
-    double beside = p.beside + ATTN_BAR_WIDTH + (p.table ? 20 + attn_table_width(d) : 0);
+    double beside = BESIDE + ATTN_BAR_WIDTH + (p.table ? BESIDE + attn_table_width(d) : 0);
     double height = fmax(p.height, fmax(80, p.table ? attn_table_height(d) : 0));
-    attn_frame f = attn_frame_plan(d, p.row_labels + GAP + p.width + beside, p.above + height,
-                                   d->part->causal ? masked : note);
+    attn_frame f = attn_frame_plan(d, p.row_labels + GAP + p.width + fmax(beside, p.beyond),
+                                   p.above + height, d->part->causal ? masked : note);
     attn_document_matrix(d->part, rollout ? ATTN_DOCUMENT_ROLLOUT : v->layer, v->head, v->words,
                          d->weights);
     double top = attn_scale_top(attn_largest(d->weights, d->rows * d->columns));
@@ -179,6 +186,6 @@ attn_status attn_view_matrix(const attn_drawing *d, attn_error *error) {
                      attn_style_muted(d, ATTN_SMALL_SIZE, 1));
     label_rows(d, x - GAP, y, p.cell, p.row_labels);
     label_columns(d, x, y - GAP, p.cell, p.column_labels);
-    draw_beside(d, &p, x + p.width + p.beside, y, top);
+    draw_beside(d, &p, x + p.width + BESIDE, y, top);
     return attn_matrix_cells(d, x, y, p.cell, top, p.cell >= 26, error);
 }

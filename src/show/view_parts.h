@@ -19,7 +19,7 @@ typedef struct attn_drawing {
 
 /* ---- styles ---- */
 
-enum { ATTN_TITLE_SIZE = 17, ATTN_TEXT_SIZE = 13, ATTN_SMALL_SIZE = 11 };
+enum { ATTN_TITLE_SIZE = 16, ATTN_TEXT_SIZE = 13, ATTN_SMALL_SIZE = 11 };
 
 attn_text_style attn_style(const attn_drawing *drawing, double size, double align);
 attn_text_style attn_style_muted(const attn_drawing *drawing, double size, double align);
@@ -27,6 +27,10 @@ attn_text_style attn_style_muted(const attn_drawing *drawing, double size, doubl
 int64_t attn_label_step(double pitch);
 /* The size of labels with that room. */
 double attn_label_size(double pitch);
+/* What stands at a row or column: its word or piece, the mark of a space as "_". Returns buffer. */
+enum { ATTN_LABEL = 128 };
+const char *attn_label(const attn_drawing *drawing, bool of_row, int64_t i, char *buffer,
+                       size_t size);
 /* The width of the widest label, at most `most`. */
 double attn_label_width(const attn_drawing *drawing, bool of_rows, double size, double most);
 

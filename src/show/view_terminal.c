@@ -58,7 +58,7 @@ static void print_matrix(const attn_document_part *part, const attn_view *view,
     fputs("Each row: how a word shares out its attention over the columns, in per cent.\n", t->out);
     attn_terminal_matrix(t, names, rows, columns, weights);
     if (part->query_words != part->key_words) {
-        fputs("\nThe columns: ", t->out);
+        fputs("\nThe columns:\n", t->out);
         print_columns(part, view->words, t);
     }
 }
