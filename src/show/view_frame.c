@@ -205,8 +205,9 @@ void attn_bar_draw(const attn_drawing *d, double x, double y, double height, dou
     enum { WIDTH = 12, STEP = 4 };
     int steps = (int)(height / STEP);
     for (int i = 0; i < steps; i++) {
+        /* Each reaches to the end, so that no seam shows between them. */
         double share = 1 - (i + 0.5) / steps;
-        attn_canvas_fill(d->canvas, x, y + STEP * i, WIDTH, STEP,
+        attn_canvas_fill(d->canvas, x, y + STEP * i, WIDTH, STEP * (steps - i),
                          attn_palette_weight(d->view->theme, share));
     }
     for (int i = 0; i <= 2; i++) {

@@ -89,6 +89,11 @@ static attn_color color_of(const attn_drawing *d, int64_t head) {
                                           : attn_palette_head(d->view->theme, 0);
 }
 
+/* The opacity of a weight near 0: on black less is seen. */
+static double faintest(const attn_drawing *d) {
+    return d->view->theme == ATTN_THEME_DARK ? 0.35 : 0.15;
+}
+
 /* Where the lines of a head meet a word: heads lie side by side around its middle. */
 static double shift_of(const plan *p, int64_t head) {
     double heads = (double)(p->last_head - p->first_head + 1);
@@ -108,7 +113,7 @@ static void draw_lines(const attn_drawing *d, const plan *p, int64_t head, doubl
                 continue;
             }
             attn_color color = color_of(d, head);
-            color.alpha = 0.15 + 0.75 * share;
+            color.alpha = faintest(d) + (0.9 - faintest(d)) * share;
             double shift = shift_of(p, head);
             attn_canvas_curve(d->canvas, x, y + ((double)r + 0.5) * p->pitch + shift, x + BETWEEN,
                               y + ((double)c + 0.5) * p->pitch + shift,
@@ -124,12 +129,12 @@ static void draw_values(const attn_drawing *d, const plan *p, int64_t head, doub
     for (int64_t c = 0; c < d->columns; c++) {
         double weight = d->weights[d->view->token * d->columns + c];
         double middle = y + ((double)c + 0.5) * p->pitch;
-        if (d->view->head == ATTN_VIEW_ALL) {
+        if (d->view->head == ATTN_VIEW_ALL && weight >= least) {
             attn_color color = color_of(d, head);
-            color.alpha = weight / p->largest;
+            color.alpha = faintest(d) / 2 + (1 - faintest(d) / 2) * weight / p->largest;
             attn_canvas_fill(d->canvas, x + GAP + SWATCH_PITCH * (double)head,
                              middle - SWATCH / 2.0, SWATCH, SWATCH, color);
-        } else if (weight >= 0.0005) {
+        } else if (d->view->head != ATTN_VIEW_ALL && weight >= 0.0005) {
             snprintf(text, sizeof text, "%.1f %%", 100 * weight);
             attn_canvas_text(d->canvas, x + SHARE, middle, text,
                              attn_style_muted(d, fmin(ATTN_SMALL_SIZE, p->size), 1));

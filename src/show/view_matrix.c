@@ -6,8 +6,8 @@
 #include "base/memory.h"
 #include "show/view_parts.h"
 
-/* Up to so many cells a matrix is drawn cell by cell, above as one raster. */
-enum { MOST_DRAWN = 6400 };
+/* Cells from here on are drawn one by one with a gap between them, smaller ones as one raster. */
+enum { SMALLEST_DRAWN = 12 };
 enum {
     LABEL = 150,
     LARGEST_CELL = 34,
@@ -38,7 +38,7 @@ static bool is_masked(const attn_drawing *d, int64_t row, int64_t column) {
 
 static void draw_cells(const attn_drawing *d, double x, double y, double cell, double top,
                        bool numbers) {
-    double gap = cell >= 12 ? 1 : 0;
+    const double gap = 1;
     for (int64_t r = 0; r < d->rows; r++) {
         for (int64_t c = 0; c < d->columns; c++) {
             double weight = d->weights[r * d->columns + c], share = weight / top;
@@ -80,7 +80,7 @@ static attn_status draw_raster(const attn_drawing *d, double x, double y, double
 attn_status attn_matrix_cells(const attn_drawing *d, double x, double y, double cell, double top,
                               bool numbers, attn_error *error) {
     attn_status status = ATTN_OK;
-    if (d->rows * d->columns <= MOST_DRAWN) {
+    if (cell >= SMALLEST_DRAWN) {
         draw_cells(d, x, y, cell, top, numbers);
     } else {
         status = draw_raster(d, x, y, cell, top, error);
