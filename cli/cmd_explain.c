@@ -8,7 +8,7 @@
 #include "command.h"
 #include "decode.h"
 #include "explain_print.h"
-#include "model.h"
+#include "pair.h"
 
 typedef struct options {
     const char *model, *token, *target;
@@ -46,100 +46,9 @@ static const attn_option table[] = {
 
 /* ---- reading ---- */
 
-/* Ids on both sides, as the model is to read them. */
-typedef struct pair {
-    int32_t *source, *target; /* source: with </s>; target: <s>, ids, </s>; NULL: encoder alone */
-    int64_t source_length, target_length; /* target_length: without the </s> */
-    char *target_text;
-} pair;
-
-static void free_pair(pair *p) {
-    free(p->source);
-    free(p->target);
-    free(p->target_text);
-}
-
-/* Ids with `before` (when not negative) and </s> around them. */
-static attn_status encode(const attn_model *model, const char *what, const char *text,
-                          int32_t before, int32_t **out, int64_t *length, attn_error *error) {
-    int32_t *ids = NULL;
-    size_t count = 0;
-    if (!attn_utf8_whole(text, strlen(text))) {
-        return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL, "the %s is not UTF-8", what);
-    }
-    attn_status status =
-        attn_tokenizer_encode(model->tokenizer, text, strlen(text), &ids, &count, error);
-    if (status == ATTN_OK && count == 0) {
-        status = attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "the %s is empty", what);
-    }
-    int64_t most = attn_translator_get_config(model->translator)->max_length;
-    if (status == ATTN_OK && (int64_t)count + 1 > most) {
-        status = attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "give a shorter one",
-                           "the %s has %lld tokens; the model takes at most %lld", what,
-                           (long long)count, (long long)most - 1);
-    }
-    int64_t shift = before >= 0;
-    *out = status == ATTN_OK ? malloc((count + 2) * sizeof **out) : NULL;
-    if (*out != NULL) {
-        (*out)[0] = before;
-        memcpy(*out + shift, ids, count * sizeof *ids);
-        (*out)[shift + (int64_t)count] = ATTN_EOS;
-        *length = (int64_t)count + 1;
-    } else if (status == ATTN_OK) {
-        status = attn_fail_memory(error, count * sizeof *ids);
-    }
-    free(ids);
-    return status;
-}
-
-/* The model's own translation. */
-static attn_status translate(const attn_model *model, const char *sentence, pair *p,
-                             attn_error *error) {
-    const attn_decode_options decode = ATTN_DECODE_DEFAULTS;
-    attn_search_options search = attn_decode_search_options(&decode);
-    attn_translation translation = {0};
-    attn_decode_stats stats = {0};
-    attn_status status = attn_decode_lines(model, &sentence, 1, "sentence", 1, 1, &search,
-                                           &translation, &stats, error);
-    if (status == ATTN_OK) {
-        status = attn_translation_text(model, &translation, 0, &p->target_text, error);
-    }
-    if (status == ATTN_OK) {
-        const attn_hypothesis *h = &translation.result.hypotheses[0];
-        p->target_length = h->length + 1;
-        p->target = malloc((size_t)(h->length + 2) * sizeof *p->target);
-        if (p->target == NULL) {
-            status = attn_fail_memory(error, (size_t)h->length * sizeof *p->target);
-        } else {
-            p->target[0] = ATTN_BOS;
-            memcpy(p->target + 1, h->ids, (size_t)h->length * sizeof *h->ids);
-            p->target[h->length + 1] = ATTN_EOS;
-        }
-    }
-    attn_translations_free(&translation, 1);
-    return status;
-}
-
-static attn_status read_pair(const attn_model *model, const char *sentence, const options *o,
-                             pair *p, attn_error *error) {
-    attn_status status =
-        encode(model, "sentence", sentence, -1, &p->source, &p->source_length, error);
-    if (status != ATTN_OK || o->part == ATTN_EXPLAIN_ENCODER) {
-        return status;
-    }
-    if (o->target == NULL) {
-        return translate(model, sentence, p, error);
-    }
-    p->target_text = strdup(o->target);
-    if (p->target_text == NULL) {
-        return attn_fail_memory(error, strlen(o->target));
-    }
-    return encode(model, "target", o->target, ATTN_BOS, &p->target, &p->target_length, error);
-}
-
 /* The words on both sides of the attention. The rows of cross attention are named by what is being
  * written, those of the decoder's own by what has been read. */
-static attn_status read_words(const attn_model *model, const pair *p, attn_explained *x,
+static attn_status read_words(const attn_model *model, const attn_pair *p, attn_explained *x,
                               attn_error *error) {
     const int32_t *queries = x->part == ATTN_EXPLAIN_ENCODER ? p->source
                              : x->part == ATTN_EXPLAIN_CROSS ? p->target + 1
@@ -265,10 +174,13 @@ static int explain_open(const attn_model *model, const char *sentence, const opt
     attn_explained x = {.sentence = sentence, .part = (attn_explain_part)o->part};
     attn_explain *explain = NULL;
     attn_error error = {0};
-    pair p = {0};
+    attn_pair p = {0};
     int64_t wanted = -1;
     int result = ATTN_EXIT_FAILURE;
-    attn_status status = read_pair(model, sentence, o, &p, &error);
+    const attn_decode_options decode = ATTN_DECODE_DEFAULTS;
+    attn_status status = o->part == ATTN_EXPLAIN_ENCODER
+                             ? attn_pair_read_source(model, sentence, &p, &error)
+                             : attn_pair_read(model, sentence, o->target, decode.beam, &p, &error);
     if (status == ATTN_OK) {
         status = attn_explain_create(model->translator, p.source, p.source_length, p.target,
                                      p.target_length, &explain, &error);
@@ -276,7 +188,7 @@ static int explain_open(const attn_model *model, const char *sentence, const opt
     if (status != ATTN_OK) {
         goto out;
     }
-    x.target = p.target_text;
+    x.target = p.translation;
     x.shape = attn_explain_get_shape(explain, x.part);
     status = read_words(model, &p, &x, &error);
     if (status != ATTN_OK) {
@@ -300,7 +212,7 @@ out:
     attn_words_free(&x.queries);
     attn_words_free(&x.keys);
     attn_explain_free(explain);
-    free_pair(&p);
+    attn_pair_free(&p);
     return status == ATTN_OK ? result : attn_say_error(&error);
 }
 

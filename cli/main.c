@@ -21,6 +21,7 @@ extern const attn_command attn_cmd_scenes;
 extern const attn_command attn_cmd_evaluate;
 extern const attn_command attn_cmd_score;
 extern const attn_command attn_cmd_explain;
+extern const attn_command attn_cmd_show;
 extern const attn_command attn_cmd_shortlist;
 extern const attn_command attn_cmd_info;
 extern const attn_command attn_cmd_bench;
@@ -36,6 +37,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_evaluate,
     &attn_cmd_score,
     &attn_cmd_explain,
+    &attn_cmd_show,
     &attn_cmd_shortlist,
     &attn_cmd_info,
     &attn_cmd_bench,

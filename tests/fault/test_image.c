@@ -105,16 +105,15 @@ static attn_status scores(const attn_mask *mask) {
 }
 
 static attn_status numbers(const attn_picture *picture, const attn_mask *mask) {
-    static float pixels[32 * 32 * 3];
-    static int32_t labels[32 * 32];
+    static uint8_t pixels[32 * 32 * 3], labels[32 * 32];
+    static float values[32 * 32 * 3];
     attn_augment_options options = {32, 32, 0.5, 0.5, 0, 0, 0, 0};
     attn_augment_space space = {{NULL, 0}, {NULL, 0}};
-    attn_normalization n = attn_normalization_default();
     attn_augment_plan plan = attn_augment_draw(&options, 1, 1, 1, picture->width, picture->height);
     attn_tile_axis axis = attn_tile_plan(32, 20, 4);
     attn_tile_blend *blend = NULL;
     attn_status status =
-        attn_augment_apply(&plan, picture, mask, 255, &n, pixels, labels, &space, NULL);
+        attn_augment_apply(&plan, picture, mask, 255, pixels, labels, &space, NULL);
     attn_augment_space_free(&space);
     if (status == ATTN_OK) {
         status = attn_tile_blend_create(&axis, &axis, 3, &blend, NULL);

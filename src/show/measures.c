@@ -1,0 +1,142 @@
+/* show/measures.c: entropy, distance and rollout, in double. */
+#include "show/measures.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+
+double attn_measure_entropy(const attn_real *weights, int64_t queries, int64_t keys) {
+    double sum = 0;
+    for (int64_t i = 0; i < queries * keys; i++) {
+        double p = (double)weights[i];
+        sum -= p > 0 ? p * log(p) : 0;
+    }
+    double mean = sum / (double)queries;
+    return mean > 0 ? mean : 0; /* no -0, and no rounding below it */
+}
+
+double attn_measure_distance(const attn_real *weights, int64_t queries, int64_t keys) {
+    double sum = 0;
+    for (int64_t q = 0; q < queries; q++) {
+        for (int64_t k = 0; k < keys; k++) {
+            sum += (double)weights[q * keys + k] * (double)llabs(q - k);
+        }
+    }
+    return sum / (double)queries;
+}
+
+/* ---- rollout ---- */
+
+/* The mean over the heads: [H, rows, columns] -> [rows, columns]. */
+static void average_heads(const attn_real *weights, int64_t heads, int64_t size, double *out) {
+    for (int64_t i = 0; i < size; i++) {
+        double sum = 0;
+        for (int64_t h = 0; h < heads; h++) {
+            sum += (double)weights[h * size + i];
+        }
+        out[i] = sum / (double)heads;
+    }
+}
+
+/* 0.5 A + 0.5 I with rows summing to 1, in place. */
+static void add_residual(double *a, int64_t n) {
+    for (int64_t r = 0; r < n; r++) {
+        double sum = 0;
+        for (int64_t c = 0; c < n; c++) {
+            a[r * n + c] = 0.5 * a[r * n + c] + (r == c ? 0.5 : 0);
+            sum += a[r * n + c];
+        }
+        for (int64_t c = 0; c < n; c++) {
+            a[r * n + c] /= sum;
+        }
+    }
+}
+
+/* out [rows, columns] = scale * a [rows, inner] b [inner, columns] + keep * out */
+static void multiply(double scale, const double *a, const double *b, int64_t rows, int64_t inner,
+                     int64_t columns, double keep, double *out) {
+    for (int64_t r = 0; r < rows; r++) {
+        double *row = out + r * columns;
+        for (int64_t c = 0; c < columns; c++) {
+            row[c] *= keep;
+        }
+        for (int64_t i = 0; i < inner; i++) {
+            double factor = scale * a[r * inner + i];
+            for (int64_t c = 0; c < columns; c++) {
+                row[c] += factor * b[i * columns + c];
+            }
+        }
+    }
+}
+
+attn_status attn_measure_rollout(const attn_real *weights, int64_t layers, int64_t heads,
+                                 int64_t tokens, attn_real *out, attn_error *error) {
+    size_t size = (size_t)(tokens * tokens);
+    double *space = attn_alloc_zero(3 * size, sizeof *space);
+    if (space == NULL) {
+        return attn_fail_memory(error, 3 * size * sizeof *space);
+    }
+    double *layer = space, *rolled = space + size, *next = rolled + size;
+    for (int64_t i = 0; i < tokens; i++) {
+        rolled[i * tokens + i] = 1;
+    }
+    for (int64_t l = 0; l < layers; l++) {
+        average_heads(weights + (size_t)(l * heads) * size, heads, (int64_t)size, layer);
+        add_residual(layer, tokens);
+        multiply(1, layer, rolled, tokens, tokens, tokens, 0, next);
+        double *swap = rolled;
+        rolled = next;
+        next = swap;
+    }
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (attn_real)rolled[i];
+    }
+    attn_free(space);
+    return ATTN_OK;
+}
+
+/* Rows to a sum of 1. */
+static void renormalize(const double *rolled, int64_t rows, int64_t columns, attn_real *out) {
+    for (int64_t r = 0; r < rows; r++) {
+        double sum = 0;
+        for (int64_t c = 0; c < columns; c++) {
+            sum += rolled[r * columns + c];
+        }
+        for (int64_t c = 0; c < columns; c++) {
+            out[r * columns + c] = (attn_real)(rolled[r * columns + c] / sum);
+        }
+    }
+}
+
+attn_status attn_measure_rollout_cross(const attn_real *self, const attn_real *cross,
+                                       const attn_real *encoder, int64_t layers, int64_t heads,
+                                       int64_t queries, int64_t keys, attn_real *out,
+                                       attn_error *error) {
+    size_t target = (size_t)(queries * queries), both = (size_t)(queries * keys),
+           source = (size_t)(keys * keys), all = target + 3 * both + source;
+    double *space = attn_alloc_zero(all, sizeof *space);
+    if (space == NULL) {
+        return attn_fail_memory(error, all * sizeof *space);
+    }
+    double *own = space, *across = own + target, *rolled = across + both, *next = rolled + both,
+           *from = next + both;
+    for (size_t i = 0; i < source; i++) {
+        from[i] = (double)encoder[i];
+    }
+    for (int64_t l = 0; l < layers; l++) {
+        average_heads(self + (size_t)(l * heads) * target, heads, (int64_t)target, own);
+        add_residual(own, queries);
+        multiply(1, own, rolled, queries, queries, keys, 0, next);
+        average_heads(cross + (size_t)(l * heads) * both, heads, (int64_t)both, across);
+        multiply(0.5, across, from, queries, keys, keys, 0.5, next);
+        double *swap = rolled;
+        rolled = next;
+        next = swap;
+    }
+    renormalize(rolled, queries, keys, out);
+    attn_free(space);
+    return ATTN_OK;
+}

@@ -1,0 +1,34 @@
+/* show/measures.h: one number for a matrix of attention, and one matrix for many layers.
+ *
+ * Letters: L layers, H heads, Q queries, K keys; a row of weights sums to 1. Next: document.h. */
+#ifndef ATTN_SHOW_MEASURES_H
+#define ATTN_SHOW_MEASURES_H
+
+#include <stdint.h>
+
+#include "attn/status.h"
+
+/* The mean over the rows of -sum of p ln p, in nats: 0 where every row looks at one key, ln K where
+ * each looks at all of them alike. weights: [Q, K]. */
+double attn_measure_entropy(const attn_real *weights, int64_t queries, int64_t keys);
+/* The mean over the rows of sum of p |q - k|: how many tokens away a head looks. weights: [Q, K]
+ * over one sentence. */
+double attn_measure_distance(const attn_real *weights, int64_t queries, int64_t keys);
+
+/* Attention rollout (Abnar and Zuidema 2020, section 3): each layer's weights, averaged over the
+ * heads, with the residual connection as 0.5 A + 0.5 I, rows renormalized; the layers multiplied,
+ * the last one leftmost. weights [L, H, N, N] -> out [N, N]. ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_measure_rollout(const attn_real *weights, int64_t layers,
+                                                 int64_t heads, int64_t tokens, attn_real *out,
+                                                 attn_error *error);
+/* The same through a decoder, to the source: in each layer what came from the words already written
+ * goes on as above, and the cross attention adds 0.5 A E, E the encoder's rollout [K, K], to what is
+ * kept by half. What then comes from the source, 1 - 2^-L of each row, is renormalized to 1. self:
+ * [L, H, Q, Q], cross: [L, H, Q, K] -> out [Q, K]. ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_measure_rollout_cross(const attn_real *self,
+                                                       const attn_real *cross,
+                                                       const attn_real *encoder, int64_t layers,
+                                                       int64_t heads, int64_t queries, int64_t keys,
+                                                       attn_real *out, attn_error *error);
+
+#endif
