@@ -18,6 +18,7 @@ extern const attn_command attn_cmd_evaluate;
 extern const attn_command attn_cmd_score;
 extern const attn_command attn_cmd_explain;
 extern const attn_command attn_cmd_info;
+extern const attn_command attn_cmd_serve;
 extern const attn_command attn_cmd_bench;
 
 /* clang-format off */
@@ -28,6 +29,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_score,
     &attn_cmd_explain,
     &attn_cmd_info,
+    &attn_cmd_serve,
     &attn_cmd_bench,
 };
 /* clang-format on */

@@ -28,6 +28,11 @@ typedef struct attn_search_options {
     bool attention;                 /* fill attn_hypothesis.attention */
     int32_t start_token, end_token; /* <s> and </s> */
     int32_t forbidden_below;        /* ids below this, and <s>, are never output */
+    /* NULL, or called after each step, on the calling thread, for each sentence that goes on, with the
+     * ids of the hypothesis that is then the likeliest: later ones may begin otherwise unless beam
+     * is 1. */
+    void (*progress)(void *context, int64_t sentence, const int32_t *ids, int64_t count);
+    void *progress_context;
 } attn_search_options;
 
 /* Beam 4, one hypothesis, length penalty 1, both guards on, the ids of attn's tokenizer. */

@@ -288,7 +288,7 @@ attn_status attn_serve_models_reload(attn_serve_models *models, size_t i, bool f
                                      attn_error *error) {
     *done = false;
     attn_serve_model *old = attn_serve_models_get(models, i), *model = NULL;
-    int64_t identity[4];
+    int64_t identity[4] = {0};
     bool there = identify(old->path, identity);
     bool changed = there && memcmp(identity, old->identity, sizeof identity) != 0;
     attn_status status = ATTN_OK;
