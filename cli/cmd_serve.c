@@ -13,25 +13,24 @@ typedef struct options {
     attn_serve_options serve;
 } options;
 
-static const options defaults = {
-    .serve = {.host = "127.0.0.1",
-              .port = 5000,
-              .access_log = "-",
-              .beam = 4,
-              .length_penalty = 1.0,
-              .batch_tokens = 2048,
-              .batch_wait = 2,
-              .queue = 256,
-              .body_limit = 1 << 20,
-              .header_limit = 8192,
-              .header_lines = 64,
-              .receive_seconds = 10,
-              .connections = 2048,
-              .connections_per_address = 256,
-              .character_limit = 5000,
-              .text_limit = 128,
-              .alternatives_limit = 8,
-              .drain_seconds = 30}};
+static const options defaults = {.serve = {.host = "127.0.0.1",
+                                           .port = 5000,
+                                           .access_log = "-",
+                                           .beam = 4,
+                                           .length_penalty = 1.0,
+                                           .batch_tokens = 2048,
+                                           .batch_wait = 2,
+                                           .queue = 256,
+                                           .body_limit = 1 << 20,
+                                           .header_limit = 8192,
+                                           .header_lines = 64,
+                                           .receive_seconds = 10,
+                                           .connections = 2048,
+                                           .connections_per_address = 256,
+                                           .character_limit = 5000,
+                                           .text_limit = 128,
+                                           .alternatives_limit = 8,
+                                           .drain_seconds = 30}};
 
 /* clang-format off */
 #define FIELD(name) offsetof(options, serve.name)

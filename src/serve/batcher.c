@@ -58,8 +58,7 @@ static bool fits(const attn_batcher *b, const batch *formed, const attn_batch_gr
                  int64_t length) {
     int64_t longest = length > formed->longest ? length : formed->longest;
     return formed->count == 0 ||
-           (formed->count < MOST_SENTENCES &&
-            formed->tokens + length <= b->options.batch_tokens &&
+           (formed->count < MOST_SENTENCES && formed->tokens + length <= b->options.batch_tokens &&
             cache_bytes(g, formed->count + 1, longest) <= CACHE_BYTES);
 }
 
@@ -77,8 +76,7 @@ static void form_batch(attn_batcher *b, batch *formed) {
     while (*link != NULL) {
         attn_batch_group *g = *link;
         bool alike = g->model == head->model && same_search(&g->search, &head->search);
-        while (alike && g->taken < g->count &&
-               fits(b, formed, g, g->sentences[g->taken].length)) {
+        while (alike && g->taken < g->count && fits(b, formed, g, g->sentences[g->taken].length)) {
             int64_t length = g->sentences[g->taken].length;
             formed->seat[formed->count++] = (seat){g, g->taken++};
             formed->tokens += length;
@@ -148,8 +146,8 @@ static attn_status search_seats(seat *seats, int64_t count, attn_error *error) {
     attn_search_options options = seats[0].group->search;
     options.progress = progress ? tell_progress : NULL;
     options.progress_context = seats;
-    attn_status status = attn_search(seats[0].group->model, count, source, starts, NULL, &options,
-                                     results, error);
+    attn_status status =
+        attn_search(seats[0].group->model, count, source, starts, NULL, &options, results, error);
     for (int64_t i = 0; i < count && status == ATTN_OK; i++) {
         seats[i].group->sentences[seats[i].sentence].result = results[i];
     }

@@ -150,8 +150,7 @@ static enum MHD_Result send_answer(request *r, attn_http_answer *answer) {
     add_headers(response, answer);
     r->status = answer->status;
     r->sent = length;
-    enum MHD_Result result =
-        MHD_queue_response(r->connection, (unsigned)answer->status, response);
+    enum MHD_Result result = MHD_queue_response(r->connection, (unsigned)answer->status, response);
     MHD_destroy_response(response);
     return result;
 }
@@ -185,7 +184,8 @@ static enum MHD_Result send_stream(request *r) {
         return MHD_NO;
     }
     add_headers(response, &answer);
-    MHD_add_response_header(response, "X-Accel-Buffering", "no"); /* nginx: pass events on at once */
+    MHD_add_response_header(response, "X-Accel-Buffering",
+                            "no"); /* nginx: pass events on at once */
     r->status = 200;
     enum MHD_Result result = MHD_queue_response(r->connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);
@@ -352,10 +352,12 @@ static const char *address_of(struct MHD_Connection *connection, char *text, siz
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     text[0] = '\0';
     if (info != NULL && info->client_addr->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)info->client_addr;
+        const struct sockaddr_in6 *six =
+            (const struct sockaddr_in6 *)(const void *)info->client_addr;
         inet_ntop(AF_INET6, &six->sin6_addr, text, (socklen_t)size);
     } else if (info != NULL && info->client_addr->sa_family == AF_INET) {
-        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)info->client_addr;
+        const struct sockaddr_in *four =
+            (const struct sockaddr_in *)(const void *)info->client_addr;
         inet_ntop(AF_INET, &four->sin_addr, text, (socklen_t)size);
     }
     return text;
@@ -370,12 +372,12 @@ static void write_log(attn_server *server, const request *r, double seconds, con
         return;
     }
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts));
-    json_t *line = json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:f, s:s}", "time", when, "address",
-        address_of(r->connection, address, sizeof address), "method",
-        attn_utf8_quote(method, sizeof method, r->method), "path",
-        attn_utf8_quote(path, sizeof path, r->path), "status", r->status, "received", (json_int_t)r->body.length, "sent", (json_int_t)r->sent, "seconds",
-        seconds, "ended", ended);
+    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:f, s:s}", "time", when,
+                             "address", address_of(r->connection, address, sizeof address),
+                             "method", attn_utf8_quote(method, sizeof method, r->method), "path",
+                             attn_utf8_quote(path, sizeof path, r->path), "status", r->status,
+                             "received", (json_int_t)r->body.length, "sent", (json_int_t)r->sent,
+                             "seconds", seconds, "ended", ended);
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(4));
     if (text != NULL) {
         fprintf(server->log, "%s\n", text);

@@ -22,8 +22,8 @@ typedef struct attn_server {
     attn_metrics metrics;
     attn_batcher *batcher;
     struct MHD_Daemon *daemon;
-    FILE *log;             /* or NULL */
-    pthread_mutex_t lock;  /* guards the list of sockets */
+    FILE *log;            /* or NULL */
+    pthread_mutex_t lock; /* guards the list of sockets */
     attn_socket *sockets;
 } attn_server;
 

@@ -18,8 +18,7 @@ void attn_http_error(attn_http_answer *answer, int status, const char *format, .
     va_start(arguments, format);
     vsnprintf(raw, sizeof raw, format, arguments);
     va_end(arguments);
-    json_t *object =
-        json_pack("{s:s}", "error", attn_utf8_quote(text, sizeof text, raw));
+    json_t *object = json_pack("{s:s}", "error", attn_utf8_quote(text, sizeof text, raw));
     char *dump = json_dumps(object, JSON_COMPACT);
     attn_buffer_free(&answer->body);
     answer->status = status;

@@ -61,8 +61,7 @@ static attn_status add_text(attn_job *job, const char *text, attn_error *error) 
                                     .html = job->options.html,
                                     .glossary = job->model->glossary};
     attn_job_text *added = &job->texts[job->text_count];
-    attn_status status =
-        attn_passage_parse(text, strlen(text), &options, &added->passage, error);
+    attn_status status = attn_passage_parse(text, strlen(text), &options, &added->passage, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -185,7 +184,8 @@ static void finish(void *context) {
     if (job->options.stream) {
         attn_http_answer answer = {0};
         attn_job_answer(job, &answer);
-        attn_buffer_format(&job->events, "event: %s\ndata: ", answer.status == 200 ? "done" : "error");
+        attn_buffer_format(&job->events,
+                           "event: %s\ndata: ", answer.status == 200 ? "done" : "error");
         attn_buffer_add(&job->events, answer.body.data, answer.body.length);
         attn_buffer_text(&job->events, "\n");
         attn_http_answer_free(&answer);

@@ -10,13 +10,14 @@
 #include "serve/models.h"
 
 typedef struct attn_job_options {
-    bool list;  /* q was a list: the answers are lists too */
+    bool list; /* q was a list: the answers are lists too */
     bool html;
     bool stream;
     bool scores, attention; /* add "sentences", with what each token attended to */
     int64_t alternatives;   /* -1: not asked for */
     int64_t n_best;         /* hypotheses of each sentence in "sentences"; 0: not asked for */
-    const char *detected;   /* the language found, a string that outlives the job; NULL: it was given */
+    const char
+        *detected; /* the language found, a string that outlives the job; NULL: it was given */
     double confidence;
     attn_search_options search; /* n_best, beam and attention are set from the above */
 } attn_job_options;

@@ -86,7 +86,8 @@ attn_status attn_job_text_so_far(const attn_job *job, char **text) {
 static json_t *tokens(const attn_job *job, const int32_t *ids, int64_t count, bool end) {
     json_t *array = json_array();
     for (int64_t i = 0; i < count; i++) {
-        json_array_append_new(array, json_string(attn_tokenizer_piece(job->model->tokenizer, ids[i])));
+        json_array_append_new(array,
+                              json_string(attn_tokenizer_piece(job->model->tokenizer, ids[i])));
     }
     if (end) {
         json_array_append_new(array, json_string("</s>"));
@@ -157,8 +158,8 @@ static json_t *sentences_json(const attn_job *job, const attn_job_text *t, const
     json_t *array = json_array();
     for (size_t u = 0; u < t->unit_count; u++) {
         for (size_t i = 0; used[u] && i < t->units[u].count; i++) {
-            json_array_append_new(
-                array, sentence_json(job, &job->group.sentences[t->units[u].first + i]));
+            json_array_append_new(array,
+                                  sentence_json(job, &job->group.sentences[t->units[u].first + i]));
         }
     }
     return array;
@@ -259,7 +260,7 @@ void attn_job_answer(attn_job *job, attn_http_answer *answer) {
 void attn_job_write_partial(const attn_job *job, size_t sentence, const char *text,
                             attn_buffer *out) {
     json_t *object = json_pack("{s:s, s:I, s:I}", "translatedText", text, "sentence",
-                               (json_int_t)sentence, "sentences", (json_int_t)job->group.count);
+                               (json_int_t)sentence, "of", (json_int_t)job->group.count);
     char *dump = json_dumps(object, JSON_COMPACT);
     if (dump != NULL) {
         attn_buffer_format(out, "event: partial\ndata: %s\n\n", dump);

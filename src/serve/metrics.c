@@ -68,7 +68,8 @@ static void gauge(attn_buffer *out, const char *name, const char *help,
 }
 
 static void print_requests(attn_metrics *m, attn_buffer *out) {
-    head(out, "attn_requests_total", "counter", "Requests answered, by endpoint and class of status.");
+    head(out, "attn_requests_total", "counter",
+         "Requests answered, by endpoint and class of status.");
     for (size_t e = 0; e < ATTN_ENDPOINTS; e++) {
         for (int s = 0; s < 5; s++) {
             uint_fast64_t count = atomic_load(&m->requests[endpoints[e].endpoint][s]);
@@ -91,10 +92,9 @@ static void print_times(attn_metrics *m, attn_buffer *out) {
         attn_buffer_format(out, "%s_bucket{le=\"%g\"} %" PRIuFAST64 "\n", name, bounds[i], count);
     }
     count += atomic_load(&m->took[ATTN_METRICS_BUCKETS]);
-    attn_buffer_format(out,
-                       "%s_bucket{le=\"+Inf\"} %" PRIuFAST64 "\n%s_sum %.6f\n%s_count %" PRIuFAST64
-                       "\n",
-                       name, count, name, 1e-6 * (double)atomic_load(&m->microseconds), name, count);
+    attn_buffer_format(
+        out, "%s_bucket{le=\"+Inf\"} %" PRIuFAST64 "\n%s_sum %.6f\n%s_count %" PRIuFAST64 "\n",
+        name, count, name, 1e-6 * (double)atomic_load(&m->microseconds), name, count);
 }
 
 void attn_metrics_print(attn_metrics *m, attn_buffer *out) {
@@ -107,8 +107,8 @@ void attn_metrics_print(attn_metrics *m, attn_buffer *out) {
     counter(out, "attn_target_tokens_total", "Tokens written.", &m->target_tokens);
     counter(out, "attn_refused_total", "Requests answered 429 because the queue was full.",
             &m->refused);
-    counter(out, "attn_timed_out_total", "Connections closed because a request took too long to arrive.",
-            &m->timed_out);
+    counter(out, "attn_timed_out_total",
+            "Connections closed because a request took too long to arrive.", &m->timed_out);
     counter(out, "attn_reloads_total", "Models exchanged while running.", &m->reloads);
     counter(out, "attn_failed_reloads_total", "Models that could not be loaded again.",
             &m->failed_reloads);

@@ -26,7 +26,8 @@ enum { ATTN_METRICS_BUCKETS = 12 };
 
 /* Zeroed is ready. */
 typedef struct attn_metrics {
-    atomic_uint_fast64_t requests[ATTN_ENDPOINTS][5]; /* by the hundreds of the status, 1xx to 5xx */
+    atomic_uint_fast64_t requests[ATTN_ENDPOINTS]
+                                 [5]; /* by the hundreds of the status, 1xx to 5xx */
     atomic_uint_fast64_t took[ATTN_METRICS_BUCKETS + 1]; /* of /translate; the last: longer */
     atomic_uint_fast64_t microseconds, characters;
     atomic_uint_fast64_t batches, sentences, source_tokens, target_tokens;

@@ -11,7 +11,7 @@
 #include "base/fail.h"
 
 struct attn_serve_models {
-    pthread_mutex_t lock; /* guards `current` and every model's `references` */
+    pthread_mutex_t lock;              /* guards `current` and every model's `references` */
     const attn_serve_sources *sources; /* NULL when wrapped */
     attn_serve_model *current[ATTN_SERVE_MODELS];
     size_t count;
@@ -116,7 +116,8 @@ static attn_status read_weights(attn_serve_model *model, attn_error *error) {
     }
     int64_t vocabulary = attn_translator_get_config(model->translator)->vocabulary;
     if (attn_tokenizer_size(model->tokenizer) != vocabulary) {
-        return attn_fail(error, ATTN_ERR_FORMAT, model->path, -1, "the file was put together wrongly",
+        return attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
+                         "the file was put together wrongly",
                          "the tokenizer has %d pieces, the model %lld",
                          (int)attn_tokenizer_size(model->tokenizer), (long long)vocabulary);
     }
@@ -198,7 +199,8 @@ attn_status attn_serve_models_open(const attn_serve_sources *sources, attn_serve
         return attn_fail_memory(error, sizeof *models);
     }
     attn_status status = ATTN_OK;
-    for (size_t i = 0; i < sources->model_count && i < ATTN_SERVE_MODELS && status == ATTN_OK; i++) {
+    for (size_t i = 0; i < sources->model_count && i < ATTN_SERVE_MODELS && status == ATTN_OK;
+         i++) {
         attn_serve_model *model;
         status = load(sources, sources->model[i], &model, error);
         if (status != ATTN_OK) {

@@ -55,7 +55,7 @@ void attn_serve_model_release(attn_serve_models *models, attn_serve_model *model
 
 /* Loads model i again where its file is another one than the one in use, or always with `force`. *done:
  * whether it was exchanged. After an error the old one stays in use. */
-ATTN_MUST_CHECK attn_status attn_serve_models_reload(attn_serve_models *models, size_t i, bool force,
-                                                     bool *done, attn_error *error);
+ATTN_MUST_CHECK attn_status attn_serve_models_reload(attn_serve_models *models, size_t i,
+                                                     bool force, bool *done, attn_error *error);
 
 #endif

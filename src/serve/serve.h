@@ -7,7 +7,7 @@
 typedef struct attn_serve_options {
     attn_serve_sources sources;
     const char *host;
-    int64_t port; /* 0: any free one */
+    int64_t port;                  /* 0: any free one */
     const char *keys, *access_log; /* paths; NULL: none. access_log "-": stdout */
     int64_t beam;
     double length_penalty;

@@ -83,8 +83,8 @@ static attn_status listen_at(attn_server *server, const struct sockaddr *address
         address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)o->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)o->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)o->receive_seconds, MHD_OPTION_NOTIFY_COMPLETED, attn_connection_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, attn_connection_notify, server,
+        (unsigned)o->receive_seconds, MHD_OPTION_NOTIFY_COMPLETED, attn_connection_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, attn_connection_notify, server,
         MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return attn_fail(error, ATTN_ERR_IO, o->host, o->port, "choose another with --port",
@@ -96,7 +96,8 @@ static attn_status listen_at(attn_server *server, const struct sockaddr *address
 
 static attn_status start_listening(attn_server *server, attn_error *error) {
     const attn_serve_options *o = server->options;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     char port[16];

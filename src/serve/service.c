@@ -474,13 +474,26 @@ attn_job *attn_service_handle(attn_service *s, const attn_http_request *r,
     }
     switch (endpoint) {
     case ATTN_ENDPOINT_TRANSLATE:
-    case ATTN_ENDPOINT_DETECT: return with_parameters(s, r, endpoint, answer);
-    case ATTN_ENDPOINT_LANGUAGES: languages(s, answer); break;
-    case ATTN_ENDPOINT_HEALTH: answer_json(answer, json_pack("{s:s}", "status", "ok")); break;
-    case ATTN_ENDPOINT_SPEC: answer_json(answer, attn_serve_spec()); break;
-    case ATTN_ENDPOINT_SETTINGS: settings(s, answer); break;
-    case ATTN_ENDPOINT_METRICS: metrics(s, answer); break;
-    default: attn_file_answer(r, answer); break;
+    case ATTN_ENDPOINT_DETECT:
+        return with_parameters(s, r, endpoint, answer);
+    case ATTN_ENDPOINT_LANGUAGES:
+        languages(s, answer);
+        break;
+    case ATTN_ENDPOINT_HEALTH:
+        answer_json(answer, json_pack("{s:s}", "status", "ok"));
+        break;
+    case ATTN_ENDPOINT_SPEC:
+        answer_json(answer, attn_serve_spec());
+        break;
+    case ATTN_ENDPOINT_SETTINGS:
+        settings(s, answer);
+        break;
+    case ATTN_ENDPOINT_METRICS:
+        metrics(s, answer);
+        break;
+    default:
+        attn_file_answer(r, answer);
+        break;
     }
     return NULL;
 }

@@ -17,13 +17,17 @@ static const parameter translate_parameters[] = {
     {"format", "string", false, "Format of the text: text (default) or html"},
     {"alternatives", "integer", false, "Number of other translations wanted"},
     {"api_key", "string", false, "API key"},
-    {"scores", "boolean", false, "Add sentences: what was searched, with scores (an addition of attn)"},
+    {"scores", "boolean", false,
+     "Add sentences: what was searched, with scores (an addition of attn)"},
     {"alignments", "boolean", false,
-     "Add to each sentence its tokens, their log-probabilities and what each attended to (an addition "
+     "Add to each sentence its tokens, their log-probabilities and what each attended to (an "
+     "addition "
      "of attn)"},
-    {"n_best", "integer", false, "Add to each sentence its N best hypotheses (an addition of attn)"},
+    {"n_best", "integer", false,
+     "Add to each sentence its N best hypotheses (an addition of attn)"},
     {"stream", "boolean", false,
-     "Answer with server-sent events: partial ones with translatedText so far, then done with the whole "
+     "Answer with server-sent events: partial ones with translatedText so far, then done with the "
+     "whole "
      "answer, or error (an addition of attn)"},
 };
 static const parameter detect_parameters[] = {
@@ -65,9 +69,8 @@ json_t *attn_serve_spec(void) {
     json_t *paths = json_object();
     for (size_t i = 0; i < COUNT(endpoints); i++) {
         const endpoint *e = &endpoints[i];
-        json_t *method =
-            json_pack("{s:s, s:o, s:{s:{s:s}}}", "summary", e->summary, "parameters",
-                      parameters_json(e), "responses", "200", "description", "OK");
+        json_t *method = json_pack("{s:s, s:o, s:{s:{s:s}}}", "summary", e->summary, "parameters",
+                                   parameters_json(e), "responses", "200", "description", "OK");
         json_object_set_new(paths, e->path, json_pack("{s:o}", e->method, method));
     }
     return json_pack("{s:s, s:{s:s, s:s, s:s}, s:o}", "swagger", "2.0", "info", "title", "attn",

@@ -101,8 +101,8 @@ static attn_status read_line(attn_glossary *g, char *line, size_t length, const 
         line[--length] = '\0';
     }
     if (strlen(line) != length || !attn_utf8_whole(line, length)) {
-        return attn_fail(error, ATTN_ERR_FORMAT, name, number, "convert it, for instance with iconv",
-                         "the line is not UTF-8 text");
+        return attn_fail(error, ATTN_ERR_FORMAT, name, number,
+                         "convert it, for instance with iconv", "the line is not UTF-8 text");
     }
     if (length == 0 || line[0] == '#') {
         return ATTN_OK;

@@ -189,12 +189,12 @@ static size_t end_of_element(const char *text, size_t length, size_t at, const c
 
 /* The end of the markup at text[start] == '<', or start when it is text. */
 static size_t end_of_markup(const char *text, size_t length, size_t start) {
-    static const char *const raw[] = {"script", "style",    "textarea", "xmp",
-                                      "iframe", "noscript", "noframes", "template",  NULL};
+    static const char *const raw[] = {"script",   "style",    "textarea", "xmp", "iframe",
+                                      "noscript", "noframes", "template", NULL};
     static const char *const kept[] = {"pre", "code", "kbd", "samp", "var", "svg", "math", NULL};
-    static const char *const hollow[] = {"area",  "base", "br",   "col",   "embed",  "hr",    "img",
-                                         "input", "link", "meta", "param", "source", "track", "wbr",
-                                         NULL};
+    static const char *const hollow[] = {"area",  "base",   "br",    "col",  "embed",
+                                         "hr",    "img",    "input", "link", "meta",
+                                         "param", "source", "track", "wbr",  NULL};
     if (starts(text, length, start, "<!--")) {
         return end_of_comment(text, length, start);
     }
@@ -241,19 +241,23 @@ attn_html_token attn_html_next(const char *text, size_t length, size_t start) {
 
 /* The names of Latin-1's letters and signs in the order of their code points from 161, and others. */
 static const char latin1[] =
-    "iexcl cent pound curren yen brvbar sect uml copy ordf laquo not - reg macr deg plusmn sup2 sup3 "
+    "iexcl cent pound curren yen brvbar sect uml copy ordf laquo not - reg macr deg plusmn sup2 "
+    "sup3 "
     "acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc "
     "Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde "
-    "Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave "
-    "aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml eth "
-    "ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml ";
+    "Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig "
+    "agrave "
+    "aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml "
+    "eth "
+    "ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn "
+    "yuml ";
 static const struct {
     const char *name;
     uint32_t code;
 } names[] = {
-    {"amp", '&'},      {"lt", '<'},       {"gt", '>'},       {"quot", '"'},     {"apos", '\''},
-    {"OElig", 0x152},  {"oelig", 0x153},  {"Scaron", 0x160}, {"scaron", 0x161}, {"Yuml", 0x178},
-    {"ndash", 0x2013}, {"mdash", 0x2014}, {"lsquo", 0x2018}, {"rsquo", 0x2019}, {"sbquo", 0x201A},
+    {"amp", '&'},      {"lt", '<'},       {"gt", '>'},       {"quot", '"'},      {"apos", '\''},
+    {"OElig", 0x152},  {"oelig", 0x153},  {"Scaron", 0x160}, {"scaron", 0x161},  {"Yuml", 0x178},
+    {"ndash", 0x2013}, {"mdash", 0x2014}, {"lsquo", 0x2018}, {"rsquo", 0x2019},  {"sbquo", 0x201A},
     {"ldquo", 0x201C}, {"rdquo", 0x201D}, {"bdquo", 0x201E}, {"hellip", 0x2026}, {"euro", 0x20AC},
 };
 
@@ -318,10 +322,17 @@ size_t attn_html_reference(const char *text, size_t length, size_t at, uint32_t 
 void attn_html_escape(attn_buffer *out, const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
         switch (text[i]) {
-        case '&': attn_buffer_text(out, "&amp;"); break;
-        case '<': attn_buffer_text(out, "&lt;"); break;
-        case '>': attn_buffer_text(out, "&gt;"); break;
-        default: attn_buffer_add(out, text + i, 1);
+        case '&':
+            attn_buffer_text(out, "&amp;");
+            break;
+        case '<':
+            attn_buffer_text(out, "&lt;");
+            break;
+        case '>':
+            attn_buffer_text(out, "&gt;");
+            break;
+        default:
+            attn_buffer_add(out, text + i, 1);
         }
     }
 }

@@ -39,8 +39,8 @@ struct attn_passage {
     bool html;
     part *parts;
     size_t part_count, part_room;
-    attn_buffer literals;   /* what literal parts and stand-ins give, as it is written out */
-    attn_buffer unit_text;  /* the units, each NUL-terminated */
+    attn_buffer literals;  /* what literal parts and stand-ins give, as it is written out */
+    attn_buffer unit_text; /* the units, each NUL-terminated */
     size_t *unit_start;
     size_t unit_count, unit_room;
 };
@@ -390,9 +390,8 @@ static attn_status add_html(attn_passage *p, const attn_passage_options *options
     attn_status status = ATTN_OK;
     for (size_t at = 0; at < length && status == ATTN_OK;) {
         attn_html_token token = attn_html_next(text, length, at);
-        status = token.markup
-                     ? add_literal(p, text + at, token.length, true, error)
-                     : add_html_text(p, options, text + at, token.length, error);
+        status = token.markup ? add_literal(p, text + at, token.length, true, error)
+                              : add_html_text(p, options, text + at, token.length, error);
         at += token.length;
     }
     return status;
@@ -507,8 +506,7 @@ attn_status attn_passage_join(const attn_passage *p, const char *const *translat
             continue;
         }
         const char *translation = translations[next->unit];
-        if (next->kind == PART_WHOLE &&
-            (translation == NULL || !came_through(next, translation))) {
+        if (next->kind == PART_WHOLE && (translation == NULL || !came_through(next, translation))) {
             continue; /* the pieces follow */
         }
         if (used != NULL) {

@@ -17,9 +17,9 @@
 #include "text/glossary.h"
 
 typedef struct attn_passage_options {
-    const char *language;           /* of the text, such as "en" */
-    bool html;                      /* else plain text */
-    const attn_glossary *glossary;  /* or NULL; must outlive the passage */
+    const char *language;          /* of the text, such as "en" */
+    bool html;                     /* else plain text */
+    const attn_glossary *glossary; /* or NULL; must outlive the passage */
 } attn_passage_options;
 
 typedef struct attn_passage attn_passage;

@@ -29,8 +29,8 @@ static attn_status add_parts(const char *text, size_t start, size_t end, attn_sp
         size_t from = at;
         U8_NEXT(text, at, end, c);
         if (open && is_break(c)) {
-            attn_status status = attn_spans_add(
-                out, (attn_span){.start = first, .length = last - first}, error);
+            attn_status status =
+                attn_spans_add(out, (attn_span){.start = first, .length = last - first}, error);
             if (status != ATTN_OK) {
                 return status;
             }
@@ -82,8 +82,8 @@ attn_status attn_sentences_split(const char *text, size_t length, const char *la
         return fail_icu(error, code);
     }
     UText *view = utext_openUTF8(NULL, text, (int64_t)length, &code);
-    attn_status status = U_FAILURE(code) ? fail_icu(error, code)
-                                         : split(iterator, view, text, length, out, error);
+    attn_status status =
+        U_FAILURE(code) ? fail_icu(error, code) : split(iterator, view, text, length, out, error);
     utext_close(view);
     ubrk_close(iterator);
     return status;

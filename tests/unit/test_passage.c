@@ -24,7 +24,11 @@ static char *answer(const char *unit, habit how) {
     size_t size = 2 * strlen(unit) + 8;
     char *out = malloc(size);
     assert_non_null(out);
-    snprintf(out, size, how == DROPS ? "<>" : how == DOUBLES ? "%s %s" : how == SAME ? "%s" : "«%s»",
+    snprintf(out, size,
+             how == DROPS     ? "<>"
+             : how == DOUBLES ? "%s %s"
+             : how == SAME    ? "%s"
+                              : "«%s»",
              unit, unit);
     return out;
 }
@@ -41,8 +45,8 @@ static char *translate(const char *text, size_t length, bool html, const attn_gl
         assert_true(attn_passage_unit(passage, i)[0] != '\0');
         answers[i] = answer(attn_passage_unit(passage, i), how);
     }
-    assert_int_equal(
-        attn_passage_join(passage, (const char *const *)answers, NULL, &out, NULL), ATTN_OK);
+    assert_int_equal(attn_passage_join(passage, (const char *const *)answers, NULL, &out, NULL),
+                     ATTN_OK);
     for (size_t i = 0; i < count; i++) {
         free(answers[i]);
     }
@@ -77,8 +81,10 @@ static void placeholders_come_through(void **unused) {
     expect("Copy %s to ${x} on %1$d.", false, NULL, QUOTES, "«Copy %s to ${x} on %1$d.»");
     /* ... in pieces when the translator loses or repeats it, or when there are too many. */
     expect("Hello {name}, welcome.", false, NULL, DROPS, "<> {name}<>");
-    expect("Hello {name}, welcome.", false, NULL, DOUBLES, "Hello Hello {name}, welcome. , welcome.");
-    expect("Use {a}, {b}, {c} and {d} now.", false, NULL, QUOTES, "«Use» {a}, {b}, {c} «and» {d} «now.»");
+    expect("Hello {name}, welcome.", false, NULL, DOUBLES,
+           "Hello Hello {name}, welcome. , welcome.");
+    expect("Use {a}, {b}, {c} and {d} now.", false, NULL, QUOTES,
+           "«Use» {a}, {b}, {c} «and» {d} «now.»");
     expect("Tom, Mary, John of Boston saw {x}.", false, NULL, QUOTES,
            "«Tom, Mary, John of Boston saw» {x}.");
     expect("See http://a.org/b?Cd=e. Bye (www.x.org)!", false, NULL, QUOTES,
@@ -92,14 +98,38 @@ static void placeholder_shapes(void **unused) {
         const char *text;
         size_t at, length;
     } cases[] = {
-        {"{name}", 0, 6},      {"{}", 0, 2},          {"{0:.2f}", 0, 7},     {"{{ x }}", 0, 7},
-        {"{{x}", 0, 0},        {"{a b}", 0, 0},       {"${x}", 0, 4},        {"%{count}", 0, 8},
-        {"#{y}", 0, 4},        {"%(name)s", 0, 8},    {"%s", 0, 2},          {"%dpx", 0, 2},
-        {"%-5.2f", 0, 6},      {"%1$s", 0, 4},        {"%%", 0, 2},          {"%of", 0, 0},
-        {"50%s", 2, 0},        {"% s", 0, 0},         {"%", 0, 0},           {"%@", 0, 2},
-        {"a@b.org,", 0, 7},    {"a@b", 0, 0},         {"xa@b.org", 1, 0},    {"me+x@a-b.co.uk.", 0, 14},
-        {"http://x.y)", 0, 10}, {"http://x.y/a_(b)", 0, 16}, {"www.a.b?", 0, 7}, {"http://", 0, 0},
-        {"mailto:a@b.c", 0, 12}, {"xhttp://a", 1, 0}, {"{", 0, 0}, {"%(", 0, 0},
+        {"{name}", 0, 6},
+        {"{}", 0, 2},
+        {"{0:.2f}", 0, 7},
+        {"{{ x }}", 0, 7},
+        {"{{x}", 0, 0},
+        {"{a b}", 0, 0},
+        {"${x}", 0, 4},
+        {"%{count}", 0, 8},
+        {"#{y}", 0, 4},
+        {"%(name)s", 0, 8},
+        {"%s", 0, 2},
+        {"%dpx", 0, 2},
+        {"%-5.2f", 0, 6},
+        {"%1$s", 0, 4},
+        {"%%", 0, 2},
+        {"%of", 0, 0},
+        {"50%s", 2, 0},
+        {"% s", 0, 0},
+        {"%", 0, 0},
+        {"%@", 0, 2},
+        {"a@b.org,", 0, 7},
+        {"a@b", 0, 0},
+        {"xa@b.org", 1, 0},
+        {"me+x@a-b.co.uk.", 0, 14},
+        {"http://x.y)", 0, 10},
+        {"http://x.y/a_(b)", 0, 16},
+        {"www.a.b?", 0, 7},
+        {"http://", 0, 0},
+        {"mailto:a@b.c", 0, 12},
+        {"xhttp://a", 1, 0},
+        {"{", 0, 0},
+        {"%(", 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t found = attn_placeholder_at(cases[i].text, strlen(cases[i].text), cases[i].at);
@@ -118,11 +148,14 @@ static void html_keeps_its_markup(void **unused) {
            "<script>var a = '<p>x</p>';</script><style>p{}</style><pre>a <b>c</b></pre>«End»");
     expect("<p translate=no>Keep <p>this</p> too</p><i class='x notranslate'>y</i>But", true, NULL,
            QUOTES, "<p translate=no>Keep <p>this</p> too</p><i class='x notranslate'>y</i>«But»");
-    expect("Caf&eacute; &amp; bar &lt;3&gt;", true, NULL, QUOTES, "«Caf\xc3\xa9 &amp; bar &lt;3&gt;»");
+    expect("Caf&eacute; &amp; bar &lt;3&gt;", true, NULL, QUOTES,
+           "«Caf\xc3\xa9 &amp; bar &lt;3&gt;»");
     expect("Made in&nbsp;France &copy; us", true, NULL, QUOTES, "«Made in&nbsp;France &copy; us»");
-    expect("Made in&nbsp;France &copy; us", true, NULL, DROPS, "&lt;&gt;&nbsp;&lt;&gt; &copy; &lt;&gt;");
+    expect("Made in&nbsp;France &copy; us", true, NULL, DROPS,
+           "&lt;&gt;&nbsp;&lt;&gt; &copy; &lt;&gt;");
     expect("a < b & c", true, NULL, SAME, "a &lt; b &amp; c");
-    expect("&#233;t&#xe9; &#0; &bogus; &;", true, NULL, SAME, "\xc3\xa9t\xc3\xa9 &#0; &bogus; &amp;;");
+    expect("&#233;t&#xe9; &#0; &bogus; &;", true, NULL, SAME,
+           "\xc3\xa9t\xc3\xa9 &#0; &bogus; &amp;;");
     expect("x <b", true, NULL, QUOTES, "«x» <b");
     expect("x <a href='y>z", true, NULL, QUOTES, "«x» <a href='y>z");
     expect("<!-- open", true, NULL, QUOTES, "<!-- open");
@@ -134,14 +167,16 @@ static void html_keeps_its_markup(void **unused) {
 static void glossary_fixes_terms(void **unused) {
     (void)unused;
     static const char file[] =
-        "# terms\n\nbig apple\tGrosse Pomme\napple\tpomme\r\nAT&T\tAT&T\n\xe8\x8b\xb9\xe6\x9e\x9c\tapple\n";
+        "# terms\n\nbig apple\tGrosse "
+        "Pomme\napple\tpomme\r\nAT&T\tAT&T\n\xe8\x8b\xb9\xe6\x9e\x9c\tapple\n";
     attn_glossary *g;
     assert_int_equal(attn_glossary_parse(file, sizeof file - 1, "g", &g, NULL), ATTN_OK);
     expect("I like the big apple.", false, g, QUOTES, "«I like the Grosse Pomme.»");
     expect("I like the big apple.", false, g, DROPS, "<> Grosse Pomme.");
     expect("Apple and pineapple.", false, g, QUOTES, "«Pomme and pineapple.»");
     expect("We use AT&amp;T here.", true, g, QUOTES, "«We use AT&amp;T here.»");
-    expect("\xe6\x88\x91\xe5\x90\x83\xe8\x8b\xb9\xe6\x9e\x9c\xe5\xba\x97", false, g, DROPS, "<>apple<>");
+    expect("\xe6\x88\x91\xe5\x90\x83\xe8\x8b\xb9\xe6\x9e\x9c\xe5\xba\x97", false, g, DROPS,
+           "<>apple<>");
     attn_glossary_free(g);
     attn_error error;
     assert_int_equal(attn_glossary_parse("a\tb\nc\n", 6, "g", &g, &error), ATTN_ERR_FORMAT);
@@ -177,17 +212,45 @@ static size_t occurrences(const char *text, const char *word) {
  * other, for random sequences of difficult parts. */
 static void random_texts(void **unused) {
     (void)unused;
-    static const char *const bits[] = {
-        "Hello",  " ",    "\n",        ". ",   "{name}", "%s",       "https://a.b/c?D=e", "<b>",
-        "</b>",   "<",    "&amp;",     "&",    "\"",     "'",        "<script>",          "</script>",
-        "<!--",   "-->",  "a@b.org",   "?",    "Tom ",   "\xe4\xbd\xa0", "&nbsp;",         "{{",
-        "}}",     "${x}", "<p title='", "x=1>", "\t",     "Mr. Big", "translate=no",      "<pre>"};
+    static const char *const bits[] = {"Hello",
+                                       " ",
+                                       "\n",
+                                       ". ",
+                                       "{name}",
+                                       "%s",
+                                       "https://a.b/c?D=e",
+                                       "<b>",
+                                       "</b>",
+                                       "<",
+                                       "&amp;",
+                                       "&",
+                                       "\"",
+                                       "'",
+                                       "<script>",
+                                       "</script>",
+                                       "<!--",
+                                       "-->",
+                                       "a@b.org",
+                                       "?",
+                                       "Tom ",
+                                       "\xe4\xbd\xa0",
+                                       "&nbsp;",
+                                       "{{",
+                                       "}}",
+                                       "${x}",
+                                       "<p title='",
+                                       "x=1>",
+                                       "\t",
+                                       "Mr. Big",
+                                       "translate=no",
+                                       "<pre>"};
     attn_random random = attn_random_start(9);
     for (int round = 0; round < 1500; round++) {
         char text[1024] = "";
         int count = 1 + (int)(20 * attn_random_uniform(&random));
         for (int i = 0; i < count; i++) {
-            size_t which = (size_t)(sizeof bits / sizeof bits[0] * (double)attn_random_uniform(&random));
+            size_t which =
+                (size_t)(sizeof bits / sizeof bits[0] * (double)attn_random_uniform(&random));
             strcat(text, bits[which]);
         }
         size_t names = occurrences(text, "{name}");
