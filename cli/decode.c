@@ -12,7 +12,7 @@
 #include "attn/threads.h"
 #include "base/fail.h"
 #include "base/memory.h"
-#include "pieces.h"
+#include "text/pieces.h"
 
 /* Memory that cached keys and values may take in one batch. */
 static const double CACHE_BYTES = 256e6;

@@ -24,6 +24,7 @@ extern const attn_command attn_cmd_explain;
 extern const attn_command attn_cmd_show;
 extern const attn_command attn_cmd_shortlist;
 extern const attn_command attn_cmd_info;
+extern const attn_command attn_cmd_serve;
 extern const attn_command attn_cmd_bench;
 
 /* clang-format off */
@@ -40,6 +41,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_show,
     &attn_cmd_shortlist,
     &attn_cmd_info,
+    &attn_cmd_serve,
     &attn_cmd_bench,
 };
 /* clang-format on */

@@ -5,7 +5,7 @@ if(NOT PkgConfig_FOUND)
   message(FATAL_ERROR "pkg-config is missing: run scripts/setup, or configure with "
                       "-DATTN_LIBRARY_ONLY=ON to build the library alone")
 endif()
-set(tool_modules sentencepiece jansson inih cairo pangocairo libpng libjpeg)
+set(tool_modules sentencepiece jansson inih cairo pangocairo libpng libjpeg icu-uc libmicrohttpd zlib)
 foreach(module ${tool_modules})
   pkg_check_modules(${module} QUIET IMPORTED_TARGET ${module})
   if(NOT ${module}_FOUND)
@@ -23,11 +23,22 @@ list(TRANSFORM tool_patterns PREPEND ${ATTN_SRC}/)
 file(GLOB tool_sources CONFIGURE_DEPENDS ${tool_patterns})
 list(REMOVE_ITEM tool_sources ${library_sources})
 
-add_library(attn_tool STATIC ${tool_sources})
+# The page of `attn serve`, embedded.
+find_program(GZIP gzip REQUIRED)
+file(GLOB_RECURSE page_files CONFIGURE_DEPENDS ${ATTN_SRC}/serve/page/*)
+set(page_source ${PROJECT_BINARY_DIR}/page_files.c)
+add_custom_command(
+  OUTPUT ${page_source} VERBATIM
+  COMMAND ${CMAKE_COMMAND} -DFOLDER=${ATTN_SRC}/serve/page -DGZIP=${GZIP} -DOUTPUT=${page_source}
+          -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+  DEPENDS ${page_files} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake)
+
+find_package(Threads REQUIRED)
+add_library(attn_tool STATIC ${tool_sources} ${page_source})
 set_target_properties(attn_tool PROPERTIES LINKER_LANGUAGE CXX)
 target_compile_definitions(attn_tool PUBLIC
                            ATTN_DATA_DIR="${CMAKE_INSTALL_FULL_DATADIR}/attn")
-target_link_libraries(attn_tool PUBLIC attn_common attn_static m)
+target_link_libraries(attn_tool PUBLIC attn_common attn_static Threads::Threads m)
 foreach(module ${tool_modules})
   target_link_libraries(attn_tool PUBLIC PkgConfig::${module})
 endforeach()

@@ -25,9 +25,14 @@ typedef struct attn_search_options {
     /* Forbids the fourth repetition, one right after another, of the same 1 to 4 ids, or the next
      * one where the source itself repeats something more often: loops end, "no no no no no" stays. */
     bool repeat_guard;
-    bool attention;                  /* fill attn_hypothesis.attention */
-    int32_t start_token, end_token;  /* <s> and </s> */
-    int32_t forbidden_below;         /* ids below this, and <s>, are never output */
+    bool attention;                 /* fill attn_hypothesis.attention */
+    int32_t start_token, end_token; /* <s> and </s> */
+    int32_t forbidden_below;        /* ids below this, and <s>, are never output */
+    /* NULL, or called after each step, on the calling thread, for each sentence that goes on, with the
+     * ids of the hypothesis that is then the likeliest: later ones may begin otherwise unless beam
+     * is 1. */
+    void (*progress)(void *context, int64_t sentence, const int32_t *ids, int64_t count);
+    void *progress_context;
     const attn_shortlist *shortlist; /* of the words that are considered; NULL: all */
 } attn_search_options;
 

@@ -35,6 +35,7 @@ typedef struct search {
     int64_t *parents; /* [R] */
     int64_t *owner;   /* [R], the row's sentence */
     real *attention;  /* [R, longest source] or NULL */
+    int32_t *ids;     /* [longest_limit + 1], what progress is told; NULL without it */
 } search;
 
 static attn_status check_options(const attn_search_options *o, int64_t vocabulary,
@@ -149,6 +150,12 @@ static attn_status start_rows(search *s) {
         s->step.top_log_p == NULL || s->step.top_token == NULL) {
         return ATTN_ERR_MEMORY;
     }
+    if (s->step.options->progress != NULL) {
+        s->ids = attn_alloc((size_t)(s->longest_limit + 2) * sizeof *s->ids);
+        if (s->ids == NULL) {
+            return ATTN_ERR_MEMORY;
+        }
+    }
     if (s->step.options->attention) {
         s->step.attention_stride = attn_translator_state_source_length(s->state);
         s->attention =
@@ -209,6 +216,21 @@ static attn_status advance(search *s, attn_error *error) {
     return ATTN_OK;
 }
 
+/* Tells the caller the likeliest live hypothesis of each sentence. */
+static void report_progress(const search *s) {
+    for (int64_t i = 0; i < s->count; i++) {
+        const attn_search_sentence *sentence = &s->sentences[i];
+        if (sentence->live_count == 0) {
+            continue;
+        }
+        int64_t count = s->step.number + 1, at = count;
+        for (int32_t node = sentence->live[0].node; at > 0; node = sentence->nodes[node].parent) {
+            s->ids[--at] = sentence->nodes[node].token;
+        }
+        s->step.options->progress(s->step.options->progress_context, i, s->ids, count);
+    }
+}
+
 static attn_status run_steps(search *s, attn_error *error) {
     for (s->step.number = 0;; s->step.number++) {
         int64_t rows = gather_rows(s);
@@ -224,6 +246,9 @@ static attn_status run_steps(search *s, attn_error *error) {
         status = advance(s, error);
         if (status != ATTN_OK) {
             return status;
+        }
+        if (s->step.options->progress != NULL) {
+            report_progress(s);
         }
     }
 }
@@ -244,6 +269,7 @@ static void free_search(search *s) {
     attn_free(s->step.top_token);
     attn_free(s->step.top_log_p);
     attn_free(s->attention);
+    attn_free(s->ids);
     attn_translator_state_free(s->state);
 }
 

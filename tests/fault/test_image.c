@@ -106,7 +106,6 @@ static attn_status scores(const attn_mask *mask) {
 
 static attn_status numbers(const attn_picture *picture, const attn_mask *mask) {
     static uint8_t pixels[32 * 32 * 3], labels[32 * 32];
-    static float values[32 * 32 * 3];
     attn_augment_options options = {32, 32, 0.5, 0.5, 0, 0, 0, 0};
     attn_augment_space space = {{NULL, 0}, {NULL, 0}};
     attn_augment_plan plan = attn_augment_draw(&options, 1, 1, 1, picture->width, picture->height);

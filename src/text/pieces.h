@@ -1,6 +1,6 @@
-/* cli/pieces.h: where to cut a line that is longer than the model can read. */
-#ifndef ATTN_CLI_PIECES_H
-#define ATTN_CLI_PIECES_H
+/* text/pieces.h: where to cut a line that is longer than the model can read. */
+#ifndef ATTN_TEXT_PIECES_H
+#define ATTN_TEXT_PIECES_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
-/* cli/pieces.c: cutting a long line at the ends of sentences. */
-#include "pieces.h"
+/* text/pieces.c: cutting a long line at the ends of sentences. */
+#include "text/pieces.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,0 +1,130 @@
+/* cli/cmd_serve.c: `attn serve`: translations over HTTP. Next: src/serve/serve.h. */
+#include <string.h>
+
+#include "attn/threads.h"
+#include "command.h"
+#include "model.h"
+#include "serve/serve.h"
+
+typedef struct options {
+    attn_option_list models, glossaries;
+    int64_t threads;
+    bool quiet;
+    attn_serve_options serve;
+} options;
+
+static const options defaults = {.serve = {.host = "127.0.0.1",
+                                           .port = 5000,
+                                           .access_log = "-",
+                                           .beam = 4,
+                                           .length_penalty = 1.0,
+                                           .batch_tokens = 2048,
+                                           .batch_wait = 2,
+                                           .queue = 256,
+                                           .body_limit = 1 << 20,
+                                           .header_limit = 8192,
+                                           .header_lines = 64,
+                                           .receive_seconds = 10,
+                                           .connections = 2048,
+                                           .connections_per_address = 256,
+                                           .character_limit = 5000,
+                                           .text_limit = 128,
+                                           .alternatives_limit = 8,
+                                           .drain_seconds = 30}};
+
+/* clang-format off */
+#define FIELD(name) offsetof(options, serve.name)
+static const attn_option table[] = {
+    {"model", 'm', ATTN_OPTION_LIST, offsetof(options, models), .value = "FILE",
+     .help = "a model; give one for each pair of languages (default: as `attn translate`)"},
+    {"host", 0, ATTN_OPTION_TEXT, FIELD(host), .value = "ADDRESS",
+     .help = "address to listen at (default 127.0.0.1)"},
+    {"port", 'p', ATTN_OPTION_INT, FIELD(port), 0, 65535, .value = "N",
+     .help = "port; 0: any free one, which is then named (default 5000)"},
+    {"glossary", 'g', ATTN_OPTION_LIST, offsetof(options, glossaries), .value = "[EN-FR:]FILE",
+     .help = "lines SOURCE<TAB>TARGET of fixed terms, for all models or for one pair of languages"},
+    {"api-keys", 0, ATTN_OPTION_FILE, FIELD(keys), .value = "FILE",
+     .help = "translate only for who sends one of these keys, one a line"},
+    {"beam", 'b', ATTN_OPTION_INT, FIELD(beam), 1, 64, .value = "N",
+     .help = "width of the beam search; 1 is greedy (default 4)"},
+    {"length-penalty", 0, ATTN_OPTION_REAL, FIELD(length_penalty), -10, 10, .value = "A",
+     .help = "score = log-probability / length^A (default 1)"},
+    {"threads", 'j', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
+     .help = "threads that translate (default: all cores)"},
+    {"batch-tokens", 0, ATTN_OPTION_INT, FIELD(batch_tokens), 1, 1e6, .value = "N",
+     .help = "tokens translated together; changes the speed only (default 2048)"},
+    {"batch-wait", 0, ATTN_OPTION_INT, FIELD(batch_wait), 0, 1000, .value = "MS",
+     .help = "longest wait for others to share a batch (default 2)"},
+    {"queue", 0, ATTN_OPTION_INT, FIELD(queue), 1, 1e6, .value = "N",
+     .help = "requests that may wait; more are answered 429 (default 256)"},
+    {"char-limit", 0, ATTN_OPTION_INT, FIELD(character_limit), 1, 1e7, .value = "N",
+     .help = "characters of a text (default 5000)"},
+    {"text-limit", 0, ATTN_OPTION_INT, FIELD(text_limit), 1, 1e6, .value = "N",
+     .help = "texts of one request (default 128)"},
+    {"alternatives-limit", 0, ATTN_OPTION_INT, FIELD(alternatives_limit), 0, 32, .value = "N",
+     .help = "alternatives or n_best of one request (default 8)"},
+    {"body-limit", 0, ATTN_OPTION_INT, FIELD(body_limit), 1, 1e9, .value = "BYTES",
+     .help = "of a request's body (default 1048576)"},
+    {"header-limit", 0, ATTN_OPTION_INT, FIELD(header_limit), 256, 1e6, .value = "BYTES",
+     .help = "of a request's header (default 8192)"},
+    {"header-lines", 0, ATTN_OPTION_INT, FIELD(header_lines), 1, 1e4, .value = "N",
+     .help = "lines of a request's header (default 64)"},
+    {"receive-seconds", 0, ATTN_OPTION_INT, FIELD(receive_seconds), 1, 3600, .value = "N",
+     .help = "time for a whole request to arrive, and for an idle connection (default 10)"},
+    {"connections", 0, ATTN_OPTION_INT, FIELD(connections), 1, 1e5, .value = "N",
+     .help = "open connections (default 2048)"},
+    {"connections-per-address", 0, ATTN_OPTION_INT, FIELD(connections_per_address), 1, 1e5,
+     .value = "N", .help = "of one address; raise it behind a proxy (default 256)"},
+    {"drain-seconds", 0, ATTN_OPTION_INT, FIELD(drain_seconds), 0, 3600, .value = "N",
+     .help = "when asked to stop, time for what is under way (default 30)"},
+    {"access-log", 0, ATTN_OPTION_FILE, FIELD(access_log), .value = "FILE",
+     .help = "JSON lines, a request a line, never its text; - is stdout (default -)"},
+    {"quiet", 'q', ATTN_OPTION_FLAG, offsetof(options, quiet), .help = "no access log"},
+    {"no-watch", 0, ATTN_OPTION_FLAG, FIELD(no_watch),
+     .help = "load models again on SIGHUP only, not when their files change"},
+};
+/* clang-format on */
+
+static int run(const void *given, int operand_count, char **operand) {
+    const options *o = given;
+    (void)operand_count;
+    (void)operand;
+    char found[4096];
+    const char *single = found;
+    attn_error error;
+    attn_serve_options serve = o->serve;
+    serve.sources = (attn_serve_sources){.model = o->models.item,
+                                         .model_count = o->models.count,
+                                         .glossary = o->glossaries.item,
+                                         .glossary_count = o->glossaries.count};
+    if (o->models.count == 0) {
+        if (attn_model_find(NULL, found, sizeof found, &error) != ATTN_OK) {
+            return attn_say_error(&error);
+        }
+        serve.sources.model = &single;
+        serve.sources.model_count = 1;
+    }
+    serve.access_log = o->quiet ? NULL : serve.access_log;
+    attn_set_threads((int)o->threads);
+    attn_status status = attn_serve_run(&serve, &error);
+    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+}
+
+const attn_command attn_cmd_serve = {
+    .name = "serve",
+    .summary = "Serve translations over HTTP",
+    .usage = "[OPTION]...",
+    .description =
+        "Speaks LibreTranslate's interface, so that its clients work by changing the address: "
+        "/translate, /detect, /languages, /health, /spec, /frontend/settings; and /metrics for "
+        "Prometheus. /spec describes what is added: scores, alignments, n_best, stream.\n"
+        "Requests are translated together; an answer does not depend on what else was. SIGTERM "
+        "finishes what is under way; SIGHUP, or a changed file, loads a model again.\n"
+        "There is no TLS: for other machines put it behind a proxy (examples/nginx.conf).",
+    .options = table,
+    .option_count = ATTN_LENGTH(table),
+    .defaults = &defaults,
+    .options_size = sizeof(options),
+    .max_operands = 0,
+    .run = run,
+};

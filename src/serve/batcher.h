@@ -1,0 +1,58 @@
+/* serve/batcher.h: sentences of many requests, searched together by one worker.
+ *
+ * Requests wait in a bounded queue, in order. When the worker is free it takes sentences from the front
+ * until a batch has enough tokens; a short wait lets others join an almost empty batch. What a sentence
+ * becomes does not depend on the batch it was in (attn/search.h). */
+#ifndef ATTN_SERVE_BATCHER_H
+#define ATTN_SERVE_BATCHER_H
+
+#include <stdbool.h>
+
+#include "attn/search.h"
+#include "serve/metrics.h"
+
+typedef struct attn_batch_sentence {
+    const int32_t *ids; /* with </s>; fits the model */
+    int64_t length;
+    attn_search_result result; /* set by the worker; freed by the owner */
+} attn_batch_sentence;
+
+/* The sentences of one request. Belongs to the caller, and to the batcher from submitting until `done`
+ * has been called. */
+typedef struct attn_batch_group {
+    attn_translator *model;
+    attn_search_options search; /* without progress; groups with equal ones may share a batch */
+    attn_batch_sentence *sentences;
+    size_t count; /* at least 1 */
+    /* Called by the worker. progress: NULL, or as in attn/search.h. */
+    void (*progress)(void *context, size_t sentence, const int32_t *ids, int64_t count);
+    void (*done)(void *context);
+    void *context;
+    attn_status status; /* the first failure */
+    attn_error error;
+    /* Kept by the batcher. */
+    struct attn_batch_group *next;
+    size_t taken, finished;
+    double since;
+} attn_batch_group;
+
+typedef struct attn_batcher_options {
+    int64_t batch_tokens; /* source tokens of a batch */
+    double wait_seconds;  /* longest that a batch waits for more */
+    size_t queue;         /* most groups that wait */
+} attn_batcher_options;
+
+typedef struct attn_batcher attn_batcher;
+
+/* metrics may be NULL. */
+ATTN_MUST_CHECK attn_status attn_batcher_start(const attn_batcher_options *options,
+                                               attn_metrics *metrics, attn_batcher **out,
+                                               attn_error *error);
+/* false, and nothing done, when the queue is full or the batcher is stopping. Any thread. */
+bool attn_batcher_submit(attn_batcher *batcher, attn_batch_group *group);
+/* Finishes what was submitted, then ends the worker; whatever is submitted later is refused. */
+void attn_batcher_stop(attn_batcher *batcher);
+/* Stops it first where that has not been done. NULL is allowed. */
+void attn_batcher_free(attn_batcher *batcher);
+
+#endif

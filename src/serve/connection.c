@@ -1,0 +1,461 @@
+/* serve/connection.c: between libmicrohttpd and the service.
+ *
+ * One thread of microhttpd moves all bytes and never waits for a translation: a request that needs
+ * one is suspended, and resumed by the batcher's worker. A request is held by microhttpd and, while
+ * its job runs, by the job; the last one to let go frees it. Next: server.c. */
+#include "serve/connection.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/utf8.h"
+#include "serve/files.h"
+
+typedef struct request {
+    attn_server *server;
+    struct MHD_Connection *connection;
+    char *method, *path;
+    attn_buffer body;
+    bool too_large;
+    attn_job *job;
+    bool queue_full;
+    pthread_mutex_t lock; /* guards `suspended` */
+    bool suspended;
+    atomic_int holders;
+    double whole; /* when the request had arrived */
+    int status;
+    size_t sent;
+} request;
+
+double attn_server_clock(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* ---- requests ---- */
+
+static request *make_request(attn_server *server, struct MHD_Connection *connection,
+                             const char *method, const char *path) {
+    request *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        return NULL;
+    }
+    r->server = server;
+    r->connection = connection;
+    r->method = strdup(method);
+    r->path = strdup(path);
+    r->whole = attn_server_clock();
+    atomic_init(&r->holders, 1);
+    pthread_mutex_init(&r->lock, NULL);
+    atomic_fetch_add(&server->metrics.in_flight, 1);
+    return r;
+}
+
+static void let_go(request *r) {
+    if (atomic_fetch_sub(&r->holders, 1) > 1) {
+        return;
+    }
+    attn_job_free(r->job);
+    attn_buffer_free(&r->body);
+    pthread_mutex_destroy(&r->lock);
+    free(r->method);
+    free(r->path);
+    free(r);
+}
+
+static void suspend(request *r) {
+    pthread_mutex_lock(&r->lock);
+    r->suspended = true;
+    MHD_suspend_connection(r->connection);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void resume(request *r) {
+    pthread_mutex_lock(&r->lock);
+    if (r->suspended) {
+        r->suspended = false;
+        MHD_resume_connection(r->connection);
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void wake(void *context, bool done) {
+    request *r = context;
+    if (done || attn_job_streams(r->job)) {
+        resume(r);
+    }
+    if (done) {
+        let_go(r);
+    }
+}
+
+/* ---- answers ---- */
+
+static void add_headers(struct MHD_Response *response, const attn_http_answer *answer) {
+    static const char *const always[][2] = {
+        {"Access-Control-Allow-Origin", "*"},
+        {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
+        {"Access-Control-Expose-Headers", "Authorization"},
+        {"Access-Control-Allow-Methods", "GET, POST"},
+        {"Access-Control-Max-Age", "1728000"},
+        {"X-Content-Type-Options", "nosniff"},
+    };
+    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
+        MHD_add_response_header(response, always[i][0], always[i][1]);
+    }
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type);
+    if (answer->allow != NULL) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
+    }
+    if (answer->retry_after > 0) {
+        char seconds[16];
+        snprintf(seconds, sizeof seconds, "%d", answer->retry_after);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+    if (answer->etag != NULL) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, answer->etag);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+        MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
+        MHD_add_response_header(response, "Content-Security-Policy", attn_content_security_policy);
+        MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    } else {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    }
+    if (answer->gzip) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+    }
+}
+
+/* Takes the answer's body over. */
+static enum MHD_Result send_answer(request *r, attn_http_answer *answer) {
+    char *bytes;
+    size_t length = answer->body.length;
+    if (attn_buffer_take(&answer->body, &bytes, NULL) != ATTN_OK) {
+        return MHD_NO;
+    }
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(bytes);
+        return MHD_NO;
+    }
+    add_headers(response, answer);
+    r->status = answer->status;
+    r->sent = length;
+    enum MHD_Result result = MHD_queue_response(r->connection, (unsigned)answer->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result send_error(request *r, int status, const char *text) {
+    attn_http_answer answer = {0};
+    attn_http_error(&answer, status, "%s", text);
+    answer.retry_after = status == 429 ? 1 : 0;
+    return send_answer(r, &answer);
+}
+
+static ssize_t read_stream(void *context, uint64_t position, char *buffer, size_t size) {
+    (void)position;
+    request *r = context;
+    pthread_mutex_lock(&r->lock);
+    long count = attn_job_read(r->job, buffer, size);
+    if (count == 0) { /* under the lock, so that no wake comes between the look and the sleep */
+        r->suspended = true;
+        MHD_suspend_connection(r->connection);
+    }
+    pthread_mutex_unlock(&r->lock);
+    r->sent += count > 0 ? (size_t)count : 0;
+    return count < 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)count;
+}
+
+static enum MHD_Result send_stream(request *r) {
+    attn_http_answer answer = {.status = 200, .content_type = "text/event-stream"};
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 8192, read_stream, r, NULL);
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    add_headers(response, &answer);
+    MHD_add_response_header(response, "X-Accel-Buffering",
+                            "no"); /* nginx: pass events on at once */
+    r->status = 200;
+    enum MHD_Result result = MHD_queue_response(r->connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* ---- limits on what comes in ---- */
+
+typedef struct header_size {
+    size_t lines, bytes;
+} header_size;
+
+static enum MHD_Result add_header_size(void *context, enum MHD_ValueKind kind, const char *key,
+                                       const char *value) {
+    header_size *size = context;
+    (void)kind;
+    size->lines++;
+    size->bytes += strlen(key) + (value != NULL ? strlen(value) : 0) + 4;
+    return MHD_YES;
+}
+
+static bool header_too_large(const request *r, const char *url) {
+    header_size header = {0, strlen(url)}, query = {0, 0};
+    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_header_size, &header);
+    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, add_header_size, &query);
+    return header.lines > (size_t)r->server->options->header_lines ||
+           header.bytes + query.bytes > (size_t)r->server->options->header_limit;
+}
+
+static const char *header(const request *r, const char *name) {
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+static bool announces_too_much(const request *r) {
+    const char *length = header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return length != NULL &&
+           strtoull(length, NULL, 10) > (unsigned long long)r->server->options->body_limit;
+}
+
+static void take_upload(request *r, const char *upload, size_t size) {
+    if (r->too_large || size > (size_t)r->server->options->body_limit - r->body.length) {
+        r->too_large = true; /* the rest is read and forgotten, until the deadline */
+        return;
+    }
+    attn_buffer_add(&r->body, upload, size);
+}
+
+static void set_deadline(struct MHD_Connection *connection, attn_server *server, double deadline) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    attn_socket *opened = info != NULL ? info->socket_context : NULL;
+    if (opened != NULL) {
+        pthread_mutex_lock(&server->lock);
+        opened->deadline = deadline;
+        pthread_mutex_unlock(&server->lock);
+    }
+}
+
+/* ---- handling ---- */
+
+static enum MHD_Result add_query(void *context, enum MHD_ValueKind kind, const char *key,
+                                 const char *value) {
+    attn_http_request *http = context;
+    (void)kind;
+    if (http->query_count < ATTN_HTTP_PARAMETERS) {
+        http->query[http->query_count++] = (attn_parameter){key, value != NULL ? value : ""};
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result start_job(request *r) {
+    atomic_fetch_add(&r->holders, 1);
+    if (attn_job_streams(r->job)) {
+        if (attn_job_start(r->job, r->server->batcher, wake, r)) {
+            return send_stream(r);
+        }
+    } else {
+        suspend(r);
+        if (attn_job_start(r->job, r->server->batcher, wake, r)) {
+            return MHD_YES;
+        }
+        r->queue_full = true;
+    }
+    atomic_fetch_sub(&r->holders, 1);
+    atomic_fetch_add(&r->server->metrics.refused, 1);
+    if (r->queue_full) {
+        resume(r); /* answered when microhttpd calls again */
+        return MHD_YES;
+    }
+    return send_error(r, 429, "Slowdown: too many requests are waiting");
+}
+
+static enum MHD_Result handle_whole(request *r) {
+    attn_http_request http = {
+        .method = r->method,
+        .path = r->path,
+        .content_type = header(r, MHD_HTTP_HEADER_CONTENT_TYPE),
+        .authorization = header(r, MHD_HTTP_HEADER_AUTHORIZATION),
+        .accept_encoding = header(r, MHD_HTTP_HEADER_ACCEPT_ENCODING),
+        .if_none_match = header(r, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .body = r->body.data != NULL ? r->body.data : "",
+        .body_size = r->body.length,
+    };
+    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, add_query, &http);
+    attn_http_answer answer;
+    r->job = attn_service_handle(&r->server->service, &http, &answer);
+    if (r->job == NULL) {
+        enum MHD_Result result = send_answer(r, &answer);
+        attn_http_answer_free(&answer);
+        return result;
+    }
+    return start_job(r);
+}
+
+static enum MHD_Result finish_job(request *r) {
+    attn_http_answer answer = {0};
+    if (r->queue_full) {
+        return send_error(r, 429, "Slowdown: too many requests are waiting");
+    }
+    attn_job_answer(r->job, &answer);
+    return send_answer(r, &answer);
+}
+
+enum MHD_Result attn_connection_handle(void *context, struct MHD_Connection *connection,
+                                       const char *url, const char *method, const char *version,
+                                       const char *upload, size_t *upload_size, void **slot) {
+    attn_server *server = context;
+    request *r = *slot;
+    (void)version;
+    if (r == NULL) { /* the header has arrived */
+        r = make_request(server, connection, method, url);
+        *slot = r;
+        if (r == NULL || r->method == NULL || r->path == NULL) {
+            return MHD_NO;
+        }
+        if (header_too_large(r, url)) {
+            return send_error(r, 431, "Request header fields too large");
+        }
+        if (announces_too_much(r)) {
+            return send_error(r, 413, "Request body too large");
+        }
+        return MHD_YES;
+    }
+    if (*upload_size > 0) {
+        take_upload(r, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    if (r->job != NULL) {
+        return finish_job(r);
+    }
+    set_deadline(connection, server, INFINITY);
+    r->whole = attn_server_clock();
+    if (r->too_large) {
+        return send_error(r, 413, "Request body too large");
+    }
+    return r->body.failed ? MHD_NO : handle_whole(r);
+}
+
+/* ---- the log, and what comes and goes ---- */
+
+static const char *address_of(struct MHD_Connection *connection, char *text, size_t size) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    text[0] = '\0';
+    if (info != NULL && info->client_addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *six =
+            (const struct sockaddr_in6 *)(const void *)info->client_addr;
+        inet_ntop(AF_INET6, &six->sin6_addr, text, (socklen_t)size);
+    } else if (info != NULL && info->client_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *four =
+            (const struct sockaddr_in *)(const void *)info->client_addr;
+        inet_ntop(AF_INET, &four->sin_addr, text, (socklen_t)size);
+    }
+    return text;
+}
+
+/* No text of a request is ever logged. */
+static void write_log(attn_server *server, const request *r, double seconds, const char *ended) {
+    char address[64], when[32], method[32], path[512];
+    time_t now = time(NULL);
+    struct tm parts;
+    if (server->log == NULL) {
+        return;
+    }
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts));
+    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:f, s:s}", "time", when,
+                             "address", address_of(r->connection, address, sizeof address),
+                             "method", attn_utf8_quote(method, sizeof method, r->method), "path",
+                             attn_utf8_quote(path, sizeof path, r->path), "status", r->status,
+                             "received", (json_int_t)r->body.length, "sent", (json_int_t)r->sent,
+                             "seconds", seconds, "ended", ended);
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(4));
+    if (text != NULL) {
+        fprintf(server->log, "%s\n", text);
+        fflush(server->log);
+    }
+    free(text);
+    json_decref(line);
+}
+
+void attn_connection_completed(void *context, struct MHD_Connection *connection, void **slot,
+                               enum MHD_RequestTerminationCode why) {
+    attn_server *server = context;
+    request *r = *slot;
+    set_deadline(connection, server,
+                 attn_server_clock() + (double)server->options->receive_seconds);
+    if (r == NULL) {
+        return;
+    }
+    *slot = NULL;
+    double seconds = attn_server_clock() - r->whole;
+    bool completed = why == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    if (r->status != 0) {
+        attn_metrics_request(&server->metrics, attn_endpoint_of(r->path), r->status, seconds);
+    }
+    write_log(server, r, seconds, completed ? "ok" : "early");
+    atomic_fetch_sub(&server->metrics.in_flight, 1);
+    let_go(r);
+}
+
+void attn_connection_notify(void *context, struct MHD_Connection *connection, void **slot,
+                            enum MHD_ConnectionNotificationCode what) {
+    attn_server *server = context;
+    attn_socket *opened = *slot;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        opened = info != NULL ? calloc(1, sizeof *opened) : NULL;
+        *slot = opened;
+        if (opened == NULL) {
+            return;
+        }
+        opened->descriptor = (int)info->connect_fd;
+        opened->deadline = attn_server_clock() + (double)server->options->receive_seconds;
+        pthread_mutex_lock(&server->lock);
+        opened->next = server->sockets;
+        if (opened->next != NULL) {
+            opened->next->previous = opened;
+        }
+        server->sockets = opened;
+        pthread_mutex_unlock(&server->lock);
+        atomic_fetch_add(&server->metrics.connections, 1);
+    } else if (opened != NULL) {
+        pthread_mutex_lock(&server->lock);
+        if (opened->next != NULL) {
+            opened->next->previous = opened->previous;
+        }
+        if (opened->previous != NULL) {
+            opened->previous->next = opened->next;
+        } else {
+            server->sockets = opened->next;
+        }
+        pthread_mutex_unlock(&server->lock);
+        atomic_fetch_sub(&server->metrics.connections, 1);
+        free(opened);
+        *slot = NULL;
+    }
+}
+
+void attn_connections_sweep(attn_server *server) {
+    double now = attn_server_clock();
+    pthread_mutex_lock(&server->lock);
+    for (attn_socket *s = server->sockets; s != NULL; s = s->next) {
+        if (now > s->deadline) {
+            /* The descriptor is open: it leaves the list before microhttpd closes it. */
+            shutdown(s->descriptor, SHUT_RDWR);
+            s->deadline = INFINITY;
+            atomic_fetch_add(&server->metrics.timed_out, 1);
+        }
+    }
+    pthread_mutex_unlock(&server->lock);
+}

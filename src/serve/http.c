@@ -1,0 +1,30 @@
+/* serve/http.c: answers that say what is wrong. */
+#include "serve/http.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/utf8.h"
+
+void attn_http_answer_free(attn_http_answer *answer) {
+    attn_buffer_free(&answer->body);
+}
+
+void attn_http_error(attn_http_answer *answer, int status, const char *format, ...) {
+    char raw[600], text[600];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(raw, sizeof raw, format, arguments);
+    va_end(arguments);
+    json_t *object = json_pack("{s:s}", "error", attn_utf8_quote(text, sizeof text, raw));
+    char *dump = json_dumps(object, JSON_COMPACT);
+    attn_buffer_free(&answer->body);
+    answer->status = status;
+    answer->content_type = "application/json";
+    attn_buffer_text(&answer->body, dump != NULL ? dump : "{\"error\":\"out of memory\"}");
+    attn_buffer_text(&answer->body, "\n");
+    free(dump);
+    json_decref(object);
+}

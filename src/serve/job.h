@@ -1,0 +1,49 @@
+/* serve/job.h: one request for translation, from its texts to its JSON answer.
+ *
+ * text -> passage (what stays, what is translated) -> units -> sentences that fit the model -> batcher
+ * -> hypotheses -> units -> text. Next: text/passage.h, batcher.h. */
+#ifndef ATTN_SERVE_JOB_H
+#define ATTN_SERVE_JOB_H
+
+#include "serve/batcher.h"
+#include "serve/http.h"
+#include "serve/models.h"
+
+typedef struct attn_job_options {
+    bool list; /* q was a list: the answers are lists too */
+    bool html;
+    bool stream;
+    bool scores, attention; /* add "sentences", with what each token attended to */
+    int64_t alternatives;   /* -1: not asked for */
+    int64_t n_best;         /* hypotheses of each sentence in "sentences"; 0: not asked for */
+    const char
+        *detected; /* the language found, a string that outlives the job; NULL: it was given */
+    double confidence;
+    attn_search_options search; /* n_best, beam and attention are set from the above */
+} attn_job_options;
+
+typedef struct attn_job attn_job;
+
+/* texts: UTF-8. Takes the reference to the model over, also on failure. */
+ATTN_MUST_CHECK attn_status attn_job_create(attn_serve_models *models, attn_serve_model *model,
+                                            const char *const *texts, size_t count,
+                                            const attn_job_options *options, attn_job **out,
+                                            attn_error *error);
+void attn_job_free(attn_job *job);
+
+/* Gives the job to the batcher. wake(context) is called once when it is done and, for a stream, whenever
+ * there is more to read; from the worker's thread, or from this one when nothing needs the model. false:
+ * the queue is full. */
+bool attn_job_start(attn_job *job, attn_batcher *batcher, void (*wake)(void *context, bool done),
+                    void *context);
+bool attn_job_done(attn_job *job);
+bool attn_job_streams(const attn_job *job);
+/* The whole answer, once done. */
+void attn_job_answer(attn_job *job, attn_http_answer *answer);
+/* The next bytes of the stream of events, at most size; 0 when there is nothing now; -1 at its end. */
+long attn_job_read(attn_job *job, char *buffer, size_t size);
+
+/* What the batcher is given; for tests and the fuzzer, which fill in the results themselves. */
+attn_batch_group *attn_job_group(attn_job *job);
+
+#endif

@@ -1,0 +1,103 @@
+/* serve/keys.c: API keys, each in a block of fixed size, so that every comparison is alike. */
+#include "serve/keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "io/file.h"
+
+enum { KEY_LOW = 8, KEY_HIGH = 128, FILE_LIMIT = 1 << 20 };
+
+typedef struct block {
+    unsigned char byte[KEY_HIGH + 1]; /* the key, then zeros */
+} block;
+
+struct attn_keys {
+    block *keys;
+    size_t count;
+};
+
+static attn_status add_line(attn_keys *keys, const char *line, size_t length, const char *path,
+                            int64_t number, attn_error *error) {
+    while (length > 0 && strchr(" \t\r", line[length - 1]) != NULL) {
+        length--;
+    }
+    if (length == 0 || line[0] == '#') {
+        return ATTN_OK;
+    }
+    bool clean = true;
+    for (size_t i = 0; i < length; i++) {
+        clean = clean && (unsigned char)line[i] > ' ' && (unsigned char)line[i] < 0x7f;
+    }
+    if (!clean || length < KEY_LOW || length > KEY_HIGH) {
+        return attn_fail(error, ATTN_ERR_FORMAT, path, number, "for instance: openssl rand -hex 16",
+                         "a key has %d to %d visible ASCII characters", KEY_LOW, KEY_HIGH);
+    }
+    block *grown = realloc(keys->keys, (keys->count + 1) * sizeof *grown);
+    if (grown == NULL) {
+        return attn_fail_memory(error, sizeof *grown);
+    }
+    keys->keys = grown;
+    memset(&grown[keys->count], 0, sizeof *grown);
+    memcpy(grown[keys->count++].byte, line, length);
+    return ATTN_OK;
+}
+
+attn_status attn_keys_read(const char *path, attn_keys **out, attn_error *error) {
+    char *bytes;
+    size_t size;
+    *out = NULL;
+    attn_status status = attn_file_read(path, FILE_LIMIT, &bytes, &size, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    attn_keys *keys = calloc(1, sizeof *keys);
+    status = keys == NULL ? attn_fail_memory(error, sizeof *keys) : ATTN_OK;
+    int64_t number = 0;
+    for (size_t start = 0; start < size && status == ATTN_OK;) {
+        const char *newline = memchr(bytes + start, '\n', size - start);
+        size_t end = newline != NULL ? (size_t)(newline - bytes) : size;
+        status = add_line(keys, bytes + start, end - start, path, ++number, error);
+        start = end + 1;
+    }
+    if (status == ATTN_OK && keys->count == 0) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, "write one key a line",
+                           "the file holds no key");
+    }
+    memset(bytes, 0, size);
+    attn_free(bytes);
+    if (status != ATTN_OK) {
+        attn_keys_free(keys);
+        return status;
+    }
+    *out = keys;
+    return ATTN_OK;
+}
+
+void attn_keys_free(attn_keys *keys) {
+    if (keys != NULL) {
+        free(keys->keys);
+        free(keys);
+    }
+}
+
+bool attn_keys_match(const attn_keys *keys, const char *key) {
+    block given = {{0}};
+    size_t length = strlen(key);
+    volatile unsigned char found = 0;
+    if (length > KEY_HIGH) {
+        return false;
+    }
+    memcpy(given.byte, key, length);
+    for (size_t k = 0; k < keys->count; k++) {
+        unsigned char difference = 0;
+        for (size_t i = 0; i <= KEY_HIGH; i++) {
+            difference |= (unsigned char)(keys->keys[k].byte[i] ^ given.byte[i]);
+        }
+        /* 1 for no difference, 0 for any, without a branch */
+        found |= (unsigned char)(((unsigned)difference - 1) >> 8 & 1);
+    }
+    return found != 0;
+}

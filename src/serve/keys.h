@@ -1,0 +1,19 @@
+/* serve/keys.h: the keys that clients must know, from a file with one a line. */
+#ifndef ATTN_SERVE_KEYS_H
+#define ATTN_SERVE_KEYS_H
+
+#include <stdbool.h>
+
+#include "attn/status.h"
+
+typedef struct attn_keys attn_keys;
+
+/* Empty lines and lines that begin with '#' do not count. Errors name the line: shorter than 8 or
+ * longer than 128 bytes, white space inside; and a file without a key. */
+ATTN_MUST_CHECK attn_status attn_keys_read(const char *path, attn_keys **out, attn_error *error);
+void attn_keys_free(attn_keys *keys);
+/* Whether `key` is one of them. The time it takes depends on the number of keys alone, not on where a
+ * wrong key differs. */
+bool attn_keys_match(const attn_keys *keys, const char *key);
+
+#endif

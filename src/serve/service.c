@@ -1,0 +1,499 @@
+/* serve/service.c: the endpoints, and the parameters of /translate and /detect. */
+#include "serve/service.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/utf8.h"
+#include "serve/files.h"
+#include "serve/form.h"
+#include "serve/spec.h"
+#include "text/language.h"
+
+/* Where values come from: a JSON object, or a form and the query. */
+typedef struct parameters {
+    const attn_http_request *request;
+    json_t *json;
+    attn_form form;
+} parameters;
+
+/* ---- reading parameters ---- */
+
+static bool has_type(const attn_http_request *r, const char *type) {
+    size_t length = strlen(type);
+    return r->content_type != NULL && strncasecmp(r->content_type, type, length) == 0 &&
+           (r->content_type[length] == '\0' || strchr("; \t", r->content_type[length]) != NULL);
+}
+
+static bool parse_parameters(const attn_http_request *r, parameters *p, attn_http_answer *answer) {
+    *p = (parameters){.request = r};
+    if (has_type(r, "application/json")) {
+        json_error_t error;
+        p->json = json_loadb(r->body, r->body_size, JSON_REJECT_DUPLICATES, &error);
+        if (!json_is_object(p->json)) {
+            attn_http_error(answer, 400, "Invalid JSON format");
+            return false;
+        }
+    } else if (has_type(r, "application/x-www-form-urlencoded") ||
+               has_type(r, "multipart/form-data")) {
+        const char *wrong = attn_form_parse(r->content_type, r->body, r->body_size, &p->form);
+        if (wrong != NULL) {
+            attn_http_error(answer, 400, "Invalid request: %s", wrong);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void free_parameters(parameters *p) {
+    json_decref(p->json);
+    attn_form_free(&p->form);
+}
+
+static const char *find_field(const attn_parameter *field, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(field[i].name, name) == 0) {
+            return field[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* NULL when it is missing, empty or no string. */
+static const char *get_text(const parameters *p, const char *name) {
+    const char *value;
+    if (p->json != NULL) {
+        value = json_string_value(json_object_get(p->json, name));
+    } else {
+        value = find_field(p->request->query, p->request->query_count, name);
+        value = value != NULL ? value : find_field(p->form.field, p->form.count, name);
+    }
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static bool get_flag(const parameters *p, const char *name) {
+    if (p->json != NULL) {
+        return json_is_true(json_object_get(p->json, name));
+    }
+    const char *value = get_text(p, name);
+    return value != NULL && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
+}
+
+/* A whole number from 0 to the limit; `missing` when it is not there. */
+static bool get_number(const parameters *p, const char *name, int64_t limit, int64_t missing,
+                       int64_t *out, attn_http_answer *answer) {
+    json_t *value = json_object_get(p->json, name);
+    const char *text = get_text(p, name);
+    *out = missing;
+    if (json_is_integer(value)) {
+        *out = json_integer_value(value);
+    } else if (text != NULL) {
+        char *end;
+        *out = strtoll(text, &end, 10);
+        if (*end != '\0') {
+            attn_http_error(answer, 400, "Invalid request: %s parameter is not a number", name);
+            return false;
+        }
+    } else if (value != NULL && !json_is_null(value)) {
+        attn_http_error(answer, 400, "Invalid request: %s parameter is not a number", name);
+        return false;
+    }
+    *out = *out < 0 ? 0 : *out;
+    if (*out > limit) {
+        attn_http_error(answer, 400, "Invalid request: %s parameter must be <= %" PRId64, name,
+                        limit);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the texts ---- */
+
+typedef struct texts {
+    const char **text; /* not owned */
+    size_t count;
+    bool list;
+    size_t characters;
+} texts;
+
+static size_t count_characters(const char *text) {
+    size_t count = 0;
+    for (; *text != '\0'; text++) {
+        count += ((unsigned char)*text & 0xC0) != 0x80;
+    }
+    return count;
+}
+
+static bool add_text(const attn_service *s, texts *t, const char *text, attn_http_answer *answer) {
+    if (text == NULL) {
+        attn_http_error(answer, 400, "Invalid request: q parameter is not text");
+        return false;
+    }
+    if (!attn_utf8_whole(text, strlen(text))) {
+        attn_http_error(answer, 400, "Invalid request: q parameter is not UTF-8");
+        return false;
+    }
+    size_t characters = count_characters(text);
+    if (characters > (size_t)s->character_limit) {
+        attn_http_error(answer, 400,
+                        "Invalid request: request (%zu) exceeds text limit (%" PRId64 ")",
+                        characters, s->character_limit);
+        return false;
+    }
+    t->characters += characters;
+    t->text[t->count++] = text;
+    return true;
+}
+
+/* t->text is to be freed in any case. */
+static bool read_texts(const attn_service *s, const parameters *p, texts *t,
+                       attn_http_answer *answer) {
+    json_t *q = json_object_get(p->json, "q");
+    *t = (texts){.list = json_is_array(q)};
+    size_t size = json_array_size(q);
+    const char *single = get_text(p, "q");
+    if (t->list ? size == 0 : single == NULL) {
+        bool wrong = q != NULL && !json_is_null(q) && !json_is_string(q) && !t->list;
+        attn_http_error(answer, 400,
+                        wrong ? "Invalid request: q parameter is not text"
+                              : "Invalid request: missing q parameter");
+        return false;
+    }
+    if (size > (size_t)s->batch_limit) {
+        attn_http_error(answer, 400,
+                        "Invalid request: request (%zu) exceeds text limit (%" PRId64 ")", size,
+                        s->batch_limit);
+        return false;
+    }
+    t->text = calloc(size + 1, sizeof *t->text);
+    if (t->text == NULL) {
+        attn_http_error(answer, 500, "out of memory");
+        return false;
+    }
+    if (!t->list) {
+        return add_text(s, t, single, answer);
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (!add_text(s, t, json_string_value(json_array_get(q, i)), answer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- languages ---- */
+
+/* Languages of the models, each once. */
+typedef struct codes {
+    char code[2 * ATTN_SERVE_MODELS][ATTN_LANGUAGE_CODE];
+    const char *pointer[2 * ATTN_SERVE_MODELS];
+    size_t count;
+} codes;
+
+static void add_code(codes *c, const char *code) {
+    for (size_t i = 0; i < c->count; i++) {
+        if (strcmp(c->code[i], code) == 0) {
+            return;
+        }
+    }
+    strcpy(c->code[c->count], code);
+    c->pointer[c->count] = c->code[c->count];
+    c->count++;
+}
+
+static void list_codes(attn_service *s, bool targets, codes *out) {
+    out->count = 0;
+    for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
+        attn_serve_model *model = attn_serve_models_get(s->models, i);
+        add_code(out, model->source);
+        if (targets) {
+            add_code(out, model->target);
+        }
+        attn_serve_model_release(s->models, model);
+    }
+}
+
+static bool is_known(attn_service *s, const char *code) {
+    codes all;
+    list_codes(s, true, &all);
+    for (size_t i = 0; i < all.count; i++) {
+        if (strcmp(all.code[i], code) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* To hundredths: what is behind the number is a guess. */
+static double rounded(double confidence) {
+    return (double)(int64_t)(100 * confidence + 0.5) / 100;
+}
+
+/* How likely all texts together are in each source language; the codes point into *sources. */
+static void guess_languages(attn_service *s, const texts *t, codes *sources,
+                            attn_language_guess guesses[2 * ATTN_SERVE_MODELS]) {
+    attn_buffer all = {0};
+    list_codes(s, false, sources);
+    for (size_t i = 0; i < t->count; i++) {
+        attn_buffer_text(&all, t->text[i]);
+        attn_buffer_text(&all, "\n");
+    }
+    attn_language_detect(all.data, all.length, sources->pointer, sources->count, guesses);
+    attn_buffer_free(&all);
+}
+
+/* ---- endpoints ---- */
+
+static void answer_json(attn_http_answer *answer, json_t *value) {
+    char *dump = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(value);
+    if (dump == NULL) {
+        attn_http_error(answer, 500, "out of memory");
+        return;
+    }
+    answer->status = 200;
+    answer->content_type = "application/json";
+    attn_buffer_text(&answer->body, dump);
+    attn_buffer_text(&answer->body, "\n");
+    free(dump);
+}
+
+static bool check_key(const attn_service *s, const parameters *p, attn_http_answer *answer) {
+    static const char bearer[] = "Bearer ";
+    const char *key = get_text(p, "api_key"), *header = p->request->authorization;
+    if (s->keys == NULL) {
+        return true;
+    }
+    if (key == NULL && header != NULL && strncasecmp(header, bearer, sizeof bearer - 1) == 0) {
+        key = header + sizeof bearer - 1;
+    }
+    if (key == NULL) {
+        attn_http_error(answer, 400, "Please contact the server operator to get an API key");
+        return false;
+    }
+    if (!attn_keys_match(s->keys, key)) {
+        attn_http_error(answer, 403, "Invalid API key");
+        return false;
+    }
+    return true;
+}
+
+static void detect(attn_service *s, const parameters *p, attn_http_answer *answer) {
+    texts t;
+    codes sources;
+    attn_language_guess guesses[2 * ATTN_SERVE_MODELS];
+    if (read_texts(s, p, &t, answer)) {
+        guess_languages(s, &t, &sources, guesses);
+        json_t *list = json_array();
+        for (size_t i = 0; i < sources.count; i++) {
+            json_array_append_new(list, json_pack("{s:f, s:s}", "confidence",
+                                                  rounded(guesses[i].confidence), "language",
+                                                  guesses[i].code));
+        }
+        answer_json(answer, list);
+    }
+    free(t.text);
+}
+
+static json_t *language_json(attn_service *s, const char *code) {
+    json_t *targets = json_array();
+    for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
+        attn_serve_model *model = attn_serve_models_get(s->models, i);
+        if (strcmp(model->source, code) == 0) {
+            json_array_append_new(targets, json_string(model->target));
+        }
+        attn_serve_model_release(s->models, model);
+    }
+    return json_pack("{s:s, s:s, s:o}", "code", code, "name", attn_language_name(code), "targets",
+                     targets);
+}
+
+static void languages(attn_service *s, attn_http_answer *answer) {
+    codes all;
+    json_t *list = json_array();
+    list_codes(s, true, &all);
+    for (size_t i = 0; i < all.count; i++) {
+        json_array_append_new(list, language_json(s, all.code[i]));
+    }
+    answer_json(answer, list);
+}
+
+static void settings(attn_service *s, attn_http_answer *answer) {
+    attn_serve_model *model = attn_serve_models_get(s->models, 0);
+    json_t *value = json_pack(
+        "{s:b, s:I, s:b, s:i, s:b, s:b, s:[], s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "apiKeys",
+        (int)(s->keys != NULL), "charLimit", (json_int_t)s->character_limit, "filesTranslation", 0,
+        "frontendTimeout", 500, "keyRequired", (int)(s->keys != NULL), "suggestions", 0,
+        "supportedFilesFormat", "language", "source", "code", "auto", "name", "Auto Detect",
+        "target", "code", model->target, "name", attn_language_name(model->target));
+    attn_serve_model_release(s->models, model);
+    answer_json(answer, value);
+}
+
+static void metrics(attn_service *s, attn_http_answer *answer) {
+    answer->status = 200;
+    answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    attn_metrics_print(s->metrics, &answer->body);
+}
+
+/* ---- /translate ---- */
+
+static bool read_options(attn_service *s, const parameters *p, const texts *t, attn_job_options *o,
+                         attn_http_answer *answer) {
+    const char *format = get_text(p, "format");
+    *o = (attn_job_options){.list = t->list, .search = s->search};
+    if (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "html") != 0) {
+        attn_http_error(answer, 400, "%s format is not supported", format);
+        return false;
+    }
+    o->html = format != NULL && strcmp(format, "html") == 0;
+    o->stream = get_flag(p, "stream");
+    o->scores = get_flag(p, "scores");
+    o->attention = get_flag(p, "alignments");
+    if (o->stream && t->list) {
+        attn_http_error(answer, 400, "Invalid request: stream takes one text, not a list");
+        return false;
+    }
+    return get_number(p, "alternatives", s->alternatives_limit, 0, &o->alternatives, answer) &&
+           get_number(p, "n_best", s->alternatives_limit, 0, &o->n_best, answer);
+}
+
+/* The model for the pair, with a reference, or NULL and an error. */
+static attn_serve_model *find_model(attn_service *s, const char *source, const char *target,
+                                    attn_http_answer *answer) {
+    const char *unknown = !is_known(s, source) ? source : !is_known(s, target) ? target : NULL;
+    if (unknown != NULL) {
+        attn_http_error(answer, 400, "%s is not supported", unknown);
+        return NULL;
+    }
+    attn_serve_model *model = attn_serve_models_find(s->models, source, target);
+    if (model == NULL) {
+        attn_http_error(answer, 400, "%s (%s) is not available as a target language from %s (%s)",
+                        attn_language_name(target), target, attn_language_name(source), source);
+    }
+    return model;
+}
+
+/* The name of a detected language has to outlive the request: it is the model's own, for which the job
+ * holds a reference. */
+static attn_job *make_job(attn_service *s, attn_serve_model *model, const texts *t,
+                          attn_job_options *options, bool detected, attn_http_answer *answer) {
+    attn_job *job;
+    attn_error error;
+    options->detected = detected ? model->source : NULL;
+    attn_status status =
+        attn_job_create(s->models, model, t->text, t->count, options, &job, &error);
+    if (status != ATTN_OK) {
+        attn_http_error(answer, 500, "Cannot translate text: %s", error.what);
+        return NULL;
+    }
+    if (s->metrics != NULL) {
+        atomic_fetch_add(&s->metrics->characters, t->characters);
+    }
+    return job;
+}
+
+static attn_job *translate(attn_service *s, const parameters *p, attn_http_answer *answer) {
+    texts t = {0};
+    attn_job_options options;
+    attn_job *job = NULL;
+    codes sources;
+    attn_language_guess guesses[2 * ATTN_SERVE_MODELS];
+    static const char *const needed[] = {"source", "target"};
+    json_t *q = json_object_get(p->json, "q");
+    const char *missing = get_text(p, "q") == NULL && json_array_size(q) == 0 ? "q" : NULL;
+    for (int i = 0; i < 2 && missing == NULL; i++) {
+        missing = get_text(p, needed[i]) == NULL ? needed[i] : NULL;
+    }
+    if (missing != NULL) {
+        attn_http_error(answer, 400, "Invalid request: missing %s parameter", missing);
+        return NULL;
+    }
+    if (read_texts(s, p, &t, answer) && read_options(s, p, &t, &options, answer)) {
+        const char *source = get_text(p, "source");
+        bool detected = strcmp(source, "auto") == 0;
+        if (detected) {
+            guess_languages(s, &t, &sources, guesses);
+            source = guesses[0].code;
+            options.confidence = rounded(guesses[0].confidence);
+        }
+        attn_serve_model *model = find_model(s, source, get_text(p, "target"), answer);
+        if (model != NULL) {
+            job = make_job(s, model, &t, &options, detected, answer);
+        }
+    }
+    free(t.text);
+    return job;
+}
+
+/* ---- routing ---- */
+
+static bool allows(bool posts, const char *method) {
+    return posts ? strcmp(method, "POST") == 0
+                 : strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+static attn_job *with_parameters(attn_service *s, const attn_http_request *r,
+                                 attn_endpoint endpoint, attn_http_answer *answer) {
+    parameters p;
+    attn_job *job = NULL;
+    if (parse_parameters(r, &p, answer) && check_key(s, &p, answer)) {
+        if (endpoint == ATTN_ENDPOINT_TRANSLATE) {
+            job = translate(s, &p, answer);
+        } else {
+            detect(s, &p, answer);
+        }
+    }
+    free_parameters(&p);
+    return job;
+}
+
+attn_job *attn_service_handle(attn_service *s, const attn_http_request *r,
+                              attn_http_answer *answer) {
+    attn_endpoint endpoint = attn_endpoint_of(r->path);
+    bool other = endpoint == ATTN_ENDPOINT_OTHER || endpoint == ATTN_ENDPOINT_PAGE;
+    bool posts = endpoint == ATTN_ENDPOINT_TRANSLATE || endpoint == ATTN_ENDPOINT_DETECT;
+    const char *allowed = posts ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+    *answer = (attn_http_answer){.status = 200, .content_type = "text/plain; charset=utf-8"};
+    if (other && !attn_file_exists(r->path)) {
+        attn_http_error(answer, 404, "Not found");
+        return NULL;
+    }
+    if (strcmp(r->method, "OPTIONS") == 0) {
+        answer->status = 204;
+        answer->allow = allowed;
+        return NULL;
+    }
+    if (!allows(posts, r->method)) {
+        attn_http_error(answer, 405, "Method not allowed");
+        answer->allow = allowed;
+        return NULL;
+    }
+    switch (endpoint) {
+    case ATTN_ENDPOINT_TRANSLATE:
+    case ATTN_ENDPOINT_DETECT:
+        return with_parameters(s, r, endpoint, answer);
+    case ATTN_ENDPOINT_LANGUAGES:
+        languages(s, answer);
+        break;
+    case ATTN_ENDPOINT_HEALTH:
+        answer_json(answer, json_pack("{s:s}", "status", "ok"));
+        break;
+    case ATTN_ENDPOINT_SPEC:
+        answer_json(answer, attn_serve_spec());
+        break;
+    case ATTN_ENDPOINT_SETTINGS:
+        settings(s, answer);
+        break;
+    case ATTN_ENDPOINT_METRICS:
+        metrics(s, answer);
+        break;
+    default:
+        attn_file_answer(r, answer);
+        break;
+    }
+    return NULL;
+}

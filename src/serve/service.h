@@ -1,0 +1,25 @@
+/* serve/service.h: from a request to an answer, or to a job that will give one. No sockets here.
+ *
+ * The interface is LibreTranslate's: the same paths, fields, status codes and texts of errors. */
+#ifndef ATTN_SERVE_SERVICE_H
+#define ATTN_SERVE_SERVICE_H
+
+#include "serve/job.h"
+#include "serve/keys.h"
+#include "serve/metrics.h"
+
+typedef struct attn_service {
+    attn_serve_models *models;
+    attn_keys *keys; /* NULL: nobody needs one */
+    attn_metrics *metrics;
+    int64_t character_limit;    /* of one text */
+    int64_t batch_limit;        /* texts of one request */
+    int64_t alternatives_limit; /* also of n_best */
+    attn_search_options search; /* beam, length_penalty, guards */
+} attn_service;
+
+/* NULL: *answer is complete. Else a job to be started, whose answer is the answer. */
+attn_job *attn_service_handle(attn_service *service, const attn_http_request *request,
+                              attn_http_answer *answer);
+
+#endif

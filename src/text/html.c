@@ -1,0 +1,338 @@
+/* text/html.c: a scanner of tags. It follows HTML's rules for where a tag ends, and for the rest
+ * copies: nothing is repaired, so nothing of a page is changed but its text. */
+#include "text/html.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { LONGEST_NAME = 32 };
+
+typedef struct tag {
+    size_t end; /* after its '>' */
+    char name[LONGEST_NAME];
+    bool closing, empty; /* </name>, <name/> */
+    bool keep;           /* says itself that its content is not to be translated */
+} tag;
+
+static bool is_letter(char c) {
+    return ((unsigned char)c | 0x20) >= 'a' && ((unsigned char)c | 0x20) <= 'z';
+}
+
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
+}
+
+static bool among(const char *name, const char *const *names) {
+    for (; *names != NULL; names++) {
+        if (strcmp(name, *names) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool starts(const char *text, size_t length, size_t at, const char *what) {
+    size_t size = strlen(what);
+    return length - at >= size && memcmp(text + at, what, size) == 0;
+}
+
+/* Where `what` next begins, or length. */
+static size_t find(const char *text, size_t length, size_t at, const char *what) {
+    size_t size = strlen(what);
+    while (at < length && length - at >= size) {
+        const char *next = memchr(text + at, what[0], length - at - size + 1);
+        if (next == NULL) {
+            return length;
+        }
+        at = (size_t)(next - text);
+        if (memcmp(text + at, what, size) == 0) {
+            return at;
+        }
+        at++;
+    }
+    return length;
+}
+
+/* A word of a class attribute. */
+static bool has_word(const char *value, size_t length, const char *word) {
+    size_t size = strlen(word);
+    for (size_t at = 0; at < length;) {
+        size_t end = at;
+        while (end < length && !is_space(value[end])) {
+            end++;
+        }
+        if (end - at == size && strncasecmp(value + at, word, size) == 0) {
+            return true;
+        }
+        at = end + 1;
+    }
+    return false;
+}
+
+static bool says_keep(const char *name, size_t name_length, const char *value, size_t length) {
+    if (name_length == 9 && strncasecmp(name, "translate", 9) == 0) {
+        return length == 2 && strncasecmp(value, "no", 2) == 0;
+    }
+    return name_length == 5 && strncasecmp(name, "class", 5) == 0 &&
+           has_word(value, length, "notranslate");
+}
+
+/* One attribute from text[at], which is neither space, '/' nor '>'; returns where it ends. */
+static size_t read_attribute(const char *text, size_t length, size_t at, tag *out) {
+    size_t name = at;
+    at++; /* HTML lets a name begin with '=' */
+    while (at < length && !is_space(text[at]) && strchr("/>=", text[at]) == NULL) {
+        at++;
+    }
+    size_t name_length = at - name;
+    while (at < length && is_space(text[at])) {
+        at++;
+    }
+    if (at >= length || text[at] != '=') {
+        return at;
+    }
+    at++;
+    while (at < length && is_space(text[at])) {
+        at++;
+    }
+    size_t value = at, end;
+    if (at < length && (text[at] == '"' || text[at] == '\'')) {
+        const char *quote = memchr(text + at + 1, text[at], length - at - 1);
+        value = at + 1;
+        end = quote != NULL ? (size_t)(quote - text) : length;
+        at = end < length ? end + 1 : length;
+    } else {
+        while (at < length && !is_space(text[at]) && text[at] != '>') {
+            at++;
+        }
+        end = at;
+    }
+    if (says_keep(text + name, name_length, text + value, end - value)) {
+        out->keep = true;
+    }
+    return at;
+}
+
+/* Reads the tag at text[start] == '<'; false when it is no tag. An unfinished one runs to the end. */
+static bool read_tag(const char *text, size_t length, size_t start, tag *out) {
+    *out = (tag){0};
+    size_t at = start + 1;
+    if (at < length && text[at] == '/') {
+        out->closing = true;
+        at++;
+    }
+    if (at >= length || !is_letter(text[at])) {
+        return false;
+    }
+    for (size_t n = 0; at < length && !is_space(text[at]) && strchr("/>", text[at]) == NULL; at++) {
+        if (n < LONGEST_NAME - 1) {
+            char c = text[at];
+            out->name[n++] = is_letter(c) ? (char)(c | 0x20) : c;
+        }
+    }
+    while (at < length && text[at] != '>') {
+        if (is_space(text[at])) {
+            at++;
+        } else if (text[at] == '/') {
+            out->empty = at + 1 < length && text[at + 1] == '>';
+            at++;
+        } else {
+            at = read_attribute(text, length, at, out);
+        }
+    }
+    out->end = at < length ? at + 1 : length;
+    return true;
+}
+
+/* The end of an element whose content is bare text: after the first </name. */
+static size_t end_of_raw(const char *text, size_t length, size_t at, const char *name) {
+    size_t size = strlen(name);
+    for (at = find(text, length, at, "</"); at < length; at = find(text, length, at + 2, "</")) {
+        tag closing;
+        if (length - at >= size + 2 && strncasecmp(text + at + 2, name, size) == 0 &&
+            read_tag(text, length, at, &closing) && strcmp(closing.name, name) == 0) {
+            return closing.end;
+        }
+    }
+    return length;
+}
+
+static size_t end_of_comment(const char *text, size_t length, size_t at) {
+    size_t end = find(text, length, at + 4, "-->");
+    return end < length ? end + 3 : length;
+}
+
+/* The end of an element that may hold others, also of its own name. */
+static size_t end_of_element(const char *text, size_t length, size_t at, const char *name) {
+    size_t depth = 1;
+    while (at < length && depth > 0) {
+        const char *next = memchr(text + at, '<', length - at);
+        if (next == NULL) {
+            return length;
+        }
+        at = (size_t)(next - text);
+        tag inner;
+        if (starts(text, length, at, "<!--")) {
+            at = end_of_comment(text, length, at);
+        } else if (!read_tag(text, length, at, &inner)) {
+            at++;
+        } else {
+            if (strcmp(inner.name, name) == 0 && !inner.empty) {
+                depth += inner.closing ? (size_t)-1 : 1;
+            }
+            at = inner.end;
+        }
+    }
+    return at;
+}
+
+/* The end of the markup at text[start] == '<', or start when it is text. */
+static size_t end_of_markup(const char *text, size_t length, size_t start) {
+    static const char *const raw[] = {"script",   "style",    "textarea", "xmp", "iframe",
+                                      "noscript", "noframes", "template", NULL};
+    static const char *const kept[] = {"pre", "code", "kbd", "samp", "var", "svg", "math", NULL};
+    static const char *const hollow[] = {"area",  "base",   "br",    "col",  "embed",
+                                         "hr",    "img",    "input", "link", "meta",
+                                         "param", "source", "track", "wbr",  NULL};
+    if (starts(text, length, start, "<!--")) {
+        return end_of_comment(text, length, start);
+    }
+    if (starts(text, length, start, "<!") || starts(text, length, start, "<?")) {
+        size_t end = find(text, length, start, ">");
+        return end < length ? end + 1 : length;
+    }
+    tag t;
+    if (!read_tag(text, length, start, &t)) {
+        return start;
+    }
+    if (t.closing || t.empty || among(t.name, hollow)) {
+        return t.end;
+    }
+    if (among(t.name, raw)) {
+        return end_of_raw(text, length, t.end, t.name);
+    }
+    if (t.keep || among(t.name, kept)) {
+        return end_of_element(text, length, t.end, t.name);
+    }
+    return t.end;
+}
+
+attn_html_token attn_html_next(const char *text, size_t length, size_t start) {
+    size_t at = start;
+    while (at < length) {
+        const char *next = memchr(text + at, '<', length - at);
+        if (next == NULL) {
+            at = length;
+            break;
+        }
+        at = (size_t)(next - text);
+        size_t end = end_of_markup(text, length, at);
+        if (end > at) {
+            if (at == start) {
+                return (attn_html_token){start, end - start, true};
+            }
+            break;
+        }
+        at++; /* a '<' that is text */
+    }
+    return (attn_html_token){start, at - start, false};
+}
+
+/* The names of Latin-1's letters and signs in the order of their code points from 161, and others. */
+static const char latin1[] =
+    "iexcl cent pound curren yen brvbar sect uml copy ordf laquo not - reg macr deg plusmn sup2 "
+    "sup3 "
+    "acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc "
+    "Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde "
+    "Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig "
+    "agrave "
+    "aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml "
+    "eth "
+    "ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn "
+    "yuml ";
+static const struct {
+    const char *name;
+    uint32_t code;
+} names[] = {
+    {"amp", '&'},      {"lt", '<'},       {"gt", '>'},       {"quot", '"'},      {"apos", '\''},
+    {"OElig", 0x152},  {"oelig", 0x153},  {"Scaron", 0x160}, {"scaron", 0x161},  {"Yuml", 0x178},
+    {"ndash", 0x2013}, {"mdash", 0x2014}, {"lsquo", 0x2018}, {"rsquo", 0x2019},  {"sbquo", 0x201A},
+    {"ldquo", 0x201C}, {"rdquo", 0x201D}, {"bdquo", 0x201E}, {"hellip", 0x2026}, {"euro", 0x20AC},
+};
+
+static uint32_t named(const char *name, size_t length) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i].name) == length && memcmp(names[i].name, name, length) == 0) {
+            return names[i].code;
+        }
+    }
+    uint32_t code = 161;
+    for (const char *at = latin1; *at != '\0'; code++) {
+        size_t size = strcspn(at, " ");
+        if (size == length && memcmp(at, name, length) == 0) {
+            /* The letters matter to a translation; a sign such as &copy; is better left alone. */
+            return code >= 192 && code != 215 && code != 247 ? code : 0;
+        }
+        at += size + 1;
+    }
+    return 0;
+}
+
+/* A number that stands for a character which a sentence may hold. */
+static uint32_t numbered(const char *digits, size_t length, int base) {
+    char copy[12];
+    if (length == 0 || length >= sizeof copy) {
+        return 0;
+    }
+    memcpy(copy, digits, length);
+    copy[length] = '\0';
+    char *end;
+    unsigned long code = strtoul(copy, &end, base);
+    bool fits = *end == '\0' && code >= 0x21 && code != 0x7f && (code < 0x80 || code > 0xA0) &&
+                code <= 0x10FFFF && !(code >= 0xD800 && code <= 0xDFFF) && code != 0xAD &&
+                !(code >= 0x2000 && code <= 0x200F) && (code & 0xFFFE) != 0xFFFE;
+    return fits ? (uint32_t)code : 0;
+}
+
+size_t attn_html_reference(const char *text, size_t length, size_t at, uint32_t *code) {
+    size_t name = at + 1, end = name;
+    *code = 0;
+    while (end < length && end - name < LONGEST_NAME &&
+           (is_letter(text[end]) || (text[end] >= '0' && text[end] <= '9') ||
+            (text[end] == '#' && end == name))) {
+        end++;
+    }
+    if (end == name || end >= length || text[end] != ';') {
+        return 0;
+    }
+    size_t size = end - name;
+    if (text[name] != '#') {
+        *code = named(text + name, size);
+    } else if (size > 2 && (text[name + 1] | 0x20) == 'x') {
+        *code = numbered(text + name + 2, size - 2, 16);
+    } else if (size > 1) {
+        *code = numbered(text + name + 1, size - 1, 10);
+    } else {
+        return 0;
+    }
+    return end + 1 - at;
+}
+
+void attn_html_escape(attn_buffer *out, const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        switch (text[i]) {
+        case '&':
+            attn_buffer_text(out, "&amp;");
+            break;
+        case '<':
+            attn_buffer_text(out, "&lt;");
+            break;
+        case '>':
+            attn_buffer_text(out, "&gt;");
+            break;
+        default:
+            attn_buffer_add(out, text + i, 1);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+/* text/placeholder.c: finding templates, printf conversions and addresses. ASCII rules on UTF-8. */
+#include "text/placeholder.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+/* A template longer than this is prose in braces. */
+enum { LONGEST_TEMPLATE = 100 };
+
+typedef struct cursor {
+    const char *text;
+    size_t length;
+} cursor;
+
+/* NUL past the end. */
+static unsigned char peek(cursor c, size_t at) {
+    return at < c.length ? (unsigned char)c.text[at] : 0;
+}
+
+static bool is_digit(unsigned char c) {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(unsigned char c) {
+    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+/* {{ anything }} */
+static size_t double_braces(cursor c, size_t at) {
+    for (size_t i = at + 2; i < at + LONGEST_TEMPLATE && i < c.length; i++) {
+        if (peek(c, i) == '\n') {
+            return 0;
+        }
+        if (peek(c, i) == '}' && peek(c, i + 1) == '}') {
+            return i + 2 - at;
+        }
+    }
+    return 0;
+}
+
+/* {no_space}; with `spaces` also { x } */
+static size_t braces(cursor c, size_t at, bool spaces) {
+    for (size_t i = at + 1; i < at + LONGEST_TEMPLATE && i < c.length; i++) {
+        unsigned char byte = peek(c, i);
+        if (byte == '}') {
+            return i + 1 - at;
+        }
+        if (byte == '{' || byte < ' ' || (byte == ' ' && !spaces)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* %[position$][flags][width][.precision][length]conversion */
+static size_t printf_conversion(cursor c, size_t at) {
+    if (at > 0 && is_digit(peek(c, at - 1))) {
+        return 0; /* "50%discount" is a number */
+    }
+    size_t i = at + 1;
+    if (peek(c, i) == '%') {
+        return 2;
+    }
+    if (peek(c, i) == '(') { /* %(name)s */
+        while (peek(c, i) > ' ' && peek(c, i) != ')' && i < at + LONGEST_TEMPLATE) {
+            i++;
+        }
+        if (peek(c, i) != ')') {
+            return 0;
+        }
+        i++;
+    }
+    while (memchr("-+#0'", peek(c, i), 5) != NULL) {
+        i++;
+    }
+    while (is_digit(peek(c, i)) || memchr(".*$", peek(c, i), 3) != NULL) {
+        i++;
+    }
+    while (memchr("hlqjzt", peek(c, i), 6) != NULL) {
+        i++;
+    }
+    unsigned char conversion = peek(c, i);
+    if (i > at + LONGEST_TEMPLATE || conversion == 0) {
+        return 0;
+    }
+    if (memchr("sdiuf@", conversion, 6) != NULL) { /* these are met before letters: "%dpx" */
+        return i + 1 - at;
+    }
+    bool known = memchr("oxXeEgGaAcp", conversion, 11) != NULL;
+    return known && !is_letter(peek(c, i + 1)) ? i + 1 - at : 0;
+}
+
+static bool begins(cursor c, size_t at, const char *word) {
+    size_t length = strlen(word);
+    return c.length - at >= length && strncasecmp(c.text + at, word, length) == 0;
+}
+
+/* An address, without the punctuation that belongs to the sentence around it. */
+static size_t address(cursor c, size_t at) {
+    static const char *const schemes[] = {"http://", "https://", "ftp://", "mailto:", "www."};
+    size_t head = 0;
+    for (size_t s = 0; s < sizeof schemes / sizeof schemes[0] && head == 0; s++) {
+        head = begins(c, at, schemes[s]) ? strlen(schemes[s]) : 0;
+    }
+    if (head == 0) {
+        return 0;
+    }
+    size_t end = at + head, open = 0;
+    /* Bytes above 0x7f may be letters of an address or the punctuation of Chinese: they end it. */
+    while (peek(c, end) > ' ' && peek(c, end) < 0x7f && strchr("<>\"", peek(c, end)) == NULL) {
+        open += strchr("([{", peek(c, end)) != NULL;
+        end++;
+    }
+    while (end > at + head) {
+        unsigned char last = peek(c, end - 1);
+        if (strchr(".,;:!?'*_", last) == NULL && !(strchr(")]}", last) != NULL && open == 0)) {
+            break;
+        }
+        end--;
+    }
+    return end > at + head ? end - at : 0;
+}
+
+static bool is_mail_local(unsigned char c) {
+    return is_letter(c) || is_digit(c) || (c != 0 && strchr("._%+-", c) != NULL);
+}
+
+static size_t mail(cursor c, size_t at) {
+    if (at > 0 && is_mail_local(peek(c, at - 1))) {
+        return 0;
+    }
+    size_t i = at;
+    while (is_mail_local(peek(c, i))) {
+        i++;
+    }
+    if (i == at || peek(c, i) != '@') {
+        return 0;
+    }
+    size_t host = ++i, dot = 0;
+    while (is_letter(peek(c, i)) || is_digit(peek(c, i)) || peek(c, i) == '-' ||
+           peek(c, i) == '.') {
+        dot = peek(c, i) == '.' && is_letter(peek(c, i + 1)) ? i : dot;
+        i++;
+    }
+    while (i > host && (peek(c, i - 1) == '.' || peek(c, i - 1) == '-')) {
+        i--;
+    }
+    return dot > host && i > dot + 2 ? i - at : 0;
+}
+
+size_t attn_placeholder_at(const char *text, size_t length, size_t at) {
+    cursor c = {text, length};
+    size_t found = 0;
+    unsigned char first = peek(c, at);
+    bool inside_word = at > 0 && (is_letter(peek(c, at - 1)) || is_digit(peek(c, at - 1)));
+    if (first == '{') {
+        found = peek(c, at + 1) == '{' ? double_braces(c, at) : 0;
+        return found > 0 ? found : braces(c, at, false);
+    }
+    if ((first == '$' || first == '%' || first == '#') && peek(c, at + 1) == '{') {
+        found = braces(c, at + 1, true);
+        return found > 0 ? found + 1 : 0;
+    }
+    if (first == '%') {
+        return printf_conversion(c, at);
+    }
+    if (!inside_word && is_letter(first)) {
+        found = address(c, at);
+    }
+    return found > 0 ? found : is_mail_local(first) ? mail(c, at) : 0;
+}

@@ -1,0 +1,24 @@
+/* text/spans.h: parts of a text, as offsets in bytes, in order and without overlap. */
+#ifndef ATTN_TEXT_SPANS_H
+#define ATTN_TEXT_SPANS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "attn/status.h"
+
+typedef struct attn_span {
+    size_t start, length;
+    /* What stands for it in the translation, NUL-terminated; NULL: the part itself. Not owned. */
+    const char *output;
+} attn_span;
+
+typedef struct attn_spans {
+    attn_span *span;
+    size_t count, room;
+} attn_spans;
+
+ATTN_MUST_CHECK attn_status attn_spans_add(attn_spans *spans, attn_span span, attn_error *error);
+void attn_spans_free(attn_spans *spans);
+
+#endif

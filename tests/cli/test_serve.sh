@@ -1,0 +1,173 @@
+# `attn serve` as clients meet it, with curl: answers, refusals, limits, signals, reloading.
+set -u
+command -v curl >/dev/null || { echo "skipped: curl is missing"; exit 77; }
+work=$(mktemp -d)
+server=
+trap '[ -n "$server" ] && kill -9 "$server" 2>/dev/null; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+fail() {
+    echo "FAILED: $1"
+    failures=$((failures + 1))
+}
+
+# A model of a few thousand numbers, hardly trained: only its being deterministic matters.
+awk 'BEGIN {
+    split("zero one two three four five six seven eight nine", word, " ")
+    for (i = 0; i < 300; i++) {
+        n = (i * 7919) % 10000; s = ""; t = ""
+        for (d = 0; d < 4; d++) { s = s word[n % 10 + 1] " "; t = t (n % 10); n = int(n / 10) }
+        print s > "s"; print t > "t"
+    }
+}'
+cat >tiny.recipe <<'END'
+d_model = 16
+ffn = 24
+heads = 2
+encoder_layers = 1
+decoder_layers = 1
+vocabulary = 50
+batch_tokens = 300
+max_steps = 2
+END
+for seed in 1 2; do
+    "$ATTN_TOOL" train translator --source s --target t --recipe ./tiny.recipe --quiet --seed $seed \
+        --out model$seed >out 2>err || { cat err; exit 1; }
+done
+mv model1.safetensors en-fr.safetensors
+
+start() { # OPTION...
+    : >log
+    "$ATTN_TOOL" serve --port 0 --model en-fr.safetensors "$@" >access 2>log &
+    server=$!
+    tries=0
+    until grep -q 'serving at' log || [ $tries -gt 500 ]; do
+        kill -0 $server 2>/dev/null || break
+        tries=$((tries + 1))
+        sleep 0.02
+    done
+    url=$(sed -n 's/^attn: serving at //p' log)
+    [ -n "$url" ] || { fail "it does not start: $(cat log)"; exit 1; }
+}
+
+stop() {
+    kill -TERM $server
+    wait $server || fail "exit status $? on SIGTERM: $(cat log)"
+    server=
+}
+
+# expect STATUS WORDS CURL-ARGUMENT...
+expect() {
+    status=$1 words=$2
+    shift 2
+    got=$(curl -sS -m 60 -o body -w '%{http_code}' "$@" 2>err)
+    [ "$got" = "$status" ] || fail "$got, not $status: $* $(cat err)"
+    grep -qF -- "$words" body || fail "no '$words' in the answer to: $*: $(cat body)"
+}
+
+start
+json='Content-Type: application/json'
+text='{"q":"one two {x} three.","source":"en","target":"fr"}'
+expect 200 '"status":"ok"' "$url/health"
+expect 200 '"targets":["fr"]' "$url/languages"
+expect 200 translatedText -d q="one two" -d source=en -d target=fr "$url/translate"
+expect 200 '{x}' -H "$json" -d "$text" "$url/translate"
+first=$(cat body)
+expect 200 '<b>' -H "$json" -d '{"q":"<b>one</b>","source":"auto","target":"fr","format":"html"}' "$url/translate"
+expect 200 'event: done' -H "$json" -d '{"q":"one","source":"en","target":"fr","stream":true}' "$url/translate"
+expect 200 translatedText -F q=one -F source=en -F target=fr "$url/translate"
+expect 200 translatedText -X POST "$url/translate?q=one&source=en&target=fr"
+expect 400 'missing q' -d source=en "$url/translate"
+expect 400 'Invalid JSON' -H "$json" -d '{"q":' "$url/translate"
+expect 404 'Not found' "$url/nothing"
+expect 405 'not allowed' "$url/translate"
+expect 200 doctype "$url/"
+expect 200 attn_requests_total "$url/metrics"
+curl -sS -i -X OPTIONS "$url/translate" | grep -qi '^access-control-allow-origin: \*' || fail "no CORS"
+
+# Limits: body, characters, header.
+head -c 1100000 /dev/zero | tr '\0' a >large
+expect 413 'too large' -H "$json" --data-binary @large "$url/translate"
+expect 413 'too large' -H "$json" -H 'Transfer-Encoding: chunked' --data-binary @large "$url/translate"
+head -c 5001 large >many
+expect 400 'exceeds text limit (5000)' --data-urlencode q@many -d source=en -d target=fr "$url/translate"
+i=0 lines=
+while [ $i -lt 70 ]; do lines="$lines -H X-$i:1"; i=$((i + 1)); done
+# shellcheck disable=SC2086 # a list of options
+expect 431 '' $lines "$url/health"
+got=$(curl -sS -m 60 -o body -w '%{http_code}' -H "X-Long: $(head -c 9000 large)" "$url/health" 2>err)
+case $got in 4?? | 000) ;; *) fail "a header of 9000 bytes: $got" ;; esac
+
+# Many at once give what one alone gives.
+i=0 pids=
+while [ $i -lt 12 ]; do
+    curl -sS -m 60 -o many$i -H "$json" -d "$text" "$url/translate" &
+    pids="$pids $!"
+    i=$((i + 1))
+done
+# shellcheck disable=SC2086 # a list of numbers
+wait $pids
+i=0
+while [ $i -lt 12 ]; do
+    [ "$(cat many$i)" = "$first" ] || fail "in company: $(cat many$i), alone: $first"
+    i=$((i + 1))
+done
+
+# Bytes that are no HTTP: 4xx (505 for another version) or a closed connection, and the server lives.
+if command -v bash >/dev/null; then
+    port=${url##*:}
+    for bytes in '\r\n\r\n' 'GET\r\n\r\n' 'GET / HTTP/9.9\r\n\r\n' '\0\1\2\377\r\n\r\n' \
+        'POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n' \
+        'POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n' \
+        'POST /translate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n' \
+        'GET /nothing%%00%%ff HTTP/1.1\r\nHost: x\r\n\r\n'; do
+        answer=$(bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; printf '$bytes' >&3; timeout 0.3 head -c 12 <&3" 2>/dev/null | tr -d '\0')
+        case $answer in '' | 'HTTP/1.'?' 4'* | 'HTTP/1.'?' 505'*) ;; *) fail "to $bytes: $answer" ;; esac
+    done
+fi
+expect 200 '"status":"ok"' "$url/health"
+
+# A changed file is loaded while requests go on; a damaged one is not.
+tries=0
+cp model2.safetensors new && mv new en-fr.safetensors
+until [ "$(curl -sS -m 60 -H "$json" -d "$text" "$url/translate")" != "$first" ] || [ $tries -gt 200 ]; do
+    tries=$((tries + 1))
+    sleep 0.05
+done
+[ $tries -le 200 ] || fail "the changed model was not loaded"
+echo damaged >new && mv new en-fr.safetensors
+kill -HUP $server
+tries=0
+until grep -q 'the model in use stays' log || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.05; done
+expect 200 translatedText -H "$json" -d "$text" "$url/translate"
+stop
+grep -q '"path":"/translate","status":200' access || fail "no access log"
+grep -q 'one two' access && fail "the log holds text"
+
+# Keys, a slow request, and a request under way when asked to stop.
+cp model2.safetensors en-fr.safetensors
+echo a-key-of-mine >keys
+start --api-keys keys --receive-seconds 1 --batch-wait 500
+expect 400 'API key' -d q=one -d source=en -d target=fr "$url/translate"
+expect 403 'Invalid API key' -d q=one -d api_key=another-key "$url/translate"
+expect 200 translatedText -d q=one -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate"
+if command -v bash >/dev/null; then
+    bash -c "exec 3<>/dev/tcp/127.0.0.1/${url##*:}; for c in G E T; do printf \$c >&3; sleep 0.4; done; timeout 5 cat <&3; [ \$? -ne 124 ]" ||
+        fail "a dripping header is not cut off"
+fi
+curl -sS -m 60 -o last -d q=two -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate" &
+client=$!
+sleep 0.25
+stop
+wait $client && grep -q translatedText last || fail "SIGTERM dropped a request: $(cat last 2>/dev/null)"
+
+# Misuse.
+"$ATTN_TOOL" serve --model en-fr.safetensors --model ./en-fr.safetensors --port 0 2>err && fail "two models for a pair"
+grep -q 'serve one of them' err || fail "no word on two models for a pair: $(cat err)"
+cp en-fr.safetensors nameless.safetensors
+"$ATTN_TOOL" serve --model nameless.safetensors --port 0 2>err && fail "a model without languages"
+grep -q 'name the file like' err || fail "no word on a model without languages: $(cat err)"
+
+[ $failures -eq 0 ] && echo "all as expected"
+exit $((failures > 0))

@@ -1,0 +1,106 @@
+/* Any bytes as a request: the first line is METHOD PATH, the second the Content-Type, the rest the body. No
+ * answer but a whole one comes out, and no status but those that are documented. A job is answered by an
+ * echo in the place of a model. Built with clang -fsanitize=fuzzer, or with replay.c. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/memory.h"
+#include "serve/service.h"
+#include "support/tiny_model.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static attn_service service;
+static attn_metrics metrics;
+
+static void start(void) {
+    attn_tokenizer *tokenizer = tiny_model_tokenizer();
+    service = (attn_service){
+        .metrics = &metrics, .character_limit = 5000, .batch_limit = 16, .alternatives_limit = 2};
+    attn_search_options_init(&service.search);
+    if (attn_serve_models_wrap(tiny_model_translator(tokenizer, 1), tokenizer, "en", "fr",
+                               &service.models, NULL) != ATTN_OK) {
+        abort();
+    }
+}
+
+/* One hypothesis: the source. */
+static void echo(attn_batch_group *group) {
+    for (size_t i = 0; i < group->count; i++) {
+        attn_batch_sentence *s = &group->sentences[i];
+        int64_t length = s->length - 1;
+        attn_hypothesis *h = attn_alloc_zero(1, sizeof *h);
+        h->ids = attn_alloc_zero((size_t)s->length, sizeof *h->ids);
+        memcpy(h->ids, s->ids, (size_t)length * sizeof *h->ids);
+        h->token_log_probability = attn_alloc_zero((size_t)s->length, sizeof(attn_real));
+        if (group->search.attention) {
+            h->attention =
+                attn_alloc_zero((size_t)s->length * (size_t)s->length, sizeof(attn_real));
+        }
+        h->length = length;
+        h->source_length = s->length;
+        s->result = (attn_search_result){h, 1};
+    }
+}
+
+static void check(attn_http_answer *answer) {
+    static const int known[] = {200, 204, 304, 400, 403, 404, 405};
+    size_t i = 0;
+    while (i < sizeof known / sizeof known[0] && known[i] != answer->status) {
+        i++;
+    }
+    if (i == sizeof known / sizeof known[0] || answer->content_type == NULL) {
+        abort();
+    }
+    if (strcmp(answer->content_type, "application/json") == 0) {
+        json_t *value = json_loadb(answer->body.data, answer->body.length, 0, NULL);
+        if (value == NULL) {
+            abort();
+        }
+        json_decref(value);
+    }
+    attn_http_answer_free(answer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (service.models == NULL) {
+        start();
+    }
+    char *text = malloc(size + 3);
+    memcpy(text, data, size);
+    memcpy(text + size, "\n\n", 3);
+    char *path = text + strcspn(text, " \n");
+    char *type = path + strcspn(path, "\n");
+    *type++ = '\0';
+    if (*path != '\0') {
+        *path++ = '\0';
+    }
+    size_t left = (size_t)(text + size + 2 - type);
+    char *body = memchr(type, '\n', left);
+    char *end = text + size;
+    if (body == NULL) {
+        free(text);
+        return 0;
+    }
+    *body++ = '\0';
+    size_t body_size = body < end ? (size_t)(end - body) : 0;
+    char *exact = malloc(body_size > 0 ? body_size : 1); /* so that a read past its end is seen */
+    memcpy(exact, body, body_size);
+    attn_http_request request = {
+        .method = text, .path = path, .content_type = type, .body = exact, .body_size = body_size};
+    attn_http_answer answer;
+    attn_job *job = attn_service_handle(&service, &request, &answer);
+    if (job != NULL) {
+        answer = (attn_http_answer){0};
+        echo(attn_job_group(job));
+        attn_job_answer(job, &answer);
+        attn_job_free(job);
+    }
+    check(&answer);
+    free(exact);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,414 @@
+/* The service without sockets: what it answers, what it refuses, and that a translation is the same bits
+ * alone and in company. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <pthread.h>
+
+#include "serve/files.h"
+#include "serve/form.h"
+#include "serve/service.h"
+#include "support/tiny_model.h"
+
+static attn_metrics metrics;
+static attn_service service;
+static attn_batcher *batcher;
+static attn_http_answer answer;
+
+static void start_batcher(int64_t tokens, double wait, size_t queue) {
+    attn_batcher_options options = {tokens, wait, queue};
+    assert_int_equal(attn_batcher_start(&options, &metrics, &batcher, NULL), ATTN_OK);
+}
+
+static int set_up(void **unused) {
+    (void)unused;
+    attn_tokenizer *tokenizer = tiny_model_tokenizer();
+    attn_translator *translator = tiny_model_translator(tokenizer, 1);
+    service = (attn_service){
+        .metrics = &metrics, .character_limit = 5000, .batch_limit = 8, .alternatives_limit = 4};
+    attn_search_options_init(&service.search);
+    assert_int_equal(
+        attn_serve_models_wrap(translator, tokenizer, "en", "fr", &service.models, NULL), ATTN_OK);
+    assert_int_equal(attn_translator_pack(translator), ATTN_OK);
+    start_batcher(1000, 0.001, 64);
+    return 0;
+}
+
+static int tear_down(void **unused) {
+    (void)unused;
+    attn_batcher_free(batcher);
+    attn_serve_models_close(service.models);
+    attn_http_answer_free(&answer);
+    return 0;
+}
+
+/* ---- running a job to its end ---- */
+
+typedef struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+} waiter;
+
+static void woken(void *context, bool done) {
+    waiter *w = context;
+    pthread_mutex_lock(&w->lock);
+    w->done = w->done || done;
+    pthread_cond_signal(&w->changed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void finish(attn_job *job, waiter *w) {
+    pthread_mutex_lock(&w->lock);
+    while (!w->done) {
+        pthread_cond_wait(&w->changed, &w->lock);
+    }
+    pthread_mutex_unlock(&w->lock);
+    assert_true(attn_job_done(job));
+}
+
+static waiter new_waiter(void) {
+    return (waiter){PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+}
+
+/* Handles a request; its answer is then in `answer`. */
+static int ask(const char *method, const char *path, const char *type, const char *body) {
+    attn_http_request request = {.method = method,
+                                 .path = path,
+                                 .content_type = type,
+                                 .body = body,
+                                 .body_size = strlen(body)};
+    attn_http_answer_free(&answer);
+    attn_job *job = attn_service_handle(&service, &request, &answer);
+    if (job != NULL) {
+        waiter w = new_waiter();
+        assert_true(attn_job_start(job, batcher, woken, &w));
+        finish(job, &w);
+        answer = (attn_http_answer){0};
+        attn_job_answer(job, &answer);
+        attn_job_free(job);
+    }
+    return answer.status;
+}
+
+static int post(const char *json) {
+    return ask("POST", "/translate", "application/json", json);
+}
+
+static void expect(const char *part) {
+    if (answer.body.data == NULL || strstr(answer.body.data, part) == NULL) {
+        fail_msg("no %s in %s", part, answer.body.data != NULL ? answer.body.data : "(nothing)");
+    }
+}
+
+static void expect_error(const char *json, const char *text) {
+    char wanted[200];
+    snprintf(wanted, sizeof wanted, "{\"error\":\"%s\"}\n", text);
+    assert_int_equal(post(json), 400);
+    assert_string_equal(answer.body.data, wanted);
+}
+
+/* ---- tests ---- */
+
+static void refusals(void **unused) {
+    (void)unused;
+    expect_error("", "Invalid JSON format");
+    expect_error("[]", "Invalid JSON format");
+    expect_error("{\"q\":\"\\ud800\"}", "Invalid JSON format");
+    expect_error("{\"q\":\"a\\u0000b\",\"source\":\"en\"}", "Invalid JSON format");
+    expect_error("{}", "Invalid request: missing q parameter");
+    expect_error("{\"q\":[]}", "Invalid request: missing q parameter");
+    expect_error("{\"q\":\"x\"}", "Invalid request: missing source parameter");
+    expect_error("{\"q\":\"x\",\"source\":\"en\"}", "Invalid request: missing target parameter");
+    expect_error("{\"q\":[1],\"source\":\"en\",\"target\":\"fr\"}",
+                 "Invalid request: q parameter is not text");
+    expect_error("{\"q\":\"x\",\"source\":\"zz\",\"target\":\"fr\"}", "zz is not supported");
+    expect_error("{\"q\":\"x\",\"source\":\"fr\",\"target\":\"en\"}",
+                 "English (en) is not available as a target language from French (fr)");
+    expect_error("{\"q\":\"x\",\"source\":\"en\",\"target\":\"fr\",\"format\":\"pdf\"}",
+                 "pdf format is not supported");
+    expect_error("{\"q\":\"x\",\"source\":\"en\",\"target\":\"fr\",\"alternatives\":\"many\"}",
+                 "Invalid request: alternatives parameter is not a number");
+    expect_error("{\"q\":\"x\",\"source\":\"en\",\"target\":\"fr\",\"alternatives\":5}",
+                 "Invalid request: alternatives parameter must be <= 4");
+    expect_error("{\"q\":[\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\"],\"source\":\"en\","
+                 "\"target\":\"fr\"}",
+                 "Invalid request: request (9) exceeds text limit (8)");
+    expect_error("{\"q\":[\"a\"],\"source\":\"en\",\"target\":\"fr\",\"stream\":true}",
+                 "Invalid request: stream takes one text, not a list");
+    char *large = calloc(1, 6000);
+    strcpy(large, "{\"source\":\"en\",\"target\":\"fr\",\"q\":\"");
+    memset(large + strlen(large), 'x', 5001);
+    strcat(large, "\"}");
+    expect_error(large, "Invalid request: request (5001) exceeds text limit (5000)");
+    free(large);
+    assert_int_equal(
+        ask("POST", "/translate", "application/x-www-form-urlencoded", "q=%ff&source=en&target=fr"),
+        400);
+    assert_int_equal(ask("POST", "/translate", "application/x-www-form-urlencoded",
+                         "q=a%00b&source=en&target=fr"),
+                     400);
+    assert_int_equal(ask("GET", "/translate", NULL, ""), 405);
+    assert_int_equal(ask("T", "/languages", NULL, ""), 405);
+    assert_int_equal(ask("GET", "/../etc/passwd", NULL, ""), 404);
+}
+
+static void forms(void **unused) {
+    (void)unused;
+    attn_form form;
+    assert_null(
+        attn_form_parse("application/x-www-form-urlencoded", "a=1+2%41&b&&c=%zz", 17, &form));
+    assert_int_equal(form.count, 3);
+    assert_string_equal(form.field[0].value, "1 2A");
+    assert_string_equal(form.field[1].value, "");
+    assert_string_equal(form.field[2].value, "%zz");
+    attn_form_free(&form);
+    static const char body[] =
+        "--x\r\nContent-Disposition: form-data; name=\"q\"\r\n\r\nHi\r\n you\r\n--x\r\n"
+        "Content-Disposition: form-data; filename=\"f\"; name=\"t\"\r\n\r\n\r\n--x--\r\n";
+    assert_null(attn_form_parse("multipart/form-data; boundary=x", body, sizeof body - 1, &form));
+    assert_int_equal(form.count, 2);
+    assert_string_equal(form.field[0].value, "Hi\r\n you");
+    assert_string_equal(form.field[1].name, "t");
+    attn_form_free(&form);
+    for (size_t cut = 0; cut < sizeof body - 6; cut++) {
+        assert_non_null(attn_form_parse("multipart/form-data; boundary=\"x\"", body, cut, &form));
+        attn_form_free(&form);
+    }
+    assert_non_null(attn_form_parse("multipart/form-data", body, sizeof body - 1, &form));
+    attn_form_free(&form);
+}
+
+static void answers(void **unused) {
+    (void)unused;
+    assert_int_equal(post("{\"q\":\"The cat\\n\\n {x}  "
+                          "12\",\"source\":\"auto\",\"target\":\"fr\",\"alternatives\":2,"
+                          "\"scores\":true,\"alignments\":true,\"n_best\":2}"),
+                     200);
+    expect("\\n\\n {x}  12\"");
+    expect("\"detectedLanguage\":{\"confidence\":");
+    expect("\"alternatives\":[");
+    expect("\"attention\":[[");
+    expect("\"hypotheses\":[{");
+    assert_int_equal(post("{\"q\":[\"a\",\"42\"],\"source\":\"en\",\"target\":\"fr\"}"), 200);
+    expect(",\"42\"]}");
+    assert_int_equal(post("{\"q\":\" \\n\",\"source\":\"en\",\"target\":\"fr\"}"), 200);
+    assert_string_equal(answer.body.data, "{\"translatedText\":\" \\n\"}\n");
+    assert_int_equal(ask("POST", "/detect", "application/json", "{\"q\":\"the cat and the dog\"}"),
+                     200);
+    expect("[{\"confidence\":");
+    assert_int_equal(ask("GET", "/languages", NULL, ""), 200);
+    expect("{\"code\":\"en\",\"name\":\"English\",\"targets\":[\"fr\"]}");
+    assert_int_equal(ask("GET", "/health", NULL, ""), 200);
+    assert_string_equal(answer.body.data, "{\"status\":\"ok\"}\n");
+    assert_int_equal(ask("GET", "/frontend/settings", NULL, ""), 200);
+    expect("\"charLimit\":5000");
+    assert_int_equal(ask("GET", "/spec", NULL, ""), 200);
+    assert_int_equal(ask("GET", "/metrics", NULL, ""), 200);
+    expect("attn_batches_total");
+    assert_int_equal(ask("OPTIONS", "/translate", NULL, ""), 204);
+}
+
+static void embedded_files(void **unused) {
+    (void)unused;
+    attn_http_request request = {
+        .method = "GET", .path = "/", .body = "", .accept_encoding = "gzip"};
+    attn_http_answer_free(&answer);
+    assert_null(attn_service_handle(&service, &request, &answer));
+    assert_true(answer.status == 200 && answer.gzip && answer.etag != NULL);
+    assert_memory_equal(answer.body.data, "\x1f\x8b", 2);
+    char etag[64];
+    snprintf(etag, sizeof etag, "%s", answer.etag);
+    attn_http_answer_free(&answer);
+    request.if_none_match = etag;
+    assert_null(attn_service_handle(&service, &request, &answer));
+    assert_true(answer.status == 304 && answer.body.length == 0);
+    request.if_none_match = request.accept_encoding = NULL;
+    assert_null(attn_service_handle(&service, &request, &answer));
+    assert_true(answer.status == 200 && !answer.gzip);
+    expect("<!doctype html>");
+}
+
+static void keys(void **unused) {
+    (void)unused;
+    char path[64];
+    attn_error error;
+    static const char text[] = "# keys\nfirst-key-0123\r\n\nsecond-key-4567\n";
+    sentences_write(path, text, sizeof text - 1);
+    assert_int_equal(attn_keys_read(path, &service.keys, &error), ATTN_OK);
+    unlink(path);
+    expect_error("{\"q\":\"x\"}", "Please contact the server operator to get an API key");
+    assert_int_equal(post("{\"q\":\"x\",\"api_key\":\"second-key-4568\"}"), 403);
+    expect("Invalid API key");
+    assert_int_equal(post("{\"q\":\"x\",\"api_key\":\"second-key-456\"}"), 403);
+    expect_error("{\"q\":\"x\",\"api_key\":\"second-key-4567\"}",
+                 "Invalid request: missing source parameter");
+    expect_error("{\"q\":\"x\",\"api_key\":\"first-key-0123\"}",
+                 "Invalid request: missing source parameter");
+    assert_int_equal(ask("GET", "/languages", NULL, ""), 200);
+    attn_keys_free(service.keys);
+    service.keys = NULL;
+    sentences_write(path, "short\n", 6);
+    attn_keys *none;
+    assert_int_equal(attn_keys_read(path, &none, &error), ATTN_ERR_FORMAT);
+    assert_int_equal(error.position, 1);
+    unlink(path);
+}
+
+static void streams(void **unused) {
+    (void)unused;
+    static const char body[] =
+        "{\"q\":\"The cat sees. The house.\",\"source\":\"en\",\"target\":\"fr\",\"stream\":true}";
+    attn_http_request request = {.method = "POST",
+                                 .path = "/translate",
+                                 .body = body,
+                                 .content_type = "application/json",
+                                 .body_size = sizeof body - 1};
+    attn_http_answer_free(&answer);
+    attn_job *job = attn_service_handle(&service, &request, &answer);
+    waiter w = new_waiter();
+    assert_non_null(job);
+    assert_true(attn_job_streams(job) && attn_job_start(job, batcher, woken, &w));
+    finish(job, &w);
+    attn_buffer all = {0};
+    char part[7];
+    for (long n = attn_job_read(job, part, sizeof part); n >= 0;
+         n = attn_job_read(job, part, sizeof part)) {
+        attn_buffer_add(&all, part, (size_t)n);
+    }
+    assert_int_equal(strncmp(all.data, "event: partial\ndata: {", 22), 0);
+    const char *done = strstr(all.data, "event: done\ndata: ");
+    assert_non_null(done);
+    /* The end of the stream is the answer that is given without one. */
+    attn_http_answer whole = {0};
+    attn_job_answer(job, &whole);
+    assert_string_equal(done + 18, strcat(whole.body.data, "\n"));
+    attn_http_answer_free(&whole);
+    attn_buffer_free(&all);
+    attn_job_free(job);
+}
+
+enum { JOBS = 24 };
+
+static void job_body(char *out, size_t size, int i) {
+    char words[400] = "";
+    for (int w = 0; w <= i % 9; w++) {
+        strcat(words, sentence_noun[(i + w) % 10]);
+        strcat(words, w % 4 == 3 ? ". " : " ");
+    }
+    snprintf(
+        out, size,
+        "{\"q\":\"The %s\",\"source\":\"en\",\"target\":\"fr\",\"alignments\":%s,\"scores\":true,"
+        "\"n_best\":%d}",
+        words, i % 3 == 0 ? "true" : "false", 1 + i % 2);
+}
+
+/* The same requests alone, one after another, and all at once in a few batches: equal answers to the
+ * last digit that is printed, and equal numbers to the last bit. */
+static void the_same_bits_in_company(void **unused) {
+    (void)unused;
+    attn_job *alone[JOBS], *together[JOBS];
+    waiter w[JOBS];
+    char body[1000];
+    attn_batcher *former = batcher;
+    start_batcher(100000, 0.05, JOBS);
+    for (int i = 0; i < JOBS; i++) {
+        job_body(body, sizeof body, i);
+        attn_http_request request = {.method = "POST",
+                                     .path = "/translate",
+                                     .body = body,
+                                     .content_type = "application/json",
+                                     .body_size = strlen(body)};
+        attn_http_answer_free(&answer);
+        alone[i] = attn_service_handle(&service, &request, &answer);
+        together[i] = attn_service_handle(&service, &request, &answer);
+        waiter one = new_waiter();
+        assert_true(attn_job_start(alone[i], former, woken, &one));
+        finish(alone[i], &one);
+    }
+    uint64_t before = atomic_load(&metrics.batches);
+    for (int i = 0; i < JOBS; i++) {
+        w[i] = new_waiter();
+        assert_true(attn_job_start(together[i], batcher, woken, &w[i]));
+    }
+    for (int i = 0; i < JOBS; i++) {
+        finish(together[i], &w[i]);
+        const attn_batch_group *a = attn_job_group(alone[i]), *b = attn_job_group(together[i]);
+        assert_int_equal(a->count, b->count);
+        for (size_t s = 0; s < a->count; s++) {
+            const attn_search_result *x = &a->sentences[s].result, *y = &b->sentences[s].result;
+            assert_int_equal(x->count, y->count);
+            for (int64_t h = 0; h < x->count; h++) {
+                const attn_hypothesis *p = &x->hypotheses[h], *q = &y->hypotheses[h];
+                assert_int_equal(p->length, q->length);
+                assert_memory_equal(p->ids, q->ids, (size_t)p->length * sizeof *p->ids);
+                assert_memory_equal(p->token_log_probability, q->token_log_probability,
+                                    (size_t)(p->length + 1) * sizeof(attn_real));
+                assert_memory_equal(&p->score, &q->score, sizeof p->score);
+                if (p->attention != NULL) {
+                    assert_memory_equal(p->attention, q->attention,
+                                        (size_t)((p->length + 1) * p->source_length) *
+                                            sizeof(attn_real));
+                }
+            }
+        }
+        attn_job_free(alone[i]);
+        attn_job_free(together[i]);
+    }
+    assert_true(atomic_load(&metrics.batches) - before < JOBS / 2);
+    attn_batcher_free(batcher);
+    batcher = former;
+}
+
+static void a_full_queue_refuses(void **unused) {
+    (void)unused;
+    attn_batcher *former = batcher;
+    attn_job *jobs[3];
+    waiter w[3];
+    char body[1000];
+    bool accepted[3];
+    start_batcher(100000, 0.3, 2);
+    for (int i = 0; i < 3; i++) {
+        job_body(body, sizeof body, 0);
+        attn_http_request request = {.method = "POST",
+                                     .path = "/translate",
+                                     .body = body,
+                                     .content_type = "application/json",
+                                     .body_size = strlen(body)};
+        attn_http_answer_free(&answer);
+        jobs[i] = attn_service_handle(&service, &request, &answer);
+        w[i] = new_waiter();
+        accepted[i] = attn_job_start(jobs[i], batcher, woken, &w[i]);
+    }
+    assert_true(accepted[0] && accepted[1] && !accepted[2]);
+    attn_batcher_stop(batcher); /* finishes what it had taken */
+    finish(jobs[0], &w[0]);
+    finish(jobs[1], &w[1]);
+    assert_false(attn_job_start(jobs[2], batcher, woken, &w[2]));
+    for (int i = 0; i < 3; i++) {
+        attn_job_free(jobs[i]);
+    }
+    attn_batcher_free(batcher);
+    batcher = former;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(forms),
+        cmocka_unit_test(answers),
+        cmocka_unit_test(embedded_files),
+        cmocka_unit_test(keys),
+        cmocka_unit_test(streams),
+        cmocka_unit_test(the_same_bits_in_company),
+        cmocka_unit_test(a_full_queue_refuses),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
