@@ -178,9 +178,10 @@ static int explain_open(const attn_model *model, const char *sentence, const opt
     int64_t wanted = -1;
     int result = ATTN_EXIT_FAILURE;
     const attn_decode_options decode = ATTN_DECODE_DEFAULTS;
-    attn_status status = o->part == ATTN_EXPLAIN_ENCODER
-                             ? attn_pair_read_source(model, sentence, &p, &error)
-                             : attn_pair_read(model, sentence, o->target, decode.beam, &p, &error);
+    attn_status status =
+        o->part == ATTN_EXPLAIN_ENCODER
+            ? attn_pair_read_source(model, sentence, &p, &error)
+            : attn_text_pair_read(model, sentence, o->target, decode.beam, &p, &error);
     if (status == ATTN_OK) {
         status = attn_explain_create(model->translator, p.source, p.source_length, p.target,
                                      p.target_length, &explain, &error);

@@ -98,7 +98,8 @@ static int run(const void *given, int operand_count, char **operand) {
                                          .glossary = o->glossaries.item,
                                          .glossary_count = o->glossaries.count};
     if (o->models.count == 0) {
-        if (attn_model_find(NULL, found, sizeof found, &error) != ATTN_OK) {
+        if (attn_model_find(NULL, "ATTN_MODEL", "models/en-fr.safetensors", found, sizeof found,
+                            &error) != ATTN_OK) {
             return attn_say_error(&error);
         }
         serve.sources.model = &single;

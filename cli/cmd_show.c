@@ -269,7 +269,7 @@ static attn_status read_document(const attn_model *model, const char *sentence, 
     attn_safetensors *file = NULL;
     attn_status status = attn_safetensors_open(model->path, &file, error);
     if (status == ATTN_OK) {
-        status = attn_pair_read(model, sentence, o->target, o->beam, &pair, error);
+        status = attn_text_pair_read(model, sentence, o->target, o->beam, &pair, error);
     }
     if (status != ATTN_OK) {
         goto out;
@@ -310,7 +310,7 @@ static int run(const void *given, int operand_count, char **operand) {
     if (result != ATTN_EXIT_OK) {
         return result;
     }
-    if (attn_model_open(o->model, &model, &error) != ATTN_OK) {
+    if (attn_model_open(o->model, ATTN_COMPUTE_F32, &model, &error) != ATTN_OK) {
         return attn_say_error(&error);
     }
     attn_status status = read_document(&model, operand[0], o, &document, &error);

@@ -82,8 +82,8 @@ attn_status attn_pair_read_source(const attn_model *model, const char *sentence,
     return encode(model, "sentence", sentence, -1, &p->source, &p->source_length, error);
 }
 
-attn_status attn_pair_read(const attn_model *model, const char *sentence, const char *target,
-                           int64_t beam, attn_pair *p, attn_error *error) {
+attn_status attn_text_pair_read(const attn_model *model, const char *sentence, const char *target,
+                                int64_t beam, attn_pair *p, attn_error *error) {
     attn_status status = attn_pair_read_source(model, sentence, p, error);
     if (status != ATTN_OK) {
         return status;

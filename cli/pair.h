@@ -18,9 +18,9 @@ typedef struct attn_pair {
 ATTN_MUST_CHECK attn_status attn_pair_read_source(const attn_model *model, const char *sentence,
                                                   attn_pair *pair, attn_error *error);
 /* The sentence with `target`; NULL: with the model's own translation, found with a beam that wide. */
-ATTN_MUST_CHECK attn_status attn_pair_read(const attn_model *model, const char *sentence,
-                                           const char *target, int64_t beam, attn_pair *pair,
-                                           attn_error *error);
+ATTN_MUST_CHECK attn_status attn_text_pair_read(const attn_model *model, const char *sentence,
+                                                const char *target, int64_t beam, attn_pair *pair,
+                                                attn_error *error);
 void attn_pair_free(attn_pair *pair);
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "image/canvas.h"
+#include "image/drawing.h"
 #include "image/overlay.h"
 
 /* ---- text ---- */
@@ -147,22 +147,22 @@ static void draw_cell(cairo_t *cr, double x, double y, double share) {
     double ink = share > 0.5 ? 0 : 1;
     cairo_set_source_rgb(cr, ink, ink, ink);
     snprintf(number, sizeof number, share > 0.0005 ? "%.1f" : "%.0f", 100 * share);
-    attn_canvas_text(cr, x + CELL / 2.0, y + CELL / 2.0 + 4, 0.5, number);
+    attn_drawing_text(cr, x + CELL / 2.0, y + CELL / 2.0 + 4, 0.5, number);
 }
 
 static void draw_names(cairo_t *cr, const chart *c) {
     cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
     for (int i = 0; i < c->confusion->classes; i++) {
         const char *name = c->classes->item[i].name;
-        attn_canvas_text(cr, NAMES - 8, TOP + (i + 0.5) * CELL + 4, 1, name);
+        attn_drawing_text(cr, NAMES - 8, TOP + (i + 0.5) * CELL + 4, 1, name);
         cairo_save(cr);
         cairo_translate(cr, NAMES + (i + 0.5) * CELL + 4, TOP - 8);
         cairo_rotate(cr, -0.9);
-        attn_canvas_text(cr, 0, 0, 0, name);
+        attn_drawing_text(cr, 0, 0, 0, name);
         cairo_restore(cr);
     }
-    attn_canvas_text(cr, MARGIN, MARGIN + 12, 0,
-                     "percent of each true class (row) called each class");
+    attn_drawing_text(cr, MARGIN, MARGIN + 12, 0,
+                      "percent of each true class (row) called each class");
 }
 
 static void draw_chart(cairo_t *cr, void *context) {
@@ -184,5 +184,5 @@ attn_status attn_confusion_draw(const attn_confusion *confusion, const attn_clas
     chart c = {confusion, classes};
     int64_t side = (int64_t)confusion->classes * CELL;
     int64_t width = NAMES + side + TOP; /* slanted names reach beyond the last column */
-    return attn_canvas_write(path, width, TOP + side + MARGIN, draw_chart, &c, error);
+    return attn_drawing_write(path, width, TOP + side + MARGIN, draw_chart, &c, error);
 }

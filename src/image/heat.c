@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "image/canvas.h"
+#include "image/drawing.h"
 #include "image/resize.h"
 
 enum { LARGEST_SIDE = 2048, MARGIN = 12, BAR = 16, BAR_SPACE = 90, TITLE_SPACE = 26 };
@@ -118,10 +118,10 @@ static void draw_bar(cairo_t *cr, const page *p, double x, double y, double heig
     }
     cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
     snprintf(text, sizeof text, "%.3g", p->top);
-    attn_canvas_text(cr, x + BAR + 6, y + 9, 0, text);
-    attn_canvas_text(cr, x + BAR + 6, y + height, 0, "0");
+    attn_drawing_text(cr, x + BAR + 6, y + 9, 0, text);
+    attn_drawing_text(cr, x + BAR + 6, y + height, 0, "0");
     const char *quantity = p->heat->quantity != NULL ? p->heat->quantity : "weight";
-    attn_canvas_text(cr, x + BAR + 6, y + height / 2 + 4, 0, quantity);
+    attn_drawing_text(cr, x + BAR + 6, y + height / 2 + 4, 0, quantity);
 }
 
 static void draw_page(cairo_t *cr, void *context) {
@@ -129,9 +129,9 @@ static void draw_page(cairo_t *cr, void *context) {
     const attn_heat *heat = p->heat;
     cairo_set_font_size(cr, 12);
     if (heat->title != NULL) {
-        attn_canvas_text(cr, p->x, MARGIN + 12, 0, heat->title);
+        attn_drawing_text(cr, p->x, MARGIN + 12, 0, heat->title);
     }
-    attn_canvas_paint(cr, p->blended, p->x, p->y, 1);
+    attn_drawing_paint(cr, p->blended, p->x, p->y, 1);
     if (heat->at_x >= 0 && heat->at_y >= 0) {
         draw_marker(cr, p->x + ((double)heat->at_x + 0.5) * p->scale,
                     p->y + ((double)heat->at_y + 0.5) * p->scale);
@@ -173,8 +173,8 @@ attn_status attn_heat_write(const char *path, const attn_heat *heat, attn_error 
     if (status == ATTN_OK) {
         p.top = find_top(heat);
         p.y += heat->title != NULL ? TITLE_SPACE : 0;
-        status = attn_canvas_write(path, blended.width + 2 * MARGIN + BAR + BAR_SPACE,
-                                   blended.height + MARGIN + (int64_t)p.y, draw_page, &p, error);
+        status = attn_drawing_write(path, blended.width + 2 * MARGIN + BAR + BAR_SPACE,
+                                    blended.height + MARGIN + (int64_t)p.y, draw_page, &p, error);
     }
     attn_picture_free(&small);
     attn_picture_free(&blended);

@@ -9,7 +9,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "image/canvas.h"
+#include "image/drawing.h"
 #include "image/mask.h"
 
 attn_status attn_overlay_mask(const attn_picture *picture, const attn_mask *mask,
@@ -83,7 +83,7 @@ static double lay_out(cairo_t *cr, const legend *l, bool drawing, double *widest
             cairo_set_source_rgb(cr, 0.2, 0.2, 0.2);
             cairo_set_line_width(cr, 1);
             cairo_stroke(cr);
-            attn_canvas_text(cr, x + swatch * 1.4, y + swatch * 0.85, 0, text);
+            attn_drawing_text(cr, x + swatch * 1.4, y + swatch * 0.85, 0, text);
         }
         x += width;
         *widest = width + 2 * MARGIN > *widest ? width + 2 * MARGIN : *widest;
@@ -138,10 +138,10 @@ attn_status attn_overlay_legend(attn_picture *picture, const attn_mask *mask,
     attn_mask_count(mask, l.seen);
     measure m = {&l, 0, 0};
     attn_picture strip, whole;
-    attn_status status = attn_canvas_draw(1, 1, measure_legend, &m, &strip, error);
+    attn_status status = attn_drawing_draw(1, 1, measure_legend, &m, &strip, error);
     attn_picture_free(&strip);
     if (status == ATTN_OK) {
-        status = attn_canvas_draw(l.width, (int64_t)m.height + 1, draw_legend, &l, &strip, error);
+        status = attn_drawing_draw(l.width, (int64_t)m.height + 1, draw_legend, &l, &strip, error);
     }
     if (status == ATTN_OK) {
         status = stack(picture, &strip, &whole, error);

@@ -100,8 +100,8 @@ static attn_status read_glossary(const attn_serve_sources *sources, attn_serve_m
 static attn_status read_weights(attn_serve_model *model, attn_error *error) {
     void *bytes = NULL;
     size_t size = 0;
-    attn_status status =
-        attn_translator_load(model->path, false, &model->translator, &bytes, &size, error);
+    attn_status status = attn_translator_load(model->path, false, ATTN_COMPUTE_F32,
+                                              &model->translator, &bytes, &size, error);
     if (status != ATTN_OK) {
         return status;
     }

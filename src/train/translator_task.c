@@ -116,7 +116,8 @@ static attn_status validate(void *self, attn_task_loss *out, attn_error *error) 
     attn_translator_task *t = self;
     const attn_corpus *corpus = &t->data->valid;
     *out = (attn_task_loss){.units = target_tokens(corpus, &t->valid, 0, t->valid.count)};
-    attn_status status = attn_translator_pack(t->model, ATTN_COMPUTE_F32); /* once for all the batches */
+    attn_status status =
+        attn_translator_pack(t->model, ATTN_COMPUTE_F32); /* once for all the batches */
     if (status != ATTN_OK) {
         return pass_failed(status, error);
     }

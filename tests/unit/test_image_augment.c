@@ -313,7 +313,7 @@ static void the_same_bits_everywhere(void **state) {
         apply(&plan, &picture, &mask, &out);
         hash = attn_hash64(&out, sizeof out, hash);
     }
-    assert_int_equal(hash, 0x1bbdbdd94b002afcULL);
+    assert_int_equal(hash, 0x7f746cbcee240422ULL);
     attn_picture_free(&picture);
     attn_mask_free(&mask);
 }

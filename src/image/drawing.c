@@ -1,5 +1,5 @@
-/* image/canvas.c: cairo surfaces to and from our pictures, and to files that are replaced whole. */
-#include "image/canvas.h"
+/* image/drawing.c: cairo surfaces to and from our pictures, and to files that are replaced whole. */
+#include "image/drawing.h"
 
 #include <cairo-pdf.h>
 #include <cairo-svg.h>
@@ -69,8 +69,8 @@ static attn_status copy_out(cairo_surface_t *surface, attn_picture *out, attn_er
     return ATTN_OK;
 }
 
-attn_status attn_canvas_draw(int64_t width, int64_t height, attn_draw *draw, void *context,
-                             attn_picture *out, attn_error *error) {
+attn_status attn_drawing_draw(int64_t width, int64_t height, attn_draw *draw, void *context,
+                              attn_picture *out, attn_error *error) {
     *out = (attn_picture){0, 0, NULL};
     attn_status status = check_side(width, height, error);
     if (status != ATTN_OK) {
@@ -132,8 +132,8 @@ static attn_status write_vectors(const char *path, bool pdf, double width, doubl
     return status;
 }
 
-attn_status attn_canvas_write(const char *path, int64_t width, int64_t height, attn_draw *draw,
-                              void *context, attn_error *error) {
+attn_status attn_drawing_write(const char *path, int64_t width, int64_t height, attn_draw *draw,
+                               void *context, attn_error *error) {
     const char *dot = strrchr(path, '.');
     bool pdf = dot != NULL && strcasecmp(dot, ".pdf") == 0;
     if (pdf || (dot != NULL && strcasecmp(dot, ".svg") == 0)) {
@@ -144,7 +144,7 @@ attn_status attn_canvas_write(const char *path, int64_t width, int64_t height, a
                          "the name does not say which kind of file to write");
     }
     attn_picture picture;
-    attn_status status = attn_canvas_draw(width, height, draw, context, &picture, error);
+    attn_status status = attn_drawing_draw(width, height, draw, context, &picture, error);
     if (status == ATTN_OK) {
         status = attn_picture_write(path, &picture, error);
         attn_picture_free(&picture);
@@ -152,7 +152,8 @@ attn_status attn_canvas_write(const char *path, int64_t width, int64_t height, a
     return status;
 }
 
-void attn_canvas_paint(cairo_t *cr, const attn_picture *picture, double x, double y, double scale) {
+void attn_drawing_paint(cairo_t *cr, const attn_picture *picture, double x, double y,
+                        double scale) {
     cairo_surface_t *surface =
         cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)picture->width, (int)picture->height);
     unsigned char *data = cairo_image_surface_get_data(surface);
@@ -175,7 +176,7 @@ void attn_canvas_paint(cairo_t *cr, const attn_picture *picture, double x, doubl
     cairo_surface_destroy(surface);
 }
 
-void attn_canvas_text(cairo_t *cr, double x, double y, double align, const char *text) {
+void attn_drawing_text(cairo_t *cr, double x, double y, double align, const char *text) {
     cairo_text_extents_t extents;
     cairo_text_extents(cr, text, &extents);
     cairo_move_to(cr, x - align * extents.x_advance, y);
