@@ -339,13 +339,17 @@ static attn_status visit_all(attn_segmenter *m, attn_status (*visit)(attn_linear
     return status;
 }
 
+static attn_status pack(attn_linear *linear) {
+    return attn_linear_pack(linear, ATTN_COMPUTE_F32);
+}
+
 static attn_status unpack(attn_linear *linear) {
     attn_linear_unpack(linear);
     return ATTN_OK;
 }
 
 attn_status attn_segmenter_pack(attn_segmenter *m) {
-    attn_status status = visit_all(m, attn_linear_pack);
+    attn_status status = visit_all(m, pack);
     if (status != ATTN_OK) {
         attn_segmenter_unpack(m);
     }
