@@ -183,11 +183,19 @@ static void plans_stay_in_their_bounds(void **state) {
     assert_true(scale_sum / 2000 > 1.2 && scale_sum / 2000 < 1.3);
 }
 
+/* Field by field: between them there may be bytes that nobody set. */
+static void assert_plans_equal(const attn_augment_plan *a, const attn_augment_plan *b) {
+    assert_true(a->full_width == b->full_width && a->full_height == b->full_height);
+    assert_true(a->x == b->x && a->y == b->y && a->width == b->width && a->height == b->height);
+    assert_true(a->flip == b->flip && a->brightness == b->brightness);
+    assert_true(a->contrast == b->contrast && a->saturation == b->saturation);
+}
+
 static void plans_depend_on_seed_epoch_and_index_alone(void **state) {
     (void)state;
     attn_augment_plan p = attn_augment_draw(&all, 1, 2, 3, 48, 36);
     attn_augment_plan same = attn_augment_draw(&all, 1, 2, 3, 48, 36);
-    assert_memory_equal(&p, &same, sizeof p);
+    assert_plans_equal(&p, &same);
     attn_augment_plan other[3] = {attn_augment_draw(&all, 2, 2, 3, 48, 36),
                                   attn_augment_draw(&all, 1, 3, 3, 48, 36),
                                   attn_augment_draw(&all, 1, 2, 4, 48, 36)};
@@ -205,7 +213,7 @@ static void plans_depend_on_seed_epoch_and_index_alone(void **state) {
     attn_augment_options none = {.scale_low = 1, .scale_high = 1};
     attn_augment_plan plain = attn_augment_draw(&none, 1, 2, 3, 48, 36);
     attn_augment_plan expected = attn_augment_none(48, 36);
-    assert_memory_equal(&plain, &expected, sizeof plain);
+    assert_plans_equal(&plain, &expected);
 }
 
 enum { W = 20, H = 14 };
