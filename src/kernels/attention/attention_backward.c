@@ -51,7 +51,7 @@ static attn_status backward_heads(const attn_attention_call *call,
                                   attn_error *error) {
     const attn_attention *spec = call->spec;
     attn_division division = attn_attention_divide_backward(spec, kernels, false);
-    work_memory memory;
+    work_memory memory = {.shared = NULL};
     attn_status status = find_memory(&memory, &division, scratch, error);
     if (status != ATTN_OK) {
         return status;
@@ -178,7 +178,7 @@ static attn_status backward_pieces(const attn_attention_call *call,
                                      (blocks(spec->key_length, ATTN_KEY_BLOCK) +
                                       group * blocks(spec->query_length, ATTN_QUERY_BLOCK));
     attn_division division = attn_attention_divide_backward(spec, kernels, true);
-    work_memory memory;
+    work_memory memory = {.shared = NULL};
     attn_status status = find_memory(&memory, &division, scratch, error);
     if (status != ATTN_OK) {
         return status;

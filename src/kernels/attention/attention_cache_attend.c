@@ -215,7 +215,7 @@ attn_status attn_cache_attend_scratch(const attn_cache *cache,
                               (double)(p.layout->head_size + p.layout->value_size));
     attn_division division = {.threads = threads,
                               .each = p.kernel_scratch + ATTN_CACHE_ROWS * p.scores_row};
-    work_memory memory;
+    work_memory memory = {.shared = NULL};
     status = find_memory(&memory, &division, scratch, error);
     if (status == ATTN_OK) {
         run(&p, kernels, threads, &memory);

@@ -52,7 +52,7 @@ static attn_status weights_scratch(const attn_attention_call *call, real *all, r
                               .shared_count = spec->batch * spec->kv_heads,
                               .shared_size = all_keys(spec) * sizes.forward_key,
                               .each = rows_size + sizes.forward_scratch};
-    work_memory memory;
+    work_memory memory = {.shared = NULL};
     attn_status status = find_memory(&memory, &division, scratch, error);
     if (status != ATTN_OK) {
         return status;
