@@ -14,7 +14,7 @@ typedef struct statistics_job {
     const attn_attention_call *call;
     const attn_attention_kernels *kernels;
     const attn_weight_statistics *wanted;
-    work_memory memory = {.shared = NULL};
+    work_memory memory;
     int64_t forward_key;
 } statistics_job;
 

@@ -125,6 +125,7 @@ attn_status attn_matmul_i8_weights_create(int64_t k, int64_t n, const attn_real 
     }
     attn_matmul_i8_weights *weights = *out;
     int threads = weights->panels * weights->groups < SERIAL / 1024 ? 1 : attn_get_threads();
+    (void)threads; /* not read without OpenMP */
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
     for (int64_t panel = 0; panel < weights->panels; panel++) {
         pack_panel(weights, panel, w, w_row, w_col, scale);
