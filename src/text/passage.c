@@ -319,7 +319,10 @@ static attn_status add_sentences(attn_passage *p, const char *text, size_t lengt
                 to = end > to ? end : to;
             }
         }
-        attn_spans inside = {.span = spans->span + first, .count = last - first};
+        attn_spans inside = {.count = last - first};
+        if (inside.count > 0) { /* without any, there is no array to point into */
+            inside.span = spans->span + first;
+        }
         status = add_literal(p, text + done, from - done, false, error);
         if (status == ATTN_OK) {
             status = add_sentence(p, text, from, to, &inside, error);
