@@ -188,13 +188,29 @@ static attn_status read_pairs(const attn_segmenter_files *files,
     return weigh_classes(out, train.seen, recipe->balance, error);
 }
 
+/* The classes as the model has them: what is left out has the label ATTN_IGNORE_LABEL, and its name. */
+static char *print_classes(const attn_classes *classes) {
+    attn_classes *own = attn_alloc(sizeof *own);
+    if (own == NULL) {
+        return NULL;
+    }
+    *own = *classes;
+    own->ignore = ATTN_IGNORE_LABEL;
+    if (classes->ignore_is_named) {
+        own->item[ATTN_IGNORE_LABEL] = classes->item[classes->ignore];
+    }
+    char *text = attn_classes_print(own);
+    attn_free(own);
+    return text;
+}
+
 attn_status attn_segmenter_data_read(const attn_segmenter_files *files,
                                      const attn_segmenter_recipe *recipe, attn_segmenter_data *out,
                                      attn_error *error) {
     *out = (attn_segmenter_data){.mask_options = files->masks_are};
     attn_status status = attn_classes_read(files->classes, files->ignore, &out->classes, error);
     if (status == ATTN_OK) {
-        out->classes_text = attn_classes_print(&out->classes);
+        out->classes_text = print_classes(&out->classes);
         status = out->classes_text == NULL ? attn_fail_memory(error, 0)
                                            : read_pairs(files, recipe, out, error);
     }

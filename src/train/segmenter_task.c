@@ -115,7 +115,7 @@ static attn_status validate(void *self, attn_task_loss *out, attn_error *error) 
 
 static attn_status measure(void *self, double *score, attn_error *error) {
     (void)error;
-    static attn_segmentation_scores scores;
+    attn_segmentation_scores scores;
     attn_confusion_scores(&((attn_segmenter_task *)self)->confusion, &scores);
     *score = isfinite(scores.mean_iou) ? 100 * scores.mean_iou : 0;
     return ATTN_OK;
