@@ -34,10 +34,4 @@ ATTN_MUST_CHECK attn_status attn_segment_rows(attn_segmenting *segmenting,
                                               const attn_tiling *tiling,
                                               attn_segmented_rows *receive, void *context,
                                               attn_error *error);
-/* The most likely class of each pixel; the first of equals. */
-ATTN_MUST_CHECK attn_status attn_segment_picture(attn_segmenting *segmenting,
-                                                 const attn_picture *picture,
-                                                 const attn_tiling *tiling, attn_mask *out,
-                                                 attn_error *error);
-
 #endif
