@@ -17,6 +17,7 @@ V_INLINE void v_tile(const int rows, int64_t k, const float *a, int64_t a_row, i
     for (int r = 0; r < rows; r += 3) {
         a_rows[r / 3] = a + r * a_row;
     }
+#pragma GCC unroll 4
     for (int64_t p = 0; p < k; p++) {
         v16 b_p = v_load(b + p * b_row);
 #pragma GCC unroll 16
