@@ -32,4 +32,16 @@ static inline __attribute__((always_inline)) void v_transpose8(const float *in, 
     v_transpose8x4(in + 4, in_row, out + 4 * out_row, out_row);
 }
 
+/* The same for four rows and four columns. */
+static inline __attribute__((always_inline)) void v_transpose4(const float *in, int64_t in_row,
+                                                               float *out, int64_t out_row) {
+    __m128 row0 = _mm_loadu_ps(in), row1 = _mm_loadu_ps(in + in_row);
+    __m128 row2 = _mm_loadu_ps(in + 2 * in_row), row3 = _mm_loadu_ps(in + 3 * in_row);
+    _MM_TRANSPOSE4_PS(row0, row1, row2, row3);
+    _mm_storeu_ps(out, row0);
+    _mm_storeu_ps(out + out_row, row1);
+    _mm_storeu_ps(out + 2 * out_row, row2);
+    _mm_storeu_ps(out + 3 * out_row, row3);
+}
+
 #endif

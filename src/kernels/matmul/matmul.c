@@ -13,7 +13,7 @@
 enum {
     SLICE = 256,             /* of k: a panel of B is then half of a 32 KiB cache */
     LONG_SLICE = 512,        /* of k, when B is packed beforehand */
-    BLOCK_A = 1 << 17,       /* floats of A in a block: half of a 1 MiB cache */
+    BLOCK_A = 1 << 16,       /* floats of A in a block: half of a 512 KiB cache */
     BLOCK_ROWS = 240,        /* rows of a block when rows alone give work enough */
     SERIAL = 1 << 19,        /* products below which a second thread costs more than it gives */
     COLUMNS_PER_BLOCK = 256, /* when columns are cut: A is read or packed once for so many */
@@ -144,12 +144,12 @@ typedef struct c_block {
 } c_block;
 
 /* Rows of A that start a multiple of the first-level cache's way apart fall on the same few lines;
- * a tall tile of them does not fit. */
+ * a tile of them and the next, which is on its way, do not fit. */
 static bool a_in_place(const matmul_plan *plan) {
     const attn_matmul *product = plan->product;
-    enum { WAY = 1024, WAYS = 8 };
+    enum { WAY = 1024 };
     return product->a_col == 1 && product->a_row > 0 && plan->kernels->a_in_place &&
-           (product->a_row % WAY != 0 || plan->kernels->tile_rows < WAYS);
+           product->a_row % WAY != 0;
 }
 
 static void slice_of_a(const matmul_plan *plan, c_block *block, int64_t p, int64_t k) {

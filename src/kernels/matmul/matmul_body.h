@@ -11,6 +11,8 @@
 
 /* Rows that are packed together, so that a column of A is read in whole cache lines. */
 enum { PACK_ROWS = 48, PACK_AHEAD = 16 };
+/* Steps of k after which the next tile of A is asked for again: a cache line of each row. */
+enum { A_AHEAD = 16 };
 
 /* packed[p][r] of one tile, p from `first` on; any strides. */
 static void pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_t a_row,
@@ -22,7 +24,7 @@ static void pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_
     }
 }
 
-/* One whole tile of contiguous rows. The last eight rows may overlap those before. */
+/* One whole tile of contiguous rows. The last eight (or four) rows may overlap those before. */
 static void pack_tile_rows(int64_t k, const float *a, int64_t a_row, float *packed) {
     int64_t p = 0;
 #if V_TILE_ROWS >= 8
@@ -30,6 +32,14 @@ static void pack_tile_rows(int64_t k, const float *a, int64_t a_row, float *pack
         for (int r = 0; r < V_TILE_ROWS; r += 8) {
             int first = r + 8 <= V_TILE_ROWS ? r : V_TILE_ROWS - 8;
             v_transpose8(a + first * a_row + p, a_row, packed + p * V_TILE_ROWS + first,
+                         V_TILE_ROWS);
+        }
+    }
+#else
+    for (; p + 4 <= k; p += 4) {
+        for (int r = 0; r < V_TILE_ROWS; r += 4) {
+            int first = r + 4 <= V_TILE_ROWS ? r : V_TILE_ROWS - 4;
+            v_transpose4(a + first * a_row + p, a_row, packed + p * V_TILE_ROWS + first,
                          V_TILE_ROWS);
         }
     }
@@ -127,6 +137,52 @@ static __attribute__((noinline)) void finish(const attn_matmul_panel *panel, int
 }
 #undef FOR_ROWS
 
+/* GELU needs registers of its own. */
+V_INLINE bool stays_in_registers(const attn_matmul_epilogue *epilogue) {
+    return epilogue == NULL || epilogue->activation != ATTN_ACTIVATION_GELU;
+}
+
+/* The epilogue of whole rows without leaving the registers. */
+V_INLINE void finish_registers(const int rows, const attn_matmul_panel *panel, int64_t i,
+                               v16 acc[V_TILE_ROWS]) {
+    const attn_matmul_epilogue *epilogue = panel->epilogue;
+    if (epilogue->bias != NULL) {
+        v16 bias = v_load(epilogue->bias);
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            acc[r] = v_add(acc[r], bias);
+        }
+    }
+    if (epilogue->pre_activation != NULL) {
+        float *pre_activation = epilogue->pre_activation + i * panel->c_row;
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            v_store(pre_activation + r * panel->c_row, acc[r]);
+        }
+    }
+    if (epilogue->activation == ATTN_ACTIVATION_RELU) {
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            acc[r] = v_relu(acc[r]);
+        }
+    }
+    if (epilogue->residual != NULL) {
+        const float *residual = epilogue->residual + i * epilogue->residual_row;
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            acc[r] = v_add(v_load(residual + r * epilogue->residual_row), acc[r]);
+        }
+    }
+}
+
+/* A cache line of each row: what A_AHEAD steps read. */
+V_INLINE void prefetch_rows(const int rows, const float *a, int64_t a_row) {
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        __builtin_prefetch(a + r * a_row, 0, 3);
+    }
+}
+
 /* rows and packed are constants in every call. */
 V_INLINE void multiply_tile(const int rows, const bool packed, const attn_matmul_panel *panel,
                             int64_t i) {
@@ -137,16 +193,27 @@ V_INLINE void multiply_tile(const int rows, const bool packed, const attn_matmul
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
         const float *row = c + r * panel->c_row;
-        __builtin_prefetch(next + r * panel->c_row, 0, 2);
+        __builtin_prefetch(next + r * panel->c_row, 0, 3);
         acc[r] = panel->from_c ? v_load_part(row, columns) : v_zero();
     }
-    if (packed) {
-        v_tile(rows, panel->k, panel->a + i * panel->k, 1, rows, panel->b, panel->b_row, acc);
-    } else {
-        v_tile(rows, panel->k, panel->a + i * panel->a_row, panel->a_row, 1, panel->b, panel->b_row,
-               acc);
+    int64_t a_next = i + 2 * rows <= panel->rows ? rows : -i; /* or the first, for the next panel */
+    for (int64_t p = 0; p < panel->k; p += A_AHEAD) {
+        int64_t k = panel->k - p < A_AHEAD ? panel->k - p : A_AHEAD;
+        const float *b = panel->b + p * panel->b_row;
+        if (packed) {
+            const float *a = panel->a + i * panel->k + p * rows;
+            prefetch_rows(rows, a + a_next * panel->k, 16);
+            v_tile(rows, k, a, 1, rows, b, panel->b_row, acc);
+        } else {
+            const float *a = panel->a + i * panel->a_row + p;
+            prefetch_rows(rows, a + a_next * panel->a_row, panel->a_row);
+            v_tile(rows, k, a, panel->a_row, 1, b, panel->b_row, acc);
+        }
     }
-    if (panel->epilogue == NULL && columns == 16) {
+    if (columns == 16 && stays_in_registers(panel->epilogue)) {
+        if (panel->epilogue != NULL) {
+            finish_registers(rows, panel, i, acc);
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             v_store(c + r * panel->c_row, acc[r]);
