@@ -87,9 +87,18 @@ static int64_t count_slices(const matmul_plan *plan) {
     return keep_c || plan->tiles == 1 ? 1 : max64(1, ceil_div(product->k, longest));
 }
 
+/* Rows of A that start a multiple of the first-level cache's way apart fall on the same few lines;
+ * a tile of them and the next, which is on its way, do not fit. */
+static bool a_in_place(const matmul_plan *plan) {
+    const attn_matmul *product = plan->product;
+    enum { WAY = 1024, WAYS = 8 };
+    bool fits = product->a_row % WAY != 0 || product->m < WAYS;
+    return product->a_col == 1 && product->a_row > 0 && plan->kernels->a_in_place && fits;
+}
+
 /* As few blocks of rows as the cache allows. When they are more than the threads, B is packed first,
  * and there may be more of them; else each packs B on its way, and columns are cut until the
- * threads have enough. */
+ * threads have enough. Where A is packed, rows are cut before columns: nobody packs them twice. */
 static void choose_grid(matmul_plan *plan) {
     const attn_matmul *product = plan->product;
     int64_t slice = max64(1, ceil_div(product->k, plan->slices));
@@ -99,7 +108,14 @@ static void choose_grid(matmul_plan *plan) {
     plan->pack_first = product->b != NULL && plan->row_blocks > plan->threads;
     if (plan->pack_first || product->b == NULL) {
         int64_t each = ceil_div(ceil_div(product->m, BLOCK_ROWS), plan->threads);
-        plan->row_blocks = max64(plan->row_blocks, min64(plan->tiles, each * plan->threads));
+        plan->row_blocks = max64(plan->row_blocks, each * plan->threads);
+    }
+    if (plan->row_blocks > plan->threads) { /* as many for each thread */
+        plan->row_blocks = ceil_div(plan->row_blocks, plan->threads) * plan->threads;
+    }
+    plan->row_blocks = min64(plan->tiles, plan->row_blocks);
+    if (product->b != NULL && 2 * product->m > product->n && !a_in_place(plan)) {
+        plan->row_blocks = min64(plan->tiles, max64(plan->row_blocks, plan->threads));
     }
     if (plan->threads > 1 && plan->row_blocks < BLOCKS_PER_THREAD * plan->threads) {
         int64_t least = ceil_div(plan->threads, plan->row_blocks);
@@ -142,15 +158,6 @@ typedef struct c_block {
     int64_t a_row;
     real *a_room, *b_room; /* this thread's room for packing */
 } c_block;
-
-/* Rows of A that start a multiple of the first-level cache's way apart fall on the same few lines;
- * a tile of them and the next, which is on its way, do not fit. */
-static bool a_in_place(const matmul_plan *plan) {
-    const attn_matmul *product = plan->product;
-    enum { WAY = 1024 };
-    return product->a_col == 1 && product->a_row > 0 && plan->kernels->a_in_place &&
-           product->a_row % WAY != 0;
-}
 
 static void slice_of_a(const matmul_plan *plan, c_block *block, int64_t p, int64_t k) {
     const attn_matmul *product = plan->product;
