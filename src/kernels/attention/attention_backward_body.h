@@ -300,7 +300,8 @@ static void gradient_group(const backward_item *item, int64_t block, int r0) {
     }
 }
 
-/* dV and dK of the keys of a block, by groups of keys. */
+/* dV and dK of the keys of a block, by groups of keys that lie in one cache line of a row of scores: a
+ * tile across two lines takes a quarter longer. */
 static void add_key_gradients(const backward_item *item, int64_t block, int count) {
     const backward_layout *layout = item->layout;
     int first[ATTN_KEY_BLOCK], last[ATTN_KEY_BLOCK];
@@ -309,8 +310,9 @@ static void add_key_gradients(const backward_item *item, int64_t block, int coun
         first[j] = (int)attn_clamp(seen.first - item->first_query, 0, item->ranges.rows);
         last[j] = (int)attn_clamp(seen.last - item->first_query, first[j], item->ranges.rows);
     }
-    for (int j = 0; j < count; j += GROUP_ROWS) {
-        int rows = (int)lesser(count - j, GROUP_ROWS);
+    enum { LINE = 16 };
+    for (int j = 0; j < count; j += LINE) {
+        int rows = (int)lesser(count - j, LINE);
         if (item->d_value != NULL) {
             weigh_columns(rows, first + j, last + j, item->memory->p + j,
                           item->queries + layout->d_output_columns + item->first_query * 16,
