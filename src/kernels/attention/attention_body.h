@@ -527,6 +527,32 @@ static int64_t forward_scratch_size(const attn_attention *spec) {
     return ATTN_QUERY_BLOCK * (QUERY_ROW + attn_round_up(spec->value_size, 16) + 16 + 1);
 }
 
+/* One query reads every key and value once, so that memory is the limit. It follows best when it is
+ * asked for rows ahead, in their order: a transposition goes back and forth. */
+static void fetch_rows(int64_t from, int64_t to, int64_t size, const float *rows, int64_t stride) {
+    for (int64_t r = from; r < to; r++) {
+        for (int64_t d = 0; d < size; d += 16) {
+            __builtin_prefetch(rows + r * stride + d, 0, 3);
+        }
+    }
+}
+
+/* The weighted sum of one row over a block of values that lie where the caller has them. */
+static void weigh_in_place(const attn_attention_call *call, row_place place, int first, int last,
+                           const float *weights, float *acc) {
+    enum { STEP = 16, AHEAD = 32 };
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, place.b);
+    int64_t g = place.h / (spec->heads / spec->kv_heads), token = spec->value.token;
+    int64_t left = sequence.keys - place.block;
+    const float *value = call->value + attn_key_offset(&sequence, spec->value, g, place.block);
+    for (int64_t j = first; j < last; j += STEP) {
+        fetch_rows(j + AHEAD, lesser(j + AHEAD + STEP, left), spec->value_size, value, token);
+        row_product(true, lesser(last - j, STEP), weights + j, 1, value + j * token, token, 16,
+                    spec->value_size / 16, acc);
+    }
+}
+
 /* One group of queries against one block of keys. */
 static void forward_group(const attn_attention_call *call, row_place place,
                           const row_ranges *ranges, int r0, attn_packed_keys packed,
@@ -559,6 +585,10 @@ static void forward_group(const attn_attention_call *call, row_place place,
                 drop(call, here, first[r], last[r], scores + r * SCORE_ROW);
             }
         }
+    }
+    if (packed.values_in_place) {
+        weigh_in_place(call, place, *first, *last, scores, memory->acc);
+        return;
     }
     weigh(rows, first, last, scores, packed_values(spec, packed, place.block), packed.capacity * 16,
           value_panels, memory->acc + r0 * acc_row, acc_row);
@@ -612,19 +642,36 @@ static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64
     forward_finish(call, &sequence, h, first_query, ranges.rows, &memory);
 }
 
+/* Of one block and one query: packs the keys alone. */
+static void pack_keys(const attn_attention_call *call, const attn_sequence *sequence, int64_t g,
+                     attn_packed_keys packed) {
+    enum { AHEAD = 32 };
+    const attn_attention *spec = call->spec;
+    int64_t left = sequence->keys - packed.first, count = lesser(left, ATTN_KEY_BLOCK);
+    int64_t size = spec->head_size, token = spec->key.token;
+    const float *key = call->key + attn_key_offset(sequence, spec->key, g, packed.first);
+    float *panels = packed_panels(spec, packed, packed.first);
+    for (int64_t r = 0; r < count; r += 16, panels += 16 * size) {
+        fetch_rows(r + AHEAD, lesser(r + AHEAD + 16, left), size, key, token);
+        transpose_panel(v_rest(count - r), size, key + r * token, token, panels);
+    }
+}
+
 /* The same for all queries of the heads that share a key head, block by block of keys: each block is
  * packed into memory that stays in the cache, and used at once. */
 static void forward_few(const attn_attention_call *call, int64_t b, int64_t g, float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     int64_t group = spec->heads / spec->kv_heads, acc_row = attn_round_up(spec->value_size, 16);
-    attn_packed_keys packed = {scratch + forward_scratch_size(spec), 0, ATTN_KEY_BLOCK};
+    attn_packed_keys packed = {.memory = scratch + forward_scratch_size(spec),
+                               .capacity = ATTN_KEY_BLOCK};
     forward_memory memory[ATTN_QUERY_BLOCK]; /* of each head */
     row_ranges ranges = {0};
     if (sequence.queries == 0) {
         return;
     }
     find_ranges(call, &sequence, 0, &ranges);
+    packed.values_in_place = ranges.rows == 1 && spec->value_size % 16 == 0;
     for (int64_t n = 0; n < group; n++) {
         memory[n] = forward_memory_at(spec, scratch);
         memory[n].query += n * ranges.rows * QUERY_ROW;
@@ -635,7 +682,11 @@ static void forward_few(const attn_attention_call *call, int64_t b, int64_t g, f
     }
     packed.first = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; packed.first < ranges.last_key; packed.first += ATTN_KEY_BLOCK) {
-        pack(call, b, g, packed.first, packed);
+        if (packed.values_in_place) {
+            pack_keys(call, &sequence, g, packed);
+        } else {
+            pack(call, b, g, packed.first, packed);
+        }
         find_block_ranges(&ranges, packed.first,
                           (int)lesser(sequence.keys - packed.first, ATTN_KEY_BLOCK));
         for (int64_t n = 0; n < group; n++) {
