@@ -96,7 +96,7 @@ void *attn_scratch_get(attn_scratch *scratch, size_t size) {
     if (scratch->data != NULL && scratch->size >= size) {
         return scratch->data;
     }
-    void *grown = attn_alloc(size);
+    void *grown = attn_alloc_large(size);
     if (grown == NULL) {
         return NULL;
     }

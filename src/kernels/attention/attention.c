@@ -107,8 +107,9 @@ static void forward_run(const attn_attention_call *call, const attn_attention_ke
     }
     int64_t first_key = attn_visible_keys(call, &sequence, first_query).first;
     int64_t last_key = attn_visible_keys(call, &sequence, last_query - 1).last;
-    attn_packed_keys packed = {memory, first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK,
-                               division->capacity};
+    attn_packed_keys packed = {.memory = memory,
+                               .first = first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK,
+                               .capacity = division->capacity};
     for (int64_t key = packed.first; key < last_key; key += ATTN_KEY_BLOCK) {
         kernels->pack(call, b, g, key, packed);
     }

@@ -118,37 +118,81 @@ static __attribute__((noinline)) void row_add(int64_t k, const float *a, int64_t
     row_product(true, k, a, a_col, b, 16, b_panel, panels, c);
 }
 
-/* c[r] += the sum over p in first[r] .. last[r] - 1 of a[r, p] b[p], over `panels` panels of b, for
- * the rows of one tile. The strides of a are constants. */
-V_INLINE void ragged_tile(const int64_t a_row, const int64_t a_col, int rows, const int *first,
-                          const int *last, const float *a, const float *b, int64_t b_panel,
-                          int64_t panels, float *c, int64_t c_row) {
-    int from = first[0], to = last[0];
-    bool even = true;
+/* ---- groups of tiles ---- */
+
+/* Rows that meet a panel while it lies in the first cache: several tiles, one after another. */
+enum { GROUP_ROWS = 24, GROUP_TILES = GROUP_ROWS / V_TILE_ROWS };
+
+/* Of row n * V_TILE_ROWS on, how many belong to tile n. */
+static inline int tile_rows(int rows, int n) {
+    return rows - n * V_TILE_ROWS < V_TILE_ROWS ? rows - n * V_TILE_ROWS : V_TILE_ROWS;
+}
+
+/* A range of keys, or of panels; empty: from >= to. */
+typedef struct tile_range {
+    int from, to;
+} tile_range;
+
+/* What every row of a tile has, and whether no row has more. */
+static inline tile_range tile_common(int rows, const int *first, const int *last, bool *even) {
+    tile_range common = {first[0], last[0]};
+    *even = true;
     for (int r = 1; r < rows; r++) {
-        even = even && first[r] == first[0] && last[r] == last[0];
-        from = first[r] > from ? first[r] : from;
-        to = last[r] < to ? last[r] : to;
+        *even = *even && first[r] == first[0] && last[r] == last[0];
+        common.from = first[r] > common.from ? first[r] : common.from;
+        common.to = last[r] < common.to ? last[r] : common.to;
     }
-    bool common = from < to;
-    for (int r = 0; r < rows && !even; r++) {
-        int end = common ? from : last[r];
-        if (first[r] < end) {
+    return common;
+}
+
+/* The panels in which any row of a tile sees a key: first <= last. */
+static inline tile_range tile_panels(int rows, const int *first, const int *last) {
+    tile_range any = {ATTN_KEY_BLOCK, 0};
+    for (int r = 0; r < rows; r++) {
+        if (first[r] < last[r]) {
+            any.from = first[r] < any.from ? first[r] : any.from;
+            any.to = last[r] > any.to ? last[r] : any.to;
+        }
+    }
+    return (tile_range){any.from / 16, (any.to + 15) / 16};
+}
+
+/* c[r] += the sum over p in first[r] .. last[r] - 1 of a[r, p] b[p], over `panels` panels of b, for
+ * up to GROUP_ROWS rows: what the rows of a tile do not share first and last, row by row, and the
+ * rest panel by panel. The strides of a are constants. */
+V_INLINE void ragged_product(const int64_t a_row, const int64_t a_col, int rows, const int *first,
+                             const int *last, const float *a, const float *b, int64_t b_panel,
+                             int64_t panels, float *c, int64_t c_row) {
+    tile_range common[GROUP_TILES];
+    bool even[GROUP_TILES], all_even = true;
+    int tiles = (rows + V_TILE_ROWS - 1) / V_TILE_ROWS;
+    for (int n = 0; n < tiles; n++) {
+        int r0 = n * V_TILE_ROWS;
+        common[n] = tile_common(tile_rows(rows, n), first + r0, last + r0, &even[n]);
+        all_even = all_even && even[n];
+    }
+    for (int r = 0; r < rows && !all_even; r++) {
+        tile_range shared = common[r / V_TILE_ROWS];
+        int end = shared.from < shared.to ? shared.from : last[r];
+        if (!even[r / V_TILE_ROWS] && first[r] < end) {
             row_add(end - first[r], a + r * a_row + first[r] * a_col, a_col, b + first[r] * 16,
                     b_panel, panels, c + r * c_row);
         }
     }
-    if (!common) {
-        return;
+    for (int64_t panel = 0; panel < panels; panel++) {
+        for (int n = 0; n < tiles; n++) {
+            int from = common[n].from, to = common[n].to, r0 = n * V_TILE_ROWS;
+            if (from < to) {
+                product(tile_rows(rows, n), true, to - from, a + r0 * a_row + from * a_col, a_row,
+                        a_col, b + panel * b_panel + from * 16, c + r0 * c_row + 16 * panel, c_row);
+            }
+        }
     }
-    for (int64_t n = 0; n < panels; n++) {
-        product(rows, true, to - from, a + from * a_col, a_row, a_col, b + n * b_panel + from * 16,
-                c + 16 * n, c_row);
-    }
-    for (int r = 0; r < rows && !even; r++) {
-        if (to < last[r]) {
-            row_add(last[r] - to, a + r * a_row + to * a_col, a_col, b + to * 16, b_panel, panels,
-                    c + r * c_row);
+    for (int r = 0; r < rows && !all_even; r++) {
+        tile_range shared = common[r / V_TILE_ROWS];
+        if (!even[r / V_TILE_ROWS] && shared.from < shared.to && shared.to < last[r]) {
+            row_add(last[r] - shared.to, a + r * a_row + shared.to * a_col, a_col,
+                    b + shared.to * 16, b_panel, panels, c + r * c_row);
         }
     }
 }
@@ -162,19 +206,34 @@ static __attribute__((noinline)) void weigh(int rows, const int *first, const in
                     panels, c);
         return;
     }
-    ragged_tile(SCORE_ROW, 1, rows, first, last, weights, b, b_panel, panels, c, c_row);
+    ragged_product(SCORE_ROW, 1, rows, first, last, weights, b, b_panel, panels, c, c_row);
 }
 
-/* scores[rows][16 * panels] = queries times panels of keys. */
-static __attribute__((noinline)) void score_tile(int rows, int64_t size, const float *queries,
-                                                 const float *keys, int64_t panels, float *scores) {
+/* The scores of up to GROUP_ROWS rows, in all panels of keys where a row of the tile sees any. */
+static __attribute__((noinline)) void score(int rows, const int *first, const int *last,
+                                            int64_t size, const float *queries, const float *keys,
+                                            float *scores) {
+    tile_range seen[GROUP_TILES], any = {ATTN_KEY_BLOCK, 0};
+    int tiles = (rows + V_TILE_ROWS - 1) / V_TILE_ROWS;
+    for (int n = 0; n < tiles; n++) {
+        int r0 = n * V_TILE_ROWS;
+        seen[n] = tile_panels(tile_rows(rows, n), first + r0, last + r0);
+        any.from = seen[n].from < any.from ? seen[n].from : any.from;
+        any.to = seen[n].to > any.to ? seen[n].to : any.to;
+    }
     if (rows == 1) {
-        row_product(false, size, queries, 1, keys, 16, 16 * size, panels, scores);
+        row_product(false, size, queries, 1, keys + any.from * 16 * size, 16, 16 * size,
+                    any.to - any.from, scores + any.from * 16);
         return;
     }
-    for (int64_t n = 0; n < panels; n++) {
-        product(rows, false, size, queries, QUERY_ROW, 1, keys + n * 16 * size, scores + 16 * n,
-                SCORE_ROW);
+    for (int panel = any.from; panel < any.to; panel++) {
+        for (int n = 0; n < tiles; n++) {
+            if (seen[n].from <= panel && panel < seen[n].to) {
+                product(tile_rows(rows, n), false, size, queries + n * V_TILE_ROWS * QUERY_ROW,
+                        QUERY_ROW, 1, keys + panel * 16 * size,
+                        scores + n * V_TILE_ROWS * SCORE_ROW + 16 * panel, SCORE_ROW);
+            }
+        }
     }
 }
 
@@ -258,25 +317,13 @@ static void find_ranges(const attn_attention_call *call, const attn_sequence *se
 }
 
 static void find_block_ranges(row_ranges *ranges, int64_t block, int count) {
-    int start = (int)block;
-    for (int r = 0; r < ranges->rows; r++) {
+    int start = (int)block, rows = ranges->rows;
+    for (int r = 0; r < rows; r++) {
         int first = ranges->first[r] - start, last = ranges->last[r] - start;
         first = first < 0 ? 0 : first;
         last = last > count ? count : last;
         ranges->block_first[r] = first;
         ranges->block_last[r] = last < first ? first : last;
-    }
-}
-
-/* The keys that any row of a tile sees: first <= last. */
-static inline void tile_union(const int *first, const int *last, int rows, int *from, int *to) {
-    *from = ATTN_KEY_BLOCK;
-    *to = 0;
-    for (int r = 0; r < rows; r++) {
-        if (first[r] < last[r]) {
-            *from = first[r] < *from ? first[r] : *from;
-            *to = last[r] > *to ? last[r] : *to;
-        }
     }
 }
 
@@ -421,7 +468,8 @@ static __attribute__((noinline)) void rescale(row_state row, float max, int64_t 
 
 /* The maximum of a row rises to that of the scores of one block. first < last. */
 V_INLINE void raise_row(int first, int last, float *scores, row_state row, int64_t value_panels) {
-    float max = mask_and_max(first, last, scores);
+    bool whole = first == 0 && last == ATTN_KEY_BLOCK; /* with constants the loop is unrolled */
+    float max = whole ? mask_and_max(0, ATTN_KEY_BLOCK, scores) : mask_and_max(first, last, scores);
     if (max > *row.max) {
         if (*row.max != -INFINITY) { /* else 0 times 0 */
             rescale(row, max, value_panels);
@@ -430,12 +478,12 @@ V_INLINE void raise_row(int first, int last, float *scores, row_state row, int64
     }
 }
 
-/* Scores become p, and are summed. */
+/* Scores, none above the maximum, become p, and are summed. */
 V_INLINE void softmax_row(int first, int last, float *scores, row_state row) {
     v16 reference = v_set1(*row.max == -INFINITY ? 0 : *row.max);
     v16 sums = v_load(row.sums);
     for (int j = first & ~15; j < last; j += 16) {
-        v16 p = v_exp2(v_sub(v_load(scores + j), reference));
+        v16 p = v_exp2_below(v_sub(v_load(scores + j), reference));
         sums = v_add(sums, p);
         v_store(scores + j, p);
     }
@@ -479,24 +527,44 @@ static int64_t forward_scratch_size(const attn_attention *spec) {
     return ATTN_QUERY_BLOCK * (QUERY_ROW + attn_round_up(spec->value_size, 16) + 16 + 1);
 }
 
-/* One tile of queries against one block of keys. */
-static void forward_tile(const attn_attention_call *call, row_place place, const row_ranges *ranges,
-                         int r0, attn_packed_keys packed, const forward_memory *memory) {
+/* One query reads every key and value once, so that memory is the limit. It follows best when it is
+ * asked for rows ahead, in their order: a transposition goes back and forth. */
+static void fetch_rows(int64_t from, int64_t to, int64_t size, const float *rows, int64_t stride) {
+    for (int64_t r = from; r < to; r++) {
+        for (int64_t d = 0; d < size; d += 16) {
+            __builtin_prefetch(rows + r * stride + d, 0, 3);
+        }
+    }
+}
+
+/* The weighted sum of one row over a block of values that lie where the caller has them. */
+static void weigh_in_place(const attn_attention_call *call, row_place place, int first, int last,
+                           const float *weights, float *acc) {
+    enum { STEP = 16, AHEAD = 32 };
+    const attn_attention *spec = call->spec;
+    attn_sequence sequence = attn_sequence_of(spec, place.b);
+    int64_t g = place.h / (spec->heads / spec->kv_heads), token = spec->value.token;
+    int64_t left = sequence.keys - place.block;
+    const float *value = call->value + attn_key_offset(&sequence, spec->value, g, place.block);
+    for (int64_t j = first; j < last; j += STEP) {
+        fetch_rows(j + AHEAD, lesser(j + AHEAD + STEP, left), spec->value_size, value, token);
+        row_product(true, lesser(last - j, STEP), weights + j, 1, value + j * token, token, 16,
+                    spec->value_size / 16, acc);
+    }
+}
+
+/* One group of queries against one block of keys. */
+static void forward_group(const attn_attention_call *call, row_place place,
+                          const row_ranges *ranges, int r0, attn_packed_keys packed,
+                          const forward_memory *memory) {
     const attn_attention *spec = call->spec;
     int64_t value_panels = (spec->value_size + 15) / 16, acc_row = value_panels * 16;
-    int rows = ranges->rows - r0 < V_TILE_ROWS ? ranges->rows - r0 : V_TILE_ROWS;
+    int rows = (int)lesser(ranges->rows - r0, GROUP_ROWS);
     const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
-    float scores[V_TILE_ROWS * SCORE_ROW] __attribute__((aligned(64)));
+    float scores[GROUP_ROWS * SCORE_ROW] __attribute__((aligned(64)));
     score_trace trace; /* for the gradient alone */
-    int from, to;
-    tile_union(first, last, rows, &from, &to);
-    if (from >= to) {
-        return;
-    }
-    from &= ~15;
-    score_tile(rows, spec->head_size, memory->query + r0 * QUERY_ROW,
-               packed_panels(spec, packed, place.block + from), (to - from + 15) / 16,
-               scores + from);
+    score(rows, first, last, spec->head_size, memory->query + r0 * QUERY_ROW,
+          packed_panels(spec, packed, place.block), scores);
     for (int r = 0; r < rows;
          r++) { /* apart from what follows: the rows hide each other's latency */
         if (first[r] < last[r]) {
@@ -517,6 +585,10 @@ static void forward_tile(const attn_attention_call *call, row_place place, const
                 drop(call, here, first[r], last[r], scores + r * SCORE_ROW);
             }
         }
+    }
+    if (packed.values_in_place) {
+        weigh_in_place(call, place, *first, *last, scores, memory->acc);
+        return;
     }
     weigh(rows, first, last, scores, packed_values(spec, packed, place.block), packed.capacity * 16,
           value_panels, memory->acc + r0 * acc_row, acc_row);
@@ -562,12 +634,27 @@ static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64
     int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; block < ranges.last_key; block += ATTN_KEY_BLOCK) {
         find_block_ranges(&ranges, block, (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK));
-        for (int r = 0; r < ranges.rows; r += V_TILE_ROWS) {
+        for (int r = 0; r < ranges.rows; r += GROUP_ROWS) {
             row_place place = {b, h, first_query + r, block};
-            forward_tile(call, place, &ranges, r, packed, &memory);
+            forward_group(call, place, &ranges, r, packed, &memory);
         }
     }
     forward_finish(call, &sequence, h, first_query, ranges.rows, &memory);
+}
+
+/* Of one block and one query: packs the keys alone. */
+static void pack_keys(const attn_attention_call *call, const attn_sequence *sequence, int64_t g,
+                     attn_packed_keys packed) {
+    enum { AHEAD = 32 };
+    const attn_attention *spec = call->spec;
+    int64_t left = sequence->keys - packed.first, count = lesser(left, ATTN_KEY_BLOCK);
+    int64_t size = spec->head_size, token = spec->key.token;
+    const float *key = call->key + attn_key_offset(sequence, spec->key, g, packed.first);
+    float *panels = packed_panels(spec, packed, packed.first);
+    for (int64_t r = 0; r < count; r += 16, panels += 16 * size) {
+        fetch_rows(r + AHEAD, lesser(r + AHEAD + 16, left), size, key, token);
+        transpose_panel(v_rest(count - r), size, key + r * token, token, panels);
+    }
 }
 
 /* The same for all queries of the heads that share a key head, block by block of keys: each block is
@@ -576,13 +663,15 @@ static void forward_few(const attn_attention_call *call, int64_t b, int64_t g, f
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     int64_t group = spec->heads / spec->kv_heads, acc_row = attn_round_up(spec->value_size, 16);
-    attn_packed_keys packed = {scratch + forward_scratch_size(spec), 0, ATTN_KEY_BLOCK};
+    attn_packed_keys packed = {.memory = scratch + forward_scratch_size(spec),
+                               .capacity = ATTN_KEY_BLOCK};
     forward_memory memory[ATTN_QUERY_BLOCK]; /* of each head */
     row_ranges ranges = {0};
     if (sequence.queries == 0) {
         return;
     }
     find_ranges(call, &sequence, 0, &ranges);
+    packed.values_in_place = ranges.rows == 1 && spec->value_size % 16 == 0;
     for (int64_t n = 0; n < group; n++) {
         memory[n] = forward_memory_at(spec, scratch);
         memory[n].query += n * ranges.rows * QUERY_ROW;
@@ -593,13 +682,17 @@ static void forward_few(const attn_attention_call *call, int64_t b, int64_t g, f
     }
     packed.first = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; packed.first < ranges.last_key; packed.first += ATTN_KEY_BLOCK) {
-        pack(call, b, g, packed.first, packed);
+        if (packed.values_in_place) {
+            pack_keys(call, &sequence, g, packed);
+        } else {
+            pack(call, b, g, packed.first, packed);
+        }
         find_block_ranges(&ranges, packed.first,
                           (int)lesser(sequence.keys - packed.first, ATTN_KEY_BLOCK));
         for (int64_t n = 0; n < group; n++) {
-            for (int r = 0; r < ranges.rows; r += V_TILE_ROWS) {
+            for (int r = 0; r < ranges.rows; r += GROUP_ROWS) {
                 row_place place = {b, g * group + n, r, packed.first};
-                forward_tile(call, place, &ranges, r, packed, &memory[n]);
+                forward_group(call, place, &ranges, r, packed, &memory[n]);
             }
         }
     }
@@ -620,7 +713,7 @@ static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     const float *lse = call->forward_lse + attn_lse_offset(spec, &sequence, h, first_query);
-    float scores[V_TILE_ROWS * SCORE_ROW] __attribute__((aligned(64)));
+    float scores[GROUP_ROWS * SCORE_ROW] __attribute__((aligned(64)));
     score_trace trace; /* for the gradient alone */
     row_ranges ranges;
     find_ranges(call, &sequence, first_query, &ranges);
@@ -632,12 +725,11 @@ static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64
     }
     int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; block < ranges.last_key; block += ATTN_KEY_BLOCK) {
-        int count = (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK);
-        find_block_ranges(&ranges, block, count);
-        for (int r0 = 0; r0 < ranges.rows; r0 += V_TILE_ROWS) {
-            int rows = (int)lesser(ranges.rows - r0, V_TILE_ROWS);
-            score_tile(rows, spec->head_size, scratch + r0 * QUERY_ROW,
-                       packed_panels(spec, packed, block), (count + 15) / 16, scores);
+        find_block_ranges(&ranges, block, (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK));
+        for (int r0 = 0; r0 < ranges.rows; r0 += GROUP_ROWS) {
+            int rows = (int)lesser(ranges.rows - r0, GROUP_ROWS);
+            score(rows, ranges.block_first + r0, ranges.block_last + r0, spec->head_size,
+                  scratch + r0 * QUERY_ROW, packed_panels(spec, packed, block), scores);
             for (int r = r0; r < r0 + rows; r++) {
                 int first = ranges.block_first[r], last = ranges.block_last[r];
                 float *row = scores + (r - r0) * SCORE_ROW;

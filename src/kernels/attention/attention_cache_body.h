@@ -239,14 +239,18 @@ V_INLINE void cache_score_rows(const attn_cache_type type, const attn_cache_item
                                const cache_memory *memory, const cache_block *block) {
     const attn_cache_layout *layout = item->layout;
     const int width = 16 * cache_vectors(type);
+    int first[GROUP_ROWS] = {0}, last[GROUP_ROWS];
+    for (int n = 0; n < GROUP_ROWS; n++) {
+        last[n] = 16;
+    }
     for (int at = block->from; at < block->to; at += 16) {
         int lane = at % width;
         cache_widen_keys(type, layout, cache_keys(item, block->start + at - lane), lane / 16,
                          memory->panel);
-        for (int n = 0; n < item->rows; n += V_TILE_ROWS) {
-            score_tile((int)lesser(item->rows - n, V_TILE_ROWS), layout->head_size,
-                       memory->query + n * QUERY_ROW, memory->panel, 1,
-                       memory->scores + n * SCORE_ROW + at);
+        for (int n = 0; n < item->rows; n += GROUP_ROWS) {
+            score((int)lesser(item->rows - n, GROUP_ROWS), first, last, layout->head_size,
+                  memory->query + n * QUERY_ROW, memory->panel,
+                  memory->scores + n * SCORE_ROW + at);
         }
     }
 }
@@ -262,8 +266,8 @@ V_INLINE void cache_weigh_rows(const attn_cache_type type, const attn_cache_item
         }
         cache_widen_values(type, layout, cache_values(item, block->start + at),
                            (int)lesser(block->to - at, 16), memory->panel);
-        for (int n = 0; n < item->rows; n += V_TILE_ROWS) {
-            weigh((int)lesser(item->rows - n, V_TILE_ROWS), first + n, last + n,
+        for (int n = 0; n < item->rows; n += GROUP_ROWS) {
+            weigh((int)lesser(item->rows - n, GROUP_ROWS), first + n, last + n,
                   memory->scores + n * SCORE_ROW + at, memory->panel, 256, layout->value_row / 16,
                   memory->acc + n * layout->value_row, layout->value_row);
         }

@@ -108,7 +108,8 @@ static inline int64_t all_keys(const attn_attention *spec) {
 }
 static inline attn_packed_keys shared_keys(const attn_attention *spec, int64_t forward_key,
                                            real *shared, int64_t n) {
-    return (attn_packed_keys){shared + n * all_keys(spec) * forward_key, 0, all_keys(spec)};
+    return (attn_packed_keys){.memory = shared + n * all_keys(spec) * forward_key,
+                              .capacity = all_keys(spec)};
 }
 
 #endif

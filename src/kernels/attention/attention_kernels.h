@@ -156,6 +156,7 @@ static inline int64_t attn_round_up(int64_t n, int64_t multiple) {
 typedef struct attn_packed_keys {
     real *memory;
     int64_t first, capacity;
+    bool values_in_place; /* values were not copied, for one query needs them once */
 } attn_packed_keys;
 
 /* Packed copies for the backward, of one key head and of one query head. */

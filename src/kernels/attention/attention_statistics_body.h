@@ -59,25 +59,18 @@ static void count_row(int first, int last, float minus_lse, const float *scores,
     }
 }
 
-/* One tile of queries against one block of keys. */
-static void statistics_tile(const attn_attention_call *call, row_place place,
+/* One group of queries against one block of keys. */
+static void statistics_group(const attn_attention_call *call, row_place place,
                             const row_ranges *ranges, int r0, attn_packed_keys packed,
                             const attn_weight_statistics *wanted, const forward_memory *memory) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, place.b);
-    int rows = (int)lesser(ranges->rows - r0, V_TILE_ROWS);
+    int rows = (int)lesser(ranges->rows - r0, GROUP_ROWS);
     const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
-    float scores[V_TILE_ROWS * SCORE_ROW] __attribute__((aligned(64)));
+    float scores[GROUP_ROWS * SCORE_ROW] __attribute__((aligned(64)));
     score_trace trace; /* for the gradient alone */
-    int from, to;
-    tile_union(first, last, rows, &from, &to);
-    if (from >= to) {
-        return;
-    }
-    from &= ~15;
-    score_tile(rows, spec->head_size, memory->query + r0 * QUERY_ROW,
-               packed_panels(spec, packed, place.block + from), (to - from + 15) / 16,
-               scores + from);
+    score(rows, first, last, spec->head_size, memory->query + r0 * QUERY_ROW,
+          packed_panels(spec, packed, place.block), scores);
     for (int r = 0; r < rows; r++) {
         row_place here = {place.b, place.h, place.i + r, place.block};
         int64_t offset = attn_lse_offset(spec, &sequence, place.h, here.i), k = wanted->largest;
@@ -118,9 +111,9 @@ static void statistics(const attn_attention_call *call, int64_t b, int64_t h, in
     block = block > first_key ? block : first_key;
     for (; block < lesser(ranges.last_key, last_key); block += ATTN_KEY_BLOCK) {
         find_block_ranges(&ranges, block, (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK));
-        for (int r = 0; r < ranges.rows; r += V_TILE_ROWS) {
+        for (int r = 0; r < ranges.rows; r += GROUP_ROWS) {
             row_place place = {b, h, first_query + r, block};
-            statistics_tile(call, place, &ranges, r, packed, wanted, &memory);
+            statistics_group(call, place, &ranges, r, packed, wanted, &memory);
         }
     }
     float *entropy = wanted->entropy;

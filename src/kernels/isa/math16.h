@@ -7,17 +7,21 @@
 
 #include "base/math.h"
 
-V_INLINE v16 v_exp2(v16 x) {
-    v16 clamped = v_min(v_set1(127.0f), x); /* keeps NaN */
-    v16 n = v_round(clamped);
-    v16 f = v_sub(clamped, n);
+/* x <= 127, or NaN. The power of two is added to the exponent, which is the same as to multiply by it:
+ * from -126 on the result is normal. */
+V_INLINE v16 v_exp2_below(v16 x) {
+    v16 f = v_sub(x, v_round(x));
     v16 p = v_fma(v_set1(EXP2_C6), f, v_set1(EXP2_C5));
     p = v_fma(p, f, v_set1(EXP2_C4));
     p = v_fma(p, f, v_set1(EXP2_C3));
     p = v_fma(p, f, v_set1(EXP2_C2));
     p = v_fma(p, f, v_set1(EXP2_C1));
     p = v_fma(p, f, v_set1(1.0f));
-    return v_select(v_less(x, v_set1(-126.0f)), v_zero(), v_mul(p, v_pow2(n)));
+    return v_clear(v_less(x, v_set1(-126.0f)), v_scale2(p, x));
+}
+
+V_INLINE v16 v_exp2(v16 x) {
+    return v_exp2_below(v_min(v_set1(127.0f), x)); /* keeps NaN */
 }
 
 V_INLINE v16 v_erf(v16 x) {

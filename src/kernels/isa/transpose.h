@@ -1,7 +1,8 @@
 /* kernels/isa/transpose.h: rows into panels of sixteen, for every instruction set.
  *
- * panel[d][r] = row r, element d: what a product along d needs at sixteen rows at a time. Written
- * with the compiler's own vectors of four, which every instruction set has. */
+ * panel[d][r] = row r, element d: what a product along d needs at sixteen rows at a time. What is not
+ * eight by eight is done with the compiler's own vectors of four, which every instruction set has.
+ * Include it after a verbs header. */
 #ifndef ATTN_KERNELS_ISA_TRANSPOSE_H
 #define ATTN_KERNELS_ISA_TRANSPOSE_H
 
@@ -40,8 +41,12 @@ static inline void transpose_panel(int count, int64_t size, const float *rows, i
         memset(panel, 0, (size_t)size * 16 * sizeof *panel);
     }
     int quads = count / 4 * 4;
-    int64_t whole = size / 4 * 4;
-    for (int64_t d = 0; d < whole; d += 4) {
+    int64_t whole = size / 4 * 4, d0 = 0;
+    for (; count == 16 && d0 + 8 <= size; d0 += 8) {
+        v_transpose8(rows + d0, stride, panel + d0 * 16, 16);
+        v_transpose8(rows + 8 * stride + d0, stride, panel + d0 * 16 + 8, 16);
+    }
+    for (int64_t d = d0; d < whole; d += 4) {
         for (int r = 0; r < quads; r += 4) {
             transpose_4x4(rows + r * stride + d, stride, panel + d * 16 + r);
         }

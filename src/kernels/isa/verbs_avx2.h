@@ -119,13 +119,18 @@ V_INLINE v16 v_select(m16 mask, v16 a, v16 b) {
     return (v16){_mm256_blendv_ps(b.low, a.low, mask.low),
                  _mm256_blendv_ps(b.high, a.high, mask.high)};
 }
-/* 2^n for integral n in -126 .. 127; unspecified (but no trap) elsewhere. */
-V_INLINE v16 v_pow2(v16 n) {
-    const __m256i bias = _mm256_set1_epi32(127);
-    __m256i low = _mm256_add_epi32(_mm256_cvtps_epi32(n.low), bias);
-    __m256i high = _mm256_add_epi32(_mm256_cvtps_epi32(n.high), bias);
-    return (v16){_mm256_castsi256_ps(_mm256_slli_epi32(low, 23)),
-                 _mm256_castsi256_ps(_mm256_slli_epi32(high, 23))};
+/* mask ? 0 : a */
+V_INLINE v16 v_clear(m16 mask, v16 a) {
+    return (v16){_mm256_andnot_ps(mask.low, a.low), _mm256_andnot_ps(mask.high, a.high)};
+}
+V_INLINE __m256 v_scale2_half(__m256 a, __m256 x) {
+    __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(x), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent));
+}
+/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; a where x is
+ * NaN; unspecified (but no trap) elsewhere. */
+V_INLINE v16 v_scale2(v16 a, v16 x) {
+    return (v16){v_scale2_half(a.low, x.low), v_scale2_half(a.high, x.high)};
 }
 /* The fixed tree of base/real.h's lanes_sum. */
 V_INLINE float v_sum(v16 a) {

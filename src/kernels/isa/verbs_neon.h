@@ -114,13 +114,21 @@ V_INLINE m16 v_less(v16 a, v16 b) {
 V_INLINE v16 v_select(m16 mask, v16 a, v16 b) {
     return V_EACH3(v16, vbslq_f32, mask, a, b);
 }
-V_INLINE float32x4_t v_pow2_part(float32x4_t n) {
-    int32x4_t biased = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
-    return vreinterpretq_f32_s32(vshlq_n_s32(biased, 23));
+V_INLINE float32x4_t v_clear_part(uint32x4_t mask, float32x4_t a) {
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(a), mask));
 }
-/* 2^n for integral n in -126 .. 127; unspecified (but no trap) elsewhere. */
-V_INLINE v16 v_pow2(v16 n) {
-    return V_EACH1(v16, v_pow2_part, n);
+/* mask ? 0 : a */
+V_INLINE v16 v_clear(m16 mask, v16 a) {
+    return V_EACH2(v16, v_clear_part, mask, a);
+}
+V_INLINE float32x4_t v_scale2_part(float32x4_t a, float32x4_t x) {
+    int32x4_t exponent = vshlq_n_s32(vcvtnq_s32_f32(x), 23);
+    return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a), exponent));
+}
+/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; a where x is
+ * NaN; unspecified (but no trap) elsewhere. */
+V_INLINE v16 v_scale2(v16 a, v16 x) {
+    return V_EACH2(v16, v_scale2_part, a, x);
 }
 /* The fixed tree of base/real.h's lanes_sum. */
 V_INLINE float v_sum(v16 a) {
