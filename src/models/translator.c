@@ -248,6 +248,7 @@ static attn_status pack_decoder_layer(decoder_layer *layer, attn_compute compute
 }
 
 attn_status attn_translator_pack(attn_translator *m, attn_compute compute) {
+    compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute;
     attn_status status = attn_linear_pack(&m->output, compute);
     for (int64_t i = 0; status == ATTN_OK && i < m->config.encoder_layers; i++) {
         status = pack_encoder_layer(&m->encoder[i], compute);
