@@ -59,6 +59,13 @@ attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape
 attn_tensor *attn_translator_encoder(const attn_translator *model, attn_tape *tape,
                                      const int32_t *ids, const attn_sequences *sequences);
 
+/* What encode checks first. */
+ATTN_MUST_CHECK attn_status attn_translator_check_source(const attn_translator *model,
+                                                         int64_t count, const int32_t *source,
+                                                         const int64_t *starts, attn_error *error);
+/* Packs the weights unless they are. */
+ATTN_MUST_CHECK attn_status attn_translator_ensure_packed(attn_translator *model);
+
 /* The words that the steps of a sentence of the batch compute, ascending, and their *count; NULL, and
  * *count untouched: all. */
 const int32_t *attn_translator_candidates(const attn_translator_state *state, int64_t sentence,

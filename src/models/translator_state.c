@@ -67,6 +67,11 @@ static attn_status create_caches(attn_translator_state *s) {
     return status;
 }
 
+attn_status attn_translator_ensure_packed(attn_translator *model) {
+    return attn_linear_is_packed(&model->output) ? ATTN_OK
+                                                 : attn_translator_pack(model, ATTN_COMPUTE_F32);
+}
+
 attn_status attn_translator_state_create(attn_translator *model, attn_translator_state **out) {
     *out = NULL;
     attn_translator_state *s = attn_alloc_zero(1, sizeof *s);
@@ -74,7 +79,7 @@ attn_status attn_translator_state_create(attn_translator *model, attn_translator
         return ATTN_ERR_MEMORY;
     }
     s->model = model;
-    attn_status status = attn_linear_is_packed(&model->output) ? ATTN_OK : attn_translator_pack(model, ATTN_COMPUTE_F32);
+    attn_status status = attn_translator_ensure_packed(model);
     status = status == ATTN_OK ? attn_tape_create(&s->encode_tape) : status;
     status = status == ATTN_OK ? attn_tape_create(&s->step_tape) : status;
     status = status == ATTN_OK ? create_caches(s) : status;
@@ -121,9 +126,10 @@ int64_t attn_translator_state_source_length(const attn_translator_state *s) {
 
 /* ---- encoding ---- */
 
-static attn_status check_source(const attn_translator_state *s, int64_t count,
-                                const int32_t *source, const int64_t *starts, attn_error *error) {
-    const attn_translator_config *c = &s->model->config;
+attn_status attn_translator_check_source(const attn_translator *m, int64_t count,
+                                         const int32_t *source, const int64_t *starts,
+                                         attn_error *error) {
+    const attn_translator_config *c = &m->config;
     for (int64_t i = 0; i < count; i++) {
         int64_t length = starts[i + 1] - starts[i];
         if (length < 1 || length > c->max_length) {
@@ -310,7 +316,7 @@ attn_status attn_translator_encode(attn_translator_state *s, int64_t count, cons
                          (long long)count, (long long)max_rows, (long long)max_steps,
                          (long long)s->model->config.max_length);
     }
-    attn_status status = check_source(s, count, source, starts, error);
+    attn_status status = attn_translator_check_source(s->model, count, source, starts, error);
     if (status != ATTN_OK) {
         return status;
     }
