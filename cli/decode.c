@@ -53,7 +53,7 @@ attn_search_options attn_decode_search_options(const attn_decode_options *option
 attn_status attn_decode_open(const attn_decode_options *options, attn_model *out,
                              attn_error *error) {
     attn_compute compute = options->int8 ? ATTN_COMPUTE_I8 : ATTN_COMPUTE_F32;
-    attn_status status = attn_model_open(options->model, compute, out, error);
+    attn_status status = attn_model_open_packed(options->model, compute, out, error);
     if (status != ATTN_OK || options->shortlist == NULL) {
         return status;
     }

@@ -95,10 +95,6 @@ typedef struct attn_multi_head {
 
 ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char *name,
                                                  int64_t channels, int64_t heads, int64_t kv_heads);
-ATTN_API ATTN_MUST_CHECK attn_status attn_multi_head_pack(attn_multi_head *attention, bool self,
-                                                          attn_compute compute);
-ATTN_API void attn_multi_head_unpack(attn_multi_head *attention);
-
 /* The attention of x's tokens to memory's (memory NULL: to x's own), heads joined, before the
  * output projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. */
 ATTN_API attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x,

@@ -41,4 +41,7 @@ ATTN_MUST_CHECK attn_status attn_linear_run_packed(const attn_linear *linear,
                                                    const attn_linear_rows *rows,
                                                    attn_scratch *scratch);
 
+/* Row `row` of the weight, C values, out of a packed form of floats. */
+void attn_linear_weight_row(const attn_linear *linear, int64_t row, real *out);
+
 #endif

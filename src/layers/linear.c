@@ -52,6 +52,17 @@ bool attn_linear_is_packed(const attn_linear *linear) {
     return linear->packed != NULL || linear->packed_bf16 != NULL || linear->packed_i8 != NULL;
 }
 
+void attn_linear_weight_row(const attn_linear *linear, int64_t row, real *out) {
+    if (linear->packed_bf16 != NULL) {
+        attn_matmul_bf16_column(linear->packed_bf16, row, out);
+        return;
+    }
+    const real *panel = linear->packed + row / LANES * LANES * linear->in + row % LANES;
+    for (int64_t p = 0; p < linear->in; p++) {
+        out[p] = panel[p * LANES];
+    }
+}
+
 typedef struct linear_record {
     attn_linear linear;
     attn_activation activation;

@@ -31,14 +31,23 @@ struct attn_translator {
     decoder_layer *decoder;               /* [decoder_layers] */
     attn_norm encoder_norm, decoder_norm; /* pre-norm only: after the last layer */
     attn_linear output;                   /* the projection to words: the embedding, no bias */
+    /* Of a model that keeps its matrices packed alone (their data is NULL): where words are looked
+     * up, packed as floats. */
+    attn_linear words;
 };
 
 /* Creation in two steps, so that a configuration from a file can be held to the file's tensors
  * before memory is spent on it: the table of tensors alone ... */
 attn_status attn_translator_declare(const attn_translator_config *config, attn_translator **out,
                                     attn_error *error);
-/* ... and the memory, all zero. */
-attn_status attn_translator_allocate(attn_translator *model, bool trainable, attn_error *error);
+/* ... and the memory, all zero; packed_only: of the matrices that are packed, none. */
+attn_status attn_translator_allocate(attn_translator *model, bool trainable, bool packed_only,
+                                     attn_error *error);
+/* Calls visit for every layer that attn_translator_pack packs, the largest first, until one fails.
+ */
+attn_status attn_translator_visit_linears(attn_translator *model,
+                                          attn_status (*visit)(attn_linear *linear, void *context),
+                                          void *context);
 
 /* The pieces of a layer that training and decoding share, so that both give the same bits:
  * the input of a sublayer (normalized first when pre-norm) ... */

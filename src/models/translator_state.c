@@ -247,8 +247,7 @@ static void pack_candidates(const attn_linear *whole, candidates *c) {
     int64_t channels = whole->in;
     real *rows = output->packed + attn_matmul_packed_size(channels, c->count);
     for (int64_t j = 0; j < c->count; j++) {
-        memcpy(rows + j * channels, whole->weight->data + c->ids[j] * channels,
-               (size_t)channels * sizeof(real));
+        attn_linear_weight_row(whole, c->ids[j], rows + j * channels);
     }
     attn_matmul_pack(channels, c->count, rows, 1, channels, output->packed);
 }

@@ -174,16 +174,15 @@ static int count_threads(const attn_matmul_i8 *product) {
     return products < SERIAL ? 1 : attn_get_threads();
 }
 
-/* Rows an odd number of cache lines apart do not fall on the same few lines of the cache. */
 static int64_t row_bytes(const i8_plan *plan) {
-    int64_t steps = ceil_div(plan->weights->k, I8_ROW_STEP);
-    return (ceil_div(steps * I8_ROW_STEP * plan->kernels->value_bytes, LINE) | 1) * LINE;
+    return ceil_div(plan->weights->k, I8_ROW_STEP) * I8_ROW_STEP * plan->kernels->value_bytes;
 }
 
 /* Room for the integers and their scales; false when there is none. */
 static bool make_room(i8_plan *plan, attn_scratch *scratch) {
     size_t integers, scales, all;
-    if (!attn_size_mul((size_t)plan->product->m, (size_t)plan->a_bytes, &integers) ||
+    size_t tiles = (size_t)plan->blocks.tiles, tile = (size_t)plan->kernels->tile_rows;
+    if (!attn_size_mul(tiles * tile, (size_t)plan->a_bytes, &integers) ||
         !attn_size_mul((size_t)plan->product->m, sizeof(real), &scales) ||
         !attn_size_add(integers, scales, &all)) {
         return false;
@@ -228,6 +227,13 @@ static void multiply_block(const i8_plan *plan, int64_t number) {
 
 /* ---- the whole product ---- */
 
+static void quantize_row(const i8_plan *plan, int64_t i) {
+    int64_t tile = plan->kernels->tile_rows, group = I8_GROUP * plan->kernels->value_bytes;
+    char *to = plan->a + i / tile * tile * plan->a_bytes + i % tile * group;
+    plan->kernels->quantize_row(plan->weights->k, plan->product->a + i * plan->product->a_row, to,
+                                tile * group, plan->a_scale + i);
+}
+
 static void run_plan(const i8_plan *plan) {
     const attn_matmul_i8 *product = plan->product;
     int64_t blocks = plan->blocks.down * plan->blocks.across;
@@ -235,8 +241,7 @@ static void run_plan(const i8_plan *plan) {
     {
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < product->m; i++) {
-            plan->kernels->quantize_row(plan->weights->k, product->a + i * product->a_row,
-                                        plan->a + i * plan->a_bytes, plan->a_scale + i);
+            quantize_row(plan, i);
         }
 #pragma omp for schedule(dynamic, 1)
         for (int64_t number = 0; number < blocks; number++) {
@@ -267,7 +272,7 @@ attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product, attn_scrat
     int64_t tile = plan.kernels->tile_rows;
     plan.a_bytes = row_bytes(&plan);
     plan.blocks = attn_blocks_choose(ceil_div(product->m, tile), product->weights->panels,
-                                     max64(1, BLOCK_A / plan.a_bytes / tile), plan.threads);
+                                     max64(1, BLOCK_A / max64(1, plan.a_bytes) / tile), plan.threads);
     if (!make_room(&plan, scratch)) {
         return ATTN_ERR_MEMORY;
     }
