@@ -62,11 +62,10 @@ static attn_status open_model(const char *path, bool packed, attn_compute comput
     if (status != ATTN_OK) {
         return status;
     }
-    status =
-        packed
-            ? attn_translator_load_packed(out->path, compute, &out->translator, &bytes, &size, error)
-            : attn_translator_load(out->path, false, compute, &out->translator, &bytes, &size,
-                                   error);
+    status = packed ? attn_translator_load_packed(out->path, compute, &out->translator, &bytes,
+                                                  &size, error)
+                    : attn_translator_load(out->path, false, compute, &out->translator, &bytes,
+                                           &size, error);
     if (status != ATTN_OK) {
         return status;
     }

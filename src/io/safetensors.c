@@ -163,7 +163,8 @@ static attn_status read_header(attn_safetensors *file, size_t size, const char *
     file->data_start = ATTN_HEADER_START + length;
     status = read_at(file->fd, path, ATTN_HEADER_START, length, text, error);
     if (status == ATTN_OK) {
-        status = attn_header_parse(text, length, size - file->data_start, path, &file->header, error);
+        status =
+            attn_header_parse(text, length, size - file->data_start, path, &file->header, error);
     }
     attn_free(text);
     return status;

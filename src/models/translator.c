@@ -227,15 +227,15 @@ attn_status attn_translator_visit_linears(attn_translator *m,
     for (int64_t i = 0; status == ATTN_OK && i < m->config.encoder_layers; i++) {
         encoder_layer *layer = &m->encoder[i];
         status = visit_attention(&layer->self, true, visit, context);
-        status = status == ATTN_OK ? visit_feed_forward(&layer->feed_forward, visit, context)
-                                   : status;
+        status =
+            status == ATTN_OK ? visit_feed_forward(&layer->feed_forward, visit, context) : status;
     }
     for (int64_t i = 0; status == ATTN_OK && i < m->config.decoder_layers; i++) {
         decoder_layer *layer = &m->decoder[i];
         status = visit_attention(&layer->self, true, visit, context);
         status = status == ATTN_OK ? visit_attention(&layer->cross, false, visit, context) : status;
-        status = status == ATTN_OK ? visit_feed_forward(&layer->feed_forward, visit, context)
-                                   : status;
+        status =
+            status == ATTN_OK ? visit_feed_forward(&layer->feed_forward, visit, context) : status;
     }
     return status;
 }
@@ -341,11 +341,10 @@ static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape, int6
 
 attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, int64_t tokens,
                                    const int32_t *ids, const int32_t *position_ids) {
-    attn_tensor *x =
-        m->embedding->data == NULL
-            ? embed_packed(m, tape, tokens, ids, position_ids)
-            : attn_layer_embedding(tape, m->embedding, m->embedding_scale, &m->positions, tokens,
-                                   ids, position_ids);
+    attn_tensor *x = m->embedding->data == NULL
+                         ? embed_packed(m, tape, tokens, ids, position_ids)
+                         : attn_layer_embedding(tape, m->embedding, m->embedding_scale,
+                                                &m->positions, tokens, ids, position_ids);
     attn_tape_note(tape, "embedding", x);
     return attn_layer_dropout(tape, x, m->config.dropout);
 }

@@ -106,8 +106,8 @@ static attn_status read_and_pack(attn_linear *linear, void *context) {
         linear->weight->data = data;
         status = attn_linear_pack(linear, p->compute);
         if (status == ATTN_OK && p->words != NULL) {
-            *p->words = (attn_linear){
-                .weight = linear->weight, .in = linear->in, .out = linear->out};
+            *p->words =
+                (attn_linear){.weight = linear->weight, .in = linear->in, .out = linear->out};
             status = attn_linear_pack(p->words, ATTN_COMPUTE_COMPACT);
             p->words = NULL; /* the first is the output projection: that was it */
         }
@@ -127,7 +127,8 @@ static attn_status load_packed(const attn_safetensors *file, const char *path, a
                  .words = compute == ATTN_COMPUTE_I8 ? &m->words : NULL,
                  .error = error};
     attn_status status = attn_translator_allocate(m, false, true, error);
-    if (status == ATTN_OK && compute == ATTN_COMPUTE_I8 && attn_model_file_all_i8(file, m->params)) {
+    if (status == ATTN_OK && compute == ATTN_COMPUTE_I8 &&
+        attn_model_file_all_i8(file, m->params)) {
         status = attn_params_allocate_row_scales(m->params);
         status = status == ATTN_OK ? status : attn_fail_memory(error, 0);
     }
@@ -143,7 +144,8 @@ static attn_status load_whole(const attn_safetensors *file, const char *path, bo
         return status;
     }
     size_t bytes = (size_t)attn_params_size(m->params) * sizeof(real);
-    bool scales = !trainable && compute == ATTN_COMPUTE_I8 && attn_model_file_all_i8(file, m->params);
+    bool scales =
+        !trainable && compute == ATTN_COMPUTE_I8 && attn_model_file_all_i8(file, m->params);
     if (scales && attn_params_allocate_row_scales(m->params) != ATTN_OK) {
         return attn_fail_memory(error, bytes);
     }
@@ -171,9 +173,8 @@ static attn_status load(const char *path, load_kind kind, attn_compute compute,
         status = attn_model_file_check(&format, file, path, (*out)->params, error);
     }
     if (status == ATTN_OK) {
-        status = kind == TO_DECODE
-                     ? load_packed(file, path, compute, *out, error)
-                     : load_whole(file, path, kind == TO_TRAIN, compute, *out, error);
+        status = kind == TO_DECODE ? load_packed(file, path, compute, *out, error)
+                                   : load_whole(file, path, kind == TO_TRAIN, compute, *out, error);
     }
     if (status == ATTN_OK && tokenizer != NULL) {
         status = attn_model_file_extra(&format, file, path, tokenizer, tokenizer_size, error);
@@ -194,7 +195,8 @@ static attn_status load(const char *path, load_kind kind, attn_compute compute,
 attn_status attn_translator_load(const char *path, bool trainable, attn_compute compute,
                                  attn_translator **out, void **tokenizer, size_t *tokenizer_size,
                                  attn_error *error) {
-    return load(path, trainable ? TO_TRAIN : TO_RUN, compute, out, tokenizer, tokenizer_size, error);
+    return load(path, trainable ? TO_TRAIN : TO_RUN, compute, out, tokenizer, tokenizer_size,
+                error);
 }
 
 attn_status attn_translator_load_packed(const char *path, attn_compute compute,

@@ -29,8 +29,8 @@ typedef struct layer_caches {
 /* The words that a sentence's steps compute: a shortlist's choice. */
 typedef struct candidates {
     int64_t count;
-    int32_t *ids;                      /* ascending */
-    attn_linear output;                /* their columns of the output projection */
+    int32_t *ids;       /* ascending */
+    attn_linear output; /* their columns of the output projection */
 } candidates;
 
 enum { MOST_THREADS = 256 };
@@ -212,8 +212,8 @@ static bool allocate_columns(attn_translator_state *s, candidates *c) {
     size_t rows = (size_t)(c->count * whole->in);
     c->output = (attn_linear){.in = whole->in, .out = c->count};
     if (whole->packed_i8 != NULL) {
-        c->output.packed_i8 = attn_tape_alloc(
-            s->encode_tape, attn_matmul_i8_select_size(whole->packed_i8, c->count));
+        c->output.packed_i8 =
+            attn_tape_alloc(s->encode_tape, attn_matmul_i8_select_size(whole->packed_i8, c->count));
     } else if (whole->packed_bf16 != NULL) {
         c->output.packed_bf16 = attn_tape_alloc(
             s->encode_tape, attn_matmul_bf16_select_size(whole->packed_bf16, c->count));

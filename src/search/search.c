@@ -183,8 +183,11 @@ static int64_t gather_rows(search *s) {
 
 /* In each row: strikes out what may not follow, then finds the likeliest tokens. */
 static void rank_rows(const search *s, int64_t rows) {
+    enum { WORTH_A_THREAD = 1 << 16 }; /* scores */
     const attn_search_step *step = &s->step;
-#pragma omp parallel for schedule(static) num_threads(attn_get_threads())
+    int threads = rows * step->vocabulary < WORTH_A_THREAD ? 1 : attn_get_threads();
+    (void)threads; /* not read without OpenMP */
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
     for (int64_t r = 0; r < rows; r++) {
         const attn_search_sentence *sentence = &s->sentences[s->owner[r]];
         real *row = step->log_p + r * step->vocabulary;

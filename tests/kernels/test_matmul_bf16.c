@@ -99,7 +99,8 @@ static void run_bf16(problem *p, const attn_matmul_bf16_weights *weights) {
 static attn_matmul_bf16_weights *weights_of(const problem *p) {
     attn_matmul_bf16_weights *weights = NULL;
     assert_true(attn_matmul_bf16_holds(p->w.count, p->w.at));
-    assert_int_equal(attn_matmul_bf16_create(p->o.k, p->o.n, p->w.at, 1, p->o.k, &weights), ATTN_OK);
+    assert_int_equal(attn_matmul_bf16_create(p->o.k, p->o.n, p->w.at, 1, p->o.k, &weights),
+                     ATTN_OK);
     return weights;
 }
 
@@ -175,7 +176,8 @@ static void threads(void **state) {
 /* A product with some columns is those columns of the whole; a column comes out as it went in. */
 static void chosen_columns(void **state) {
     (void)state;
-    const int32_t columns[] = {0, 3, 15, 16, 17, 30, 31, 47, 49, 52, 60, 61, 62, 70, 71, 80, 96, 99};
+    const int32_t columns[] = {0,  3,  15, 16, 17, 30, 31, 47, 49,
+                               52, 60, 61, 62, 70, 71, 80, 96, 99};
     enum { COUNT = sizeof columns / sizeof *columns };
     options o = {.m = 3, .n = 100, .k = 29};
     problem p = problem_new(&o);
@@ -184,13 +186,13 @@ static void chosen_columns(void **state) {
     void *memory = attn_alloc(attn_matmul_bf16_select_size(weights, COUNT));
     assert_non_null(memory);
     float c[3 * COUNT], column[29];
-    attn_matmul_bf16_run(&(attn_matmul_bf16){
-        .m = 3,
-        .a = p.a.at,
-        .a_row = o.k,
-        .weights = attn_matmul_bf16_select(weights, COUNT, columns, memory),
-        .c = c,
-        .c_row = COUNT});
+    attn_matmul_bf16_run(
+        &(attn_matmul_bf16){.m = 3,
+                            .a = p.a.at,
+                            .a_row = o.k,
+                            .weights = attn_matmul_bf16_select(weights, COUNT, columns, memory),
+                            .c = c,
+                            .c_row = COUNT});
     for (int j = 0; j < COUNT; j++) {
         for (int i = 0; i < 3; i++) {
             assert_memory_equal(&c[i * COUNT + j], &p.c.at[i * o.n + columns[j]], sizeof *c);
@@ -216,8 +218,8 @@ static void what_it_holds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(edge_sizes),     cmocka_unit_test(many_panels),
-        cmocka_unit_test(threads),        cmocka_unit_test(chosen_columns),
+        cmocka_unit_test(edge_sizes),    cmocka_unit_test(many_panels),
+        cmocka_unit_test(threads),       cmocka_unit_test(chosen_columns),
         cmocka_unit_test(what_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,8 @@ attn_status attn_matmul_bf16_create(int64_t k, int64_t n, const real *w, int64_t
         return ATTN_ERR_MEMORY;
     }
     *weights = (attn_matmul_bf16_weights){.k = k, .n = n, .panels = ceil_div(n, LANES)};
-    bool fits = attn_size_mul((size_t)weights->panels * LANES, (size_t)k * sizeof(uint16_t), &bytes);
+    bool fits =
+        attn_size_mul((size_t)weights->panels * LANES, (size_t)k * sizeof(uint16_t), &bytes);
     weights->packed = fits ? attn_alloc(bytes) : NULL;
     if (weights->packed == NULL) {
         attn_free(weights);
@@ -94,7 +95,8 @@ attn_matmul_bf16_weights *attn_matmul_bf16_select(const attn_matmul_bf16_weights
                                                   int64_t count, const int32_t *columns,
                                                   void *memory) {
     attn_matmul_bf16_weights *weights = memory;
-    *weights = (attn_matmul_bf16_weights){.k = from->k, .n = count, .panels = ceil_div(count, LANES)};
+    *weights =
+        (attn_matmul_bf16_weights){.k = from->k, .n = count, .panels = ceil_div(count, LANES)};
     weights->packed = (void *)((char *)memory + (sizeof *from + LINE - 1) / LINE * LINE);
     for (int64_t j = 0; j < weights->panels * LANES; j++) {
         const uint16_t *in = element(from, 0, columns[j < count ? j : count - 1]);

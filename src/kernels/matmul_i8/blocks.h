@@ -55,9 +55,9 @@ static inline attn_blocks attn_blocks_choose(int64_t tiles, int64_t panels, int6
 
 static inline attn_block attn_block_at(const attn_blocks *b, int64_t number) {
     int64_t down = number / b->across, across = number % b->across;
-    return (attn_block){part_start(b->tiles, b->down, down), part_start(b->tiles, b->down, down + 1),
-                        part_start(b->panels, b->across, across),
-                        part_start(b->panels, b->across, across + 1)};
+    return (attn_block){
+        part_start(b->tiles, b->down, down), part_start(b->tiles, b->down, down + 1),
+        part_start(b->panels, b->across, across), part_start(b->panels, b->across, across + 1)};
 }
 
 #endif

@@ -15,9 +15,9 @@
 #include "kernels/table.h"
 
 enum {
-    LINE = 64,             /* bytes of a cache line */
-    BLOCK_A = 1 << 18,     /* bytes of A in a block: a quarter of a 1 MiB cache */
-    SERIAL = 1 << 20,      /* products below which a second thread costs more than it gives */
+    LINE = 64,         /* bytes of a cache line */
+    BLOCK_A = 1 << 18, /* bytes of A in a block: a quarter of a 1 MiB cache */
+    SERIAL = 1 << 20,  /* products below which a second thread costs more than it gives */
 };
 
 /* ---- the weights ---- */
@@ -271,8 +271,9 @@ attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product, attn_scrat
                     .threads = count_threads(product)};
     int64_t tile = plan.kernels->tile_rows;
     plan.a_bytes = row_bytes(&plan);
-    plan.blocks = attn_blocks_choose(ceil_div(product->m, tile), product->weights->panels,
-                                     max64(1, BLOCK_A / max64(1, plan.a_bytes) / tile), plan.threads);
+    plan.blocks =
+        attn_blocks_choose(ceil_div(product->m, tile), product->weights->panels,
+                           max64(1, BLOCK_A / max64(1, plan.a_bytes) / tile), plan.threads);
     if (!make_room(&plan, scratch)) {
         return ATTN_ERR_MEMORY;
     }
