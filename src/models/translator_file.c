@@ -2,6 +2,8 @@
  *
  * The configuration is in the metadata, one string a key, from the table below; "tokenizer" holds the
  * tokenizer's bytes. Next: models/model_file.c. */
+#include <stdio.h>
+
 #include "io/safetensors_read.h"
 #include "models/model_file.h"
 #include "models/translator.h"
@@ -178,6 +180,10 @@ static attn_status load(const char *path, load_kind kind, attn_compute compute,
     }
     if (status == ATTN_OK && tokenizer != NULL) {
         status = attn_model_file_extra(&format, file, path, tokenizer, tokenizer_size, error);
+    }
+    bool of_file = status == ATTN_ERR_IO || status == ATTN_ERR_FORMAT;
+    if (of_file && error != NULL && error->where[0] == '\0') {
+        snprintf(error->where, sizeof error->where, "%s", path); /* a tensor does not know it */
     }
     if (status != ATTN_OK) {
         attn_translator_free(*out);
