@@ -76,8 +76,17 @@ V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_
             }
         }
     }
+    bool plain = block->bias == NULL && block->activation == ATTN_ACTIVATION_NONE &&
+                 block->residual == NULL && j + 16 * panels <= block->columns;
 #pragma GCC unroll 4
     for (int n = 0; n < panels; n++) {
+        if (plain) {
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; r++) {
+                v_store(block->c + (i + r) * block->c_row + j + 16 * n, acc[n * rows + r]);
+            }
+            continue;
+        }
         float sums[V_TILE_ROWS * 16];
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
