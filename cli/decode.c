@@ -53,7 +53,7 @@ attn_search_options attn_decode_search_options(const attn_decode_options *option
 attn_status attn_decode_open(const attn_decode_options *options, attn_model *out,
                              attn_error *error) {
     attn_compute compute = options->int8 ? ATTN_COMPUTE_I8 : ATTN_COMPUTE_F32;
-    attn_status status = attn_model_open(options->model, compute, out, error);
+    attn_status status = attn_model_open_packed(options->model, compute, out, error);
     if (status != ATTN_OK || options->shortlist == NULL) {
         return status;
     }
@@ -309,9 +309,11 @@ attn_status attn_decode_lines(const attn_model *model, const char *const *lines,
     if (status == ATTN_OK) {
         status = sort_pieces(&d, error);
     }
+    /* Each thread searches its own part, and has as many sentences as asked for. */
+    int64_t together = batch > 1 ? batch * attn_get_threads() : 1;
     /* The longest first, so that the most memory is asked for at once. */
     for (int64_t left = (int64_t)d.count; left > 0 && status == ATTN_OK;) {
-        int64_t room = batch_room(&d, batch, d.pieces[d.order[left - 1]].length);
+        int64_t room = batch_room(&d, together, d.pieces[d.order[left - 1]].length);
         int64_t taken = room < left ? room : left;
         status = search_batch(&d, d.order + left - taken, taken, error);
         left -= taken;
@@ -360,7 +362,7 @@ attn_status attn_translation_text(const attn_model *model, const attn_translatio
 
 void attn_decode_stats_print(const attn_decode_stats *stats) {
     double seconds = stats->seconds > 0 ? stats->seconds : 1e-9;
-    fprintf(stderr, "%lld sentences in %.2f s: %.1f sentences/s, %.0f tokens/s (%d threads, %s)\n",
+    fprintf(stderr, "%lld sentences in %.3f s: %.1f sentences/s, %.0f tokens/s (%d threads, %s)\n",
             (long long)stats->sentences, stats->seconds, (double)stats->sentences / seconds,
             (double)stats->tokens / seconds, attn_get_threads(), attn_isa_name());
 }

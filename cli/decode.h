@@ -40,7 +40,7 @@ typedef struct attn_decode_options {
     {"shortlist", 0, ATTN_OPTION_FILE, offsetof(T, field.shortlist), .value = "FILE",              \
      .help = "consider only the words that FILE, from `attn shortlist`, proposes: faster"},        \
     {"batch", 0, ATTN_OPTION_INT, offsetof(T, field.batch), 1, 4096, .value = "N",                 \
-     .help = "sentences translated together; changes the speed only (default 64)"},                \
+     .help = "sentences that a thread has at once; changes the speed only (default 64)"},           \
     {"threads", 'j', ATTN_OPTION_INT, offsetof(T, field.threads), 1, 256, .value = "N",            \
      .help = "threads; changes the speed only (default: all cores)"},                              \
     {"stats", 0, ATTN_OPTION_FLAG, offsetof(T, field.stats),                                       \

@@ -52,8 +52,8 @@ attn_status attn_model_find(const char *path, const char *variable, const char *
     return ATTN_OK;
 }
 
-attn_status attn_model_open(const char *path, attn_compute compute, attn_model *out,
-                            attn_error *error) {
+static attn_status open_model(const char *path, bool packed, attn_compute compute, attn_model *out,
+                              attn_error *error) {
     void *bytes = NULL;
     size_t size = 0;
     memset(out, 0, sizeof *out);
@@ -62,8 +62,10 @@ attn_status attn_model_open(const char *path, attn_compute compute, attn_model *
     if (status != ATTN_OK) {
         return status;
     }
-    status =
-        attn_translator_load(out->path, false, compute, &out->translator, &bytes, &size, error);
+    status = packed ? attn_translator_load_packed(out->path, compute, &out->translator, &bytes,
+                                                  &size, error)
+                    : attn_translator_load(out->path, false, compute, &out->translator, &bytes,
+                                           &size, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -89,6 +91,16 @@ out:
         attn_model_close(out);
     }
     return status;
+}
+
+attn_status attn_model_open(const char *path, attn_compute compute, attn_model *out,
+                            attn_error *error) {
+    return open_model(path, false, compute, out, error);
+}
+
+attn_status attn_model_open_packed(const char *path, attn_compute compute, attn_model *out,
+                                   attn_error *error) {
+    return open_model(path, true, compute, out, error);
 }
 
 void attn_model_close(attn_model *model) {

@@ -17,6 +17,9 @@ typedef struct attn_model {
  */
 ATTN_MUST_CHECK attn_status attn_model_open(const char *path, attn_compute compute, attn_model *out,
                                             attn_error *error);
+/* The same, for decoding alone: attn_translator_load_packed. */
+ATTN_MUST_CHECK attn_status attn_model_open_packed(const char *path, attn_compute compute,
+                                                   attn_model *out, attn_error *error);
 void attn_model_close(attn_model *model);
 /* `path`; NULL: what the environment's `variable` says; else `name` in the current folder, beside the
  * program and in the folder of installed data. */

@@ -127,7 +127,9 @@ def export(model, folder):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     spec.validate()
+    spec.optimize()  # the table of words, which three places share, is written once
     spec.save(str(folder))
+    (folder / "tokenizer.model").write_bytes(tokenizer)
 
 
 if __name__ == "__main__":

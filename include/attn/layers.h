@@ -27,14 +27,18 @@ typedef struct attn_linear {
     attn_param *weight; /* [O, C]; when several were declared as one, the first of them */
     attn_param *bias;   /* [O] likewise; NULL: none */
     int64_t in, out;    /* C, O (the sum when joined) */
-    attn_real *packed;  /* weight packed for the product; NULL: packed in each call */
-    attn_matmul_i8_weights *packed_i8; /* or packed as integers; NULL: none */
+    /* The weight packed for the product, as one of these; all NULL: packed in each call. */
+    attn_real *packed;
+    struct attn_matmul_bf16_weights *packed_bf16; /* where bfloat16 holds it: the same results */
+    attn_matmul_i8_weights *packed_i8;
 } attn_linear;
 
 /* In what a packed layer multiplies when it is run; recording passes always use float32. */
 typedef enum attn_compute {
     ATTN_COMPUTE_F32,
-    ATTN_COMPUTE_I8, /* 8-bit integers with exact sums: attn/matmul_i8.h */
+    ATTN_COMPUTE_I8,      /* 8-bit integers with exact sums: attn/matmul_i8.h */
+    ATTN_COMPUTE_COMPACT, /* float32, with the same results; weights are kept as bfloat16 where that
+                             holds them */
 } attn_compute;
 
 /* Declares NAME.weight and NAME.bias. */
@@ -44,6 +48,7 @@ ATTN_API attn_linear attn_linear_declare(attn_params *params, const char *name, 
  * frees. ATTN_ERR_ARGUMENT: as integers, more input features than a sum holds. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_linear_pack(attn_linear *linear, attn_compute compute);
 ATTN_API void attn_linear_unpack(attn_linear *linear);
+ATTN_API bool attn_linear_is_packed(const attn_linear *linear);
 ATTN_API attn_tensor *attn_layer_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                         attn_activation activation);
 /* y = x + (x' W^T + b): the residual joined to the product; for passes without dropout. */
@@ -90,10 +95,6 @@ typedef struct attn_multi_head {
 
 ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char *name,
                                                  int64_t channels, int64_t heads, int64_t kv_heads);
-ATTN_API ATTN_MUST_CHECK attn_status attn_multi_head_pack(attn_multi_head *attention, bool self,
-                                                          attn_compute compute);
-ATTN_API void attn_multi_head_unpack(attn_multi_head *attention);
-
 /* The attention of x's tokens to memory's (memory NULL: to x's own), heads joined, before the
  * output projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. */
 ATTN_API attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x,

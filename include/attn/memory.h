@@ -13,7 +13,8 @@ extern "C" {
 /* Replaces malloc and free for everything the library allocates from now on. allocate may return
  * NULL, which the library reports as ATTN_ERR_MEMORY; no alignment beyond malloc's is needed. NULL
  * for both returns to malloc and free. Call it before any other attn function, or when nothing the
- * library allocated is alive. Not thread-safe. */
+ * library allocated is alive. Not thread-safe; but the two functions are called by several threads
+ * at once. */
 ATTN_API void attn_set_allocator(void *(*allocate)(size_t size, void *context),
                                  void (*release)(void *pointer, void *context), void *context);
 

@@ -60,6 +60,13 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_load(const char *path, bool
                                                           attn_translator **out, void **tokenizer,
                                                           size_t *tokenizer_size,
                                                           attn_error *error);
+/* Loads for decoding alone, with the same results, in half the memory or less: a matrix is kept as
+ * attn_translator_pack makes it and no other way, so the `data` of the matrices among
+ * attn_translator_params is NULL. Encoding, decoding and forward passes work; attn_translator_loss,
+ * _pack and _save, recording and explaining need attn_translator_load. */
+ATTN_API ATTN_MUST_CHECK attn_status
+attn_translator_load_packed(const char *path, attn_compute compute, attn_translator **out,
+                            void **tokenizer, size_t *tokenizer_size, attn_error *error);
 ATTN_API void attn_translator_free_bytes(void *bytes);
 
 /* ---- training ---- */

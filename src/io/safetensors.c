@@ -4,8 +4,12 @@
  * The contract is attn/safetensors.h; the JSON part is io/safetensors_header.c. */
 #include "attn/safetensors.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -13,6 +17,7 @@
 #include "io/dtype.h"
 #include "io/file.h"
 #include "io/safetensors_header.h"
+#include "io/safetensors_read.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "tensor data is little-endian and is used in place: this processor would need a conversion"
@@ -21,7 +26,9 @@
 /* ---- reading ---- */
 
 struct attn_safetensors {
-    char *bytes; /* the whole file, with a NUL behind it */
+    char *bytes; /* the whole file, with a NUL behind it; NULL: read through fd */
+    int fd;
+    size_t data_start; /* where the tensors' bytes start in the file of fd */
     attn_header header;
     attn_arena aligned; /* copies of tensors that the file puts at odd places */
 };
@@ -81,6 +88,7 @@ static attn_status parse_owned(char *bytes, size_t size, const char *where, attn
         return attn_fail_memory(error, sizeof *file);
     }
     file->bytes = bytes;
+    file->fd = -1;
     attn_status status = header_length(bytes, size, where, &length, error);
     if (status == ATTN_OK) {
         status = attn_header_parse(bytes + ATTN_HEADER_START, length,
@@ -116,9 +124,90 @@ attn_status attn_safetensors_parse(const void *bytes, size_t size, const char *n
     return parse_owned(copy, size, name, out, error);
 }
 
+/* ---- reading tensor by tensor ---- */
+
+static attn_status read_at(int fd, const char *where, size_t offset, size_t size, void *to,
+                           attn_error *error) {
+    for (size_t done = 0; done < size;) {
+        ssize_t got = pread(fd, (char *)to + done, size - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return attn_fail_errno(error, where, "cannot read");
+        }
+        if (got == 0) {
+            return attn_fail(error, ATTN_ERR_FORMAT, where, (int64_t)(offset + done),
+                             "the file was cut short: fetch it again", "the file ends here");
+        }
+        done += (size_t)got;
+    }
+    return ATTN_OK;
+}
+
+/* The header of a file of `size` bytes. */
+static attn_status read_header(attn_safetensors *file, size_t size, const char *path,
+                               attn_error *error) {
+    char start[ATTN_HEADER_START];
+    size_t length = 0, first = size < sizeof start ? size : sizeof start;
+    attn_status status = read_at(file->fd, path, 0, first, start, error);
+    status = status == ATTN_OK ? header_length(start, size, path, &length, error) : status;
+    if (status != ATTN_OK) {
+        return status;
+    }
+    char *text = attn_alloc(length + 1);
+    if (text == NULL) {
+        return attn_fail_memory(error, length);
+    }
+    text[length] = '\0';
+    file->data_start = ATTN_HEADER_START + length;
+    status = read_at(file->fd, path, ATTN_HEADER_START, length, text, error);
+    if (status == ATTN_OK) {
+        status =
+            attn_header_parse(text, length, size - file->data_start, path, &file->header, error);
+    }
+    attn_free(text);
+    return status;
+}
+
+attn_status attn_safetensors_open_header(const char *path, attn_safetensors **out,
+                                         attn_error *error) {
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) {
+        return attn_safetensors_open(path, out, error); /* or its error */
+    }
+    attn_safetensors *file = attn_alloc_zero(1, sizeof *file);
+    if (file == NULL) {
+        return attn_fail_memory(error, sizeof *file);
+    }
+    file->fd = open(path, O_RDONLY | O_CLOEXEC);
+    attn_status status = file->fd >= 0 && fstat(file->fd, &info) == 0
+                             ? read_header(file, (size_t)info.st_size, path, error)
+                             : attn_fail_errno(error, path, "cannot open");
+    if (status != ATTN_OK) {
+        attn_safetensors_close(file);
+        return status;
+    }
+    *out = file;
+    return ATTN_OK;
+}
+
+attn_status attn_safetensors_read(const attn_safetensors *file, const attn_tensor_info *tensor,
+                                  size_t from, size_t size, void *to, attn_error *error) {
+    if (tensor->data != NULL) {
+        memcpy(to, (const char *)tensor->data + from, size);
+        return ATTN_OK;
+    }
+    size_t begin = attn_header_find(&file->header, tensor->name)->begin;
+    return read_at(file->fd, NULL, file->data_start + begin + from, size, to, error);
+}
+
 void attn_safetensors_close(attn_safetensors *file) {
     if (file == NULL) {
         return;
+    }
+    if (file->fd >= 0) {
+        close(file->fd);
     }
     attn_header_free(&file->header);
     attn_arena_free(&file->aligned);

@@ -15,6 +15,7 @@ static _Atomic(const attn_kernels *) current;
     do {                                                                                           \
         attn_matmul_fill_##isa(&(table)->matmul);                                                  \
         attn_matmul_i8_fill_##isa(&(table)->matmul_i8);                                            \
+        attn_matmul_bf16_fill_##isa(&(table)->matmul_bf16);                                        \
         attn_attention_fill_##isa(&(table)->attention);                                            \
         attn_norm_fill_##isa(&(table)->norm);                                                      \
         attn_elementwise_fill_##isa(&(table)->elementwise);                                        \

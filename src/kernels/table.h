@@ -13,6 +13,7 @@
 #include "kernels/group_norm/group_norm_kernels.h"
 #include "kernels/loss/loss_kernels.h"
 #include "kernels/matmul/matmul_kernels.h"
+#include "kernels/matmul_bf16/matmul_bf16_kernels.h"
 #include "kernels/matmul_i8/matmul_i8_kernels.h"
 #include "kernels/norm/norm_kernels.h"
 #include "kernels/optimizer/optimizer_kernels.h"
@@ -23,6 +24,7 @@ typedef struct attn_kernels {
     const char *isa;
     attn_matmul_kernels matmul;
     attn_matmul_i8_kernels matmul_i8;
+    attn_matmul_bf16_kernels matmul_bf16;
     attn_attention_kernels attention;
     attn_norm_kernels norm;
     attn_elementwise_kernels elementwise;

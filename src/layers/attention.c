@@ -39,24 +39,6 @@ attn_multi_head attn_multi_head_declare(attn_params *params, const char *name, i
     return a;
 }
 
-attn_status attn_multi_head_pack(attn_multi_head *a, bool self, attn_compute compute) {
-    attn_status status = attn_linear_pack(&a->output, compute);
-    if (status == ATTN_OK && self) {
-        return attn_linear_pack(&a->joined, compute);
-    }
-    if (status == ATTN_OK) {
-        status = attn_linear_pack(&a->query, compute);
-    }
-    return status == ATTN_OK ? attn_linear_pack(&a->key_value, compute) : status;
-}
-
-void attn_multi_head_unpack(attn_multi_head *a) {
-    attn_linear_unpack(&a->joined);
-    attn_linear_unpack(&a->query);
-    attn_linear_unpack(&a->key_value);
-    attn_linear_unpack(&a->output);
-}
-
 typedef struct attention_record {
     attn_attention call;
     attn_tensor *query, *key_value; /* the projections; the same tensor for self attention */

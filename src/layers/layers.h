@@ -7,6 +7,7 @@
 #include "base/real.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/matmul_bf16/matmul_bf16.h"
 #include "kernels/matmul_i8/matmul_i8.h"
 #include "tape/tape.h"
 
@@ -24,5 +25,23 @@ static inline void attn_layers_matmul(attn_tape *tape, attn_matmul *product) {
         attn_tape_fail(tape, status);
     }
 }
+
+/* Rows of a packed layer that is run: x [count, C], y [count, O] with rows y_row apart. */
+typedef struct attn_linear_rows {
+    int64_t count;
+    const real *x;
+    real *y;
+    int64_t y_row;
+    attn_activation activation;
+    const real *residual; /* [count, O] or NULL */
+} attn_linear_rows;
+
+/* y = activation(x W^T + b) + residual in whichever form the weight is packed. */
+ATTN_MUST_CHECK attn_status attn_linear_run_packed(const attn_linear *linear,
+                                                   const attn_linear_rows *rows,
+                                                   attn_scratch *scratch);
+
+/* Row `row` of the weight, C values, out of a packed form of floats. */
+void attn_linear_weight_row(const attn_linear *linear, int64_t row, real *out);
 
 #endif

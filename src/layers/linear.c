@@ -15,19 +15,9 @@ attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t i
     return linear;
 }
 
-attn_status attn_linear_pack(attn_linear *linear, attn_compute compute) {
+static attn_status pack_floats(attn_linear *linear) {
     const real *weight = linear->weight->data;
-    if (compute == ATTN_COMPUTE_I8) {
-        attn_linear_unpack(linear);
-        return attn_matmul_i8_weights_create(linear->in, linear->out, weight, 1, linear->in,
-                                             linear->weight->row_scale, &linear->packed_i8);
-    }
-    attn_matmul_i8_weights_free(linear->packed_i8);
-    linear->packed_i8 = NULL;
-    if (linear->packed == NULL) {
-        linear->packed =
-            attn_alloc(attn_matmul_packed_size(linear->in, linear->out) * sizeof(real));
-    }
+    linear->packed = attn_alloc(attn_matmul_packed_size(linear->in, linear->out) * sizeof(real));
     if (linear->packed == NULL) {
         return ATTN_ERR_MEMORY;
     }
@@ -35,11 +25,42 @@ attn_status attn_linear_pack(attn_linear *linear, attn_compute compute) {
     return ATTN_OK;
 }
 
+attn_status attn_linear_pack(attn_linear *linear, attn_compute compute) {
+    const real *weight = linear->weight->data;
+    int64_t in = linear->in, out = linear->out;
+    attn_linear_unpack(linear);
+    if (compute == ATTN_COMPUTE_I8) {
+        return attn_matmul_i8_weights_create(in, out, weight, 1, in, linear->weight->row_scale,
+                                             &linear->packed_i8);
+    }
+    if (compute == ATTN_COMPUTE_COMPACT && attn_matmul_bf16_holds(in * out, weight)) {
+        return attn_matmul_bf16_create(in, out, weight, 1, in, &linear->packed_bf16);
+    }
+    return pack_floats(linear);
+}
+
 void attn_linear_unpack(attn_linear *linear) {
     attn_free(linear->packed);
+    attn_matmul_bf16_free(linear->packed_bf16);
     attn_matmul_i8_weights_free(linear->packed_i8);
     linear->packed = NULL;
+    linear->packed_bf16 = NULL;
     linear->packed_i8 = NULL;
+}
+
+bool attn_linear_is_packed(const attn_linear *linear) {
+    return linear->packed != NULL || linear->packed_bf16 != NULL || linear->packed_i8 != NULL;
+}
+
+void attn_linear_weight_row(const attn_linear *linear, int64_t row, real *out) {
+    if (linear->packed_bf16 != NULL) {
+        attn_matmul_bf16_column(linear->packed_bf16, row, out);
+        return;
+    }
+    const real *panel = linear->packed + row / LANES * LANES * linear->in + row % LANES;
+    for (int64_t p = 0; p < linear->in; p++) {
+        out[p] = panel[p * LANES];
+    }
 }
 
 typedef struct linear_record {
@@ -119,23 +140,50 @@ static void linear_backward(attn_tape *tape, void *record) {
     backward_params(tape, r);
 }
 
-/* With integer weights; nothing is recorded. */
-static void forward_i8(attn_tape *tape, const attn_tensor *x, const attn_linear *linear,
-                       attn_activation activation, const attn_tensor *residual, attn_tensor *y) {
-    attn_matmul_i8 product = {.m = x->rows,
-                              .a = x->data,
-                              .a_row = linear->in,
-                              .weights = linear->packed_i8,
-                              .c = y->data,
-                              .c_row = linear->out,
-                              .bias = linear->bias ? linear->bias->data : NULL,
-                              .activation = activation,
-                              .residual = residual ? residual->data : NULL,
-                              .residual_row = linear->out};
-    attn_status status = attn_matmul_i8_run_scratch(&product, attn_tape_scratch(tape));
-    if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+/* activation(x W^T + bias) + residual with packed weights into rows of y. */
+attn_status attn_linear_run_packed(const attn_linear *linear, const attn_linear_rows *rows,
+                                   attn_scratch *scratch) {
+    const real *bias = linear->bias ? linear->bias->data : NULL;
+    if (linear->packed_bf16 != NULL) {
+        attn_matmul_bf16_run(&(attn_matmul_bf16){.m = rows->count,
+                                                 .a = rows->x,
+                                                 .a_row = linear->in,
+                                                 .weights = linear->packed_bf16,
+                                                 .c = rows->y,
+                                                 .c_row = rows->y_row,
+                                                 .bias = bias,
+                                                 .activation = rows->activation,
+                                                 .residual = rows->residual,
+                                                 .residual_row = linear->out});
+        return ATTN_OK;
     }
+    if (linear->packed_i8 != NULL) {
+        return attn_matmul_i8_run_scratch(&(attn_matmul_i8){.m = rows->count,
+                                                            .a = rows->x,
+                                                            .a_row = linear->in,
+                                                            .weights = linear->packed_i8,
+                                                            .c = rows->y,
+                                                            .c_row = rows->y_row,
+                                                            .bias = bias,
+                                                            .activation = rows->activation,
+                                                            .residual = rows->residual,
+                                                            .residual_row = linear->out},
+                                          scratch);
+    }
+    return attn_matmul_run_scratch(&(attn_matmul){.m = rows->count,
+                                                  .n = linear->out,
+                                                  .k = linear->in,
+                                                  .a = rows->x,
+                                                  .a_row = linear->in,
+                                                  .a_col = 1,
+                                                  .b_packed = linear->packed,
+                                                  .c = rows->y,
+                                                  .c_row = rows->y_row,
+                                                  .bias = bias,
+                                                  .activation = rows->activation,
+                                                  .residual = rows->residual,
+                                                  .residual_row = linear->out},
+                                   scratch);
 }
 
 static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
@@ -149,8 +197,17 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
     if (y == NULL) {
         return NULL;
     }
-    if (linear->packed_i8 != NULL && !attn_tape_recording(tape)) {
-        forward_i8(tape, x, linear, activation, residual, y);
+    if (attn_linear_is_packed(linear) && !attn_tape_recording(tape)) {
+        attn_linear_rows rows = {.count = x->rows,
+                                 .x = x->data,
+                                 .y = y->data,
+                                 .y_row = linear->out,
+                                 .activation = activation,
+                                 .residual = residual ? residual->data : NULL};
+        attn_status status = attn_linear_run_packed(linear, &rows, attn_tape_scratch(tape));
+        if (status != ATTN_OK) {
+            attn_tape_fail(tape, status);
+        }
         return attn_tape_status(tape) == ATTN_OK ? y : NULL;
     }
     real *pre_activation = NULL;
@@ -171,7 +228,6 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
                                             .b = linear->weight->data,
                                             .b_row = 1,
                                             .b_col = linear->in,
-                                            .b_packed = r == NULL ? linear->packed : NULL,
                                             .c = y->data,
                                             .c_row = linear->out,
                                             .bias = linear->bias ? linear->bias->data : NULL,

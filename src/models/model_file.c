@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/real.h"
 #include "io/dtype.h"
+#include "io/safetensors_read.h"
 
 #define FORMAT_KEY  "attn.model"
 #define VERSION_KEY "attn.version"
@@ -205,23 +206,62 @@ static attn_status check_param(const attn_safetensors *file, const char *path,
     return ATTN_OK;
 }
 
-/* After attn_model_file_check. */
-static void read_param(const attn_safetensors *file, attn_param *row) {
+/* ---- values, a piece at a time: no tensor is in memory twice ---- */
+
+enum { PIECE = 1 << 14 }; /* bytes */
+
+static attn_status read_bf16(const attn_safetensors *file, const attn_tensor_info *t, real *to,
+                             size_t count, attn_error *error) {
+    uint16_t piece[PIECE / sizeof(uint16_t)];
+    attn_status status = ATTN_OK;
+    for (size_t done = 0; done < count && status == ATTN_OK;) {
+        size_t next = sizeof piece / sizeof *piece;
+        next = next < count - done ? next : count - done;
+        status = attn_safetensors_read(file, t, done * sizeof *piece, next * sizeof *piece, piece,
+                                       error);
+        if (status == ATTN_OK) {
+            attn_f32_from_bf16(piece, next, to + done);
+        }
+        done += next;
+    }
+    return status;
+}
+
+static attn_status read_i8(const attn_safetensors *file, const attn_tensor_info *t,
+                           const attn_param *row, attn_error *error) {
+    int8_t piece[PIECE];
+    char name[SCALE_NAME_SIZE];
+    size_t columns = (size_t)row->cols;
+    scale_name(row, name);
+    const attn_tensor_info *scales = attn_safetensors_find(file, name);
+    attn_status status = ATTN_OK;
+    for (size_t r = 0; r < (size_t)row->rows && status == ATTN_OK; r++) {
+        float scale;
+        status = attn_safetensors_read(file, scales, r * sizeof scale, sizeof scale, &scale, error);
+        for (size_t done = 0; done < columns && status == ATTN_OK;) {
+            size_t next = PIECE < columns - done ? PIECE : columns - done;
+            status = attn_safetensors_read(file, t, r * columns + done, next, piece, error);
+            if (status == ATTN_OK) {
+                attn_f32_from_i8(piece, &scale, 1, next, row->data + r * columns + done);
+            }
+            done += next;
+        }
+        if (row->row_scale != NULL) {
+            row->row_scale[r] = scale;
+        }
+    }
+    return status;
+}
+
+attn_status attn_model_file_read_param(const attn_safetensors *file, const attn_param *row,
+                                       attn_error *error) {
     const attn_tensor_info *t = attn_safetensors_find(file, row->name);
     size_t count = (size_t)(row->rows * row->cols);
     if (t->dtype == ATTN_DTYPE_F32) {
-        memcpy(row->data, t->data, count * sizeof(float));
-    } else if (t->dtype == ATTN_DTYPE_BF16) {
-        attn_f32_from_bf16(t->data, count, row->data);
-    } else {
-        char name[SCALE_NAME_SIZE];
-        scale_name(row, name);
-        const float *scale = attn_safetensors_find(file, name)->data;
-        attn_f32_from_i8(t->data, scale, (size_t)row->rows, (size_t)row->cols, row->data);
-        if (row->row_scale != NULL) {
-            memcpy(row->row_scale, scale, (size_t)row->rows * sizeof *scale);
-        }
+        return attn_safetensors_read(file, t, 0, count * sizeof(float), row->data, error);
     }
+    return t->dtype == ATTN_DTYPE_BF16 ? read_bf16(file, t, row->data, count, error)
+                                       : read_i8(file, t, row, error);
 }
 
 bool attn_model_file_all_i8(const attn_safetensors *file, const attn_params *params) {
@@ -272,10 +312,17 @@ attn_status attn_model_file_check(const attn_model_format *format, const attn_sa
     return status == ATTN_OK ? check_names(format, file, path, params, error) : status;
 }
 
-void attn_model_file_read(const attn_safetensors *file, const attn_params *params) {
-    for (size_t i = 0; i < attn_params_count(params); i++) {
-        read_param(file, attn_params_at(params, i));
+attn_status attn_model_file_read(const attn_safetensors *file, const char *path,
+                                 const attn_params *params, attn_error *error) {
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < attn_params_count(params) && status == ATTN_OK; i++) {
+        const attn_param *row = attn_params_at(params, i);
+        status = row->data != NULL ? attn_model_file_read_param(file, row, error) : ATTN_OK;
     }
+    if (status != ATTN_OK && error != NULL) {
+        snprintf(error->where, sizeof error->where, "%s", path);
+    }
+    return status;
 }
 
 attn_status attn_model_file_extra(const attn_model_format *format, const attn_safetensors *file,
@@ -292,7 +339,6 @@ attn_status attn_model_file_extra(const attn_model_format *format, const attn_sa
     if (*bytes == NULL) {
         return attn_fail_memory(error, t->size);
     }
-    memcpy(*bytes, t->data, t->size);
     *size = t->size;
-    return ATTN_OK;
+    return attn_safetensors_read(file, t, 0, t->size, *bytes, error);
 }

@@ -44,8 +44,13 @@ ATTN_MUST_CHECK attn_status attn_model_file_check(const attn_model_format *forma
                                                   const attn_params *params, attn_error *error);
 /* Whether every matrix is stored as int8: only then do the scales of joined matrices stand together. */
 bool attn_model_file_all_i8(const attn_safetensors *file, const attn_params *params);
-void attn_model_file_read(const attn_safetensors *file, const attn_params *params);
-/* An allocated copy of the model's own bytes; *bytes stays as it is when the file has none. */
+/* After attn_model_file_check: the values of all that are allocated, or of one. */
+ATTN_MUST_CHECK attn_status attn_model_file_read(const attn_safetensors *file, const char *path,
+                                                 const attn_params *params, attn_error *error);
+ATTN_MUST_CHECK attn_status attn_model_file_read_param(const attn_safetensors *file,
+                                                       const attn_param *param, attn_error *error);
+/* An allocated copy of the model's own bytes, to be freed also after a failure; *bytes stays as it
+ * is when the file has none. */
 ATTN_MUST_CHECK attn_status attn_model_file_extra(const attn_model_format *format,
                                                   const attn_safetensors *file, const char *path,
                                                   void **bytes, size_t *size, attn_error *error);

@@ -77,8 +77,8 @@ static attn_status load(const attn_safetensors *file, const char *path, bool tra
     if (status != ATTN_OK) {
         return status;
     }
-    attn_model_file_read(file, params);
-    if (!trainable && attn_segmenter_pack(*out) != ATTN_OK) {
+    status = attn_model_file_read(file, path, params, error);
+    if (status == ATTN_OK && !trainable && attn_segmenter_pack(*out) != ATTN_OK) {
         status = attn_fail_memory(error, (size_t)attn_params_size(params) * sizeof(real));
     }
     return status;

@@ -140,6 +140,18 @@ static attn_status read_file(const attn_safetensors *file, const char *path, att
     return status == ATTN_OK ? ATTN_OK : attn_fail_memory(error, likely->size);
 }
 
+attn_status attn_shortlist_parse(const void *bytes, size_t size, const char *name,
+                                 attn_shortlist **out, attn_error *error) {
+    attn_safetensors *file = NULL;
+    *out = NULL;
+    attn_status status = attn_safetensors_parse(bytes, size, name, &file, error);
+    if (status == ATTN_OK) {
+        status = read_file(file, name, out, error);
+    }
+    attn_safetensors_close(file);
+    return status;
+}
+
 attn_status attn_shortlist_load(const char *path, attn_shortlist **out, attn_error *error) {
     attn_safetensors *file = NULL;
     *out = NULL;

@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "kernels/elementwise/elementwise.h"
+#include "layers/layers.h"
 #include "models/config.h"
 #include "tape/tape.h"
 
@@ -166,7 +167,13 @@ attn_status attn_translator_declare(const attn_translator_config *config, attn_t
     return ATTN_OK;
 }
 
-attn_status attn_translator_allocate(attn_translator *m, bool trainable, attn_error *error) {
+/* What is read elsewhere than in a packed form: vectors and learned positions. */
+static bool stays_unpacked(const attn_param *row) {
+    return row->rows == 1 || strcmp(row->name, "positions") == 0;
+}
+
+attn_status attn_translator_allocate(attn_translator *m, bool trainable, bool packed_only,
+                                     attn_error *error) {
     const attn_translator_config *c = &m->config;
     if (!c->learned_positions) {
         size_t bytes = (size_t)(c->max_length * c->d_model) * sizeof(real);
@@ -177,7 +184,8 @@ attn_status attn_translator_allocate(attn_translator *m, bool trainable, attn_er
         attn_sinusoid_table(c->max_length, c->d_model, m->sinusoids);
         m->positions.table = m->sinusoids;
     }
-    if (attn_params_allocate(m->params, trainable) != ATTN_OK) {
+    if (attn_params_allocate_some(m->params, trainable, packed_only ? stays_unpacked : NULL) !=
+        ATTN_OK) {
         return attn_fail_memory(error, (size_t)attn_params_size(m->params) * sizeof(real));
     }
     return ATTN_OK;
@@ -187,7 +195,7 @@ attn_status attn_translator_create(const attn_translator_config *config, bool tr
                                    attn_translator **out, attn_error *error) {
     attn_status status = attn_translator_declare(config, out, error);
     if (status == ATTN_OK) {
-        status = attn_translator_allocate(*out, trainable, error);
+        status = attn_translator_allocate(*out, trainable, false, error);
     }
     if (status != ATTN_OK) {
         attn_translator_free(*out);
@@ -196,19 +204,52 @@ attn_status attn_translator_create(const attn_translator_config *config, bool tr
     return status;
 }
 
+static attn_status visit_attention(attn_multi_head *a, bool self,
+                                   attn_status (*visit)(attn_linear *, void *), void *context) {
+    attn_linear *linears[] = {&a->output, self ? &a->joined : &a->query, &a->key_value};
+    attn_status status = ATTN_OK;
+    for (int i = 0; i < (self ? 2 : 3) && status == ATTN_OK; i++) {
+        status = visit(linears[i], context);
+    }
+    return status;
+}
+
+static attn_status visit_feed_forward(attn_feed_forward *f,
+                                      attn_status (*visit)(attn_linear *, void *), void *context) {
+    attn_status status = visit(&f->up, context);
+    return status == ATTN_OK ? visit(&f->down, context) : status;
+}
+
+attn_status attn_translator_visit_linears(attn_translator *m,
+                                          attn_status (*visit)(attn_linear *linear, void *context),
+                                          void *context) {
+    attn_status status = visit(&m->output, context);
+    for (int64_t i = 0; status == ATTN_OK && i < m->config.encoder_layers; i++) {
+        encoder_layer *layer = &m->encoder[i];
+        status = visit_attention(&layer->self, true, visit, context);
+        status =
+            status == ATTN_OK ? visit_feed_forward(&layer->feed_forward, visit, context) : status;
+    }
+    for (int64_t i = 0; status == ATTN_OK && i < m->config.decoder_layers; i++) {
+        decoder_layer *layer = &m->decoder[i];
+        status = visit_attention(&layer->self, true, visit, context);
+        status = status == ATTN_OK ? visit_attention(&layer->cross, false, visit, context) : status;
+        status =
+            status == ATTN_OK ? visit_feed_forward(&layer->feed_forward, visit, context) : status;
+    }
+    return status;
+}
+
+static attn_status unpack_linear(attn_linear *linear, void *context) {
+    (void)context;
+    attn_linear_unpack(linear);
+    return ATTN_OK;
+}
+
 void attn_translator_unpack(attn_translator *m) {
-    for (int64_t i = 0; m->encoder != NULL && i < m->config.encoder_layers; i++) {
-        attn_multi_head_unpack(&m->encoder[i].self);
-        attn_linear_unpack(&m->encoder[i].feed_forward.up);
-        attn_linear_unpack(&m->encoder[i].feed_forward.down);
+    if (m->encoder != NULL && m->decoder != NULL) {
+        (void)!attn_translator_visit_linears(m, unpack_linear, NULL);
     }
-    for (int64_t i = 0; m->decoder != NULL && i < m->config.decoder_layers; i++) {
-        attn_multi_head_unpack(&m->decoder[i].self);
-        attn_multi_head_unpack(&m->decoder[i].cross);
-        attn_linear_unpack(&m->decoder[i].feed_forward.up);
-        attn_linear_unpack(&m->decoder[i].feed_forward.down);
-    }
-    attn_linear_unpack(&m->output);
 }
 
 void attn_translator_free(attn_translator *m) {
@@ -216,6 +257,7 @@ void attn_translator_free(attn_translator *m) {
         return;
     }
     attn_translator_unpack(m);
+    attn_linear_unpack(&m->words);
     attn_params_free(m->params);
     attn_free(m->sinusoids);
     attn_free(m->encoder);
@@ -231,30 +273,16 @@ attn_params *attn_translator_params(const attn_translator *m) {
     return m->params;
 }
 
-static attn_status pack_feed_forward(attn_feed_forward *feed_forward, attn_compute compute) {
-    attn_status status = attn_linear_pack(&feed_forward->up, compute);
-    return status == ATTN_OK ? attn_linear_pack(&feed_forward->down, compute) : status;
-}
-
-static attn_status pack_encoder_layer(encoder_layer *layer, attn_compute compute) {
-    attn_status status = attn_multi_head_pack(&layer->self, true, compute);
-    return status == ATTN_OK ? pack_feed_forward(&layer->feed_forward, compute) : status;
-}
-
-static attn_status pack_decoder_layer(decoder_layer *layer, attn_compute compute) {
-    attn_status status = attn_multi_head_pack(&layer->self, true, compute);
-    status = status == ATTN_OK ? attn_multi_head_pack(&layer->cross, false, compute) : status;
-    return status == ATTN_OK ? pack_feed_forward(&layer->feed_forward, compute) : status;
+static attn_status pack_linear(attn_linear *linear, void *compute) {
+    return attn_linear_pack(linear, *(const attn_compute *)compute);
 }
 
 attn_status attn_translator_pack(attn_translator *m, attn_compute compute) {
-    attn_status status = attn_linear_pack(&m->output, compute);
-    for (int64_t i = 0; status == ATTN_OK && i < m->config.encoder_layers; i++) {
-        status = pack_encoder_layer(&m->encoder[i], compute);
+    if (m->embedding->data == NULL) {
+        return ATTN_ERR_ARGUMENT; /* packed alone: there is nothing to pack from */
     }
-    for (int64_t i = 0; status == ATTN_OK && i < m->config.decoder_layers; i++) {
-        status = pack_decoder_layer(&m->decoder[i], compute);
-    }
+    compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute;
+    attn_status status = attn_translator_visit_linears(m, pack_linear, &compute);
     if (status != ATTN_OK) {
         attn_translator_unpack(m);
     }
@@ -289,10 +317,34 @@ attn_tensor *attn_translator_feed_forward(const attn_translator *m, attn_tape *t
     return attn_translator_after(m, tape, x, h, &feed_forward->down, norm);
 }
 
+/* Out of the packed table: the words' rows make a small table of their own. */
+static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape, int64_t tokens,
+                                 const int32_t *ids, const int32_t *position_ids) {
+    const attn_linear *words = attn_linear_is_packed(&m->words) ? &m->words : &m->output;
+    attn_param table = {.rows = tokens, .cols = m->config.d_model};
+    int32_t *own = attn_tape_alloc(tape, (size_t)tokens * sizeof *own);
+    table.data = attn_tape_alloc(tape, (size_t)(tokens * table.cols) * sizeof *table.data);
+    if (own == NULL || table.data == NULL) {
+        return NULL;
+    }
+    for (int64_t t = 0; t < tokens; t++) {
+        if (ids[t] < 0 || ids[t] >= m->config.vocabulary || attn_tape_recording(tape)) {
+            attn_tape_fail(tape, ATTN_ERR_ARGUMENT);
+            return NULL;
+        }
+        own[t] = (int32_t)t;
+        attn_linear_weight_row(words, ids[t], table.data + t * table.cols);
+    }
+    return attn_layer_embedding(tape, &table, m->embedding_scale, &m->positions, tokens, own,
+                                position_ids);
+}
+
 attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, int64_t tokens,
                                    const int32_t *ids, const int32_t *position_ids) {
-    attn_tensor *x = attn_layer_embedding(tape, m->embedding, m->embedding_scale, &m->positions,
-                                          tokens, ids, position_ids);
+    attn_tensor *x = m->embedding->data == NULL
+                         ? embed_packed(m, tape, tokens, ids, position_ids)
+                         : attn_layer_embedding(tape, m->embedding, m->embedding_scale,
+                                                &m->positions, tokens, ids, position_ids);
     attn_tape_note(tape, "embedding", x);
     return attn_layer_dropout(tape, x, m->config.dropout);
 }
@@ -397,6 +449,9 @@ attn_status attn_translator_loss(attn_translator *m, attn_tape *tape,
     int64_t tokens = batch->target_starts[batch->count];
     if (attn_tape_recording(tape) && attn_params_grad(m->params) == NULL) {
         return ATTN_ERR_ARGUMENT; /* there is nowhere to put the gradients */
+    }
+    if (m->embedding->data == NULL) {
+        return ATTN_ERR_ARGUMENT; /* loaded for decoding alone */
     }
     for (int64_t i = 0; i < tokens; i++) {
         if (batch->target_output[i] < 0 || batch->target_output[i] >= m->config.vocabulary) {

@@ -31,14 +31,23 @@ struct attn_translator {
     decoder_layer *decoder;               /* [decoder_layers] */
     attn_norm encoder_norm, decoder_norm; /* pre-norm only: after the last layer */
     attn_linear output;                   /* the projection to words: the embedding, no bias */
+    /* Of a model that keeps its matrices packed alone (their data is NULL): where words are looked
+     * up, packed as floats. */
+    attn_linear words;
 };
 
 /* Creation in two steps, so that a configuration from a file can be held to the file's tensors
  * before memory is spent on it: the table of tensors alone ... */
 attn_status attn_translator_declare(const attn_translator_config *config, attn_translator **out,
                                     attn_error *error);
-/* ... and the memory, all zero. */
-attn_status attn_translator_allocate(attn_translator *model, bool trainable, attn_error *error);
+/* ... and the memory, all zero; packed_only: of the matrices that are packed, none. */
+attn_status attn_translator_allocate(attn_translator *model, bool trainable, bool packed_only,
+                                     attn_error *error);
+/* Calls visit for every layer that attn_translator_pack packs, the largest first, until one fails.
+ */
+attn_status attn_translator_visit_linears(attn_translator *model,
+                                          attn_status (*visit)(attn_linear *linear, void *context),
+                                          void *context);
 
 /* The pieces of a layer that training and decoding share, so that both give the same bits:
  * the input of a sublayer (normalized first when pre-norm) ... */
@@ -58,6 +67,13 @@ attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape
 /* The encoder over sentences one after another: [N, d_model]. */
 attn_tensor *attn_translator_encoder(const attn_translator *model, attn_tape *tape,
                                      const int32_t *ids, const attn_sequences *sequences);
+
+/* What encode checks first. */
+ATTN_MUST_CHECK attn_status attn_translator_check_source(const attn_translator *model,
+                                                         int64_t count, const int32_t *source,
+                                                         const int64_t *starts, attn_error *error);
+/* Packs the weights unless they are. */
+ATTN_MUST_CHECK attn_status attn_translator_ensure_packed(attn_translator *model);
 
 /* The words that the steps of a sentence of the batch compute, ascending, and their *count; NULL, and
  * *count untouched: all. */

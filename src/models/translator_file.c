@@ -2,6 +2,9 @@
  *
  * The configuration is in the metadata, one string a key, from the table below; "tokenizer" holds the
  * tokenizer's bytes. Next: models/model_file.c. */
+#include <stdio.h>
+
+#include "io/safetensors_read.h"
 #include "models/model_file.h"
 #include "models/translator.h"
 #include "tape/tape.h"
@@ -40,6 +43,10 @@ attn_status attn_translator_save(const attn_translator *m, attn_storage storage,
                                  const struct attn_metadata *metadata, size_t metadata_count,
                                  const char *path, attn_error *error) {
     attn_model_extra extra = {tokenizer, tokenizer_size};
+    if (m->embedding->data == NULL) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "load it with attn_translator_load",
+                         "the model was loaded for decoding alone and cannot be saved");
+    }
     return attn_model_file_save(&format, &m->config, m->params, storage, extra, metadata,
                                 metadata_count, path, error);
 }
@@ -63,49 +70,143 @@ static attn_status declare(const attn_safetensors *file, const char *path, attn_
     return attn_translator_declare(&config, out, error);
 }
 
-static attn_status load(const attn_safetensors *file, const char *path, bool trainable,
-                        attn_compute compute, attn_translator **out, attn_error *error) {
-    attn_status status = declare(file, path, out, error);
-    if (status != ATTN_OK) {
-        return status;
+/* Fills the rows of one layer's weight, which may be those of several parameters. */
+static attn_status read_weight(const attn_safetensors *file, const attn_params *params,
+                               const attn_linear *linear, real *data, attn_error *error) {
+    size_t i = 0;
+    while (attn_params_at(params, i) != linear->weight) {
+        i++;
     }
-    attn_params *params = (*out)->params;
-    status = attn_model_file_check(&format, file, path, params, error);
-    status = status == ATTN_OK ? attn_translator_allocate(*out, trainable, error) : status;
-    if (status != ATTN_OK) {
-        return status;
+    attn_status status = ATTN_OK;
+    for (int64_t rows = 0; rows < linear->out && status == ATTN_OK; i++) {
+        attn_param part = *attn_params_at(params, i);
+        part.data = data + rows * linear->in;
+        status = attn_model_file_read_param(file, &part, error);
+        rows += part.rows;
     }
-    if (!trainable && compute == ATTN_COMPUTE_I8 && attn_model_file_all_i8(file, params)) {
-        status = attn_params_allocate_row_scales(params);
-    }
-    if (status == ATTN_OK) {
-        attn_model_file_read(file, params);
-        status = trainable ? ATTN_OK : attn_translator_pack(*out, compute);
-    }
-    size_t bytes = (size_t)attn_params_size(params) * sizeof(real);
-    return status == ATTN_OK ? ATTN_OK : attn_fail_memory(error, bytes);
+    return status;
 }
 
-attn_status attn_translator_load(const char *path, bool trainable, attn_compute compute,
-                                 attn_translator **out, void **tokenizer, size_t *tokenizer_size,
-                                 attn_error *error) {
+typedef struct packing {
+    const attn_safetensors *file;
+    const attn_params *params;
+    attn_compute compute;
+    attn_linear *words; /* NULL: words are looked up in the output projection */
+    attn_error *error;
+} packing;
+
+/* A weight is floats only here, and only one at a time. */
+static attn_status read_and_pack(attn_linear *linear, void *context) {
+    packing *p = context;
+    size_t bytes = (size_t)(linear->in * linear->out) * sizeof(real);
+    real *data = attn_alloc(bytes);
+    if (data == NULL) {
+        return attn_fail_memory(p->error, bytes);
+    }
+    attn_status status = read_weight(p->file, p->params, linear, data, p->error);
+    if (status == ATTN_OK) {
+        linear->weight->data = data;
+        status = attn_linear_pack(linear, p->compute);
+        if (status == ATTN_OK && p->words != NULL) {
+            *p->words =
+                (attn_linear){.weight = linear->weight, .in = linear->in, .out = linear->out};
+            status = attn_linear_pack(p->words, ATTN_COMPUTE_COMPACT);
+            p->words = NULL; /* the first is the output projection: that was it */
+        }
+        linear->weight->data = NULL;
+        status = status == ATTN_ERR_MEMORY ? attn_fail_memory(p->error, bytes) : status;
+    }
+    attn_free(data);
+    return status;
+}
+
+/* After the table of tensors is known to fit the file. */
+static attn_status load_packed(const attn_safetensors *file, const char *path, attn_compute compute,
+                               attn_translator *m, attn_error *error) {
+    packing p = {.file = file,
+                 .params = m->params,
+                 .compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute,
+                 .words = compute == ATTN_COMPUTE_I8 ? &m->words : NULL,
+                 .error = error};
+    attn_status status = attn_translator_allocate(m, false, true, error);
+    if (status == ATTN_OK && compute == ATTN_COMPUTE_I8 &&
+        attn_model_file_all_i8(file, m->params)) {
+        status = attn_params_allocate_row_scales(m->params);
+        status = status == ATTN_OK ? status : attn_fail_memory(error, 0);
+    }
+    status = status == ATTN_OK ? attn_model_file_read(file, path, m->params, error) : status;
+    return status == ATTN_OK ? attn_translator_visit_linears(m, read_and_pack, &p) : status;
+}
+
+/* With all weights as they are in the table of tensors. */
+static attn_status load_whole(const attn_safetensors *file, const char *path, bool trainable,
+                              attn_compute compute, attn_translator *m, attn_error *error) {
+    attn_status status = attn_translator_allocate(m, trainable, false, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    size_t bytes = (size_t)attn_params_size(m->params) * sizeof(real);
+    bool scales =
+        !trainable && compute == ATTN_COMPUTE_I8 && attn_model_file_all_i8(file, m->params);
+    if (scales && attn_params_allocate_row_scales(m->params) != ATTN_OK) {
+        return attn_fail_memory(error, bytes);
+    }
+    status = attn_model_file_read(file, path, m->params, error);
+    if (status == ATTN_OK && !trainable && attn_translator_pack(m, compute) != ATTN_OK) {
+        return attn_fail_memory(error, bytes);
+    }
+    return status;
+}
+
+typedef enum load_kind { TO_TRAIN, TO_RUN, TO_DECODE } load_kind;
+
+static attn_status load(const char *path, load_kind kind, attn_compute compute,
+                        attn_translator **out, void **tokenizer, size_t *tokenizer_size,
+                        attn_error *error) {
     attn_safetensors *file = NULL;
     *out = NULL;
     if (tokenizer != NULL) {
         *tokenizer = NULL;
         *tokenizer_size = 0;
     }
-    attn_status status = attn_safetensors_open(path, &file, error);
+    attn_status status = attn_safetensors_open_header(path, &file, error);
+    status = status == ATTN_OK ? declare(file, path, out, error) : status;
     if (status == ATTN_OK) {
-        status = load(file, path, trainable, compute, out, error);
+        status = attn_model_file_check(&format, file, path, (*out)->params, error);
+    }
+    if (status == ATTN_OK) {
+        status = kind == TO_DECODE ? load_packed(file, path, compute, *out, error)
+                                   : load_whole(file, path, kind == TO_TRAIN, compute, *out, error);
     }
     if (status == ATTN_OK && tokenizer != NULL) {
         status = attn_model_file_extra(&format, file, path, tokenizer, tokenizer_size, error);
     }
+    bool of_file = status == ATTN_ERR_IO || status == ATTN_ERR_FORMAT;
+    if (of_file && error != NULL && error->where[0] == '\0') {
+        snprintf(error->where, sizeof error->where, "%s", path); /* a tensor does not know it */
+    }
     if (status != ATTN_OK) {
         attn_translator_free(*out);
         *out = NULL;
+        if (tokenizer != NULL) {
+            attn_free(*tokenizer);
+            *tokenizer = NULL;
+            *tokenizer_size = 0;
+        }
     }
     attn_safetensors_close(file);
     return status;
+}
+
+attn_status attn_translator_load(const char *path, bool trainable, attn_compute compute,
+                                 attn_translator **out, void **tokenizer, size_t *tokenizer_size,
+                                 attn_error *error) {
+    return load(path, trainable ? TO_TRAIN : TO_RUN, compute, out, tokenizer, tokenizer_size,
+                error);
+}
+
+attn_status attn_translator_load_packed(const char *path, attn_compute compute,
+                                        attn_translator **out, void **tokenizer,
+                                        size_t *tokenizer_size, attn_error *error) {
+    return load(path, TO_DECODE, compute, out, tokenizer, tokenizer_size, error);
 }

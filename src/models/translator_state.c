@@ -12,8 +12,7 @@
 #include "cpu/cpu.h"
 #include "kernels/attention/attention_cache.h"
 #include "kernels/loss/loss.h"
-#include "kernels/matmul/matmul.h"
-#include "kernels/matmul_i8/matmul_i8.h"
+#include "layers/layers.h"
 #include "models/shortlist.h"
 #include "models/translator.h"
 #include "tape/tape.h"
@@ -30,9 +29,8 @@ typedef struct layer_caches {
 /* The words that a sentence's steps compute: a shortlist's choice. */
 typedef struct candidates {
     int64_t count;
-    int32_t *ids;                      /* ascending */
-    real *packed;                      /* their columns of the output projection: of floats ... */
-    attn_matmul_i8_weights *packed_i8; /* ... or of integers */
+    int32_t *ids;       /* ascending */
+    attn_linear output; /* their columns of the output projection */
 } candidates;
 
 enum { MOST_THREADS = 256 };
@@ -69,6 +67,11 @@ static attn_status create_caches(attn_translator_state *s) {
     return status;
 }
 
+attn_status attn_translator_ensure_packed(attn_translator *model) {
+    return attn_linear_is_packed(&model->output) ? ATTN_OK
+                                                 : attn_translator_pack(model, ATTN_COMPUTE_F32);
+}
+
 attn_status attn_translator_state_create(attn_translator *model, attn_translator_state **out) {
     *out = NULL;
     attn_translator_state *s = attn_alloc_zero(1, sizeof *s);
@@ -76,8 +79,7 @@ attn_status attn_translator_state_create(attn_translator *model, attn_translator
         return ATTN_ERR_MEMORY;
     }
     s->model = model;
-    bool packed = model->output.packed != NULL || model->output.packed_i8 != NULL;
-    attn_status status = packed ? ATTN_OK : attn_translator_pack(model, ATTN_COMPUTE_F32);
+    attn_status status = attn_translator_ensure_packed(model);
     status = status == ATTN_OK ? attn_tape_create(&s->encode_tape) : status;
     status = status == ATTN_OK ? attn_tape_create(&s->step_tape) : status;
     status = status == ATTN_OK ? create_caches(s) : status;
@@ -124,9 +126,10 @@ int64_t attn_translator_state_source_length(const attn_translator_state *s) {
 
 /* ---- encoding ---- */
 
-static attn_status check_source(const attn_translator_state *s, int64_t count,
-                                const int32_t *source, const int64_t *starts, attn_error *error) {
-    const attn_translator_config *c = &s->model->config;
+attn_status attn_translator_check_source(const attn_translator *m, int64_t count,
+                                         const int32_t *source, const int64_t *starts,
+                                         attn_error *error) {
+    const attn_translator_config *c = &m->config;
     for (int64_t i = 0; i < count; i++) {
         int64_t length = starts[i + 1] - starts[i];
         if (length < 1 || length > c->max_length) {
@@ -204,16 +207,20 @@ static bool list_candidates(attn_translator_state *s, int64_t length, const int3
 
 /* Room for their columns, and for floats also for the rows before they are packed. */
 static bool allocate_columns(attn_translator_state *s, candidates *c) {
-    const attn_linear *output = &s->model->output;
-    if (output->packed_i8 != NULL) {
-        size_t size = attn_matmul_i8_select_size(output->packed_i8, c->count);
-        c->packed_i8 = attn_tape_alloc(s->encode_tape, size);
-        return c->packed_i8 != NULL;
+    const attn_linear *whole = &s->model->output;
+    size_t packed = attn_matmul_packed_size(whole->in, c->count);
+    size_t rows = (size_t)(c->count * whole->in);
+    c->output = (attn_linear){.in = whole->in, .out = c->count};
+    if (whole->packed_i8 != NULL) {
+        c->output.packed_i8 =
+            attn_tape_alloc(s->encode_tape, attn_matmul_i8_select_size(whole->packed_i8, c->count));
+    } else if (whole->packed_bf16 != NULL) {
+        c->output.packed_bf16 = attn_tape_alloc(
+            s->encode_tape, attn_matmul_bf16_select_size(whole->packed_bf16, c->count));
+    } else {
+        c->output.packed = attn_tape_alloc(s->encode_tape, (packed + rows) * sizeof(real));
     }
-    size_t packed = attn_matmul_packed_size(output->in, c->count);
-    size_t rows = (size_t)(c->count * output->in);
-    c->packed = attn_tape_alloc(s->encode_tape, (packed + rows) * sizeof(real));
-    return c->packed != NULL;
+    return attn_linear_is_packed(&c->output);
 }
 
 const int32_t *attn_translator_candidates(const attn_translator_state *s, int64_t sentence,
@@ -225,17 +232,24 @@ const int32_t *attn_translator_candidates(const attn_translator_state *s, int64_
     return s->candidates[sentence].ids;
 }
 
-static void pack_candidates(const attn_linear *output, candidates *c) {
-    if (c->packed_i8 != NULL) {
-        c->packed_i8 = attn_matmul_i8_select(output->packed_i8, c->count, c->ids, c->packed_i8);
+static void pack_candidates(const attn_linear *whole, candidates *c) {
+    attn_linear *output = &c->output;
+    if (output->packed_i8 != NULL) {
+        output->packed_i8 =
+            attn_matmul_i8_select(whole->packed_i8, c->count, c->ids, output->packed_i8);
         return;
     }
-    real *rows = c->packed + attn_matmul_packed_size(output->in, c->count);
-    for (int64_t j = 0; j < c->count; j++) {
-        memcpy(rows + j * output->in, output->weight->data + c->ids[j] * output->in,
-               (size_t)output->in * sizeof(real));
+    if (output->packed_bf16 != NULL) {
+        output->packed_bf16 =
+            attn_matmul_bf16_select(whole->packed_bf16, c->count, c->ids, output->packed_bf16);
+        return;
     }
-    attn_matmul_pack(output->in, c->count, rows, 1, output->in, c->packed);
+    int64_t channels = whole->in;
+    real *rows = output->packed + attn_matmul_packed_size(channels, c->count);
+    for (int64_t j = 0; j < c->count; j++) {
+        attn_linear_weight_row(whole, c->ids[j], rows + j * channels);
+    }
+    attn_matmul_pack(channels, c->count, rows, 1, channels, output->packed);
 }
 
 /* For every sentence of the batch; false when out of memory. */
@@ -301,7 +315,7 @@ attn_status attn_translator_encode(attn_translator_state *s, int64_t count, cons
                          (long long)count, (long long)max_rows, (long long)max_steps,
                          (long long)s->model->config.max_length);
     }
-    attn_status status = check_source(s, count, source, starts, error);
+    attn_status status = attn_translator_check_source(s->model, count, source, starts, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -481,25 +495,8 @@ static attn_tensor *step_layers(attn_translator_state *s, const int32_t *tokens,
 /* The scores of a projection's words, straight into the caller's rows. */
 static attn_status project(const attn_linear *output, const attn_tensor *x, int64_t row,
                            real *logits, attn_scratch *scratch) {
-    if (output->packed_i8 != NULL) {
-        attn_matmul_i8 product = {.m = x->rows,
-                                  .a = x->data,
-                                  .a_row = x->cols,
-                                  .weights = output->packed_i8,
-                                  .c = logits,
-                                  .c_row = row};
-        return attn_matmul_i8_run_scratch(&product, scratch);
-    }
-    attn_matmul product = {.m = x->rows,
-                           .n = output->out,
-                           .k = output->in,
-                           .a = x->data,
-                           .a_row = x->cols,
-                           .a_col = 1,
-                           .b_packed = output->packed,
-                           .c = logits,
-                           .c_row = row};
-    return attn_matmul_run_scratch(&product, scratch);
+    attn_linear_rows rows = {.count = x->rows, .x = x->data, .y = logits, .y_row = row};
+    return attn_linear_run_packed(output, &rows, scratch);
 }
 
 /* Log-probabilities of the first count words in each row, to the places of their ids; -infinity
@@ -515,13 +512,9 @@ static void spread_scores(const candidates *c, int64_t words, real *row) {
 static attn_status project_run(attn_translator_state *s, const attn_tensor *x, int64_t first,
                                int64_t last, real *logits) {
     const candidates *c = &s->candidates[s->sentence[first]];
-    attn_linear output = s->model->output;
-    output.out = c->count;
-    output.packed = c->packed;
-    output.packed_i8 = c->packed_i8;
     attn_tensor rows = {.rows = last - first, .cols = x->cols, .data = x->data + first * x->cols};
     int64_t words = s->model->config.vocabulary;
-    attn_status status = project(&output, &rows, words, logits + first * words,
+    attn_status status = project(&c->output, &rows, words, logits + first * words,
                                  &s->run_scratch[attn_thread_index()]);
     attn_log_softmax(rows.rows, c->count, words, logits + first * words);
     for (int64_t r = first; r < last; r++) {

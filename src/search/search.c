@@ -183,8 +183,11 @@ static int64_t gather_rows(search *s) {
 
 /* In each row: strikes out what may not follow, then finds the likeliest tokens. */
 static void rank_rows(const search *s, int64_t rows) {
+    enum { WORTH_A_THREAD = 1 << 16 }; /* scores */
     const attn_search_step *step = &s->step;
-#pragma omp parallel for schedule(static) num_threads(attn_get_threads())
+    int threads = rows * step->vocabulary < WORTH_A_THREAD ? 1 : attn_get_threads();
+    (void)threads; /* not read without OpenMP */
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
     for (int64_t r = 0; r < rows; r++) {
         const attn_search_sentence *sentence = &s->sentences[s->owner[r]];
         real *row = step->log_p + r * step->vocabulary;
@@ -273,6 +276,10 @@ static void free_search(search *s) {
     attn_translator_state_free(s->state);
 }
 
+static int64_t width_of(const attn_search_options *o) {
+    return o->sample ? o->n_best : o->beam;
+}
+
 /* How many tokens of a row can matter. */
 static int64_t top_count(const attn_search_options *o, int64_t vocabulary) {
     int64_t count = 2 * o->beam;
@@ -282,22 +289,18 @@ static int64_t top_count(const attn_search_options *o, int64_t vocabulary) {
     return count < vocabulary ? count : vocabulary;
 }
 
-attn_status attn_search(attn_translator *model, int64_t count, const int32_t *source,
-                        const int64_t *starts, const uint64_t *streams,
-                        const attn_search_options *options, attn_search_result *results,
-                        attn_error *error) {
+/* One state's work: sentences that are searched together. */
+static attn_status search_together(attn_translator *model, int64_t count, const int32_t *source,
+                                   const int64_t *starts, const uint64_t *streams,
+                                   const attn_search_options *options, attn_search_result *results,
+                                   attn_error *error) {
     const attn_translator_config *config = attn_translator_get_config(model);
     search s = {.count = count};
     s.step.options = options;
-    s.step.width = options->sample ? options->n_best : options->beam;
+    s.step.width = width_of(options);
     s.step.vocabulary = config->vocabulary;
     s.step.top_count = top_count(options, config->vocabulary);
-    memset(results, 0, (size_t)count * sizeof *results);
-    attn_status status = check_options(options, config->vocabulary, error);
-    if (status != ATTN_OK || count == 0) {
-        return status;
-    }
-    status = start_sentences(&s, source, starts, streams, config->max_length, error);
+    attn_status status = start_sentences(&s, source, starts, streams, config->max_length, error);
     if (status != ATTN_OK) {
         goto out;
     }
@@ -331,4 +334,106 @@ out:
     }
     free_search(&s);
     return status;
+}
+
+/* ---- a part of the sentences for each thread ----
+ *
+ * Threads that share one product wait for each other many times a step; threads that have sentences
+ * of their own never do. What a sentence becomes does not depend on those beside it. */
+
+enum { LEAST_ROWS = 4 /* hypotheses of a part: fewer would read all weights for too little */ };
+
+typedef struct whole {
+    attn_translator *model;
+    int64_t count, parts;
+    const int32_t *source;
+    const int64_t *starts;
+    const uint64_t *streams;
+    const attn_search_options *options;
+    attn_search_result *results;
+} whole;
+
+static int64_t count_parts(const whole *w) {
+    int64_t rows = w->count * width_of(w->options), parts = attn_get_threads();
+    parts = parts < w->count ? parts : w->count;
+    parts = parts < rows / LEAST_ROWS ? parts : rows / LEAST_ROWS;
+    return parts < 1 || w->options->progress != NULL ? 1 : parts;
+}
+
+/* Sentences first, first + parts ...: callers sort by length, and so the parts are alike. */
+static attn_status search_part(const whole *w, int64_t first, attn_error *error) {
+    int64_t count = (w->count - first + w->parts - 1) / w->parts, ids = w->starts[w->count];
+    int32_t *source = attn_alloc((size_t)ids * sizeof *source);
+    int64_t *starts = attn_alloc((size_t)(count + 1) * sizeof *starts);
+    uint64_t *streams = attn_alloc((size_t)count * sizeof *streams);
+    attn_search_result *results = attn_alloc_zero((size_t)count, sizeof *results);
+    attn_status status = ATTN_ERR_MEMORY;
+    if (source == NULL || starts == NULL || streams == NULL || results == NULL) {
+        attn_fail_memory(error, (size_t)ids * sizeof *source);
+        goto out;
+    }
+    starts[0] = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t number = first + i * w->parts;
+        int64_t length = w->starts[number + 1] - w->starts[number];
+        memcpy(source + starts[i], w->source + w->starts[number], (size_t)length * sizeof *source);
+        starts[i + 1] = starts[i] + length;
+        streams[i] = w->streams != NULL ? w->streams[number] : (uint64_t)number;
+    }
+    status = search_together(w->model, count, source, starts, streams, w->options, results, error);
+    for (int64_t i = 0; i < count; i++) {
+        w->results[first + i * w->parts] = results[i]; /* also of a failure: the caller frees */
+    }
+out:
+    attn_free(source);
+    attn_free(starts);
+    attn_free(streams);
+    attn_free(results);
+    return status;
+}
+
+/* The failure of the lowest part is the one that is told. */
+static attn_status search_parts(const whole *w, attn_error *error) {
+    enum { MOST_PARTS = 256 };
+    attn_status status[MOST_PARTS];
+    attn_error *errors = attn_alloc_zero((size_t)w->parts, sizeof *errors);
+    if (errors == NULL) {
+        return attn_fail_memory(error, (size_t)w->parts * sizeof *errors);
+    }
+#pragma omp parallel for schedule(static, 1) num_threads((int)w->parts)
+    for (int64_t part = 0; part < w->parts; part++) {
+        status[part] = search_part(w, part, &errors[part]);
+    }
+    int64_t failed = 0;
+    while (failed < w->parts - 1 && status[failed] == ATTN_OK) {
+        failed++;
+    }
+    attn_status result = status[failed];
+    if (result != ATTN_OK && error != NULL) {
+        *error = errors[failed];
+    }
+    attn_free(errors);
+    return result;
+}
+
+attn_status attn_search(attn_translator *model, int64_t count, const int32_t *source,
+                        const int64_t *starts, const uint64_t *streams,
+                        const attn_search_options *options, attn_search_result *results,
+                        attn_error *error) {
+    whole w = {model, count, 1, source, starts, streams, options, results};
+    memset(results, 0, (size_t)count * sizeof *results);
+    attn_status status =
+        check_options(options, attn_translator_get_config(model)->vocabulary, error);
+    if (status != ATTN_OK || count == 0) {
+        return status;
+    }
+    w.parts = count_parts(&w);
+    if (w.parts == 1) {
+        return search_together(model, count, source, starts, streams, options, results, error);
+    }
+    /* So that a failure names the sentence by its number, whatever the parts; and packed before
+     * the threads, which only read the model. */
+    status = attn_translator_check_source(model, count, source, starts, error);
+    status = status == ATTN_OK ? attn_translator_ensure_packed(model) : status;
+    return status == ATTN_OK ? search_parts(&w, error) : status;
 }

@@ -91,12 +91,18 @@ bool attn_params_failed(const attn_params *params) {
     return params->failed;
 }
 
-attn_status attn_params_allocate(attn_params *params, bool with_grad) {
+attn_status attn_params_allocate_some(attn_params *params, bool with_grad,
+                                      bool (*wanted)(const attn_param *row)) {
     if (params->failed) {
         return ATTN_ERR_MEMORY;
     }
-    params->data = attn_alloc_zero((size_t)params->size, sizeof(real));
-    params->grad = with_grad ? attn_alloc_zero((size_t)params->size, sizeof(real)) : NULL;
+    int64_t size = 0;
+    for (size_t i = 0; i < params->count; i++) {
+        const attn_param *row = attn_params_at(params, i);
+        size += wanted == NULL || wanted(row) ? row->rows * row->cols : 0;
+    }
+    params->data = attn_alloc_zero((size_t)size, sizeof(real));
+    params->grad = with_grad ? attn_alloc_zero((size_t)size, sizeof(real)) : NULL;
     if (params->data == NULL || (with_grad && params->grad == NULL)) {
         return ATTN_ERR_MEMORY; /* attn_params_free releases what there is */
     }
@@ -104,11 +110,17 @@ attn_status attn_params_allocate(attn_params *params, bool with_grad) {
     int64_t offset = 0;
     for (size_t i = 0; i < params->count; i++) {
         attn_param *row = attn_params_at(params, i);
-        row->data = params->data + offset;
-        row->grad = with_grad ? params->grad + offset : NULL;
-        offset += row->rows * row->cols;
+        if (wanted == NULL || wanted(row)) {
+            row->data = params->data + offset;
+            row->grad = with_grad ? params->grad + offset : NULL;
+            offset += row->rows * row->cols;
+        }
     }
     return ATTN_OK;
+}
+
+attn_status attn_params_allocate(attn_params *params, bool with_grad) {
+    return attn_params_allocate_some(params, with_grad, NULL);
 }
 
 attn_status attn_params_allocate_row_scales(attn_params *params) {

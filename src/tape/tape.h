@@ -8,6 +8,9 @@
 
 /* The scratch memory that kernels share within one tape. */
 attn_scratch *attn_tape_scratch(attn_tape *tape);
+/* attn_params_allocate of the wanted ones (NULL: all); the others' data stays NULL. */
+ATTN_MUST_CHECK attn_status attn_params_allocate_some(attn_params *params, bool with_grad,
+                                                      bool (*wanted)(const attn_param *row));
 /* Gives every parameter a row_scale, all 0. */
 ATTN_MUST_CHECK attn_status attn_params_allocate_row_scales(attn_params *params);
 

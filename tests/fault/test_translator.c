@@ -93,7 +93,7 @@ static attn_status decoding_twice(attn_translator *model, const tiny_batch *batc
     return status;
 }
 
-static attn_status life(const tiny_batch *batch, attn_compute compute, results *out) {
+static attn_status life(const tiny_batch *batch, attn_compute compute, bool packed, results *out) {
     attn_translator_config config = tiny_config();
     attn_translator *model = NULL;
     attn_error error = {0};
@@ -111,7 +111,8 @@ static attn_status life(const tiny_batch *batch, attn_compute compute, results *
     }
     attn_translator_free(model);
     if (status == ATTN_OK) {
-        status = attn_translator_load(path, false, compute, &model, &bytes, &size, &error);
+        status = packed ? attn_translator_load_packed(path, compute, &model, &bytes, &size, &error)
+                        : attn_translator_load(path, false, compute, &model, &bytes, &size, &error);
         assert_true((model == NULL) == (status != ATTN_OK));
         assert_true((bytes == NULL) == (status != ATTN_OK));
         if (status == ATTN_OK) {
@@ -123,7 +124,7 @@ static attn_status life(const tiny_batch *batch, attn_compute compute, results *
     return status;
 }
 
-static void check_life(attn_compute compute) {
+static void check_life(attn_compute compute, bool packed) {
     static tiny_batch batch;
     static results expected, got;
     tiny_batch_begin(&batch);
@@ -134,12 +135,12 @@ static void check_life(attn_compute compute) {
     assert_true(descriptor >= 0);
     close(descriptor);
     attn_set_threads(1);
-    assert_int_equal(life(&batch, compute, &expected), ATTN_OK);
+    assert_int_equal(life(&batch, compute, packed, &expected), ATTN_OK);
     attn_set_allocator(faulty_allocate, faulty_release, &heap);
     attn_status status = ATTN_ERR_MEMORY;
     for (long n = 1; status != ATTN_OK; n++) {
         heap = (faulty){.fail_at = n};
-        status = life(&batch, compute, &got);
+        status = life(&batch, compute, packed, &got);
         if (heap.live != 0 || (heap.calls >= n && status != ATTN_ERR_MEMORY)) {
             attn_set_allocator(NULL, NULL, NULL);
             fail_msg("allocation %ld failed: status %d, %ld pieces left", n, status, heap.live);
@@ -154,8 +155,10 @@ static void check_life(attn_compute compute) {
 
 static void test_every_allocation_fails_once(void **unused) {
     (void)unused;
-    check_life(ATTN_COMPUTE_F32);
-    check_life(ATTN_COMPUTE_I8);
+    check_life(ATTN_COMPUTE_F32, false);
+    check_life(ATTN_COMPUTE_I8, false);
+    check_life(ATTN_COMPUTE_F32, true);
+    check_life(ATTN_COMPUTE_I8, true);
 }
 
 int main(void) {

@@ -150,6 +150,81 @@ static attn_real encode_one(attn_translator *model) {
     return first;
 }
 
+/* ---- packed alone ---- */
+
+/* Scores of two steps for two sentences. */
+static void two_steps(attn_translator *model, attn_real scores[4 * TINY_VOCABULARY]) {
+    tiny_batch batch;
+    attn_translator_state *state = NULL;
+    attn_error error = {0};
+    const int32_t first[] = {2, 2}, second[] = {7, 9};
+    const int64_t parents[] = {0, 1};
+    tiny_batch_begin(&batch);
+    tiny_batch_add(&batch, 1, 9, 1);
+    tiny_batch_add(&batch, 2, 4, 1);
+    assert_int_equal(attn_translator_state_create(model, &state), ATTN_OK);
+    assert_int_equal(
+        attn_translator_encode(state, 2, batch.source, batch.source_starts, 2, 5, &error), ATTN_OK);
+    assert_int_equal(attn_translator_step(state, 2, first, parents, scores, NULL, &error), ATTN_OK);
+    assert_int_equal(
+        attn_translator_step(state, 2, second, parents, scores + 2 * TINY_VOCABULARY, NULL, &error),
+        ATTN_OK);
+    attn_translator_state_free(state);
+}
+
+static void assert_packed_alike(const char *path, attn_compute compute) {
+    attn_real whole[4 * TINY_VOCABULARY], packed[4 * TINY_VOCABULARY];
+    attn_translator *model = NULL;
+    void *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(attn_translator_load(path, false, compute, &model, NULL, NULL, NULL), ATTN_OK);
+    two_steps(model, whole);
+    attn_translator_free(model);
+    assert_int_equal(attn_translator_load_packed(path, compute, &model, &bytes, &size, NULL),
+                     ATTN_OK);
+    two_steps(model, packed);
+    assert_memory_equal(packed, whole, sizeof whole);
+    assert_int_equal(size, 6);
+    attn_translator_free_bytes(bytes);
+    attn_translator_free(model);
+}
+
+/* The same scores from files of every kind, and what needs the matrices refuses. */
+static void test_packed_alone(void **unused) {
+    (void)unused;
+    for (int kind = 0; kind < 6; kind++) {
+        attn_translator_config config = tiny_config();
+        config.learned_positions = kind % 2 == 1;
+        attn_translator *model = tiny_translator(&config, false);
+        save(model, (attn_storage)(kind / 2), flawed);
+        attn_translator_free(model);
+        assert_packed_alike(flawed, ATTN_COMPUTE_F32);
+        assert_packed_alike(flawed, ATTN_COMPUTE_I8);
+    }
+    attn_translator *model = NULL;
+    attn_error error = {0};
+    attn_tape *tape = NULL;
+    tiny_batch batch;
+    double loss = 0, nll = 0;
+    assert_int_equal(
+        attn_translator_load_packed(good, ATTN_COMPUTE_F32, &model, NULL, NULL, &error), ATTN_OK);
+    assert_null(attn_params_find(attn_translator_params(model), "embedding")->data);
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_translator_save(model, ATTN_STORE_F32, NULL, 0, NULL, 0, flawed, &error),
+                     ATTN_ERR_ARGUMENT);
+    tiny_batch_begin(&batch);
+    tiny_batch_add(&batch, 1, 5, 7);
+    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    for (int record = 0; record < 2; record++) {
+        attn_tape_begin(tape, record, 0, 0);
+        assert_int_equal(attn_translator_loss(model, tape, &batch.view, 1, &loss, &nll),
+                         ATTN_ERR_ARGUMENT);
+    }
+    assert_null(attn_translator_forward(model, tape, &batch.view)); /* it records */
+    attn_tape_free(tape);
+    attn_translator_free(model);
+}
+
 /* A file of integers is run with its own integers and scales. */
 static void test_keeps_stored_integers(void **unused) {
     (void)unused;
@@ -252,7 +327,7 @@ static const flaw flaws[] = {
 
 /* Asserts that the file is refused so, and that hardly more than its own size was allocated. */
 static void assert_refused(attn_status status, const char *says) {
-    for (int trainable = 0; trainable < 2; trainable++) {
+    for (int kind = 0; kind < 3; kind++) {
         counter memory = {0};
         attn_translator *model = (attn_translator *)folder;
         attn_error error = {0};
@@ -260,8 +335,10 @@ static void assert_refused(attn_status status, const char *says) {
         size_t size = 1;
         char message[1200];
         attn_set_allocator(count_allocate, count_release, &memory);
-        attn_status got = attn_translator_load(flawed, trainable, ATTN_COMPUTE_F32, &model, &bytes,
-                                               &size, &error);
+        attn_status got = kind == 2 ? attn_translator_load_packed(flawed, ATTN_COMPUTE_F32, &model,
+                                                                  &bytes, &size, &error)
+                                    : attn_translator_load(flawed, kind == 1, ATTN_COMPUTE_F32,
+                                                           &model, &bytes, &size, &error);
         attn_set_allocator(NULL, NULL, NULL);
         attn_error_format(&error, message, sizeof message);
         if (got != status || strstr(message, says) == NULL || strstr(message, flawed) != message) {
@@ -332,6 +409,7 @@ static void test_promise_of_terabytes(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_packed_alone),
         cmocka_unit_test(test_keeps_stored_integers),
         cmocka_unit_test(test_save_refuses_a_name_twice),
         cmocka_unit_test(test_flawed_files),

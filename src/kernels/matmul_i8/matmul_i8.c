@@ -11,32 +11,14 @@
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "kernels/matmul_i8/blocks.h"
 #include "kernels/table.h"
 
 enum {
-    LINE = 64,             /* bytes of a cache line */
-    BLOCK_A = 1 << 18,     /* bytes of A in a block: a quarter of a 1 MiB cache */
-    SERIAL = 1 << 20,      /* products below which a second thread costs more than it gives */
-    BLOCKS_PER_THREAD = 4, /* to even out threads that are held up */
-    LEAST_PANELS = 4,      /* of a block, when columns are cut */
+    LINE = 64,         /* bytes of a cache line */
+    BLOCK_A = 1 << 18, /* bytes of A in a block: a quarter of a 1 MiB cache */
+    SERIAL = 1 << 20,  /* products below which a second thread costs more than it gives */
 };
-
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t min64(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-/* Where part i of `parts` nearly equal parts of `count` starts. */
-static int64_t part_start(int64_t count, int64_t parts, int64_t i) {
-    return count / parts * i + count % parts * i / parts;
-}
 
 /* ---- the weights ---- */
 
@@ -180,11 +162,10 @@ typedef struct i8_plan {
     const attn_matmul_i8_weights *weights;
     const attn_matmul_i8_kernels *kernels;
     int threads;
-    int64_t tiles;                     /* of C: register tiles down */
-    int64_t row_blocks, column_blocks; /* the grid */
-    int64_t a_bytes;                   /* of a row of integers */
-    char *a;                           /* [M] rows */
-    real *a_scale;                     /* [M] */
+    attn_blocks blocks;
+    int64_t a_bytes; /* of a row of integers */
+    char *a;         /* [M] rows */
+    real *a_scale;   /* [M] */
 } i8_plan;
 
 static int count_threads(const attn_matmul_i8 *product) {
@@ -193,31 +174,15 @@ static int count_threads(const attn_matmul_i8 *product) {
     return products < SERIAL ? 1 : attn_get_threads();
 }
 
-/* Rows an odd number of cache lines apart do not fall on the same few lines of the cache. */
 static int64_t row_bytes(const i8_plan *plan) {
-    int64_t steps = ceil_div(plan->weights->k, I8_ROW_STEP);
-    return (ceil_div(steps * I8_ROW_STEP * plan->kernels->value_bytes, LINE) | 1) * LINE;
-}
-
-/* As few blocks of rows as the cache allows; columns are cut until the threads have enough, and
- * rows where that is not enough. */
-static void choose_grid(i8_plan *plan) {
-    int64_t most_tiles = max64(1, BLOCK_A / plan->a_bytes / plan->kernels->tile_rows);
-    plan->row_blocks = ceil_div(plan->tiles, most_tiles);
-    plan->column_blocks = 1;
-    if (plan->threads > 1) {
-        int64_t wanted = ceil_div(BLOCKS_PER_THREAD * plan->threads, plan->row_blocks);
-        plan->column_blocks = max64(1, min64(wanted, plan->weights->panels / LEAST_PANELS));
-    }
-    if (plan->row_blocks * plan->column_blocks < plan->threads) {
-        plan->row_blocks = min64(plan->tiles, ceil_div(plan->threads, plan->column_blocks));
-    }
+    return ceil_div(plan->weights->k, I8_ROW_STEP) * I8_ROW_STEP * plan->kernels->value_bytes;
 }
 
 /* Room for the integers and their scales; false when there is none. */
 static bool make_room(i8_plan *plan, attn_scratch *scratch) {
     size_t integers, scales, all;
-    if (!attn_size_mul((size_t)plan->product->m, (size_t)plan->a_bytes, &integers) ||
+    size_t tiles = (size_t)plan->blocks.tiles, tile = (size_t)plan->kernels->tile_rows;
+    if (!attn_size_mul(tiles * tile, (size_t)plan->a_bytes, &integers) ||
         !attn_size_mul((size_t)plan->product->m, sizeof(real), &scales) ||
         !attn_size_add(integers, scales, &all)) {
         return false;
@@ -233,12 +198,9 @@ static void multiply_block(const i8_plan *plan, int64_t number) {
     const attn_matmul_i8 *product = plan->product;
     const attn_matmul_i8_weights *weights = plan->weights;
     int64_t tile = plan->kernels->tile_rows;
-    int64_t down = number / plan->column_blocks, across = number % plan->column_blocks;
-    int64_t row = part_start(plan->tiles, plan->row_blocks, down) * tile;
-    int64_t end = part_start(plan->tiles, plan->row_blocks, down + 1) * tile;
-    int64_t last = part_start(weights->panels, plan->column_blocks, across + 1);
-    for (int64_t index = part_start(weights->panels, plan->column_blocks, across); index < last;
-         index++) {
+    attn_block at = attn_block_at(&plan->blocks, number);
+    int64_t row = at.first_tile * tile, end = at.last_tile * tile;
+    for (int64_t index = at.first_panel; index < at.last_panel; index++) {
         int64_t j = index * LANES;
         attn_matmul_i8_panel panel = {
             .rows = min64(end, product->m) - row,
@@ -265,15 +227,21 @@ static void multiply_block(const i8_plan *plan, int64_t number) {
 
 /* ---- the whole product ---- */
 
+static void quantize_row(const i8_plan *plan, int64_t i) {
+    int64_t tile = plan->kernels->tile_rows, group = I8_GROUP * plan->kernels->value_bytes;
+    char *to = plan->a + i / tile * tile * plan->a_bytes + i % tile * group;
+    plan->kernels->quantize_row(plan->weights->k, plan->product->a + i * plan->product->a_row, to,
+                                tile * group, plan->a_scale + i);
+}
+
 static void run_plan(const i8_plan *plan) {
     const attn_matmul_i8 *product = plan->product;
-    int64_t blocks = plan->row_blocks * plan->column_blocks;
+    int64_t blocks = plan->blocks.down * plan->blocks.across;
 #pragma omp parallel num_threads(plan->threads) if (plan->threads > 1)
     {
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < product->m; i++) {
-            plan->kernels->quantize_row(plan->weights->k, product->a + i * product->a_row,
-                                        plan->a + i * plan->a_bytes, plan->a_scale + i);
+            quantize_row(plan, i);
         }
 #pragma omp for schedule(dynamic, 1)
         for (int64_t number = 0; number < blocks; number++) {
@@ -301,9 +269,11 @@ attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product, attn_scrat
                     .weights = product->weights,
                     .kernels = &attn_kernels_current()->matmul_i8,
                     .threads = count_threads(product)};
-    plan.tiles = ceil_div(product->m, plan.kernels->tile_rows);
+    int64_t tile = plan.kernels->tile_rows;
     plan.a_bytes = row_bytes(&plan);
-    choose_grid(&plan);
+    plan.blocks =
+        attn_blocks_choose(ceil_div(product->m, tile), product->weights->panels,
+                           max64(1, BLOCK_A / max64(1, plan.a_bytes) / tile), plan.threads);
     if (!make_room(&plan, scratch)) {
         return ATTN_ERR_MEMORY;
     }

@@ -1,6 +1,7 @@
-/* kernels/matmul_i8/matmul_i8_avx2.c: the 8-bit product for AVX2: matmul_i8_avx512.c in two halves.
+/* kernels/matmul_i8/matmul_i8_avx2.c: the 8-bit product for AVX2, without dot products.
  *
- * Next: matmul_i8_body.h. */
+ * The instruction multiplies unsigned by signed bytes and adds pairs in 16 bits: the weight's sign goes
+ * over to the row's value, and 2 * 127 * 127 < 2^15. Next: matmul_i8_body.h. */
 #include <string.h>
 
 #include "kernels/isa/verbs_avx2.h"
@@ -8,14 +9,14 @@
 #include "kernels/isa/part16.h"
 
 #define I8_TILE_ROWS   4 /* 4 x 16 sums are 8 of the 16 registers, a group of weights 4 */
-#define I8_VALUE_BYTES 2 /* int16_t, each group in the order a0, a2, a1, a3 */
+#define I8_VALUE_BYTES 1
 #define I8_HAS_DOT     0
 
 typedef struct {
     __m256i low, high;
 } vi;
 typedef struct {
-    __m256i low_even, low_odd, high_even, high_odd; /* pairs of words: w0 and w2, w1 and w3 */
+    __m256i low, high, low_size, high_size; /* columns 0 to 7, 8 to 15; and their magnitudes */
 } v_weights;
 
 V_INLINE vi vi_zero(void) {
@@ -34,28 +35,24 @@ V_INLINE v16 vi_to_float(vi a) {
 V_INLINE v_weights v_weights_load(const int8_t *w) {
     __m256i low = _mm256_loadu_si256((const __m256i *)w);
     __m256i high = _mm256_loadu_si256((const __m256i *)(w + 32));
-    return (v_weights){_mm256_srai_epi16(_mm256_slli_epi16(low, 8), 8), _mm256_srai_epi16(low, 8),
-                       _mm256_srai_epi16(_mm256_slli_epi16(high, 8), 8),
-                       _mm256_srai_epi16(high, 8)};
+    return (v_weights){low, high, _mm256_abs_epi8(low), _mm256_abs_epi8(high)};
+}
+V_INLINE __m256i vi_sum_group(__m256i size, __m256i w, __m256i four) {
+    __m256i pairs = _mm256_maddubs_epi16(size, _mm256_sign_epi8(four, w));
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 V_INLINE vi vi_dot(vi acc, v_weights w, const char *values) {
-    int pair;
-    memcpy(&pair, values, sizeof pair);
-    __m256i even = _mm256_set1_epi32(pair);
-    memcpy(&pair, values + sizeof pair, sizeof pair);
-    __m256i odd = _mm256_set1_epi32(pair);
-    acc.low = _mm256_add_epi32(acc.low, _mm256_madd_epi16(w.low_even, even));
-    acc.high = _mm256_add_epi32(acc.high, _mm256_madd_epi16(w.high_even, even));
-    acc.low = _mm256_add_epi32(acc.low, _mm256_madd_epi16(w.low_odd, odd));
-    acc.high = _mm256_add_epi32(acc.high, _mm256_madd_epi16(w.high_odd, odd));
-    return acc;
+    int four;
+    memcpy(&four, values, sizeof four);
+    __m256i all = _mm256_set1_epi32(four);
+    return (vi){_mm256_add_epi32(acc.low, vi_sum_group(w.low_size, w.low, all)),
+                _mm256_add_epi32(acc.high, vi_sum_group(w.high_size, w.high, all))};
 }
 V_INLINE void v_store_integers(char *out, v16 x) {
-    enum { ORDER = 0 | 2 << 2 | 1 << 4 | 3 << 6 };
-    __m256i low = _mm256_shuffle_epi32(_mm256_cvtps_epi32(x.low), ORDER);
-    __m256i high = _mm256_shuffle_epi32(_mm256_cvtps_epi32(x.high), ORDER);
-    __m256i words = _mm256_packs_epi32(low, high); /* quarters 0 and 2, 1 and 3 */
-    _mm256_storeu_si256((__m256i *)out, _mm256_permute4x64_epi64(words, ORDER));
+    __m256i low = _mm256_cvtps_epi32(x.low), high = _mm256_cvtps_epi32(x.high);
+    __m128i first = _mm_packs_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+    __m128i last = _mm_packs_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));
+    _mm_storeu_si128((__m128i *)(void *)out, _mm_packs_epi16(first, last));
 }
 
 #include "kernels/matmul_i8/matmul_i8_body.h"

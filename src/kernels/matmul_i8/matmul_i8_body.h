@@ -13,7 +13,11 @@
 #ifndef ATTN_KERNELS_MATMUL_I8_BODY_H
 #define ATTN_KERNELS_MATMUL_I8_BODY_H
 
+#include <string.h>
+
 #include "kernels/matmul_i8/matmul_i8_kernels.h"
+
+enum { GROUP_BYTES = I8_GROUP * I8_VALUE_BYTES };
 
 /* The largest magnitude, and whether all are finite: 0 times an element is 0, or else NaN. */
 static float find_peak(int64_t k, const float *a, bool *finite) {
@@ -27,7 +31,7 @@ static float find_peak(int64_t k, const float *a, bool *finite) {
     return v_max_lane(peak);
 }
 
-static void quantize_row(int64_t k, const float *a, void *q, float *scale) {
+static void quantize_row(int64_t k, const float *a, void *q, int64_t step, float *scale) {
     bool finite;
     float peak = find_peak(k, a, &finite);
     bool zero = !finite || peak < I8_LEAST_PEAK;
@@ -35,7 +39,11 @@ static void quantize_row(int64_t k, const float *a, void *q, float *scale) {
     *scale = !finite ? NAN : zero ? 0.0f : peak / 127.0f;
     for (int64_t p = 0; p < k; p += I8_ROW_STEP) {
         v16 x = v_mul(v_load_part(a + p, v_rest(k - p)), inverse);
-        v_store_integers((char *)q + p * I8_VALUE_BYTES, zero ? v_zero() : v_round(x));
+        char integers[I8_ROW_STEP * I8_VALUE_BYTES];
+        v_store_integers(integers, zero ? v_zero() : v_round(x));
+        for (int g = 0; g < I8_ROW_STEP / I8_GROUP; g++) {
+            memcpy((char *)q + (p / I8_GROUP + g) * step, integers + g * GROUP_BYTES, GROUP_BYTES);
+        }
     }
 }
 
@@ -77,7 +85,7 @@ static __attribute__((noinline)) void finish(const attn_matmul_i8_panel *panel, 
 #define I8_CHAINS(rows) 1
 #endif
 
-/* rows and chains are constants in every call. */
+/* rows and chains are constants in every call; i is the first row of a tile. */
 V_INLINE void multiply_tile(const int rows, const int chains, const attn_matmul_i8_panel *panel,
                             int64_t i) {
     vi acc[I8_TILE_ROWS > 8 ? I8_TILE_ROWS : 8];
@@ -95,8 +103,7 @@ V_INLINE void multiply_tile(const int rows, const int chains, const attn_matmul_
             v_weights group = v_weights_load(w + (g + chain) * 16 * I8_GROUP);
 #pragma GCC unroll 16
             for (int r = 0; r < rows; r++) {
-                const char *values =
-                    a + r * panel->a_bytes + (g + chain) * I8_GROUP * I8_VALUE_BYTES;
+                const char *values = a + ((g + chain) * I8_TILE_ROWS + r) * GROUP_BYTES;
                 acc[chain * rows + r] = vi_dot(acc[chain * rows + r], group, values);
             }
         }
@@ -105,7 +112,7 @@ V_INLINE void multiply_tile(const int rows, const int chains, const attn_matmul_
         v_weights group = v_weights_load(w + g * 16 * I8_GROUP);
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
-            const char *values = a + r * panel->a_bytes + g * I8_GROUP * I8_VALUE_BYTES;
+            const char *values = a + (g * I8_TILE_ROWS + r) * GROUP_BYTES;
             acc[r] = vi_dot(acc[r], group, values);
         }
     }

@@ -3,7 +3,7 @@
  * The weights lie in panels of 16 columns, k in groups of 4: packed[n/16][k/4][n%16][k%4], so that
  * a group of a panel is 64 bytes, four products for each of 16 sums; what is missing at the edges
  * is 0. A kernel turns rows of A into the integers it likes best and multiplies rows by one panel.
- * M rows, N columns, K summed. Next: matmul_i8_ref.c, the definition; matmul_i8_body.h. */
+ * They lie tile by tile, as they are read: a[m/T][k/4][m%T][k%4], T the rows of a tile. M rows, N columns, K summed. Next: matmul_i8_ref.c, the definition; matmul_i8_body.h. */
 #ifndef ATTN_KERNELS_MATMUL_I8_KERNELS_H
 #define ATTN_KERNELS_MATMUL_I8_KERNELS_H
 
@@ -22,8 +22,8 @@ enum {
 typedef struct attn_matmul_i8_panel {
     int64_t rows, groups; /* groups of k */
     int columns;
-    const void *a; /* as quantize_row wrote them, a_bytes apart */
-    int64_t a_bytes;
+    const void *a;   /* whole tiles of rows, and at last one of which some rows are there */
+    int64_t a_bytes; /* of a row */
     const real *a_scale;
     const int8_t *w;       /* [groups][16][4] */
     const real *w_scale;   /* [16] */
@@ -39,8 +39,9 @@ typedef struct attn_matmul_i8_panel {
 typedef struct attn_matmul_i8_kernels {
     int tile_rows;   /* rows that are kept in registers at a time */
     int value_bytes; /* of an integer of A */
-    /* One row of A: k values, and zeros up to a multiple of I8_ROW_STEP; and its scale. */
-    void (*quantize_row)(int64_t k, const real *a, void *q, real *scale);
+    /* One row of A: k values, and zeros up to a multiple of I8_ROW_STEP, each group `step` bytes
+     * after the one before; and its scale. */
+    void (*quantize_row)(int64_t k, const real *a, void *q, int64_t step, real *scale);
     void (*multiply)(const attn_matmul_i8_panel *panel);
 } attn_matmul_i8_kernels;
 

@@ -5,7 +5,7 @@
 #include "base/math.h"
 #include "kernels/matmul_i8/matmul_i8_kernels.h"
 
-static void quantize_row(int64_t k, const real *a, void *out, real *scale) {
+static void quantize_row(int64_t k, const real *a, void *out, int64_t step, real *scale) {
     int8_t *q = out;
     real peak = 0;
     bool finite = true;
@@ -18,10 +18,10 @@ static void quantize_row(int64_t k, const real *a, void *out, real *scale) {
     real inverse = zero ? 0 : 127 / peak;
     *scale = !finite ? (real)NAN : zero ? 0 : peak / 127;
     for (int64_t p = 0; p < k; p++) {
-        q[p] = zero ? 0 : (int8_t)real_rint(a[p] * inverse);
+        q[p / I8_GROUP * step + p % I8_GROUP] = zero ? 0 : (int8_t)real_rint(a[p] * inverse);
     }
     for (int64_t p = k; p % I8_ROW_STEP != 0; p++) {
-        q[p] = 0;
+        q[p / I8_GROUP * step + p % I8_GROUP] = 0;
     }
 }
 
