@@ -134,7 +134,7 @@ enum { MEMORY_WORDS = 64 * 1024 * 1024 }; /* 512 MB */
 
 attn_status attn_peak_memory_create(attn_peak_memory *out, attn_error *error) {
     const size_t bytes = MEMORY_WORDS * sizeof *out->data;
-    out->data = attn_alloc(bytes);
+    out->data = attn_alloc_large(bytes);
     if (out->data == NULL) {
         return attn_fail_memory(error, bytes);
     }
