@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""The page of benchmarks: the generator on made-up figures, and that docs/benchmarks.md is what it writes.
+"""The page of benchmarks: the generator on made-up figures, a run with a made-up tool, and that docs/benchmarks.md
+is what the generator writes.
 
 The figures are chosen so that each kind of target is reached once and missed once.
 """
 import json
+import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 
@@ -130,6 +133,63 @@ def check_kept_page():
               "docs/benchmarks.md is not what bench/run --page writes")
 
 
+# Measures nothing; says what `attn bench` would.
+FAKE_TOOL = """#!/usr/bin/env python3
+import json, sys
+CASES = ["matmul-up", "matmul-1024", "matmul-512"]
+if "--list" in sys.argv:
+    print("\\n".join(name + "  some work" for name in CASES))
+elif "--turns" in sys.argv:
+    for line in sys.stdin:
+        name = line.split()[0]
+        if name == "matmul-up":
+            sys.exit(1)
+        print(json.dumps({"name": name, "work": "some work", "unit": "GFLOP/s", "bound": "GFLOP/s",
+                          "seconds": {"median": 0.01, "low": 0.01, "high": 0.01}, "repetitions": 1,
+                          "limit": 100.0, "amount": 1e9, "parts": 1, "peak_bytes": 1}), flush=True)
+else:
+    print(json.dumps({"version": "0", "machine": "A Machine", "isa": "ref", "threads": 1, "quick": True,
+                      "fma_peak_gflops": 1.0, "fma_gflops": {}, "memory_read_gbs": 1.0, "cases": []}))
+"""
+
+
+def run_bench(folder, *more):
+    """What bench/run says, with the tool of `folder` and a Python in which nothing can be imported."""
+    done = subprocess.run([sys.executable, ROOT / "bench" / "run", "--attn", folder / "attn", "--build",
+                           folder, "--into", folder, "--rounds", "2", "--threads", "1", *more],
+                          env={**os.environ, "PYTHON": "false"}, stderr=subprocess.PIPE, text=True)
+    check(done.returncode == 0, done.stderr)
+    return done.stderr
+
+
+def check_run():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        tool, kept = folder / "attn", folder / "results" / "benchmarks.json"
+        tool.write_text(FAKE_TOOL)
+        tool.chmod(0o755)
+        said = run_bench(folder, "--only", "matmul-512")
+        check("not measured yet: matmul-1024, matmul-up" in said and not kept.exists(), said)
+        said = run_bench(folder)
+        check("continuing: 1 of 3 cases are there" in said and "matmul-512 .." not in said, said)
+        cases = json.loads(kept.read_text())["cases"]
+        check(len(cases["matmul-512"]["rounds"]) == 2, "two rounds")
+        check("error" in cases["matmul-up"], "a case that fails is told")
+        text = (folder / "docs" / "benchmarks.md").read_text()
+        check("| `matmul-up` | attn could not measure it |" in text and "100.0 %" in text, text)
+        check("continuing" not in run_bench(folder), "a run that is complete is followed by a new one")
+        kept.unlink()
+        run_bench(folder, "--only", "matmul-512")
+        check(kept.exists(), "one case measured anew completes the run again")
+        tool.write_text(FAKE_TOOL + "\n")
+        check("continuing" not in run_bench(folder), "another tool starts anew")
+        said = run_bench(folder, "--peers")
+        text = (folder / "docs" / "benchmarks.md").read_text()
+        check("PyTorch fails: `not installed here`" in text, text)
+        check("translate_side_by_side failed" in text, text)
+
+
 check_verdicts()
+check_run()
 check_page(check_reasons())
 check_kept_page()
