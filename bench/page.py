@@ -39,26 +39,23 @@ def memory_factor(kept):
     return (kept["data_bytes"] + kept["temporary_bytes"]) / kept["data_bytes"]
 
 
-# ---- the rows that come from the translation script, as kept cases ----
-
-def translation_rows(store):
-    """{case: {"attn", "peer", "ratio": spreads, ...}}"""
-    report = store["cases"].get("translation", {})
-    rows = {table.translation_case(r["model"], r["type"], r["beam"], r["batch"]): r
-            for r in report.get("cases", [])}
-    for name, key in (("translation-start", "seconds"), ("translation-memory", "bytes")):
-        if "start" in report:
-            ours, theirs = report["start"]["attn"][key], report["start"]["peer"][key]
-            rows[name] = {"attn": ours, "peer": theirs, "python": report["start"]["python"][key],
-                          "ratio": {"median": theirs["median"] / ours["median"],
-                                    "low": theirs["low"] / ours["high"],
-                                    "high": theirs["high"] / ours["low"]}}
-    return rows
+def start_rows(start):
+    """The two rows that one measurement gives: seconds and bytes of attn, the peer, and Python alone."""
+    for case, key in (("translation-start", "seconds"), ("translation-memory", "bytes")):
+        ours, theirs = start["attn"][key], start["peer"][key]
+        ratio = {"median": theirs["median"] / ours["median"], "low": theirs["low"] / ours["high"],
+                 "high": theirs["high"] / ours["low"]}
+        yield case, {**start, "attn": ours, "peer": theirs, "python": start["python"][key], "ratio": ratio}
 
 
 def result_of(store, case):
-    """The kept case, or a row of the translation script; None: not measured."""
-    return store["cases"].get(case) or translation_rows(store).get(case)
+    """The kept case; None: not measured."""
+    start = store["cases"].get("translation-start")
+    if start and "error" in start and case == "translation-memory":
+        return start
+    if start and "error" not in start:
+        return dict(start_rows(start)).get(case) or store["cases"].get(case)
+    return store["cases"].get(case)
 
 
 # ---- is the target reached? ----
@@ -215,8 +212,8 @@ def translation_table(group, store):
     rows = []
     for row in group.rows:
         kept = result_of(store, row.case)
-        if kept is None:
-            said = store["cases"].get("translation", {}).get("error", "not measured")
+        if kept is None or "error" in kept:
+            said = (kept or {}).get("error", "not measured")
             rows.append([row.label, asked_cell(row, kept), said, "-", "-", "-", "-"])
             continue
         memory = row.case == "translation-memory"
@@ -225,7 +222,11 @@ def translation_table(group, store):
                  between(kept["peer"], scale, unit), between(kept["ratio"])]
         cells.append(between(kept["python"], scale, unit) if start else f"{kept['same']:.0%}".replace("%", " %"))
         rows.append(cells + [reached_cell(row, store, "ctranslate2")])
-    return lines_of(heads, rows)
+    inside = store["cases"].get("translation-start", {}).get("peer", {}).get("inside")
+    note = [] if not (start and inside) else [
+        "", f"Of CTranslate2's time, {between(inside, 1, ' s')} are left without the start of Python "
+        "and its imports."]
+    return lines_of(heads, rows) + note
 
 
 def peer_errors(group, store):
@@ -240,7 +241,7 @@ def peer_errors(group, store):
 
 def further_table(store):
     """Cases that nothing is asked of."""
-    asked = {row.case for row in table.rows()} | {"translation"}
+    asked = {row.case for row in table.rows()}
     rows = []
     for case, kept in store["cases"].items():
         if case in asked:
@@ -257,6 +258,8 @@ def one_line(kept):
     """For the progress of a run."""
     if "error" in kept:
         return kept["error"]
+    if "rounds" not in kept or not isinstance(kept["rounds"], list):
+        return f"attn / CTranslate2: {between(kept['ratio'])}" if "ratio" in kept else "done"
     parts = [f"{between(times(kept), 1e3, ' ms')}, {percent(shares(kept))} of the limit"]
     for name, about in kept["peers"].items():
         said = about.get("error") or between(ratios(kept, name))
@@ -273,9 +276,8 @@ def versions(store):
         lines.append(f"PyTorch {torch['version']} (its kernels: {torch['capability']})")
     if "version" in numpy:
         lines.append(f"NumPy {numpy['version']} ({numpy['blas']}, its {numpy['kernel']} kernels)")
-    translation = store["cases"].get("translation", {})
-    if "ctranslate2" in translation:
-        lines.append(f"CTranslate2 {translation['ctranslate2']}")
+    if "version" in peers.get("ctranslate2", {}):
+        lines.append(f"CTranslate2 {peers['ctranslate2']['version']}")
     return lines
 
 
@@ -335,8 +337,9 @@ several ways to a result, all are tried when a case begins and the fastest is me
   projections, or from `nn.TransformerEncoderLayer` and `DecoderLayer`; fused Adam, gradients set to none, clipping over all tensors
   at once. Tokens are real target tokens, padding not counted.
 * **NumPy**: the OpenBLAS of its wheel, which chooses its kernels itself; the matrix as it is or transposed in memory.
-* **CTranslate2**: the same weights, exported by bench/peers/ctranslate2_export.py; `translate_batch` on tokens that are ready, in a
-  process that stays warm, while attn's time is that of `attn translate`, from text to text. In float32 the output must be the same.
+* **CTranslate2**: the same weights, exported by bench/peers/ctranslate2_export.py; of its settings (threads within and beside a
+  batch, MKL or oneDNN, packed products) the fastest on a few sentences, for each row anew; `translate_batch` on tokens that are ready,
+  in a process that stays warm, while attn's time is that of `attn translate`, from text to text. In float32 the output must be the same.
 """
 
 
@@ -348,6 +351,10 @@ def what_ran(store):
         told = ", ".join(f"{name} {value:.2f}" for name, value in settings["relative"].items())
         lines.append(f"* PyTorch's settings: {settings['chosen']} (relative times: {told})")
     for case, kept in store["cases"].items():
+        if "setting" in kept:
+            inter, more = kept["setting"]["inter"], kept["setting"]["environment"]
+            lines.append(f"* `{case}`, CTranslate2: "
+                         + ", ".join([f"inter_threads {inter}", *(f"{k}={v}" for k, v in more.items())]))
         for name, about in kept.get("peers", {}).items():
             if about.get("candidates"):
                 tried = ", ".join(f"{n} {t * 1e3:.3g} ms" for n, t in about["candidates"].items())

@@ -56,18 +56,12 @@ def training():
     return Group("One training step, float32", ["torch"], rows)
 
 
-MODELS = {"en-fr": "shipped en-fr", "base size": "base size"}
-
-
-def translation_case(model, kind, beam, batch):
-    return f"translation-{model.replace(' ', '-')}-{kind}-{'greedy' if beam == 1 else 'beam'}-{batch}"
-
-
 def translation(batch, title, asked):
-    rows = [Row(translation_case(model, kind, beam, batch),
-                f"{MODELS[model]}, {'greedy' if beam == 1 else 'beam 4'}, {kind}",
+    """The names of bench/peers/translate_side_by_side --list."""
+    rows = [Row(f"translation-{model}-{kind}-{search}-{batch}", f"{word}, {search.replace('m4', 'm 4')}, {kind}",
                 Target("ratio", asked[kind]))
-            for model in MODELS for kind in ("float32", "int8") for beam in (1, 4)]
+            for model, word in (("en-fr", "shipped en-fr"), ("base", "base size"))
+            for kind in ("float32", "int8") for search in ("greedy", "beam4")]
     return Group(title, ["ctranslate2"], rows)
 
 
@@ -101,6 +95,6 @@ def rounds_of(case, rounds):
 
 
 def in_order(listed):
-    """The cases of `attn bench` in the order of the table, then those that the table does not have."""
+    """Cases in the order of the table, then those that the table does not have."""
     asked = [row.case for row in rows() if row.case in listed]
     return asked + [case for case in listed if case not in asked]
