@@ -181,7 +181,7 @@ def lines_of(heads, rows):
 
 def case_table(group, store):
     """Rows that are cases of `attn bench`."""
-    peers = [(p, table.PEERS[p]) for p in group.peers]
+    peers = [(p, table.PEERS[p]) for p in group.peers if store["with_peers"]]
     memory = group.rows[0].target.kind == "memory"
     heads = ["", "asked", "attn", "of the limit"] + (["memory, x in and out"] if memory else [])
     for _, name in peers:
@@ -213,7 +213,8 @@ def translation_table(group, store):
     for row in group.rows:
         kept = result_of(store, row.case)
         if kept is None or "error" in kept:
-            said = (kept or {}).get("error", "not measured")
+            absent = "not measured" if store["with_peers"] else "`make bench-peers` measures it"
+            said = (kept or {}).get("error", absent)
             rows.append([row.label, asked_cell(row, kept), said, "-", "-", "-", "-"])
             continue
         memory = row.case == "translation-memory"
