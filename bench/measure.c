@@ -106,7 +106,7 @@ attn_status attn_bench_open(const attn_bench_case *given, attn_bench_session *ou
         status = run_calls(out, 1, &out->first, error);
         if (i == 0) {
             int64_t peak = attn_machine_peak_bytes();
-            out->temporary_bytes = held > 0 ? peak - held : -1;
+            out->temporary_bytes = held > 0 ? larger_count(peak - held, 0) : -1;
             out->peak_bytes = larger_count(out->peak_bytes, peak);
         }
         if (out->first > long_call) {

@@ -16,16 +16,28 @@
 
 static char output[1 << 16];
 
-/* Runs the tool; stdout, and stderr after it, into `output`. Returns the exit status. */
-static int bench(const char *arguments) {
-    char command[1024];
-    snprintf(command, sizeof command, "%s bench %s 2>&1", ATTN_TEST_TOOL, arguments);
+/* Runs a command of the shell; stdout, and stderr after it, into `output`. Returns the exit status. */
+static int shell(const char *command) {
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     output[fread(output, 1, sizeof output - 1, pipe)] = '\0';
     int status = pclose(pipe);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+static int bench(const char *arguments) {
+    char command[1024];
+    snprintf(command, sizeof command, "%s bench %s 2>&1", ATTN_TEST_TOOL, arguments);
+    return shell(command);
+}
+
+/* lines: as printf of the shell takes them. */
+static int turns(const char *lines) {
+    char command[1024];
+    snprintf(command, sizeof command, "printf '%s' | %s bench --turns --threads 1 2>&1", lines,
+             ATTN_TEST_TOOL);
+    return shell(command);
 }
 
 static void expect_text(const char *part) {
@@ -125,27 +137,25 @@ static void json_is_complete(void **state) {
 /* A line for a line; the same case again, then another. */
 static void turns_are_answered(void **state) {
     (void)state;
-    assert_int_equal(bench("--turns --threads 1 <<END 2>&1\n"
-                           "matmul-512 0.01\nmatmul-512 0.02\nmatmul-row-1 0.01\nEND\n"),
-                     0);
-    const char *const names[] = {"matmul-512", "matmul-512", "matmul-row-1"};
-    char *line = strtok(output, "\n");
-    for (size_t i = 0; i < 3; i++, line = strtok(NULL, "\n")) {
-        assert_non_null(line);
-        json_t *row = json_loads(line, 0, NULL);
+    assert_int_equal(turns("matmul-512 0.01\\nmatmul-512 0.02\\nmatmul-gradient 0.01\\n"), 0);
+    const char *const names[] = {"matmul-512", "matmul-512", "matmul-gradient"};
+    char *rest = output;
+    for (size_t i = 0; i < 3; i++) {
+        json_t *row = json_loads(rest, JSON_DISABLE_EOF_CHECK, NULL);
         assert_non_null(row);
         check_case(row);
         assert_string_equal(text(row, "name"), names[i]);
         json_decref(row);
+        rest += strcspn(rest, "\n") + 1;
     }
-    assert_null(line);
+    assert_string_equal(rest, "");
 }
 
 static void a_turn_of_nothing_is_refused(void **state) {
     (void)state;
-    assert_int_equal(bench("--turns <<END 2>&1\nmatmul-51 0.01\nEND\n"), 1);
+    assert_int_equal(turns("matmul-51 0.01\\n"), 1);
     expect_text("not a case and a time");
-    assert_int_equal(bench("--turns <<END 2>&1\nmatmul-512\nEND\n"), 1);
+    assert_int_equal(turns("matmul-512\\n"), 1);
     expect_text("lines are `NAME SECONDS`");
 }
 
