@@ -325,7 +325,7 @@ counted. Five points less are asked at 1,024 tokens than at 4,096.
 PEER_NOTES = """
 ## How each peer was set up
 
-Each is installed from PyPI into a virtual environment of its own, runs in a process that stays warm, on as many threads as
+Each is installed by pip into a virtual environment of its own, runs in a process that stays warm, on as many threads as
 attn, without the variables (OMP_*, MKL_*, OPENBLAS_* and the like) that somebody may have set for something else. Where it has
 several ways to a result, all are tried when a case begins and the fastest is measured.
 
