@@ -358,7 +358,7 @@ def what_ran(store):
                          + ", ".join([f"inter_threads {inter}", *(f"{k}={v}" for k, v in more.items())]))
         for name, about in kept.get("peers", {}).items():
             if about.get("candidates"):
-                tried = ", ".join(f"{n} {t * 1e3:.3g} ms" for n, t in about["candidates"].items())
+                tried = ", ".join(f"{n} {number(t * 1e3)} ms" for n, t in about["candidates"].items())
                 padding = f"; {about['padding']:.0%} padding" if "padding" in about else ""
                 lines.append(f"* `{case}`, {table.PEERS[name]}: {about['candidate']} "
                              f"(tried: {tried}{padding})")
