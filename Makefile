@@ -2,7 +2,7 @@
 #
 #   make          build              make test     build and run the tests
 #   make demo     see it work        make bench    measure it
-#   make bench-peers                 measure it beside PyTorch, which is installed under $(BUILD)
+#   make bench-peers                 measure it beside PyTorch, NumPy and CTranslate2, installed under $(BUILD)
 #   make install  PREFIX=/usr/local DESTDIR=
 #   make format   lay out the sources with clang-format
 BUILD  = build
@@ -31,10 +31,10 @@ test: setup
 	@ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
 
 bench: all
-	@$(BUILD)/attn bench
+	@bench/run --attn $(BUILD)/attn --build $(BUILD) $(BENCH_FLAGS)
 
 bench-peers: all
-	@bench/peers/side_by_side --attn $(BUILD)/attn --build $(BUILD)
+	@bench/run --peers --attn $(BUILD)/attn --build $(BUILD) $(BENCH_FLAGS)
 
 install: all
 	@DESTDIR=$(DESTDIR) cmake --install $(BUILD)

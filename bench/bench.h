@@ -28,8 +28,10 @@ typedef enum attn_bench_unit {
 /* One repetition, as start describes it. */
 typedef struct attn_bench_work {
     double amount;  /* floating-point operations, or bytes read */
+    double flops;   /* of work counted in bytes, where arithmetic may bind it after all; else 0 */
     int64_t parts;  /* what the reported time is divided by: training steps; else 1 */
     int64_t tokens; /* real target tokens; 0: the work has none */
+    int64_t data_bytes; /* inputs and outputs together; 0: not counted */
 } attn_bench_work;
 
 enum { ATTN_BENCH_SIZES = 6 };
@@ -61,10 +63,12 @@ extern const attn_bench_kind attn_bench_matmul;
 extern const attn_bench_kind attn_bench_matmul_rows;
 /* Rows M of A, K, N in 8-bit integers, W packed before: by arithmetic, or by the bytes of W. */
 extern const attn_bench_kind attn_bench_matmul_i8, attn_bench_matmul_i8_rows;
-/* Heads, tokens, head size, causal; one sequence. */
+/* Heads, tokens, head size, causal, keys that a causal query sees (0: all); one sequence. */
 extern const attn_bench_kind attn_bench_attention_forward, attn_bench_attention_backward;
-/* Sequences, shortest, longest, heads, head size: sequences of many lengths, packed. */
-extern const attn_bench_kind attn_bench_short_forward, attn_bench_short_backward;
+/* Sequences, shortest, longest, heads, head size: sequences of many lengths, packed; both: one
+ * after the other. */
+extern const attn_bench_kind attn_bench_short_forward, attn_bench_short_backward,
+    attn_bench_short_both;
 /* Heads, keys, head size: one query reads all keys and values. */
 extern const attn_bench_kind attn_bench_attention_decode;
 /* The same from a cache; and its attn_cache_type. */
@@ -77,5 +81,8 @@ extern const attn_bench_kind attn_bench_translate;
 /* count floats, uniform on -scale .. scale, the same for equal streams. NULL when
  * out of memory; freed with attn_free. */
 float *attn_bench_random(int64_t count, float scale, uint64_t stream);
+/* How many copies of `bytes` no cache holds: work that reads takes them in turn, so that it reads
+ * memory. */
+int64_t attn_bench_copies(double bytes);
 
 #endif

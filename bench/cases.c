@@ -10,6 +10,7 @@ static const attn_bench_case cases[] = {
     {"matmul-512", "512 x 512 x 512", &attn_bench_matmul, {512, 512, 512}},
     {"matmul-1024", "1024 x 1024 x 1024", &attn_bench_matmul, {1024, 1024, 1024}},
     {"matmul-2048", "2048 x 2048 x 2048", &attn_bench_matmul, {2048, 2048, 2048}},
+    {"matmul-4096", "4096 x 4096 x 4096", &attn_bench_matmul, {4096, 4096, 4096}},
     {"matmul-up", "8192 tokens, 128 to 256", &attn_bench_matmul, {8192, 256, 128}},
     {"matmul-down", "8192 tokens, 256 to 128", &attn_bench_matmul, {8192, 128, 256}},
     {"matmul-gradient", "weights of 128 to 256", &attn_bench_matmul, {256, 128, 8192, 1}},
@@ -48,6 +49,21 @@ static const attn_bench_case cases[] = {
      "64 sequences of 6 to 24",
      &attn_bench_short_backward,
      {64, 6, 24, 4, 32}},
+    {"attention-both-short", "forward, then backward", &attn_bench_short_both, {64, 6, 24, 4, 32}},
+#define WINDOW(tokens, work)                                                                       \
+    {"attention-forward-window-" #tokens,                                                          \
+     work,                                                                                         \
+     &attn_bench_attention_forward,                                                                \
+     {8, tokens, 64, 1, 1024}},                                                                    \
+    {                                                                                              \
+        "attention-backward-window-" #tokens, work, &attn_bench_attention_backward, {              \
+            8, tokens, 64, 1, 1024                                                                 \
+        }                                                                                          \
+    }
+    WINDOW(8192, "8,192 tokens, window 1,024"),
+    WINDOW(65536, "65,536 tokens, window 1,024"),
+    WINDOW(131072, "131,072 tokens, window 1,024"),
+#undef WINDOW
     {"attention-decode-d64", "1 query, 16,384 keys", &attn_bench_attention_decode, {8, 16384, 64}},
     {"attention-decode-d128",
      "1 query, 16,384 keys",
@@ -79,6 +95,11 @@ static const attn_bench_case cases[] = {
 const attn_bench_case *attn_bench_cases(size_t *count) {
     *count = sizeof cases / sizeof *cases;
     return cases;
+}
+
+int64_t attn_bench_copies(double bytes) {
+    const double enough = 256e6;
+    return bytes < enough ? (int64_t)(enough / bytes) + 1 : 1;
 }
 
 float *attn_bench_random(int64_t count, float scale, uint64_t stream) {

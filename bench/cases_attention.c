@@ -9,7 +9,8 @@
 
 typedef struct state {
     attn_attention attention;
-    int64_t *starts; /* packed sequences */
+    int64_t copies, turn, copy_size; /* one query: keys and values are taken in turn */
+    int64_t *starts;                 /* packed sequences */
     float *query, *key, *value, *output, *lse;
     float *d_output, *d_query, *d_key, *d_value; /* backward only */
 } state;
@@ -70,9 +71,21 @@ static double flops(double pairs, int64_t heads, int64_t head_size, bool backwar
 
 /* ---- one long sequence ---- */
 
+/* Of query and key: the first `window` queries see ever more keys, all others as many. */
+static double causal_pairs(double tokens, double window) {
+    return window * (window + 1) / 2 + (tokens - window) * window;
+}
+
+/* Query, key, value, output and LSE, and as many gradients but for LSE. */
+static int64_t data_bytes(int64_t tokens, int64_t heads, int64_t head_size, bool backward) {
+    int64_t rows = tokens * heads, numbers = rows * (4 * head_size * (backward ? 2 : 1) + 1);
+    return numbers * (int64_t)sizeof(float);
+}
+
 static attn_status start_long(const attn_bench_case *given, bool backward, void **out,
                               attn_bench_work *work, attn_error *error) {
     int64_t heads = given->size[0], tokens = given->size[1], head_size = given->size[2];
+    int64_t window = given->size[4] > 0 ? given->size[4] : tokens;
     bool causal = given->size[3] != 0;
     state *s = attn_alloc_zero(1, sizeof *s);
     *out = s;
@@ -81,8 +94,13 @@ static attn_status start_long(const attn_bench_case *given, bool backward, void 
     }
     attn_attention_init(&s->attention, 1, heads, heads, tokens, tokens, head_size, head_size);
     s->attention.causal = causal;
-    double pairs = (double)tokens * (double)(causal ? tokens + 1 : 2 * tokens) / 2;
+    if (window < tokens) {
+        s->attention.window_left = window - 1;
+    }
+    double pairs =
+        causal ? causal_pairs((double)tokens, (double)window) : (double)tokens * (double)tokens;
     work->amount = flops(pairs, heads, head_size, backward);
+    work->data_bytes = data_bytes(tokens, heads, head_size, backward);
     attn_status status = allocate(s, tokens, tokens, heads, head_size, backward, error);
     return status == ATTN_OK && backward ? run_forward(s, error) : status;
 }
@@ -145,6 +163,20 @@ const attn_bench_kind attn_bench_short_forward = {ATTN_BENCH_GFLOPS, start_short
 const attn_bench_kind attn_bench_short_backward = {ATTN_BENCH_GFLOPS, start_short_backward,
                                                    run_backward, stop};
 
+static attn_status run_both(void *given, attn_error *error) {
+    attn_status status = run_forward(given, error);
+    return status == ATTN_OK ? run_backward(given, error) : status;
+}
+
+static attn_status start_short_both(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                    attn_error *error) {
+    attn_status status = start_short(given, true, out, work, error);
+    work->amount *= 1 + 1 / 2.5;
+    return status;
+}
+
+const attn_bench_kind attn_bench_short_both = {ATTN_BENCH_GFLOPS, start_short_both, run_both, stop};
+
 /* ---- one query against many keys ---- */
 
 static attn_status start_decode(const attn_bench_case *given, void **out, attn_bench_work *work,
@@ -159,9 +191,20 @@ static attn_status start_decode(const attn_bench_case *given, void **out, attn_b
     /* A cache keeps a head's keys together: [B, H, T, D]. */
     attn_strides apart = {keys * heads * head_size, head_size, keys * head_size};
     s->attention.key = s->attention.value = apart;
-    work->amount = 2.0 * (double)(keys * heads * head_size) * sizeof(float);
-    return allocate(s, 1, keys, heads, head_size, false, error);
+    s->copy_size = keys * heads * head_size;
+    work->amount = 2.0 * (double)s->copy_size * sizeof(float);
+    work->flops = flops((double)keys, heads, head_size, false);
+    s->copies = attn_bench_copies(work->amount);
+    return allocate(s, 1, s->copies * keys, heads, head_size, false, error);
 }
 
-const attn_bench_kind attn_bench_attention_decode = {ATTN_BENCH_GBS, start_decode, run_forward,
+static attn_status run_decode(void *given, attn_error *error) {
+    state *s = given;
+    int64_t at = s->turn * s->copy_size;
+    s->turn = (s->turn + 1) % s->copies;
+    return attn_attention_forward(&s->attention, s->query, s->key + at, s->value + at, s->output,
+                                  s->lse, error);
+}
+
+const attn_bench_kind attn_bench_attention_decode = {ATTN_BENCH_GBS, start_decode, run_decode,
                                                      stop};

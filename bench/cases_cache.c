@@ -10,7 +10,8 @@
 typedef struct state {
     attn_cache *cache;
     attn_cache_attention attention;
-    int64_t sequence;
+    int64_t *sequence; /* copies of one, taken in turn */
+    int64_t copies, turn;
     float *query, *output;
 } state;
 
@@ -18,6 +19,7 @@ static void stop(void *given) {
     state *s = given;
     if (s != NULL) {
         attn_cache_free(s->cache);
+        attn_free(s->sequence);
         attn_free(s->query);
         attn_free(s->output);
         attn_free(s);
@@ -25,20 +27,35 @@ static void stop(void *given) {
 }
 
 static attn_status run(void *given, attn_error *error) {
-    const state *s = given;
+    state *s = given;
+    s->attention.sequences = &s->sequence[s->turn];
+    s->turn = (s->turn + 1) % s->copies;
     return attn_cache_attend(s->cache, &s->attention, error);
 }
 
-/* Keys and values are random, the same for every type. */
+/* Keys and values are random, the same for every type and copy. */
 static attn_status fill(state *s, int64_t keys, int64_t row, int64_t head_size, attn_error *error) {
     float *key = attn_bench_random(keys * row, 1, 2), *value = attn_bench_random(keys * row, 1, 3);
     attn_status status = key != NULL && value != NULL
-                             ? attn_cache_append(s->cache, s->sequence, keys, key, row, head_size,
-                                                 value, row, head_size, error)
+                             ? ATTN_OK
                              : attn_fail_memory(error, (size_t)(keys * row) * sizeof(float));
+    for (int64_t i = 0; i < s->copies && status == ATTN_OK; i++) {
+        status = attn_cache_start(s->cache, &s->sequence[i], error);
+        if (status == ATTN_OK) {
+            status = attn_cache_append(s->cache, s->sequence[i], keys, key, row, head_size, value,
+                                       row, head_size, error);
+        }
+    }
     attn_free(key);
     attn_free(value);
     return status;
+}
+
+/* Bytes of a key or a value. */
+static double row_bytes(attn_cache_type type, double head_size) {
+    return type == ATTN_CACHE_F32    ? head_size * 4
+           : type == ATTN_CACHE_BF16 ? head_size * 2
+                                     : head_size + sizeof(float);
 }
 
 static attn_status start(const attn_bench_case *given, void **out, attn_bench_work *work,
@@ -53,8 +70,12 @@ static attn_status start(const attn_bench_case *given, void **out, attn_bench_wo
     if (s == NULL) {
         return attn_fail_memory(error, sizeof *s);
     }
-    attn_status status = attn_cache_create(&config, &s->cache, error);
-    status = status == ATTN_OK ? attn_cache_start(s->cache, &s->sequence, error) : status;
+    work->amount = 2.0 * (double)(keys * heads) * row_bytes(config.type, (double)head_size);
+    work->flops = 4.0 * (double)(keys * heads * head_size);
+    s->copies = attn_bench_copies(work->amount);
+    s->sequence = attn_alloc_zero((size_t)s->copies, sizeof *s->sequence);
+    attn_status status = s->sequence != NULL ? attn_cache_create(&config, &s->cache, error)
+                                             : attn_fail_memory(error, sizeof *s->sequence);
     status = status == ATTN_OK ? fill(s, keys, heads * head_size, head_size, error) : status;
     if (status != ATTN_OK) {
         return status;
@@ -65,13 +86,8 @@ static attn_status start(const attn_bench_case *given, void **out, attn_bench_wo
         return attn_fail_memory(error, (size_t)(heads * head_size) * sizeof(float));
     }
     attn_cache_attention_init(&s->attention, s->cache, 1, heads);
-    s->attention.sequences = &s->sequence;
     s->attention.query = s->query;
     s->attention.output = s->output;
-    double row = config.type == ATTN_CACHE_F32    ? (double)head_size * 4
-                 : config.type == ATTN_CACHE_BF16 ? (double)head_size * 2
-                                                  : (double)head_size + sizeof(float);
-    work->amount = 2.0 * (double)(keys * heads) * row;
     return ATTN_OK;
 }
 

@@ -10,8 +10,10 @@
 typedef struct state {
     attn_matmul product;
     attn_matmul_i8 product_i8; /* weights NULL: not of integers */
-    attn_matmul_i8_weights *weights;
     float *a, *b, *packed, *c;
+    int64_t copies, turn; /* rows: the packed matrix is one of several, taken in turn */
+    int64_t packed_size;
+    attn_matmul_i8_weights **weights; /* [copies] */
 } state;
 
 static void stop(void *given) {
@@ -20,7 +22,10 @@ static void stop(void *given) {
         attn_free(s->a);
         attn_free(s->b);
         attn_free(s->packed);
-        attn_matmul_i8_weights_free(s->weights);
+        for (int64_t i = 0; s->weights != NULL && i < s->copies; i++) {
+            attn_matmul_i8_weights_free(s->weights[i]);
+        }
+        attn_free(s->weights);
         attn_free(s->c);
         attn_free(s);
     }
@@ -75,52 +80,81 @@ static attn_status start(const attn_bench_case *given, void **out, attn_bench_wo
 
 const attn_bench_kind attn_bench_matmul = {ATTN_BENCH_GFLOPS, start, run, stop};
 
+static attn_status run_rows(void *given, attn_error *error) {
+    state *s = given;
+    s->product.b_packed = s->packed + s->turn * s->packed_size;
+    s->turn = (s->turn + 1) % s->copies;
+    return run(s, error);
+}
+
 static attn_status start_rows(const attn_bench_case *given, void **out, attn_bench_work *work,
                               attn_error *error) {
     int64_t m = given->size[0], k = given->size[1], n = given->size[2];
-    size_t bytes = attn_matmul_packed_size(k, n) * sizeof(float);
+    size_t count = attn_matmul_packed_size(k, n);
     attn_status status = allocate(m, n, k, out, error);
     if (status != ATTN_OK) {
         return status;
     }
     state *s = *out;
-    s->packed = attn_alloc(bytes);
+    work->amount = (double)k * (double)n * sizeof(float);
+    work->flops = 2.0 * (double)m * (double)n * (double)k;
+    s->copies = attn_bench_copies(work->amount);
+    s->packed_size = (int64_t)count;
+    size_t bytes = (size_t)s->copies * count * sizeof(float);
+    s->packed = attn_alloc_large(bytes);
     if (s->packed == NULL) {
         return attn_fail_memory(error, bytes);
     }
-    attn_matmul_pack(k, n, s->b, n, 1, s->packed);
+    for (int64_t i = 0; i < s->copies; i++) {
+        attn_matmul_pack(k, n, s->b, n, 1, s->packed + i * s->packed_size);
+    }
     s->product.b = NULL;
-    s->product.b_packed = s->packed;
-    work->amount = (double)k * (double)n * sizeof(float);
     return ATTN_OK;
 }
 
-const attn_bench_kind attn_bench_matmul_rows = {ATTN_BENCH_GBS, start_rows, run, stop};
+const attn_bench_kind attn_bench_matmul_rows = {ATTN_BENCH_GBS, start_rows, run_rows, stop};
+
+static attn_status allocate_i8(const attn_bench_case *given, int64_t copies, void **out,
+                               attn_error *error) {
+    int64_t m = given->size[0], k = given->size[1], n = given->size[2];
+    attn_status status = allocate(m, n, k, out, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    state *s = *out;
+    s->copies = copies;
+    s->weights = attn_alloc_zero((size_t)copies, sizeof *s->weights);
+    for (int64_t i = 0; s->weights != NULL && i < copies && status == ATTN_OK; i++) {
+        status = attn_matmul_i8_weights_create(k, n, s->b, n, 1, NULL, &s->weights[i]);
+    }
+    if (s->weights == NULL || status != ATTN_OK) {
+        return attn_fail_memory(error, (size_t)(copies * k * n));
+    }
+    s->product_i8 = (attn_matmul_i8){
+        .m = m, .a = s->a, .a_row = k, .weights = s->weights[0], .c = s->c, .c_row = n};
+    return ATTN_OK;
+}
 
 static attn_status start_i8(const attn_bench_case *given, void **out, attn_bench_work *work,
                             attn_error *error) {
-    int64_t m = given->size[0], k = given->size[1], n = given->size[2];
-    attn_status status = allocate(m, n, k, out, error);
-    state *s = *out;
-    if (status == ATTN_OK) {
-        status = attn_matmul_i8_weights_create(k, n, s->b, n, 1, NULL, &s->weights);
-    }
-    if (status != ATTN_OK) {
-        return attn_fail_memory(error, (size_t)(k * n));
-    }
-    s->product_i8 = (attn_matmul_i8){
-        .m = m, .a = s->a, .a_row = k, .weights = s->weights, .c = s->c, .c_row = n};
-    work->amount = 2.0 * (double)m * (double)n * (double)k;
-    return ATTN_OK;
+    work->amount = 2.0 * (double)given->size[0] * (double)given->size[1] * (double)given->size[2];
+    return allocate_i8(given, 1, out, error);
 }
 
 const attn_bench_kind attn_bench_matmul_i8 = {ATTN_BENCH_GFLOPS, start_i8, run, stop};
 
-static attn_status start_i8_rows(const attn_bench_case *given, void **out, attn_bench_work *work,
-                                 attn_error *error) {
-    attn_status status = start_i8(given, out, work, error);
-    work->amount = (double)given->size[1] * (double)given->size[2];
-    return status;
+static attn_status run_i8_rows(void *given, attn_error *error) {
+    state *s = given;
+    s->product_i8.weights = s->weights[s->turn];
+    s->turn = (s->turn + 1) % s->copies;
+    return run(s, error);
 }
 
-const attn_bench_kind attn_bench_matmul_i8_rows = {ATTN_BENCH_GBS, start_i8_rows, run, stop};
+static attn_status start_i8_rows(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                 attn_error *error) {
+    work->amount = (double)given->size[1] * (double)given->size[2];
+    return allocate_i8(given, attn_bench_copies(work->amount), out, error);
+}
+
+const attn_bench_kind attn_bench_matmul_i8_rows = {ATTN_BENCH_GBS, start_i8_rows, run_i8_rows,
+                                                   stop};

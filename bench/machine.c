@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "bench/peak.h"
 
@@ -49,4 +50,16 @@ int64_t attn_machine_peak_bytes(void) {
 #else
     return (int64_t)usage.ru_maxrss * 1024;
 #endif
+}
+
+int64_t attn_machine_held_bytes(void) {
+    long long size, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r"); /* in pages */
+    if (file != NULL) {
+        if (fscanf(file, "%lld %lld", &size, &resident) != 2) {
+            resident = 0;
+        }
+        fclose(file);
+    }
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }

@@ -39,5 +39,7 @@ char *attn_machine_name(char *buffer, size_t size);
 void attn_machine_reset_peak(void);
 /* The most memory that the process has held. */
 int64_t attn_machine_peak_bytes(void);
+/* The memory that it holds now; 0 where the system does not say. */
+int64_t attn_machine_held_bytes(void);
 
 #endif

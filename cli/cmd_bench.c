@@ -15,7 +15,7 @@
 typedef struct options {
     attn_option_list only;
     int64_t threads;
-    bool quick, json, list;
+    bool quick, json, list, turns;
 } options;
 
 static const attn_option table[] = {
@@ -27,6 +27,8 @@ static const attn_option table[] = {
     {"threads", 't', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
      .help = "threads (default: OMP_NUM_THREADS or the number of cores)"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json), .help = "print one JSON object"},
+    {"turns", 0, ATTN_OPTION_FLAG, offsetof(options, turns),
+     .help = "read lines `NAME SECONDS`, answer each with a line of JSON: for measuring in turns"},
 };
 
 /* ---- which cases ---- */
@@ -107,27 +109,28 @@ typedef struct machine {
     double read; /* GB/s */
 } machine;
 
+/* The best of some samples. */
 static attn_status measure_machine(bool quick, machine *out, attn_error *error) {
-    enum { MOST = 15 };
-    double values[MOST];
-    size_t repetitions = quick ? 5 : MOST;
+    const int samples = quick ? 5 : 15;
     attn_machine_name(out->name, sizeof out->name);
     out->loops = attn_peak_fma_list(out->loop, MOST_LOOPS);
     for (int i = 0; i < out->loops; i++) {
-        for (size_t r = 0; r < repetitions; r++) {
-            values[r] = attn_peak_fma_measure(out->loop[i]);
+        out->fma[i] = 0;
+        for (int r = 0; r < samples; r++) {
+            double sample = attn_peak_fma_measure(out->loop[i]);
+            out->fma[i] = sample > out->fma[i] ? sample : out->fma[i];
         }
-        out->fma[i] = attn_bench_spread_of(values, repetitions).median;
     }
     attn_peak_memory memory;
     attn_status status = attn_peak_memory_create(&memory, error);
     if (status != ATTN_OK) {
         return status;
     }
-    for (size_t r = 0; r < repetitions; r++) {
-        values[r] = attn_peak_memory_measure(&memory);
+    out->read = 0;
+    for (int r = 0; r < samples; r++) {
+        double sample = attn_peak_memory_measure(&memory);
+        out->read = sample > out->read ? sample : out->read;
     }
-    out->read = attn_bench_spread_of(values, repetitions).median;
     attn_peak_memory_free(&memory);
     return ATTN_OK;
 }
@@ -146,21 +149,22 @@ static void print_header(const machine *m) {
            "of peak", "tokens/s", "memory");
 }
 
-static const char *unit_name(const attn_bench_result *r) {
-    return r->of->kind->unit == ATTN_BENCH_GBS ? "GB/s" : "GFLOP/s";
+static const char *unit_name(attn_bench_unit unit) {
+    return unit == ATTN_BENCH_GBS ? "GB/s" : "GFLOP/s";
 }
 
-static void print_row(const attn_bench_result *r) {
+static void print_row(const attn_bench_session *s, const attn_bench_result *r) {
     char spread[48], tokens[24] = "";
     double low = r->seconds.low * 1e3, median = r->seconds.median * 1e3;
     int digits = median < 10 ? 3 : median < 1000 ? 1 : 0;
     snprintf(spread, sizeof spread, "%.*f (%.*f..%.*f)", digits, median, digits, low, digits,
              r->seconds.high * 1e3);
-    if (r->work.tokens > 0) {
+    if (s->work.tokens > 0) {
         snprintf(tokens, sizeof tokens, "%.0f", r->tokens_per_second);
     }
-    printf("%-34s %-30s %22s %7.1f %-7s %5.1f %% %9s %6.0f MB\n", r->of->name, r->of->work, spread,
-           r->rate, unit_name(r), 100 * r->rate / r->limit, tokens, (double)r->peak_bytes / 1e6);
+    printf("%-34s %-30s %22s %7.1f %-7s %5.1f %% %9s %6.0f MB\n", s->of->name, s->of->work, spread,
+           r->rate, unit_name(s->of->kind->unit), 100 * r->rate / r->limit, tokens,
+           (double)s->peak_bytes / 1e6);
     fflush(stdout);
 }
 
@@ -177,21 +181,99 @@ static json_t *describe_machine(const machine *m, bool quick) {
                      "memory_read_gbs", m->read, "cases");
 }
 
-static json_t *describe_result(const attn_bench_result *r) {
+/* A number of bytes where there is one. */
+static void set_bytes(json_t *row, const char *key, int64_t bytes, bool known) {
+    if (row != NULL && known) {
+        json_object_set_new(row, key, json_integer(bytes));
+    }
+}
+
+static json_t *describe_result(const attn_bench_session *s, const attn_bench_result *r) {
     json_t *row = json_pack(
-        "{s:s, s:s, s:{s:f, s:f, s:f}, s:i, s:I, s:f, s:f, s:s, s:f, s:f, s:I}", "name",
-        r->of->name, "work", r->of->work, "seconds", "median", r->seconds.median, "low",
+        "{s:s, s:s, s:{s:f, s:f, s:f}, s:i, s:I, s:f, s:f, s:s, s:f, s:s, s:f, s:I}", "name",
+        s->of->name, "work", s->of->work, "seconds", "median", r->seconds.median, "low",
         r->seconds.low, "high", r->seconds.high, "repetitions", r->repetitions, "parts",
-        (json_int_t)r->work.parts, "amount", r->work.amount, "rate", r->rate, "unit", unit_name(r),
-        "limit", r->limit, "share", r->rate / r->limit, "peak_bytes", (json_int_t)r->peak_bytes);
-    if (row != NULL && r->work.tokens > 0) {
-        json_object_set_new(row, "tokens", json_integer(r->work.tokens));
+        (json_int_t)s->work.parts, "amount", s->work.amount, "rate", r->rate, "unit",
+        unit_name(s->of->kind->unit), "limit", r->limit, "bound", unit_name(r->bound), "share",
+        r->rate / r->limit, "peak_bytes", (json_int_t)s->peak_bytes);
+    set_bytes(row, "temporary_bytes", s->temporary_bytes, s->temporary_bytes >= 0);
+    set_bytes(row, "data_bytes", s->work.data_bytes, s->work.data_bytes > 0);
+    if (row != NULL && s->work.tokens > 0) {
+        json_object_set_new(row, "tokens", json_integer(s->work.tokens));
         json_object_set_new(row, "tokens_per_second", json_real(r->tokens_per_second));
     }
     return row;
 }
 
+/* ---- in turns with a peer ---- */
+
+static const attn_bench_case *find_case(const char *name) {
+    size_t count;
+    const attn_bench_case *cases = attn_bench_cases(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(cases[i].name, name) == 0) {
+            return &cases[i];
+        }
+    }
+    return NULL;
+}
+
+static attn_status take_turn(const char *line, attn_bench_session *session, attn_error *error) {
+    char name[64];
+    double seconds;
+    const attn_bench_case *asked =
+        sscanf(line, "%63s %lf", name, &seconds) == 2 ? find_case(name) : NULL;
+    if (asked == NULL) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "bench", -1, "lines are `NAME SECONDS`",
+                         "not a case and a time");
+    }
+    attn_status status = ATTN_OK;
+    if (session->of != asked) {
+        attn_bench_close(session);
+        status = attn_bench_open(asked, session, error);
+    }
+    attn_bench_budget budget = attn_bench_budget_turn(seconds);
+    attn_bench_result result;
+    status = status == ATTN_OK ? attn_bench_turn(session, &budget, &result, error) : status;
+    if (status == ATTN_OK) {
+        json_t *row = describe_result(session, &result);
+        json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+        putchar('\n');
+        fflush(stdout);
+        json_decref(row);
+    }
+    return status;
+}
+
+/* A case stays set up while its name is repeated. */
+static attn_status take_turns(attn_error *error) {
+    char line[256];
+    attn_bench_session session = {.of = NULL};
+    attn_status status = ATTN_OK;
+    while (status == ATTN_OK && fgets(line, sizeof line, stdin) != NULL) {
+        status = take_turn(line, &session, error);
+    }
+    attn_bench_close(&session);
+    return status;
+}
+
 /* ---- the command ---- */
+
+static attn_status measure_case(const attn_bench_case *given, bool quick, json_t *rows,
+                                attn_error *error) {
+    attn_bench_budget budget = attn_bench_budget_for(quick);
+    attn_bench_session session;
+    attn_bench_result result;
+    attn_status status = attn_bench_open(given, &session, error);
+    status = status == ATTN_OK ? attn_bench_turn(&session, &budget, &result, error) : status;
+    if (status == ATTN_OK && rows != NULL) {
+        json_array_append_new(rows, describe_result(&session, &result));
+    } else if (status == ATTN_OK) {
+        print_row(&session, &result);
+    }
+    attn_bench_close(&session);
+    return status;
+}
 
 static attn_status measure_all(const options *o, attn_error *error) {
     machine m;
@@ -203,19 +285,11 @@ static attn_status measure_all(const options *o, attn_error *error) {
     if (!o->json) {
         print_header(&m);
     }
-    attn_bench_budget budget = attn_bench_budget_for(o->quick);
     size_t count;
     const attn_bench_case *cases = attn_bench_cases(&count);
     for (size_t i = 0; i < count && status == ATTN_OK; i++) {
-        attn_bench_result result;
-        if (!chosen(o, &cases[i])) {
-            continue;
-        }
-        status = attn_bench_measure(&cases[i], &budget, &result, error);
-        if (status == ATTN_OK && o->json) {
-            json_array_append_new(json_object_get(report, "cases"), describe_result(&result));
-        } else if (status == ATTN_OK) {
-            print_row(&result);
+        if (chosen(o, &cases[i])) {
+            status = measure_case(&cases[i], o->quick, json_object_get(report, "cases"), error);
         }
     }
     if (o->json && status == ATTN_OK) {
@@ -240,21 +314,32 @@ static int run(const void *given, int operand_count, char **operand) {
     }
     attn_set_threads((int)o->threads);
     attn_error error;
-    return measure_all(o, &error) == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+    attn_status status = o->turns ? take_turns(&error) : measure_all(o, &error);
+    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 
 const attn_command attn_cmd_bench = {
     .name = "bench",
     .summary = "Measure matrix products, attention, training and decoding on this machine",
-    .usage = "[--quick] [--only NAME]... [--threads N] [--json]\n--list [--only NAME]...",
+    .usage = "[--quick] [--only NAME]... [--threads N] [--json]\n--list [--only NAME]...\n--turns "
+             "[--threads N]",
     .description =
         "Each row gives the median time with the spread of its repetitions, the rate, and the "
-        "share "
-        "of what the machine itself did in between: the peak of fused multiply-adds on registers, "
-        "or, for work that mostly reads, the bandwidth of memory. Operations are counted as 2 M N "
-        "K for a product, 4 for each visible pair of query and key, head and channel for attention "
-        "(2.5 times that backward), and 6 for each weight and token of a training step. Memory is "
-        "the most that the process held.",
+        "share of what the machine itself can do: the peak of fused multiply-adds on registers, "
+        "or, "
+        "for work that mostly reads, the bandwidth of memory (where its arithmetic takes longer "
+        "than "
+        "its reading, of that). Both are sampled before and after each repetition, and the best "
+        "sample counts: a neighbour can only make the machine look slower than it is, and shares "
+        "higher. Work that reads takes several copies of its data in turn, more than a cache "
+        "holds.\n"
+        "Operations are counted as 2 M N K for a product, 4 for each visible pair of query and "
+        "key, "
+        "head and channel for attention (2.5 times that backward), and 6 for each weight and token "
+        "of a training step. Memory is the most that the process held.\n"
+        "`make bench` measures all that docs/benchmarks.md shows, `make bench-peers` beside "
+        "PyTorch, "
+        "NumPy and CTranslate2.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .options_size = sizeof(options),

@@ -1,45 +1,61 @@
 #!/usr/bin/env python3
 """The cases of `attn bench` in PyTorch, on the CPU.
 
-    torch_peer.py --threads N         then, a line each on stdin: CASE SECONDS
+    torch_peer.py [--threads N] [--compile]      then lines as turns.py says
     torch_peer.py --list
 
-Each line is answered by one JSON line: the seconds of every repetition, and the tokens of a training
-step. The process stays, so that PyTorch is warm; side_by_side asks it and attn in turn.
-
-Where PyTorch has several ways to the same result, each is a candidate: all are tried the first time
-a case is asked for, and the fastest is measured from then on. Letters: B sequences, T tokens,
-H heads, D head size, C channels.
+Letters: B sequences, T tokens, H heads, D head size, C channels.
 """
 import argparse
-import json
 import math
-import statistics
+import os
+import resource
+import subprocess
 import sys
-import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+import turns
+
 
 # ---- matrix products ----
+
+def onednn(a, weight):
+    """{} or a product through oneDNN with weights laid out as it likes."""
+    try:
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight, a.shape[0])
+        run = lambda: torch.ops.mkldnn._linear_pointwise(a, packed, None, "none", [], "")
+        with torch.no_grad():
+            run()
+        return {"oneDNN, packed": run}
+    except (AttributeError, RuntimeError):  # a build without it
+        return {}
+
 
 def matmul(m, n, k, across=False):
     a = torch.rand(k, m).t() if across else torch.rand(m, k)
     b, c = torch.rand(k, n), torch.empty(m, n)
-    return {"mm": lambda: torch.mm(a, b, out=c)}
+    candidates = {"mm": lambda: torch.mm(a, b, out=c)}
+    return candidates if across else {**candidates, **onednn(a, b.t().contiguous())}
 
 
 def matmul_rows(m, k, n):
     """A few rows meet a large matrix, which may lie as PyTorch likes it best."""
-    a, b, c = torch.rand(m, k), torch.rand(k, n), torch.empty(m, n)
-    weight = b.t().contiguous()
-    candidates = {"mm": lambda: torch.mm(a, b, out=c), "linear": lambda: F.linear(a, weight)}
+    a, c, count = torch.rand(m, k), torch.empty(m, n), turns.copies(4 * k * n)
+    b = [torch.rand(k, n) for _ in range(count)]
+    weight = [x.t().contiguous() for x in b]
+    ways = {"mm": [lambda x=x: torch.mm(a, x, out=c) for x in b],
+            "linear": [lambda x=x: F.linear(a, x) for x in weight]}
     if torch.backends.mkl.is_available():
-        packed = torch.ops.mkl._mkl_reorder_linear_weight(weight, m)
-        candidates["packed"] = lambda: torch.ops.mkl._mkl_linear(a, packed, weight, None, m)
-    return candidates
+        packed = [torch.ops.mkl._mkl_reorder_linear_weight(x, m) for x in weight]
+        ways["MKL, packed"] = [lambda x=x, p=p: torch.ops.mkl._mkl_linear(a, p, x, None, m)
+                               for x, p in zip(weight, packed)]
+    for x in weight:
+        for name, run in onednn(a, x).items():
+            ways.setdefault(name, []).append(run)
+    return {name: turns.in_turn(runs) for name, runs in ways.items()}
 
 
 # ---- attention ----
@@ -70,8 +86,26 @@ def attention(direction, tokens, d, causal):
             for name in ("BHTD", "BTHD")}
 
 
+def both_of(q, k, v, **options):
+    q, k, v = (x.detach().requires_grad_() for x in (q, k, v))
+    gradient = torch.rand(q.shape[:-1] + v.shape[-1:])
+
+    def run():
+        output = F.scaled_dot_product_attention(q, k, v, **options)
+        torch.autograd.grad(output, (q, k, v), gradient)
+    return run
+
+
+def one_thread(run):
+    """The same work, for which a second thread may be more trouble than help."""
+    def alone():
+        run()
+    alone.threads = 1
+    return alone
+
+
 def attention_short(direction):
-    """64 sequences of 6 to 24 tokens, padded to 24 under a mask."""
+    """64 sequences of 6 to 24 tokens, padded to 24 under a mask of keys."""
     b, shortest, longest, h, d = 64, 6, 24, 4, 32
     lengths = torch.tensor([shortest + i % (longest - shortest + 1) for i in range(b)])
     mask = (torch.arange(longest) < lengths[:, None])[:, None, None, :]
@@ -79,13 +113,53 @@ def attention_short(direction):
     candidates = {}
     for name, value in (("mask", mask), ("expanded", mask.expand(b, h, longest, longest)),
                         ("added", added)):
-        candidates[name] = direction(*inputs(b, h, longest, longest, d), attn_mask=value)
+        for order in ("BHTD", "BTHD"):
+            run = direction(*inputs(b, h, longest, longest, d, order == "BTHD"), attn_mask=value)
+            candidates[f"{name}, {order}"] = run
+            candidates[f"{name}, {order}, 1 thread"] = one_thread(run)
     return candidates
 
 
-def attention_decode(d):
-    return {name: forward_of(*inputs(1, 8, 1, 16384, d, name == "BTHD"))
-            for name in ("BHTD", "BTHD")}
+def attention_window(name, direction, tokens, window):
+    """The only way to a window in scaled_dot_product_attention is a mask of T x T."""
+    if tokens > 8192 and "--attempt" not in sys.argv:
+        attempt(name)
+    if tokens > 8192:  # the values do not matter: never read, for the copy as float is too large
+        mask = torch.empty(tokens, tokens, dtype=torch.bool)
+        return {"mask": direction(*inputs(1, 8, tokens, tokens, 64), attn_mask=mask)}
+    distance = torch.arange(tokens)[:, None] - torch.arange(tokens)
+    mask = (distance >= 0) & (distance < window)
+    added = torch.zeros(mask.shape).masked_fill_(~mask, -math.inf)
+    return {name: direction(*inputs(1, 8, tokens, tokens, 64), attn_mask=value)
+            for name, value in (("mask", mask), ("added", added))}
+
+
+def attempt(name):
+    """In a process that may use no more than the machine's memory, lest others suffer. Raises what it said."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    done = subprocess.run([sys.executable, __file__, "--attempt", name], text=True,
+                          capture_output=True, preexec_fn=lambda: resource.setrlimit(
+                              resource.RLIMIT_AS, (total, total)))
+    said = (done.stderr.strip().splitlines() or ["ended without a word"])[-1]
+    raise MemoryError(said if done.returncode else "it worked: remove this attempt")
+
+
+def attention_decode(d, kind=torch.float32):
+    """One query, as scaled_dot_product_attention and written out, keys and values in either order."""
+    count = turns.copies(2 * 8 * 16384 * d * torch.empty(0, dtype=kind).element_size())
+
+    def written(q, k, v):
+        def run():
+            with torch.no_grad():
+                torch.softmax(torch.matmul(q, k.transpose(2, 3)) * d**-0.5, -1) @ v
+        return run
+    candidates = {}
+    for order in ("BHTD", "BTHD"):
+        kept = [[x.to(kind) for x in inputs(1, 8, 1, 16384, d, order == "BTHD")]
+                for _ in range(count)]
+        for name, way in (("SDPA", forward_of), ("written out", written)):
+            candidates[f"{name}, {order}"] = turns.in_turn([way(*tensors) for tensors in kept])
+    return candidates
 
 
 # ---- training: the same batches as bench/cases_train.c ----
@@ -330,6 +404,7 @@ def table(compiled):
         "matmul-512": lambda: matmul(512, 512, 512),
         "matmul-1024": lambda: matmul(1024, 1024, 1024),
         "matmul-2048": lambda: matmul(2048, 2048, 2048),
+        "matmul-4096": lambda: matmul(4096, 4096, 4096),
         "matmul-up": lambda: matmul(8192, 256, 128),
         "matmul-down": lambda: matmul(8192, 128, 256),
         "matmul-gradient": lambda: matmul(256, 128, 8192, across=True),
@@ -339,11 +414,20 @@ def table(compiled):
         "matmul-row-16": lambda: matmul_rows(16, 1024, 16384),
         "attention-forward-short": lambda: attention_short(forward_of),
         "attention-backward-short": lambda: attention_short(backward_of),
+        "attention-both-short": lambda: attention_short(both_of),
         "attention-decode-d64": lambda: attention_decode(64),
         "attention-decode-d128": lambda: attention_decode(128),
+        "cache-decode-d64-f32": lambda: attention_decode(64),
+        "cache-decode-d128-f32": lambda: attention_decode(128),
+        "cache-decode-d64-bf16": lambda: attention_decode(64, torch.bfloat16),
+        "cache-decode-d128-bf16": lambda: attention_decode(128, torch.bfloat16),
         "train-multi30k": lambda: train_multi30k(compiled),
         "train-base": lambda: train_base(compiled),
     }
+    for tokens in (8192, 131072):
+        for word, direction in (("forward", forward_of), ("backward", backward_of)):
+            name = f"attention-{word}-window-{tokens}"
+            cases[name] = lambda a=(name, direction, tokens, 1024): attention_window(*a)
     for causal in (False, True):
         for d in (64, 128):
             for tokens in (1024, 4096):
@@ -354,75 +438,27 @@ def table(compiled):
     return cases
 
 
-# ---- measuring ----
-
-def once(run, calls=1):
-    start = time.perf_counter()
-    for _ in range(calls):
-        run()
-    return (time.perf_counter() - start) / calls
-
-
-def fastest(candidates):
-    """Warms all up, then takes turns of some hundredths of a second."""
-    several, calls = len(candidates) > 1, {}
-    times = {name: [] for name in candidates}
-    for name, run in candidates.items():
-        run()
-        calls[name] = int(0.02 / once(run)) + 1 if several else 0
-    for _ in range(3 if several else 0):
-        for name, run in candidates.items():
-            times[name].append(once(run, calls[name]))
-    best = min(candidates, key=lambda name: statistics.median(times[name] or [0]))
-    return best, {name: statistics.median(t) for name, t in times.items() if t}
-
-
-def measure(run, seconds, shortest=0.002):
-    first = once(run)  # warms the caches again
-    if first > seconds:
-        return [first]
-    calls = int(shortest / first) + 1 if first < shortest else 1
-    times, start = [], time.perf_counter()
-    while not times or (time.perf_counter() - start < seconds and len(times) < 20):
-        times.append(once(run, calls))
-    return times
-
-
-def serve(cases):
-    current = None
-    for line in sys.stdin:
-        name, seconds = line.split()
-        if name != current:
-            run = candidates = None  # the case before gives its memory back first
-            torch.manual_seed(1)
-            candidates = cases[name]()
-            best, tried = fastest(candidates)
-            run, current = candidates[best], name
-        times = measure(run, float(seconds))
-        parts = getattr(run, "parts", 1)
-        answer = {"name": name, "seconds": [t / parts for t in times], "candidate": best,
-                  "candidates": {n: t / parts for n, t in tried.items()},
-                  "tokens": getattr(run, "tokens", 0)}
-        if answer["tokens"]:
-            answer["padding"] = run.padded / run.real - 1
-        print(json.dumps(answer), flush=True)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--compile", action="store_true", help="try torch.compile as well")
+    parser.add_argument("--attempt", metavar="CASE", help="run a case once")
     given = parser.parse_args()
     cases = table(given.compile)
     if given.list:
         print("\n".join(cases))
         return
-    if given.threads:
-        torch.set_num_threads(given.threads)
-    print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(),
-                      "capability": torch.backends.cpu.get_cpu_capability()}), flush=True)
-    serve(cases)
+    if given.attempt:
+        for run in cases[given.attempt]().values():
+            run()
+        return
+    threads = given.threads or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    turns.serve(cases, {"version": torch.__version__, "threads": threads,
+                        "capability": torch.backends.cpu.get_cpu_capability(),
+                        "mkl": torch.backends.mkl.is_available()},
+                lambda run: torch.set_num_threads(getattr(run, "threads", threads)))
 
 
 if __name__ == "__main__":
