@@ -229,6 +229,11 @@ static void set_field(const attn_job *job, json_t *object, const char *name, jso
 }
 
 void attn_job_answer(attn_job *job, attn_http_answer *answer) {
+    if (job->work != NULL) {
+        *answer = job->answer;
+        job->answer = (attn_http_answer){0};
+        return;
+    }
     if (job->group.status != ATTN_OK) {
         attn_http_error(answer, 500, "Cannot translate text: %s", job->group.error.what);
         return;

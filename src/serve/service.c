@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "serve/files.h"
 #include "serve/parameters.h"
+#include "serve/pictures.h"
 #include "serve/spec.h"
 #include "text/language.h"
 
@@ -111,8 +112,10 @@ static void list_codes(attn_service *s, bool targets, codes *out) {
     out->count = 0;
     for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
         attn_serve_model *model = attn_serve_models_get(s->models, i);
-        add_code(out, model->source);
-        if (targets) {
+        if (model->translator != NULL) {
+            add_code(out, model->source);
+        }
+        if (model->translator != NULL && targets) {
             add_code(out, model->target);
         }
         attn_serve_model_release(s->models, model);
@@ -150,20 +153,6 @@ static void guess_languages(attn_service *s, const texts *t, codes *sources,
 
 /* ---- endpoints ---- */
 
-static void answer_json(attn_http_answer *answer, json_t *value) {
-    char *dump = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(value);
-    if (dump == NULL) {
-        attn_http_error(answer, 500, "out of memory");
-        return;
-    }
-    answer->status = 200;
-    answer->content_type = "application/json";
-    attn_buffer_text(&answer->body, dump);
-    attn_buffer_text(&answer->body, "\n");
-    free(dump);
-}
-
 static bool check_key(const attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
     static const char bearer[] = "Bearer ";
     const char *key = attn_parameter_text(p, "api_key"), *header = p->request->authorization;
@@ -196,7 +185,7 @@ static void detect(attn_service *s, const attn_parameters *p, attn_http_answer *
                                                   rounded(guesses[i].confidence), "language",
                                                   guesses[i].code));
         }
-        answer_json(answer, list);
+        attn_http_json(answer, list);
     }
     free(t.text);
 }
@@ -221,19 +210,39 @@ static void languages(attn_service *s, attn_http_answer *answer) {
     for (size_t i = 0; i < all.count; i++) {
         json_array_append_new(list, language_json(s, all.code[i]));
     }
-    answer_json(answer, list);
+    attn_http_json(answer, list);
+}
+
+/* With a reference; NULL when pictures alone are served. */
+static attn_serve_model *first_translator(attn_service *s) {
+    for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
+        attn_serve_model *model = attn_serve_models_get(s->models, i);
+        if (model->translator != NULL) {
+            return model;
+        }
+        attn_serve_model_release(s->models, model);
+    }
+    return NULL;
 }
 
 static void settings(attn_service *s, attn_http_answer *answer) {
-    attn_serve_model *model = attn_serve_models_get(s->models, 0);
+    attn_serve_model *model = first_translator(s), *pictures;
+    const char *target = model != NULL ? model->target : "";
+    pictures = attn_serve_models_for_pictures(s->models);
     json_t *value = json_pack(
         "{s:b, s:I, s:b, s:i, s:b, s:b, s:[], s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "apiKeys",
         (int)(s->keys != NULL), "charLimit", (json_int_t)s->character_limit, "filesTranslation", 0,
         "frontendTimeout", 500, "keyRequired", (int)(s->keys != NULL), "suggestions", 0,
         "supportedFilesFormat", "language", "source", "code", "auto", "name", "Auto Detect",
-        "target", "code", model->target, "name", attn_language_name(model->target));
-    attn_serve_model_release(s->models, model);
-    answer_json(answer, value);
+        "target", "code", target, "name", attn_language_name(target));
+    json_object_set_new(value, "pictures", json_boolean(pictures != NULL));
+    if (model != NULL) {
+        attn_serve_model_release(s->models, model);
+    }
+    if (pictures != NULL) {
+        attn_serve_model_release(s->models, pictures);
+    }
+    attn_http_json(answer, value);
 }
 
 static void metrics(attn_service *s, attn_http_answer *answer) {
@@ -325,8 +334,8 @@ static attn_job *translate(attn_service *s, const attn_parameters *p, attn_http_
         bool detected = strcmp(source, "auto") == 0;
         if (detected) {
             guess_languages(s, &t, &sources, guesses);
-            source = guesses[0].code;
-            options.confidence = rounded(guesses[0].confidence);
+            source = sources.count > 0 ? guesses[0].code : source;
+            options.confidence = sources.count > 0 ? rounded(guesses[0].confidence) : 0;
         }
         attn_serve_model *model = find_model(s, source, attn_parameter_text(p, "target"), answer);
         if (model != NULL) {
@@ -348,8 +357,13 @@ static attn_job *with_parameters(attn_service *s, const attn_http_request *r,
                                  attn_endpoint endpoint, attn_http_answer *answer) {
     attn_parameters p;
     attn_job *job = NULL;
-    if (attn_parameters_parse(r, &p, answer) && check_key(s, &p, answer)) {
-        if (endpoint == ATTN_ENDPOINT_TRANSLATE) {
+    attn_http_request bare = *r;
+    bool picture = endpoint == ATTN_ENDPOINT_SEGMENT || endpoint == ATTN_ENDPOINT_ATTEND;
+    bare.content_type = picture ? NULL : r->content_type; /* the body is a file, whatever it says */
+    if (attn_parameters_parse(&bare, &p, answer) && check_key(s, &p, answer)) {
+        if (picture) {
+            job = attn_picture_job(s, &p, endpoint == ATTN_ENDPOINT_ATTEND, answer);
+        } else if (endpoint == ATTN_ENDPOINT_TRANSLATE) {
             job = translate(s, &p, answer);
         } else {
             detect(s, &p, answer);
@@ -363,7 +377,7 @@ attn_job *attn_service_handle(attn_service *s, const attn_http_request *r,
                               attn_http_answer *answer) {
     attn_endpoint endpoint = attn_endpoint_of(r->path);
     bool other = endpoint == ATTN_ENDPOINT_OTHER || endpoint == ATTN_ENDPOINT_PAGE;
-    bool posts = endpoint == ATTN_ENDPOINT_TRANSLATE || endpoint == ATTN_ENDPOINT_DETECT;
+    bool posts = endpoint <= ATTN_ENDPOINT_ATTEND;
     const char *allowed = posts ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
     *answer = (attn_http_answer){.status = 200, .content_type = "text/plain; charset=utf-8"};
     if (other && !attn_file_exists(r->path)) {
@@ -383,15 +397,17 @@ attn_job *attn_service_handle(attn_service *s, const attn_http_request *r,
     switch (endpoint) {
     case ATTN_ENDPOINT_TRANSLATE:
     case ATTN_ENDPOINT_DETECT:
+    case ATTN_ENDPOINT_SEGMENT:
+    case ATTN_ENDPOINT_ATTEND:
         return with_parameters(s, r, endpoint, answer);
     case ATTN_ENDPOINT_LANGUAGES:
         languages(s, answer);
         break;
     case ATTN_ENDPOINT_HEALTH:
-        answer_json(answer, json_pack("{s:s}", "status", "ok"));
+        attn_http_json(answer, json_pack("{s:s}", "status", "ok"));
         break;
     case ATTN_ENDPOINT_SPEC:
-        answer_json(answer, attn_serve_spec());
+        attn_http_json(answer, attn_serve_spec());
         break;
     case ATTN_ENDPOINT_SETTINGS:
         settings(s, answer);

@@ -37,9 +37,15 @@ for seed in 1 2; do
 done
 mv model1.safetensors en-fr.safetensors
 
+# And one for pictures.
+"$ATTN_TOOL" scenes --count 8 scenes >out 2>err &&
+    "$ATTN_TOOL" train segmenter --images scenes/images --masks scenes/masks --classes scenes/classes.txt \
+        --quiet -s max_steps=2 -s d_model=16 -s width_2=8 -s width_4=8 -s blocks=2 -s heads=2 -s ffn=16 \
+        -s crop_width=64 -s crop_height=64 --out street >out 2>err || { cat err; exit 1; }
+
 start() { # OPTION...
     : >log
-    "$ATTN_TOOL" serve --port 0 --model en-fr.safetensors "$@" >access 2>log &
+    "$ATTN_TOOL" serve --port 0 --model en-fr.safetensors --model street.safetensors "$@" >access 2>log &
     server=$!
     tries=0
     until grep -q 'serving at' log || [ $tries -gt 500 ]; do
@@ -85,6 +91,19 @@ expect 405 'not allowed' "$url/translate"
 expect 200 doctype "$url/"
 expect 200 attn_requests_total "$url/metrics"
 curl -sS -i -X OPTIONS "$url/translate" | grep -qi '^access-control-allow-origin: \*' || fail "no CORS"
+
+# Pictures: the mask is the one that `attn segment` writes; what a pixel attends to.
+picture=scenes/images/000003.png
+"$ATTN_TOOL" segment --model street.safetensors --out . $picture >out 2>err || fail "attn segment: $(cat err)"
+expect 200 '"width":64,"height":64,"classes":[{"name":"ground","color":"#606060","pixels":' \
+    --data-binary @$picture "$url/attn/segment"
+sed 's/.*base64,\([^"]*\)".*/\1/' body | base64 -d | cmp - 000003.mask.png || fail "another mask than attn segment's"
+expect 200 '"layers":2,"heads":2,"columns":4,"rows":4,"weights":[0.' \
+    --data-binary @$picture "$url/attn/attend?x=63&y=0&layer=1&head=2"
+expect 400 '64,0 is no pixel of a picture of 64 x 64' --data-binary @$picture "$url/attn/attend?x=64&y=0"
+expect 400 'neither a PNG nor a JPEG' -d nothing "$url/attn/segment"
+"$ATTN_TOOL" attend --model street.safetensors --at 63,0 --layer 1 --head 2 -o look.svg $picture 2>err &&
+    grep -q '<svg' look.svg || fail "attn attend: $(cat err)"
 
 # Limits: body, characters, header.
 head -c 1100000 /dev/zero | tr '\0' a >large
