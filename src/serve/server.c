@@ -85,7 +85,8 @@ static attn_status listen_at(attn_server *server, const struct sockaddr *address
         (unsigned)o->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)o->receive_seconds, MHD_OPTION_NOTIFY_COMPLETED, attn_connection_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, attn_connection_notify, server,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, attn_connection_target, server, MHD_OPTION_STRICT_FOR_CLIENT,
+        1, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return attn_fail(error, ATTN_ERR_IO, o->host, o->port, "choose another with --port",
                          "cannot listen there: %s",

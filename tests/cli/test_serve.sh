@@ -1,76 +1,5 @@
 # `attn serve` as clients meet it, with curl: answers, refusals, limits, signals, reloading.
-set -u
-command -v curl >/dev/null || { echo "skipped: curl is missing"; exit 77; }
-work=$(mktemp -d)
-server=
-trap '[ -n "$server" ] && kill -9 "$server" 2>/dev/null; rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failures=0
-
-fail() {
-    echo "FAILED: $1"
-    failures=$((failures + 1))
-}
-
-# A model of a few thousand numbers, hardly trained: only its being deterministic matters.
-awk 'BEGIN {
-    split("zero one two three four five six seven eight nine", word, " ")
-    for (i = 0; i < 300; i++) {
-        n = (i * 7919) % 10000; s = ""; t = ""
-        for (d = 0; d < 4; d++) { s = s word[n % 10 + 1] " "; t = t (n % 10); n = int(n / 10) }
-        print s > "s"; print t > "t"
-    }
-}'
-cat >tiny.recipe <<'END'
-d_model = 16
-ffn = 24
-heads = 2
-encoder_layers = 1
-decoder_layers = 1
-vocabulary = 50
-batch_tokens = 300
-max_steps = 2
-END
-for seed in 1 2; do
-    "$ATTN_TOOL" train translator --source s --target t --recipe ./tiny.recipe --quiet --seed $seed \
-        --out model$seed >out 2>err || { cat err; exit 1; }
-done
-mv model1.safetensors en-fr.safetensors
-
-# And one for pictures.
-"$ATTN_TOOL" scenes --count 8 scenes >out 2>err &&
-    "$ATTN_TOOL" train segmenter --images scenes/images --masks scenes/masks --classes scenes/classes.txt \
-        --quiet -s max_steps=2 -s d_model=16 -s width_2=8 -s width_4=8 -s blocks=2 -s heads=2 -s ffn=16 \
-        -s crop_width=64 -s crop_height=64 --out street >out 2>err || { cat err; exit 1; }
-
-start() { # OPTION...
-    : >log
-    "$ATTN_TOOL" serve --port 0 --model en-fr.safetensors --model street.safetensors "$@" >access 2>log &
-    server=$!
-    tries=0
-    until grep -q 'serving at' log || [ $tries -gt 500 ]; do
-        kill -0 $server 2>/dev/null || break
-        tries=$((tries + 1))
-        sleep 0.02
-    done
-    url=$(sed -n 's/^attn: serving at //p' log)
-    [ -n "$url" ] || { fail "it does not start: $(cat log)"; exit 1; }
-}
-
-stop() {
-    kill -TERM $server
-    wait $server || fail "exit status $? on SIGTERM: $(cat log)"
-    server=
-}
-
-# expect STATUS WORDS CURL-ARGUMENT...
-expect() {
-    status=$1 words=$2
-    shift 2
-    got=$(curl -sS -m 60 -o body -w '%{http_code}' "$@" 2>err)
-    [ "$got" = "$status" ] || fail "$got, not $status: $* $(cat err)"
-    grep -qF -- "$words" body || fail "no '$words' in the answer to: $*: $(cat body)"
-}
+. "$ATTN_SOURCE_DIR/tests/cli/serve_support.sh"
 
 start
 json='Content-Type: application/json'
@@ -133,20 +62,6 @@ while [ $i -lt 12 ]; do
     i=$((i + 1))
 done
 
-# Bytes that are no HTTP: 4xx (505 for another version) or a closed connection, and the server lives.
-if command -v bash >/dev/null; then
-    port=${url##*:}
-    for bytes in '\r\n\r\n' 'GET\r\n\r\n' 'GET / HTTP/9.9\r\n\r\n' '\0\1\2\377\r\n\r\n' \
-        'POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n' \
-        'POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n' \
-        'POST /translate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n' \
-        'GET /nothing%%00%%ff HTTP/1.1\r\nHost: x\r\n\r\n'; do
-        answer=$(bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; printf '$bytes' >&3; timeout 0.3 head -c 12 <&3" 2>/dev/null | tr -d '\0')
-        case $answer in '' | 'HTTP/1.'?' 4'* | 'HTTP/1.'?' 505'*) ;; *) fail "to $bytes: $answer" ;; esac
-    done
-fi
-expect 200 '"status":"ok"' "$url/health"
-
 # A changed file is loaded while requests go on; a damaged one is not.
 tries=0
 cp model2.safetensors new && mv new en-fr.safetensors
@@ -163,6 +78,29 @@ expect 200 translatedText -H "$json" -d "$text" "$url/translate"
 stop
 grep -q '"path":"/translate","status":200' access || fail "no access log"
 grep -q 'one two' access && fail "the log holds text"
+
+# A full queue: 429 with Retry-After, for a stream too, and what had a place is answered.
+cp model2.safetensors en-fr.safetensors
+start --queue 2 --batch-wait 4000
+pids=
+for i in 1 2; do
+    curl -sS -m 60 -o queued$i -H "$json" -d "$text" "$url/translate" &
+    pids="$pids $!"
+done
+sleep 0.5
+expect 429 '{"error":"Slowdown: too many requests are waiting"}' -D head -H "$json" -d "$text" "$url/translate"
+grep -qi '^retry-after: 1' head || fail "no Retry-After: $(cat head)"
+expect 429 'Slowdown' -D head -H "$json" -d '{"q":"one","source":"en","target":"fr","stream":true}' "$url/translate"
+grep -qi '^retry-after: 1' head || fail "no Retry-After for a stream: $(cat head)"
+expect 200 '"status":"ok"' "$url/health"
+# shellcheck disable=SC2086 # a list of numbers
+wait $pids
+for i in 1 2; do
+    grep -q translatedText queued$i || fail "a queued request: $(cat queued$i)"
+done
+expect 200 translatedText -H "$json" -d "$text" "$url/translate"
+expect 200 'attn_refused_total 2' "$url/metrics"
+stop
 
 # Keys, a slow request, and a request under way when asked to stop.
 cp model2.safetensors en-fr.safetensors
@@ -188,5 +126,4 @@ cp en-fr.safetensors nameless.safetensors
 "$ATTN_TOOL" serve --model nameless.safetensors --port 0 2>err && fail "a model without languages"
 grep -q 'name the file like' err || fail "no word on a model without languages: $(cat err)"
 
-[ $failures -eq 0 ] && echo "all as expected"
-exit $((failures > 0))
+finish

@@ -16,6 +16,7 @@
 #include "serve/files.h"
 #include "serve/form.h"
 #include "serve/service.h"
+#include "serve/wellformed.h"
 #include "support/pictures.h"
 #include "support/tiny_model.h"
 #include "support/tiny_segmenter.h"
@@ -194,6 +195,25 @@ static void forms(void **unused) {
     }
     assert_non_null(attn_form_parse("multipart/form-data", body, sizeof body - 1, &form));
     attn_form_free(&form);
+}
+
+static void wellformed(void **unused) {
+    (void)unused;
+    static const char *const good[] = {"/",          "/a?b=%41&c", "*",
+                                       "http://h/p", "HTTP://h",   "/\xc3\xa9"};
+    static const char *const bad[] = {"",     "a",      "/%",    "/%4", "/%4g",
+                                      "/%00", "/a?%00", "/\x1f", "/ ",  "**"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(attn_target_is_good(good[i]));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(attn_target_is_good(bad[i]));
+    }
+    assert_string_equal(attn_target_path("http://h:1/p/q"), "/p/q");
+    assert_string_equal(attn_target_path("http://h"), "/");
+    assert_true(attn_field_is_good("X-a_1", 5, "a\tb\xff", 4));
+    assert_false(attn_field_is_good("", 0, "a", 1) || attn_field_is_good("X ", 2, "a", 1) ||
+                 attn_field_is_good("X", 1, "a\0b", 3) || attn_field_is_good("X\0", 2, "", 0));
 }
 
 static void answers(void **unused) {
@@ -549,6 +569,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals),
         cmocka_unit_test(forms),
+        cmocka_unit_test(wellformed),
         cmocka_unit_test(answers),
         cmocka_unit_test(embedded_files),
         cmocka_unit_test(keys),
