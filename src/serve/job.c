@@ -72,6 +72,9 @@ static attn_status add_text(attn_job *job, const char *text, attn_error *error) 
         return attn_fail_memory(error, added->unit_count * sizeof *added->units);
     }
     for (size_t i = 0; i < added->unit_count && status == ATTN_OK; i++) {
+        /* Where tags go is read from it. */
+        job->group.search.attention =
+            job->group.search.attention || attn_passage_unit_is_marked(added->passage, i);
         status = add_unit(job, attn_passage_unit(added->passage, i), &added->units[i], error);
     }
     return status;

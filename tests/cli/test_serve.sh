@@ -10,6 +10,7 @@ expect 200 translatedText -d q="one two" -d source=en -d target=fr "$url/transla
 expect 200 '{x}' -H "$json" -d "$text" "$url/translate"
 first=$(cat body)
 expect 200 '<b>' -H "$json" -d '{"q":"<b>one</b>","source":"auto","target":"fr","format":"html"}' "$url/translate"
+expect 200 '</a>' -H "$json" -d '{"q":"<p>one <a href=\"x\">two</a> three</p>","source":"en","target":"fr","format":"html"}' "$url/translate"
 expect 200 'event: done' -H "$json" -d '{"q":"one","source":"en","target":"fr","stream":true}' "$url/translate"
 expect 200 translatedText -F q=one -F source=en -F target=fr "$url/translate"
 expect 200 translatedText -X POST "$url/translate?q=one&source=en&target=fr"
