@@ -18,6 +18,7 @@ typedef struct cell {
     double from, to; /* without links: the bytes of the unit that it stands for */
     size_t owner;    /* the innermost placed element, 1 + its mark's index; 0: none */
     double all;      /* its whole weight */
+    bool word;       /* no sign */
 } cell;
 
 typedef struct placing {
@@ -36,6 +37,12 @@ static bool space_at(const char *text, size_t length, size_t at, size_t *next) {
     return c < 0 || u_isUWhiteSpace(c);
 }
 
+static bool starts_word(const char *text, size_t length, size_t at) {
+    UChar32 c;
+    U8_NEXT(text, at, length, c);
+    return u_isalnum(c);
+}
+
 /* ---- cells ---- */
 
 static void cut_cells(placing *p) {
@@ -47,7 +54,8 @@ static void cut_cells(placing *p) {
             open = false;
         }
         if (!space && !open) {
-            p->cells[p->cell_count++] = (cell){.start = at, .all = 1};
+            bool word = starts_word(p->translation, length, at);
+            p->cells[p->cell_count++] = (cell){.start = at, .all = 1, .word = word};
             open = true;
         }
         if (!space) {
@@ -138,11 +146,19 @@ static void put(const placing *p, size_t mark, size_t boundary, int side) {
     m->side = side;
 }
 
-/* The run of largest sum among cells of the owner within the range; false when it has none. */
+static bool has_word(const char *text, size_t from, size_t to) {
+    while (from < to && !starts_word(text, to, from)) {
+        U8_FWD_1(text, from, to);
+    }
+    return from < to;
+}
+
+/* The run of largest sum among cells of the owner within the range; false when it has none. A sign is never what
+ * an element with words becomes, unless there is nothing better. */
 static bool find_run(const placing *p, const attn_mark *m, range within, size_t owner, range *out) {
     size_t from = m->at, to = p->marks[m->partner].at, start = within.first;
     double best = -1e300, sum = 0;
-    bool found = false;
+    bool found = false, words = has_word(p->unit, from, to);
     for (size_t i = within.first; i < within.end; i++) {
         if (p->cells[i].owner != owner) {
             start = i + 1;
@@ -150,6 +166,7 @@ static bool find_run(const placing *p, const attn_mark *m, range within, size_t 
             continue;
         }
         double here = score(p, i, from, to);
+        here = words && !p->cells[i].word && here > -0.01 ? -0.01 : here;
         if (sum <= 0) { /* nothing is gained by what is before it */
             start = i;
             sum = 0;

@@ -66,7 +66,9 @@ done
 # A changed file is loaded while requests go on; a damaged one is not.
 tries=0
 cp model2.safetensors new && mv new en-fr.safetensors
-until [ "$(curl -sS -m 60 -H "$json" -d "$text" "$url/translate")" != "$first" ] || [ $tries -gt 200 ]; do
+now=$first
+until [ "$now" != "$first" ] || [ $tries -gt 200 ]; do
+    now=$(curl -fsS -m 60 -H "$json" -d "$text" "$url/translate") || fail "a request was dropped while a model was loaded"
     tries=$((tries + 1))
     sleep 0.05
 done
@@ -113,12 +115,27 @@ expect 200 translatedText -d q=one -d source=en -d target=fr -d api_key=a-key-of
 if command -v bash >/dev/null; then
     bash -c "exec 3<>/dev/tcp/127.0.0.1/${url##*:}; for c in G E T; do printf \$c >&3; sleep 0.4; done; timeout 5 cat <&3; [ \$? -ne 124 ]" ||
         fail "a dripping header is not cut off"
+    bash -c "exec 3<>/dev/tcp/127.0.0.1/${url##*:}; printf 'POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n' >&3
+        for c in a b c; do printf \$c >&3; sleep 0.4; done; timeout 5 cat <&3; [ \$? -ne 124 ]" 2>/dev/null ||
+        fail "a dripping body is not cut off"
 fi
 curl -sS -m 60 -o last -d q=two -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate" &
 client=$!
 sleep 0.25
 stop
 wait $client && grep -q translatedText last || fail "SIGTERM dropped a request: $(cat last 2>/dev/null)"
+
+# Connections of one address.
+if command -v bash >/dev/null; then
+    start --connections-per-address 3
+    port=${url##*:}
+    bash -c "exec 3<>/dev/tcp/127.0.0.1/$port 4<>/dev/tcp/127.0.0.1/$port 5<>/dev/tcp/127.0.0.1/$port; sleep 0.2
+        curl -sS -m 10 http://127.0.0.1:$port/health" >body 2>err && fail "a fourth connection: $(cat body)"
+    tries=0
+    until curl -sS -m 10 "$url/health" >body 2>err || [ $tries -gt 100 ]; do tries=$((tries + 1)); sleep 0.05; done
+    grep -q ok body || fail "no connection after the others closed: $(cat err)"
+    stop
+fi
 
 # Misuse.
 "$ATTN_TOOL" serve --model en-fr.safetensors --model ./en-fr.safetensors --port 0 2>err && fail "two models for a pair"
