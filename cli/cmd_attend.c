@@ -7,7 +7,8 @@
 #include "base/memory.h"
 #include "command.h"
 #include "image/overlay.h"
-#include "segmenting.h"
+#include "model.h"
+#include "show/segmenting.h"
 
 typedef struct options {
     const char *model, *at, *out;
@@ -34,102 +35,40 @@ static const attn_option table[] = {
         "threads; changes the speed only (default: all cores)"),
 };
 
-typedef struct place {
-    int64_t x, y, layer; /* layer from 0 */
-} place;
-
-static attn_status find_place(const options *o, const attn_segmenting *s,
-                              const attn_picture *picture, place *out, attn_error *error) {
-    const attn_segmenter_config *config = attn_segmenter_get_config(s->model);
-    long long x, y;
-    char rest;
-    if (sscanf(o->at, "%lld,%lld%c", &x, &y, &rest) != 2 || x < 0 || y < 0 || x >= picture->width ||
-        y >= picture->height) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, "--at", -1,
-                         "give X,Y counted from 0 at the top left",
-                         "'%.40s' is no pixel of a picture of %lld x %lld", o->at,
-                         (long long)picture->width, (long long)picture->height);
-    }
-    if (o->layer > config->blocks || config->blocks == 0) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, "--layer", -1, NULL, "the model has %lld blocks",
-                         (long long)config->blocks);
-    }
-    if (o->head > config->heads) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, "--head", -1, NULL, "the model has %lld heads",
-                         (long long)config->heads);
-    }
-    *out = (place){x, y, o->layer > 0 ? o->layer - 1 : config->blocks - 1};
-    return ATTN_OK;
-}
-
-/* weights [heads, places] to one map: a head, or their mean. */
-static void choose(const options *o, int64_t heads, int64_t places, const float *weights,
-                   float *map) {
-    for (int64_t i = 0; i < places; i++) {
-        float sum = 0;
-        for (int64_t h = 0; h < heads; h++) {
-            sum += weights[h * places + i];
-        }
-        map[i] = o->head > 0 ? weights[(o->head - 1) * places + i] : sum / (float)heads;
-    }
-}
-
-static attn_status draw(const options *o, const attn_segmenting *s, const attn_picture *picture,
-                        const place *at, const float *weights, attn_error *error) {
-    int64_t heads = attn_segmenter_get_config(s->model)->heads;
-    attn_grid keys = attn_segmenter_key_grid(s->model, picture->height, picture->width);
-    int64_t places = keys.height * keys.width;
-    float *map = attn_alloc_zero((size_t)places, sizeof *map);
-    if (map == NULL) {
-        return attn_fail_memory(error, (size_t)places * sizeof *map);
-    }
-    choose(o, heads, places, weights, map);
+static attn_status draw(const options *o, const attn_picture *picture, const attn_pixel_query *at,
+                        const attn_grid *keys, const float *weights, attn_error *error) {
     char title[128], which[32] = "mean of all heads";
-    if (o->head > 0) {
-        snprintf(which, sizeof which, "head %lld", (long long)o->head);
+    if (at->head > 0) {
+        snprintf(which, sizeof which, "head %lld", (long long)at->head);
     }
     snprintf(title, sizeof title, "what pixel %lld,%lld attends to: block %lld, %s",
-             (long long)at->x, (long long)at->y, (long long)at->layer + 1, which);
+             (long long)at->x, (long long)at->y, (long long)at->layer, which);
     attn_heat heat = {.picture = picture,
-                      .map = map,
-                      .map_width = keys.width,
-                      .map_height = keys.height,
+                      .map = weights,
+                      .map_width = keys->width,
+                      .map_height = keys->height,
                       .at_x = at->x,
                       .at_y = at->y,
                       .title = title,
                       .quantity = "attention"};
-    attn_status status = attn_heat_write(o->out, &heat, error);
-    attn_free(map);
-    return status;
+    return attn_heat_write(o->out, &heat, error);
 }
 
 static attn_status attend(const options *o, attn_segmenting *s, const attn_picture *picture,
                           attn_error *error) {
-    place at = {0, 0, 0};
-    attn_status status = find_place(o, s, picture, &at, error);
-    if (status != ATTN_OK) {
-        return status;
+    long long x, y;
+    char rest;
+    if (sscanf(o->at, "%lld,%lld%c", &x, &y, &rest) != 2) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--at", -1,
+                         "give X,Y counted from 0 at the top left", "'%.40s' is no pixel", o->at);
     }
-    attn_grid keys = attn_segmenter_key_grid(s->model, picture->height, picture->width), grid;
-    size_t count = (size_t)(keys.height * keys.width * attn_segmenter_get_config(s->model)->heads);
-    float *weights = attn_alloc_zero(count, sizeof *weights);
-    if (weights == NULL) {
-        return attn_fail_memory(error, count * sizeof *weights);
-    }
-    attn_pictures one = {1, picture->height, picture->width, picture->rgb};
-    attn_tape_watch(s->tape, true);
-    attn_tape_begin(s->tape, false, 0, 0);
-    if (attn_segmenter_forward(s->model, s->tape, &one, &grid) == NULL) {
-        status =
-            attn_fail(error, attn_tape_status(s->tape), "attend", -1, "give a smaller picture",
-                      "%s while running the model", attn_status_name(attn_tape_status(s->tape)));
-    }
+    int64_t last = attn_segmenter_get_config(s->model)->blocks;
+    attn_pixel_query at = {x, y, o->layer > 0 ? o->layer : last, o->mean ? 0 : o->head};
+    attn_grid keys;
+    float *weights;
+    attn_status status = attn_segment_attend(s, picture, &at, &keys, &weights, error);
     if (status == ATTN_OK) {
-        status = attn_segmenter_attend(s->model, s->tape, picture->height, picture->width, at.layer,
-                                       at.y / 8, at.x / 8, weights, error);
-    }
-    if (status == ATTN_OK) {
-        status = draw(o, s, picture, &at, weights, error);
+        status = draw(o, picture, &at, &keys, weights, error);
     }
     attn_free(weights);
     return status;
@@ -147,7 +86,7 @@ static int run(const void *given, int operand_count, char **operand) {
     if (o->threads > 0) {
         attn_set_threads((int)o->threads);
     }
-    attn_status status = attn_segmenting_open(o->model, &segmenting, &error);
+    attn_status status = attn_model_open_segmenter(o->model, &segmenting, &error);
     if (status == ATTN_OK) {
         status = attn_picture_read(operand[0], o->max_pixels, &picture, &error);
     }

@@ -14,7 +14,8 @@
 #include "image/mask.h"
 #include "image/overlay.h"
 #include "image/pairs.h"
-#include "segmenting.h"
+#include "model.h"
+#include "show/segmenting.h"
 
 typedef struct options {
     const char *model, *out;
@@ -78,14 +79,7 @@ static attn_status receive(void *context, int64_t first, int64_t rows, const flo
     (void)error;
     result *r = context;
     int64_t width = r->mask.width;
-    for (int64_t i = 0; i < rows * width; i++) {
-        const float *p = probabilities + i * r->classes;
-        int64_t best = 0;
-        for (int64_t c = 1; c < r->classes; c++) {
-            best = p[c] > p[best] ? c : best;
-        }
-        r->mask.label[first * width + i] = (uint8_t)best;
-    }
+    attn_segment_choose(probabilities, rows * width, r->classes, r->mask.label + first * width);
     if (r->probabilities != NULL) {
         memcpy(r->probabilities + first * width * r->classes, probabilities,
                (size_t)(rows * width * r->classes) * sizeof(float));
@@ -220,7 +214,7 @@ static int run(const void *given, int operand_count, char **operand) {
     if (o->threads > 0) {
         attn_set_threads((int)o->threads);
     }
-    attn_status status = attn_segmenting_open(o->model, &segmenting, &error);
+    attn_status status = attn_model_open_segmenter(o->model, &segmenting, &error);
     if (status == ATTN_OK && mkdir(o->out, 0777) != 0 && !is_folder(o->out)) {
         status = attn_fail(&error, ATTN_ERR_IO, o->out, -1, "name another with --out",
                            "the folder cannot be made");

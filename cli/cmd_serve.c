@@ -30,13 +30,15 @@ static const options defaults = {.serve = {.host = "127.0.0.1",
                                            .character_limit = 5000,
                                            .text_limit = 128,
                                            .alternatives_limit = 8,
+                                           .pixel_limit = 2000000,
                                            .drain_seconds = 30}};
 
 /* clang-format off */
 #define FIELD(name) offsetof(options, serve.name)
 static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_LIST, offsetof(options, models), .value = "FILE",
-     .help = "a model; give one for each pair of languages (default: as `attn translate`)"},
+     .help = "a translator, one for each pair of languages (default: as `attn translate`), or one "
+             "segmenter"},
     {"host", 0, ATTN_OPTION_TEXT, FIELD(host), .value = "ADDRESS",
      .help = "address to listen at (default 127.0.0.1)"},
     {"port", 'p', ATTN_OPTION_INT, FIELD(port), 0, 65535, .value = "N",
@@ -53,7 +55,7 @@ static const attn_option table[] = {
      .help = "threads that translate (default: all cores)"},
     {"batch-tokens", 0, ATTN_OPTION_INT, FIELD(batch_tokens), 1, 1e6, .value = "N",
      .help = "tokens translated together; changes the speed only (default 2048)"},
-    {"batch-wait", 0, ATTN_OPTION_INT, FIELD(batch_wait), 0, 1000, .value = "MS",
+    {"batch-wait", 0, ATTN_OPTION_INT, FIELD(batch_wait), 0, 60000, .value = "MS",
      .help = "longest wait for others to share a batch (default 2)"},
     {"queue", 0, ATTN_OPTION_INT, FIELD(queue), 1, 1e6, .value = "N",
      .help = "requests that may wait; more are answered 429 (default 256)"},
@@ -63,6 +65,8 @@ static const attn_option table[] = {
      .help = "texts of one request (default 128)"},
     {"alternatives-limit", 0, ATTN_OPTION_INT, FIELD(alternatives_limit), 0, 32, .value = "N",
      .help = "alternatives or n_best of one request (default 8)"},
+    {"pixel-limit", 0, ATTN_OPTION_INT, FIELD(pixel_limit), 1, 1e9, .value = "N",
+     .help = "pixels of a picture (default 2000000)"},
     {"body-limit", 0, ATTN_OPTION_INT, FIELD(body_limit), 1, 1e9, .value = "BYTES",
      .help = "of a request's body (default 1048576)"},
     {"header-limit", 0, ATTN_OPTION_INT, FIELD(header_limit), 256, 1e6, .value = "BYTES",
@@ -118,7 +122,8 @@ const attn_command attn_cmd_serve = {
     .description =
         "Speaks LibreTranslate's interface, so that its clients work by changing the address: "
         "/translate, /detect, /languages, /health, /spec, /frontend/settings; and /metrics for "
-        "Prometheus. /spec describes what is added: scores, alignments, n_best, stream.\n"
+        "Prometheus. /spec describes what is added: scores, alignments, n_best, stream, and with a "
+        "segmenter /attn/segment and /attn/attend for pictures.\n"
         "Requests are translated together; an answer does not depend on what else was. SIGTERM "
         "finishes what is under way; SIGHUP, or a changed file, loads a model again.\n"
         "There is no TLS: for other machines put it behind a proxy (examples/nginx.conf).",

@@ -111,3 +111,11 @@ void attn_model_close(attn_model *model) {
     model->translator = NULL;
     model->shortlist = NULL;
 }
+
+attn_status attn_model_open_segmenter(const char *path, attn_segmenting *out, attn_error *error) {
+    char found[4096];
+    memset(out, 0, sizeof *out);
+    attn_status status = attn_model_find(path, "ATTN_SEGMENTER", "models/street.safetensors", found,
+                                         sizeof found, error);
+    return status == ATTN_OK ? attn_segmenting_open(found, out, error) : status;
+}

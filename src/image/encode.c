@@ -92,11 +92,14 @@ static attn_status encode(writer *w, const content *c) {
     return ATTN_OK;
 }
 
-static attn_status write_png(const char *path, const content *c, attn_error *error) {
+/* name goes into errors. */
+static attn_status encode_png(const char *name, const content *c, char **bytes, size_t *size,
+                              attn_error *error) {
     writer w = {.error = error};
     attn_status status;
+    *bytes = NULL;
     if (c->width > 0x7fffffff || c->height > 0x7fffffff) {
-        return attn_fail(error, ATTN_ERR_UNSUPPORTED, path, -1, NULL,
+        return attn_fail(error, ATTN_ERR_UNSUPPORTED, name, -1, NULL,
                          "a PNG cannot be %lld x %lld pixels large", (long long)c->width,
                          (long long)c->height);
     }
@@ -104,21 +107,32 @@ static attn_status write_png(const char *path, const content *c, attn_error *err
     w.info = w.png != NULL ? png_create_info_struct(w.png) : NULL;
     status = w.info != NULL ? encode(&w, c) : attn_fail_memory(error, sizeof w);
     png_destroy_write_struct(&w.png, &w.info);
-    if (status == ATTN_OK) {
-        attn_bytes piece = {w.bytes, w.size};
-        status = attn_file_replace(path, &piece, 1, error);
+    if (status != ATTN_OK) {
+        attn_free(w.bytes);
+        return status;
     }
-    attn_free(w.bytes);
+    *bytes = w.bytes;
+    *size = w.size;
+    return ATTN_OK;
+}
+
+static attn_status write_bytes(const char *path, char *bytes, size_t size, attn_error *error) {
+    attn_bytes piece = {bytes, size};
+    attn_status status = attn_file_replace(path, &piece, 1, error);
+    attn_free(bytes);
     return status;
 }
 
 attn_status attn_picture_write(const char *path, const attn_picture *picture, attn_error *error) {
     content c = {picture->rgb, picture->width, picture->height, NULL, 0};
-    return write_png(path, &c, error);
+    char *bytes;
+    size_t size = 0;
+    attn_status status = encode_png(path, &c, &bytes, &size, error);
+    return status == ATTN_OK ? write_bytes(path, bytes, size, error) : status;
 }
 
-attn_status attn_mask_write(const char *path, const attn_mask *mask, const attn_classes *classes,
-                            attn_error *error) {
+static attn_status encode_mask(const char *name, const attn_mask *mask, const attn_classes *classes,
+                               char **bytes, size_t *size, attn_error *error) {
     png_color palette[256];
     int colors = classes->count; /* a palette must reach to the largest index */
     for (int value = 0; value < 256; value++) {
@@ -129,7 +143,20 @@ attn_status attn_mask_write(const char *path, const attn_mask *mask, const attn_
         colors = mask->label[i] >= colors ? mask->label[i] + 1 : colors;
     }
     content c = {mask->label, mask->width, mask->height, palette, colors};
-    return write_png(path, &c, error);
+    return encode_png(name, &c, bytes, size, error);
+}
+
+attn_status attn_mask_encode(const attn_mask *mask, const attn_classes *classes, char **bytes,
+                             size_t *size, attn_error *error) {
+    return encode_mask("PNG", mask, classes, bytes, size, error);
+}
+
+attn_status attn_mask_write(const char *path, const attn_mask *mask, const attn_classes *classes,
+                            attn_error *error) {
+    char *bytes;
+    size_t size = 0;
+    attn_status status = encode_mask(path, mask, classes, &bytes, &size, error);
+    return status == ATTN_OK ? write_bytes(path, bytes, size, error) : status;
 }
 
 attn_status attn_mask_color(const attn_mask *mask, const attn_classes *classes, attn_picture *out,

@@ -13,6 +13,9 @@ ATTN_MUST_CHECK attn_status attn_picture_write(const char *path, const attn_pict
  * classes; attn_mask_read gives the same labels back. */
 ATTN_MUST_CHECK attn_status attn_mask_write(const char *path, const attn_mask *mask,
                                             const attn_classes *classes, attn_error *error);
+/* The same in memory: *bytes is to be freed with attn_free. */
+ATTN_MUST_CHECK attn_status attn_mask_encode(const attn_mask *mask, const attn_classes *classes,
+                                             char **bytes, size_t *size, attn_error *error);
 /* The mask as a picture, each label in its class's colour. */
 ATTN_MUST_CHECK attn_status attn_mask_color(const attn_mask *mask, const attn_classes *classes,
                                             attn_picture *out, attn_error *error);

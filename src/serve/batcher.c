@@ -68,6 +68,15 @@ static bool same_search(const attn_search_options *a, const attn_search_options 
            a->length_guard == b->length_guard && a->repeat_guard == b->repeat_guard;
 }
 
+/* Takes the first group, which is no translation. */
+static attn_batch_group *take_work(attn_batcher *b) {
+    attn_batch_group *g = b->first;
+    b->first = g->next;
+    b->last = b->first != NULL ? b->last : NULL;
+    b->waiting--;
+    return g;
+}
+
 /* Takes sentences from the front of the queue that can be searched like the first one. */
 static void form_batch(attn_batcher *b, batch *formed) {
     const attn_batch_group *head = b->first;
@@ -75,14 +84,15 @@ static void form_batch(attn_batcher *b, batch *formed) {
     attn_batch_group **link = &b->first, *previous = NULL;
     while (*link != NULL) {
         attn_batch_group *g = *link;
-        bool alike = g->model == head->model && same_search(&g->search, &head->search);
+        bool alike =
+            g->work == NULL && g->model == head->model && same_search(&g->search, &head->search);
         while (alike && g->taken < g->count && fits(b, formed, g, g->sentences[g->taken].length)) {
             int64_t length = g->sentences[g->taken].length;
             formed->seat[formed->count++] = (seat){g, g->taken++};
             formed->tokens += length;
             formed->longest = length > formed->longest ? length : formed->longest;
         }
-        if (g->taken < g->count) {
+        if (g->work != NULL || g->taken < g->count) {
             if (alike) {
                 break; /* full: nobody overtakes */
             }
@@ -108,7 +118,8 @@ static bool wait_for_work(attn_batcher *b) {
     double until = b->first->since + b->options.wait_seconds;
     struct timespec deadline = {.tv_sec = (time_t)until,
                                 .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
-    while (b->tokens < b->options.batch_tokens && !b->stopping && now() < until) {
+    while (b->first->work == NULL && b->tokens < b->options.batch_tokens && !b->stopping &&
+           now() < until) {
         if (pthread_cond_timedwait(&b->changed, &b->lock, &deadline) == ETIMEDOUT) {
             break;
         }
@@ -197,10 +208,18 @@ static void *work(void *argument) {
     batch formed;
     pthread_mutex_lock(&b->lock);
     while (wait_for_work(b)) {
-        form_batch(b, &formed);
+        attn_batch_group *other = b->first->work != NULL ? take_work(b) : NULL;
+        if (other == NULL) {
+            form_batch(b, &formed);
+        }
         pthread_mutex_unlock(&b->lock);
-        search_batch(&formed);
-        finish_batch(b, &formed);
+        if (other != NULL) {
+            other->work(other->context);
+            other->done(other->context);
+        } else {
+            search_batch(&formed);
+            finish_batch(b, &formed);
+        }
         pthread_mutex_lock(&b->lock);
     }
     pthread_mutex_unlock(&b->lock);

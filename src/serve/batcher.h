@@ -1,8 +1,9 @@
-/* serve/batcher.h: sentences of many requests, searched together by one worker.
+/* serve/batcher.h: sentences of many requests, searched together by one worker; and its other work.
  *
  * Requests wait in a bounded queue, in order. When the worker is free it takes sentences from the front
  * until a batch has enough tokens; a short wait lets others join an almost empty batch. What a sentence
- * becomes does not depend on the batch it was in (attn/search.h). */
+ * becomes does not depend on the batch it was in (attn/search.h). Work of another kind, such as a
+ * picture, waits in the same queue and is done alone. */
 #ifndef ATTN_SERVE_BATCHER_H
 #define ATTN_SERVE_BATCHER_H
 
@@ -23,7 +24,9 @@ typedef struct attn_batch_group {
     attn_translator *model;
     attn_search_options search; /* without progress; groups with equal ones may share a batch */
     attn_batch_sentence *sentences;
-    size_t count; /* at least 1 */
+    size_t count; /* at least 1, unless there is `work` */
+    /* NULL, or what the worker does in the place of translating. */
+    void (*work)(void *context);
     /* Called by the worker. progress: NULL, or as in attn/search.h. */
     void (*progress)(void *context, size_t sentence, const int32_t *ids, int64_t count);
     void (*done)(void *context);

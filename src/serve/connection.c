@@ -12,11 +12,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "base/utf8.h"
 #include "serve/files.h"
+#include "serve/wellformed.h"
 
 typedef struct request {
     attn_server *server;
@@ -194,27 +196,6 @@ static enum MHD_Result send_stream(request *r) {
 
 /* ---- limits on what comes in ---- */
 
-typedef struct header_size {
-    size_t lines, bytes;
-} header_size;
-
-static enum MHD_Result add_header_size(void *context, enum MHD_ValueKind kind, const char *key,
-                                       const char *value) {
-    header_size *size = context;
-    (void)kind;
-    size->lines++;
-    size->bytes += strlen(key) + (value != NULL ? strlen(value) : 0) + 4;
-    return MHD_YES;
-}
-
-static bool header_too_large(const request *r, const char *url) {
-    header_size header = {0, strlen(url)}, query = {0, 0};
-    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_header_size, &header);
-    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, add_header_size, &query);
-    return header.lines > (size_t)r->server->options->header_lines ||
-           header.bytes + query.bytes > (size_t)r->server->options->header_limit;
-}
-
 static const char *header(const request *r, const char *name) {
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
@@ -223,6 +204,76 @@ static bool announces_too_much(const request *r) {
     const char *length = header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     return length != NULL &&
            strtoull(length, NULL, 10) > (unsigned long long)r->server->options->body_limit;
+}
+
+static attn_socket *socket_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+typedef struct header_look {
+    size_t lines, bytes, hosts;
+    bool malformed;
+} header_look;
+
+/* Spaces between colon and value. Both lie in the buffer that was read into; else it is one. */
+static size_t spaces_before(const char *key, size_t key_size, const char *value) {
+    uintptr_t colon = (uintptr_t)key + key_size, start = (uintptr_t)value;
+    return value != NULL && start > colon && start - colon < 256 ? start - colon - 1 : 1;
+}
+
+static enum MHD_Result look_at_field(void *context, enum MHD_ValueKind kind, const char *key,
+                                     size_t key_size, const char *value, size_t value_size) {
+    header_look *look = context;
+    look->lines++;
+    look->bytes += key_size + value_size + 3 + spaces_before(key, key_size, value);
+    if (kind == MHD_HEADER_KIND) {
+        look->malformed = look->malformed || !attn_field_is_good(key, key_size, value, value_size);
+        look->hosts += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    }
+    return MHD_YES;
+}
+
+/* libmicrohttpd takes a line with an empty name for the end of the header, a NUL for the end of a value,
+ * and joins folded lines: whatever the lines that it tells of do not explain was malformed. */
+static bool is_unexplained(const request *r, const header_look *header) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info != NULL && info->header_size > header->bytes + 2;
+}
+
+/* The status that the header alone earns; 0 for none. *why: the text that goes with it. */
+static int check_header(const request *r, const char *version, const char **why) {
+    const attn_serve_options *o = r->server->options;
+    const attn_socket *opened = socket_of(r->connection);
+    header_look header = {.malformed = opened == NULL || opened->bad_target};
+    size_t target = opened != NULL ? opened->target_size : 0;
+    header.bytes = strlen(r->method) + target + strlen(version) + 4;
+    MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, look_at_field, &header);
+    if (header.lines > (size_t)o->header_lines || header.bytes > (size_t)o->header_limit) {
+        *why = "Request header fields too large";
+        return 431;
+    }
+    if (header.malformed || header.hosts > 1 || is_unexplained(r, &header)) {
+        *why = "Malformed request";
+        return 400;
+    }
+    if (announces_too_much(r)) {
+        *why = "Request body too large";
+        return 413;
+    }
+    return 0;
+}
+
+void *attn_connection_target(void *context, const char *target, struct MHD_Connection *connection) {
+    (void)context;
+    attn_socket *opened = socket_of(connection);
+    if (opened != NULL) {
+        opened->bad_target = !attn_target_is_good(target);
+        opened->target_size = strlen(target);
+    }
+    return NULL; /* the request begins with its header */
 }
 
 static void take_upload(request *r, const char *upload, size_t size) {
@@ -234,9 +285,7 @@ static void take_upload(request *r, const char *upload, size_t size) {
 }
 
 static void set_deadline(struct MHD_Connection *connection, attn_server *server, double deadline) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    attn_socket *opened = info != NULL ? info->socket_context : NULL;
+    attn_socket *opened = socket_of(connection);
     if (opened != NULL) {
         pthread_mutex_lock(&server->lock);
         opened->deadline = deadline;
@@ -314,20 +363,15 @@ enum MHD_Result attn_connection_handle(void *context, struct MHD_Connection *con
                                        const char *upload, size_t *upload_size, void **slot) {
     attn_server *server = context;
     request *r = *slot;
-    (void)version;
     if (r == NULL) { /* the header has arrived */
-        r = make_request(server, connection, method, url);
+        const char *why = NULL;
+        r = make_request(server, connection, method, attn_target_path(url));
         *slot = r;
         if (r == NULL || r->method == NULL || r->path == NULL) {
             return MHD_NO;
         }
-        if (header_too_large(r, url)) {
-            return send_error(r, 431, "Request header fields too large");
-        }
-        if (announces_too_much(r)) {
-            return send_error(r, 413, "Request body too large");
-        }
-        return MHD_YES;
+        int status = check_header(r, version, &why);
+        return status != 0 ? send_error(r, status, why) : MHD_YES;
     }
     if (*upload_size > 0) {
         take_upload(r, upload, *upload_size);

@@ -13,6 +13,8 @@
 typedef struct attn_socket {
     int descriptor;
     double deadline;
+    size_t target_size; /* of the request under way: its target as it was sent */
+    bool bad_target;
     struct attn_socket *previous, *next;
 } attn_socket;
 
@@ -32,6 +34,8 @@ double attn_server_clock(void);
 enum MHD_Result attn_connection_handle(void *context, struct MHD_Connection *connection,
                                        const char *url, const char *method, const char *version,
                                        const char *upload, size_t *upload_size, void **request);
+/* Looks at a request's target as it was sent, before its header. */
+void *attn_connection_target(void *context, const char *target, struct MHD_Connection *connection);
 void attn_connection_completed(void *context, struct MHD_Connection *connection, void **request,
                                enum MHD_RequestTerminationCode why);
 void attn_connection_notify(void *context, struct MHD_Connection *connection, void **socket,

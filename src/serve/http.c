@@ -1,7 +1,6 @@
-/* serve/http.c: answers that say what is wrong. */
+/* serve/http.c: answers in JSON, and such that say what is wrong. */
 #include "serve/http.h"
 
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,4 +26,18 @@ void attn_http_error(attn_http_answer *answer, int status, const char *format, .
     attn_buffer_text(&answer->body, "\n");
     free(dump);
     json_decref(object);
+}
+
+void attn_http_json(attn_http_answer *answer, json_t *value) {
+    char *dump = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(value);
+    if (dump == NULL) {
+        attn_http_error(answer, 500, "out of memory");
+        return;
+    }
+    answer->status = 200;
+    answer->content_type = "application/json";
+    attn_buffer_text(&answer->body, dump);
+    attn_buffer_text(&answer->body, "\n");
+    free(dump);
 }

@@ -5,6 +5,7 @@
 #ifndef ATTN_SERVE_HTTP_H
 #define ATTN_SERVE_HTTP_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -41,6 +42,8 @@ typedef struct attn_http_answer {
 } attn_http_answer;
 
 void attn_http_answer_free(attn_http_answer *answer);
+/* Makes the value, which is taken over, the answer. */
+void attn_http_json(attn_http_answer *answer, json_t *value);
 /* Makes the answer {"error": TEXT}. */
 __attribute__((format(printf, 3, 4))) void attn_http_error(attn_http_answer *answer, int status,
                                                            const char *format, ...);

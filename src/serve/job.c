@@ -72,6 +72,9 @@ static attn_status add_text(attn_job *job, const char *text, attn_error *error) 
         return attn_fail_memory(error, added->unit_count * sizeof *added->units);
     }
     for (size_t i = 0; i < added->unit_count && status == ATTN_OK; i++) {
+        /* Where tags go is read from it. */
+        job->group.search.attention =
+            job->group.search.attention || attn_passage_unit_is_marked(added->passage, i);
         status = add_unit(job, attn_passage_unit(added->passage, i), &added->units[i], error);
     }
     return status;
@@ -120,9 +123,38 @@ attn_status attn_job_create(attn_serve_models *models, attn_serve_model *model,
     return ATTN_OK;
 }
 
+static void do_work(void *context) {
+    attn_job *job = context;
+    job->work(job->work_context, &job->answer);
+}
+
+attn_status attn_job_create_work(void (*work)(void *context, attn_http_answer *answer),
+                                 void (*release)(void *context), void *context, attn_job **out,
+                                 attn_error *error) {
+    *out = NULL;
+    attn_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        release(context);
+        return attn_fail_memory(error, sizeof *job);
+    }
+    pthread_mutex_init(&job->lock, NULL);
+    job->work = work;
+    job->release = release;
+    job->work_context = context;
+    job->group.work = do_work;
+    *out = job;
+    return ATTN_OK;
+}
+
 void attn_job_free(attn_job *job) {
     if (job == NULL) {
         return;
+    }
+    if (job->work != NULL) {
+        job->release(job->work_context);
+        attn_http_answer_free(&job->answer);
+    } else {
+        attn_serve_model_release(job->models, job->model);
     }
     for (size_t i = 0; i < job->group.count; i++) {
         free((void *)(uintptr_t)job->group.sentences[i].ids);
@@ -139,7 +171,6 @@ void attn_job_free(attn_job *job) {
     attn_buffer_free(&job->events);
     free(job->last_event);
     pthread_mutex_destroy(&job->lock);
-    attn_serve_model_release(job->models, job->model);
     free(job);
 }
 
@@ -204,7 +235,7 @@ bool attn_job_start(attn_job *job, attn_batcher *batcher, void (*wake)(void *con
     job->group.done = finish;
     job->group.progress = job->options.stream ? progress : NULL;
     job->group.context = job;
-    if (job->group.count == 0) {
+    if (job->group.count == 0 && job->work == NULL) {
         finish(job);
         return true;
     }

@@ -29,6 +29,12 @@ ATTN_MUST_CHECK attn_status attn_job_create(attn_serve_models *models, attn_serv
                                             const char *const *texts, size_t count,
                                             const attn_job_options *options, attn_job **out,
                                             attn_error *error);
+/* A job of another kind: work(context, answer) makes the whole answer, on the worker's thread, when its
+ * turn comes. release(context) is called when the job goes, also after a failure here. */
+ATTN_MUST_CHECK attn_status attn_job_create_work(void (*work)(void *context,
+                                                              attn_http_answer *answer),
+                                                 void (*release)(void *context), void *context,
+                                                 attn_job **out, attn_error *error);
 void attn_job_free(attn_job *job);
 
 /* Gives the job to the batcher. wake(context) is called once when it is done and, for a stream, whenever

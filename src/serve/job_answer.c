@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "serve/job_parts.h"
+#include "serve/job_links.h"
 
 /* A sentence's hypothesis of that rank, or its last one; NULL when the model gave none. */
 static const attn_hypothesis *hypothesis(const attn_batch_sentence *sentence, int64_t rank) {
@@ -58,22 +58,38 @@ static attn_status unit_text(const attn_job *job, const attn_job_unit *unit, int
     return attn_buffer_take(&joined, text, NULL);
 }
 
+/* Links of a unit that holds tags; none where it became several sentences, or is under way. */
+static void unit_links(const attn_job *job, const attn_job_text *t, size_t i, int64_t rank,
+                       const char *translation, attn_links *out) {
+    if (t->units[i].count == 1 && attn_passage_unit_is_marked(t->passage, i)) {
+        const attn_batch_sentence *sentence = &job->group.sentences[t->units[i].first];
+        (void)attn_job_links(job->model->tokenizer, sentence, hypothesis(sentence, rank),
+                             attn_passage_unit(t->passage, i), translation, out);
+    }
+}
+
 /* used: NULL, or [unit_count]. */
 static attn_status text_of(const attn_job *job, const attn_job_text *t, int64_t rank, bool so_far,
                            bool *used, char **out) {
     char **units = calloc(t->unit_count + 1, sizeof *units);
-    attn_status status = units != NULL ? ATTN_OK : ATTN_ERR_MEMORY;
+    attn_links *links = calloc(t->unit_count + 1, sizeof *links);
+    attn_status status = units != NULL && links != NULL ? ATTN_OK : ATTN_ERR_MEMORY;
     *out = NULL;
     for (size_t i = 0; i < t->unit_count && status == ATTN_OK; i++) {
         status = unit_text(job, &t->units[i], rank, so_far, &units[i]);
+        if (status == ATTN_OK && !so_far) {
+            unit_links(job, t, i, rank, units[i], &links[i]);
+        }
     }
     if (status == ATTN_OK) {
-        status = attn_passage_join(t->passage, (const char *const *)units, used, out, NULL);
+        status = attn_passage_join(t->passage, (const char *const *)units, links, used, out, NULL);
     }
-    for (size_t i = 0; units != NULL && i < t->unit_count; i++) {
+    for (size_t i = 0; units != NULL && links != NULL && i < t->unit_count; i++) {
         free(units[i]);
+        attn_job_links_free(&links[i]);
     }
     free(units);
+    free(links);
     return status;
 }
 
@@ -229,6 +245,11 @@ static void set_field(const attn_job *job, json_t *object, const char *name, jso
 }
 
 void attn_job_answer(attn_job *job, attn_http_answer *answer) {
+    if (job->work != NULL) {
+        *answer = job->answer;
+        job->answer = (attn_http_answer){0};
+        return;
+    }
     if (job->group.status != ATTN_OK) {
         attn_http_error(answer, 500, "Cannot translate text: %s", job->group.error.what);
         return;

@@ -19,6 +19,11 @@ typedef struct attn_job_text {
 } attn_job_text;
 
 struct attn_job {
+    /* NULL for a translation, which has all that follows. */
+    void (*work)(void *context, attn_http_answer *answer);
+    void (*release)(void *context);
+    void *work_context;
+    attn_http_answer answer; /* of the work, until it is handed out */
     attn_serve_models *models;
     attn_serve_model *model;
     attn_job_options options;

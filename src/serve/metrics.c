@@ -10,6 +10,8 @@ static const struct {
 } endpoints[] = {
     {"/translate", "translate", ATTN_ENDPOINT_TRANSLATE},
     {"/detect", "detect", ATTN_ENDPOINT_DETECT},
+    {"/attn/segment", "segment", ATTN_ENDPOINT_SEGMENT},
+    {"/attn/attend", "attend", ATTN_ENDPOINT_ATTEND},
     {"/languages", "languages", ATTN_ENDPOINT_LANGUAGES},
     {"/health", "health", ATTN_ENDPOINT_HEALTH},
     {"/spec", "spec", ATTN_ENDPOINT_SPEC},

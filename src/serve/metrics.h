@@ -8,8 +8,12 @@
 #include "text/buffer.h"
 
 typedef enum attn_endpoint {
+    /* those that are sent something ... */
     ATTN_ENDPOINT_TRANSLATE,
     ATTN_ENDPOINT_DETECT,
+    ATTN_ENDPOINT_SEGMENT,
+    ATTN_ENDPOINT_ATTEND,
+    /* ... and those that are only asked */
     ATTN_ENDPOINT_LANGUAGES,
     ATTN_ENDPOINT_HEALTH,
     ATTN_ENDPOINT_SPEC,

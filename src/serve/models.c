@@ -21,6 +21,10 @@ static void free_model(attn_serve_model *model) {
     if (model == NULL) {
         return;
     }
+    if (model->segmenting != NULL) {
+        attn_segmenting_close(model->segmenting);
+        free(model->segmenting);
+    }
     attn_translator_free(model->translator);
     attn_tokenizer_free(model->tokenizer);
     attn_glossary_free(model->glossary);
@@ -124,6 +128,34 @@ static attn_status read_weights(attn_serve_model *model, attn_error *error) {
     return ATTN_OK;
 }
 
+/* Whether the file says that it is a segmenter; whatever is wrong with it is found when it is loaded. */
+static attn_status is_segmenter(const char *path, bool *out, attn_error *error) {
+    attn_safetensors *file;
+    attn_status status = attn_safetensors_open(path, &file, error);
+    *out = false;
+    if (status == ATTN_OK) {
+        const char *kind = attn_safetensors_metadata(file, "attn.model");
+        *out = kind != NULL && strcmp(kind, "segmenter") == 0;
+        attn_safetensors_close(file);
+    }
+    return status;
+}
+
+static attn_status read_segmenter(attn_serve_model *model, attn_error *error) {
+    model->segmenting = calloc(1, sizeof *model->segmenting);
+    return model->segmenting != NULL ? attn_segmenting_open(model->path, model->segmenting, error)
+                                     : attn_fail_memory(error, sizeof *model->segmenting);
+}
+
+static attn_status read_translator(const attn_serve_sources *sources, attn_serve_model *model,
+                                   attn_error *error) {
+    attn_status status = read_weights(model, error);
+    if (status == ATTN_OK) {
+        status = read_languages(model, error);
+    }
+    return status == ATTN_OK ? read_glossary(sources, model, error) : status;
+}
+
 static bool identify(const char *path, int64_t identity[4]) {
     struct stat info;
     if (stat(path, &info) != 0) {
@@ -149,14 +181,12 @@ static attn_status load(const attn_serve_sources *sources, const char *path, att
         status = attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL, "the path is too long");
     }
     identify(path, model->identity); /* before reading: a file changed meanwhile is read again */
+    bool pictures = false;
     if (status == ATTN_OK) {
-        status = read_weights(model, error);
+        status = is_segmenter(path, &pictures, error);
     }
     if (status == ATTN_OK) {
-        status = read_languages(model, error);
-    }
-    if (status == ATTN_OK) {
-        status = read_glossary(sources, model, error);
+        status = pictures ? read_segmenter(model, error) : read_translator(sources, model, error);
     }
     if (status != ATTN_OK) {
         free_model(model);
@@ -174,6 +204,10 @@ static attn_status check_pair(const attn_serve_models *models, size_t at,
                               const attn_serve_model *model, attn_error *error) {
     for (size_t i = 0; i < models->count; i++) {
         if (i != at && same_pair(models->current[i], model)) {
+            if (model->segmenting != NULL) {
+                return attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "serve one of them",
+                                 "%.200s is for pictures too", models->current[i]->path);
+            }
             return attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "serve one of them",
                              "%.200s translates %s to %s too", models->current[i]->path,
                              model->source, model->target);
@@ -237,6 +271,18 @@ attn_status attn_serve_models_wrap(attn_translator *translator, attn_tokenizer *
     return ATTN_OK;
 }
 
+bool attn_serve_models_add_pictures(attn_serve_models *models, attn_segmenting *segmenting) {
+    attn_serve_model *model = calloc(1, sizeof *model);
+    if (model == NULL || models->count == ATTN_SERVE_MODELS) {
+        free(model);
+        return false;
+    }
+    model->segmenting = segmenting;
+    model->references = 1;
+    models->current[models->count++] = model;
+    return true;
+}
+
 void attn_serve_models_close(attn_serve_models *models) {
     if (models == NULL) {
         return;
@@ -270,6 +316,19 @@ attn_serve_model *attn_serve_models_find(attn_serve_models *models, const char *
         attn_serve_model *model = models->current[i];
         if (strcmp(model->source, source) == 0 && strcmp(model->target, target) == 0) {
             found = model;
+            found->references++;
+        }
+    }
+    pthread_mutex_unlock(&models->lock);
+    return found;
+}
+
+attn_serve_model *attn_serve_models_for_pictures(attn_serve_models *models) {
+    attn_serve_model *found = NULL;
+    pthread_mutex_lock(&models->lock);
+    for (size_t i = 0; i < models->count && found == NULL; i++) {
+        if (models->current[i]->segmenting != NULL) {
+            found = models->current[i];
             found->references++;
         }
     }

@@ -6,6 +6,7 @@
 #define ATTN_SERVE_MODELS_H
 
 #include "attn/translator.h"
+#include "show/segmenting.h"
 #include "text/glossary.h"
 #include "text/tokenizer.h"
 
@@ -13,6 +14,7 @@ enum { ATTN_SERVE_MODELS = 64, ATTN_LANGUAGE_CODE = 16 };
 
 typedef struct attn_serve_model {
     char path[4096];
+    attn_segmenting *segmenting; /* a model for pictures, which then has nothing of the following */
     char source[ATTN_LANGUAGE_CODE], target[ATTN_LANGUAGE_CODE];
     attn_translator *translator;
     attn_tokenizer *tokenizer;
@@ -33,7 +35,7 @@ typedef struct attn_serve_sources {
     size_t glossary_count;
 } attn_serve_sources;
 
-/* Loads every model. A model's languages are the metadata source_language and target_language of its
+/* Loads every model, translators and at most one segmenter. A translator's languages are the metadata source_language and target_language of its
  * file, or the name of the file when that is like en-fr.safetensors. Two models for one pair are an
  * error. `sources` must outlive it. */
 ATTN_MUST_CHECK attn_status attn_serve_models_open(const attn_serve_sources *sources,
@@ -43,6 +45,8 @@ ATTN_MUST_CHECK attn_status attn_serve_models_wrap(attn_translator *translator,
                                                    attn_tokenizer *tokenizer, const char *source,
                                                    const char *target, attn_serve_models **out,
                                                    attn_error *error);
+/* Adds one for pictures, which is then owned; for tests. false: no room. */
+bool attn_serve_models_add_pictures(attn_serve_models *models, attn_segmenting *segmenting);
 void attn_serve_models_close(attn_serve_models *models);
 
 size_t attn_serve_models_count(const attn_serve_models *models);
@@ -51,6 +55,8 @@ attn_serve_model *attn_serve_models_get(attn_serve_models *models, size_t i);
 /* The one for a pair, with a reference; NULL when there is none. */
 attn_serve_model *attn_serve_models_find(attn_serve_models *models, const char *source,
                                          const char *target);
+/* The one for pictures, with a reference; NULL when there is none. */
+attn_serve_model *attn_serve_models_for_pictures(attn_serve_models *models);
 void attn_serve_model_release(attn_serve_models *models, attn_serve_model *model);
 
 /* Loads model i again where its file is another one than the one in use, or always with `force`. *done:

@@ -15,7 +15,7 @@ typedef struct attn_serve_options {
     int64_t queue;
     int64_t body_limit, header_limit, header_lines, receive_seconds;
     int64_t connections, connections_per_address;
-    int64_t character_limit, text_limit, alternatives_limit;
+    int64_t character_limit, text_limit, alternatives_limit, pixel_limit;
     int64_t drain_seconds; /* for what is under way when asked to stop */
     bool no_watch;         /* reload on SIGHUP alone */
 } attn_serve_options;

@@ -85,7 +85,8 @@ static attn_status listen_at(attn_server *server, const struct sockaddr *address
         (unsigned)o->connections_per_address, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)o->receive_seconds, MHD_OPTION_NOTIFY_COMPLETED, attn_connection_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, attn_connection_notify, server,
-        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, attn_connection_target, server, MHD_OPTION_STRICT_FOR_CLIENT,
+        1, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return attn_fail(error, ATTN_ERR_IO, o->host, o->port, "choose another with --port",
                          "cannot listen there: %s",
@@ -119,8 +120,14 @@ static void announce(const attn_server *server) {
     bool six = strchr(server->options->host, ':') != NULL;
     for (size_t i = 0; i < attn_serve_models_count(server->service.models); i++) {
         attn_serve_model *model = attn_serve_models_get(server->service.models, i);
-        fprintf(stderr, "attn: %s to %s: %s, glossary of %zu terms\n", model->source, model->target,
-                model->path, model->glossary != NULL ? attn_glossary_size(model->glossary) : 0);
+        if (model->segmenting != NULL) {
+            fprintf(stderr, "attn: pictures: %s, %d classes\n", model->path,
+                    model->segmenting->classes.count);
+        } else {
+            fprintf(stderr, "attn: %s to %s: %s, glossary of %zu terms\n", model->source,
+                    model->target, model->path,
+                    model->glossary != NULL ? attn_glossary_size(model->glossary) : 0);
+        }
         attn_serve_model_release(server->service.models, model);
     }
     fprintf(stderr, "attn: serving at http://%s%s%s:%d\n", six ? "[" : "", server->options->host,
@@ -183,7 +190,8 @@ static attn_status start(attn_server *server, attn_error *error) {
     server->service = (attn_service){.metrics = &server->metrics,
                                      .character_limit = o->character_limit,
                                      .batch_limit = o->text_limit,
-                                     .alternatives_limit = o->alternatives_limit};
+                                     .alternatives_limit = o->alternatives_limit,
+                                     .pixel_limit = o->pixel_limit};
     attn_search_options_init(&server->service.search);
     server->service.search.beam = o->beam;
     server->service.search.length_penalty = o->length_penalty;

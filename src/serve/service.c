@@ -9,106 +9,10 @@
 
 #include "base/utf8.h"
 #include "serve/files.h"
-#include "serve/form.h"
+#include "serve/parameters.h"
+#include "serve/pictures.h"
 #include "serve/spec.h"
 #include "text/language.h"
-
-/* Where values come from: a JSON object, or a form and the query. */
-typedef struct parameters {
-    const attn_http_request *request;
-    json_t *json;
-    attn_form form;
-} parameters;
-
-/* ---- reading parameters ---- */
-
-static bool has_type(const attn_http_request *r, const char *type) {
-    size_t length = strlen(type);
-    return r->content_type != NULL && strncasecmp(r->content_type, type, length) == 0 &&
-           (r->content_type[length] == '\0' || strchr("; \t", r->content_type[length]) != NULL);
-}
-
-static bool parse_parameters(const attn_http_request *r, parameters *p, attn_http_answer *answer) {
-    *p = (parameters){.request = r};
-    if (has_type(r, "application/json")) {
-        json_error_t error;
-        p->json = json_loadb(r->body, r->body_size, JSON_REJECT_DUPLICATES, &error);
-        if (!json_is_object(p->json)) {
-            attn_http_error(answer, 400, "Invalid JSON format");
-            return false;
-        }
-    } else if (has_type(r, "application/x-www-form-urlencoded") ||
-               has_type(r, "multipart/form-data")) {
-        const char *wrong = attn_form_parse(r->content_type, r->body, r->body_size, &p->form);
-        if (wrong != NULL) {
-            attn_http_error(answer, 400, "Invalid request: %s", wrong);
-            return false;
-        }
-    }
-    return true;
-}
-
-static void free_parameters(parameters *p) {
-    json_decref(p->json);
-    attn_form_free(&p->form);
-}
-
-static const char *find_field(const attn_parameter *field, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(field[i].name, name) == 0) {
-            return field[i].value;
-        }
-    }
-    return NULL;
-}
-
-/* NULL when it is missing, empty or no string. */
-static const char *get_text(const parameters *p, const char *name) {
-    const char *value;
-    if (p->json != NULL) {
-        value = json_string_value(json_object_get(p->json, name));
-    } else {
-        value = find_field(p->request->query, p->request->query_count, name);
-        value = value != NULL ? value : find_field(p->form.field, p->form.count, name);
-    }
-    return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
-static bool get_flag(const parameters *p, const char *name) {
-    if (p->json != NULL) {
-        return json_is_true(json_object_get(p->json, name));
-    }
-    const char *value = get_text(p, name);
-    return value != NULL && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
-}
-
-/* A whole number from 0 to the limit; `missing` when it is not there. */
-static bool get_number(const parameters *p, const char *name, int64_t limit, int64_t missing,
-                       int64_t *out, attn_http_answer *answer) {
-    json_t *value = json_object_get(p->json, name);
-    const char *text = get_text(p, name);
-    *out = missing;
-    if (json_is_integer(value)) {
-        *out = json_integer_value(value);
-    } else if (text != NULL) {
-        char *end;
-        *out = strtoll(text, &end, 10);
-        if (*end != '\0') {
-            attn_http_error(answer, 400, "Invalid request: %s parameter is not a number", name);
-            return false;
-        }
-    } else if (value != NULL && !json_is_null(value)) {
-        attn_http_error(answer, 400, "Invalid request: %s parameter is not a number", name);
-        return false;
-    }
-    *out = *out < 0 ? 0 : *out;
-    if (*out > limit) {
-        attn_http_error(answer, 400, "Invalid request: %s parameter must be <= %" PRId64, name,
-                        limit);
-        return false;
-    }
-    return true;
-}
 
 /* ---- the texts ---- */
 
@@ -149,12 +53,12 @@ static bool add_text(const attn_service *s, texts *t, const char *text, attn_htt
 }
 
 /* t->text is to be freed in any case. */
-static bool read_texts(const attn_service *s, const parameters *p, texts *t,
+static bool read_texts(const attn_service *s, const attn_parameters *p, texts *t,
                        attn_http_answer *answer) {
     json_t *q = json_object_get(p->json, "q");
     *t = (texts){.list = json_is_array(q)};
     size_t size = json_array_size(q);
-    const char *single = get_text(p, "q");
+    const char *single = attn_parameter_text(p, "q");
     if (t->list ? size == 0 : single == NULL) {
         bool wrong = q != NULL && !json_is_null(q) && !json_is_string(q) && !t->list;
         attn_http_error(answer, 400,
@@ -208,8 +112,10 @@ static void list_codes(attn_service *s, bool targets, codes *out) {
     out->count = 0;
     for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
         attn_serve_model *model = attn_serve_models_get(s->models, i);
-        add_code(out, model->source);
-        if (targets) {
+        if (model->translator != NULL) {
+            add_code(out, model->source);
+        }
+        if (model->translator != NULL && targets) {
             add_code(out, model->target);
         }
         attn_serve_model_release(s->models, model);
@@ -247,23 +153,9 @@ static void guess_languages(attn_service *s, const texts *t, codes *sources,
 
 /* ---- endpoints ---- */
 
-static void answer_json(attn_http_answer *answer, json_t *value) {
-    char *dump = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(value);
-    if (dump == NULL) {
-        attn_http_error(answer, 500, "out of memory");
-        return;
-    }
-    answer->status = 200;
-    answer->content_type = "application/json";
-    attn_buffer_text(&answer->body, dump);
-    attn_buffer_text(&answer->body, "\n");
-    free(dump);
-}
-
-static bool check_key(const attn_service *s, const parameters *p, attn_http_answer *answer) {
+static bool check_key(const attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
     static const char bearer[] = "Bearer ";
-    const char *key = get_text(p, "api_key"), *header = p->request->authorization;
+    const char *key = attn_parameter_text(p, "api_key"), *header = p->request->authorization;
     if (s->keys == NULL) {
         return true;
     }
@@ -281,7 +173,7 @@ static bool check_key(const attn_service *s, const parameters *p, attn_http_answ
     return true;
 }
 
-static void detect(attn_service *s, const parameters *p, attn_http_answer *answer) {
+static void detect(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
     texts t;
     codes sources;
     attn_language_guess guesses[2 * ATTN_SERVE_MODELS];
@@ -293,7 +185,7 @@ static void detect(attn_service *s, const parameters *p, attn_http_answer *answe
                                                   rounded(guesses[i].confidence), "language",
                                                   guesses[i].code));
         }
-        answer_json(answer, list);
+        attn_http_json(answer, list);
     }
     free(t.text);
 }
@@ -318,19 +210,39 @@ static void languages(attn_service *s, attn_http_answer *answer) {
     for (size_t i = 0; i < all.count; i++) {
         json_array_append_new(list, language_json(s, all.code[i]));
     }
-    answer_json(answer, list);
+    attn_http_json(answer, list);
+}
+
+/* With a reference; NULL when pictures alone are served. */
+static attn_serve_model *first_translator(attn_service *s) {
+    for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
+        attn_serve_model *model = attn_serve_models_get(s->models, i);
+        if (model->translator != NULL) {
+            return model;
+        }
+        attn_serve_model_release(s->models, model);
+    }
+    return NULL;
 }
 
 static void settings(attn_service *s, attn_http_answer *answer) {
-    attn_serve_model *model = attn_serve_models_get(s->models, 0);
+    attn_serve_model *model = first_translator(s), *pictures;
+    const char *target = model != NULL ? model->target : "";
+    pictures = attn_serve_models_for_pictures(s->models);
     json_t *value = json_pack(
         "{s:b, s:I, s:b, s:i, s:b, s:b, s:[], s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "apiKeys",
         (int)(s->keys != NULL), "charLimit", (json_int_t)s->character_limit, "filesTranslation", 0,
         "frontendTimeout", 500, "keyRequired", (int)(s->keys != NULL), "suggestions", 0,
         "supportedFilesFormat", "language", "source", "code", "auto", "name", "Auto Detect",
-        "target", "code", model->target, "name", attn_language_name(model->target));
-    attn_serve_model_release(s->models, model);
-    answer_json(answer, value);
+        "target", "code", target, "name", attn_language_name(target));
+    json_object_set_new(value, "pictures", json_boolean(pictures != NULL));
+    if (model != NULL) {
+        attn_serve_model_release(s->models, model);
+    }
+    if (pictures != NULL) {
+        attn_serve_model_release(s->models, pictures);
+    }
+    attn_http_json(answer, value);
 }
 
 static void metrics(attn_service *s, attn_http_answer *answer) {
@@ -341,24 +253,28 @@ static void metrics(attn_service *s, attn_http_answer *answer) {
 
 /* ---- /translate ---- */
 
-static bool read_options(attn_service *s, const parameters *p, const texts *t, attn_job_options *o,
-                         attn_http_answer *answer) {
-    const char *format = get_text(p, "format");
+static bool read_options(attn_service *s, const attn_parameters *p, const texts *t,
+                         attn_job_options *o, attn_http_answer *answer) {
+    const char *format = attn_parameter_text(p, "format");
     *o = (attn_job_options){.list = t->list, .search = s->search};
     if (format != NULL && strcmp(format, "text") != 0 && strcmp(format, "html") != 0) {
         attn_http_error(answer, 400, "%s format is not supported", format);
         return false;
     }
     o->html = format != NULL && strcmp(format, "html") == 0;
-    o->stream = get_flag(p, "stream");
-    o->scores = get_flag(p, "scores");
-    o->attention = get_flag(p, "alignments");
+    o->stream = attn_parameter_flag(p, "stream");
+    o->scores = attn_parameter_flag(p, "scores");
+    o->attention = attn_parameter_flag(p, "alignments");
     if (o->stream && t->list) {
         attn_http_error(answer, 400, "Invalid request: stream takes one text, not a list");
         return false;
     }
-    return get_number(p, "alternatives", s->alternatives_limit, 0, &o->alternatives, answer) &&
-           get_number(p, "n_best", s->alternatives_limit, 0, &o->n_best, answer);
+    bool good = attn_parameter_number(p, "alternatives", s->alternatives_limit, 0, &o->alternatives,
+                                      answer) &&
+                attn_parameter_number(p, "n_best", s->alternatives_limit, 0, &o->n_best, answer);
+    o->alternatives = o->alternatives < 0 ? 0 : o->alternatives;
+    o->n_best = o->n_best < 0 ? 0 : o->n_best;
+    return good;
 }
 
 /* The model for the pair, with a reference, or NULL and an error. */
@@ -396,7 +312,7 @@ static attn_job *make_job(attn_service *s, attn_serve_model *model, const texts 
     return job;
 }
 
-static attn_job *translate(attn_service *s, const parameters *p, attn_http_answer *answer) {
+static attn_job *translate(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
     texts t = {0};
     attn_job_options options;
     attn_job *job = NULL;
@@ -404,23 +320,24 @@ static attn_job *translate(attn_service *s, const parameters *p, attn_http_answe
     attn_language_guess guesses[2 * ATTN_SERVE_MODELS];
     static const char *const needed[] = {"source", "target"};
     json_t *q = json_object_get(p->json, "q");
-    const char *missing = get_text(p, "q") == NULL && json_array_size(q) == 0 ? "q" : NULL;
+    const char *missing =
+        attn_parameter_text(p, "q") == NULL && json_array_size(q) == 0 ? "q" : NULL;
     for (int i = 0; i < 2 && missing == NULL; i++) {
-        missing = get_text(p, needed[i]) == NULL ? needed[i] : NULL;
+        missing = attn_parameter_text(p, needed[i]) == NULL ? needed[i] : NULL;
     }
     if (missing != NULL) {
         attn_http_error(answer, 400, "Invalid request: missing %s parameter", missing);
         return NULL;
     }
     if (read_texts(s, p, &t, answer) && read_options(s, p, &t, &options, answer)) {
-        const char *source = get_text(p, "source");
+        const char *source = attn_parameter_text(p, "source");
         bool detected = strcmp(source, "auto") == 0;
         if (detected) {
             guess_languages(s, &t, &sources, guesses);
-            source = guesses[0].code;
-            options.confidence = rounded(guesses[0].confidence);
+            source = sources.count > 0 ? guesses[0].code : source;
+            options.confidence = sources.count > 0 ? rounded(guesses[0].confidence) : 0;
         }
-        attn_serve_model *model = find_model(s, source, get_text(p, "target"), answer);
+        attn_serve_model *model = find_model(s, source, attn_parameter_text(p, "target"), answer);
         if (model != NULL) {
             job = make_job(s, model, &t, &options, detected, answer);
         }
@@ -438,16 +355,21 @@ static bool allows(bool posts, const char *method) {
 
 static attn_job *with_parameters(attn_service *s, const attn_http_request *r,
                                  attn_endpoint endpoint, attn_http_answer *answer) {
-    parameters p;
+    attn_parameters p;
     attn_job *job = NULL;
-    if (parse_parameters(r, &p, answer) && check_key(s, &p, answer)) {
-        if (endpoint == ATTN_ENDPOINT_TRANSLATE) {
+    attn_http_request bare = *r;
+    bool picture = endpoint == ATTN_ENDPOINT_SEGMENT || endpoint == ATTN_ENDPOINT_ATTEND;
+    bare.content_type = picture ? NULL : r->content_type; /* the body is a file, whatever it says */
+    if (attn_parameters_parse(&bare, &p, answer) && check_key(s, &p, answer)) {
+        if (picture) {
+            job = attn_picture_job(s, &p, endpoint == ATTN_ENDPOINT_ATTEND, answer);
+        } else if (endpoint == ATTN_ENDPOINT_TRANSLATE) {
             job = translate(s, &p, answer);
         } else {
             detect(s, &p, answer);
         }
     }
-    free_parameters(&p);
+    attn_parameters_free(&p);
     return job;
 }
 
@@ -455,7 +377,7 @@ attn_job *attn_service_handle(attn_service *s, const attn_http_request *r,
                               attn_http_answer *answer) {
     attn_endpoint endpoint = attn_endpoint_of(r->path);
     bool other = endpoint == ATTN_ENDPOINT_OTHER || endpoint == ATTN_ENDPOINT_PAGE;
-    bool posts = endpoint == ATTN_ENDPOINT_TRANSLATE || endpoint == ATTN_ENDPOINT_DETECT;
+    bool posts = endpoint <= ATTN_ENDPOINT_ATTEND;
     const char *allowed = posts ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
     *answer = (attn_http_answer){.status = 200, .content_type = "text/plain; charset=utf-8"};
     if (other && !attn_file_exists(r->path)) {
@@ -475,15 +397,17 @@ attn_job *attn_service_handle(attn_service *s, const attn_http_request *r,
     switch (endpoint) {
     case ATTN_ENDPOINT_TRANSLATE:
     case ATTN_ENDPOINT_DETECT:
+    case ATTN_ENDPOINT_SEGMENT:
+    case ATTN_ENDPOINT_ATTEND:
         return with_parameters(s, r, endpoint, answer);
     case ATTN_ENDPOINT_LANGUAGES:
         languages(s, answer);
         break;
     case ATTN_ENDPOINT_HEALTH:
-        answer_json(answer, json_pack("{s:s}", "status", "ok"));
+        attn_http_json(answer, json_pack("{s:s}", "status", "ok"));
         break;
     case ATTN_ENDPOINT_SPEC:
-        answer_json(answer, attn_serve_spec());
+        attn_http_json(answer, attn_serve_spec());
         break;
     case ATTN_ENDPOINT_SETTINGS:
         settings(s, answer);

@@ -15,6 +15,7 @@ typedef struct attn_service {
     int64_t character_limit;    /* of one text */
     int64_t batch_limit;        /* texts of one request */
     int64_t alternatives_limit; /* also of n_best */
+    int64_t pixel_limit;        /* of one picture */
     attn_search_options search; /* beam, length_penalty, guards */
 } attn_service;
 

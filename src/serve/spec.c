@@ -34,6 +34,16 @@ static const parameter detect_parameters[] = {
     {"q", "string", true, "Text to detect"},
     {"api_key", "string", false, "API key"},
 };
+static const parameter picture_parameters[] = {
+    {"api_key", "string", false, "API key, in the query; the body is the picture, JPEG or PNG"},
+};
+static const parameter attend_parameters[] = {
+    {"x", "integer", true, "Column of the pixel that asks, from 0 at the left, in the query"},
+    {"y", "integer", true, "Its row, from 0 at the top"},
+    {"layer", "integer", false, "Block, from 1; the last when not given"},
+    {"head", "string", false, "Head, from 1, or mean (default)"},
+    {"api_key", "string", false, "API key; the body is the picture, JPEG or PNG"},
+};
 
 typedef struct endpoint {
     const char *path, *method, *summary;
@@ -47,6 +57,13 @@ static const endpoint endpoints[] = {
      COUNT(translate_parameters)},
     {"/detect", "post", "Detect the language of a single text", detect_parameters,
      COUNT(detect_parameters)},
+    {"/attn/segment", "post",
+     "A picture's mask: width, height, classes with colour and pixels, and a PNG (an addition of "
+     "attn)",
+     picture_parameters, COUNT(picture_parameters)},
+    {"/attn/attend", "post",
+     "What a pixel attends to: weights of columns x rows places, row by row (an addition of attn)",
+     attend_parameters, COUNT(attend_parameters)},
     {"/languages", "get", "Retrieve list of supported languages", NULL, 0},
     {"/frontend/settings", "get", "Retrieve frontend specific settings", NULL, 0},
     {"/health", "get", "Whether the server answers", NULL, 0},

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "io/file.h"
+#include "text/boundary.h"
 
 enum { FILE_LIMIT = 16 << 20 };
 
@@ -209,40 +210,19 @@ size_t attn_glossary_size(const attn_glossary *g) {
     return g->count;
 }
 
-/* Whether a word can go on from one of these characters to the other. Scripts that set no spaces have
- * a boundary everywhere. */
-static bool joined(UChar32 a, UChar32 b) {
-    return u_isalnum(a) && u_isalnum(b) &&
-           u_getIntPropertyValue(a, UCHAR_LINE_BREAK) != U_LB_IDEOGRAPHIC &&
-           u_getIntPropertyValue(b, UCHAR_LINE_BREAK) != U_LB_IDEOGRAPHIC;
-}
-
-/* Whether text[at] lies inside a word. The text is UTF-8. */
-static bool inside_word(const char *text, size_t length, size_t at) {
-    if (at == 0 || at >= length) {
-        return false;
-    }
-    UChar32 before, after;
-    int32_t back = (int32_t)at; /* texts are shorter than INT32_MAX: attn_sentences_split */
-    size_t ahead = at;
-    U8_PREV(text, 0, back, before);
-    U8_NEXT(text, ahead, length, after);
-    return joined(before, after);
-}
-
 size_t attn_glossary_at(const attn_glossary *g, const char *text, size_t length, size_t at,
                         const char **target) {
     if (g == NULL || g->count == 0 || at >= length) {
         return 0;
     }
     unsigned char first = (unsigned char)text[at];
-    if (g->bucket[first] == g->bucket[first + 1] || inside_word(text, length, at)) {
+    if (g->bucket[first] == g->bucket[first + 1] || attn_inside_word(text, length, at)) {
         return 0;
     }
     for (size_t i = g->bucket[first]; i < g->bucket[first + 1]; i++) {
         const term *t = &g->terms[i];
         if (t->length <= length - at && memcmp(t->source, text + at, t->length) == 0 &&
-            !inside_word(text, length, at + t->length)) {
+            !attn_inside_word(text, length, at + t->length)) {
             *target = t->target;
             return t->length;
         }

@@ -6,11 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-enum { LONGEST_NAME = 32 };
-
 typedef struct tag {
     size_t end; /* after its '>' */
-    char name[LONGEST_NAME];
+    char name[ATTN_HTML_NAME];
     bool closing, empty; /* </name>, <name/> */
     bool keep;           /* says itself that its content is not to be translated */
 } tag;
@@ -126,7 +124,7 @@ static bool read_tag(const char *text, size_t length, size_t start, tag *out) {
         return false;
     }
     for (size_t n = 0; at < length && !is_space(text[at]) && strchr("/>", text[at]) == NULL; at++) {
-        if (n < LONGEST_NAME - 1) {
+        if (n < ATTN_HTML_NAME - 1) {
             char c = text[at];
             out->name[n++] = is_letter(c) ? (char)(c | 0x20) : c;
         }
@@ -187,56 +185,78 @@ static size_t end_of_element(const char *text, size_t length, size_t at, const c
     return at;
 }
 
-/* The end of the markup at text[start] == '<', or start when it is text. */
-static size_t end_of_markup(const char *text, size_t length, size_t start) {
-    static const char *const raw[] = {"script",   "style",    "textarea", "xmp", "iframe",
-                                      "noscript", "noframes", "template", NULL};
-    static const char *const kept[] = {"pre", "code", "kbd", "samp", "var", "svg", "math", NULL};
-    static const char *const hollow[] = {"area",  "base",   "br",    "col",  "embed",
-                                         "hr",    "img",    "input", "link", "meta",
-                                         "param", "source", "track", "wbr",  NULL};
+static const char *const raw[] = {"script",   "style",    "textarea", "xmp", "iframe",
+                                  "noscript", "noframes", "template", NULL};
+static const char *const kept[] = {"pre", "code", "kbd", "samp", "var", "svg", "math", NULL};
+static const char *const hollow[] = {"area",  "base",   "br",    "col",  "embed",
+                                     "hr",    "img",    "input", "link", "meta",
+                                     "param", "source", "track", "wbr",  NULL};
+/* What stands within a sentence; everything else ends one. */
+static const char *const within[] = {
+    "a",    "abbr", "acronym", "b",    "bdi",   "bdo",  "big",    "cite",   "code", "data",
+    "del",  "dfn",  "em",      "font", "i",     "img",  "ins",    "kbd",    "mark", "math",
+    "nobr", "q",    "s",       "samp", "small", "span", "strike", "strong", "sub",  "sup",
+    "svg",  "time", "tt",      "u",    "var",   "wbr",  NULL};
+
+static void set_token(attn_html_token *out, size_t end, attn_html_kind kind) {
+    out->length = end - out->start;
+    out->kind = kind;
+}
+
+/* A tag, or with it the whole element. */
+static void classify(const char *text, size_t length, const tag *t, attn_html_token *out) {
+    bool inside = among(t->name, within);
+    if (t->closing) {
+        set_token(out, t->end, inside ? ATTN_HTML_CLOSE : ATTN_HTML_BLOCK);
+    } else if (t->empty || among(t->name, hollow)) {
+        set_token(out, t->end, inside ? ATTN_HTML_POINT : ATTN_HTML_BLOCK);
+    } else if (among(t->name, raw)) {
+        set_token(out, end_of_raw(text, length, t->end, t->name), ATTN_HTML_BLOCK);
+    } else if (t->keep || among(t->name, kept)) {
+        set_token(out, end_of_element(text, length, t->end, t->name),
+                  inside ? ATTN_HTML_KEPT : ATTN_HTML_BLOCK);
+    } else {
+        set_token(out, t->end, inside ? ATTN_HTML_OPEN : ATTN_HTML_BLOCK);
+    }
+    memcpy(out->name, t->name, sizeof out->name);
+}
+
+/* The markup at text[out->start] == '<'; false when it is text. */
+static bool read_markup(const char *text, size_t length, attn_html_token *out) {
+    size_t start = out->start;
     if (starts(text, length, start, "<!--")) {
-        return end_of_comment(text, length, start);
+        set_token(out, end_of_comment(text, length, start), ATTN_HTML_POINT);
+        return true;
     }
     if (starts(text, length, start, "<!") || starts(text, length, start, "<?")) {
         size_t end = find(text, length, start, ">");
-        return end < length ? end + 1 : length;
+        set_token(out, end < length ? end + 1 : length, ATTN_HTML_BLOCK);
+        return true;
     }
     tag t;
     if (!read_tag(text, length, start, &t)) {
-        return start;
+        return false;
     }
-    if (t.closing || t.empty || among(t.name, hollow)) {
-        return t.end;
-    }
-    if (among(t.name, raw)) {
-        return end_of_raw(text, length, t.end, t.name);
-    }
-    if (t.keep || among(t.name, kept)) {
-        return end_of_element(text, length, t.end, t.name);
-    }
-    return t.end;
+    classify(text, length, &t, out);
+    return true;
 }
 
 attn_html_token attn_html_next(const char *text, size_t length, size_t start) {
-    size_t at = start;
-    while (at < length) {
+    attn_html_token token = {.start = start};
+    for (size_t at = start; at < length; at++) { /* over each '<' that is text */
         const char *next = memchr(text + at, '<', length - at);
-        if (next == NULL) {
-            at = length;
-            break;
-        }
-        at = (size_t)(next - text);
-        size_t end = end_of_markup(text, length, at);
-        if (end > at) {
-            if (at == start) {
-                return (attn_html_token){start, end - start, true};
+        at = next != NULL ? (size_t)(next - text) : length;
+        attn_html_token markup = {.start = at};
+        if (next == NULL || read_markup(text, length, &markup)) {
+            if (next != NULL && at == start) {
+                return markup;
             }
-            break;
+            token.length = at - start;
+            return token;
         }
-        at++; /* a '<' that is text */
     }
-    return (attn_html_token){start, at - start, false};
+    token.length = length - start;
+    return token;
 }
 
 /* The names of Latin-1's letters and signs in the order of their code points from 161, and others. */
@@ -298,7 +318,7 @@ static uint32_t numbered(const char *digits, size_t length, int base) {
 size_t attn_html_reference(const char *text, size_t length, size_t at, uint32_t *code) {
     size_t name = at + 1, end = name;
     *code = 0;
-    while (end < length && end - name < LONGEST_NAME &&
+    while (end < length && end - name < ATTN_HTML_NAME &&
            (is_letter(text[end]) || (text[end] >= '0' && text[end] <= '9') ||
             (text[end] == '#' && end == name))) {
         end++;

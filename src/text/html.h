@@ -9,14 +9,27 @@
 
 #include "text/buffer.h"
 
+typedef enum attn_html_kind {
+    ATTN_HTML_TEXT,  /* to translate */
+    ATTN_HTML_BLOCK, /* markup between sentences: p, div, li, br, script ... */
+    /* Markup within a sentence: */
+    ATTN_HTML_OPEN,  /* <b>, <a href=...> */
+    ATTN_HTML_CLOSE, /* </b> */
+    ATTN_HTML_POINT, /* <img>, a comment */
+    ATTN_HTML_KEPT,  /* a whole element that stays as it is: <code>x</code> */
+} attn_html_kind;
+
+enum { ATTN_HTML_NAME = 32 };
+
 typedef struct attn_html_token {
     size_t start, length; /* length 0: the end */
-    bool markup;          /* else text to translate */
+    attn_html_kind kind;
+    char name[ATTN_HTML_NAME]; /* of OPEN and CLOSE, in small letters */
 } attn_html_token;
 
-/* The token that begins at `start`. Markup: tags, comments, declarations, and whole elements that are
- * not for translation: script, style, pre, code, textarea and the like, and whatever has
- * translate="no" or class="notranslate". */
+/* The token that begins at `start`. Elements that are not for translation are one token, with all that is
+ * in them: script, style, pre, code, textarea and the like, and whatever has translate="no" or
+ * class="notranslate". */
 attn_html_token attn_html_next(const char *text, size_t length, size_t start);
 
 /* The length of the character reference that begins at text[at] == '&', 0 when there is none. *code:

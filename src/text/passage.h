@@ -6,7 +6,8 @@
  *
  * A sentence with protected parts is offered twice: whole, with names in their places, which reads
  * better, and in pieces around them. The whole one is used when each of its names came out exactly
- * once, so that a protected part can be neither lost nor doubled. Next: passage.c. */
+ * once, so that a protected part can be neither lost nor doubled. The tags within a sentence of HTML are
+ * put back around the words that they were around (markup.h). Next: passage.c. */
 #ifndef ATTN_TEXT_PASSAGE_H
 #define ATTN_TEXT_PASSAGE_H
 
@@ -15,6 +16,7 @@
 
 #include "attn/status.h"
 #include "text/glossary.h"
+#include "text/markup.h"
 
 typedef struct attn_passage_options {
     const char *language;          /* of the text, such as "en" */
@@ -32,10 +34,13 @@ void attn_passage_free(attn_passage *passage);
 size_t attn_passage_unit_count(const attn_passage *passage);
 /* Unit i, NUL-terminated plain text, never empty. */
 const char *attn_passage_unit(const attn_passage *passage, size_t i);
-/* The text with translations[i] for unit i (NULL: nothing yet); malloc'ed. used[i], where used is
- * not NULL: whether unit i is part of the result. */
+/* Whether tags are to be put into its translation, for which links help. */
+bool attn_passage_unit_is_marked(const attn_passage *passage, size_t i);
+/* The text with translations[i] for unit i (NULL: nothing yet); malloc'ed. links: NULL, or [units].
+ * used[i], where used is not NULL: whether unit i is part of the result. */
 ATTN_MUST_CHECK attn_status attn_passage_join(const attn_passage *passage,
-                                              const char *const *translations, bool *used,
-                                              char **text, attn_error *error);
+                                              const char *const *translations,
+                                              const attn_links *links, bool *used, char **text,
+                                              attn_error *error);
 
 #endif

@@ -11,6 +11,7 @@ typedef struct attn_span {
     size_t start, length;
     /* What stands for it in the translation, NUL-terminated; NULL: the part itself. Not owned. */
     const char *output;
+    bool raw; /* it is markup already: not to be escaped */
 } attn_span;
 
 typedef struct attn_spans {

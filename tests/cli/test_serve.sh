@@ -1,70 +1,5 @@
 # `attn serve` as clients meet it, with curl: answers, refusals, limits, signals, reloading.
-set -u
-command -v curl >/dev/null || { echo "skipped: curl is missing"; exit 77; }
-work=$(mktemp -d)
-server=
-trap '[ -n "$server" ] && kill -9 "$server" 2>/dev/null; rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failures=0
-
-fail() {
-    echo "FAILED: $1"
-    failures=$((failures + 1))
-}
-
-# A model of a few thousand numbers, hardly trained: only its being deterministic matters.
-awk 'BEGIN {
-    split("zero one two three four five six seven eight nine", word, " ")
-    for (i = 0; i < 300; i++) {
-        n = (i * 7919) % 10000; s = ""; t = ""
-        for (d = 0; d < 4; d++) { s = s word[n % 10 + 1] " "; t = t (n % 10); n = int(n / 10) }
-        print s > "s"; print t > "t"
-    }
-}'
-cat >tiny.recipe <<'END'
-d_model = 16
-ffn = 24
-heads = 2
-encoder_layers = 1
-decoder_layers = 1
-vocabulary = 50
-batch_tokens = 300
-max_steps = 2
-END
-for seed in 1 2; do
-    "$ATTN_TOOL" train translator --source s --target t --recipe ./tiny.recipe --quiet --seed $seed \
-        --out model$seed >out 2>err || { cat err; exit 1; }
-done
-mv model1.safetensors en-fr.safetensors
-
-start() { # OPTION...
-    : >log
-    "$ATTN_TOOL" serve --port 0 --model en-fr.safetensors "$@" >access 2>log &
-    server=$!
-    tries=0
-    until grep -q 'serving at' log || [ $tries -gt 500 ]; do
-        kill -0 $server 2>/dev/null || break
-        tries=$((tries + 1))
-        sleep 0.02
-    done
-    url=$(sed -n 's/^attn: serving at //p' log)
-    [ -n "$url" ] || { fail "it does not start: $(cat log)"; exit 1; }
-}
-
-stop() {
-    kill -TERM $server
-    wait $server || fail "exit status $? on SIGTERM: $(cat log)"
-    server=
-}
-
-# expect STATUS WORDS CURL-ARGUMENT...
-expect() {
-    status=$1 words=$2
-    shift 2
-    got=$(curl -sS -m 60 -o body -w '%{http_code}' "$@" 2>err)
-    [ "$got" = "$status" ] || fail "$got, not $status: $* $(cat err)"
-    grep -qF -- "$words" body || fail "no '$words' in the answer to: $*: $(cat body)"
-}
+. "$ATTN_SOURCE_DIR/tests/cli/serve_support.sh"
 
 start
 json='Content-Type: application/json'
@@ -75,6 +10,7 @@ expect 200 translatedText -d q="one two" -d source=en -d target=fr "$url/transla
 expect 200 '{x}' -H "$json" -d "$text" "$url/translate"
 first=$(cat body)
 expect 200 '<b>' -H "$json" -d '{"q":"<b>one</b>","source":"auto","target":"fr","format":"html"}' "$url/translate"
+expect 200 '</a>' -H "$json" -d '{"q":"<p>one <a href=\"x\">two</a> three</p>","source":"en","target":"fr","format":"html"}' "$url/translate"
 expect 200 'event: done' -H "$json" -d '{"q":"one","source":"en","target":"fr","stream":true}' "$url/translate"
 expect 200 translatedText -F q=one -F source=en -F target=fr "$url/translate"
 expect 200 translatedText -X POST "$url/translate?q=one&source=en&target=fr"
@@ -85,6 +21,19 @@ expect 405 'not allowed' "$url/translate"
 expect 200 doctype "$url/"
 expect 200 attn_requests_total "$url/metrics"
 curl -sS -i -X OPTIONS "$url/translate" | grep -qi '^access-control-allow-origin: \*' || fail "no CORS"
+
+# Pictures: the mask is the one that `attn segment` writes; what a pixel attends to.
+picture=scenes/images/000003.png
+"$ATTN_TOOL" segment --model street.safetensors --out . $picture >out 2>err || fail "attn segment: $(cat err)"
+expect 200 '"width":64,"height":64,"classes":[{"name":"ground","color":"#606060","pixels":' \
+    --data-binary @$picture "$url/attn/segment"
+sed 's/.*base64,\([^"]*\)".*/\1/' body | base64 -d | cmp - 000003.mask.png || fail "another mask than attn segment's"
+expect 200 '"layers":2,"heads":2,"columns":4,"rows":4,"weights":[0.' \
+    --data-binary @$picture "$url/attn/attend?x=63&y=0&layer=1&head=2"
+expect 400 '64,0 is no pixel of a picture of 64 x 64' --data-binary @$picture "$url/attn/attend?x=64&y=0"
+expect 400 'neither a PNG nor a JPEG' -d nothing "$url/attn/segment"
+"$ATTN_TOOL" attend --model street.safetensors --at 63,0 --layer 1 --head 2 -o look.svg $picture 2>err &&
+    grep -q '<svg' look.svg || fail "attn attend: $(cat err)"
 
 # Limits: body, characters, header.
 head -c 1100000 /dev/zero | tr '\0' a >large
@@ -114,24 +63,12 @@ while [ $i -lt 12 ]; do
     i=$((i + 1))
 done
 
-# Bytes that are no HTTP: 4xx (505 for another version) or a closed connection, and the server lives.
-if command -v bash >/dev/null; then
-    port=${url##*:}
-    for bytes in '\r\n\r\n' 'GET\r\n\r\n' 'GET / HTTP/9.9\r\n\r\n' '\0\1\2\377\r\n\r\n' \
-        'POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n' \
-        'POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n' \
-        'POST /translate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n' \
-        'GET /nothing%%00%%ff HTTP/1.1\r\nHost: x\r\n\r\n'; do
-        answer=$(bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; printf '$bytes' >&3; timeout 0.3 head -c 12 <&3" 2>/dev/null | tr -d '\0')
-        case $answer in '' | 'HTTP/1.'?' 4'* | 'HTTP/1.'?' 505'*) ;; *) fail "to $bytes: $answer" ;; esac
-    done
-fi
-expect 200 '"status":"ok"' "$url/health"
-
 # A changed file is loaded while requests go on; a damaged one is not.
 tries=0
 cp model2.safetensors new && mv new en-fr.safetensors
-until [ "$(curl -sS -m 60 -H "$json" -d "$text" "$url/translate")" != "$first" ] || [ $tries -gt 200 ]; do
+now=$first
+until [ "$now" != "$first" ] || [ $tries -gt 200 ]; do
+    now=$(curl -fsS -m 60 -H "$json" -d "$text" "$url/translate") || fail "a request was dropped while a model was loaded"
     tries=$((tries + 1))
     sleep 0.05
 done
@@ -145,6 +82,29 @@ stop
 grep -q '"path":"/translate","status":200' access || fail "no access log"
 grep -q 'one two' access && fail "the log holds text"
 
+# A full queue: 429 with Retry-After, for a stream too, and what had a place is answered.
+cp model2.safetensors en-fr.safetensors
+start --queue 2 --batch-wait 4000
+pids=
+for i in 1 2; do
+    curl -sS -m 60 -o queued$i -H "$json" -d "$text" "$url/translate" &
+    pids="$pids $!"
+done
+sleep 0.5
+expect 429 '{"error":"Slowdown: too many requests are waiting"}' -D head -H "$json" -d "$text" "$url/translate"
+grep -qi '^retry-after: 1' head || fail "no Retry-After: $(cat head)"
+expect 429 'Slowdown' -D head -H "$json" -d '{"q":"one","source":"en","target":"fr","stream":true}' "$url/translate"
+grep -qi '^retry-after: 1' head || fail "no Retry-After for a stream: $(cat head)"
+expect 200 '"status":"ok"' "$url/health"
+# shellcheck disable=SC2086 # a list of numbers
+wait $pids
+for i in 1 2; do
+    grep -q translatedText queued$i || fail "a queued request: $(cat queued$i)"
+done
+expect 200 translatedText -H "$json" -d "$text" "$url/translate"
+expect 200 'attn_refused_total 2' "$url/metrics"
+stop
+
 # Keys, a slow request, and a request under way when asked to stop.
 cp model2.safetensors en-fr.safetensors
 echo a-key-of-mine >keys
@@ -155,12 +115,27 @@ expect 200 translatedText -d q=one -d source=en -d target=fr -d api_key=a-key-of
 if command -v bash >/dev/null; then
     bash -c "exec 3<>/dev/tcp/127.0.0.1/${url##*:}; for c in G E T; do printf \$c >&3; sleep 0.4; done; timeout 5 cat <&3; [ \$? -ne 124 ]" ||
         fail "a dripping header is not cut off"
+    bash -c "exec 3<>/dev/tcp/127.0.0.1/${url##*:}; printf 'POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n' >&3
+        for c in a b c; do printf \$c >&3; sleep 0.4; done; timeout 5 cat <&3; [ \$? -ne 124 ]" 2>/dev/null ||
+        fail "a dripping body is not cut off"
 fi
 curl -sS -m 60 -o last -d q=two -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate" &
 client=$!
 sleep 0.25
 stop
 wait $client && grep -q translatedText last || fail "SIGTERM dropped a request: $(cat last 2>/dev/null)"
+
+# Connections of one address.
+if command -v bash >/dev/null; then
+    start --connections-per-address 3
+    port=${url##*:}
+    bash -c "exec 3<>/dev/tcp/127.0.0.1/$port 4<>/dev/tcp/127.0.0.1/$port 5<>/dev/tcp/127.0.0.1/$port; sleep 0.2
+        curl -sS -m 10 http://127.0.0.1:$port/health" >body 2>err && fail "a fourth connection: $(cat body)"
+    tries=0
+    until curl -sS -m 10 "$url/health" >body 2>err || [ $tries -gt 100 ]; do tries=$((tries + 1)); sleep 0.05; done
+    grep -q ok body || fail "no connection after the others closed: $(cat err)"
+    stop
+fi
 
 # Misuse.
 "$ATTN_TOOL" serve --model en-fr.safetensors --model ./en-fr.safetensors --port 0 2>err && fail "two models for a pair"
@@ -169,5 +144,4 @@ cp en-fr.safetensors nameless.safetensors
 "$ATTN_TOOL" serve --model nameless.safetensors --port 0 2>err && fail "a model without languages"
 grep -q 'name the file like' err || fail "no word on a model without languages: $(cat err)"
 
-[ $failures -eq 0 ] && echo "all as expected"
-exit $((failures > 0))
+finish

@@ -45,8 +45,8 @@ static char *translate(const char *text, size_t length, bool html, const attn_gl
         assert_true(attn_passage_unit(passage, i)[0] != '\0');
         answers[i] = answer(attn_passage_unit(passage, i), how);
     }
-    assert_int_equal(attn_passage_join(passage, (const char *const *)answers, NULL, &out, NULL),
-                     ATTN_OK);
+    assert_int_equal(
+        attn_passage_join(passage, (const char *const *)answers, NULL, NULL, &out, NULL), ATTN_OK);
     for (size_t i = 0; i < count; i++) {
         free(answers[i]);
     }
@@ -142,12 +142,12 @@ static void placeholder_shapes(void **unused) {
 static void html_keeps_its_markup(void **unused) {
     (void)unused;
     expect("<p class=\"a>b\">Hello <b>big</b> world.</p><!-- no <b> -->", true, NULL, QUOTES,
-           "<p class=\"a>b\">«Hello» <b>«big»</b> «world.»</p><!-- no <b> -->");
+           "<p class=\"a>b\">«Hello <b>big</b> world.»</p><!-- no <b> -->");
     expect("<script>var a = '<p>x</p>';</script><style>p{}</style><pre>a <b>c</b></pre>End", true,
            NULL, QUOTES,
            "<script>var a = '<p>x</p>';</script><style>p{}</style><pre>a <b>c</b></pre>«End»");
     expect("<p translate=no>Keep <p>this</p> too</p><i class='x notranslate'>y</i>But", true, NULL,
-           QUOTES, "<p translate=no>Keep <p>this</p> too</p><i class='x notranslate'>y</i>«But»");
+           QUOTES, "<p translate=no>Keep <p>this</p> too</p>«<i class='x notranslate'>y</i>But»");
     expect("Caf&eacute; &amp; bar &lt;3&gt;", true, NULL, QUOTES,
            "«Caf\xc3\xa9 &amp; bar &lt;3&gt;»");
     expect("Made in&nbsp;France &copy; us", true, NULL, QUOTES, "«Made in&nbsp;France &copy; us»");
@@ -162,6 +162,147 @@ static void html_keeps_its_markup(void **unused) {
     expect("<script>open", true, NULL, QUOTES, "<script>open");
     expect("<br/><img src=x>Text<!DOCTYPE html><?php x?>", true, NULL, QUOTES,
            "<br/><img src=x>«Text»<!DOCTYPE html><?php x?>");
+}
+
+/* A translator that changes nothing gives the page back. */
+static void tags_within_sentences(void **unused) {
+    (void)unused;
+    static const char *const pages[] = {
+        "<p>One <b>two</b> three.</p>",
+        "<p><b>All of it.</b></p><p><i>One.</i> <i>Two.</i></p>",
+        "<b>One <i>two</i> three. Four</b> five.",
+        "One <b>two. Three</b> four.",
+        "One<br>two <img src=x> three <!-- c --> four <a href='x'><img></a> end.",
+        "<a name=x></a>One <sup>1</sup>, <em><b>two</b> three</em>.",
+        "One <b></b> two <i> three</i> <u>four </u>.",
+        "Line\n  one <b>and\n more</b>.\n\n<p>\n Next\t</p>\n",
+        "Press <kbd>Enter</kbd> to <b>go on</b>.",
+        "12 <b>34</b> 56",
+        "<b><i><u>x</u></i></b>",
+        "One </i> two <b> three",
+        "a <b>b</b> c {x} <i>d</i> e {y}",
+        "The <b>{name}</b> and &nbsp;<i>more</i>.",
+        "\xe4\xbd\xa0<b>\xe5\xa5\xbd</b>\xe3\x80\x82\xe5\x86\x8d<b>\xe8\xa7\x81</b>\xe3\x80\x82",
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        char same[400] = "";
+        /* but that a line break within a sentence is a space, and a tag goes close to its word */
+        snprintf(same, sizeof same, "%s", pages[i]);
+        char *out = translate(pages[i], strlen(pages[i]), true, NULL, SAME);
+        if (i == 6) {
+            strcpy(same, "One <b></b> two  <i>three</i> <u>four</u> .");
+        } else if (i == 7) {
+            strcpy(same, "Line   one <b>and  more</b>.\n\n<p>\n Next\t</p>\n");
+        } else if (i == 11) {
+            strcpy(same, "One</i>  two  <b>three");
+        }
+        if (strcmp(out, same) != 0) {
+            fail_msg("%s became %s", pages[i], out);
+        }
+        free(out);
+    }
+    expect("<p>Hello, <b>big {x}</b> world: <i>now</i>!</p>", true, NULL, DROPS,
+           "<p>&lt;&gt; <b>&lt;&gt; {x}</b>&lt;&gt; <i>&lt;&gt;</i>!</p>");
+    static const char file[] = "big apple\tGrosse Pomme\n";
+    attn_glossary *g;
+    assert_int_equal(attn_glossary_parse(file, sizeof file - 1, "g", &g, NULL), ATTN_OK);
+    expect("I like the big <b>apple</b> much.", true, g, SAME,
+           "I like the <b>Grosse Pomme</b> much.");
+    attn_glossary_free(g);
+}
+
+/* Tags follow the words that they were around, by what each word looks at. */
+static void tags_follow_their_words(void **unused) {
+    (void)unused;
+    static const char unit[] = "The red car is fast", translation[] = "La voiture rouge va vite";
+    static const size_t source_end[] = {3, 7, 11, 14, 19}, target_end[] = {2, 10, 16, 19, 24};
+    static const float weight[] = {.8f, .1f, .1f, 0,   0,   0,   .2f, .8f, 0, 0, .1f, .9f, 0,
+                                   0,   0,   0,   .1f, .1f, .6f, .2f, 0,   0, 0, .1f, .9f};
+    const attn_links links = {5, 5, target_end, source_end, weight};
+    struct {
+        size_t from, to; /* of the element in the unit */
+        size_t first, last;
+    } cases[] = {{4, 7, 11, 16}, {8, 11, 3, 10},   {4, 11, 3, 16},
+                 {0, 3, 0, 2},   {12, 19, 17, 24}, {0, 19, 0, 24}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        attn_mark marks[2] = {{.kind = ATTN_MARK_OPEN, .at = cases[i].from, .partner = 1},
+                              {.kind = ATTN_MARK_CLOSE, .at = cases[i].to, .partner = 0}};
+        assert_int_equal(attn_markup_place(marks, 2, unit, translation, &links, NULL), ATTN_OK);
+        assert_int_equal(marks[0].to, cases[i].first);
+        assert_int_equal(marks[1].to, cases[i].last);
+    }
+    /* two beside each other change places, and one in another stays in it */
+    attn_mark both[] = {{.kind = ATTN_MARK_OPEN, .at = 4, .partner = 1, .start = 0},
+                        {.kind = ATTN_MARK_CLOSE, .at = 7, .partner = 0, .start = 1},
+                        {.kind = ATTN_MARK_OPEN, .at = 8, .partner = 5, .start = 2},
+                        {.kind = ATTN_MARK_OPEN, .at = 8, .partner = 4, .start = 3},
+                        {.kind = ATTN_MARK_CLOSE, .at = 11, .partner = 3, .start = 4},
+                        {.kind = ATTN_MARK_CLOSE, .at = 14, .partner = 2, .start = 5}};
+    static const size_t order[] = {2, 3, 4, 5, 0, 1};
+    assert_int_equal(attn_markup_place(both, 6, unit, translation, &links, NULL), ATTN_OK);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(both[i].start, order[i]);
+    }
+}
+
+/* Random tags over random words with random links: all of them come out, well nested if they were. */
+static void random_tags(void **unused) {
+    (void)unused;
+    attn_random random = attn_random_start(3);
+    for (int round = 0; round < 3000; round++) {
+        attn_mark marks[64];
+        size_t stack[64], depth = 0, count = 0, at = 0;
+        static const char unit[] = "aa bb cc dd ee ff gg hh", translation[] = "mm n, oo'p q-rr s.";
+        static const size_t source_end[] = {2, 5, 8, 11, 14, 17, 20, 23};
+        static const size_t target_end[] = {2, 4, 5, 8, 9, 10, 12, 13, 15, 17, 18};
+        float weight[11 * 8];
+        for (size_t i = 0; i < 88; i++) {
+            weight[i] = (float)attn_random_uniform(&random);
+            weight[i] *= weight[i] * weight[i];
+        }
+        const attn_links links = {11, 8, target_end, source_end, weight};
+        while (count < 30) {
+            double dice = (double)attn_random_uniform(&random);
+            at += attn_random_below(&random, 3);
+            at = at < 23 ? at : 23;
+            attn_mark *m = &marks[count];
+            *m = (attn_mark){.at = at, .partner = ATTN_NO_MARK, .start = count};
+            if (dice < 0.45) {
+                m->kind = ATTN_MARK_OPEN;
+                stack[depth++] = count;
+            } else if (dice < 0.9 && depth > 0) {
+                m->kind = ATTN_MARK_CLOSE;
+                m->partner = stack[--depth];
+                marks[m->partner].partner = count;
+            } else {
+                m->kind = ATTN_MARK_POINT;
+            }
+            count++;
+        }
+        while (depth > 0) {
+            marks[count] = (attn_mark){
+                .kind = ATTN_MARK_CLOSE, .at = at, .partner = stack[--depth], .start = count};
+            marks[stack[depth]].partner = count;
+            count++;
+        }
+        assert_int_equal(
+            attn_markup_place(marks, count, unit, translation, round % 3 > 0 ? &links : NULL, NULL),
+            ATTN_OK);
+        size_t seen = 0, last = 0;
+        depth = 0;
+        for (size_t i = 0; i < count; i++) {
+            seen += marks[i].start;
+            assert_true(marks[i].to >= last && marks[i].to <= strlen(translation));
+            last = marks[i].to;
+            if (marks[i].kind == ATTN_MARK_OPEN) {
+                stack[depth++] = marks[i].start;
+            } else if (marks[i].kind == ATTN_MARK_CLOSE) {
+                assert_true(depth > 0 && stack[--depth] == marks[i].partner);
+            }
+        }
+        assert_int_equal(seen, count * (count - 1) / 2);
+        assert_int_equal(depth, 0);
+    }
 }
 
 static void glossary_fixes_terms(void **unused) {
@@ -267,14 +408,29 @@ static void random_texts(void **unused) {
                 free(out);
             }
         }
+        /* what is no letter comes out of HTML in any case */
+        static const char *const stay[] = {"<b>", "</b>", "<pre>", "&nbsp;"};
+        char *out = translate(text, strlen(text), true, NULL, SAME);
+        for (size_t i = 0; i < sizeof stay / sizeof stay[0]; i++) {
+            if (occurrences(out, stay[i]) != occurrences(text, stay[i])) {
+                fail_msg("%s: %s\n->\n%s", stay[i], text, out);
+            }
+        }
+        free(out);
     }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sentences_and_spacing), cmocka_unit_test(placeholders_come_through),
-        cmocka_unit_test(placeholder_shapes),    cmocka_unit_test(html_keeps_its_markup),
-        cmocka_unit_test(glossary_fixes_terms),  cmocka_unit_test(wrong_text_is_refused),
+        cmocka_unit_test(tags_within_sentences),
+        cmocka_unit_test(tags_follow_their_words),
+        cmocka_unit_test(random_tags),
+        cmocka_unit_test(sentences_and_spacing),
+        cmocka_unit_test(placeholders_come_through),
+        cmocka_unit_test(placeholder_shapes),
+        cmocka_unit_test(html_keeps_its_markup),
+        cmocka_unit_test(glossary_fixes_terms),
+        cmocka_unit_test(wrong_text_is_refused),
         cmocka_unit_test(random_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

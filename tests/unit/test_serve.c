@@ -12,10 +12,14 @@
 #include <jansson.h>
 #include <pthread.h>
 
+#include "base/memory.h"
 #include "serve/files.h"
 #include "serve/form.h"
 #include "serve/service.h"
+#include "serve/wellformed.h"
+#include "support/pictures.h"
 #include "support/tiny_model.h"
+#include "support/tiny_segmenter.h"
 
 static attn_metrics metrics;
 static attn_service service;
@@ -31,8 +35,11 @@ static int set_up(void **unused) {
     (void)unused;
     attn_tokenizer *tokenizer = tiny_model_tokenizer();
     attn_translator *translator = tiny_model_translator(tokenizer, 1);
-    service = (attn_service){
-        .metrics = &metrics, .character_limit = 5000, .batch_limit = 8, .alternatives_limit = 4};
+    service = (attn_service){.metrics = &metrics,
+                             .character_limit = 5000,
+                             .batch_limit = 8,
+                             .alternatives_limit = 4,
+                             .pixel_limit = 10000};
     attn_search_options_init(&service.search);
     assert_int_equal(
         attn_serve_models_wrap(translator, tokenizer, "en", "fr", &service.models, NULL), ATTN_OK);
@@ -79,14 +86,9 @@ static waiter new_waiter(void) {
 }
 
 /* Handles a request; its answer is then in `answer`. */
-static int ask(const char *method, const char *path, const char *type, const char *body) {
-    attn_http_request request = {.method = method,
-                                 .path = path,
-                                 .content_type = type,
-                                 .body = body,
-                                 .body_size = strlen(body)};
+static int finish_request(const attn_http_request *request) {
     attn_http_answer_free(&answer);
-    attn_job *job = attn_service_handle(&service, &request, &answer);
+    attn_job *job = attn_service_handle(&service, request, &answer);
     if (job != NULL) {
         waiter w = new_waiter();
         assert_true(attn_job_start(job, batcher, woken, &w));
@@ -96,6 +98,15 @@ static int ask(const char *method, const char *path, const char *type, const cha
         attn_job_free(job);
     }
     return answer.status;
+}
+
+static int ask(const char *method, const char *path, const char *type, const char *body) {
+    attn_http_request request = {.method = method,
+                                 .path = path,
+                                 .content_type = type,
+                                 .body = body,
+                                 .body_size = strlen(body)};
+    return finish_request(&request);
 }
 
 static int post(const char *json) {
@@ -184,6 +195,25 @@ static void forms(void **unused) {
     }
     assert_non_null(attn_form_parse("multipart/form-data", body, sizeof body - 1, &form));
     attn_form_free(&form);
+}
+
+static void wellformed(void **unused) {
+    (void)unused;
+    static const char *const good[] = {"/",          "/a?b=%41&c", "*",
+                                       "http://h/p", "HTTP://h",   "/\xc3\xa9"};
+    static const char *const bad[] = {"",     "a",      "/%",    "/%4", "/%4g",
+                                      "/%00", "/a?%00", "/\x1f", "/ ",  "**"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(attn_target_is_good(good[i]));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(attn_target_is_good(bad[i]));
+    }
+    assert_string_equal(attn_target_path("http://h:1/p/q"), "/p/q");
+    assert_string_equal(attn_target_path("http://h"), "/");
+    assert_true(attn_field_is_good("X-a_1", 5, "a\tb\xff", 4));
+    assert_false(attn_field_is_good("", 0, "a", 1) || attn_field_is_good("X ", 2, "a", 1) ||
+                 attn_field_is_good("X", 1, "a\0b", 3) || attn_field_is_good("X\0", 2, "", 0));
 }
 
 static void answers(void **unused) {
@@ -399,16 +429,154 @@ static void a_full_queue_refuses(void **unused) {
     batcher = former;
 }
 
+/* ---- pictures ---- */
+
+/* A file with a tiny segmenter and two of its classes' names, opened as the server does it. */
+static attn_segmenting *open_segmenter(void) {
+    static const char classes[] = "0 sky 1 2 3\n1 a \"road\" 255 0 16\n2 c 4 4 4\n3 d 5 5 5\n"
+                                  "4 e 6 6 6\n";
+    char folder[64], path[96];
+    attn_segmenter_config config = tiny_config(ATTN_MIXER_GLOBAL);
+    attn_segmenter *model = tiny_segmenter(&config, false);
+    attn_segmenting *segmenting = calloc(1, sizeof *segmenting);
+    folder_make(folder);
+    snprintf(path, sizeof path, "%s/m.safetensors", folder);
+    assert_int_equal(attn_segmenter_save(model, ATTN_STORE_F32, classes, sizeof classes - 1, NULL,
+                                         0, path, NULL),
+                     ATTN_OK);
+    attn_segmenter_free(model);
+    assert_int_equal(attn_segmenting_open(path, segmenting, NULL), ATTN_OK);
+    folder_remove(folder);
+    return segmenting;
+}
+
+static int send_picture(const char *path, const char *query, const void *bytes, size_t size) {
+    attn_http_request request = {
+        .method = "POST",
+        .path = path,
+        .body = bytes,
+        .body_size = size,
+        /* what curl says without being asked; the body is no form all the same */
+        .content_type = "application/x-www-form-urlencoded"};
+    char copy[100];
+    snprintf(copy, sizeof copy, "%s", query);
+    for (char *field = strtok(copy, "&"); field != NULL; field = strtok(NULL, "&")) {
+        char *value = strchr(field, '=');
+        *value++ = '\0';
+        request.query[request.query_count++] = (attn_parameter){field, value};
+    }
+    attn_http_answer_free(&answer);
+    return finish_request(&request);
+}
+
+static void pictures(void **unused) {
+    (void)unused;
+    enum { WIDTH = 40, HEIGHT = 24 };
+    tiny_pictures p;
+    tiny_pictures_fill(&p, 0, 1, HEIGHT, WIDTH);
+    png_kind kind = {.width = WIDTH, .height = HEIGHT, .type = PNG_COLOR_TYPE_RGB, .depth = 8};
+    file_bytes png = make_png(&kind, p.pixels);
+    assert_int_equal(send_picture("/attn/segment", "", png.data, png.size), 404);
+    expect("No model for pictures is served");
+    attn_segmenting *segmenting = open_segmenter();
+    assert_true(attn_serve_models_add_pictures(service.models, segmenting));
+    assert_int_equal(ask("GET", "/frontend/settings", NULL, ""), 200);
+    expect("\"pictures\":true");
+    assert_int_equal(ask("GET", "/languages", NULL, ""), 200);
+    assert_null(strstr(answer.body.data, "\"code\":\"\""));
+
+    /* the mask: sizes, classes, and the counts are those of the pixels */
+    assert_int_equal(send_picture("/attn/segment", "", png.data, png.size), 200);
+    json_t *value = json_loads(answer.body.data, 0, NULL);
+    const char *name, *color, *mask;
+    json_int_t width, height, pixels, sum = 0;
+    json_t *classes;
+    assert_int_equal(json_unpack(value, "{s:I, s:I, s:o, s:s}", "width", &width, "height", &height,
+                                 "classes", &classes, "mask", &mask),
+                     0);
+    assert_true(width == WIDTH && height == HEIGHT && json_array_size(classes) == TINY_CLASSES);
+    assert_memory_equal(mask, "data:image/png;base64,iVBORw0KGgo", 33);
+    for (size_t i = 0; i < TINY_CLASSES; i++) {
+        assert_int_equal(json_unpack(json_array_get(classes, i), "{s:s, s:s, s:I}", "name", &name,
+                                     "color", &color, "pixels", &pixels),
+                         0);
+        assert_int_equal(color[0], '#');
+        sum += pixels;
+    }
+    assert_int_equal(sum, WIDTH * HEIGHT);
+    json_decref(value);
+    expect("\"name\":\"a \\\"road\\\"\",\"color\":\"#ff0010\"");
+
+    /* the attention: what the library says of that pixel, which sums to 1 */
+    static const char *const queries[] = {"x=39&y=23", "x=39&y=23&head=2&layer=1",
+                                          "x=0&y=9&head=mean&layer=2"};
+    static const attn_pixel_query same[] = {{39, 23, 2, 0}, {39, 23, 1, 2}, {0, 9, 2, 0}};
+    attn_picture picture = {WIDTH, HEIGHT, p.pixels};
+    for (size_t q = 0; q < 3; q++) {
+        attn_grid keys;
+        float *weights;
+        double total = 0;
+        assert_int_equal(send_picture("/attn/attend", queries[q], png.data, png.size), 200);
+        value = json_loads(answer.body.data, 0, NULL);
+        json_t *list = json_object_get(value, "weights");
+        assert_int_equal(attn_segment_attend(segmenting, &picture, &same[q], &keys, &weights, NULL),
+                         ATTN_OK);
+        assert_int_equal(json_integer_value(json_object_get(value, "columns")), keys.width);
+        assert_int_equal(json_integer_value(json_object_get(value, "rows")), keys.height);
+        assert_int_equal(json_integer_value(json_object_get(value, "layers")), 2);
+        assert_int_equal(json_integer_value(json_object_get(value, "heads")), 2);
+        assert_int_equal(json_array_size(list), keys.width * keys.height);
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            assert_true((float)json_real_value(json_array_get(list, i)) == weights[i]);
+            total += json_real_value(json_array_get(list, i));
+        }
+        assert_true(total > 0.999 && total < 1.001);
+        attn_free(weights);
+        json_decref(value);
+    }
+
+    /* refusals */
+    static const char *const wrong[] = {"x=1",
+                                        "y=1",
+                                        "x=40&y=1",
+                                        "x=1&y=24",
+                                        "x=-1&y=1",
+                                        "x=a&y=1",
+                                        "x=1&y=1&layer=3",
+                                        "x=1&y=1&head=3",
+                                        "x=1&y=1&head=all"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(send_picture("/attn/attend", wrong[i], png.data, png.size), 400);
+        expect("{\"error\":\"Invalid request: ");
+    }
+    assert_int_equal(send_picture("/attn/segment", "", "", 0), 400);
+    expect("missing picture");
+    assert_int_equal(send_picture("/attn/segment", "", "GIF89a", 6), 400);
+    expect("this is a GIF file");
+    for (size_t cut = 1; cut < png.size; cut += 97) {
+        assert_int_equal(send_picture("/attn/segment", "", png.data, cut), 400);
+    }
+    service.pixel_limit = WIDTH * HEIGHT - 1;
+    assert_int_equal(send_picture("/attn/segment", "", png.data, png.size), 400);
+    expect("40 x 24 pixels; at most 959 are read");
+    service.pixel_limit++;
+    assert_int_equal(send_picture("/attn/segment", "", png.data, png.size), 200);
+    assert_int_equal(ask("GET", "/attn/segment", NULL, ""), 405);
+    bytes_free(&png);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals),
         cmocka_unit_test(forms),
+        cmocka_unit_test(wellformed),
         cmocka_unit_test(answers),
         cmocka_unit_test(embedded_files),
         cmocka_unit_test(keys),
         cmocka_unit_test(streams),
         cmocka_unit_test(the_same_bits_in_company),
         cmocka_unit_test(a_full_queue_refuses),
+        cmocka_unit_test(pictures),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

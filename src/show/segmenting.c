@@ -1,0 +1,223 @@
+/* show/segmenting.c: opening a model with its classes, pictures tile by tile, one pixel's attention. */
+#include "show/segmenting.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "image/tiles.h"
+
+attn_status attn_segmenting_open(const char *path, attn_segmenting *out, attn_error *error) {
+    void *text = NULL;
+    size_t size = 0;
+    memset(out, 0, sizeof *out);
+    attn_status status = ATTN_OK;
+    if (snprintf(out->path, sizeof out->path, "%s", path) >= (int)sizeof out->path) {
+        status = attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL, "the path is too long");
+    }
+    if (status == ATTN_OK) {
+        status = attn_segmenter_load(out->path, false, &out->model, &text, &size, error);
+    }
+    if (status == ATTN_OK && text == NULL) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, out->path, -1,
+                           "save it with `attn train segmenter`", "the model names no classes");
+    }
+    if (status == ATTN_OK) {
+        status = attn_classes_parse(text, size, out->path, ATTN_IGNORE_LABEL, &out->classes, error);
+    }
+    attn_segmenter_free_bytes(text);
+    if (status == ATTN_OK && out->classes.count != attn_segmenter_get_config(out->model)->classes) {
+        status =
+            attn_fail(error, ATTN_ERR_FORMAT, out->path, -1, "take an undamaged copy of the model",
+                      "it names %d classes, the model has %lld", out->classes.count,
+                      (long long)attn_segmenter_get_config(out->model)->classes);
+    }
+    if (status == ATTN_OK && attn_tape_create(&out->tape) != ATTN_OK) {
+        status = attn_fail_memory(error, 0);
+    }
+    return status;
+}
+
+void attn_segmenting_close(attn_segmenting *segmenting) {
+    attn_tape_free(segmenting->tape);
+    attn_segmenter_free(segmenting->model);
+    memset(segmenting, 0, sizeof *segmenting);
+}
+
+/* ---- tiles ---- */
+
+typedef struct tile_work {
+    attn_segmenting *segmenting;
+    const attn_picture *picture;
+    attn_tile_axis x, y;
+    attn_tile_blend *blend;
+    uint8_t *pixels;      /* of one tile */
+    float *probabilities; /* of one tile */
+} tile_work;
+
+static attn_status do_tile(tile_work *w, int64_t column, int64_t row, attn_error *error) {
+    int64_t x = attn_tile_start(&w->x, column), y = attn_tile_start(&w->y, row);
+    size_t bytes = (size_t)w->x.tile * 3;
+    for (int64_t i = 0; i < w->y.tile; i++) {
+        memcpy(w->pixels + (size_t)i * bytes,
+               w->picture->rgb + ((y + i) * w->picture->width + x) * 3, bytes);
+    }
+    attn_pictures one = {1, w->y.tile, w->x.tile, w->pixels};
+    attn_status status = attn_segmenter_predict(w->segmenting->model, w->segmenting->tape, &one,
+                                                NULL, w->probabilities, error);
+    if (status == ATTN_OK) {
+        attn_tile_blend_add(w->blend, column, row, w->probabilities);
+    }
+    return status;
+}
+
+static attn_status do_tiles(tile_work *w, attn_segmented_rows *receive, void *context,
+                            attn_error *error) {
+    attn_status status = ATTN_OK;
+    for (int64_t row = 0; row < w->y.count && status == ATTN_OK; row++) {
+        for (int64_t column = 0; column < w->x.count && status == ATTN_OK; column++) {
+            status = do_tile(w, column, row, error);
+        }
+        if (status == ATTN_OK) {
+            int64_t first, rows;
+            const float *values;
+            attn_tile_blend_finish_row(w->blend, row, &first, &rows, &values);
+            status = receive(context, first, rows, values, error);
+        }
+    }
+    return status;
+}
+
+attn_status attn_segment_rows(attn_segmenting *segmenting, const attn_picture *picture,
+                              const attn_tiling *tiling, attn_segmented_rows *receive,
+                              void *context, attn_error *error) {
+    tile_work w = {.segmenting = segmenting,
+                   .picture = picture,
+                   .x = attn_tile_plan(picture->width, tiling->tile, tiling->overlap),
+                   .y = attn_tile_plan(picture->height, tiling->tile, tiling->overlap)};
+    size_t area = (size_t)(w.x.tile * w.y.tile), classes = (size_t)segmenting->classes.count;
+    w.pixels = attn_alloc(3 * area);
+    w.probabilities = attn_alloc_zero(area * classes, sizeof *w.probabilities);
+    attn_status status =
+        w.pixels == NULL || w.probabilities == NULL
+            ? attn_fail_memory(error, area * classes * sizeof(float))
+            : attn_tile_blend_create(&w.x, &w.y, (int64_t)classes, &w.blend, error);
+    if (status == ATTN_OK) {
+        status = do_tiles(&w, receive, context, error);
+    }
+    attn_tile_blend_free(w.blend);
+    attn_free(w.pixels);
+    attn_free(w.probabilities);
+    return status;
+}
+
+/* ---- masks ---- */
+
+void attn_segment_choose(const float *probabilities, int64_t count, int64_t classes,
+                         uint8_t *labels) {
+    for (int64_t i = 0; i < count; i++) {
+        const float *p = probabilities + i * classes;
+        int64_t best = 0;
+        for (int64_t c = 1; c < classes; c++) {
+            best = p[c] > p[best] ? c : best;
+        }
+        labels[i] = (uint8_t)best;
+    }
+}
+
+typedef struct mask_rows {
+    attn_mask *mask;
+    int64_t classes;
+} mask_rows;
+
+static attn_status receive_mask(void *context, int64_t first, int64_t rows,
+                                const float *probabilities, attn_error *error) {
+    const mask_rows *m = context;
+    (void)error;
+    attn_segment_choose(probabilities, rows * m->mask->width, m->classes,
+                        m->mask->label + first * m->mask->width);
+    return ATTN_OK;
+}
+
+attn_status attn_segment_mask(attn_segmenting *segmenting, const attn_picture *picture,
+                              const attn_tiling *tiling, attn_mask *out, attn_error *error) {
+    mask_rows rows = {out, segmenting->classes.count};
+    attn_status status = attn_mask_create(picture->width, picture->height, out, error);
+    return status == ATTN_OK
+               ? attn_segment_rows(segmenting, picture, tiling, receive_mask, &rows, error)
+               : status;
+}
+
+/* ---- attention ---- */
+
+static attn_status check_query(const attn_segmenting *s, const attn_picture *picture,
+                               const attn_pixel_query *q, attn_error *error) {
+    const attn_segmenter_config *config = attn_segmenter_get_config(s->model);
+    if (q->x < 0 || q->y < 0 || q->x >= picture->width || q->y >= picture->height) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--at", -1,
+                         "give X and Y counted from 0 at the top left",
+                         "%lld,%lld is no pixel of a picture of %lld x %lld", (long long)q->x,
+                         (long long)q->y, (long long)picture->width, (long long)picture->height);
+    }
+    if (q->layer < 0 || q->layer > config->blocks || config->blocks == 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--layer", -1, NULL, "the model has %lld blocks",
+                         (long long)config->blocks);
+    }
+    if (q->head < 0 || q->head > config->heads) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--head", -1, NULL, "the model has %lld heads",
+                         (long long)config->heads);
+    }
+    return ATTN_OK;
+}
+
+/* weights [heads, places] of the place that the pixel lies in. */
+static attn_status run_and_look(attn_segmenting *s, const attn_picture *picture,
+                                const attn_pixel_query *q, float *weights, attn_error *error) {
+    int64_t layer = q->layer > 0 ? q->layer : attn_segmenter_get_config(s->model)->blocks;
+    attn_pictures one = {1, picture->height, picture->width, picture->rgb};
+    attn_grid grid;
+    attn_tape_watch(s->tape, true);
+    attn_tape_begin(s->tape, false, 0, 0);
+    if (attn_segmenter_forward(s->model, s->tape, &one, &grid) == NULL) {
+        return attn_fail(error, attn_tape_status(s->tape), NULL, -1, "give a smaller picture",
+                         "%s while running the model", attn_status_name(attn_tape_status(s->tape)));
+    }
+    return attn_segmenter_attend(s->model, s->tape, picture->height, picture->width, layer - 1,
+                                 q->y / 8, q->x / 8, weights, error);
+}
+
+/* weights [heads, places] to one map at their beginning: a head, or the mean of all. */
+static void choose_head(int64_t head, int64_t heads, int64_t places, float *weights) {
+    for (int64_t i = 0; i < places; i++) {
+        float sum = 0;
+        for (int64_t h = 0; h < heads; h++) {
+            sum += weights[h * places + i];
+        }
+        weights[i] = head > 0 ? weights[(head - 1) * places + i] : sum / (float)heads;
+    }
+}
+
+attn_status attn_segment_attend(attn_segmenting *s, const attn_picture *picture,
+                                const attn_pixel_query *query, attn_grid *keys, float **weights,
+                                attn_error *error) {
+    *weights = NULL;
+    attn_status status = check_query(s, picture, query, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    int64_t heads = attn_segmenter_get_config(s->model)->heads;
+    *keys = attn_segmenter_key_grid(s->model, picture->height, picture->width);
+    size_t places = (size_t)(keys->height * keys->width), count = places * (size_t)heads;
+    float *all = attn_alloc_zero(count, sizeof *all);
+    status = all != NULL ? run_and_look(s, picture, query, all, error)
+                         : attn_fail_memory(error, count * sizeof *all);
+    attn_tape_watch(s->tape, false);
+    if (status != ATTN_OK) {
+        attn_free(all);
+        return status;
+    }
+    choose_head(query->head, heads, (int64_t)places, all);
+    *weights = all;
+    return ATTN_OK;
+}
