@@ -1,0 +1,2 @@
+import { x } from "./a.js";
+console.log(x);
