@@ -6,7 +6,7 @@ import { decimal } from "./numbers.js";
 import { headColor, weightRgb } from "./palette.js";
 import { t } from "./strings.js";
 
-const THUMB = 56; // pixels
+const THUMB = { most: 60, least: 28 }; // pixels
 
 /** change(part of the choice): the user chose something. draw(document, choice) shows it. */
 export function headsView(host, change) {
@@ -36,10 +36,14 @@ export function headsView(host, change) {
     const { entropy, distance } = measures(document, choice.part);
     const cells = [];
     const columns = [...Array(part.heads).keys(), "mean"];
+    const room = Math.floor(((host.clientWidth || 370) - 26) / columns.length) - 11;
+    const size = Math.max(THUMB.least, Math.min(THUMB.most, room));
     const head = el("div", { class: "grid-row grid-names", "aria-hidden": "true" }, el("span"), ...columns.map((h) => {
       const dot = el("i", { class: "dot" });
       dot.style.background = h === "mean" ? "var(--accent)" : headColor(h);
-      return el("span", {}, dot, h === "mean" ? t("mean") : `${h + 1}`);
+      const name = el("span", {}, dot, h === "mean" ? t("mean") : `${h + 1}`);
+      name.style.flexBasis = `${size + 8}px`;
+      return name;
     }));
     const rows = Array.from({ length: part.layers }, (_, layer) => el("div", { class: "grid-row" },
       el("span", { class: "grid-name", "aria-hidden": "true" }, `${layer + 1}`), ...columns.map((h) => {
@@ -47,7 +51,7 @@ export function headsView(host, change) {
         const facts = h === "mean" ? [] : [t("entropy_unit", decimal(entropy[i], 2)), distance ? t("distance_unit", decimal(distance[i], 1)) : ""];
         const name = h === "mean" ? t("here_mean", layer + 1, part.layers, part.heads)
           : `${t("here", layer + 1, part.layers, h + 1, part.heads)}; ${facts.filter(Boolean).join(", ")}`;
-        const cell = thumb(document, { ...choice, layer, head: h }, name, facts,
+        const cell = thumb(size, document, { ...choice, layer, head: h }, name, facts,
           choice.layer === layer && choice.head === h, () => change({ layer, head: h }));
         cells.push(cell);
         return cell;
@@ -63,12 +67,12 @@ export function headsView(host, change) {
     return group;
   }
 
-  function thumb(document, choice, name, facts, selected, choose) {
+  function thumb(size, document, choice, name, facts, selected, choose) {
     const canvas = el("canvas", { "aria-hidden": "true" });
-    const context = canvasContext(canvas, THUMB, THUMB);
+    const context = canvasContext(canvas, size, size);
     const matrix = matrixOf(document, choice);
-    const width = THUMB / matrix.columns.length;
-    const height = THUMB / matrix.rows.length;
+    const width = size / matrix.columns.length;
+    const height = size / matrix.rows.length;
     const step = Math.max(1, Math.floor(1 / Math.max(width, height))); // more weights than pixels: some of them
     for (let r = 0; r < matrix.rows.length; r += step) {
       for (let c = 0; c < matrix.columns.length; c += step) {
@@ -78,7 +82,7 @@ export function headsView(host, change) {
       }
     }
     return el("button", { type: "button", class: "thumb", role: "radio", "aria-checked": String(selected), "aria-label": name, title: name, onclick: choose },
-      canvas, el("small", { "aria-hidden": "true" }, facts.map((fact) => fact.split(" ")[0]).filter(Boolean).join(" \u00b7 ") || "\u00a0"));
+      canvas, el("small", { "aria-hidden": "true" }, size < 44 ? "" : facts.map((fact) => fact.split(" ")[0]).filter(Boolean).join(" \u00b7 ") || "\u00a0"));
   }
 
   function table(document, part, choice) {

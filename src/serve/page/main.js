@@ -33,17 +33,17 @@ function fit(doc) {
   if (state.token === null) Object.assign(state, mostDecided(doc));
 }
 
-/** The first look: the word, layer and head with the largest weight on another word; "it" where there is one. */
+/** The first look: the word, layer and head with the largest weight on a word further away; "it" where there is one. */
 function mostDecided(doc) {
   const part = doc.parts.encoder;
   const words = doc.source.words;
   const wanted = words.findIndex((word) => word.word === "it");
-  let best = { weight: -1, row: 0, layer: part.layers - 1, head: 0 };
+  let best = { weight: -1, row: Math.max(wanted, 0), layer: part.layers - 1, head: 0 };
   for (let layer = 0; layer < part.layers; layer++) {
     for (let head = 0; head < part.heads; head++) {
       const matrix = matrixOf(doc, { part: "encoder", layer, head, words: true });
       words.forEach((word, row) => words.forEach((key, k) => {
-        if (word.mark || key.mark || row === k || (wanted >= 0 && row !== wanted) || words.length > 200) return;
+        if (word.mark || key.mark || Math.abs(row - k) < 3 || (wanted >= 0 && row !== wanted) || words.length > 200) return;
         const weight = matrix.at(row, k);
         if (weight > best.weight) best = { weight, row, layer, head };
       }));
@@ -93,7 +93,8 @@ async function draw() {
   if (!doc) return;
   fit(doc);
   const row = rowOf(doc, state.choice.part, state.choice.words, state.token);
-  at("heads").hidden = state.tab === "picture";
+  document.querySelector("aside").hidden = state.tab === "picture";
+  at("trace").hidden = state.tab !== "steps";
   views.heads.draw(doc, state.choice);
   if (state.tab === "attention") drawAttention(doc, state.choice, row);
   if (state.tab === "steps") await views.steps.draw(doc, state.choice, state.token);
@@ -123,7 +124,7 @@ function makePanels() {
   const steps = el("div", {});
   const compare = el("div", {});
   const made = { attention: attentionPanel(), steps, compare };
-  views.steps = stepsView(steps, state.source, change);
+  views.steps = stepsView(steps, at("trace"), state.source, change);
   views.compare = compareView(compare, state.source.live ? sentence.documentOf : null, pick);
   if (state.source.pictures) {
     made.picture = el("div", {});

@@ -11,11 +11,10 @@ import { t } from "./strings.js";
 
 const FIRST = 24; // rows of the table of scores before one asks for more
 
-/** change(choice, token): the user, or a trace, went to another layer, head or word. */
-export function stepsView(host, source, change) {
+/** panel: where a number is traced. change(choice, token): the user, or a trace, went to another layer, head or word. */
+export function stepsView(host, panel, source, change) {
   const column = el("div", { class: "steps" });
-  const panel = el("section", { class: "trace", "aria-live": "polite" });
-  host.replaceChildren(el("div", { class: "two" }, column, panel));
+  host.replaceChildren(column);
   let document = null;
   const opened = new Map(); // "part layer" -> promise of numbers, of the document shown
 
@@ -60,6 +59,7 @@ export function stepsView(host, source, change) {
     const now = `${q}`;
     if (traced !== now) trace.clear();
     traced = now;
+    panel.hidden = false;
   }
 
   /** The pieces of the sentence; the steps are of one. */
@@ -80,12 +80,12 @@ export function stepsView(host, source, change) {
   function sections(layer, labels, q, h, open) {
     const { channels, head_size: size, heads } = layer;
     const row = (name, kind, options) => strip(t(name), layer.row(kind, q), (c) => open({ kind, c }), options);
-    const mark = { split: size, mark: [h * size, (h + 1) * size] };
+    const mark = { mark: [h * size, (h + 1) * size] };
     return [
       section(1, t("s_embed"), t("s_embed_f"), t("s_embed_says", channels), row("table", "table"), row("position", "position"), row("embedding", "embedding")),
       section(2, t("s_input"), t(layer.norm_last ? "s_input_f_post" : "s_input_f_pre"), t("s_input_says"), row("residual", "residual"), row("input", "input")),
       section(3, t("s_project"), t("s_project_f"), t("s_project_says", size), strip(t("query"), layer.query(h, q), (d) => open({ kind: "query", d }))),
-      section(4, t("s_score"), t("s_score_f", size, decimal(layer.root, 2)), t("s_score_says"), scoreTable(layer, labels, q, h, open)),
+      section(4, t("s_score"), t("s_score_f", size, decimal(layer.root, 2)), `${t("s_score_says")} ${t("trace_hint")}`, scoreTable(layer, labels, q, h, open)),
       section(5, t("s_sum"), t("s_sum_f"), t("s_sum_says", h + 1, size), strip(t("output"), layer.output(h, q), (d) => open({ kind: "output", d }))),
       section(6, t("s_join"), t("s_join_f", heads), t("s_join_says"), row("joined", "joined", mark), row("projected", "projected"), norms(layer, q, h)),
       section(7, t("s_add"), t(layer.norm_last ? "s_add_f_post" : "s_add_f_pre"), t("s_add_says"), row("result", "result")),
@@ -109,9 +109,9 @@ export function stepsView(host, source, change) {
       cell.className = "weight";
       cell.prepend(bar);
       return el("tr", { class: weights[k] === Math.max(...weights) ? "chosen" : null }, el("th", { scope: "row" }, labels.keys[k]),
-        el("td", { class: "tiny" }, strip(`${t("key_v")}, ${labels.keys[k]}`, layer.key(h, k), (d) => open({ kind: "key", k, d }))),
+        el("td", { class: "tiny" }, strip(`${t("key_v")}, ${labels.keys[k]}`, layer.key(h, k), (d) => open({ kind: "key", k, d }), { tiny: true })),
         number(k, "scores", "score", 3), number(k, "scaled", "scaled", 3), number(k, "exps", "exp", 4), cell,
-        el("td", { class: "tiny" }, strip(`${t("value")}, ${labels.keys[k]}`, layer.value(h, k), (d) => open({ kind: "value", k, d }))));
+        el("td", { class: "tiny" }, strip(`${t("value")}, ${labels.keys[k]}`, layer.value(h, k), (d) => open({ kind: "value", k, d }), { tiny: true })));
     };
     const fill = (list) => {
       body.replaceChildren(...list.map(scoreRow));

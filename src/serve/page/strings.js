@@ -3,7 +3,7 @@
 const STRINGS = {
   en: {
     other: "中文", tagline: "what it looks at", skip: "Skip to the view",
-    sentence: "Sentence", views: "Views", heads: "All heads at a glance",
+    sentence: "Sentence", views: "Views", heads: "All heads at a glance", controls: "Part, layer and head", close: "Close",
     footer: "Every number on this page is the model\u2019s own, computed by attn. No network is used beyond this server.",
     attention: "Attention", steps: "Step by step", compare: "Compare", picture: "Picture",
     theme_light: "Light", theme_dark: "Dark", theme: "Colours",
@@ -66,7 +66,7 @@ const STRINGS = {
   },
   zh: {
     other: "English", tagline: "看它在看什么", skip: "跳到视图",
-    sentence: "句子", views: "视图", heads: "所有注意力头一览",
+    sentence: "句子", views: "视图", heads: "所有注意力头一览", controls: "部分、层与头", close: "关闭",
     footer: "本页的每个数字都由 attn 计算，是模型自己的数字。除本服务器外不使用任何网络。",
     attention: "注意力", steps: "逐步计算", compare: "比较", picture: "图片",
     theme_light: "浅色", theme_dark: "深色", theme: "配色",

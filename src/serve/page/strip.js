@@ -8,11 +8,11 @@ const CELL = 9;
 const HEIGHT = 22;
 
 /**
- * A strip of `values` called `name`, opening a number with open(i). Options: split, a line after every so
- * many cells; mark, the cells [from, to) that stand out; at, the number first chosen.
+ * A strip of `values` called `name`, opening a number with open(i). Options: mark, the cells [from, to) that
+ * stand out; tiny, one line in a cell of a table.
  */
-export function strip(name, values, open, { split = 0, mark = null, at = 0 } = {}) {
-  let chosen = Math.min(at, values.length - 1);
+export function strip(name, values, open, { mark = null, tiny = false } = {}) {
+  let chosen = 0;
   const canvas = el("canvas");
   const value = el("button", { type: "button", class: "number", onclick: () => open(chosen) });
   const track = el("div", {
@@ -22,15 +22,16 @@ export function strip(name, values, open, { split = 0, mark = null, at = 0 } = {
   const whole = el("div", { class: "vector" }, el("span", { class: "vector-name" }, name), track, value);
   const largest = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
   let perRow = values.length;
+  let picked = false; // by the pointer or a key; until then no cell stands out
 
   function paint() {
     const room = Math.max(120, track.clientWidth || 500);
-    const rows = Math.ceil((values.length * CELL) / room);
-    perRow = Math.ceil(values.length / rows);
-    if (split > 0 && rows > 1 && perRow < values.length) perRow = Math.max(split, Math.floor(room / CELL / split) * split) || perRow;
+    const fit = Math.floor(room / CELL);
+    perRow = tiny || values.length <= fit ? values.length : fit >= 32 ? fit - (fit % 32) : fit;
     const lines = Math.ceil(values.length / perRow);
     const cell = Math.min(16, room / perRow);
-    const height = lines > 1 ? 14 : HEIGHT;
+    const height = lines > 1 ? 14 : tiny ? 18 : HEIGHT;
+    const focused = document.activeElement === track;
     const context = canvasContext(canvas, cell * perRow, lines * (height + 2));
     const ink = getComputedStyle(track);
     values.forEach((v, i) => {
@@ -41,7 +42,7 @@ export function strip(name, values, open, { split = 0, mark = null, at = 0 } = {
       context.fillStyle = css(signedRgb(v, largest));
       context.fillRect(x, y, cell - (cell > 4 ? 1 : 0), height);
       context.globalAlpha = 1;
-      if (i === chosen) {
+      if (i === chosen && (focused || picked)) {
         context.strokeStyle = ink.color;
         context.lineWidth = 2;
         context.strokeRect(x, y + 1, Math.max(cell - 1, 3), height - 2);
@@ -72,6 +73,7 @@ export function strip(name, values, open, { split = 0, mark = null, at = 0 } = {
     track.title = `${i + 1}: ${decimal(values[i])}`;
   };
   track.onclick = (event) => {
+    picked = true;
     choose(indexAt(event));
     open(chosen);
   };
@@ -83,6 +85,8 @@ export function strip(name, values, open, { split = 0, mark = null, at = 0 } = {
     else choose(chosen + step);
     event.preventDefault();
   };
+  track.onfocus = paint;
+  track.onblur = paint;
   choose(chosen);
   new ResizeObserver(paint).observe(track);
   return whole;

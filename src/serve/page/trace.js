@@ -112,7 +112,8 @@ export function traceView(host, load, jump) {
 
   function clear() {
     path = [];
-    host.replaceChildren(el("h2", {}, t("trace")), el("p", { class: "says" }, t("trace_hint")));
+    host.classList.remove("open");
+    host.replaceChildren(el("h2", {}, t("trace")), el("p", { class: "says small" }, t("trace_hint")));
   }
 
   async function open(part, layer, at, keep = true) {
@@ -134,8 +135,10 @@ export function traceView(host, load, jump) {
       jump(last.part, last.layer);
       open(last.part, last.layer, last.at, false);
     } }, `\u2190 ${t("back")}`);
+    const close = el("button", { type: "button", class: "close", "aria-label": t("close"), onclick: clear }, "\u00d7");
     const to = (value, at) => number(value, at, part, layer.layer);
-    host.replaceChildren(el("h2", {}, t("trace")), path.length > 1 ? back : "",
+    host.classList.add("open");
+    host.replaceChildren(el("h2", {}, t("trace")), close, path.length > 1 ? back : "",
       el("p", { class: "trace-name" }, what.name, " = ", el("strong", { "data-value": exact(what.value) }, decimal(what.value, 4))),
       what.formula ? el("p", { class: "formula" }, what.formula) : "",
       what.note ? el("p", { class: "says" }, what.note) : "",
