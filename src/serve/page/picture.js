@@ -1,7 +1,7 @@
 // picture.js: a picture, its segmentation, and what a pixel of it attends to.
 import { canvasContext, el } from "./dom.js";
 import { percent } from "./numbers.js";
-import { css, weightRgb } from "./palette.js";
+import { weightRgb } from "./palette.js";
 import { t } from "./strings.js";
 
 /** fail(error): something went wrong and the user should know. */
@@ -64,19 +64,20 @@ export function pictureView(host, source, fail) {
       el("thead", {}, el("tr", {}, ...[t("class_name"), t("pixels"), t("share")].map((text) => el("th", { scope: "col" }, text)))),
       el("tbody", {}, ...facts.classes.filter((one) => one.pixels > 0).map((one) => {
         const dot = el("i", { class: "dot square" });
-        dot.style.background = typeof one.color === "string" ? one.color : css(one.color);
+        dot.style.background = one.color;
         return el("tr", {}, el("th", { scope: "row" }, dot, one.name), el("td", {}, String(one.pixels)), el("td", {}, percent(one.pixels / all)));
       }))));
   }
 
-  /** The last layer and the mean, until something is chosen. */
+  /** Layer 0 is the last; the mean of its heads, until something is chosen. */
   async function attend() {
     if (!pixel) return;
     try {
       const first = layer.options.length === 0;
-      seen = await source.attend(bytes, { ...pixel, layer: first ? 1 : layer.value, head: first ? "mean" : head.value });
+      seen = await source.attend(bytes, { ...pixel, layer: first ? 0 : layer.value, head: first ? "mean" : head.value });
       if (first) {
         layer.replaceChildren(...Array.from({ length: seen.layers }, (_, i) => el("option", { value: String(i + 1) }, String(i + 1))));
+        layer.value = String(seen.layers);
         head.replaceChildren(el("option", { value: "mean" }, t("mean")), ...Array.from({ length: seen.heads }, (_, i) => el("option", { value: String(i + 1) }, String(i + 1))));
       }
       paint();
