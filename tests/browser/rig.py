@@ -32,11 +32,13 @@ TOOL = os.environ.get("ATTN_TOOL", str(ROOT / "build" / "attn"))
 MODEL = str(ROOT / "models" / "en-fr.safetensors")
 TIRED = "The animal didn't cross the street because it was too tired."
 WIDE = "The animal didn't cross the street because it was too wide."
-ENVIRONMENT = dict(os.environ, OMP_WAIT_POLICY="passive")
+ENVIRONMENT = dict(os.environ, OMP_WAIT_POLICY="passive", OMP_NUM_THREADS="1")  # the bits are the same
 
 
 def attn(*arguments):
-    return subprocess.run([TOOL, *arguments], check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout
+    done = subprocess.run([TOOL, *arguments], capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == 0, f"attn {arguments[0]}: {done.stderr}"
+    return done.stdout
 
 
 def make_tiny_model(folder):
@@ -57,7 +59,7 @@ def make_tiny_model(folder):
 def make_segmenter(folder):
     """A segmenter that was hardly trained, and a picture: (model, picture)."""
     scenes = folder / "scenes"
-    attn("scenes", "--count", "6", "--width", "64", "--height", "48", str(scenes))
+    attn("scenes", "--count", "6", str(scenes))
     path = folder / "scenes.safetensors"
     attn("train", "segmenter", "--images", str(scenes / "images"), "--masks", str(scenes / "masks"), "--classes",
          str(scenes / "classes.txt"), "--quiet", "--out", str(path), "--set", "max_steps=2")
@@ -96,7 +98,7 @@ class Watched:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
-        self.page.set_default_timeout(20000)
+        self.page.set_default_timeout(60000)
 
     def refuse(self, route):
         self.faults.append(f"leaves 127.0.0.1: {route.request.url}")

@@ -12,6 +12,17 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Calls redraw() when the element's width changes; its height may follow from the drawing. */
+export function onWidth(element, redraw) {
+  let width = null;
+  new ResizeObserver(() => {
+    if (element.clientWidth === width) return;
+    const first = width === null;
+    width = element.clientWidth;
+    if (!first || width > 0) redraw();
+  }).observe(element);
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export function svg(name, attributes = {}) {

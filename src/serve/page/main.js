@@ -2,7 +2,7 @@
 // and the choice, and calls back when the user chooses something else.
 import { matrixOf, rowOf, tokenOf } from "./attention.js";
 import { compareView } from "./compare.js";
-import { arrowKeys, el } from "./dom.js";
+import { arrowKeys, el, onWidth } from "./dom.js";
 import { headsView } from "./heads.js";
 import { matrixTable, matrixView } from "./matrix.js";
 import { themeName } from "./palette.js";
@@ -198,7 +198,7 @@ async function start() {
     translatePage();
   };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", translatePage);
-  new ResizeObserver(() => draw()).observe(at("panels"));
+  onWidth(at("panels"), () => { if (state.document) draw(); });
   await translatePage();
   await sentence.start();
 }

@@ -1,5 +1,5 @@
 // strip.js: a vector as a strip of coloured cells, which the pointer and the arrow keys walk along.
-import { canvasContext, el } from "./dom.js";
+import { canvasContext, el, onWidth } from "./dom.js";
 import { decimal } from "./numbers.js";
 import { css, signedRgb } from "./palette.js";
 import { t } from "./strings.js";
@@ -88,6 +88,6 @@ export function strip(name, values, open, { mark = null, tiny = false } = {}) {
   track.onfocus = paint;
   track.onblur = paint;
   choose(chosen);
-  new ResizeObserver(paint).observe(track);
+  onWidth(track, paint);
   return whole;
 }
