@@ -3,8 +3,8 @@
 import { matrixOf, measures, PARTS } from "./attention.js";
 import { arrowKeys, canvasContext, el } from "./dom.js";
 import { decimal } from "./numbers.js";
-import { headColor, weightRgb } from "./palette.js";
-import { t } from "./strings.js";
+import { headColor, themeName, weightRgb } from "./palette.js";
+import { getLanguage, t } from "./strings.js";
 
 const THUMB = { most: 60, least: 28 }; // pixels
 
@@ -19,7 +19,26 @@ export function headsView(host, change) {
     return group;
   }
 
+  let drawn = null; // what the grid that stands there shows
+  let group = null;
+
   function draw(document, choice) {
+    const wanted = [document, choice.part, choice.words, themeName(), getLanguage(), host.clientWidth];
+    if (drawn === null || wanted.some((value, i) => value !== drawn[i])) drawAll(document, choice);
+    drawn = wanted;
+    mark(choice);
+  }
+
+  /** The chosen cell, among those that stand there. */
+  function mark(choice) {
+    const cells = [...group.querySelectorAll("[role=radio]")];
+    const selected = Math.max(0, cells.findIndex((cell) =>
+      cell.dataset.layer === String(choice.layer) && (choice.layer === "rollout" || cell.dataset.head === String(choice.head))));
+    cells.forEach((cell, i) => cell.setAttribute("aria-checked", String(i === selected)));
+    arrowKeys(group, cells, selected, (i) => cells[i].click(), Number(group.dataset.columns));
+  }
+
+  function drawAll(document, choice) {
     const focused = host.contains(window.document.activeElement) ? window.document.activeElement.dataset.focus : null;
     const part = document.parts[choice.part];
     host.replaceChildren(
@@ -34,7 +53,6 @@ export function headsView(host, change) {
 
   function grid(document, part, choice) {
     const { entropy, distance } = measures(document, choice.part);
-    const cells = [];
     const columns = [...Array(part.heads).keys(), "mean"];
     const room = Math.floor(((host.clientWidth || 370) - 26) / columns.length) - 11;
     const size = Math.max(THUMB.least, Math.min(THUMB.most, room));
@@ -51,23 +69,17 @@ export function headsView(host, change) {
         const facts = h === "mean" ? [] : [t("entropy_unit", decimal(entropy[i], 2)), distance ? t("distance_unit", decimal(distance[i], 1)) : ""];
         const name = h === "mean" ? t("here_mean", layer + 1, part.layers, part.heads)
           : `${t("here", layer + 1, part.layers, h + 1, part.heads)}; ${facts.filter(Boolean).join(", ")}`;
-        const cell = thumb(size, document, { ...choice, layer, head: h }, name, facts,
-          choice.layer === layer && choice.head === h, () => change({ layer, head: h }));
-        cells.push(cell);
-        return cell;
+        return thumb(size, document, { ...choice, layer, head: h }, name, facts, () => change({ layer, head: h }));
       })));
     const rollout = el("button", {
-      type: "button", class: "rollout", role: "radio", "aria-checked": String(choice.layer === "rollout"), title: t("rollout_says"),
+      type: "button", class: "rollout", role: "radio", "data-layer": "rollout", title: t("rollout_says"),
       onclick: () => change({ layer: "rollout", head: "mean" }),
     }, t("rollout"));
-    const all = [...cells, rollout];
-    const group = el("div", { class: "grid", role: "radiogroup", "aria-label": t("heads") }, head, ...rows, rollout);
-    const selected = Math.max(0, all.findIndex((cell) => cell.getAttribute("aria-checked") === "true"));
-    arrowKeys(group, all, selected, (i) => all[i].click(), columns.length);
+    group = el("div", { class: "grid", role: "radiogroup", "aria-label": t("heads"), "data-columns": String(columns.length) }, head, ...rows, rollout);
     return group;
   }
 
-  function thumb(size, document, choice, name, facts, selected, choose) {
+  function thumb(size, document, choice, name, facts, choose) {
     const canvas = el("canvas", { "aria-hidden": "true" });
     const context = canvasContext(canvas, size, size);
     const matrix = matrixOf(document, choice);
@@ -81,7 +93,7 @@ export function headsView(host, change) {
         context.fillRect(c * width, r * height, width * step + 0.5, height * step + 0.5);
       }
     }
-    return el("button", { type: "button", class: "thumb", role: "radio", "aria-checked": String(selected), "aria-label": name, title: name, onclick: choose },
+    return el("button", { type: "button", class: "thumb", role: "radio", "data-layer": String(choice.layer), "data-head": String(choice.head), "aria-label": name, title: name, onclick: choose },
       canvas, el("small", { "aria-hidden": "true" }, size < 44 ? "" : facts.map((fact) => fact.split(" ")[0]).filter(Boolean).join(" \u00b7 ") || "\u00a0"));
   }
 

@@ -5,7 +5,7 @@ import { compareView } from "./compare.js";
 import { arrowKeys, el, onWidth } from "./dom.js";
 import { headsView } from "./heads.js";
 import { matrixTable, matrixView } from "./matrix.js";
-import { themeName } from "./palette.js";
+import { onTheme, setTheme, themeName } from "./palette.js";
 import { pictureView } from "./picture.js";
 import { sentenceView } from "./sentence.js";
 import { openSource } from "./source.js";
@@ -194,10 +194,10 @@ async function start() {
     translatePage();
   };
   at("theme").onclick = () => {
-    document.documentElement.dataset.theme = themeName() === "dark" ? "light" : "dark";
+    setTheme(themeName() === "dark" ? "light" : "dark");
     translatePage();
   };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", translatePage);
+  onTheme(translatePage);
   onWidth(at("panels"), () => { if (state.document) draw(); });
   await translatePage();
   await sentence.start();

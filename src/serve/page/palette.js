@@ -12,10 +12,21 @@ const SIGNED = {
   dark: { low: [86, 180, 233], zero: [29, 36, 46], high: [240, 140, 40] },
 };
 
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+let chosen = null; // by the user; else the system's
+
 export function themeName() {
-  const chosen = document.documentElement.dataset.theme;
-  if (chosen) return chosen;
-  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  return chosen ?? (prefersDark.matches ? "dark" : "light");
+}
+
+export function setTheme(name) {
+  chosen = name;
+  document.documentElement.dataset.theme = name;
+}
+
+/** Calls changed() when the system's theme changes. */
+export function onTheme(changed) {
+  prefersDark.addEventListener("change", changed);
 }
 
 const parsed = Object.fromEntries(Object.entries(WEIGHTS).map(([theme, list]) =>

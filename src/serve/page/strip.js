@@ -25,6 +25,7 @@ export function strip(name, values, open, { mark = null, tiny = false } = {}) {
   let picked = false; // by the pointer or a key; until then no cell stands out
 
   function paint() {
+    if (!track.isConnected) return; // onWidth paints it once it is
     const room = Math.max(120, track.clientWidth || 500);
     const fit = Math.floor(room / CELL);
     perRow = tiny || values.length <= fit ? values.length : fit >= 32 ? fit - (fit % 32) : fit;
