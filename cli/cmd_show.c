@@ -13,6 +13,7 @@
 #include "command.h"
 #include "pair.h"
 #include "show/picture.h"
+#include "show_page.h"
 
 typedef struct options {
     const char *model, *target, *layer, *head, *token, *output;
@@ -32,7 +33,8 @@ static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_FILE, offsetof(options, model), .value = "FILE",
      .help = "the model (default: $ATTN_MODEL, else models/en-fr.safetensors)"},
     {"output", 'o', ATTN_OPTION_FILE, offsetof(options, output), .value = "FILE",
-     .help = "draw to this .svg, .png or .pdf (default: in the terminal)"},
+     .help = "draw to this .svg, .png or .pdf, or write a page for a browser to this .html (default: in the "
+             "terminal)"},
     {"part", 'p', ATTN_OPTION_CHOICE, offsetof(options, part), .choices = part_names,
      .value = "PART",
      .help = "encoder: source words to each other (default); decoder: words of the translation to "
@@ -86,7 +88,13 @@ static int check_options(const options *o) {
     if (o->json && o->output != NULL) {
         return attn_say_misuse("show: --json prints to standard output: leave out -o");
     }
-    if (o->output != NULL && attn_picture_format(o->output, &format, &error) != ATTN_OK) {
+    bool page = o->output != NULL && attn_is_page(o->output);
+    if (page && (o->part >= 0 || o->view >= 0 || o->layer != NULL || o->head != NULL ||
+                 o->token != NULL || o->words)) {
+        return attn_say_misuse("show: a page holds every part, view, layer and head, to choose from "
+                               "there: leave those options out");
+    }
+    if (o->output != NULL && !page && attn_picture_format(o->output, &format, &error) != ATTN_OK) {
         (void)attn_say_error(&error);
         return ATTN_EXIT_MISUSE;
     }
@@ -209,7 +217,7 @@ static int choose_view(const options *o, const attn_document *document, attn_vie
 /* ---- showing it ---- */
 
 static attn_status print_json(const attn_document *document, attn_error *error) {
-    json_t *all = attn_document_json(document);
+    json_t *all = attn_document_json(document, false);
     if (all == NULL) {
         return attn_fail_memory(error, 0);
     }
@@ -262,69 +270,109 @@ static void name_of_file(const char *path, char *out, size_t size) {
     }
 }
 
-static attn_status read_document(const attn_model *model, const char *sentence, const options *o,
-                                 attn_document **out, attn_error *error) {
+/* A sentence, its translation, and all that a document of them is made of. */
+typedef struct reading {
+    attn_pair pair;
     char name[128];
-    attn_pair pair = {0};
-    attn_safetensors *file = NULL;
-    attn_status status = attn_safetensors_open(model->path, &file, error);
+    attn_safetensors *file;
+    attn_document_request request;
+} reading;
+
+static attn_status read_sentence(const attn_model *model, const char *sentence, const options *o,
+                                 reading *r, attn_error *error) {
+    attn_status status = attn_safetensors_open(model->path, &r->file, error);
     if (status == ATTN_OK) {
-        status = attn_text_pair_read(model, sentence, o->target, o->beam, &pair, error);
+        status = attn_text_pair_read(model, sentence, o->target, o->beam, &r->pair, error);
     }
     if (status != ATTN_OK) {
-        goto out;
+        return status;
     }
-    const char *given = attn_safetensors_metadata(file, "name");
+    const char *given = attn_safetensors_metadata(r->file, "name");
     if (given != NULL && given[0] != '\0') {
-        attn_utf8_quote(name, sizeof name, given);
+        attn_utf8_quote(r->name, sizeof r->name, given);
     } else {
-        name_of_file(model->path, name, sizeof name);
+        name_of_file(model->path, r->name, sizeof r->name);
     }
-    attn_document_request request = {
+    r->request = (attn_document_request){
         .translator = model->translator,
         .tokenizer = model->tokenizer,
-        .model = name,
-        .source_language = attn_safetensors_metadata(file, "source_language"),
-        .target_language = attn_safetensors_metadata(file, "target_language"),
+        .model = r->name,
+        .source_language = attn_safetensors_metadata(r->file, "source_language"),
+        .target_language = attn_safetensors_metadata(r->file, "target_language"),
         .sentence = sentence,
-        .translation = pair.translation,
-        .source = pair.source,
-        .source_length = pair.source_length,
-        .target = pair.target,
-        .target_length = pair.target_length,
+        .translation = r->pair.translation,
+        .source = r->pair.source,
+        .source_length = r->pair.source_length,
+        .target = r->pair.target,
+        .target_length = r->pair.target_length,
     };
-    status = attn_document_create(&request, out, error);
-out:
-    attn_pair_free(&pair);
-    attn_safetensors_close(file);
-    return status;
+    return ATTN_OK;
+}
+
+static void free_reading(reading *r) {
+    attn_pair_free(&r->pair);
+    attn_safetensors_close(r->file);
+}
+
+static int show_sentence(const attn_model *model, const char *sentence, const options *o) {
+    reading r = {.file = NULL};
+    attn_document *document = NULL;
+    attn_error error = {0};
+    attn_status status = read_sentence(model, sentence, o, &r, &error);
+    if (status == ATTN_OK) {
+        status = attn_document_create(&r.request, &document, &error);
+    }
+    int result = status == ATTN_OK ? show(o, document, &error) : attn_say_error(&error);
+    attn_document_free(document);
+    free_reading(&r);
+    return result;
+}
+
+static int write_page(const attn_model *model, int count, char **sentence, const options *o) {
+    reading r[ATTN_PAGE_SENTENCES] = {{.file = NULL}};
+    attn_document_request requests[ATTN_PAGE_SENTENCES];
+    attn_error error = {0};
+    attn_status status = ATTN_OK;
+    for (int i = 0; i < count && status == ATTN_OK; i++) {
+        status = read_sentence(model, sentence[i], o, &r[i], &error);
+        requests[i] = r[i].request;
+    }
+    if (status == ATTN_OK) {
+        status = attn_page_write(requests, (size_t)count, o->output, &error);
+    }
+    for (int i = 0; i < count; i++) {
+        free_reading(&r[i]);
+    }
+    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 
 static int run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     attn_model model;
-    attn_document *document = NULL;
     attn_error error = {0};
-    (void)operand_count;
+    bool page = o->output != NULL && attn_is_page(o->output);
     int result = check_options(o);
+    if (result == ATTN_EXIT_OK && operand_count > 1 && !page) {
+        result = attn_say_misuse("show: one sentence at a time; two side by side go to an .html");
+    }
     if (result != ATTN_EXIT_OK) {
         return result;
     }
     if (attn_model_open(o->model, ATTN_COMPUTE_F32, &model, &error) != ATTN_OK) {
         return attn_say_error(&error);
     }
-    attn_status status = read_document(&model, operand[0], o, &document, &error);
-    result = status == ATTN_OK ? show(o, document, &error) : attn_say_error(&error);
-    attn_document_free(document);
+    result = page ? write_page(&model, operand_count, operand, o)
+                  : show_sentence(&model, operand[0], o);
     attn_model_close(&model);
     return result;
 }
 
 const attn_command attn_cmd_show = {
     .name = "show",
-    .summary = "Draw attention: lines, matrix, all heads, rollout",
+    .summary = "Draw attention: lines, matrix, all heads, rollout, a page",
     .usage = "[--part PART] [--view VIEW] [--layer L] [--head H] [--token W] [--words] [-o FILE] "
              "SENTENCE\n"
+             "-o FILE.html SENTENCE [SENTENCE]\n"
              "--json [--target TEXT] SENTENCE",
     .description =
         "Draws what the words of a sentence and of its translation attend to, with the model's own "
@@ -336,12 +384,15 @@ const attn_command attn_cmd_show = {
         "\nWith --words the weight on a word is the sum over its pieces, the weights of a word are "
         "the mean over its pieces."
         "\nColours hold for colour-blind readers: Okabe and Ito's for heads, one blue of even "
-        "lightness for weights. The same command writes the same file, byte for byte.",
+        "lightness for weights. The same command writes the same file, byte for byte."
+        "\nA page (.html) is one file that needs no network: all heads, the steps with every number "
+        "and the weights behind it, and a second sentence to compare with. `attn serve` opens the "
+        "same page for any sentence.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,
     .options_size = sizeof(options),
     .min_operands = 1,
-    .max_operands = 1,
+    .max_operands = ATTN_PAGE_SENTENCES,
     .run = run,
 };

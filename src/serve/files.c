@@ -69,6 +69,10 @@ static bool inflate_file(const attn_embedded_file *file, attn_buffer *out) {
     return good;
 }
 
+bool attn_embedded_text(const char *path, attn_buffer *out) {
+    return inflate_file(find(path), out);
+}
+
 void attn_file_answer(const attn_http_request *request, attn_http_answer *answer) {
     static _Thread_local char etag[24];
     const attn_embedded_file *file = find(request->path);

@@ -20,6 +20,8 @@ extern const attn_embedded_file attn_embedded_files[];
 extern const char attn_content_security_policy[];
 
 bool attn_file_exists(const char *path);
+/* Adds the text of the file at path, which exists; false when out of memory. */
+bool attn_embedded_text(const char *path, attn_buffer *out);
 /* The file at request->path, which exists: compressed for who accepts that, 304 for who has it. */
 void attn_file_answer(const attn_http_request *request, attn_http_answer *answer);
 

@@ -9,6 +9,7 @@
 
 #include "base/utf8.h"
 #include "serve/files.h"
+#include "serve/look.h"
 #include "serve/parameters.h"
 #include "serve/pictures.h"
 #include "serve/spec.h"
@@ -380,6 +381,9 @@ attn_job *attn_service_handle(attn_service *s, const attn_http_request *r,
     bool posts = endpoint <= ATTN_ENDPOINT_ATTEND;
     const char *allowed = posts ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
     *answer = (attn_http_answer){.status = 200, .content_type = "text/plain; charset=utf-8"};
+    if (attn_look_answers(r->path)) {
+        return attn_look_handle(s, r, answer);
+    }
     if (other && !attn_file_exists(r->path)) {
         attn_http_error(answer, 404, "Not found");
         return NULL;

@@ -71,8 +71,8 @@ enum { ATTN_DOCUMENT_MEAN = -1, ATTN_DOCUMENT_ROLLOUT = -2 };
 void attn_document_matrix(const attn_document_part *part, int64_t layer, int64_t head, bool words,
                           double *out);
 /* Everything as JSON, to be freed with json_decref; NULL when out of memory. Indices count from 0.
- * Its shape is written above document_json.c. */
+ * Its shape is written above document_json.c. packed: as the page reads it. */
 struct json_t;
-struct json_t *attn_document_json(const attn_document *document);
+struct json_t *attn_document_json(const attn_document *document, bool packed);
 
 #endif

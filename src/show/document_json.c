@@ -1,4 +1,4 @@
-/* show/document_json.c: a document as JSON, the one that page and server share.
+/* show/document_json.c: a document as JSON.
  *
  *   format, version     "attn.attention", 1
  *   model               its name
@@ -14,11 +14,17 @@
  *     entropy           [layer][head], nats
  *     distance          [layer][head], tokens; null for cross
  *
+ * Packed, for the page, the four arrays of numbers are one string each (numbers_json.h), and there are
+ * more of them, so that a page computes nothing: mean [layer][query][key] over the heads; words: weights,
+ * mean and rollout over words.
+ *
  * A word is {word, first, count, mark}: its text, its tokens, whether it is punctuation or </s>. */
 #include <jansson.h>
+#include <stdlib.h>
 
 #include "base/utf8.h"
 #include "show/document.h"
+#include "show/numbers_json.h"
 
 /* What is not UTF-8, which only a damaged tokenizer holds, with '?' in its place. */
 static json_t *json_text(const char *text) {
@@ -72,23 +78,71 @@ static json_t *json_words(const attn_words *list) {
     return array;
 }
 
-static json_t *json_part(const attn_document *d, const attn_document_part *p) {
+/* Of [L, H, Q, K], or with from = 2 of [Q, K]. */
+static json_t *part_reals(const attn_document_part *p, const attn_real *values, int from,
+                          bool packed) {
     const int64_t sizes[] = {p->layers, p->heads, p->queries, p->keys};
+    int64_t count = (from == 0 ? p->layers * p->heads : 1) * p->queries * p->keys;
+    return packed ? attn_json_packed_reals(values, count)
+                  : json_reals(values, sizes + from, 4 - from);
+}
+
+static json_t *part_doubles(const attn_document_part *p, const double *values, bool packed) {
+    const int64_t sizes[] = {p->layers, p->heads};
+    return packed && values != NULL ? attn_json_packed(values, p->layers * p->heads)
+                                    : json_doubles(values, sizes, 2);
+}
+
+/* attn_document_matrix of every layer, and head with heads, else their mean. */
+static json_t *packed_matrices(const attn_document_part *p, bool heads, bool words) {
+    int64_t matrix = attn_document_rows(p, words) * attn_document_columns(p, words);
+    int64_t each = heads ? p->heads : 1, count = p->layers * each;
+    double *values = malloc((size_t)(count * matrix) * sizeof *values);
+    for (int64_t i = 0; values != NULL && i < count; i++) {
+        attn_document_matrix(p, i / each, heads ? i % each : ATTN_DOCUMENT_MEAN, words,
+                             values + i * matrix);
+    }
+    json_t *packed = values != NULL ? attn_json_packed(values, count * matrix) : NULL;
+    free(values);
+    return packed;
+}
+
+static json_t *packed_rollout(const attn_document_part *p) {
+    int64_t matrix = attn_document_rows(p, true) * attn_document_columns(p, true);
+    double *values = malloc((size_t)matrix * sizeof *values);
+    json_t *packed = NULL;
+    if (values != NULL) {
+        attn_document_matrix(p, ATTN_DOCUMENT_ROLLOUT, 0, true, values);
+        packed = attn_json_packed(values, matrix);
+    }
+    free(values);
+    return packed;
+}
+
+static json_t *json_part(const attn_document *d, const attn_document_part *p, bool packed) {
     const char *queries = p->query_words == &d->source ? "source"
                           : p->query_words == &d->read ? "target.read"
                                                        : "target.written";
-    return json_pack(
+    json_t *part = json_pack(
         "{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "queries", queries, "keys",
         p->key_words == &d->source ? "source" : "target.read", "layers", (json_int_t)p->layers,
-        "heads", (json_int_t)p->heads, "weights", json_reals(p->weights, sizes, 4), "rollout",
-        json_reals(p->rollout, sizes + 2, 2), "entropy", json_doubles(p->entropy, sizes, 2),
-        "distance", json_doubles(p->distance, sizes, 2));
+        "heads", (json_int_t)p->heads, "weights", part_reals(p, p->weights, 0, packed), "rollout",
+        part_reals(p, p->rollout, 2, packed), "entropy", part_doubles(p, p->entropy, packed),
+        "distance", part_doubles(p, p->distance, packed));
+    if (part != NULL && packed) {
+        json_object_set_new(part, "mean", packed_matrices(p, false, false));
+        json_object_set_new(part, "words",
+                            json_pack("{s:o, s:o, s:o}", "weights", packed_matrices(p, true, true),
+                                      "mean", packed_matrices(p, false, true), "rollout",
+                                      packed_rollout(p)));
+    }
+    return part;
 }
 
-json_t *attn_document_json(const attn_document *d) {
+json_t *attn_document_json(const attn_document *d, bool packed) {
     json_t *parts = json_object();
     for (int i = 0; i < ATTN_DOCUMENT_PARTS; i++) {
-        if (json_object_set_new(parts, d->part[i].name, json_part(d, &d->part[i])) != 0) {
+        if (json_object_set_new(parts, d->part[i].name, json_part(d, &d->part[i], packed)) != 0) {
             json_decref(parts);
             return NULL;
         }

@@ -38,6 +38,46 @@ ATTN_MUST_CHECK attn_status attn_explain_weights(attn_explain *explain, attn_exp
                                                  int64_t layer, attn_real *weights,
                                                  attn_error *error);
 
+/* All queries and heads of one layer. The arrays live as long as the attn_explain; those of the
+ * model as long as the model. G: key/value heads; head h reads those of h / (H / G). */
+typedef struct attn_explain_layer {
+    attn_explain_shape shape;
+    int64_t kv_heads;
+    bool causal;    /* query q may see keys 0 .. q; the rest are masked */
+    bool norm_last; /* the norm stands after the sum (post-norm), else before the projections */
+    double scale;   /* of the embedding table's rows */
+    double root;    /* sqrt(D) */
+
+    const double *table;     /* [Q, C]: each word's row of the embedding table */
+    const double *position;  /* [Q, C] */
+    const double *embedding; /* [Q, C] = scale * table + position: what entered the first layer */
+    const double *residual;  /* [Q, C]: what comes from below and goes past the attention */
+    const double *input;     /* [Q, C]: what enters the query's projection: residual, or its norm */
+    const double *memory;    /* [K, C]: what enters the keys' and values'; of self attention the input */
+    const double *query;     /* [H, Q, D] = W_q input + b_q */
+    const double *keys;      /* [G, K, D] = W_k memory + b_k */
+    const double *values;    /* [G, K, D] = W_v memory + b_v */
+    const double *scores;    /* [H, Q, K] = query . key;    the steps from here on: 0 where masked */
+    const double *scaled;    /* [H, Q, K] = scores / root */
+    const double *exps;      /* [H, Q, K] = exp(scaled - the row's largest) */
+    const double *weights;   /* [H, Q, K] = exps / their sum */
+    const double *joined;    /* [Q, C]: sums of weights times values, all heads side by side */
+    const double *projected; /* [Q, C] = W_o joined + b_o */
+    const double *result;    /* [Q, C]: residual + projected, normalized if norm_last */
+    const double *head_norms;     /* [Q, H]: the length of each head's part of `projected` */
+    const double *mean, *deviation; /* [Q]: of the norm, deviation = sqrt(variance + 1e-5) */
+    const attn_real *weight[4], *bias[4]; /* W_q, W_k, W_v, W_o: [rows, C]; their biases */
+    int64_t rows[4];                      /* C, G D, G D, C */
+    const attn_real *gamma, *beta;        /* [C]: of the norm */
+    double difference; /* the largest distance from the model's own numbers, relative */
+} attn_explain_layer;
+
+/* ATTN_ERR_ARGUMENT: no such layer. ATTN_ERR_NUMERIC: what was computed here is not what the model
+ * computed, within 1e-3 of the largest number of each kind. */
+ATTN_MUST_CHECK attn_status attn_explain_get_layer(attn_explain *explain, attn_explain_part part,
+                                                   int64_t layer, attn_explain_layer *out,
+                                                   attn_error *error);
+
 /* One query of one head. The arrays live as long as the attn_explain. */
 typedef struct attn_explain_steps {
     int64_t layer, head, token; /* counted from 0 */
@@ -55,11 +95,11 @@ typedef struct attn_explain_steps {
     const double *projected;  /* [C] = W_o joined + b_o */
     const double *result;     /* [C]: projected added to what went past, normalized if post-norm */
     const double *head_norms; /* [H]: the length of each head's part of `projected` */
-    double difference;        /* the largest distance from the model's own numbers, relative */
+    double difference;        /* as in the layer */
 } attn_explain_steps;
 
-/* ATTN_ERR_ARGUMENT: layer, head or token out of range. ATTN_ERR_NUMERIC: what was computed here is
- * not what the model computed, within 1e-3 of the largest number of each kind. */
+/* Of attn_explain_get_layer. ATTN_ERR_ARGUMENT: layer, head or token out of range; ATTN_ERR_NUMERIC as
+ * there. */
 ATTN_MUST_CHECK attn_status attn_explain_get_steps(attn_explain *explain, attn_explain_part part,
                                                    int64_t layer, int64_t head, int64_t token,
                                                    attn_explain_steps *steps, attn_error *error);

@@ -47,13 +47,8 @@ attn_status attn_picture_format(const char *path, attn_canvas_format *format, at
             return ATTN_OK;
         }
     }
-    if ((length > 5 && strcasecmp(path + length - 5, ".html") == 0) ||
-        (length > 4 && strcasecmp(path + length - 4, ".htm") == 0)) {
-        return attn_fail(error, ATTN_ERR_UNSUPPORTED, path, -1, "take .svg, .png or .pdf",
-                         "pages in HTML cannot be written yet");
-    }
     return attn_fail(error, ATTN_ERR_UNSUPPORTED, path, -1,
-                     "let the name end in .svg, .png or .pdf", "no known kind of picture");
+                     "let the name end in .svg, .png, .pdf or .html", "no known kind of picture");
 }
 
 attn_status attn_picture_draw(const attn_document *document, const attn_view *view,
@@ -66,7 +61,7 @@ attn_status attn_picture_draw(const attn_document *document, const attn_view *vi
                       .view = view,
                       .rows = attn_document_rows(part, view->words),
                       .columns = attn_document_columns(part, view->words)};
-    attn_canvas_format format;
+    attn_canvas_format format = ATTN_CANVAS_SVG;
     if (missing != NULL) {
         missing[0] = '\0';
     }

@@ -254,7 +254,8 @@ static void test_misuse(void **unused) {
     (void)unused;
     assert_refused("-o a.gif cat", 2, ".svg, .png or .pdf");
     assert_refused("-o svg cat", 2, ".svg, .png or .pdf");
-    assert_refused("-o page.html cat", 2, "HTML cannot be written yet");
+    assert_refused("-o page.html --words cat", 2, "leave those options out");
+    assert_refused("-o a.svg cat cat", 2, "one sentence at a time");
     assert_refused("-o a.svg --json cat", 2, "leave out -o");
     assert_refused("-l 3 cat", 2, "--layer '3': this model has layers 1 to 2");
     assert_refused("-l 0 cat", 2, "layers 1 to 2");

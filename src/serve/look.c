@@ -1,0 +1,397 @@
+/* serve/look.c: from a request to the numbers that show/ makes.
+ *
+ * A checkpoint of a training is a snapshot of its weights beside the model: STEM.checkpoint.N
+ * (train/checkpoint.h). It is read when it is asked for, and forgotten. */
+#include "serve/look.h"
+
+#include <glob.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "attn/search.h"
+#include "base/fail.h"
+#include "base/utf8.h"
+#include "show/document.h"
+#include "show/layer_json.h"
+#include "text/language.h"
+#include "train/checkpoint.h"
+
+static const char *const paths[] = {"/attn/models", "/attn/document", "/attn/layer",
+                                    "/attn/matrices"};
+typedef enum look { MODELS, DOCUMENT, LAYER, MATRICES, LOOKS } look;
+
+static look look_of(const char *path) {
+    int i = 0;
+    while (i < LOOKS && strcmp(paths[i], path) != 0) {
+        i++;
+    }
+    return (look)i;
+}
+
+bool attn_look_answers(const char *path) {
+    return look_of(path) < LOOKS;
+}
+
+/* ---- checkpoints ---- */
+
+/* "en-fr" of "models/en-fr.safetensors", with or without its folder. */
+static void stem_of(const char *path, bool folder, char *stem, size_t size) {
+    const char *slash = strrchr(path, '/');
+    snprintf(stem, size, "%s", folder || slash == NULL ? path : slash + 1);
+    char *end = strstr(stem, ".safetensors");
+    if (end != NULL && end[strlen(".safetensors")] == '\0') {
+        *end = '\0';
+    }
+}
+
+static int by_number(const void *a, const void *b) {
+    long long x = *(const long long *)a, y = *(const long long *)b;
+    return (x > y) - (x < y);
+}
+
+/* Their numbers, ascending. */
+static json_t *list_checkpoints(const attn_serve_model *model) {
+    char pattern[4200];
+    long long number[256];
+    size_t count = 0;
+    glob_t found;
+    json_t *list = json_array();
+    stem_of(model->path, true, pattern, sizeof pattern - 32);
+    strcat(pattern, ".checkpoint.[0-9]*");
+    if (model->path[0] != '\0' && glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc && count < 256; i++) {
+            char *end;
+            const char *digits = strrchr(found.gl_pathv[i], '.') + 1;
+            number[count] = strtoll(digits, &end, 10);
+            count += *end == '\0' && number[count] > 0;
+        }
+        globfree(&found);
+    }
+    qsort(number, count, sizeof *number, by_number);
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, json_integer(number[i]));
+    }
+    return list;
+}
+
+/* The model with the weights of that checkpoint. */
+static attn_status load_checkpoint(const attn_serve_model *model, int64_t number,
+                                   attn_translator **out, attn_error *error) {
+    char path[4200], stem[4100];
+    stem_of(model->path, true, stem, sizeof stem);
+    snprintf(path, sizeof path, "%s.checkpoint.%lld", stem, (long long)number);
+    attn_status status =
+        attn_translator_create(attn_translator_get_config(model->translator), false, out, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    attn_params *params = attn_translator_params(*out);
+    status = attn_snapshot_load(path, attn_train_layout(params), attn_params_size(params),
+                                attn_params_data(params), error);
+    if (status == ATTN_OK) {
+        status = attn_translator_pack(*out, ATTN_COMPUTE_F32);
+    }
+    if (status != ATTN_OK) {
+        attn_translator_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* ---- a sentence and its translation ---- */
+
+typedef struct reading {
+    attn_translator *translator;
+    attn_tokenizer *tokenizer;
+    const char *sentence;
+    char *translation;
+    int32_t *source, *target; /* ids and </s>; <s>, ids, </s> */
+    int64_t source_length, target_length; /* without the target's </s> */
+} reading;
+
+static void free_reading(reading *r) {
+    free(r->translation);
+    free(r->source);
+    free(r->target);
+}
+
+/* room: one more in front, for <s>. */
+static attn_status encode(const reading *r, const char *what, const char *text, bool room,
+                          int32_t **out, int64_t *length, attn_error *error) {
+    int32_t *ids = NULL;
+    size_t count = 0;
+    int64_t most = attn_translator_get_config(r->translator)->max_length - 1;
+    attn_status status =
+        attn_tokenizer_encode(r->tokenizer, text, strlen(text), &ids, &count, error);
+    if (status == ATTN_OK && (count == 0 || (int64_t)count > most)) {
+        status = attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                           "the %s has %zu tokens; the model takes 1 to %lld", what, count,
+                           (long long)most);
+    }
+    *out = status == ATTN_OK ? malloc((count + 2) * sizeof **out) : NULL;
+    if (*out != NULL) {
+        (*out)[0] = ATTN_BOS;
+        memcpy(*out + room, ids, count * sizeof *ids);
+        (*out)[(size_t)room + count] = ATTN_EOS;
+        *length = (int64_t)count + 1;
+    } else if (status == ATTN_OK) {
+        status = attn_fail_memory(error, count * sizeof *ids);
+    }
+    free(ids);
+    return status;
+}
+
+/* The model's own translation, greedy. */
+static attn_status translate(reading *r, attn_error *error) {
+    const int64_t starts[] = {0, r->source_length};
+    attn_search_options options;
+    attn_search_result result = {0};
+    attn_search_options_init(&options);
+    options.beam = 1;
+    attn_status status =
+        attn_search(r->translator, 1, r->source, starts, NULL, &options, &result, error);
+    if (status == ATTN_OK) {
+        const attn_hypothesis *h = &result.hypotheses[0];
+        r->target_length = h->length + 1;
+        r->target = malloc((size_t)(h->length + 2) * sizeof *r->target);
+        if (r->target == NULL) {
+            status = attn_fail_memory(error, (size_t)h->length * sizeof *r->target);
+        } else {
+            r->target[0] = ATTN_BOS;
+            memcpy(r->target + 1, h->ids, (size_t)h->length * sizeof *h->ids);
+            r->target[h->length + 1] = ATTN_EOS;
+            status = attn_tokenizer_decode(r->tokenizer, h->ids, (size_t)h->length,
+                                           &r->translation, error);
+        }
+    }
+    attn_search_results_free(&result, 1);
+    return status;
+}
+
+static attn_status read_pair(reading *r, const char *target, attn_error *error) {
+    attn_status status =
+        encode(r, "sentence", r->sentence, false, &r->source, &r->source_length, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (target == NULL) {
+        return translate(r, error);
+    }
+    r->translation = strdup(target);
+    if (r->translation == NULL) {
+        return attn_fail_memory(error, strlen(target));
+    }
+    return encode(r, "translation", target, true, &r->target, &r->target_length, error);
+}
+
+/* ---- what is asked for ---- */
+
+static attn_status make_document(const attn_serve_model *model, const reading *r, json_t **out,
+                                 attn_error *error) {
+    char name[sizeof model->path];
+    attn_document *document = NULL;
+    stem_of(model->path, false, name, sizeof name);
+    attn_document_request request = {
+        .translator = r->translator,
+        .tokenizer = r->tokenizer,
+        .model = name,
+        .source_language = model->source,
+        .target_language = model->target,
+        .sentence = r->sentence,
+        .translation = r->translation,
+        .source = r->source,
+        .source_length = r->source_length,
+        .target = r->target,
+        .target_length = r->target_length,
+    };
+    attn_status status = attn_document_create(&request, &document, error);
+    *out = status == ATTN_OK ? attn_document_json(document, true) : NULL;
+    attn_document_free(document);
+    return status;
+}
+
+static attn_status make_layer(look what, const reading *r, attn_explain_part part, int64_t number,
+                              json_t **out, attn_error *error) {
+    attn_explain *explain = NULL;
+    attn_explain_layer layer;
+    attn_status status = attn_explain_create(r->translator, r->source, r->source_length, r->target,
+                                             r->target_length, &explain, error);
+    if (status == ATTN_OK) {
+        status = attn_explain_get_layer(explain, part, number, &layer, error);
+    }
+    if (status == ATTN_OK) {
+        *out = what == LAYER ? attn_layer_json(&layer, part, number)
+                             : attn_matrices_json(&layer, part, number);
+    }
+    attn_explain_free(explain);
+    return status;
+}
+
+static attn_status make(look what, const attn_serve_model *model, json_t *asked, reading *r,
+                        json_t **out, attn_error *error) {
+    attn_status status = read_pair(r, json_string_value(json_object_get(asked, "target")), error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (what == DOCUMENT) {
+        return make_document(model, r, out, error);
+    }
+    const char *name = json_string_value(json_object_get(asked, "part"));
+    for (int i = 0; i < ATTN_DOCUMENT_PARTS && name != NULL; i++) {
+        if (strcmp(attn_part_names[i], name) == 0) {
+            return make_layer(what, r, (attn_explain_part)i,
+                              json_integer_value(json_object_get(asked, "layer")), out, error);
+        }
+    }
+    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                     "part is encoder, decoder or cross");
+}
+
+static void answer_look(look what, const attn_serve_model *model, json_t *asked,
+                        attn_http_answer *answer) {
+    reading r = {.translator = model->translator,
+                 .tokenizer = model->tokenizer,
+                 .sentence = json_string_value(json_object_get(asked, "q"))};
+    int64_t checkpoint = json_integer_value(json_object_get(asked, "checkpoint"));
+    attn_error error = {0};
+    attn_status status = ATTN_OK;
+    json_t *value = NULL;
+    if (r.sentence == NULL) {
+        attn_http_error(answer, 400, "Invalid request: missing q parameter");
+        return;
+    }
+    if (checkpoint > 0) {
+        status = load_checkpoint(model, checkpoint, &r.translator, &error);
+    }
+    status = status == ATTN_OK ? make(what, model, asked, &r, &value, &error) : status;
+    if (status == ATTN_OK) {
+        attn_http_json(answer, value);
+    } else {
+        bool theirs = status == ATTN_ERR_ARGUMENT || status == ATTN_ERR_IO;
+        attn_http_error(answer, theirs ? 400 : 500, "%s", error.what);
+    }
+    free_reading(&r);
+    if (checkpoint > 0) {
+        attn_translator_free(r.translator);
+    }
+}
+
+static json_t *model_json(const attn_serve_model *model, size_t i) {
+    char name[sizeof model->path];
+    stem_of(model->path, false, name, sizeof name);
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:o}", "model", (json_int_t)i, "name", name,
+                     "source", model->source, "target", model->target, "source_name",
+                     attn_language_name(model->source), "target_name",
+                     attn_language_name(model->target), "checkpoints", list_checkpoints(model));
+}
+
+static void answer_models(attn_service *s, attn_http_answer *answer) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
+        attn_serve_model *model = attn_serve_models_get(s->models, i);
+        if (model->translator != NULL) {
+            json_array_append_new(list, model_json(model, i));
+        }
+        attn_serve_model_release(s->models, model);
+    }
+    attn_http_json(answer, json_pack("{s:o}", "models", list));
+}
+
+static bool check_key(const attn_service *s, json_t *asked, attn_http_answer *answer) {
+    const char *key = json_string_value(json_object_get(asked, "api_key"));
+    if (s->keys != NULL && (key == NULL || !attn_keys_match(s->keys, key))) {
+        attn_http_error(answer, 403, "Invalid API key");
+        return false;
+    }
+    return true;
+}
+
+static bool check_length(const attn_service *s, json_t *asked, attn_http_answer *answer) {
+    static const char *const texts[] = {"q", "target"};
+    for (int i = 0; i < 2; i++) {
+        json_t *text = json_object_get(asked, texts[i]);
+        if ((int64_t)json_string_length(text) > 4 * s->character_limit) {
+            attn_http_error(answer, 400, "Invalid request: %s is longer than %lld characters",
+                            texts[i], (long long)s->character_limit);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- the job ---- */
+
+typedef struct work {
+    look what;
+    attn_serve_models *models;
+    attn_serve_model *model;
+    json_t *asked;
+} work;
+
+static void do_work(void *context, attn_http_answer *answer) {
+    work *w = context;
+    answer_look(w->what, w->model, w->asked, answer);
+}
+
+static void release(void *context) {
+    work *w = context;
+    attn_serve_model_release(w->models, w->model);
+    json_decref(w->asked);
+    free(w);
+}
+
+/* Takes the reference to `asked` over. */
+static attn_job *make_job(attn_service *s, look what, size_t i, json_t *asked,
+                          attn_http_answer *answer) {
+    attn_job *job = NULL;
+    attn_error error;
+    work *w = malloc(sizeof *w);
+    if (w == NULL) {
+        json_decref(asked);
+        attn_http_error(answer, 500, "out of memory");
+        return NULL;
+    }
+    *w = (work){what, s->models, attn_serve_models_get(s->models, i), asked};
+    if (w->model->translator == NULL) {
+        release(w);
+        attn_http_error(answer, 400, "Invalid request: model %zu does not translate", i);
+    } else if (attn_job_create_work(do_work, release, w, &job, &error) != ATTN_OK) {
+        attn_http_error(answer, 500, "%s", error.what);
+    }
+    return job;
+}
+
+static attn_job *handle_post(attn_service *s, look what, const attn_http_request *request,
+                             attn_http_answer *answer) {
+    json_error_t error;
+    json_t *asked = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, &error);
+    json_int_t i = json_integer_value(json_object_get(asked, "model"));
+    if (!json_is_object(asked)) {
+        attn_http_error(answer, 400, "Invalid JSON format");
+    } else if (i < 0 || i >= (json_int_t)attn_serve_models_count(s->models)) {
+        attn_http_error(answer, 400, "Invalid request: there is no model %lld", (long long)i);
+    } else if (check_key(s, asked, answer) && check_length(s, asked, answer)) {
+        return make_job(s, what, (size_t)i, asked, answer);
+    }
+    json_decref(asked);
+    return NULL;
+}
+
+attn_job *attn_look_handle(attn_service *s, const attn_http_request *request,
+                           attn_http_answer *answer) {
+    look what = look_of(request->path);
+    bool post = strcmp(request->method, "POST") == 0;
+    if (strcmp(request->method, "OPTIONS") == 0) {
+        answer->status = 204;
+    } else if (post == (what == MODELS)) {
+        attn_http_error(answer, 405, "Method not allowed");
+        answer->allow = what == MODELS ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+    } else if (what == MODELS) {
+        answer_models(s, answer);
+    } else {
+        return handle_post(s, what, request, answer);
+    }
+    return NULL;
+}

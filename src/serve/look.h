@@ -1,0 +1,20 @@
+/* serve/look.h: what the page asks for beside translations: attention, its steps, the weights.
+ *
+ *   GET  /attn/models     the models, and the checkpoints of their trainings
+ *   POST /attn/document   all attention of a sentence (show/document.h), packed
+ *   POST /attn/layer      every step of one layer (show/layer_json.h)
+ *   POST /attn/matrices   the weights behind those steps
+ *
+ * A request is a JSON object: model (its place in the list of models), checkpoint (0: the model itself),
+ * q, target (the translation; else the model's own, greedy), part, layer, api_key. */
+#ifndef ATTN_SERVE_LOOK_H
+#define ATTN_SERVE_LOOK_H
+
+#include "serve/service.h"
+
+bool attn_look_answers(const char *path);
+/* As attn_service_handle. */
+attn_job *attn_look_handle(attn_service *service, const attn_http_request *request,
+                           attn_http_answer *answer);
+
+#endif

@@ -1,0 +1,83 @@
+// compare.js: two sentences side by side, in the same layer and head, and where they differ.
+import { el } from "./dom.js";
+import { matrixOf } from "./attention.js";
+import { decimal, percent } from "./numbers.js";
+import { t } from "./strings.js";
+import { wordsView } from "./words.js";
+
+const SECOND = "The animal didn't cross the street because it was too wide.";
+
+/** ask(text) gives a promise of a document, or null where there is no server. pick(row) as in words.js. */
+export function compareView(host, ask, pick) {
+  const input = el("input", { type: "text", id: "second", value: SECOND, maxlength: "2000", lang: "en", autocomplete: "off" });
+  const form = el("form", { class: "line", onsubmit: (event) => {
+    event.preventDefault();
+    read();
+  } }, el("label", { for: "second" }, t("second_sentence")), input, el("button", { type: "submit", class: "primary" }, t("compare_button")));
+  const left = el("section", {});
+  const right = el("section", {});
+  const table = el("div", {});
+  const says = el("p", { class: "says" }, t("compare_says"));
+  host.replaceChildren(ask ? form : "", says, el("div", { class: "pair" }, left, right), table);
+  const views = [wordsView(left, (row) => pick(row)), wordsView(right, (row) => { rowB = row; redraw(); })];
+  let shown = null; // {document, choice, row}
+  let second = null;
+  let asked = ""; // what `second` was asked with
+  let rowB = null;
+
+  async function read() {
+    asked = input.value;
+    second = await ask(input.value);
+    rowB = null;
+    redraw();
+  }
+
+  function redraw() {
+    if (shown) draw(shown.document, shown.choice, shown.row);
+  }
+
+  function draw(document, choice, row, other) {
+    if (shown && shown.document !== document && ask) second = null;
+    if (shown && shown.row !== row) rowB = null;
+    shown = { document, choice, row };
+    second = other ?? second;
+    views[0].draw(document, choice, row);
+    if (!second) {
+      says.textContent = ask ? t("compare_says") : t("compare_none");
+      if (ask && asked !== "" + input.value + document.source.text) {
+        asked = "" + input.value + document.source.text;
+        ask(input.value).then((doc) => { second = doc; redraw(); }).catch(() => {});
+      }
+      return;
+    }
+    const a = matrixOf(document, choice);
+    const b = matrixOf(second, choice);
+    const at = rowB ?? matchingRow(a.rows, b.rows, row);
+    views[1].draw(second, choice, at);
+    table.replaceChildren(differences(a, b, row, at));
+  }
+
+  return { draw };
+}
+
+/** The same word in the other sentence, the nearest of several; else the same place. */
+function matchingRow(rowsA, rowsB, row) {
+  const same = rowsB.map((text, i) => [text, i]).filter(([text]) => text === rowsA[row]).map(([, i]) => i);
+  const nearest = same.sort((x, y) => Math.abs(x - row) - Math.abs(y - row))[0];
+  return nearest ?? Math.min(row, rowsB.length - 1);
+}
+
+function differences(a, b, rowA, rowB) {
+  const length = Math.max(a.columns.length, b.columns.length);
+  const rows = Array.from({ length }, (_, k) => {
+    const x = k < a.columns.length ? a.at(rowA, k) : null;
+    const y = k < b.columns.length ? b.at(rowB, k) : null;
+    const names = [...new Set([a.columns[k], b.columns[k]].filter(Boolean))].join(" / ");
+    const difference = x === null || y === null ? "" : decimal(100 * (y - x), 1);
+    return el("tr", { class: Math.abs((y ?? 0) - (x ?? 0)) > 0.05 ? "chosen" : null }, el("th", { scope: "row" }, names),
+      el("td", {}, x === null ? "" : percent(x)), el("td", {}, y === null ? "" : percent(y)), el("td", {}, difference));
+  });
+  const caption = `${a.rows[rowA]} / ${b.rows[rowB]}`;
+  return el("table", { class: "numbers" }, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...[t("word"), t("first_sentence"), t("second_sentence"), t("difference")].map((text) =>
+    el("th", { scope: "col" }, text)))), el("tbody", {}, ...rows));
+}

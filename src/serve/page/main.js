@@ -1,0 +1,206 @@
+// main.js: what is chosen, and who draws it. Every view is a module that is given a document of attention
+// and the choice, and calls back when the user chooses something else.
+import { matrixOf, rowOf, tokenOf } from "./attention.js";
+import { compareView } from "./compare.js";
+import { arrowKeys, el, onWidth } from "./dom.js";
+import { headsView } from "./heads.js";
+import { matrixTable, matrixView } from "./matrix.js";
+import { onTheme, setTheme, themeName } from "./palette.js";
+import { pictureView } from "./picture.js";
+import { sentenceView } from "./sentence.js";
+import { openSource } from "./source.js";
+import { stepsView } from "./steps.js";
+import { getLanguage, setLanguage, t } from "./strings.js";
+import { rowTable, wordsView } from "./words.js";
+
+const TABLE_LIMIT = 48; // words of a side, for the table of a whole matrix
+const at = (id) => document.getElementById(id);
+const state = {
+  source: null, document: null, other: null, tab: "attention", token: null,
+  choice: { part: "encoder", layer: 0, head: "mean", words: true, lines: "one" },
+};
+let views = {};
+let sentence = null;
+
+/* ---- choosing ---- */
+
+/** Whatever was chosen before has to exist in this document. */
+function fit(doc) {
+  const choice = state.choice;
+  const part = doc.parts[choice.part];
+  if (choice.layer !== "rollout") choice.layer = Math.min(choice.layer, part.layers - 1);
+  if (choice.head !== "mean") choice.head = Math.min(choice.head, part.heads - 1);
+  if (state.token === null) Object.assign(state, mostDecided(doc));
+}
+
+/** The first look: the word, layer and head with the largest weight on a word further away; "it" where there is one. */
+function mostDecided(doc) {
+  const part = doc.parts.encoder;
+  const words = doc.source.words;
+  const wanted = words.findIndex((word) => word.word === "it");
+  let best = { weight: -1, row: Math.max(wanted, 0), layer: part.layers - 1, head: 0 };
+  for (let layer = 0; layer < part.layers; layer++) {
+    for (let head = 0; head < part.heads; head++) {
+      const matrix = matrixOf(doc, { part: "encoder", layer, head, words: true });
+      words.forEach((word, row) => words.forEach((key, k) => {
+        if (word.mark || key.mark || Math.abs(row - k) < 3 || (wanted >= 0 && row !== wanted) || words.length > 200) return;
+        const weight = matrix.at(row, k);
+        if (weight > best.weight) best = { weight, row, layer, head };
+      }));
+    }
+  }
+  return { token: words[best.row].first, choice: { ...state.choice, part: "encoder", layer: best.layer, head: best.head } };
+}
+
+async function change(choice, token) {
+  const before = state.choice.part;
+  Object.assign(state.choice, choice);
+  if (token !== null && token !== undefined) state.token = token;
+  if (before !== state.choice.part) fit(state.document);
+  await draw();
+}
+
+function pick(row) {
+  return change({}, tokenOf(state.document, state.choice.part, state.choice.words, row));
+}
+
+/* ---- drawing ---- */
+
+function title(doc, choice) {
+  const part = doc.parts[choice.part];
+  const where = choice.layer === "rollout" ? t("rollout_of", part.layers)
+    : choice.head === "mean" ? t("here_mean", choice.layer + 1, part.layers, part.heads)
+      : t("here", choice.layer + 1, part.layers, choice.head + 1, part.heads);
+  return `${t(choice.part)}, ${where}`;
+}
+
+function drawAttention(doc, choice, row) {
+  const matrix = matrixOf(doc, choice);
+  const heading = title(doc, choice);
+  at("here").textContent = heading;
+  at("lines-box").hidden = choice.head !== "mean" || choice.layer === "rollout";
+  views.words.draw(doc, choice, row);
+  at("row-table").replaceChildren(rowTable(matrix, row, t(choice.words ? "word" : "piece")));
+  at("matrix-says").textContent = t(themeName() === "dark" ? "matrix_dark" : "matrix_says");
+  views.matrix.draw(matrix, row, `${t("matrix")}: ${heading}`);
+  const small = Math.max(matrix.rows.length, matrix.columns.length) <= TABLE_LIMIT;
+  at("matrix-details").hidden = !small;
+  at("matrix-table").replaceChildren(small && at("matrix-details").open ? matrixTable(matrix, heading) : "");
+}
+
+async function draw() {
+  const doc = state.document;
+  if (!doc) return;
+  fit(doc);
+  const row = rowOf(doc, state.choice.part, state.choice.words, state.token);
+  document.querySelector("aside").hidden = state.tab === "picture";
+  at("trace").hidden = state.tab !== "steps";
+  views.heads.draw(doc, state.choice);
+  if (state.tab === "attention") drawAttention(doc, state.choice, row);
+  if (state.tab === "steps") await views.steps.draw(doc, state.choice, state.token);
+  if (state.tab === "compare") views.compare.draw(doc, state.choice, row, state.other);
+  if (state.tab === "picture") views.picture.draw();
+}
+
+/* ---- the frame ---- */
+
+function attentionPanel() {
+  const words = el("div", {});
+  const matrix = el("div", {});
+  const lines = el("input", { type: "checkbox", id: "lines", onchange: () => change({ lines: lines.checked ? "all" : "one" }) });
+  const details = el("details", { id: "matrix-details", ontoggle: () => draw() }, el("summary", {}, t("as_table")),
+    el("div", { id: "matrix-table", class: "scroller", tabindex: "0", role: "region", "aria-label": t("matrix") }));
+  lines.checked = state.choice.lines === "all";
+  const panel = el("div", {}, el("h2", { id: "here" }), words,
+    el("p", { class: "line", id: "lines-box" }, lines, el("label", { for: "lines" }, t("all_heads"))),
+    el("details", {}, el("summary", {}, t("as_table")), el("div", { id: "row-table" })),
+    el("h2", {}, t("matrix")), el("p", { class: "says", id: "matrix-says" }), matrix, details);
+  views.words = wordsView(words, pick);
+  views.matrix = matrixView(matrix, pick);
+  return panel;
+}
+
+function makePanels() {
+  const steps = el("div", {});
+  const compare = el("div", {});
+  const made = { attention: attentionPanel(), steps, compare };
+  views.steps = stepsView(steps, at("trace"), state.source, change);
+  views.compare = compareView(compare, state.source.live ? sentence.documentOf : null, pick);
+  if (state.source.pictures) {
+    made.picture = el("div", {});
+    views.picture = pictureView(made.picture, state.source, fail);
+  }
+  views.heads = headsView(at("heads"), (choice) => change(choice));
+  at("panels").replaceChildren(...Object.entries(made).map(([name, panel]) => {
+    panel.id = `panel-${name}`;
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-labelledby", `tab-${name}`);
+    panel.hidden = name !== state.tab;
+    return panel;
+  }));
+  makeTabs(Object.keys(made));
+}
+
+function makeTabs(names) {
+  const choose = (name) => {
+    state.tab = name;
+    names.forEach((one) => {
+      at(`panel-${one}`).hidden = one !== name;
+      at(`tab-${one}`).setAttribute("aria-selected", String(one === name));
+    });
+    return draw();
+  };
+  const tabs = names.map((name) => el("button", {
+    type: "button", id: `tab-${name}`, role: "tab", "aria-selected": String(name === state.tab), "aria-controls": `panel-${name}`, onclick: () => choose(name),
+  }, t(name)));
+  at("tabs").replaceChildren(...tabs);
+  arrowKeys(at("tabs"), tabs, names.indexOf(state.tab), (i) => choose(names[i]));
+}
+
+function fail(error) {
+  at("status").textContent = t("error", error.message);
+  at("status").classList.add("wrong");
+}
+
+function show(doc, other) {
+  at("status").textContent = "";
+  at("status").classList.remove("wrong");
+  const first = state.document === null;
+  const same = !first && doc.source.text === state.document.source.text;
+  state.document = doc;
+  state.other = other ?? null;
+  if (!same) state.token = null;
+  return draw();
+}
+
+/** All fixed texts again, in the language chosen. */
+function translatePage() {
+  document.querySelectorAll("[data-text]").forEach((element) => { element.textContent = t(element.dataset.text); });
+  document.querySelectorAll("[data-label]").forEach((element) => element.setAttribute("aria-label", t(element.dataset.label)));
+  at("language").textContent = t("other");
+  at("language").lang = getLanguage() === "zh" ? "en" : "zh-Hans";
+  at("theme").textContent = t(themeName() === "dark" ? "theme_light" : "theme_dark");
+  sentence.draw();
+  makePanels();
+  return draw();
+}
+
+async function start() {
+  setLanguage(navigator.language.startsWith("zh") ? "zh" : "en");
+  state.source = await openSource();
+  sentence = sentenceView(at("sentence"), state.source, show, fail);
+  at("language").onclick = () => {
+    setLanguage(getLanguage() === "zh" ? "en" : "zh");
+    translatePage();
+  };
+  at("theme").onclick = () => {
+    setTheme(themeName() === "dark" ? "light" : "dark");
+    translatePage();
+  };
+  onTheme(translatePage);
+  onWidth(at("panels"), () => { if (state.document) draw(); });
+  await translatePage();
+  await sentence.start();
+}
+
+start().catch(fail);

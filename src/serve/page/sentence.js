@@ -1,0 +1,101 @@
+// sentence.js: the sentence, its translation as it appears, the model and its checkpoint.
+import { el } from "./dom.js";
+import { t } from "./strings.js";
+
+const EXAMPLES = ["The animal didn't cross the street because it was too tired.", "The animal didn't cross the street because it was too wide."];
+
+/** show(document, other): there is another document; other: one to compare with. */
+export function sentenceView(host, source, show, fail) {
+  const live = source.live;
+  let text = live ? EXAMPLES[0] : source.documents[0].source.text;
+  let translation = live ? "" : source.documents[0].target.text;
+  let model = live ? source.models[0]?.model ?? 0 : 0;
+  let checkpoint = 0;
+  let key = "";
+  let asked = 0; // the number of the latest question: answers to earlier ones are dropped
+  let output = null;
+
+  const request = (q) => ({ model, checkpoint, q, ...(key ? { api_key: key } : {}) });
+
+  /** A document of another sentence, by the same model. */
+  const documentOf = (q) => source.document(request(q));
+
+  async function translate() {
+    const mine = ++asked;
+    output.textContent = "";
+    output.setAttribute("aria-busy", "true");
+    try {
+      const wanted = request(text);
+      if (checkpoint === 0) {
+        wanted.target = await source.translate(wanted, (sofar) => { if (mine === asked) output.textContent = sofar; });
+      }
+      const doc = await source.document(wanted);
+      if (mine !== asked) return;
+      translation = doc.target.text;
+      output.textContent = translation;
+      await show(doc);
+    } catch (error) {
+      if (mine === asked) fail(error);
+    } finally {
+      output.setAttribute("aria-busy", "false");
+    }
+  }
+
+  function modelPicker() {
+    if (!live || source.models.length < 2) return "";
+    const select = el("select", { id: "model", onchange: () => {
+      model = Number(select.value);
+      checkpoint = 0;
+      draw();
+      translate();
+    } }, ...source.models.map((m) => el("option", { value: String(m.model), selected: m.model === model }, `${m.source_name} \u2192 ${m.target_name}`)));
+    return el("p", { class: "line" }, el("label", { for: "model" }, t("model")), select);
+  }
+
+  /** A slider over what the training left beside the model; its right end is the model itself. */
+  function checkpointSlider() {
+    const list = live ? source.models.find((m) => m.model === model)?.checkpoints ?? [] : [];
+    if (list.length === 0) return "";
+    const place = checkpoint === 0 ? list.length : list.indexOf(checkpoint);
+    const says = (i) => (i === list.length ? t("checkpoint_end") : t("checkpoint_at", list[i], list.at(-1)));
+    const value = el("output", { for: "checkpoint" }, says(place));
+    const slider = el("input", { type: "range", id: "checkpoint", min: "0", max: String(list.length), step: "1", value: String(place),
+      "aria-valuetext": says(place), oninput: () => {
+        const i = Number(slider.value);
+        value.textContent = says(i);
+        slider.setAttribute("aria-valuetext", says(i));
+        checkpoint = i === list.length ? 0 : list[i];
+        translate();
+      } });
+    return el("p", { class: "line" }, el("label", { for: "checkpoint" }, t("checkpoint")), slider, value);
+  }
+
+  function form() {
+    const input = el("input", { type: "text", id: "source", value: text, maxlength: "2000", autocomplete: "off", spellcheck: "false", oninput: () => { text = input.value; } });
+    const examples = EXAMPLES.map((example, i) => el("button", { type: "button", class: "example", onclick: () => {
+      text = example;
+      input.value = example;
+      translate();
+    } }, t(i === 0 ? "example_tired" : "example_wide")));
+    const secret = el("input", { type: "password", id: "key", value: key, autocomplete: "off", oninput: () => { key = secret.value; } });
+    return el("form", { class: "line", onsubmit: (event) => {
+      event.preventDefault();
+      translate();
+    } }, el("label", { for: "source" }, t("type")), input,
+    source.needsKey ? el("label", { for: "key" }, t("key")) : "", source.needsKey ? secret : "",
+    el("button", { type: "submit", class: "primary" }, t("translate")), el("span", { class: "examples", role: "group", "aria-label": t("examples") }, ...examples));
+  }
+
+  function draw() {
+    output = el("p", { class: "translation", "aria-live": "polite" }, translation);
+    const given = live ? form() : el("p", { class: "given" }, text);
+    host.replaceChildren(given, output, modelPicker(), checkpointSlider());
+  }
+
+  async function start() {
+    if (!live) await show(source.documents[0], source.documents[1]);
+    else if (source.models.length > 0 && !source.needsKey) await translate();
+  }
+
+  return { draw, start, documentOf };
+}

@@ -1,0 +1,287 @@
+/* show/explain_layer.c: the five steps for all queries and heads of a layer, one loop each, in double.
+ * Read attn_explain_compute_layer, at the end, first.
+ *
+ * C channels, H heads, G key/value heads, D head size, Q queries, K keys. */
+#include <math.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "models/translator.h"
+#include "show/explain_parts.h"
+
+/* How far the model's float may be from the double computed here, relative to the largest number of
+ * its kind. Rounding is 100 times less. */
+static const double tolerance = 1e-3;
+static const double norm_epsilon = 1e-5;
+
+/* The arrays of an attn_explain_layer, while they are filled. */
+typedef struct arrays {
+    double *table, *position, *embedding, *residual, *input, *memory;
+    double *query, *keys, *values, *scores, *scaled, *exps, *weights;
+    double *joined, *projected, *result, *head_norms, *mean, *deviation;
+} arrays;
+
+static bool make_room(attn_explain *e, const attn_explain_view *v, arrays *a) {
+    const attn_explain_shape *n = &v->shape;
+    int64_t rows = n->queries * n->channels, memory = n->keys * n->channels,
+            keys = v->kv_heads * n->keys * n->head_size, matrix = n->heads * n->queries * n->keys;
+    const struct {
+        double **array;
+        int64_t count;
+    } wanted[] = {
+        {&a->table, rows},      {&a->position, rows},
+        {&a->embedding, rows},  {&a->residual, rows},
+        {&a->input, rows},      {&a->memory, memory},
+        {&a->query, rows},      {&a->keys, keys},
+        {&a->values, keys},     {&a->scores, matrix},
+        {&a->scaled, matrix},   {&a->exps, matrix},
+        {&a->weights, matrix},  {&a->joined, rows},
+        {&a->projected, rows},  {&a->result, rows},
+        {&a->head_norms, n->queries * n->heads},
+        {&a->mean, n->queries}, {&a->deviation, n->queries},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        size_t bytes = (size_t)wanted[i].count * sizeof(double);
+        double *array = attn_arena_alloc(&e->arena, bytes);
+        if (array == NULL) {
+            return false;
+        }
+        memset(array, 0, bytes);
+        *wanted[i].array = array;
+    }
+    return true;
+}
+
+/* ---- holding to the model ---- */
+
+/* The model's own numbers beside those computed here: rows of `count`, `stride` apart in the model. */
+static void hold(double *difference, const double *computed, const attn_real *own, int64_t rows,
+                 int64_t count, int64_t stride) {
+    double largest = 1e-2, distance = 0; /* below 0.01 rounding is all there is */
+    for (int64_t i = 0; i < rows * count; i++) {
+        double model = (double)own[i / count * stride + i % count];
+        double d = fabs(computed[i] - model);
+        largest = fmax(largest, fabs(model));
+        distance = d <= distance ? distance : d; /* NaN stays */
+    }
+    double relative = distance / largest;
+    *difference = relative <= *difference ? *difference : relative;
+}
+
+static void copy_rows(const attn_tensor *from, double *to) {
+    for (int64_t i = 0; i < from->rows * from->cols; i++) {
+        to[i] = (double)from->data[i];
+    }
+}
+
+/* ---- the steps ---- */
+
+/* What a word and its place are before any layer: embedding = scale * table + position. */
+static void embed(const attn_explain *e, const attn_explain_view *v, arrays *a,
+                  attn_explain_layer *out) {
+    const attn_translator *m = e->model;
+    const attn_real *places =
+        m->positions.learned != NULL ? m->positions.learned->data : m->positions.table;
+    int64_t channels = v->shape.channels;
+    for (int64_t q = 0; q < v->shape.queries; q++) {
+        for (int64_t c = 0; c < channels; c++) {
+            int64_t i = q * channels + c;
+            a->table[i] = (double)m->embedding->data[v->ids[q] * channels + c];
+            a->position[i] = (double)places[i];
+            a->embedding[i] = (double)m->embedding_scale * a->table[i] + a->position[i];
+        }
+    }
+    out->scale = (double)m->embedding_scale;
+    hold(&out->difference, a->embedding, v->embedding->data, v->shape.queries, channels, channels);
+}
+
+/* y[d] = W[first + d] . x + b[first + d] */
+static void project(const attn_param *weight, const attn_param *bias, int64_t first, int64_t count,
+                    const double *x, double *y) {
+    for (int64_t d = 0; d < count; d++) {
+        const attn_real *row = weight->data + (first + d) * weight->cols;
+        double sum = (double)bias->data[first + d];
+        for (int64_t c = 0; c < weight->cols; c++) {
+            sum += (double)row[c] * x[c];
+        }
+        y[d] = sum;
+    }
+}
+
+/* Step 1: the query, key and value of every token and head. */
+static void project_all(const attn_explain_view *v, arrays *a, attn_explain_layer *out) {
+    const attn_explain_shape *n = &v->shape;
+    int64_t size = n->head_size;
+    for (int64_t h = 0; h < n->heads; h++) {
+        double *query = a->query + h * n->queries * size;
+        for (int64_t q = 0; q < n->queries; q++) {
+            project(v->weight[0], v->bias[0], h * size, size, a->input + q * n->channels,
+                    query + q * size);
+        }
+        hold(&out->difference, query, v->query->data + h * size, n->queries, size, v->query->cols);
+    }
+    for (int64_t g = 0; g < v->kv_heads; g++) {
+        double *keys = a->keys + g * n->keys * size, *values = a->values + g * n->keys * size;
+        for (int64_t k = 0; k < n->keys; k++) {
+            const double *x = a->memory + k * n->channels;
+            project(v->weight[1], v->bias[1], g * size, size, x, keys + k * size);
+            project(v->weight[2], v->bias[2], g * size, size, x, values + k * size);
+        }
+        const attn_real *own = v->key_value->data + v->key_column;
+        hold(&out->difference, keys, own + g * size, n->keys, size, v->key_value->cols);
+        hold(&out->difference, values, own + (v->kv_heads + g) * size, n->keys, size,
+             v->key_value->cols);
+    }
+}
+
+/* Steps 2 to 4 of one query: dot products, divided by the root of the key size, softmax. */
+static void weigh(const double *query, const double *keys, int64_t visible, int64_t size,
+                  double *scores, double *scaled, double *exps, double *weights) {
+    double largest = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < visible; j++) {
+        for (int64_t d = 0; d < size; d++) {
+            scores[j] += query[d] * keys[j * size + d];
+        }
+        scaled[j] = scores[j] / sqrt((double)size);
+        largest = fmax(largest, scaled[j]);
+    }
+    for (int64_t j = 0; j < visible; j++) {
+        exps[j] = exp(scaled[j] - largest);
+        sum += exps[j];
+    }
+    for (int64_t j = 0; j < visible; j++) {
+        weights[j] = exps[j] / sum;
+    }
+}
+
+/* Steps 2 to 5 of all queries and heads; the fifth is the weighted sum of the values. */
+static void attend(const attn_explain_view *v, const attn_real *own, arrays *a,
+                   attn_explain_layer *out) {
+    const attn_explain_shape *n = &v->shape;
+    int64_t size = n->head_size, group = n->heads / v->kv_heads;
+    for (int64_t i = 0; i < n->heads * n->queries; i++) {
+        int64_t h = i / n->queries, q = i % n->queries, row = i * n->keys;
+        int64_t visible = v->causal ? q + 1 : n->keys;
+        const double *values = a->values + h / group * n->keys * size;
+        double *output = a->joined + q * n->channels + h * size;
+        weigh(a->query + i * size, a->keys + h / group * n->keys * size, visible, size,
+              a->scores + row, a->scaled + row, a->exps + row, a->weights + row);
+        for (int64_t j = 0; j < visible; j++) {
+            for (int64_t d = 0; d < size; d++) {
+                output[d] += a->weights[row + j] * values[j * size + d];
+            }
+        }
+    }
+    hold(&out->difference, a->weights, own, n->heads * n->queries, n->keys, n->keys);
+    hold(&out->difference, a->joined, v->heads->data, n->queries, n->channels, v->heads->cols);
+}
+
+/* y = (x - mean) / deviation * gamma + beta; deviation = sqrt(variance + epsilon). y may be x. */
+static void normalize(const attn_explain_view *v, const double *x, double *mean, double *deviation,
+                      double *y) {
+    int64_t n = v->shape.channels;
+    double sum = 0, squares = 0;
+    for (int64_t c = 0; c < n; c++) {
+        sum += x[c];
+    }
+    *mean = sum / (double)n;
+    for (int64_t c = 0; c < n; c++) {
+        squares += (x[c] - *mean) * (x[c] - *mean);
+    }
+    *deviation = sqrt(squares / (double)n + norm_epsilon);
+    for (int64_t c = 0; c < n; c++) {
+        y[c] = (x[c] - *mean) / *deviation * (double)v->gamma->data[c] + (double)v->beta->data[c];
+    }
+}
+
+/* What enters the projections; a norm before them is held to the model's. */
+static void enter(const attn_explain_view *v, arrays *a, attn_explain_layer *out) {
+    const attn_explain_shape *n = &v->shape;
+    copy_rows(v->residual, a->residual);
+    copy_rows(v->input, a->input);
+    copy_rows(v->memory, a->memory);
+    for (int64_t q = 0; q < n->queries && !v->norm_last; q++) {
+        double *row = a->result + q * n->channels; /* free until the last step */
+        normalize(v, a->residual + q * n->channels, a->mean + q, a->deviation + q, row);
+    }
+    if (!v->norm_last) {
+        hold(&out->difference, a->result, v->input->data, n->queries, n->channels, n->channels);
+    }
+}
+
+/* The length of W_o times one head's part of `joined`. */
+static double head_norm(const attn_explain_view *v, const double *joined, int64_t head) {
+    int64_t n = v->shape.channels, size = v->shape.head_size;
+    double squares = 0;
+    for (int64_t c = 0; c < n; c++) {
+        double part = 0;
+        for (int64_t d = head * size; d < (head + 1) * size; d++) {
+            part += (double)v->weight[3]->data[c * n + d] * joined[d];
+        }
+        squares += part * part;
+    }
+    return sqrt(squares);
+}
+
+/* And then: the heads side by side, through the output projection, added to what went past. */
+static void join_heads(const attn_explain_view *v, arrays *a, attn_explain_layer *out) {
+    const attn_explain_shape *n = &v->shape;
+    for (int64_t q = 0; q < n->queries; q++) {
+        int64_t at = q * n->channels;
+        const double *joined = a->joined + at;
+        double *result = a->result + at;
+        project(v->weight[3], v->bias[3], 0, n->channels, joined, a->projected + at);
+        for (int64_t c = 0; c < n->channels; c++) {
+            result[c] = a->residual[at + c] + a->projected[at + c];
+        }
+        if (v->norm_last) {
+            normalize(v, result, a->mean + q, a->deviation + q, result);
+        }
+        for (int64_t h = 0; h < n->heads; h++) {
+            a->head_norms[q * n->heads + h] = head_norm(v, joined, h);
+        }
+    }
+    hold(&out->difference, a->result, v->output->data, n->queries, n->channels, n->channels);
+}
+
+static void publish(const attn_explain_view *v, const arrays *a, attn_explain_layer *out) {
+    out->shape = v->shape;
+    out->kv_heads = v->kv_heads;
+    out->causal = v->causal;
+    out->norm_last = v->norm_last;
+    out->root = sqrt((double)v->shape.head_size);
+    out->table = a->table, out->position = a->position, out->embedding = a->embedding;
+    out->residual = a->residual, out->input = a->input, out->memory = a->memory;
+    out->query = a->query, out->keys = a->keys, out->values = a->values;
+    out->scores = a->scores, out->scaled = a->scaled, out->exps = a->exps;
+    out->weights = a->weights, out->joined = a->joined, out->projected = a->projected;
+    out->result = a->result, out->head_norms = a->head_norms;
+    out->mean = a->mean, out->deviation = a->deviation;
+    out->gamma = v->gamma->data, out->beta = v->beta->data;
+    for (int i = 0; i < 4; i++) {
+        out->weight[i] = v->weight[i]->data;
+        out->bias[i] = v->bias[i]->data;
+        out->rows[i] = v->weight[i]->rows;
+    }
+}
+
+attn_status attn_explain_compute_layer(attn_explain *e, const attn_explain_view *v,
+                                       const attn_real *own, attn_explain_layer *out,
+                                       attn_error *error) {
+    arrays a;
+    *out = (attn_explain_layer){.difference = 0};
+    if (!make_room(e, v, &a)) {
+        return attn_fail_memory(error, (size_t)(v->shape.queries * v->shape.channels) * sizeof *own);
+    }
+    embed(e, v, &a, out);
+    enter(v, &a, out);
+    project_all(v, &a, out);
+    attend(v, own, &a, out);
+    join_heads(v, &a, out);
+    publish(v, &a, out);
+    if (!(out->difference <= tolerance)) {
+        return attn_fail(error, ATTN_ERR_NUMERIC, NULL, -1, "please report this",
+                         "the steps differ from the model's own numbers by %g", out->difference);
+    }
+    return ATTN_OK;
+}

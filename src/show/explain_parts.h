@@ -1,0 +1,37 @@
+/* show/explain_parts.h: what explain.c and explain_layer.c share. */
+#ifndef ATTN_SHOW_EXPLAIN_PARTS_H
+#define ATTN_SHOW_EXPLAIN_PARTS_H
+
+#include "base/memory.h"
+#include "show/explain.h"
+
+struct attn_explain {
+    attn_translator *model;
+    attn_tape *tape;
+    attn_arena arena; /* holds the ids and the arrays of the steps */
+    const int32_t *source, *target;
+    int64_t source_length, target_length;
+};
+
+/* What the model noted of one layer, and that layer's weights. */
+typedef struct attn_explain_view {
+    attn_explain_shape shape;
+    int64_t kv_heads;
+    bool causal, norm_last;
+    const int32_t *ids; /* [Q] */
+    const attn_tensor *embedding, *residual, *input, *memory; /* memory: what is attended to */
+    const attn_tensor *query, *key_value, *heads, *lse, *output;
+    int64_t key_column; /* of the first key in key_value; the values follow the keys */
+    const attn_param *weight[4], *bias[4]; /* query, key, value, output */
+    const attn_param *gamma, *beta;        /* of the norm */
+} attn_explain_view;
+
+attn_explain_view attn_explain_view_layer(const attn_explain *explain, attn_explain_part part,
+                                          int64_t layer);
+/* own: the model's weights, [H, Q, K]. */
+ATTN_MUST_CHECK attn_status attn_explain_compute_layer(attn_explain *explain,
+                                                       const attn_explain_view *view,
+                                                       const attn_real *own,
+                                                       attn_explain_layer *out, attn_error *error);
+
+#endif

@@ -1,0 +1,409 @@
+#!/usr/bin/env python3
+"""The page of `attn serve` and `attn show -o FILE.html` in a real browser.
+
+Each test is a function here; its name on the command line chooses it. Exits 77 where playwright or chromium
+is missing.
+"""
+import contextlib
+import functools
+import json
+import pathlib
+import sys
+import tempfile
+import time
+
+import rig
+from rig import TIRED, WIDE, close, value_of, watched
+
+UPDATE = "--update" in sys.argv
+
+
+def choose(page, part=None, layer=None, head=None, words=None):
+    """Layers and heads from 1; head "mean" too."""
+    if part:
+        page.get_by_role("radio", name=part, exact=True).click()
+    if words is not None:
+        page.get_by_role("radio", name="Words" if words else "Pieces", exact=True).click()
+    if layer:
+        where = f"layer {layer} of"
+        kind = "mean of" if head == "mean" else f"head {head} of"
+        page.locator(f"#heads .thumb[aria-label^='{where}'][aria-label*='{kind}']").click()
+
+
+def row_of_page(page):
+    """What the chosen word looks at, from the table: {word: per cent}, in order."""
+    rows = page.locator("#row-table tbody tr")
+    return [(row.locator("th").text_content(), row.locator("td").text_content()) for row in rows.all()]
+
+
+# ---- what is shown is true ----
+
+def test_translation_appears(site):
+    """The translation grows piece by piece, and is the program's own."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        page.evaluate("""() => {
+            window.seen = [];
+            new MutationObserver(() => window.seen.push(document.querySelector(".translation").textContent))
+                .observe(document.querySelector(".translation"), { childList: true, characterData: true, subtree: true });
+        }""")
+        page.fill("#source", "She has been learning French for three years.")
+        page.keyboard.press("Enter")
+        expected = rig.attn("translate", "--model", rig.MODEL, "--beam", "4", site.text("She has been learning French for three years.")).strip()
+        page.wait_for_function("text => document.querySelector('.translation').textContent === text && document.querySelector('.translation').getAttribute('aria-busy') === 'false'", arg=expected)
+        seen = [text for text in page.evaluate("window.seen") if text]
+        assert len(set(seen)) >= 2, seen
+        assert seen[-1] == expected
+
+
+def test_attention_is_shown(site):
+    """Every cell of the table is what `attn show --json` says, for parts, layers, heads and the mean."""
+    document = json.loads(rig.attn("show", "--model", rig.MODEL, "--beam", "4", "--json", TIRED))
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        for part, layer, head in (("Encoder", 4, 4), ("Decoder", 2, 1), ("Cross", 3, 2), ("Cross", 1, "mean")):
+            choose(page, part, layer, head, words=False)
+            numbers = document["parts"][part.lower()]
+            heads = numbers["weights"][layer - 1]
+            for row in (0, 3):
+                page.locator("#panel-attention .chips [role=radio]").nth(row).click()
+                shown = row_of_page(page)
+                wanted = heads[head - 1][row] if head != "mean" else [sum(h[row][k] for h in heads) / len(heads) for k in range(len(heads[0][row]))]
+                assert len(shown) == len(wanted)
+                for k, (_, text) in enumerate(shown):
+                    hidden = part == "Decoder" and k > row
+                    assert text == ("\u2013" if hidden else f"{100 * wanted[k]:.1f}\u00a0%"), (part, layer, head, row, k, text, wanted[k])
+        page.get_by_role("radio", name="Rollout").click()
+        page.locator("#panel-attention .chips [role=radio]").nth(2).click()
+        for k, (_, text) in enumerate(row_of_page(page)):
+            assert text == f"{100 * document['parts']['cross']['rollout'][2][k]:.1f}\u00a0%"
+
+
+def test_words_are_merged(site):
+    """With words, the numbers are `attn explain`'s."""
+    told = rig.explain("--token", "it", "--layer", "4", "--head", "4", TIRED)
+    at = next(i for i, word in enumerate(told["query_words"]) if word["word"] == "it")
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        choose(page, "Encoder", 4, 4, words=True)
+        page.locator("#panel-attention .chips [role=radio]").nth(at).click()
+        for (word, text), key, weight in zip(row_of_page(page), told["key_words"], told["word_weights"][at], strict=True):
+            assert word == key["word"] and text == f"{100 * weight:.1f}\u00a0%"
+
+
+def check_steps(page, told, piece):
+    """The numbers of step 4, and what they are traced to, against `attn explain --json`."""
+    steps = told["steps"]
+    page.get_by_role("tab", name="Step by step").click()
+    page.locator("#panel-steps .steps > .chips [role=radio]").nth(piece).click()
+    page.wait_for_selector(f"#panel-steps .steps > .chips [role=radio]:nth-child({piece + 1})[aria-checked=true]")
+    for kind, name in (("score", "scores"), ("scaled", "scaled"), ("weight", "weights")):
+        numbers = page.locator(f"#panel-steps [data-kind={kind}]").all()
+        assert len(numbers) == steps["visible"]
+        for k, number in enumerate(numbers):
+            assert close(value_of(number), steps[name][k]), (kind, k, value_of(number), steps[name][k])
+    key = max(range(steps["visible"]), key=lambda k: steps["weights"][k])
+    check_score(page, steps, key)
+    check_output(page, steps)
+    check_vectors(page, steps)
+
+
+def trace_rows(page):
+    rows = page.locator("#trace tbody tr").all()
+    return [[row.locator("th").text_content(), *[value_of(cell) for cell in row.locator("[data-value]").all()]] for row in rows]
+
+
+def check_score(page, steps, key):
+    """score -> q_i k_i and their sum -> q_i -> its products with x -> x."""
+    page.locator("#panel-steps [data-kind=score]").nth(key).click()
+    page.get_by_role("button", name=f"Show all {steps['head_size']}").click()
+    rows = trace_rows(page)
+    assert len(rows) == steps["head_size"]
+    for label, q, k, product in rows:
+        d = int(label) - 1
+        assert close(q, steps["query"][d]) and close(k, steps["keys"][key][d]) and close(product, q * k, 1e-5)
+    assert close(value_of(page.locator("#trace .trace-name strong")), steps["scores"][key])
+    assert close(sum(row[3] for row in rows), steps["scores"][key], 1e-5)
+    d = int(rows[0][0]) - 1
+    page.locator("#trace tbody tr").first.locator("button").first.click()
+    page.wait_for_selector(f"#trace .trace-name:has-text('q[{d + 1}]')")
+    assert close(value_of(page.locator("#trace .trace-name strong")), steps["query"][d])
+    page.get_by_role("button", name=f"Show all {len(steps['input'])}").click()
+    products = trace_rows(page)
+    bias = value_of(page.locator("#trace tfoot [data-value]").first)
+    assert all(close(x, steps["input"][int(c) - 1]) for c, _, x, _ in products)
+    assert close(sum(row[3] for row in products) + bias, steps["query"][d], 1e-4)
+    page.get_by_role("button", name="\u2190 Back").click()
+    page.wait_for_selector("#trace .trace-name:has-text('q \u00b7 k')")
+
+
+def check_output(page, steps):
+    """An output -> the weights times the values."""
+    strip = page.locator("#panel-steps .step:nth-of-type(5) [role=slider]")
+    strip.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#trace .trace-name:has-text('output[2]')")
+    rows = trace_rows(page)
+    assert len(rows) <= steps["visible"] and close(value_of(page.locator("#trace .trace-name strong")), steps["output"][1])
+    for _, weight, value, product in rows:
+        assert any(close(weight, w) and close(value, v[1]) for w, v in zip(steps["weights"], steps["values"]))
+        assert close(product, weight * value, 1e-5)
+
+
+def check_vectors(page, steps):
+    """Each vector's first numbers, by the arrow keys."""
+    for name, key in (("embedding", "embedding"), ("input, x", "input"), ("heads joined", "joined"), ("projected", "projected"), ("result", "result")):
+        strip = page.locator(f"#panel-steps [role=slider][aria-label^='{name}']").first
+        strip.focus()
+        for i in range(3):
+            shown = float(strip.get_attribute("aria-valuetext").split(": ")[1].replace("\u2212", "-"))
+            assert abs(shown - steps[key][i]) <= 0.00051, (name, i, shown, steps[key][i])
+            page.keyboard.press("ArrowRight")
+
+
+def test_steps_are_explained(site):
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        for part, layer, head, token in (("encoder", 4, 4, "it"), ("cross", 2, 3, "fatigué")):
+            told = rig.explain("--token", token, "--layer", str(layer), "--head", str(head), "--part", part, TIRED)
+            page.get_by_role("tab", name="Attention").click()
+            choose(page, part.capitalize(), layer, head)
+            check_steps(page, told, told["steps"]["piece"])
+
+
+def test_trace_goes_down(site):
+    """From a result to the layer below, and from the first layer to the embedding table."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        choose(page, "Cross", 1, 1)
+        page.get_by_role("tab", name="Step by step").click()
+        strip = page.locator("#panel-steps [role=slider][aria-label^='result']")
+        strip.focus()
+        page.keyboard.press("Enter")
+        page.locator("#trace button.number").first.click()
+        page.get_by_role("button", name="Go to the self-attention").click()
+        page.wait_for_selector("#heads [role=radio][aria-checked=true]:has-text('Decoder')")
+        page.locator("#trace button.number").first.click()
+        page.locator("#trace .trace-name:has-text('r[1]')").wait_for()
+        page.locator("#trace button.number").first.click()
+        page.locator("#trace .trace-name:has-text('x\u2080[1]')").wait_for()
+        terms = [value_of(cell) for cell in page.locator("#trace tbody [data-value]").all()]
+        assert close(terms[0] * terms[1] + terms[2], value_of(page.locator("#trace .trace-name strong")), 1e-5)
+
+
+# ---- one file ----
+
+def test_one_file(site):
+    """`attn show -o FILE.html`: the same numbers, and nothing is asked of anybody."""
+    path = site.folder / "page.html"
+    rig.attn("show", "--model", rig.MODEL, TIRED, WIDE, "-o", str(path))
+    told = rig.explain("--token", "it", "--layer", "4", "--head", "4", TIRED)
+    with watched(site.browser) as one:
+        page = one.open(path.as_uri())
+        rig.check_access(page, "one file")
+        rig.check_picture(page, "file", UPDATE)
+        check_steps(page, told, told["steps"]["piece"])
+        page.get_by_role("tab", name="Compare").click()
+        assert page.locator("#panel-compare .stage").count() == 2
+        assert page.locator("#panel-compare tbody tr", has_text="tired / wide").count() == 1
+        assert one.requests == [path.as_uri()], one.requests
+
+
+def test_text_stays_text(site):
+    """Markup in a sentence is shown, not obeyed, in both pages."""
+    evil = "</script><script>window.evil = 1</script><img src=x onerror='window.evil = 1'> it is."
+    path = site.folder / "evil.html"
+    rig.attn("show", "--model", rig.MODEL, evil, "-o", str(path))
+    with watched(site.browser) as one:
+        page = one.open(path.as_uri())
+        assert evil in page.locator(".given").text_content()
+        assert page.evaluate("window.evil") is None and page.locator("img").count() == 0
+        page.goto(site.url)
+        page.fill("#source", evil)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#panel-attention .chips [role=radio]:has-text('script')")
+        assert page.evaluate("window.evil") is None and page.locator("img").count() == 0
+
+
+def test_policy(site):
+    """The server's own words: no inline script, nothing from elsewhere; an ETag that is honoured."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        answer = one.context.request.get(site.url)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+        again = one.context.request.get(site.url, headers={"If-None-Match": answer.headers["etag"]})
+        assert again.status == 304
+        assert all(url.startswith(site.url) for url in one.requests), one.requests
+        assert page.evaluate("document.scripts.length") == 1
+
+
+# ---- by keyboard, for every reader ----
+
+def test_keyboard(site):
+    """The whole page without a pointer."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        chosen = lambda: page.locator("#panel-attention .chips [aria-checked=true]").text_content()
+        page.locator("#panel-attention .chips [aria-checked=true]").focus()
+        before = chosen()
+        page.keyboard.press("ArrowRight")
+        assert chosen() != before
+        page.keyboard.press("End")
+        assert chosen() == "</s>"
+        page.locator("#heads .thumb[aria-checked=true]").focus()
+        page.keyboard.press("ArrowUp")
+        assert page.evaluate("document.activeElement.className") == "thumb"
+        assert "layer 3" in page.locator("#here").text_content()
+        page.locator("#tab-attention").focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_selector("#panel-steps .step")
+        page.locator("#panel-steps .chips [aria-checked=true]").focus()
+        page.keyboard.press("Home")
+        page.wait_for_selector("#panel-steps .chips [role=radio]:first-child[aria-checked=true]")
+        order = []
+        page.locator("#language").focus()
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            order.append(page.evaluate("document.activeElement.id || document.activeElement.className || document.activeElement.tagName"))
+        assert "theme" in order and "source" in order and "tab-steps" in order, order
+
+
+def test_access(site):
+    """axe finds nothing: every view, both languages, light and dark, wide and narrow."""
+    for language, scheme, width in (("en-US", "light", 1360), ("zh-CN", "dark", 420)):
+        with watched(site.browser, locale=language, color_scheme=scheme, viewport={"width": width, "height": 900}) as one:
+            page = one.open(site.url)
+            for tab in ("attention", "steps", "compare"):
+                page.click(f"#tab-{tab}")
+                page.wait_for_selector(f"#panel-{tab} .chips")
+                if tab == "steps":
+                    page.locator("[data-kind=score]").first.click()
+                    page.wait_for_selector("#trace table")
+                if tab == "compare":
+                    page.wait_for_selector("#panel-compare table")
+                rig.check_access(page, f"{tab}, {language}, {scheme}")
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth + 1"), "wider than the window"
+
+
+def test_looks(site):
+    """The main views look as they did."""
+    for name, options, steps in (
+            ("attention", {}, []),
+            ("attention-dark", {"color_scheme": "dark"}, []),
+            ("steps", {}, ["#tab-steps", "[data-kind=score] >> nth=1"]),
+            ("compare", {}, ["#tab-compare"]),
+            ("narrow-chinese", {"locale": "zh-CN", "viewport": {"width": 420, "height": 900}}, [])):
+        with watched(site.browser, **options) as one:
+            page = one.open(site.url)
+            for step in steps:
+                page.click(step)
+            if "#tab-compare" in steps:
+                page.wait_for_selector("#panel-compare table")
+            page.wait_for_timeout(200)
+            rig.check_picture(page, name, UPDATE)
+
+
+def test_motion(site):
+    """Who asks for less motion gets none."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        assert page.evaluate("getComputedStyle(document.querySelector('.chip.key')).transitionDuration") in ("0s", "1e-05s")
+
+
+# ---- longer, and over time ----
+
+def test_long_sentence(site):
+    """More than 512 pieces: choosing a word stays quick."""
+    sentence = " ".join("one two three four five six seven".split()[i % 7] for i in range(560))
+    with watched(site.browser) as one:
+        page = one.open(site.tiny_url)
+        page.fill("#source", sentence)
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.querySelectorAll('#panel-attention .chips.keys .chip').length > 512", timeout=60000)
+        page.locator("#panel-attention .chips [role=radio]").first.focus()
+        start = time.monotonic()
+        for _ in range(20):
+            page.keyboard.press("ArrowRight")
+        page.evaluate("new Promise(requestAnimationFrame)")
+        each = (time.monotonic() - start) / 20
+        print(f"    {1000 * each:.0f} ms a key press at {page.locator('#panel-attention .chips.keys .chip').count()} words")
+        assert each < 1.0, f"{each:.2f} s to choose a word"
+
+
+def test_checkpoints(site):
+    """A training's checkpoints, on a slider."""
+    with watched(site.browser) as one:
+        page = one.open(site.tiny_url)
+        slider = page.locator("#checkpoint")
+        assert int(slider.get_attribute("max")) >= 2
+        last = page.locator("#row-table").text_content()
+        page.wait_for_function("document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
+        slider.focus()
+        page.keyboard.press("Home")
+        page.wait_for_function("text => document.querySelector('#row-table').textContent !== text", arg=last)
+        assert "of" in slider.get_attribute("aria-valuetext")
+
+
+def test_picture(site):
+    """A picture: its mask, and what a pixel attends to. No such view without a model for it."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        assert page.locator("#tab-picture").count() == 0
+        page = one.open(site.tiny_url)
+        page.click("#tab-picture")
+        page.set_input_files("#picture-file", site.picture)
+        page.wait_for_selector("#panel-picture table tbody tr")
+        page.wait_for_function("document.querySelectorAll('#picture-layer option').length > 0")
+        page.locator(".picture").focus()
+        before = page.locator("#panel-picture [role=status]").text_content()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("text => document.querySelector('#panel-picture [role=status]').textContent !== text", arg=before)
+        page.select_option("#picture-head", "1")
+        rig.check_access(page, "picture")
+
+
+class Site:
+    """What the tests share; the second server, of models made here, is started for who asks."""
+
+    def __init__(self, folder, browser, url, stack):
+        self.folder, self.browser, self.url, self.stack = folder, browser, url, stack
+        self.picture = None
+
+    @functools.cached_property
+    def tiny_url(self):
+        segmenter, self.picture = rig.make_segmenter(self.folder)
+        return self.stack.enter_context(rig.serve(rig.make_tiny_model(self.folder), segmenter))
+
+    def text(self, line):
+        path = self.folder / "line"
+        path.write_text(line + "\n")
+        return str(path)
+
+
+def main():
+    wanted = [name for name in sys.argv[1:] if not name.startswith("--")]
+    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
+    failed = 0
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        browser = stack.enter_context(rig.browser())
+        site = Site(folder, browser, stack.enter_context(rig.serve(rig.MODEL)), stack)
+        for name, test in tests:
+            if wanted and name.removeprefix("test_") not in wanted:
+                continue
+            start = time.monotonic()
+            try:
+                test(site)
+                result = "ok"
+            except Exception as error:  # whatever it is, the other tests go on
+                failed += 1
+                result = f"FAILED: {type(error).__name__}: {error}"
+            print(f"{name}: {result} ({time.monotonic() - start:.1f} s)", flush=True)
+    print(f"{failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
