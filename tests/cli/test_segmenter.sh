@@ -211,7 +211,9 @@ expect 2 'segment' segment
 
 # ---- attend ----
 run attend s/images/000000.png --at 20,30 -m a.safetensors
-there attention.png
+holds out 'what pixel 20,30 attends to: block 2, mean of all heads'
+[ "$(grep -c '^|.*|$' out)" -eq 4 ] || fail "not 4 rows of a map of 4 x 4 places"
+grep -q 'XX' out || fail "the pixel that asks is not marked"
 for kind in svg pdf png; do
     run attend s/images/000000.png --at 63,0 --layer 1 --head 2 -m a.safetensors -o h.$kind
     there h.$kind
