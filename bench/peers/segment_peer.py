@@ -141,7 +141,7 @@ class Segmenter(nn.Module):
         return F.interpolate(x, pixels.shape[2:], mode="bilinear")
 
 
-def timed(work, least=3, seconds=2.0):
+def timed(work, least=3, seconds=1.0):
     """Seconds of every run, until some time has passed."""
     work()
     times, start = [], time.perf_counter()
@@ -153,7 +153,7 @@ def timed(work, least=3, seconds=2.0):
 
 
 def fastest(candidates, **options):
-    tried = {name: timed(work, least=2, seconds=0.5) for name, work in candidates.items()}
+    tried = {name: timed(work, least=2, seconds=0.3) for name, work in candidates.items()}
     name = min(tried, key=lambda n: min(tried[n]))
     return name, timed(candidates[name], **options)
 

@@ -56,7 +56,7 @@ def read_png(path):
         for x in range(width):
             a, b, c = out[y + 1, x], out[y, x + 1], out[y, x]
             paeth = min((a, b, c), key=lambda v: abs(a + b - c - v))
-            out[y + 1, x + 1] = (rows[y, x + 1] + (0, a, b, (a + b) // 2, paeth)[rows[y, 0]]) % 256
+            out[y + 1, x + 1] = (int(rows[y, x + 1]) + (0, a, b, (a + b) // 2, paeth)[rows[y, 0]]) % 256
     return out[1:, 1:]
 
 
