@@ -45,18 +45,15 @@ void attn_scene_classes(attn_classes *out) {
     memcpy(out->item, scene_class, sizeof scene_class);
 }
 
-/* What of red, green and blue a texture's light places keep, in 256ths: green, pink, white. */
-static const int tint[MAX_TEXTURES][3] = {{112, 256, 128}, {256, 112, 224}, {256, 256, 256}};
-
 /* A scene while it is drawn. */
 typedef struct scene {
     attn_scene_options options;
     attn_random random;
     attn_picture picture;
     attn_mask mask;
-    int side;                          /* where the markers lie: 0 left, 1 right, 2 top, 3 bottom */
-    bool warm[MAX_TEXTURES];           /* what the frame of each texture's marker says */
-    uint8_t shade[MAX_TEXTURES][2][3]; /* the dark and the light colour of each */
+    int side;                /* where the markers lie: 0 left, 1 right, 2 top, 3 bottom */
+    bool warm[MAX_TEXTURES]; /* what the frame of each texture's marker says */
+    uint8_t shade[2][3];     /* the two colours of all textures */
 } scene;
 
 static int64_t draw(scene *s, int64_t low, int64_t high) {
@@ -73,7 +70,7 @@ static void set_pixel(scene *s, int64_t x, int64_t y, const uint8_t rgb[3], int 
 static const uint8_t *texture_color(const scene *s, int texture, int64_t x, int64_t y) {
     int64_t column = x / 2 % 2, row = y / 2 % 2;
     int64_t light = texture == 0 ? row : texture == 1 ? column : row ^ column;
-    return s->shade[texture][light];
+    return s->shade[light];
 }
 
 static void draw_ground(scene *s) {
@@ -166,19 +163,12 @@ static void add_noise(scene *s) {
     }
 }
 
-static void draw_shades(scene *s) {
-    for (int c = 0; c < 3; c++) {
-        int64_t dark = draw(s, 0, 70), light = draw(s, 185, 255);
-        for (int t = 0; t < MAX_TEXTURES; t++) {
-            s->shade[t][0][c] = (uint8_t)dark;
-            s->shade[t][1][c] = (uint8_t)(light * tint[t][c] / 256);
-        }
-    }
-}
-
 static void draw_scene(scene *s) {
     s->side = (int)draw(s, 0, 3);
-    draw_shades(s);
+    for (int c = 0; c < 3; c++) {
+        s->shade[0][c] = (uint8_t)draw(s, 0, 70);
+        s->shade[1][c] = (uint8_t)draw(s, 185, 255);
+    }
     draw_ground(s);
     draw_markers(s);
     for (int i = 0; i < s->options.shapes; i++) {

@@ -163,13 +163,21 @@ fresh; printf '0 ground 1 1 1\n1 marker 1 1 1\n' >bad/c
 bad 'bad/c:2'
 fresh; : >bad/c
 bad 'bad/c'
-# Masks of 0 and 255: 255 counts nowhere, so that the one class is all there is.
-fresh; rm bad/i/* bad/m/*; cp "$kept/png_rgb" bad/i/p.png; cp "$kept/png_grey_mask" bad/m/p.png
-cp "$kept/png_rgb" bad/i/q.png; cp "$kept/png_grey_mask" bad/m/q.png
-printf '0 ground 0 0 0\n1 object 9 9 9\n' >bad/c
-"$ATTN_TOOL" train segmenter --images bad/i --masks bad/m --classes bad/c --recipe ./small.recipe \
-    --quiet --out n >out 2>err && fail "a mask of other values was taken"
-grep -qE 'value [0-9]+ at pixel' err || fail "no value and pixel of a wrong mask"
+# Masks of 0 and 255 are pictures, not ids.
+fresh; rm bad/i/* bad/m/*
+for name in p q r; do
+    cp "$kept/png_rgb" bad/i/$name.png
+    cp "$kept/png_black_white" bad/m/$name.png
+done
+printf '0 ground 0 0 0\n1 object 255 255 255\n' >bad/c
+bad 'the masks hold nothing but 0 and 255'
+holds err '--mask-colors'
+expect 1 'value 255 at pixel (0, 0)' train segmenter --images bad/i --masks bad/m --classes bad/c \
+    --ignore 9 --recipe ./small.recipe --quiet --out n
+holds err 'bad/m/p.png'
+holds err '--mask-colors'
+run train segmenter --images bad/i --masks bad/m --classes bad/c --mask-colors --recipe ./small.recipe \
+    --quiet --set max_steps=1 --out bw
 absent n.safetensors n.log.jsonl n.checkpoint
 
 # ---- segment ----
