@@ -1,4 +1,5 @@
-/* cli/cmd_attend.c: `attn attend`: what a pixel of a picture attends to, laid over the picture. */
+/* cli/cmd_attend.c: `attn attend`: what a pixel of a picture attends to, laid over the picture or in
+ * the terminal. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "image/overlay.h"
 #include "model.h"
 #include "show/segmenting.h"
+#include "show/terminal.h"
 
 typedef struct options {
     const char *model, *at, *out;
@@ -16,7 +18,7 @@ typedef struct options {
     bool mean;
 } options;
 
-static const options defaults = {.out = "attention.png"};
+static const options defaults = {.out = NULL};
 
 #define ROW(label, letter, type, field, low, high, value, help)                                    \
     { label, letter, type, offsetof(options, field), low, high, NULL, value, help }
@@ -26,7 +28,7 @@ static const attn_option table[] = {
     ROW("head", 0, ATTN_OPTION_INT, head, 1, 256, "H", "one head (default: the mean of all)"),
     ROW("mean", 0, ATTN_OPTION_FLAG, mean, 0, 0, NULL, "the mean of all heads"),
     ROW("out", 'o', ATTN_OPTION_FILE, out, 0, 0, "FILE",
-        "FILE.png, .svg or .pdf (default: attention.png)"),
+        "FILE.png, .svg or .pdf (default: draw in the terminal)"),
     ROW("model", 'm', ATTN_OPTION_FILE, model, 0, 0, "FILE",
         "the model (default: $ATTN_SEGMENTER, else models/street.safetensors)"),
     ROW("max-pixels", 0, ATTN_OPTION_INT, max_pixels, 1, 1e12, "N",
@@ -34,6 +36,43 @@ static const attn_option table[] = {
     ROW("threads", 'j', ATTN_OPTION_INT, threads, 1, 256, "N",
         "threads; changes the speed only (default: all cores)"),
 };
+
+/* A character or two for each place that is asked. */
+static void print_map(const attn_picture *picture, const attn_grid *keys,
+                      const attn_pixel_query *at, const float *map) {
+    static const char shades[] = " .:-=+*#%@";
+    attn_terminal terminal;
+    attn_terminal_init(&terminal, stdout);
+    float top = 0;
+    for (int64_t i = 0; i < keys->height * keys->width; i++) {
+        top = map[i] > top ? map[i] : top;
+    }
+    /* A terminal's cell is about twice as high as wide. */
+    int across = 2 * keys->width + 2 <= terminal.width ? 2 : 1;
+    int64_t query_x = at->x * keys->width / picture->width;
+    int64_t query_y = at->y * keys->height / picture->height;
+    for (int64_t y = 0; y < keys->height; y++) {
+        putchar('|');
+        for (int64_t x = 0; x < keys->width; x++) {
+            float share = top > 0 ? map[y * keys->width + x] / top : 0;
+            int level = (int)(share * (float)(sizeof shades - 2) + 0.5f);
+            bool asks = x == query_x && y == query_y;
+            if (terminal.color) {
+                uint8_t rgb[3];
+                attn_heat_color(share, rgb);
+                printf("\033[48;2;%d;%d;%dm%s%s\033[0m", rgb[0], rgb[1], rgb[2],
+                       asks ? "\033[1;35mx" : " ", across == 2 ? (asks ? "x" : " ") : "");
+            } else {
+                for (int i = 0; i < across; i++) {
+                    putchar(asks ? 'X' : shades[level]);
+                }
+            }
+        }
+        puts("|");
+    }
+    printf("%s: the pixel that asks; the %s a place, the more of its attention (at most %.1f %%)\n",
+           terminal.color ? "x" : "X", terminal.color ? "lighter" : "darker", 100 * (double)top);
+}
 
 static attn_status draw(const options *o, const attn_picture *picture, const attn_pixel_query *at,
                         const attn_grid *keys, const float *weights, attn_error *error) {
@@ -51,7 +90,12 @@ static attn_status draw(const options *o, const attn_picture *picture, const att
                       .at_y = at->y,
                       .title = title,
                       .quantity = "attention"};
-    return attn_heat_write(o->out, &heat, error);
+    if (o->out != NULL) {
+        return attn_heat_write(o->out, &heat, error);
+    }
+    printf("%s\n", title);
+    print_map(picture, keys, at, weights);
+    return ATTN_OK;
 }
 
 static attn_status attend(const options *o, attn_segmenting *s, const attn_picture *picture,
@@ -102,8 +146,8 @@ const attn_command attn_cmd_attend = {
     .name = "attend",
     .summary = "show what a pixel of a picture attends to",
     .usage = "PICTURE --at X,Y [OPTION]...",
-    .description = "Runs the segmenter on the picture and lays the attention of one pixel over it, "
-                   "brighter for more.",
+    .description = "Runs the segmenter on the picture and shows what one pixel attends to: as a "
+                   "map in the terminal, or laid over the picture, brighter for more.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -1,4 +1,5 @@
-/* cli/cmd_evaluate.c: `attn evaluate`: BLEU and chrF of the model's translations, or of a file. */
+/* cli/cmd_evaluate.c: `attn evaluate`: BLEU and chrF of the model's translations, or of a file; of a
+ * segmenter, IoU and accuracy (evaluate_pictures.h). */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,17 +7,20 @@
 #include "attn/threads.h"
 #include "base/fail.h"
 #include "decode.h"
+#include "evaluate_pictures.h"
 #include "text/corpus.h"
 #include "text/score.h"
 
 typedef struct options {
     attn_decode_options decode;
+    attn_evaluate_pictures_options pictures;
     const char *source, *reference, *hypothesis, *output;
     int tokenizer;
     bool lowercase, no_smoothing, json;
 } options;
 
-static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
+static const options defaults = {.decode = ATTN_DECODE_DEFAULTS,
+                                 .pictures = ATTN_EVALUATE_PICTURES_DEFAULTS};
 
 /* In the order of attn_bleu_tokenizer. */
 static const char *const tokenizers[] = {"13a", "none", "zh", "char", NULL};
@@ -39,6 +43,7 @@ static const attn_option table[] = {
      .help = "BLEU is 0 when no word sequence of some length was right"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json), .help = "print one JSON object"},
     ATTN_DECODE_TABLE(options, decode),
+    ATTN_EVALUATE_PICTURES_TABLE(options, pictures),
 };
 /* clang-format on */
 
@@ -180,10 +185,28 @@ out:
     return status;
 }
 
+static int score_pictures(const options *o) {
+    const attn_evaluate_pictures_options *p = &o->pictures;
+    attn_error error;
+    if (o->reference != NULL || o->source != NULL || o->hypothesis != NULL) {
+        return attn_say_misuse("evaluate: give text or pictures, not both");
+    }
+    if (p->pairs != NULL ? p->images != NULL || p->masks != NULL
+                         : p->images == NULL || p->masks == NULL) {
+        return attn_say_misuse("evaluate: give --images DIR and --masks DIR, or --pairs FILE");
+    }
+    attn_set_threads((int)o->decode.threads);
+    attn_status status = attn_evaluate_pictures(p, o->decode.model, o->json, &error);
+    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+}
+
 static int run(const void *given, int operand_count, char **operand) {
     (void)operand_count;
     (void)operand;
     const options *o = given;
+    if (o->pictures.images != NULL || o->pictures.masks != NULL || o->pictures.pairs != NULL) {
+        return score_pictures(o);
+    }
     if (o->reference == NULL) {
         return attn_say_misuse("evaluate: name the references with --reference FILE");
     }
@@ -204,11 +227,17 @@ static int run(const void *given, int operand_count, char **operand) {
 
 const attn_command attn_cmd_evaluate = {
     .name = "evaluate",
-    .summary = "Measure translations with BLEU and chrF",
+    .summary = "measure translations with BLEU and chrF, a segmenter with IoU",
     .usage = "[OPTION]... --source FILE --reference FILE\n"
-             "[OPTION]... --hypothesis FILE --reference FILE",
-    .description = "Translates the source with a model, or takes translations from a file, and "
-                   "prints corpus BLEU and chrF as sacreBLEU computes them, with its signatures.",
+             "[OPTION]... --hypothesis FILE --reference FILE\n"
+             "[OPTION]... --images DIR --masks DIR",
+    .description =
+        "Translates the source with a model, or takes translations from a file, and prints corpus "
+        "BLEU and chrF as sacreBLEU computes them, with its signatures.\n"
+        "With pictures, runs a segmenter on each at its own size and prints the IoU of each class, "
+        "their mean, class and global accuracy, from one confusion matrix over all pictures; "
+        "ignored pixels are left out. The default model is then $ATTN_SEGMENTER, else "
+        "models/street.safetensors.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -21,7 +21,7 @@ static const attn_option table[] = {
 };
 
 /* {"d_model": 512, ...} */
-static json_t *describe_config(const attn_translator_config *c) {
+static json_t *describe_translator(const attn_translator_config *c) {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "vocabulary",
                      (json_int_t)c->vocabulary, "d_model", (json_int_t)c->d_model, "ffn",
                      (json_int_t)c->ffn, "heads", (json_int_t)c->heads, "kv_heads",
@@ -32,10 +32,28 @@ static json_t *describe_config(const attn_translator_config *c) {
                      c->activation == ATTN_ACTIVATION_RELU ? "relu" : "gelu");
 }
 
+static json_t *describe_segmenter(const attn_segmenting *s) {
+    static const char *const mixers[] = {"global", "window", "depthwise", "none"};
+    const attn_segmenter_config *c = attn_segmenter_get_config(s->model);
+    json_t *config = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s}",
+                               "classes", (json_int_t)c->classes, "width_2", (json_int_t)c->width_2,
+                               "width_4", (json_int_t)c->width_4, "d_model", (json_int_t)c->d_model,
+                               "units_4", (json_int_t)c->units_4, "units_8", (json_int_t)c->units_8,
+                               "blocks", (json_int_t)c->blocks, "heads", (json_int_t)c->heads,
+                               "ffn", (json_int_t)c->ffn, "mixer", mixers[c->mixer], "window",
+                               (json_int_t)c->window, "shrink", (json_int_t)c->shrink, "activation",
+                               c->activation == ATTN_ACTIVATION_RELU ? "relu" : "gelu");
+    for (int i = 0; i < s->classes.count; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "class %d", i);
+        json_object_set_new(config, key, json_string(s->classes.item[i].name));
+    }
+    return config;
+}
+
 /* Parameters by part: the name's first word, and for a numbered layer its number too. */
-static json_t *describe_parts(const attn_translator *model) {
+static json_t *describe_parts(const attn_params *params) {
     json_t *parts = json_object();
-    const attn_params *params = attn_translator_params(model);
     json_int_t total = 0;
     for (size_t i = 0; i < attn_params_count(params); i++) {
         const attn_param *param = attn_params_at(params, i);
@@ -88,24 +106,25 @@ static void print_section(const char *title, json_t *object) {
     }
 }
 
-static attn_status print_info(const attn_model *model, bool as_json, attn_error *error) {
+/* Takes config and parts over. */
+static attn_status print_info(const char *path, json_t *config, json_t *parts, bool as_json,
+                              attn_error *error) {
     attn_safetensors *file = NULL;
-    attn_status status = attn_safetensors_open(model->path, &file, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
+    attn_status status = attn_safetensors_open(path, &file, error);
     struct stat info = {0};
-    if (stat(model->path, &info) != 0) {
-        status = attn_fail_errno(error, model->path, "cannot read");
+    if (status == ATTN_OK && stat(path, &info) != 0) {
+        status = attn_fail_errno(error, path, "cannot read");
+    }
+    if (status != ATTN_OK) {
+        json_decref(config);
+        json_decref(parts);
         goto out;
     }
-    json_t *all =
-        json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "file", model->path, "storage",
-                  storage_name(file), "bytes", (json_int_t)info.st_size, "configuration",
-                  describe_config(attn_translator_get_config(model->translator)), "parameters",
-                  describe_parts(model->translator), "metadata", describe_metadata(file));
+    json_t *all = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "file", path, "storage",
+                            storage_name(file), "bytes", (json_int_t)info.st_size, "configuration",
+                            config, "parameters", parts, "metadata", describe_metadata(file));
     if (all == NULL) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, model->path, -1, NULL,
+        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL,
                            "out of memory, or the path is not UTF-8");
         goto out;
     }
@@ -113,7 +132,7 @@ static attn_status print_info(const attn_model *model, bool as_json, attn_error 
         json_dumpf(all, stdout, JSON_INDENT(2));
         putchar('\n');
     } else {
-        printf("%s: %.1f MB, %s\n", model->path, (double)info.st_size / 1e6, storage_name(file));
+        printf("%s: %.1f MB, %s\n", path, (double)info.st_size / 1e6, storage_name(file));
         print_section("\nconfiguration", json_object_get(all, "configuration"));
         print_section("\nparameters", json_object_get(all, "parameters"));
         print_section("\nmetadata", json_object_get(all, "metadata"));
@@ -124,16 +143,50 @@ out:
     return status;
 }
 
+static attn_status info_of_translator(const char *path, bool as_json, attn_error *error) {
+    attn_model model;
+    attn_status status = attn_model_open(path, ATTN_COMPUTE_F32, &model, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    status =
+        print_info(model.path, describe_translator(attn_translator_get_config(model.translator)),
+                   describe_parts(attn_translator_params(model.translator)), as_json, error);
+    attn_model_close(&model);
+    return status;
+}
+
+static attn_status info_of_segmenter(const char *path, bool as_json, attn_error *error) {
+    static attn_segmenting segmenting; /* large */
+    attn_status status = attn_segmenting_open(path, &segmenting, error);
+    if (status == ATTN_OK) {
+        status =
+            print_info(path, describe_segmenter(&segmenting),
+                       describe_parts(attn_segmenter_params(segmenting.model)), as_json, error);
+    }
+    attn_segmenting_close(&segmenting);
+    return status;
+}
+
+/* Whether the file says that it is one; one that cannot be read does not. */
+static bool is_segmenter(const char *path) {
+    attn_safetensors *file = NULL;
+    attn_error ignored;
+    const char *kind = attn_safetensors_open(path, &file, &ignored) == ATTN_OK
+                           ? attn_safetensors_metadata(file, "attn.model")
+                           : NULL;
+    bool found = kind != NULL && strcmp(kind, "segmenter") == 0;
+    attn_safetensors_close(file);
+    return found;
+}
+
 static int run(const void *given, int operand_count, char **operand) {
     const options *o = given;
-    attn_model model;
+    const char *path = operand_count > 0 ? operand[0] : NULL;
     attn_error error;
-    if (attn_model_open(operand_count > 0 ? operand[0] : NULL, ATTN_COMPUTE_F32, &model, &error) !=
-        ATTN_OK) {
-        return attn_say_error(&error);
-    }
-    attn_status status = print_info(&model, o->json, &error);
-    attn_model_close(&model);
+    attn_status status = path != NULL && is_segmenter(path)
+                             ? info_of_segmenter(path, o->json, &error)
+                             : info_of_translator(path, o->json, &error);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 

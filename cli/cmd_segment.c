@@ -15,16 +15,18 @@
 #include "image/overlay.h"
 #include "image/pairs.h"
 #include "model.h"
+#include "tiling.h"
 #include "show/segmenting.h"
 
 typedef struct options {
     const char *model, *out;
     bool probabilities, json, no_overlay;
     double opacity;
-    int64_t tile, overlap, max_pixels, threads;
+    int64_t max_pixels, threads;
+    attn_tiling tiling;
 } options;
 
-static const options defaults = {.out = ".", .opacity = 0.6, .tile = 1024, .overlap = 128};
+static const options defaults = {.out = ".", .opacity = 0.6, .tiling = ATTN_TILING_DEFAULTS};
 
 #define ROW(label, letter, type, field, low, high, value, help)                                    \
     { label, letter, type, offsetof(options, field), low, high, NULL, value, help }
@@ -38,10 +40,7 @@ static const attn_option table[] = {
         "also NAME.npy: float32 [height, width, classes]"),
     ROW("json", 0, ATTN_OPTION_FLAG, json, 0, 0, NULL,
         "print one JSON object a picture: size, pixels of each class, seconds"),
-    ROW("tile", 0, ATTN_OPTION_INT, tile, 64, 16384, "N",
-        "larger pictures are done in tiles of this side (default 1024)"),
-    ROW("overlap", 0, ATTN_OPTION_INT, overlap, 0, 8192, "N",
-        "of neighbouring tiles, in pixels (default 128)"),
+    ATTN_TILING_TABLE(options, tiling),
     ROW("max-pixels", 0, ATTN_OPTION_INT, max_pixels, 1, 1e12, "N",
         "refuse larger pictures (default 100 million)"),
     ROW("threads", 'j', ATTN_OPTION_INT, threads, 1, 256, "N",
@@ -98,8 +97,8 @@ static attn_status compute(attn_segmenting *s, const options *o, const attn_pict
             status = attn_fail_memory(error, pixels * (size_t)out->classes * sizeof(float));
         }
     }
-    attn_tiling tiling = {o->tile, o->overlap};
-    return status == ATTN_OK ? attn_segment_rows(s, picture, &tiling, receive, out, error) : status;
+    return status == ATTN_OK ? attn_segment_rows(s, picture, &o->tiling, receive, out, error)
+                             : status;
 }
 
 static attn_status write_overlay(const attn_segmenting *s, const options *o,

@@ -25,9 +25,30 @@ static const attn_option table[] = {
     ATTN_TRAIN_COMMON_ROWS(common),
 };
 
+/* Of the model to start from, which keeps it; NULL: none. */
+static attn_status read_tokenizer(const options *given, const attn_train_run *r, void **bytes,
+                                  size_t *size, attn_error *error) {
+    attn_translator *model = NULL;
+    *bytes = NULL;
+    *size = 0;
+    if (r->resumed || given->common.init == NULL || given->tokenizer != NULL) {
+        return ATTN_OK;
+    }
+    attn_status status = attn_translator_load(given->common.init, false, ATTN_COMPUTE_F32, &model,
+                                              bytes, size, error);
+    attn_translator_free(model);
+    return status;
+}
+
 static attn_status read_data(const options *given, const attn_train_run *r,
                              const attn_translator_recipe *recipe, attn_translator_data *data,
                              attn_error *error) {
+    void *tokenizer;
+    size_t tokenizer_size;
+    attn_status status = read_tokenizer(given, r, &tokenizer, &tokenizer_size, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     attn_translator_files files = {
         .source = given->source,
         .target = given->target,
@@ -35,13 +56,16 @@ static attn_status read_data(const options *given, const attn_train_run *r,
         .valid_target = given->valid_target,
         .tokenizer = given->tokenizer,
     };
+    bool trained = !r->resumed && given->tokenizer == NULL && tokenizer == NULL;
     attn_train_say(r, "%s\n",
-                   r->resumed                 ? "reading the text"
-                   : given->tokenizer == NULL ? "training the tokenizer, reading the text"
-                                              : "reading the text and the tokenizer");
-    attn_status status =
-        attn_translator_data_read(&files, recipe, r->checkpoint.tokenizer,
-                                  r->checkpoint.tokenizer_size, attn_get_threads(), data, error);
+                   r->resumed ? "reading the text"
+                   : trained  ? "training the tokenizer, reading the text"
+                              : "reading the text and the tokenizer");
+    status =
+        attn_translator_data_read(&files, recipe, r->resumed ? r->checkpoint.tokenizer : tokenizer,
+                                  r->resumed ? r->checkpoint.tokenizer_size : tokenizer_size,
+                                  attn_get_threads(), data, error);
+    attn_translator_free_bytes(tokenizer);
     if (status != ATTN_OK) {
         return status;
     }

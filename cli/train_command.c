@@ -9,6 +9,7 @@
 #include "attn/threads.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "models/model_file.h"
 #include "show/curves.h"
 
 static volatile sig_atomic_t stop;
@@ -160,6 +161,10 @@ static void describe_command(attn_train_run *r, const attn_train_named *named, s
             append(r->command, sizeof r->command, file_name(named[i].value));
         }
     }
+    if (given->init != NULL) {
+        append(r->command, sizeof r->command, " --init ");
+        append(r->command, sizeof r->command, file_name(given->init));
+    }
     if (given->recipe != NULL) {
         append(r->command, sizeof r->command, " --recipe ");
         append(r->command, sizeof r->command, file_name(given->recipe));
@@ -258,6 +263,22 @@ static attn_status run_training(attn_train_run *r, const attn_task *task,
     return status;
 }
 
+/* What a resumed training started from is in its checkpoint already. */
+static attn_status start_from(const attn_train_run *r, const attn_task *task, attn_error *error) {
+    char left[160];
+    size_t taken, count = attn_params_count(task->params);
+    if (r->given->init == NULL || r->resumed) {
+        return ATTN_OK;
+    }
+    attn_status status = attn_model_file_start_from(r->given->init, r->kind, task->params, &taken,
+                                                    left, sizeof left, error);
+    if (status == ATTN_OK) {
+        attn_train_say(r, "starting from %zu of %zu tensors of %s%s%s\n", taken, count,
+                       r->given->init, taken < count ? "; new: " : "", left);
+    }
+    return status;
+}
+
 enum { OWN_FACTS = 6, MOST_FACTS = 32 };
 
 attn_status attn_train_task(attn_train_run *r, const attn_task *task, const attn_train_named *named,
@@ -274,9 +295,12 @@ attn_status attn_train_task(attn_train_run *r, const attn_task *task, const attn
     for (size_t i = 0; i < fact_count && count < MOST_FACTS; i++) {
         all[count++] = facts[i];
     }
-    attn_status status =
-        attn_train_log_open(r->path.log, r->resumed ? r->checkpoint.state.count.step : -1,
-                            r->command, &r->recipe, &r->log, error);
+    attn_status status = start_from(r, task, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    status = attn_train_log_open(r->path.log, r->resumed ? r->checkpoint.state.count.step : -1,
+                                 r->command, &r->recipe, &r->log, error);
     return status == ATTN_OK ? run_training(r, task, all, count, error) : status;
 }
 

@@ -15,7 +15,7 @@
 enum { ATTN_TRAIN_PATH_SIZE = 4096 };
 
 typedef struct attn_train_common {
-    const char *recipe, *out;
+    const char *recipe, *out, *init;
     attn_option_list set;
     int64_t seed, threads;
     bool resume, force, quiet, list;
@@ -31,6 +31,8 @@ typedef struct attn_train_common {
                               "one option; see --list; may be repeated"),                          \
         ATTN_TRAIN_COMMON_ROW(place, out, "out", 'o', ATTN_OPTION_FILE, 0, 0, "MODEL",             \
                               "the model file (default: KIND.safetensors)"),                       \
+        ATTN_TRAIN_COMMON_ROW(place, init, "init", 0, ATTN_OPTION_FILE, 0, 0, "MODEL",             \
+                              "start from the weights of a finished model (fine-tuning)"),         \
         ATTN_TRAIN_COMMON_ROW(place, resume, "resume", 0, ATTN_OPTION_FLAG, 0, 0, NULL,            \
                               "go on from MODEL.checkpoint when there is one"),                    \
         ATTN_TRAIN_COMMON_ROW(place, force, "force", 0, ATTN_OPTION_FLAG, 0, 0, NULL,              \

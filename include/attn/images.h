@@ -89,6 +89,11 @@ ATTN_API attn_tensor *attn_layer_resize(attn_tape *tape, attn_tensor *x, const a
 ATTN_API attn_tensor *attn_layer_permute(attn_tape *tape, attn_tensor *x, const int64_t *order,
                                          bool inverse);
 
+/* ---- stochastic depth: y = x of each picture / (1 - p), or 0 with probability p (Huang et al. 2016),
+ *      while recording; for a branch that is then added to what went around it ---- */
+ATTN_API attn_tensor *attn_layer_stochastic_depth(attn_tape *tape, attn_tensor *x,
+                                                  const attn_grid *grid, double p);
+
 /* The pictures of a grid as sequences of pixels, for attention over all positions. In the tape's
  * memory. count 0 when the tape has failed. */
 ATTN_API attn_sequences attn_grid_sequences(attn_tape *tape, const attn_grid *grid);

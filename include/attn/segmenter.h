@@ -41,6 +41,7 @@ typedef struct attn_segmenter_config {
     attn_activation activation; /* of the feed-forward; RELU or GELU */
     /* Used in training alone. */
     double dropout, attention_dropout, label_smoothing;
+    double stochastic_depth; /* of the last block's branches; rises evenly over the blocks */
 } attn_segmenter_config;
 
 /* For CamVid: 11 classes, about 1.35 million parameters. */

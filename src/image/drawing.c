@@ -22,13 +22,17 @@ static attn_status fail_cairo(cairo_status_t result, attn_error *error) {
                      cairo_status_to_string(result));
 }
 
+static void choose_font(cairo_t *cr) {
+    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+}
+
 /* Ends drawing on the surface; its status and the context's. */
 static attn_status draw_on(cairo_surface_t *surface, attn_draw *draw, void *context,
                            attn_error *error) {
     cairo_t *cr = cairo_create(surface);
     cairo_set_source_rgb(cr, 1, 1, 1);
     cairo_paint(cr);
-    cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    choose_font(cr);
     cairo_set_source_rgb(cr, 0.1, 0.1, 0.1);
     draw(cr, context);
     cairo_status_t result = cairo_status(cr);
@@ -182,4 +186,17 @@ void attn_drawing_text(cairo_t *cr, double x, double y, double align, const char
     cairo_move_to(cr, x - align * extents.x_advance, y);
     cairo_show_text(cr, text);
     cairo_new_path(cr);
+}
+
+double attn_drawing_text_width(double font_size, const char *text) {
+    cairo_text_extents_t extents = {.x_advance = 0};
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1, 1);
+    cairo_t *cr = cairo_create(surface);
+    choose_font(cr);
+    cairo_set_font_size(cr, font_size);
+    cairo_text_extents(cr, text, &extents);
+    double width = cairo_status(cr) == CAIRO_STATUS_SUCCESS ? extents.x_advance : 0;
+    cairo_destroy(cr);
+    cairo_surface_destroy(surface);
+    return width;
 }

@@ -23,5 +23,7 @@ ATTN_MUST_CHECK attn_status attn_drawing_write(const char *path, int64_t width, 
 void attn_drawing_paint(cairo_t *cr, const attn_picture *picture, double x, double y, double scale);
 /* Text whose baseline is at y: align 0 starts at x, 0.5 is centred, 1 ends there. */
 void attn_drawing_text(cairo_t *cr, double x, double y, double align, const char *text);
+/* How wide such text is at a font size; 0 when memory is short. */
+double attn_drawing_text_width(double font_size, const char *text);
 
 #endif

@@ -9,7 +9,8 @@
 #include "image/drawing.h"
 #include "image/resize.h"
 
-enum { LARGEST_SIDE = 2048, MARGIN = 12, BAR = 16, BAR_SPACE = 90, TITLE_SPACE = 26 };
+enum { LARGEST_SIDE = 2048, SMALLEST_SIDE = 256, FONT = 12 };
+enum { MARGIN = 12, BAR = 16, BAR_SPACE = 90, TITLE_SPACE = 26 };
 
 void attn_heat_color(double weight, uint8_t rgb[3]) {
     /* Evenly spaced; the lightness rises from each to the next. */
@@ -90,9 +91,10 @@ attn_status attn_heat_blend(const attn_heat *heat, attn_picture *out, attn_error
 typedef struct page {
     const attn_heat *heat;
     const attn_picture *blended;
-    double scale; /* page units a pixel of the picture */
-    double top;   /* weight of the lightest colour */
-    double x, y;  /* corner of the picture */
+    double scale;   /* page units a pixel of the picture */
+    double enlarge; /* and a pixel of `blended` */
+    double top;     /* weight of the lightest colour */
+    double x, y;    /* corner of the picture */
 } page;
 
 /* Two rings, so that one is seen on any ground. */
@@ -127,16 +129,17 @@ static void draw_bar(cairo_t *cr, const page *p, double x, double y, double heig
 static void draw_page(cairo_t *cr, void *context) {
     const page *p = context;
     const attn_heat *heat = p->heat;
-    cairo_set_font_size(cr, 12);
+    cairo_set_font_size(cr, FONT);
     if (heat->title != NULL) {
         attn_drawing_text(cr, p->x, MARGIN + 12, 0, heat->title);
     }
-    attn_drawing_paint(cr, p->blended, p->x, p->y, 1);
+    attn_drawing_paint(cr, p->blended, p->x, p->y, p->enlarge);
     if (heat->at_x >= 0 && heat->at_y >= 0) {
         draw_marker(cr, p->x + ((double)heat->at_x + 0.5) * p->scale,
                     p->y + ((double)heat->at_y + 0.5) * p->scale);
     }
-    draw_bar(cr, p, p->x + (double)p->blended->width + MARGIN, p->y, (double)p->blended->height);
+    draw_bar(cr, p, p->x + (double)p->blended->width * p->enlarge + MARGIN, p->y,
+             (double)p->blended->height * p->enlarge);
 }
 
 /* A copy that fits, when the picture does not. */
@@ -155,17 +158,30 @@ static attn_status shrink(const attn_picture *picture, double scale, attn_pictur
     return status;
 }
 
+/* Picture and bar side by side below the title, whichever is wider. */
+static attn_status write_page(const char *path, page *p, attn_error *error) {
+    const char *title = p->heat->title;
+    double width = (double)p->blended->width * p->enlarge + 2 * MARGIN + BAR + BAR_SPACE;
+    double wanted = title != NULL ? attn_drawing_text_width(FONT, title) + 2 * MARGIN : 0;
+    width = width > wanted ? width : wanted;
+    double height = (double)p->blended->height * p->enlarge + MARGIN + p->y;
+    return attn_drawing_write(path, (int64_t)(width + 0.5), (int64_t)height, draw_page, p, error);
+}
+
 attn_status attn_heat_write(const char *path, const attn_heat *heat, attn_error *error) {
     attn_picture small = {0, 0, NULL}, blended = {0, 0, NULL};
     int64_t side =
         heat->picture->width > heat->picture->height ? heat->picture->width : heat->picture->height;
     attn_heat fitted = *heat;
-    page p = {.heat = heat, .blended = &blended, .scale = 1, .x = MARGIN, .y = MARGIN};
+    page p = {.heat = heat, .blended = &blended, .enlarge = 1, .x = MARGIN, .y = MARGIN};
     attn_status status = ATTN_OK;
+    p.scale = 1;
     if (side > LARGEST_SIDE) {
         p.scale = (double)LARGEST_SIDE / (double)side;
         status = shrink(heat->picture, p.scale, &small, error);
         fitted.picture = &small;
+    } else if (side < SMALLEST_SIDE) {
+        p.scale = p.enlarge = (double)((SMALLEST_SIDE + side - 1) / side);
     }
     if (status == ATTN_OK) {
         status = attn_heat_blend(&fitted, &blended, error);
@@ -173,8 +189,7 @@ attn_status attn_heat_write(const char *path, const attn_heat *heat, attn_error 
     if (status == ATTN_OK) {
         p.top = find_top(heat);
         p.y += heat->title != NULL ? TITLE_SPACE : 0;
-        status = attn_drawing_write(path, blended.width + 2 * MARGIN + BAR + BAR_SPACE,
-                                    blended.height + MARGIN + (int64_t)p.y, draw_page, &p, error);
+        status = write_page(path, &p, error);
     }
     attn_picture_free(&small);
     attn_picture_free(&blended);

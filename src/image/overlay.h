@@ -34,7 +34,7 @@ typedef struct attn_heat {
 ATTN_MUST_CHECK attn_status attn_heat_blend(const attn_heat *heat, attn_picture *out,
                                             attn_error *error);
 /* The same with marker, title and colour bar, to a .png, .svg or .pdf file. A picture of more than
- * 2048 pixels a side is made smaller. */
+ * 2048 pixels a side is made smaller, one of less than 256 is enlarged. */
 ATTN_MUST_CHECK attn_status attn_heat_write(const char *path, const attn_heat *heat,
                                             attn_error *error);
 

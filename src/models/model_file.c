@@ -325,6 +325,46 @@ attn_status attn_model_file_read(const attn_safetensors *file, const char *path,
     return status;
 }
 
+static attn_status start_from(const attn_safetensors *file, const char *path, const char *kind,
+                              const attn_params *params, size_t *taken, char *left,
+                              size_t left_size, attn_error *error) {
+    const char *found = attn_safetensors_metadata(file, FORMAT_KEY);
+    if (found == NULL || strcmp(found, kind) != 0) {
+        return attn_fail(error, ATTN_ERR_FORMAT, path, -1, "give a finished model of that kind",
+                         "not an attn %s (metadata %s is %s)", kind, FORMAT_KEY,
+                         found != NULL ? found : "missing");
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < attn_params_count(params); i++) {
+        attn_param *row = attn_params_at(params, i);
+        if (check_param(file, path, row, NULL) == ATTN_OK) {
+            read_param(file, row);
+            ++*taken;
+        } else if (used < left_size) {
+            used += (size_t)snprintf(left + used, left_size - used, "%s%s", used > 0 ? " " : "",
+                                     row->name);
+        }
+    }
+    return *taken > 0 ? ATTN_OK
+                      : attn_fail(error, ATTN_ERR_SHAPE, path, -1,
+                                  "set the sizes that `attn info` shows of it",
+                                  "none of its tensors has the shape wanted here");
+}
+
+attn_status attn_model_file_start_from(const char *path, const char *kind,
+                                       const attn_params *params, size_t *taken, char *left,
+                                       size_t left_size, attn_error *error) {
+    attn_safetensors *file = NULL;
+    *taken = 0;
+    left[0] = '\0';
+    attn_status status = attn_safetensors_open(path, &file, error);
+    if (status == ATTN_OK) {
+        status = start_from(file, path, kind, params, taken, left, left_size, error);
+    }
+    attn_safetensors_close(file);
+    return status;
+}
+
 attn_status attn_model_file_extra(const attn_model_format *format, const attn_safetensors *file,
                                   const char *path, void **bytes, size_t *size, attn_error *error) {
     const attn_tensor_info *t = attn_safetensors_find(file, format->extra);

@@ -49,6 +49,14 @@ ATTN_MUST_CHECK attn_status attn_model_file_read(const attn_safetensors *file, c
                                                  const attn_params *params, attn_error *error);
 ATTN_MUST_CHECK attn_status attn_model_file_read_param(const attn_safetensors *file,
                                                        const attn_param *param, attn_error *error);
+/* For training on from a finished model: the values of its tensors that have the name and shape of one
+ * of params; the others keep theirs, and their names go to `left`, separated by spaces, as far as they
+ * fit. kind: "translator". ATTN_ERR_FORMAT: a model of another kind; ATTN_ERR_SHAPE: not one tensor
+ * fits. */
+ATTN_MUST_CHECK attn_status attn_model_file_start_from(const char *path, const char *kind,
+                                                       const attn_params *params, size_t *taken,
+                                                       char *left, size_t left_size,
+                                                       attn_error *error);
 /* An allocated copy of the model's own bytes, to be freed also after a failure; *bytes stays as it
  * is when the file has none. */
 ATTN_MUST_CHECK attn_status attn_model_file_extra(const attn_model_format *format,

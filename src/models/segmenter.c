@@ -75,7 +75,8 @@ attn_status attn_segmenter_config_check(const attn_segmenter_config *c, attn_err
         double value;
     } rates[] = {{"dropout", c->dropout},
                  {"attention_dropout", c->attention_dropout},
-                 {"label_smoothing", c->label_smoothing}};
+                 {"label_smoothing", c->label_smoothing},
+                 {"stochastic_depth", c->stochastic_depth}};
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
         attn_status status = attn_config_check_rate(rates[i].name, rates[i].value, error);
         if (status != ATTN_OK) {

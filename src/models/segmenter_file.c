@@ -28,6 +28,7 @@ static const attn_config_key config_keys[] = {
     {"dropout", CONFIG_RATE, offsetof(attn_segmenter_config, dropout), NULL},
     {"attention_dropout", CONFIG_RATE, offsetof(attn_segmenter_config, attention_dropout), NULL},
     {"label_smoothing", CONFIG_RATE, offsetof(attn_segmenter_config, label_smoothing), NULL},
+    {"stochastic_depth", CONFIG_RATE, offsetof(attn_segmenter_config, stochastic_depth), NULL},
 };
 
 static const attn_model_format format = {

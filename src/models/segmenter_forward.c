@@ -63,11 +63,16 @@ static attn_tensor *residual_units(attn_tape *tape, attn_tensor *x, const attn_g
     return x;
 }
 
-/* x + dropout(branch W^T + b) */
+/* x + dropout(stochastic depth(branch W^T + b)) */
 static attn_tensor *join(const attn_segmenter *m, attn_tape *tape, attn_tensor *x,
-                         attn_tensor *branch, const attn_linear *linear) {
-    if (attn_tape_recording(tape) && m->config.dropout > 0.0) {
+                         const attn_grid *grid, attn_tensor *branch, const segmenter_block *block,
+                         const attn_linear *linear) {
+    const attn_segmenter_config *c = &m->config;
+    if (attn_tape_recording(tape) && (c->dropout > 0.0 || c->stochastic_depth > 0.0)) {
+        int64_t number = block - m->blocks + 1;
         branch = attn_layer_linear(tape, branch, linear, ATTN_ACTIVATION_NONE);
+        branch = attn_layer_stochastic_depth(
+            tape, branch, grid, c->stochastic_depth * (double)number / (double)c->blocks);
         return attn_layer_residual(tape, x, branch, m->config.dropout);
     }
     return attn_layer_linear_residual(tape, branch, linear, x);
@@ -107,11 +112,11 @@ static attn_tensor *mix(const attn_segmenter *m, attn_tape *tape, attn_tensor *x
     attn_tensor *h = attn_layer_norm(tape, x, &block->norm_mixer);
     if (m->config.mixer == ATTN_MIXER_DEPTHWISE) {
         h = attn_layer_depthwise(tape, h, grid, &block->depthwise, ATTN_ACTIVATION_GELU);
-        return join(m, tape, x, h, &block->project);
+        return join(m, tape, x, grid, h, block, &block->project);
     }
     h = m->config.mixer == ATTN_MIXER_GLOBAL ? global_attention(m, tape, h, grid, block)
                                              : window_attention(m, tape, h, grid, block);
-    return join(m, tape, x, h, &block->attention.output);
+    return join(m, tape, x, grid, h, block, &block->attention.output);
 }
 
 static attn_tensor *feed_forward(const attn_segmenter *m, attn_tape *tape, attn_tensor *x,
@@ -119,7 +124,7 @@ static attn_tensor *feed_forward(const attn_segmenter *m, attn_tape *tape, attn_
     attn_tensor *h = attn_layer_norm(tape, x, &block->norm_feed_forward);
     h = attn_layer_linear(tape, h, &block->up, ATTN_ACTIVATION_NONE);
     h = attn_layer_depthwise(tape, h, grid, &block->position, m->config.activation);
-    return join(m, tape, x, h, &block->down);
+    return join(m, tape, x, grid, h, block, &block->down);
 }
 
 /* What the convolutions saw, on their grids. */

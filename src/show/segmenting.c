@@ -2,11 +2,14 @@
 #include "show/segmenting.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "image/resize.h"
 #include "image/tiles.h"
+#include "kernels/resize/resize.h"
 
 attn_status attn_segmenting_open(const char *path, attn_segmenting *out, attn_error *error) {
     void *text = NULL;
@@ -45,16 +48,121 @@ void attn_segmenting_close(attn_segmenting *segmenting) {
     memset(segmenting, 0, sizeof *segmenting);
 }
 
-/* ---- tiles ---- */
+/* ---- views: a tile at other sizes, and in the mirror ---- */
+
+enum { MOST_SCALES = 8 };
+
+typedef struct scale_list {
+    double scale[MOST_SCALES];
+    int count;
+} scale_list;
+
+static attn_status parse_scales(const char *text, scale_list *out, attn_error *error) {
+    *out = (scale_list){{1}, 1};
+    for (int i = 0; text != NULL; i++) {
+        char *end;
+        double scale = i < MOST_SCALES ? strtod(text, &end) : 0;
+        if (!(scale >= 0.1 && scale <= 4) || (*end != ',' && *end != '\0')) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, "--scales", -1,
+                             "give a list such as 0.75,1,1.25",
+                             "not a list of at most %d numbers from 0.1 to 4", MOST_SCALES);
+        }
+        out->scale[i] = scale;
+        out->count = i + 1;
+        text = *end == ',' ? end + 1 : NULL;
+    }
+    return ATTN_OK;
+}
 
 typedef struct tile_work {
     attn_segmenting *segmenting;
     const attn_picture *picture;
     attn_tile_axis x, y;
     attn_tile_blend *blend;
+    scale_list scales;
+    bool flip;
     uint8_t *pixels;      /* of one tile */
     float *probabilities; /* of one tile */
+    attn_scratch view_pixels, view_probabilities, resized, filter;
 } tile_work;
+
+/* Both ways round: [height, width, each] with every row from right to left, in place. */
+static void mirror(void *rows, int64_t height, int64_t width, size_t each) {
+    char *row = rows, one[ATTN_MAX_CLASSES * sizeof(float)];
+    for (int64_t y = 0; y < height; y++, row += (size_t)width * each) {
+        for (int64_t x = 0; x < width / 2; x++) {
+            char *left = row + (size_t)x * each, *right = row + (size_t)(width - 1 - x) * each;
+            memcpy(one, left, each);
+            memcpy(left, right, each);
+            memcpy(right, one, each);
+        }
+    }
+}
+
+/* What the model says of a tile's pixels at height x width, in the tile's size and direction. */
+static attn_status ask_view(tile_work *w, int64_t height, int64_t width, bool flipped,
+                            float **answer, attn_error *error) {
+    int64_t classes = w->segmenting->classes.count;
+    size_t pixels = (size_t)(height * width);
+    uint8_t *seen = attn_scratch_get(&w->view_pixels, pixels * 3);
+    float *said = attn_scratch_get(&w->view_probabilities, pixels * (size_t)classes * sizeof *said);
+    *answer =
+        attn_scratch_get(&w->resized, (size_t)(w->x.tile * w->y.tile * classes) * sizeof **answer);
+    if (seen == NULL || said == NULL || *answer == NULL) {
+        return attn_fail_memory(error, pixels * (size_t)classes * sizeof *said);
+    }
+    attn_picture tile = {w->x.tile, w->y.tile, w->pixels};
+    attn_resize_part all = {width, height, 0, 0, width, height};
+    attn_status status = attn_resize_picture(&tile, &all, seen, &w->filter, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (flipped) {
+        mirror(seen, height, width, 3);
+    }
+    attn_pictures one = {1, height, width, seen};
+    status =
+        attn_segmenter_predict(w->segmenting->model, w->segmenting->tape, &one, NULL, said, error);
+    if (status == ATTN_OK && flipped) {
+        mirror(said, height, width, (size_t)classes * sizeof *said);
+    }
+    attn_resize_shape shape = {1, height, width, w->y.tile, w->x.tile, classes};
+    if (status == ATTN_OK && attn_resize_forward(&shape, said, *answer, &w->filter) != ATTN_OK) {
+        status = attn_fail_memory(error, pixels * (size_t)classes * sizeof *said);
+    }
+    return status;
+}
+
+/* The mean over all views, in their order. */
+static attn_status ask_views(tile_work *w, attn_error *error) {
+    int64_t values = w->x.tile * w->y.tile * w->segmenting->classes.count;
+    int views = w->scales.count * (w->flip ? 2 : 1);
+    attn_status status = ATTN_OK;
+    memset(w->probabilities, 0, (size_t)values * sizeof *w->probabilities);
+    for (int v = 0; v < views && status == ATTN_OK; v++) {
+        double scale = w->scales.scale[v % w->scales.count];
+        int64_t height = (int64_t)((double)w->y.tile * scale + 0.5);
+        int64_t width = (int64_t)((double)w->x.tile * scale + 0.5);
+        float *answer;
+        status = ask_view(w, height > 0 ? height : 1, width > 0 ? width : 1, v >= w->scales.count,
+                          &answer, error);
+        for (int64_t i = 0; i < values && status == ATTN_OK; i++) {
+            w->probabilities[i] += answer[i] / (float)views;
+        }
+    }
+    return status;
+}
+
+static attn_status ask(tile_work *w, attn_error *error) {
+    if (w->flip || w->scales.count > 1 || w->scales.scale[0] != 1) {
+        return ask_views(w, error);
+    }
+    attn_pictures one = {1, w->y.tile, w->x.tile, w->pixels};
+    return attn_segmenter_predict(w->segmenting->model, w->segmenting->tape, &one, NULL,
+                                  w->probabilities, error);
+}
+
+/* ---- tiles ---- */
 
 static attn_status do_tile(tile_work *w, int64_t column, int64_t row, attn_error *error) {
     int64_t x = attn_tile_start(&w->x, column), y = attn_tile_start(&w->y, row);
@@ -63,9 +171,7 @@ static attn_status do_tile(tile_work *w, int64_t column, int64_t row, attn_error
         memcpy(w->pixels + (size_t)i * bytes,
                w->picture->rgb + ((y + i) * w->picture->width + x) * 3, bytes);
     }
-    attn_pictures one = {1, w->y.tile, w->x.tile, w->pixels};
-    attn_status status = attn_segmenter_predict(w->segmenting->model, w->segmenting->tape, &one,
-                                                NULL, w->probabilities, error);
+    attn_status status = ask(w, error);
     if (status == ATTN_OK) {
         attn_tile_blend_add(w->blend, column, row, w->probabilities);
     }
@@ -95,20 +201,28 @@ attn_status attn_segment_rows(attn_segmenting *segmenting, const attn_picture *p
     tile_work w = {.segmenting = segmenting,
                    .picture = picture,
                    .x = attn_tile_plan(picture->width, tiling->tile, tiling->overlap),
-                   .y = attn_tile_plan(picture->height, tiling->tile, tiling->overlap)};
+                   .y = attn_tile_plan(picture->height, tiling->tile, tiling->overlap),
+                   .flip = tiling->flip};
     size_t area = (size_t)(w.x.tile * w.y.tile), classes = (size_t)segmenting->classes.count;
+    attn_status status = parse_scales(tiling->scales, &w.scales, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     w.pixels = attn_alloc(3 * area);
     w.probabilities = attn_alloc_zero(area * classes, sizeof *w.probabilities);
-    attn_status status =
-        w.pixels == NULL || w.probabilities == NULL
-            ? attn_fail_memory(error, area * classes * sizeof(float))
-            : attn_tile_blend_create(&w.x, &w.y, (int64_t)classes, &w.blend, error);
+    status = w.pixels == NULL || w.probabilities == NULL
+                 ? attn_fail_memory(error, area * classes * sizeof(float))
+                 : attn_tile_blend_create(&w.x, &w.y, (int64_t)classes, &w.blend, error);
     if (status == ATTN_OK) {
         status = do_tiles(&w, receive, context, error);
     }
     attn_tile_blend_free(w.blend);
     attn_free(w.pixels);
     attn_free(w.probabilities);
+    attn_scratch_free(&w.view_pixels);
+    attn_scratch_free(&w.view_probabilities);
+    attn_scratch_free(&w.resized);
+    attn_scratch_free(&w.filter);
     return status;
 }
 

@@ -3,6 +3,8 @@
 #ifndef ATTN_SHOW_SEGMENTING_H
 #define ATTN_SHOW_SEGMENTING_H
 
+#include <stdbool.h>
+
 #include "attn/segmenter.h"
 #include "image/classes.h"
 #include "image/picture.h"
@@ -21,13 +23,15 @@ void attn_segmenting_close(attn_segmenting *segmenting);
 
 typedef struct attn_tiling {
     int64_t tile, overlap; /* pixels; pictures of no more than a tile are done whole */
+    bool flip;             /* the mean of what is said of a tile and of its mirror image */
+    const char *scales;    /* "0.75,1,1.25": the mean over these sizes; NULL: its own */
 } attn_tiling;
 
 /* What a picture becomes: rows of the picture as they are ready, from the top. probabilities
  * [rows, W, V]. */
 typedef attn_status attn_segmented_rows(void *context, int64_t first, int64_t rows,
                                         const float *probabilities, attn_error *error);
-/* Memory is bounded by a row of tiles. */
+/* Memory is bounded by a row of tiles. ATTN_ERR_ARGUMENT: scales that are no such list. */
 ATTN_MUST_CHECK attn_status attn_segment_rows(attn_segmenting *segmenting,
                                               const attn_picture *picture,
                                               const attn_tiling *tiling,

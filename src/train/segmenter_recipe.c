@@ -30,6 +30,8 @@ static const attn_key keys[] = {
     CHOICE(activation, activations, "of the feed-forward: relu, gelu"),
     REAL(dropout, 0, 0.95, "on the sublayers"),
     REAL(attention_dropout, 0, 0.95, "on the attention weights"),
+    REAL(stochastic_depth, 0, 0.95,
+         "blocks are left out of a picture, the last with this probability, the others with less"),
     REAL(label_smoothing, 0, 0.9, "share of the target spread over the classes"),
     INT(reduce, 1, 16, "shrink all pictures and masks by this first"),
     INT(batch_pictures, 1, 4096, "pictures of a batch"),
@@ -69,6 +71,7 @@ void attn_segmenter_recipe_init(attn_segmenter_recipe *recipe) {
         .dropout = config.dropout,
         .attention_dropout = config.attention_dropout,
         .label_smoothing = config.label_smoothing,
+        .stochastic_depth = config.stochastic_depth,
         .reduce = 1,
         .batch_pictures = 4,
         .crop_width = 320,
@@ -122,4 +125,5 @@ void attn_segmenter_recipe_config(const attn_segmenter_recipe *recipe, int64_t c
     config->dropout = recipe->dropout;
     config->attention_dropout = recipe->attention_dropout;
     config->label_smoothing = recipe->label_smoothing;
+    config->stochastic_depth = recipe->stochastic_depth;
 }

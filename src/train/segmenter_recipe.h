@@ -12,7 +12,7 @@ typedef struct attn_segmenter_recipe {
     int64_t width_2, width_4, d_model, units_4, units_8, blocks, heads, ffn, window, shrink;
     int mixer, activation;
     /* regularization */
-    double dropout, attention_dropout, label_smoothing;
+    double dropout, attention_dropout, label_smoothing, stochastic_depth;
     /* pictures: reduce shrinks them all by a whole number first; then what training varies */
     int64_t reduce, batch_pictures, crop_width, crop_height;
     double scale_low, scale_high, flip, brightness, contrast, saturation;

@@ -376,6 +376,23 @@ static attn_tensor *window_attention(attn_tape *tape, fixture *f, attn_tensor *x
     return attn_layer_residual(tape, x[0], attn_layer_permute(tape, y, w.order, true), 0);
 }
 
+static void declare_pictures(fixture *f) {
+    f->grid = (attn_grid){6, 2, 3};
+    add_input(f, 6 * 2 * 3, CHANNELS);
+}
+
+/* Some pictures are left out, some are not. */
+static attn_tensor *stochastic_depth(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    attn_tensor *y = attn_layer_stochastic_depth(tape, x[0], &f->grid, 0.4);
+    int left_out = 0;
+    for (int64_t b = 0; b < f->grid.batch; b++) {
+        left_out += y->data[b * y->rows / f->grid.batch * y->cols] == 0;
+    }
+    assert_in_range(left_out, 1, f->grid.batch - 1);
+    return attn_layer_residual(tape, x[0], y, 0);
+}
+
 static void declare_pixels(fixture *f) {
     add_input(f, 37, 5);
 }
@@ -418,6 +435,7 @@ static void declare_segmenter(fixture *f, attn_mixer mixer, attn_activation acti
     config.window = 3;
     config.activation = activation;
     config.dropout = config.attention_dropout = config.label_smoothing = 0.15;
+    config.stochastic_depth = 0.3;
     assert_int_equal(attn_segmenter_create(&config, true, &f->segmenter, NULL), ATTN_OK);
     attn_params_free(f->params);
     f->params = attn_segmenter_params(f->segmenter);
@@ -489,6 +507,7 @@ static const struct grad_case {
     {"resize, larger", declare_picture, resize_up, 0},
     {"resize, smaller", declare_picture, resize_down, 0},
     {"attention in windows", declare_windows, window_attention, 0},
+    {"stochastic depth", declare_pictures, stochastic_depth, 0},
     {"pixel loss", declare_pixels, pixel_loss, 0},
     {"pixel loss, class weights, label smoothing", declare_pixels, pixel_smoothed, 0},
     {"translator, post-norm", declare_post_norm, translator, 0},

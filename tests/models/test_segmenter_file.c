@@ -56,6 +56,7 @@ static void assert_same_config(const attn_segmenter_config *a, const attn_segmen
     assert_true(a->activation == b->activation && a->dropout == b->dropout);
     assert_true(a->attention_dropout == b->attention_dropout);
     assert_true(a->label_smoothing == b->label_smoothing);
+    assert_true(a->stochastic_depth == b->stochastic_depth);
 }
 
 static void predict(attn_segmenter *model, attn_real *probabilities) {

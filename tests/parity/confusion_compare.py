@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Compares attn's confusion matrix and its scores with a plain NumPy computation over random masks.
+"""Compares attn's confusion matrix and its scores with a plain NumPy computation: over random masks, and
+over what `attn segment` writes for drawn scenes beside what `attn evaluate` says of them.
 
     confusion_compare.py CONFUSION_DRIVER [SEED]
 
-CONFUSION_DRIVER is the program built from confusion_driver.c. Exits 77 (skipped) without NumPy.
+CONFUSION_DRIVER is the program built from confusion_driver.c; the environment names the tool, ATTN_TOOL.
+Exits 77 (skipped) without NumPy.
 """
+import json
+import os
 import pathlib
 import struct
 import subprocess
@@ -33,6 +37,27 @@ def write_png(path, mask):
                      + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
                      + chunk(b"IDAT", zlib.compress(rows.tobytes()))
                      + chunk(b"IEND", b""))
+
+
+def read_png(path):
+    """The values of an 8-bit grey or palette PNG."""
+    data, at, body = path.read_bytes(), 8, b""
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        part = data[at + 8:at + 8 + size]
+        if kind == b"IHDR":
+            width, height, depth, color = struct.unpack(">IIBB", part[:10])
+            assert depth == 8 and color in (0, 3)
+        body += part if kind == b"IDAT" else b""
+        at += 12 + size
+    rows = np.frombuffer(zlib.decompress(body), np.uint8).reshape(height, width + 1)
+    out = np.zeros((height + 1, width + 1), int)
+    for y in range(height):
+        for x in range(width):
+            a, b, c = out[y + 1, x], out[y, x + 1], out[y, x]
+            paeth = min((a, b, c), key=lambda v: abs(a + b - c - v))
+            out[y + 1, x + 1] = (int(rows[y, x + 1]) + (0, a, b, (a + b) // 2, paeth)[rows[y, 0]]) % 256
+    return out[1:, 1:]
 
 
 def plain_scores(pairs, classes, ignore):
@@ -78,6 +103,54 @@ def run_driver(driver, folder, pairs, classes, ignore):
     return matrix, np.load(out), [float(v) for v in lines[-1].split()]
 
 
+RECIPE = """width_2 = 8
+width_4 = 8
+d_model = 16
+units_4 = 0
+units_8 = 0
+blocks = 1
+heads = 2
+ffn = 16
+crop_width = 64
+crop_height = 64
+max_steps = 20
+warmup_steps = 1
+learning_rate = 0.01
+max_epochs = 0
+"""
+
+
+def compare_evaluate(tool, folder):
+    """A model that has learned a little; two of the masks say nothing of some pixels."""
+    def run(*arguments):
+        return subprocess.run([tool, *arguments], check=True, text=True, cwd=folder,
+                              stdout=subprocess.PIPE).stdout
+    run("scenes", "--count", "6", "--width", "72", "--height", "65", "s")
+    (folder / "recipe").write_text(RECIPE)
+    run("train", "segmenter", "--images", "s/images", "--masks", "s/masks", "--classes",
+        "s/classes.txt", "--recipe", "./recipe", "--quiet", "--out", "m.safetensors")
+    run("segment", "-m", "m.safetensors", "s/images", "-o", "out", "--no-overlay")
+    names = [f"{i:06}" for i in range(6)]
+    truths = [read_png(folder / f"s/masks/{n}.png") for n in names]
+    for i in (1, 4):
+        truths[i][20:40, 10:30] = 255
+        write_png(folder / f"s/masks/{names[i]}.png", truths[i].astype(np.uint8))
+    predicted = [read_png(folder / f"out/{n}.mask.png") for n in names]
+    matrix, iou, means = plain_scores(list(zip(truths, predicted)), 4, 255)
+    ours = json.loads(run("evaluate", "-m", "m.safetensors", "--images", "s/images", "--masks",
+                          "s/masks", "--csv", "m.csv", "--json"))
+    csv = [line.split(",")[1:] for line in (folder / "m.csv").read_text().splitlines()[1:]]
+    numbers = [ours[k] for k in ("miou", "class_accuracy", "global_accuracy", "labelled", "ignored")]
+    got = [np.nan if c["iou"] is None else c["iou"] for c in ours["classes"]]
+    same = (ours["confusion"] == matrix.tolist() and np.array(csv, int).tolist() == matrix.tolist()
+            and ours["ignored"] == 800 and len(np.unique(predicted)) > 1
+            and np.allclose(got, iou, rtol=1e-12, atol=0, equal_nan=True)
+            and np.allclose(numbers, means, rtol=1e-12, atol=0))
+    if not same:
+        print(f"attn evaluate: {ours}\nNumPy: {matrix.tolist()}, {iou}, {means}")
+    return 0 if same else 1
+
+
 def main():
     driver = sys.argv[1]
     rng = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
@@ -95,7 +168,9 @@ def main():
             if not same:
                 failed += 1
                 print(f"case {number}, {classes} classes: ours {ours[2]}, NumPy {plain[2]}")
-    print(f"numpy {np.__version__}: {len(cases)} sets of masks, {failed} differences")
+        failed += compare_evaluate(os.environ["ATTN_TOOL"], pathlib.Path(name))
+    print(f"numpy {np.__version__}: {len(cases)} sets of masks and attn evaluate, "
+          f"{failed} differences")
     return 1 if failed else 0
 
 

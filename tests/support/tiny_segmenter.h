@@ -25,6 +25,7 @@ static inline attn_segmenter_config tiny_config(attn_mixer mixer) {
     config.window = 3;
     config.dropout = config.attention_dropout = 0.1;
     config.label_smoothing = 0.05;
+    config.stochastic_depth = 0.2;
     return config;
 }
 

@@ -211,7 +211,20 @@ static void a_heat_overlay(void **state) {
         assert_int_equal(access(path, R_OK), 0);
     }
     assert_int_equal(attn_picture_read(in_folder("h.png"), 0, &out, NULL), ATTN_OK);
-    assert_true(out.width > 90 && out.height > 60);
+    /* Enlarged three times; wider when the title asks for it, which is then there to its end. */
+    assert_in_range(out.width, 90 * 3, 90 * 3 + 160);
+    assert_in_range(out.height, 60 * 3, 60 * 3 + 60);
+    attn_picture_free(&out);
+    heat.title =
+        "a title far longer than the picture below it is wide, to the very last word of it: WW";
+    assert_int_equal(attn_heat_write(in_folder("h.png"), &heat, &error), ATTN_OK);
+    assert_int_equal(attn_picture_read(path, 0, &out, NULL), ATTN_OK);
+    assert_true(out.width > 450);
+    int64_t last_ink = 0;
+    for (int64_t i = 0; i < 30 * out.width; i++) {
+        last_ink = out.rgb[3 * i] < 128 && i % out.width > last_ink ? i % out.width : last_ink;
+    }
+    assert_in_range(last_ink, out.width - 20, out.width - 8);
     attn_picture_free(&out);
     attn_picture_free(&picture);
     /* Larger than is drawn: made smaller. */

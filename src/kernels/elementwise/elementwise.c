@@ -27,7 +27,7 @@ void attn_add(int64_t count, const real *x, real *y) {
     }
 }
 
-static void scale_add(int64_t count, real factor, const real *x, const real *base, real *y) {
+void attn_scale_add(int64_t count, const real *x, real factor, const real *base, real *y) {
     const attn_elementwise_kernels *kernels = &attn_kernels_current()->elementwise;
     int64_t parts = parts_of(count);
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (parts > 1)
@@ -38,7 +38,7 @@ static void scale_add(int64_t count, real factor, const real *x, const real *bas
 }
 
 void attn_scale(int64_t count, const real *x, real factor, real *y) {
-    scale_add(count, factor, x, NULL, y);
+    attn_scale_add(count, x, factor, NULL, y);
 }
 
 void attn_activation_forward(attn_activation activation, int64_t count, const real *x, real *y) {
@@ -81,7 +81,7 @@ uint32_t attn_dropout_threshold(double p) {
 void attn_dropout_forward(int64_t count, const real *x, const real *base, double p, uint64_t key,
                           real *y) {
     if (!(p > 0.0)) {
-        scale_add(count, 1, x, base, y);
+        attn_scale_add(count, x, 1, base, y);
         return;
     }
     const attn_elementwise_kernels *kernels = &attn_kernels_current()->elementwise;

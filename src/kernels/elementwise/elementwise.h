@@ -14,6 +14,8 @@
 void attn_add(int64_t count, const real *x, real *y);
 /* y = x * factor; y may be x */
 void attn_scale(int64_t count, const real *x, real factor, real *y);
+/* y = fma(factor, x, base); base NULL counts as 0; y may be x or base */
+void attn_scale_add(int64_t count, const real *x, real factor, const real *base, real *y);
 
 /* y = activation(x); y may be x. */
 void attn_activation_forward(attn_activation activation, int64_t count, const real *x, real *y);

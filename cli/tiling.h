@@ -1,0 +1,24 @@
+/* cli/tiling.h: the options that say how a picture goes through a segmenter, shared by commands. */
+#ifndef ATTN_CLI_TILING_H
+#define ATTN_CLI_TILING_H
+
+#include "command.h"
+#include "show/segmenting.h"
+
+#define ATTN_TILING_DEFAULTS                                                                       \
+    { .tile = 1024, .overlap = 128 }
+
+/* Lines for the option table of a command whose options have an attn_tiling `field`. */
+/* clang-format off */
+#define ATTN_TILING_TABLE(T, field)                                                                \
+    {"tile", 0, ATTN_OPTION_INT, offsetof(T, field.tile), 64, 16384, .value = "N",                 \
+     .help = "larger pictures are done in tiles of this side (default 1024)"},                     \
+    {"overlap", 0, ATTN_OPTION_INT, offsetof(T, field.overlap), 0, 8192, .value = "N",             \
+     .help = "of neighbouring tiles, in pixels (default 128)"},                                    \
+    {"flip", 0, ATTN_OPTION_FLAG, offsetof(T, field.flip),                                         \
+     .help = "also ask about the mirror image, and take the mean: twice the work"},                \
+    {"scales", 0, ATTN_OPTION_TEXT, offsetof(T, field.scales), .value = "A,B,...",                 \
+     .help = "take the mean over the picture at these sizes, such as 0.75,1,1.25"}
+/* clang-format on */
+
+#endif
