@@ -335,20 +335,23 @@ static attn_status start_from(const attn_safetensors *file, const char *path, co
                          found != NULL ? found : "missing");
     }
     size_t used = 0;
-    for (size_t i = 0; i < attn_params_count(params); i++) {
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < attn_params_count(params) && status == ATTN_OK; i++) {
         attn_param *row = attn_params_at(params, i);
         if (check_param(file, path, row, NULL) == ATTN_OK) {
-            read_param(file, row);
+            status = attn_model_file_read_param(file, row, error);
             ++*taken;
         } else if (used < left_size) {
             used += (size_t)snprintf(left + used, left_size - used, "%s%s", used > 0 ? " " : "",
                                      row->name);
         }
     }
-    return *taken > 0 ? ATTN_OK
-                      : attn_fail(error, ATTN_ERR_SHAPE, path, -1,
-                                  "set the sizes that `attn info` shows of it",
-                                  "none of its tensors has the shape wanted here");
+    if (status == ATTN_OK && *taken == 0) {
+        status = attn_fail(error, ATTN_ERR_SHAPE, path, -1,
+                           "set the sizes that `attn info` shows of it",
+                           "none of its tensors has the shape wanted here");
+    }
+    return status;
 }
 
 attn_status attn_model_file_start_from(const char *path, const char *kind,
