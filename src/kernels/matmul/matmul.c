@@ -13,7 +13,7 @@
 enum {
     SLICE = 256,             /* of k: a panel of B is then half of a 32 KiB cache */
     LONG_SLICE = 512,        /* of k, when B is packed beforehand */
-    BLOCK_A = 1 << 16,       /* floats of A in a block: half of a 512 KiB cache */
+    BLOCK_A = 1 << 17,       /* floats of A in a block: half of a 1 MiB cache */
     BLOCK_ROWS = 240,        /* rows of a block when rows alone give work enough */
     SERIAL = 1 << 19,        /* products below which a second thread costs more than it gives */
     COLUMNS_PER_BLOCK = 256, /* when columns are cut: A is read or packed once for so many */

@@ -11,8 +11,9 @@
 
 /* Rows that are packed together, so that a column of A is read in whole cache lines. */
 enum { PACK_ROWS = 48, PACK_AHEAD = 16 };
-/* Steps of k after which the next tile of A is asked for again: a cache line of each row. */
-enum { A_AHEAD = 16 };
+/* Every A_AHEAD steps of k a low tile asks for the next one's rows of A, a cache line of each. A
+ * tall one reads A as fast as a processor can load, so there it would only be in the way. */
+enum { A_AHEAD = 16, ASKS_AHEAD = V_TILE_ROWS < 8 };
 
 /* packed[p][r] of one tile, p from `first` on; any strides. */
 static void pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_t a_row,
@@ -178,7 +179,7 @@ V_INLINE void finish_registers(const int rows, const attn_matmul_panel *panel, i
 /* A cache line of each row: what A_AHEAD steps read. */
 V_INLINE void prefetch_rows(const int rows, const float *a, int64_t a_row) {
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; r++) {
+    for (int r = 0; ASKS_AHEAD && r < rows; r++) {
         __builtin_prefetch(a + r * a_row, 0, 3);
     }
 }
@@ -197,8 +198,9 @@ V_INLINE void multiply_tile(const int rows, const bool packed, const attn_matmul
         acc[r] = panel->from_c ? v_load_part(row, columns) : v_zero();
     }
     int64_t a_next = i + 2 * rows <= panel->rows ? rows : -i; /* or the first, for the next panel */
-    for (int64_t p = 0; p < panel->k; p += A_AHEAD) {
-        int64_t k = panel->k - p < A_AHEAD ? panel->k - p : A_AHEAD;
+    int64_t step = ASKS_AHEAD ? A_AHEAD : panel->k;
+    for (int64_t p = 0; p < panel->k; p += step) {
+        int64_t k = panel->k - p < step ? panel->k - p : step;
         const float *b = panel->b + p * panel->b_row;
         if (packed) {
             const float *a = panel->a + i * panel->k + p * rows;
