@@ -644,7 +644,7 @@ static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64
 
 /* Of one block and one query: packs the keys alone. */
 static void pack_keys(const attn_attention_call *call, const attn_sequence *sequence, int64_t g,
-                     attn_packed_keys packed) {
+                      attn_packed_keys packed) {
     enum { AHEAD = 32 };
     const attn_attention *spec = call->spec;
     int64_t left = sequence->keys - packed.first, count = lesser(left, ATTN_KEY_BLOCK);

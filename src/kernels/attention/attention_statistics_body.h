@@ -61,8 +61,8 @@ static void count_row(int first, int last, float minus_lse, const float *scores,
 
 /* One group of queries against one block of keys. */
 static void statistics_group(const attn_attention_call *call, row_place place,
-                            const row_ranges *ranges, int r0, attn_packed_keys packed,
-                            const attn_weight_statistics *wanted, const forward_memory *memory) {
+                             const row_ranges *ranges, int r0, attn_packed_keys packed,
+                             const attn_weight_statistics *wanted, const forward_memory *memory) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, place.b);
     int rows = (int)lesser(ranges->rows - r0, GROUP_ROWS);
