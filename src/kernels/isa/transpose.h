@@ -20,10 +20,9 @@ V_INLINE void v4_store(float *p, v4 x) {
     memcpy(p, &x, sizeof x);
 }
 
-/* Four rows, four elements of each. */
-V_INLINE void transpose_4x4(const float *rows, int64_t stride, float *panel) {
-    v4 a = v4_load(rows), b = v4_load(rows + stride);
-    v4 c = v4_load(rows + 2 * stride), d = v4_load(rows + 3 * stride);
+/* Four elements of four rows. */
+V_INLINE void transpose_4x4(const float *const row[4], float *panel) {
+    v4 a = v4_load(row[0]), b = v4_load(row[1]), c = v4_load(row[2]), d = v4_load(row[3]);
     v4 ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
     v4 ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
     v4 cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
@@ -37,23 +36,26 @@ V_INLINE void transpose_4x4(const float *rows, int64_t stride, float *panel) {
 /* One panel of `count` <= 16 rows of `size` elements; columns without a row become 0. */
 static inline void transpose_panel(int count, int64_t size, const float *rows, int64_t stride,
                                    float *panel) {
-    if (count < 16) {
-        memset(panel, 0, (size_t)size * 16 * sizeof *panel);
-    }
-    int quads = count / 4 * 4;
-    int64_t whole = size / 4 * 4, d0 = 0;
-    for (; count == 16 && d0 + 8 <= size; d0 += 8) {
-        v_transpose8(rows + d0, stride, panel + d0 * 16, 16);
-        v_transpose8(rows + 8 * stride + d0, stride, panel + d0 * 16 + 8, 16);
-    }
-    for (int64_t d = d0; d < whole; d += 4) {
-        for (int r = 0; r < quads; r += 4) {
-            transpose_4x4(rows + r * stride + d, stride, panel + d * 16 + r);
+    static const float none[4] = {0, 0, 0, 0};
+    int64_t eights = size / 8 * 8, fours = size / 4 * 4;
+    int done = eights > 0 ? count / 8 * 8 : 0;
+    for (int64_t d = 0; d < eights; d += 8) {
+        for (int r = 0; r < done; r += 8) {
+            v_transpose8(rows + r * stride + d, stride, panel + d * 16 + r, 16);
         }
     }
-    for (int r = 0; r < count; r++) {
-        for (int64_t d = r < quads ? whole : 0; d < size; d++) {
-            panel[d * 16 + r] = rows[r * stride + d];
+    for (int64_t d = 0; d < fours; d += 4) {
+        for (int r = d < eights ? done : 0; r < 16; r += 4) {
+            const float *row[4];
+            for (int n = 0; n < 4; n++) {
+                row[n] = r + n < count ? rows + (r + n) * stride + d : none;
+            }
+            transpose_4x4(row, panel + d * 16 + r);
+        }
+    }
+    for (int64_t d = fours; d < size; d++) {
+        for (int r = 0; r < 16; r++) {
+            panel[d * 16 + r] = r < count ? rows[r * stride + d] : 0;
         }
     }
 }
