@@ -11,10 +11,13 @@
  * the source repeats anything. */
 enum { MAX_NGRAM = 4, MAX_REPEATS = 3 };
 
-/* Whether any of sixteen is above the bound: a loop that a compiler makes a few instructions. */
-static bool any_above(const real *x, real bound) {
+enum { BLOCK = 32 };
+
+/* Whether any of a block is above the bound. Of its own a loop that a compiler turns into vectors, which
+ * it does not where it is part of another. */
+static __attribute__((noinline)) bool any_above(const real *x, real bound) {
     int above = 0;
-    for (int i = 0; i < LANES; i++) {
+    for (int i = 0; i < BLOCK; i++) {
         above |= x[i] > bound;
     }
     return above != 0;
@@ -25,8 +28,8 @@ void attn_search_top(const real *log_p, const int32_t *ids, int64_t n, int64_t k
     int64_t count = 0;
     real worst = -INFINITY; /* of the kept ones, once there are k */
     for (int64_t i = 0; i < n; i++) {
-        if (ids == NULL && i % LANES == 0 && i + LANES <= n && !any_above(log_p + i, worst)) {
-            i += LANES - 1;
+        if (ids == NULL && i % BLOCK == 0 && i + BLOCK <= n && !any_above(log_p + i, worst)) {
+            i += BLOCK - 1;
             continue;
         }
         int64_t id = ids != NULL ? ids[i] : i;
