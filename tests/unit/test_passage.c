@@ -202,7 +202,7 @@ static void tags_within_sentences(void **unused) {
         free(out);
     }
     expect("<p>Hello, <b>big {x}</b> world: <i>now</i>!</p>", true, NULL, DROPS,
-           "<p>&lt;&gt; <b>&lt;&gt; {x}</b>&lt;&gt; <i>&lt;&gt;</i>!</p>");
+           "<p>&lt;&gt; <b>&lt;&gt; {x}</b> &lt;&gt; <i>&lt;&gt;</i>!</p>");
     static const char file[] = "big apple\tGrosse Pomme\n";
     attn_glossary *g;
     assert_int_equal(attn_glossary_parse(file, sizeof file - 1, "g", &g, NULL), ATTN_OK);
