@@ -181,7 +181,7 @@ static void tags_within_sentences(void **unused) {
         "<b><i><u>x</u></i></b>",
         "One </i> two <b> three",
         "a <b>b</b> c {x} <i>d</i> e {y}",
-        "The <b>{name}</b> and &nbsp;<i>more</i>.",
+        "The <b>{name}</b> and &nbsp; <i>more</i>.",
         "\xe4\xbd\xa0<b>\xe5\xa5\xbd</b>\xe3\x80\x82\xe5\x86\x8d<b>\xe8\xa7\x81</b>\xe3\x80\x82",
     };
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
@@ -202,7 +202,7 @@ static void tags_within_sentences(void **unused) {
         free(out);
     }
     expect("<p>Hello, <b>big {x}</b> world: <i>now</i>!</p>", true, NULL, DROPS,
-           "<p>&lt;&gt; <b>&lt;&gt; {x}</b>&lt;&gt; <i>&lt;&gt;</i>!</p>");
+           "<p>&lt;&gt; <b>&lt;&gt; {x}</b> &lt;&gt; <i>&lt;&gt;</i>!</p>");
     static const char file[] = "big apple\tGrosse Pomme\n";
     attn_glossary *g;
     assert_int_equal(attn_glossary_parse(file, sizeof file - 1, "g", &g, NULL), ATTN_OK);
@@ -249,7 +249,7 @@ static void tags_follow_their_words(void **unused) {
 static void random_tags(void **unused) {
     (void)unused;
     attn_random random = attn_random_start(3);
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 500; round++) {
         attn_mark marks[64];
         size_t stack[64], depth = 0, count = 0, at = 0;
         static const char unit[] = "aa bb cc dd ee ff gg hh", translation[] = "mm n, oo'p q-rr s.";
