@@ -50,7 +50,7 @@ def test_translation_appears(site):
         page.fill("#source", "She has been learning French for three years.")
         page.keyboard.press("Enter")
         expected = rig.attn("translate", "--model", rig.MODEL, "--beam", "4", site.text("She has been learning French for three years.")).strip()
-        page.wait_for_function("text => document.querySelector('.translation').textContent === text && document.querySelector('.translation').getAttribute('aria-busy') === 'false'", arg=expected)
+        rig.until(page, "text => document.querySelector('.translation').textContent === text && document.querySelector('.translation').getAttribute('aria-busy') === 'false'", arg=expected)
         seen = [text for text in page.evaluate("window.seen") if text]
         assert len(set(seen)) >= 2, seen
         assert seen[-1] == expected
@@ -321,7 +321,7 @@ def test_long_sentence(site):
         page = one.open(site.tiny_url)
         page.fill("#source", sentence)
         page.keyboard.press("Enter")
-        page.wait_for_function("document.querySelectorAll('#panel-attention .chips.keys .chip').length > 512", timeout=60000)
+        rig.until(page, "document.querySelectorAll('#panel-attention .chips.keys .chip').length > 512", timeout=60000)
         page.locator("#panel-attention .chips [role=radio]").first.focus()
         start = time.monotonic()
         for _ in range(20):
@@ -339,10 +339,10 @@ def test_checkpoints(site):
         slider = page.locator("#checkpoint")
         assert int(slider.get_attribute("max")) >= 2
         last = page.locator("#row-table").text_content()
-        page.wait_for_function("document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
+        rig.until(page, "document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
         slider.focus()
         page.keyboard.press("Home")
-        page.wait_for_function("text => document.querySelector('#row-table').textContent !== text", arg=last)
+        rig.until(page, "text => document.querySelector('#row-table').textContent !== text", arg=last)
         assert "of" in slider.get_attribute("aria-valuetext")
 
 
@@ -355,11 +355,11 @@ def test_picture(site):
         page.click("#tab-picture")
         page.set_input_files("#picture-file", site.picture)
         page.wait_for_selector("#panel-picture table tbody tr")
-        page.wait_for_function("document.querySelectorAll('#picture-layer option').length > 0")
+        rig.until(page, "document.querySelectorAll('#picture-layer option').length > 0")
         page.locator(".picture").focus()
         before = page.locator("#panel-picture [role=status]").text_content()
         page.keyboard.press("ArrowRight")
-        page.wait_for_function("text => document.querySelector('#panel-picture [role=status]').textContent !== text", arg=before)
+        rig.until(page, "text => document.querySelector('#panel-picture [role=status]').textContent !== text", arg=before)
         page.select_option("#picture-head", "1")
         rig.check_access(page, "picture")
 

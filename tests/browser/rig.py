@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 try:
     from playwright.sync_api import sync_playwright
@@ -119,6 +120,14 @@ def watched(browser, **options):
     one = Watched(browser, **options)
     yield one
     one.close()
+
+
+def until(page, expression, arg=None, timeout=60000):
+    """Waits until it is true. Playwright's own waiting is an eval in the page, which its policy forbids."""
+    end = time.monotonic() + timeout / 1000
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"not within {timeout} ms: {expression}"
+        time.sleep(0.05)
 
 
 def check_access(page, where):
