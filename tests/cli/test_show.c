@@ -331,9 +331,15 @@ static void test_page(void **unused) {
     assert_quiet("-o a.html 'The elephant </script><b>sees</b> it.' 'The cat.'");
     const char *page = written("a.html", &size);
     static const char *const there[] = {
-        "content=\"default-src 'none';", "script-src 'sha256-", "style-src 'sha256-",
-        "id=\"document-0\">", "id=\"document-1\">", "id=\"layer-0-encoder-0\">",
-        "id=\"layer-1-cross-1\">", "id=\"matrices-decoder-0\">", "\\u003c/script>\\u003cb>sees",
+        "content=\"default-src 'none';",
+        "script-src 'sha256-",
+        "style-src 'sha256-",
+        "id=\"document-0\">",
+        "id=\"document-1\">",
+        "id=\"layer-0-encoder-0\">",
+        "id=\"layer-1-cross-1\">",
+        "id=\"matrices-decoder-0\">",
+        "\\u003c/script>\\u003cb>sees",
         "const m_main = (() => {",
     };
     for (size_t i = 0; i < sizeof there / sizeof there[0]; i++) {
@@ -556,13 +562,21 @@ static void test_json_is_explains(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_document),      cmocka_unit_test(test_document_errors),
-        cmocka_unit_test(test_canvas_limits), cmocka_unit_test(test_canvas_text),
-        cmocka_unit_test(test_misuse),        cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_bytes_repeat),  cmocka_unit_test(test_svg),
-        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_pdf),
-        cmocka_unit_test(test_fonts),         cmocka_unit_test(test_page),         cmocka_unit_test(test_terminal),
-        cmocka_unit_test(test_json),          cmocka_unit_test(test_json_is_explains),
+        cmocka_unit_test(test_document),
+        cmocka_unit_test(test_document_errors),
+        cmocka_unit_test(test_canvas_limits),
+        cmocka_unit_test(test_canvas_text),
+        cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_bytes_repeat),
+        cmocka_unit_test(test_svg),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_pdf),
+        cmocka_unit_test(test_fonts),
+        cmocka_unit_test(test_page),
+        cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_is_explains),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
