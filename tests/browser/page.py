@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import rig
-from rig import TIRED, WIDE, close, value_of, watched
+from rig import TIRED, WIDE, close, value_of, values_of, watched
 
 UPDATE = "--update" in sys.argv
 
@@ -32,8 +32,8 @@ def choose(page, part=None, layer=None, head=None, words=None):
 
 def row_of_page(page):
     """What the chosen word looks at, from the table: {word: per cent}, in order."""
-    rows = page.locator("#row-table tbody tr")
-    return [(row.locator("th").text_content(), row.locator("td").text_content()) for row in rows.all()]
+    return page.locator("#row-table tbody tr").evaluate_all(
+        "rows => rows.map(row => [row.cells[0].textContent, row.cells[1].textContent])")
 
 
 # ---- what is shown is true ----
@@ -98,10 +98,10 @@ def check_steps(page, told, piece):
     page.locator("#panel-steps .steps > .chips [role=radio]").nth(piece).click()
     page.wait_for_selector(f"#panel-steps .steps > .chips [role=radio]:nth-child({piece + 1})[aria-checked=true]")
     for kind, name in (("score", "scores"), ("scaled", "scaled"), ("weight", "weights")):
-        numbers = page.locator(f"#panel-steps [data-kind={kind}]").all()
+        numbers = values_of(page.locator(f"#panel-steps [data-kind={kind}]"))
         assert len(numbers) == steps["visible"]
         for k, number in enumerate(numbers):
-            assert close(value_of(number), steps[name][k]), (kind, k, value_of(number), steps[name][k])
+            assert close(number, steps[name][k]), (kind, k, number, steps[name][k])
     key = max(range(steps["visible"]), key=lambda k: steps["weights"][k])
     check_score(page, steps, key)
     check_output(page, steps)
@@ -109,8 +109,8 @@ def check_steps(page, told, piece):
 
 
 def trace_rows(page):
-    rows = page.locator("#trace tbody tr").all()
-    return [[row.locator("th").text_content(), *[value_of(cell) for cell in row.locator("[data-value]").all()]] for row in rows]
+    return page.locator("#trace tbody tr").evaluate_all(
+        "rows => rows.map(row => [row.cells[0].textContent, ...[...row.querySelectorAll('[data-value]')].map(n => Number(n.dataset.value))])")
 
 
 def check_score(page, steps, key):
@@ -188,7 +188,7 @@ def test_trace_goes_down(site):
         page.locator("#trace .trace-name:has-text('r[1]')").wait_for()
         page.locator("#trace button.number").first.click()
         page.locator("#trace .trace-name:has-text('x\u2080[1]')").wait_for()
-        terms = [value_of(cell) for cell in page.locator("#trace tbody [data-value]").all()]
+        terms = values_of(page.locator("#trace tbody [data-value]"))
         assert close(terms[0] * terms[1] + terms[2], value_of(page.locator("#trace .trace-name strong")), 1e-5)
 
 

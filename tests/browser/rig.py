@@ -161,6 +161,10 @@ def value_of(element):
     return float(element.get_attribute("data-value"))
 
 
+def values_of(elements):
+    return elements.evaluate_all("all => all.map(one => Number(one.dataset.value))")
+
+
 def close(a, b, tolerance=2e-6):
     """Equal as float32 keeps it."""
     return abs(a - b) <= tolerance * max(1e-3, abs(a), abs(b))
