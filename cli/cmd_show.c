@@ -91,8 +91,9 @@ static int check_options(const options *o) {
     bool page = o->output != NULL && attn_is_page(o->output);
     if (page && (o->part >= 0 || o->view >= 0 || o->layer != NULL || o->head != NULL ||
                  o->token != NULL || o->words)) {
-        return attn_say_misuse("show: a page holds every part, view, layer and head, to choose from "
-                               "there: leave those options out");
+        return attn_say_misuse(
+            "show: a page holds every part, view, layer and head, to choose from "
+            "there: leave those options out");
     }
     if (o->output != NULL && !page && attn_picture_format(o->output, &format, &error) != ATTN_OK) {
         (void)attn_say_error(&error);
@@ -361,8 +362,8 @@ static int run(const void *given, int operand_count, char **operand) {
     if (attn_model_open(o->model, ATTN_COMPUTE_F32, &model, &error) != ATTN_OK) {
         return attn_say_error(&error);
     }
-    result = page ? write_page(&model, operand_count, operand, o)
-                  : show_sentence(&model, operand[0], o);
+    result =
+        page ? write_page(&model, operand_count, operand, o) : show_sentence(&model, operand[0], o);
     attn_model_close(&model);
     return result;
 }
@@ -385,7 +386,8 @@ const attn_command attn_cmd_show = {
         "the mean over its pieces."
         "\nColours hold for colour-blind readers: Okabe and Ito's for heads, one blue of even "
         "lightness for weights. The same command writes the same file, byte for byte."
-        "\nA page (.html) is one file that needs no network: all heads, the steps with every number "
+        "\nA page (.html) is one file that needs no network: all heads, the steps with every "
+        "number "
         "and the weights behind it, and a second sentence to compare with. `attn serve` opens the "
         "same page for any sentence.",
     .options = table,

@@ -164,6 +164,14 @@ if(attn_python_path AND NOT ATTN_LIBRARY_ONLY)
   endforeach()
 endif()
 
+# tests/browser: the page in chromium, where playwright and chromium are there (else skipped). Slow in an
+# instrumented build, and no different.
+if(attn_python_path AND TARGET attn_cli AND NOT ATTN_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
+  add_test(NAME browser/page
+           COMMAND ${attn_python_path} ${PROJECT_SOURCE_DIR}/tests/browser/page.py)
+  attn_test_properties(browser/page browser TIMEOUT ${test_timeout} RUN_SERIAL TRUE)
+endif()
+
 # tests/install: what a user of the installed library does. Meaningless in an instrumented build.
 if(NOT ATTN_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
   file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/install/test_*.sh)

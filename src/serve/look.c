@@ -107,7 +107,7 @@ typedef struct reading {
     attn_tokenizer *tokenizer;
     const char *sentence;
     char *translation;
-    int32_t *source, *target; /* ids and </s>; <s>, ids, </s> */
+    int32_t *source, *target;             /* ids and </s>; <s>, ids, </s> */
     int64_t source_length, target_length; /* without the target's </s> */
 } reading;
 
@@ -162,8 +162,8 @@ static attn_status translate(reading *r, attn_error *error) {
             r->target[0] = ATTN_BOS;
             memcpy(r->target + 1, h->ids, (size_t)h->length * sizeof *h->ids);
             r->target[h->length + 1] = ATTN_EOS;
-            status = attn_tokenizer_decode(r->tokenizer, h->ids, (size_t)h->length,
-                                           &r->translation, error);
+            status = attn_tokenizer_decode(r->tokenizer, h->ids, (size_t)h->length, &r->translation,
+                                           error);
         }
     }
     attn_search_results_free(&result, 1);
@@ -245,8 +245,7 @@ static attn_status make(look what, const attn_serve_model *model, json_t *asked,
                               json_integer_value(json_object_get(asked, "layer")), out, error);
         }
     }
-    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
-                     "part is encoder, decoder or cross");
+    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "part is encoder, decoder or cross");
 }
 
 static void answer_look(look what, const attn_serve_model *model, json_t *asked,

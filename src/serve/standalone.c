@@ -171,8 +171,9 @@ static void add_hash(attn_buffer *out, const attn_buffer *text) {
 }
 
 static void add_policy(attn_buffer *out, const attn_buffer *script, const attn_buffer *style) {
-    attn_buffer_text(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                          "img-src data: blob:; base-uri 'none'; form-action 'none'; script-src ");
+    attn_buffer_text(out,
+                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                     "img-src data: blob:; base-uri 'none'; form-action 'none'; script-src ");
     add_hash(out, script);
     attn_buffer_text(out, "; style-src ");
     add_hash(out, style);

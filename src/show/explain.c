@@ -112,8 +112,8 @@ static const attn_param *param(const attn_explain *e, const char *layer, const c
     return attn_params_find(attn_translator_params(e->model), name);
 }
 
-static void view_params(attn_explain_view *v, const attn_explain *e, const char *side, const char *kind,
-                        int64_t layer) {
+static void view_params(attn_explain_view *v, const attn_explain *e, const char *side,
+                        const char *kind, int64_t layer) {
     static const char *const parts[] = {"query", "key", "value", "output"};
     char prefix[48], name[32];
     snprintf(prefix, sizeof prefix, "%s.%lld.%s", side, (long long)layer, kind);
@@ -128,16 +128,17 @@ static void view_params(attn_explain_view *v, const attn_explain *e, const char 
     v->beta = param(e, prefix, "beta");
 }
 
-attn_explain_view attn_explain_view_layer(const attn_explain *e, attn_explain_part part, int64_t layer) {
+attn_explain_view attn_explain_view_layer(const attn_explain *e, attn_explain_part part,
+                                          int64_t layer) {
     const char *side = part == ATTN_EXPLAIN_ENCODER ? "encoder" : "decoder";
     const char *kind = part == ATTN_EXPLAIN_CROSS ? "cross" : "self";
     bool cross = part == ATTN_EXPLAIN_CROSS;
     char name[48];
     attn_explain_view v = {.shape = attn_explain_get_shape(e, part),
-              .kv_heads = attn_translator_get_config(e->model)->kv_heads,
-              .causal = part == ATTN_EXPLAIN_DECODER,
-              .norm_last = !attn_translator_get_config(e->model)->pre_norm,
-              .ids = part == ATTN_EXPLAIN_ENCODER ? e->source : e->target};
+                           .kv_heads = attn_translator_get_config(e->model)->kv_heads,
+                           .causal = part == ATTN_EXPLAIN_DECODER,
+                           .norm_last = !attn_translator_get_config(e->model)->pre_norm,
+                           .ids = part == ATTN_EXPLAIN_ENCODER ? e->source : e->target};
     snprintf(name, sizeof name, "%s.%lld.%s", side, (long long)layer, kind);
     v.embedding = noted(e, part == ATTN_EXPLAIN_ENCODER ? "source" : "target", "embedding");
     v.residual = noted(e, name, "residual");
@@ -184,9 +185,9 @@ attn_status attn_explain_get_layer(attn_explain *e, attn_explain_part part, int6
     if (status != ATTN_OK) {
         return status;
     }
-    size_t count = (size_t)(attn_explain_get_shape(e, part).heads *
-                            attn_explain_get_shape(e, part).queries *
-                            attn_explain_get_shape(e, part).keys);
+    size_t count =
+        (size_t)(attn_explain_get_shape(e, part).heads * attn_explain_get_shape(e, part).queries *
+                 attn_explain_get_shape(e, part).keys);
     attn_real *own = attn_arena_alloc(&e->arena, count * sizeof *own);
     if (own == NULL) {
         return attn_fail_memory(error, count * sizeof *own);

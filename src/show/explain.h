@@ -53,18 +53,19 @@ typedef struct attn_explain_layer {
     const double *embedding; /* [Q, C] = scale * table + position: what entered the first layer */
     const double *residual;  /* [Q, C]: what comes from below and goes past the attention */
     const double *input;     /* [Q, C]: what enters the query's projection: residual, or its norm */
-    const double *memory;    /* [K, C]: what enters the keys' and values'; of self attention the input */
-    const double *query;     /* [H, Q, D] = W_q input + b_q */
-    const double *keys;      /* [G, K, D] = W_k memory + b_k */
-    const double *values;    /* [G, K, D] = W_v memory + b_v */
-    const double *scores;    /* [H, Q, K] = query . key;    the steps from here on: 0 where masked */
-    const double *scaled;    /* [H, Q, K] = scores / root */
-    const double *exps;      /* [H, Q, K] = exp(scaled - the row's largest) */
-    const double *weights;   /* [H, Q, K] = exps / their sum */
-    const double *joined;    /* [Q, C]: sums of weights times values, all heads side by side */
-    const double *projected; /* [Q, C] = W_o joined + b_o */
-    const double *result;    /* [Q, C]: residual + projected, normalized if norm_last */
-    const double *head_norms;     /* [Q, H]: the length of each head's part of `projected` */
+    const double
+        *memory; /* [K, C]: what enters the keys' and values'; of self attention the input */
+    const double *query;   /* [H, Q, D] = W_q input + b_q */
+    const double *keys;    /* [G, K, D] = W_k memory + b_k */
+    const double *values;  /* [G, K, D] = W_v memory + b_v */
+    const double *scores;  /* [H, Q, K] = query . key;    the steps from here on: 0 where masked */
+    const double *scaled;  /* [H, Q, K] = scores / root */
+    const double *exps;    /* [H, Q, K] = exp(scaled - the row's largest) */
+    const double *weights; /* [H, Q, K] = exps / their sum */
+    const double *joined;  /* [Q, C]: sums of weights times values, all heads side by side */
+    const double *projected;        /* [Q, C] = W_o joined + b_o */
+    const double *result;           /* [Q, C]: residual + projected, normalized if norm_last */
+    const double *head_norms;       /* [Q, H]: the length of each head's part of `projected` */
     const double *mean, *deviation; /* [Q]: of the norm, deviation = sqrt(variance + 1e-5) */
     const attn_real *weight[4], *bias[4]; /* W_q, W_k, W_v, W_o: [rows, C]; their biases */
     int64_t rows[4];                      /* C, G D, G D, C */

@@ -29,16 +29,25 @@ static bool make_room(attn_explain *e, const attn_explain_view *v, arrays *a) {
         double **array;
         int64_t count;
     } wanted[] = {
-        {&a->table, rows},      {&a->position, rows},
-        {&a->embedding, rows},  {&a->residual, rows},
-        {&a->input, rows},      {&a->memory, memory},
-        {&a->query, rows},      {&a->keys, keys},
-        {&a->values, keys},     {&a->scores, matrix},
-        {&a->scaled, matrix},   {&a->exps, matrix},
-        {&a->weights, matrix},  {&a->joined, rows},
-        {&a->projected, rows},  {&a->result, rows},
+        {&a->table, rows},
+        {&a->position, rows},
+        {&a->embedding, rows},
+        {&a->residual, rows},
+        {&a->input, rows},
+        {&a->memory, memory},
+        {&a->query, rows},
+        {&a->keys, keys},
+        {&a->values, keys},
+        {&a->scores, matrix},
+        {&a->scaled, matrix},
+        {&a->exps, matrix},
+        {&a->weights, matrix},
+        {&a->joined, rows},
+        {&a->projected, rows},
+        {&a->result, rows},
         {&a->head_norms, n->queries * n->heads},
-        {&a->mean, n->queries}, {&a->deviation, n->queries},
+        {&a->mean, n->queries},
+        {&a->deviation, n->queries},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         size_t bytes = (size_t)wanted[i].count * sizeof(double);
@@ -271,7 +280,8 @@ attn_status attn_explain_compute_layer(attn_explain *e, const attn_explain_view 
     arrays a;
     *out = (attn_explain_layer){.difference = 0};
     if (!make_room(e, v, &a)) {
-        return attn_fail_memory(error, (size_t)(v->shape.queries * v->shape.channels) * sizeof *own);
+        return attn_fail_memory(error,
+                                (size_t)(v->shape.queries * v->shape.channels) * sizeof *own);
     }
     embed(e, v, &a, out);
     enter(v, &a, out);

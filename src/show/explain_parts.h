@@ -18,7 +18,7 @@ typedef struct attn_explain_view {
     attn_explain_shape shape;
     int64_t kv_heads;
     bool causal, norm_last;
-    const int32_t *ids; /* [Q] */
+    const int32_t *ids;                                       /* [Q] */
     const attn_tensor *embedding, *residual, *input, *memory; /* memory: what is attended to */
     const attn_tensor *query, *key_value, *heads, *lse, *output;
     int64_t key_column; /* of the first key in key_value; the values follow the keys */

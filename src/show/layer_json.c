@@ -47,8 +47,8 @@ static json_t *arrays_json(const attn_explain_layer *l) {
 
 json_t *attn_layer_json(const attn_explain_layer *l, attn_explain_part part, int64_t number) {
     const attn_explain_shape *n = &l->shape;
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:f, s:f, s:f, s:o}", "part",
-                     attn_part_names[part], "layer", (json_int_t)number, "heads",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:f, s:f, s:f, s:o}",
+                     "part", attn_part_names[part], "layer", (json_int_t)number, "heads",
                      (json_int_t)n->heads, "kv_heads", (json_int_t)l->kv_heads, "queries",
                      (json_int_t)n->queries, "keys", (json_int_t)n->keys, "channels",
                      (json_int_t)n->channels, "head_size", (json_int_t)n->head_size, "causal",
@@ -59,14 +59,14 @@ json_t *attn_layer_json(const attn_explain_layer *l, attn_explain_part part, int
 json_t *attn_matrices_json(const attn_explain_layer *l, attn_explain_part part, int64_t number) {
     static const char *const names[] = {"query", "key", "value", "output"};
     int64_t channels = l->shape.channels;
-    json_t *object = json_pack("{s:s, s:I, s:o, s:o}", "part", attn_part_names[part], "layer",
-                               (json_int_t)number, "gamma",
-                               attn_json_packed_weights(l->gamma, channels), "beta",
-                               attn_json_packed_weights(l->beta, channels));
+    json_t *object =
+        json_pack("{s:s, s:I, s:o, s:o}", "part", attn_part_names[part], "layer",
+                  (json_int_t)number, "gamma", attn_json_packed_weights(l->gamma, channels), "beta",
+                  attn_json_packed_weights(l->beta, channels));
     for (int i = 0; i < 4; i++) {
         json_t *one = json_pack("{s:o, s:o}", "weight",
-                                attn_json_packed_weights(l->weight[i], l->rows[i] * channels), "bias",
-                                attn_json_packed_weights(l->bias[i], l->rows[i]));
+                                attn_json_packed_weights(l->weight[i], l->rows[i] * channels),
+                                "bias", attn_json_packed_weights(l->bias[i], l->rows[i]));
         if (json_object_set_new(object, names[i], one) != 0) {
             json_decref(object);
             return NULL;

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import rig
-from rig import TIRED, WIDE, close, value_of, watched
+from rig import TIRED, WIDE, close, value_of, values_of, watched
 
 UPDATE = "--update" in sys.argv
 
@@ -32,8 +32,8 @@ def choose(page, part=None, layer=None, head=None, words=None):
 
 def row_of_page(page):
     """What the chosen word looks at, from the table: {word: per cent}, in order."""
-    rows = page.locator("#row-table tbody tr")
-    return [(row.locator("th").text_content(), row.locator("td").text_content()) for row in rows.all()]
+    return page.locator("#row-table tbody tr").evaluate_all(
+        "rows => rows.map(row => [row.cells[0].textContent, row.cells[1].textContent])")
 
 
 # ---- what is shown is true ----
@@ -50,7 +50,7 @@ def test_translation_appears(site):
         page.fill("#source", "She has been learning French for three years.")
         page.keyboard.press("Enter")
         expected = rig.attn("translate", "--model", rig.MODEL, "--beam", "4", site.text("She has been learning French for three years.")).strip()
-        page.wait_for_function("text => document.querySelector('.translation').textContent === text && document.querySelector('.translation').getAttribute('aria-busy') === 'false'", arg=expected)
+        rig.until(page, "text => document.querySelector('.translation').textContent === text && document.querySelector('.translation').getAttribute('aria-busy') === 'false'", arg=expected)
         seen = [text for text in page.evaluate("window.seen") if text]
         assert len(set(seen)) >= 2, seen
         assert seen[-1] == expected
@@ -98,10 +98,10 @@ def check_steps(page, told, piece):
     page.locator("#panel-steps .steps > .chips [role=radio]").nth(piece).click()
     page.wait_for_selector(f"#panel-steps .steps > .chips [role=radio]:nth-child({piece + 1})[aria-checked=true]")
     for kind, name in (("score", "scores"), ("scaled", "scaled"), ("weight", "weights")):
-        numbers = page.locator(f"#panel-steps [data-kind={kind}]").all()
+        numbers = values_of(page.locator(f"#panel-steps [data-kind={kind}]"))
         assert len(numbers) == steps["visible"]
         for k, number in enumerate(numbers):
-            assert close(value_of(number), steps[name][k]), (kind, k, value_of(number), steps[name][k])
+            assert close(number, steps[name][k]), (kind, k, number, steps[name][k])
     key = max(range(steps["visible"]), key=lambda k: steps["weights"][k])
     check_score(page, steps, key)
     check_output(page, steps)
@@ -109,8 +109,8 @@ def check_steps(page, told, piece):
 
 
 def trace_rows(page):
-    rows = page.locator("#trace tbody tr").all()
-    return [[row.locator("th").text_content(), *[value_of(cell) for cell in row.locator("[data-value]").all()]] for row in rows]
+    return page.locator("#trace tbody tr").evaluate_all(
+        "rows => rows.map(row => [row.cells[0].textContent, ...[...row.querySelectorAll('[data-value]')].map(n => Number(n.dataset.value))])")
 
 
 def check_score(page, steps, key):
@@ -188,7 +188,7 @@ def test_trace_goes_down(site):
         page.locator("#trace .trace-name:has-text('r[1]')").wait_for()
         page.locator("#trace button.number").first.click()
         page.locator("#trace .trace-name:has-text('x\u2080[1]')").wait_for()
-        terms = [value_of(cell) for cell in page.locator("#trace tbody [data-value]").all()]
+        terms = values_of(page.locator("#trace tbody [data-value]"))
         assert close(terms[0] * terms[1] + terms[2], value_of(page.locator("#trace .trace-name strong")), 1e-5)
 
 
@@ -321,7 +321,7 @@ def test_long_sentence(site):
         page = one.open(site.tiny_url)
         page.fill("#source", sentence)
         page.keyboard.press("Enter")
-        page.wait_for_function("document.querySelectorAll('#panel-attention .chips.keys .chip').length > 512", timeout=60000)
+        rig.until(page, "document.querySelectorAll('#panel-attention .chips.keys .chip').length > 512", timeout=60000)
         page.locator("#panel-attention .chips [role=radio]").first.focus()
         start = time.monotonic()
         for _ in range(20):
@@ -339,10 +339,10 @@ def test_checkpoints(site):
         slider = page.locator("#checkpoint")
         assert int(slider.get_attribute("max")) >= 2
         last = page.locator("#row-table").text_content()
-        page.wait_for_function("document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
+        rig.until(page, "document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
         slider.focus()
         page.keyboard.press("Home")
-        page.wait_for_function("text => document.querySelector('#row-table').textContent !== text", arg=last)
+        rig.until(page, "text => document.querySelector('#row-table').textContent !== text", arg=last)
         assert "of" in slider.get_attribute("aria-valuetext")
 
 
@@ -355,11 +355,11 @@ def test_picture(site):
         page.click("#tab-picture")
         page.set_input_files("#picture-file", site.picture)
         page.wait_for_selector("#panel-picture table tbody tr")
-        page.wait_for_function("document.querySelectorAll('#picture-layer option').length > 0")
+        rig.until(page, "document.querySelectorAll('#picture-layer option').length > 0")
         page.locator(".picture").focus()
         before = page.locator("#panel-picture [role=status]").text_content()
         page.keyboard.press("ArrowRight")
-        page.wait_for_function("text => document.querySelector('#panel-picture [role=status]').textContent !== text", arg=before)
+        rig.until(page, "text => document.querySelector('#panel-picture [role=status]').textContent !== text", arg=before)
         page.select_option("#picture-head", "1")
         rig.check_access(page, "picture")
 

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 try:
     from playwright.sync_api import sync_playwright
@@ -121,6 +122,14 @@ def watched(browser, **options):
     one.close()
 
 
+def until(page, expression, arg=None, timeout=60000):
+    """Waits until it is true. Playwright's own waiting is an eval in the page, which its policy forbids."""
+    end = time.monotonic() + timeout / 1000
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < end, f"not within {timeout} ms: {expression}"
+        time.sleep(0.05)
+
+
 def check_access(page, where):
     """axe-core finds nothing."""
     found = axe.Axe().run(page)
@@ -150,6 +159,10 @@ def check_picture(page, name, update):
 
 def value_of(element):
     return float(element.get_attribute("data-value"))
+
+
+def values_of(elements):
+    return elements.evaluate_all("all => all.map(one => Number(one.dataset.value))")
 
 
 def close(a, b, tolerance=2e-6):

@@ -63,6 +63,23 @@ while [ $i -lt 12 ]; do
     i=$((i + 1))
 done
 
+# What the page asks for: itself, the models, attention, its steps, the weights.
+look='{"model":0,"q":"one two","target":"12","part":"cross","layer":0}'
+expect 200 '<script type="module" src="main.js">' "$url/"
+expect 200 'export async function openSource' "$url/source.js"
+expect 200 '"source":"en","target":"fr"' "$url/attn/models"
+expect 200 '"format":"attn.attention"' -H "$json" -d "$look" "$url/attn/document"
+expect 200 '"head_size":8' -H "$json" -d "$look" "$url/attn/layer"
+expect 200 '"query":{"weight":{"type":"' -H "$json" -d "$look" "$url/attn/matrices"
+expect 405 'Method not allowed' "$url/attn/layer"
+expect 405 'Method not allowed' -H "$json" -d "$look" "$url/attn/models"
+expect 400 'Invalid JSON' -H "$json" -d 'what' "$url/attn/layer"
+expect 400 'there is no model 7' -H "$json" -d '{"model":7,"q":"one"}' "$url/attn/document"
+expect 400 'missing q' -H "$json" -d '{"model":0}' "$url/attn/document"
+expect 400 'part is encoder' -H "$json" -d '{"q":"one","part":"middle"}' "$url/attn/layer"
+expect 400 'there is no layer 10' -H "$json" -d '{"q":"one","part":"cross","layer":9}' "$url/attn/layer"
+expect 400 'checkpoint.5' -H "$json" -d '{"q":"one","checkpoint":5}' "$url/attn/document"
+
 # A changed file is loaded while requests go on; a damaged one is not.
 tries=0
 cp model2.safetensors new && mv new en-fr.safetensors

@@ -239,7 +239,7 @@ static void assert_refused(const char *arguments, int expected, const char *says
 
 /* A file that the tool wrote, until the next call. */
 static const char *written(const char *name, size_t *size) {
-    static char bytes[1 << 21];
+    static char bytes[1 << 23];
     char path[400];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *file = fopen(path, "rb");
@@ -252,8 +252,8 @@ static const char *written(const char *name, size_t *size) {
 
 static void test_misuse(void **unused) {
     (void)unused;
-    assert_refused("-o a.gif cat", 2, ".svg, .png or .pdf");
-    assert_refused("-o svg cat", 2, ".svg, .png or .pdf");
+    assert_refused("-o a.gif cat", 2, ".svg, .png, .pdf or .html");
+    assert_refused("-o svg cat", 2, ".svg, .png, .pdf or .html");
     assert_refused("-o page.html --words cat", 2, "leave those options out");
     assert_refused("-o a.svg cat cat", 2, "one sentence at a time");
     assert_refused("-o a.svg --json cat", 2, "leave out -o");
@@ -297,7 +297,7 @@ static void test_failures(void **unused) {
 }
 
 static void assert_repeats(const char *view, const char *kind) {
-    static char first[1 << 21];
+    static char first[1 << 23];
     char arguments[256], name[16];
     size_t size, again;
     snprintf(arguments, sizeof arguments, "%s -o a.%s '%s'", view, kind, SENTENCE);
@@ -320,7 +320,36 @@ static void test_bytes_repeat(void **unused) {
     assert_repeats("-w", "pdf");
     assert_repeats("-v lines --head all -p cross", "svg");
     assert_repeats("-v grid -p decoder", "svg");
+    assert_repeats("", "html");
     assert_repeats("-v rollout -w -p cross --theme dark", "svg");
+}
+
+/* The page is one file with its data, in which a sentence stays text. */
+static void test_page(void **unused) {
+    (void)unused;
+    size_t size;
+    assert_quiet("-o a.html 'The elephant </script><b>sees</b> it.' 'The cat.'");
+    const char *page = written("a.html", &size);
+    static const char *const there[] = {
+        "content=\"default-src 'none';",
+        "script-src 'sha256-",
+        "style-src 'sha256-",
+        "id=\"document-0\">",
+        "id=\"document-1\">",
+        "id=\"layer-0-encoder-0\">",
+        "id=\"layer-1-cross-1\">",
+        "id=\"matrices-decoder-0\">",
+        "\\u003c/script>\\u003cb>sees",
+        "const m_main = (() => {",
+    };
+    for (size_t i = 0; i < sizeof there / sizeof there[0]; i++) {
+        if (strstr(page, there[i]) == NULL) {
+            fail_msg("the page lacks %s", there[i]);
+        }
+    }
+    assert_null(strstr(page, "</script><b>"));
+    assert_null(strstr(page, "import {"));
+    assert_null(strstr(page, "<link rel=\"stylesheet\""));
 }
 
 static void test_svg(void **unused) {
@@ -533,13 +562,21 @@ static void test_json_is_explains(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_document),      cmocka_unit_test(test_document_errors),
-        cmocka_unit_test(test_canvas_limits), cmocka_unit_test(test_canvas_text),
-        cmocka_unit_test(test_misuse),        cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_bytes_repeat),  cmocka_unit_test(test_svg),
-        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_pdf),
-        cmocka_unit_test(test_fonts),         cmocka_unit_test(test_terminal),
-        cmocka_unit_test(test_json),          cmocka_unit_test(test_json_is_explains),
+        cmocka_unit_test(test_document),
+        cmocka_unit_test(test_document_errors),
+        cmocka_unit_test(test_canvas_limits),
+        cmocka_unit_test(test_canvas_text),
+        cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_bytes_repeat),
+        cmocka_unit_test(test_svg),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_pdf),
+        cmocka_unit_test(test_fonts),
+        cmocka_unit_test(test_page),
+        cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_is_explains),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

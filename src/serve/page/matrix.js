@@ -2,6 +2,7 @@
 import { canvasContext, el } from "./dom.js";
 import { percent } from "./numbers.js";
 import { css, weightRgb } from "./palette.js";
+import { t } from "./strings.js";
 
 const LABELS = 64; // longer sides have no names, only what the pointer tells
 
@@ -9,7 +10,7 @@ const LABELS = 64; // longer sides have no names, only what the pointer tells
 export function matrixView(host, pick) {
   const canvas = el("canvas", { role: "img" });
   const readout = el("p", { class: "readout", "aria-hidden": "true" });
-  const scroller = el("div", { class: "scroller" }, canvas);
+  const scroller = el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": t("matrix") }, canvas);
   host.replaceChildren(scroller, readout);
   let shown = null;
 

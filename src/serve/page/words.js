@@ -13,7 +13,7 @@ const LEAST_LINE = 0.01; // lighter lines are not drawn
  */
 export function wordsView(host, pick) {
   const queries = el("ol", { class: "chips", role: "radiogroup" });
-  const keys = el("ol", { class: "chips keys" });
+  const keys = el("ol", { class: "chips keys", tabindex: "0" });
   const lines = svg("svg", { class: "lines", "aria-hidden": "true" });
   const above = el("p", { class: "lead" });
   const below = el("p", { class: "lead" });
@@ -40,6 +40,7 @@ export function wordsView(host, pick) {
     above.textContent = t(choice.part === "cross" ? "looks_cross" : "looks");
     below.textContent = t("at");
     queries.setAttribute("aria-label", above.textContent);
+    keys.setAttribute("aria-label", below.textContent);
     shown = { document, choice, row, matrix, chips: [...queries.querySelectorAll("button")], targets: [...keys.children] };
     arrowKeys(queries, shown.chips, row, pick);
     preview(row);
