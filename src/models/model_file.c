@@ -347,9 +347,9 @@ static attn_status start_from(const attn_safetensors *file, const char *path, co
         }
     }
     if (status == ATTN_OK && *taken == 0) {
-        status = attn_fail(error, ATTN_ERR_SHAPE, path, -1,
-                           "set the sizes that `attn info` shows of it",
-                           "none of its tensors has the shape wanted here");
+        status =
+            attn_fail(error, ATTN_ERR_SHAPE, path, -1, "set the sizes that `attn info` shows of it",
+                      "none of its tensors has the shape wanted here");
     }
     return status;
 }
