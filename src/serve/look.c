@@ -257,19 +257,21 @@ static void answer_look(look what, const attn_serve_model *model, json_t *asked,
     attn_error error = {0};
     attn_status status = ATTN_OK;
     json_t *value = NULL;
+    const char *where = ""; /* a stranger is not told the path */
     if (r.sentence == NULL) {
         attn_http_error(answer, 400, "Invalid request: missing q parameter");
         return;
     }
     if (checkpoint > 0) {
         status = load_checkpoint(model, checkpoint, &r.translator, &error);
+        where = status == ATTN_OK ? "" : "the checkpoint: ";
     }
     status = status == ATTN_OK ? make(what, model, asked, &r, &value, &error) : status;
     if (status == ATTN_OK) {
         attn_http_json(answer, value);
     } else {
         bool theirs = status == ATTN_ERR_ARGUMENT || status == ATTN_ERR_IO;
-        attn_http_error(answer, theirs ? 400 : 500, "%s", error.what);
+        attn_http_error(answer, theirs ? 400 : 500, "%s%s", where, error.what);
     }
     free_reading(&r);
     if (checkpoint > 0) {

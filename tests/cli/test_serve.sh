@@ -78,7 +78,7 @@ expect 400 'there is no model 7' -H "$json" -d '{"model":7,"q":"one"}' "$url/att
 expect 400 'missing q' -H "$json" -d '{"model":0}' "$url/attn/document"
 expect 400 'part is encoder' -H "$json" -d '{"q":"one","part":"middle"}' "$url/attn/layer"
 expect 400 'there is no layer 10' -H "$json" -d '{"q":"one","part":"cross","layer":9}' "$url/attn/layer"
-expect 400 'checkpoint.5' -H "$json" -d '{"q":"one","checkpoint":5}' "$url/attn/document"
+expect 400 'the checkpoint: cannot open' -H "$json" -d '{"q":"one","checkpoint":5}' "$url/attn/document"
 
 # A changed file is loaded while requests go on; a damaged one is not.
 tries=0
