@@ -49,7 +49,7 @@ def make_tiny_model(folder):
     (folder / "s").write_text("\n".join(" ".join(digits[int(d)] for d in n) for n in numbers) + "\n")
     (folder / "t").write_text("\n".join(numbers) + "\n")
     settings = {"d_model": 16, "ffn": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 1, "vocabulary": 50,
-                "batch_tokens": 300, "max_steps": 6, "validate_every": 2, "max_length": 700, "average": 3}
+                "batch_tokens": 300, "max_steps": 6, "validate_every": 2, "max_length": 700, "average": 3, "learning_rate": 0.02, "warmup_steps": 1}
     given = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     path = folder / "xx-yy.safetensors"
     attn("train", "translator", "--source", str(folder / "s"), "--target", str(folder / "t"), "--quiet", "--out",

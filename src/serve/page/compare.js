@@ -9,7 +9,7 @@ const SECOND = "The animal didn't cross the street because it was too wide.";
 
 /** ask(text) gives a promise of a document, or null where there is no server. pick(row) as in words.js. */
 export function compareView(host, ask, pick) {
-  const input = el("input", { type: "text", id: "second", value: SECOND, maxlength: "2000", lang: "en", autocomplete: "off" });
+  const input = el("input", { type: "text", id: "second", value: SECOND, lang: "en", autocomplete: "off" });
   const form = el("form", { class: "line", onsubmit: (event) => {
     event.preventDefault();
     read();

@@ -27,7 +27,7 @@ export function sentenceView(host, source, show, fail) {
     try {
       const wanted = request(text);
       if (checkpoint === 0) {
-        wanted.target = await source.translate(wanted, (sofar) => { if (mine === asked) output.textContent = sofar; });
+        wanted.target = await source.translate(wanted, (sofar) => { if (mine === asked) output.textContent = sofar; }) || undefined; // "" would be no target
       }
       const doc = await source.document(wanted);
       if (mine !== asked) return;
@@ -71,7 +71,7 @@ export function sentenceView(host, source, show, fail) {
   }
 
   function form() {
-    const input = el("input", { type: "text", id: "source", value: text, maxlength: "2000", autocomplete: "off", spellcheck: "false", oninput: () => { text = input.value; } });
+    const input = el("input", { type: "text", id: "source", value: text, autocomplete: "off", spellcheck: "false", oninput: () => { text = input.value; } });
     const examples = EXAMPLES.map((example, i) => el("button", { type: "button", class: "example", onclick: () => {
       text = example;
       input.value = example;

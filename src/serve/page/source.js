@@ -53,7 +53,7 @@ function serverSource(models, settings) {
     needsKey: settings.keyRequired === true,
     async document(request) {
       const doc = await ask("attn/document", request);
-      doc.request = { ...request, target: doc.target.text };
+      doc.request = { ...request, target: doc.target.text || undefined };
       return doc;
     },
     layer: (doc, part, layer) => of(doc, "attn/layer", part, layer),
