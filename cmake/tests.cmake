@@ -169,7 +169,7 @@ endif()
 if(attn_python_path AND TARGET attn_cli AND NOT ATTN_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
   add_test(NAME browser/page
            COMMAND ${attn_python_path} ${PROJECT_SOURCE_DIR}/tests/browser/page.py)
-  attn_test_properties(browser/page browser TIMEOUT 400 RUN_SERIAL TRUE)
+  attn_test_properties(browser/page browser TIMEOUT ${test_timeout} RUN_SERIAL TRUE)
 endif()
 
 # tests/install: what a user of the installed library does. Meaningless in an instrumented build.
