@@ -353,9 +353,12 @@ typedef struct whole {
     attn_search_result *results;
 } whole;
 
+enum { MOST_PARTS = 256 };
+
 static int64_t count_parts(const whole *w) {
     int64_t rows = w->count * width_of(w->options), parts = attn_get_threads();
     parts = parts < w->count ? parts : w->count;
+    parts = parts < MOST_PARTS ? parts : MOST_PARTS;
     parts = parts < rows / LEAST_ROWS ? parts : rows / LEAST_ROWS;
     return parts < 1 || w->options->progress != NULL ? 1 : parts;
 }
@@ -394,8 +397,7 @@ out:
 
 /* The failure of the lowest part is the one that is told. */
 static attn_status search_parts(const whole *w, attn_error *error) {
-    enum { MOST_PARTS = 256 };
-    attn_status status[MOST_PARTS];
+    attn_status status[MOST_PARTS] = {ATTN_OK};
     attn_error *errors = attn_alloc_zero((size_t)w->parts, sizeof *errors);
     if (errors == NULL) {
         return attn_fail_memory(error, (size_t)w->parts * sizeof *errors);

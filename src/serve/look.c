@@ -53,13 +53,13 @@ static int by_number(const void *a, const void *b) {
 
 /* Their numbers, ascending. */
 static json_t *list_checkpoints(const attn_serve_model *model) {
-    char pattern[4200];
+    char stem[4100], pattern[4200];
     long long number[256];
     size_t count = 0;
     glob_t found;
     json_t *list = json_array();
-    stem_of(model->path, true, pattern, sizeof pattern - 32);
-    strcat(pattern, ".checkpoint.[0-9]*");
+    stem_of(model->path, true, stem, sizeof stem);
+    snprintf(pattern, sizeof pattern, "%s.checkpoint.[0-9]*", stem);
     if (model->path[0] != '\0' && glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc && count < 256; i++) {
             char *end;
