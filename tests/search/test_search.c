@@ -454,7 +454,7 @@ static void a_model_without_numbers_is_named(void **unused) {
     attn_translator_free(model);
 }
 
-static int64_t allocations_left, alive;
+static _Atomic int64_t allocations_left, alive; /* parts of a batch run on threads of their own */
 
 static void *failing_allocate(size_t size, void *unused) {
     (void)unused;
