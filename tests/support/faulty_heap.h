@@ -13,8 +13,8 @@
 #include "attn/memory.h"
 
 typedef struct faulty {
-    long calls, fail_at; /* fail_at 0: never */
-    long live;
+    _Atomic long calls, live; /* several threads may allocate */
+    long fail_at;             /* 0: never */
 } faulty;
 
 static faulty heap;
