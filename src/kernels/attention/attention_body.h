@@ -33,46 +33,60 @@ static inline int64_t lesser(int64_t a, int64_t b) {
 
 /* ---- products ---- */
 
-/* c[rows][16] = or += a[rows, k] b[k][16]. rows, add and the strides of a are constants. */
-V_INLINE void product_tile(const int rows, const bool add, int64_t k, const float *a,
-                           const int64_t a_row, const int64_t a_col, const float *b, float *c,
-                           int64_t c_row) {
-    v16 acc[V_TILE_ROWS];
+/* c[rows][16 * panels] = or += a[rows, k] b[k][16 * panels], the panels of b `b_panel` apart. rows,
+ * panels, add and the strides of a are constants. */
+V_INLINE void product_tile(const int rows, const int panels, const bool add, int64_t k,
+                           const float *a, const int64_t a_row, const int64_t a_col, const float *b,
+                           int64_t b_panel, float *c, int64_t c_row) {
+    v_tile_sums acc;
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
-        acc[r] = add ? v_load(c + r * c_row) : v_zero();
+#pragma GCC unroll 4
+        for (int n = 0; n < panels; n++) {
+            acc[n][r] = add ? v_load(c + r * c_row + 16 * n) : v_zero();
+        }
     }
-    v_tile(rows, k, a, a_row, a_col, b, 16, acc);
+    v_tile(rows, panels, k, a, a_row, a_col, b, 16, b_panel, acc);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
-        v_store(c + r * c_row, acc[r]);
+#pragma GCC unroll 4
+        for (int n = 0; n < panels; n++) {
+            v_store(c + r * c_row + 16 * n, acc[n][r]);
+        }
     }
 }
 
-/* The same for any number of rows up to V_TILE_ROWS. */
-V_INLINE void product(int rows, const bool add, int64_t k, const float *a, const int64_t a_row,
-                      const int64_t a_col, const float *b, float *c, int64_t c_row) {
+/* The same for any number of rows up to V_TILE_ROWS and of panels up to V_TILE_PANELS. */
+V_INLINE void product(int rows, int panels, const bool add, int64_t k, const float *a,
+                      const int64_t a_row, const int64_t a_col, const float *b, int64_t b_panel,
+                      float *c, int64_t c_row) {
+    if (rows == V_TILE_ROWS && panels == V_TILE_PANELS) {
+        product_tile(V_TILE_ROWS, V_TILE_PANELS, add, k, a, a_row, a_col, b, b_panel, c, c_row);
+        return;
+    }
+    for (int n = 0; n < panels; n++, b += b_panel, c += 16) {
 #define TILE(n)                                                                                    \
     case n:                                                                                        \
-        product_tile(n, add, k, a, a_row, a_col, b, c, c_row);                                     \
+        product_tile(n, 1, add, k, a, a_row, a_col, b, b_panel, c, c_row);                         \
         break;
-    switch (rows) {
-        TILE(1)
-        TILE(2)
-        TILE(3)
-        TILE(4)
-        TILE(5)
-        TILE(6)
+        switch (rows) {
+            TILE(1)
+            TILE(2)
+            TILE(3)
+            TILE(4)
+            TILE(5)
+            TILE(6)
 #if V_TILE_ROWS > 6
-        TILE(7)
-        TILE(8)
-        TILE(9)
-        TILE(10)
-        TILE(11)
-        TILE(12)
+            TILE(7)
+            TILE(8)
+            TILE(9)
+            TILE(10)
+            TILE(11)
+            TILE(12)
 #endif
-    }
+        }
 #undef TILE
+    }
 }
 
 /* One row by `panels` <= 4 panels at a time, whose chains hide each other's latency. */
@@ -179,12 +193,14 @@ V_INLINE void ragged_product(const int64_t a_row, const int64_t a_col, int rows,
                     b_panel, panels, c + r * c_row);
         }
     }
-    for (int64_t panel = 0; panel < panels; panel++) {
+    for (int64_t panel = 0; panel < panels; panel += V_TILE_PANELS) {
+        int count = (int)lesser(panels - panel, V_TILE_PANELS);
         for (int n = 0; n < tiles; n++) {
             int from = common[n].from, to = common[n].to, r0 = n * V_TILE_ROWS;
             if (from < to) {
-                product(tile_rows(rows, n), true, to - from, a + r0 * a_row + from * a_col, a_row,
-                        a_col, b + panel * b_panel + from * 16, c + r0 * c_row + 16 * panel, c_row);
+                product(tile_rows(rows, n), count, true, to - from, a + r0 * a_row + from * a_col,
+                        a_row, a_col, b + panel * b_panel + from * 16, b_panel,
+                        c + r0 * c_row + 16 * panel, c_row);
             }
         }
     }
@@ -226,12 +242,15 @@ static __attribute__((noinline)) void score(int rows, const int *first, const in
                     any.to - any.from, scores + any.from * 16);
         return;
     }
-    for (int panel = any.from; panel < any.to; panel++) {
+    for (int panel = any.from; panel < any.to; panel += V_TILE_PANELS) {
         for (int n = 0; n < tiles; n++) {
-            if (seen[n].from <= panel && panel < seen[n].to) {
-                product(tile_rows(rows, n), false, size, queries + n * V_TILE_ROWS * QUERY_ROW,
-                        QUERY_ROW, 1, keys + panel * 16 * size,
-                        scores + n * V_TILE_ROWS * SCORE_ROW + 16 * panel, SCORE_ROW);
+            int from = panel < seen[n].from ? seen[n].from : panel;
+            int to = (int)lesser(panel + V_TILE_PANELS, seen[n].to);
+            if (from < to) {
+                product(tile_rows(rows, n), to - from, false, size,
+                        queries + n * V_TILE_ROWS * QUERY_ROW, QUERY_ROW, 1,
+                        keys + from * 16 * size, 16 * size,
+                        scores + n * V_TILE_ROWS * SCORE_ROW + 16 * from, SCORE_ROW);
             }
         }
     }

@@ -11,9 +11,11 @@
 
 #include "kernels/isa/transpose_avx.h" /* v_transpose8 */
 
-#define V_ISA       avx2
-#define V_TILE_ROWS 6 /* rows of the register tile: 6 x 16 floats are 12 of the 16 registers */
-#define V_INLINE    static inline __attribute__((always_inline))
+#define V_ISA avx2
+/* The register tile: 6 rows of one panel of sixteen columns are 12 of the 16 registers. */
+#define V_TILE_ROWS   6
+#define V_TILE_PANELS 1
+#define V_INLINE      static inline __attribute__((always_inline))
 
 typedef struct {
     __m256 low, high;

@@ -7,9 +7,11 @@
 #include <arm_neon.h>
 #include <stdint.h>
 
-#define V_ISA       neon
-#define V_TILE_ROWS 6 /* rows of the register tile: 6 x 16 floats are 24 of the 32 registers */
-#define V_INLINE    static inline __attribute__((always_inline))
+#define V_ISA neon
+/* The register tile: 6 rows of one panel of sixteen columns are 24 of the 32 registers. */
+#define V_TILE_ROWS   6
+#define V_TILE_PANELS 1
+#define V_INLINE      static inline __attribute__((always_inline))
 
 typedef struct {
     float32x4_t q0, q1, q2, q3;

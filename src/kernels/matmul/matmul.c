@@ -138,7 +138,9 @@ static bool plan_room(matmul_plan *plan, size_t *b_packed, size_t *bytes) {
     if (plan->pack_first && !attn_size_mul((size_t)plan->panels * LANES, k, b_packed)) {
         return false;
     }
-    plan->b_size = product->b != NULL && !plan->pack_first ? slice * LANES : 0;
+    plan->b_size = product->b != NULL && !plan->pack_first
+                       ? slice * LANES * (size_t)plan->kernels->tile_panels
+                       : 0;
     if (!attn_size_mul(rows, slice, &plan->a_size) ||
         !attn_size_add(plan->a_size, plan->b_size + LANES, &each)) {
         return false;
@@ -175,24 +177,33 @@ static void slice_of_a(const matmul_plan *plan, c_block *block, int64_t p, int64
     }
 }
 
-/* Panel `index`, sliced p .. p + k, either packed or where it stands. */
-static const real *panel_of_b(const matmul_plan *plan, const c_block *block, int64_t index,
-                              int64_t p, int64_t k, int64_t *b_row) {
+/* What the panel tells of B: `count` panels from `index` on, sliced p .. p + k, either packed or
+ * where they stand. */
+static void panels_of_b(const matmul_plan *plan, const c_block *block, int64_t index, int count,
+                        int64_t p, attn_matmul_panel *panel) {
     const attn_matmul *product = plan->product;
-    *b_row = LANES;
+    panel->b_row = LANES;
     if (plan->b_packed != NULL) {
-        return plan->b_packed + (index * product->k + p) * LANES;
+        panel->b = plan->b_packed + (index * product->k + p) * LANES;
+        panel->b_panel = product->k * LANES;
+        return;
     }
-    if (k == 0) {
-        return block->b_room; /* operands may be NULL */
+    panel->b = block->b_room;
+    panel->b_panel = panel->k * LANES;
+    if (panel->k == 0) {
+        return; /* operands may be NULL */
     }
     bool few_rows = block->rows <= plan->kernels->tile_rows;
-    if (few_rows && product->b_col == 1 && (index + 1) * LANES <= product->n) {
-        *b_row = product->b_row;
-        return product->b + p * product->b_row + index * LANES;
+    if (few_rows && product->b_col == 1 && (index + count) * LANES <= product->n) {
+        panel->b = product->b + p * product->b_row + index * LANES;
+        panel->b_row = product->b_row;
+        panel->b_panel = LANES;
+        return;
     }
-    pack_panel(plan->kernels, product, index, p, k, block->b_room);
-    return block->b_room;
+    for (int n = 0; n < count; n++) {
+        pack_panel(plan->kernels, product, index + n, p, panel->k,
+                   block->b_room + n * panel->b_panel);
+    }
 }
 
 static bool has_epilogue(const attn_matmul *product) {
@@ -218,13 +229,15 @@ static attn_matmul_epilogue epilogue_at(const attn_matmul *product, int64_t i, i
 static void multiply_slice(const matmul_plan *plan, const c_block *block, int64_t p, int64_t k) {
     const attn_matmul *product = plan->product;
     bool last = p + k == product->k && has_epilogue(product);
-    for (int64_t index = block->panel; index < block->panel + block->panels; index++) {
+    int64_t end = block->panel + block->panels;
+    for (int64_t index = block->panel; index < end; index += plan->kernels->tile_panels) {
+        int count = (int)min64(end - index, plan->kernels->tile_panels);
         int64_t j = index * LANES;
         attn_matmul_epilogue epilogue = epilogue_at(product, block->row, j);
         attn_matmul_panel panel = {
             .rows = block->rows,
             .k = k,
-            .columns = (int)min64(product->n - j, LANES),
+            .columns = (int)min64(product->n - j, (int64_t)count * LANES),
             .a = block->a,
             .a_row = block->a_row,
             .c = product->c + block->row * product->c_row + j,
@@ -232,7 +245,7 @@ static void multiply_slice(const matmul_plan *plan, const c_block *block, int64_
             .from_c = p > 0 || product->accumulate,
             .epilogue = last ? &epilogue : NULL,
         };
-        panel.b = panel_of_b(plan, block, index, p, k, &panel.b_row);
+        panels_of_b(plan, block, index, count, p, &panel);
         plan->kernels->multiply(&panel);
     }
 }

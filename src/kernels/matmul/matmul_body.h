@@ -1,7 +1,7 @@
 /* kernels/matmul/matmul_body.h: the matrix product over vectors; each instruction set includes it.
  *
- * The same chains as matmul_ref.c: V_TILE_ROWS rows of sixteen columns stay in registers for a
- * whole slice of k. Include it after a verbs header, isa/math16.h, isa/part16.h and isa/tile.h. */
+ * The same chains as matmul_ref.c: V_TILE_ROWS rows of V_TILE_PANELS times sixteen columns stay in
+ * registers for a whole slice of k. Include it after a verbs header, isa/math16.h, isa/part16.h and isa/tile.h. */
 #ifndef ATTN_KERNELS_MATMUL_BODY_H
 #define ATTN_KERNELS_MATMUL_BODY_H
 
@@ -104,16 +104,17 @@ static void pack_b(int64_t k, int columns, const float *b, int64_t b_row, int64_
         statement;                                                                                 \
     }
 
-/* The epilogue over `rows` rows of sums, which stand for panel row i and the next. */
-static void apply_epilogue(const attn_matmul_panel *panel, int64_t i, int rows, float *sums) {
+/* The epilogue over `rows` rows of sums, which stand for row i and the next and for columns j to
+ * j + columns - 1 of the panels. */
+static void apply_epilogue(const attn_matmul_panel *panel, int64_t i, int j, int rows, int columns,
+                           float *sums) {
     const attn_matmul_epilogue *epilogue = panel->epilogue;
-    int columns = panel->columns;
     if (epilogue->bias != NULL) {
-        v16 bias = v_load_part(epilogue->bias, columns);
+        v16 bias = v_load_part(epilogue->bias + j, columns);
         FOR_ROWS(v_store(sums + 16 * r, v_add(x, bias)))
     }
     if (epilogue->pre_activation != NULL) {
-        float *pre_activation = epilogue->pre_activation + i * panel->c_row;
+        float *pre_activation = epilogue->pre_activation + i * panel->c_row + j;
         FOR_ROWS(v_store_part(pre_activation + r * panel->c_row, x, columns))
     }
     if (epilogue->activation == ATTN_ACTIVATION_RELU) {
@@ -122,19 +123,20 @@ static void apply_epilogue(const attn_matmul_panel *panel, int64_t i, int rows, 
         FOR_ROWS(v_store(sums + 16 * r, v_gelu(x)))
     }
     if (epilogue->residual != NULL) {
-        const float *residual = epilogue->residual + i * epilogue->residual_row;
+        const float *residual = epilogue->residual + i * epilogue->residual_row + j;
         FOR_ROWS(v16 before = v_load_part(residual + r * epilogue->residual_row, columns);
                  v_store(sums + 16 * r, v_add(before, x)))
     }
 }
 
-static __attribute__((noinline)) void finish(const attn_matmul_panel *panel, int64_t i, int rows,
-                                             float *sums) {
-    float *c = panel->c + i * panel->c_row;
+static __attribute__((noinline)) void finish(const attn_matmul_panel *panel, int64_t i, int j,
+                                             int rows, float *sums) {
+    float *c = panel->c + i * panel->c_row + j;
+    int columns = v_rest(panel->columns - j);
     if (panel->epilogue != NULL) {
-        apply_epilogue(panel, i, rows, sums);
+        apply_epilogue(panel, i, j, rows, columns, sums);
     }
-    FOR_ROWS(v_store_part(c + r * panel->c_row, x, panel->columns))
+    FOR_ROWS(v_store_part(c + r * panel->c_row, x, columns))
 }
 #undef FOR_ROWS
 
@@ -143,19 +145,19 @@ V_INLINE bool stays_in_registers(const attn_matmul_epilogue *epilogue) {
     return epilogue == NULL || epilogue->activation != ATTN_ACTIVATION_GELU;
 }
 
-/* The epilogue of whole rows without leaving the registers. */
+/* The epilogue of whole rows of panel n without leaving the registers. */
 V_INLINE void finish_registers(const int rows, const attn_matmul_panel *panel, int64_t i,
-                               v16 acc[V_TILE_ROWS]) {
+                               const int n, v16 acc[V_TILE_ROWS]) {
     const attn_matmul_epilogue *epilogue = panel->epilogue;
     if (epilogue->bias != NULL) {
-        v16 bias = v_load(epilogue->bias);
+        v16 bias = v_load(epilogue->bias + 16 * n);
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             acc[r] = v_add(acc[r], bias);
         }
     }
     if (epilogue->pre_activation != NULL) {
-        float *pre_activation = epilogue->pre_activation + i * panel->c_row;
+        float *pre_activation = epilogue->pre_activation + i * panel->c_row + 16 * n;
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             v_store(pre_activation + r * panel->c_row, acc[r]);
@@ -168,7 +170,7 @@ V_INLINE void finish_registers(const int rows, const attn_matmul_panel *panel, i
         }
     }
     if (epilogue->residual != NULL) {
-        const float *residual = epilogue->residual + i * epilogue->residual_row;
+        const float *residual = epilogue->residual + i * epilogue->residual_row + 16 * n;
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             acc[r] = v_add(v_load(residual + r * epilogue->residual_row), acc[r]);
@@ -184,18 +186,22 @@ V_INLINE void prefetch_rows(const int rows, const float *a, int64_t a_row) {
     }
 }
 
-/* rows and packed are constants in every call. */
-V_INLINE void multiply_tile(const int rows, const bool packed, const attn_matmul_panel *panel,
-                            int64_t i) {
-    v16 acc[V_TILE_ROWS];
+/* rows, panels and packed are constants in every call. */
+V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
+                            const attn_matmul_panel *panel, int64_t i) {
+    v_tile_sums acc;
     float *c = panel->c + i * panel->c_row;
     const float *next = i + 2 * rows <= panel->rows ? c + rows * panel->c_row : c;
-    int columns = panel->columns;
+    int last_columns = panel->columns - 16 * (panels - 1);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
-        const float *row = c + r * panel->c_row;
-        __builtin_prefetch(next + r * panel->c_row, 0, 3);
-        acc[r] = panel->from_c ? v_load_part(row, columns) : v_zero();
+#pragma GCC unroll 4
+        for (int n = 0; n < panels; n++) {
+            const float *row = c + r * panel->c_row + 16 * n;
+            __builtin_prefetch(next + r * panel->c_row + 16 * n, 0, 3);
+            int columns = n < panels - 1 ? 16 : last_columns;
+            acc[n][r] = panel->from_c ? v_load_part(row, columns) : v_zero();
+        }
     }
     int64_t a_next = i + 2 * rows <= panel->rows ? rows : -i; /* or the first, for the next panel */
     int64_t step = ASKS_AHEAD ? A_AHEAD : panel->k;
@@ -205,39 +211,47 @@ V_INLINE void multiply_tile(const int rows, const bool packed, const attn_matmul
         if (packed) {
             const float *a = panel->a + i * panel->k + p * rows;
             prefetch_rows(rows, a + a_next * panel->k, 16);
-            v_tile(rows, k, a, 1, rows, b, panel->b_row, acc);
+            v_tile(rows, panels, k, a, 1, rows, b, panel->b_row, panel->b_panel, acc);
         } else {
             const float *a = panel->a + i * panel->a_row + p;
             prefetch_rows(rows, a + a_next * panel->a_row, panel->a_row);
-            v_tile(rows, k, a, panel->a_row, 1, b, panel->b_row, acc);
+            v_tile(rows, panels, k, a, panel->a_row, 1, b, panel->b_row, panel->b_panel, acc);
         }
     }
-    if (columns == 16 && stays_in_registers(panel->epilogue)) {
-        if (panel->epilogue != NULL) {
-            finish_registers(rows, panel, i, acc);
-        }
+    if (last_columns == 16 && stays_in_registers(panel->epilogue)) {
+#pragma GCC unroll 4
+        for (int n = 0; n < panels; n++) {
+            if (panel->epilogue != NULL) {
+                finish_registers(rows, panel, i, n, acc[n]);
+            }
 #pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            v_store(c + r * panel->c_row, acc[r]);
+            for (int r = 0; r < rows; r++) {
+                v_store(c + r * panel->c_row + 16 * n, acc[n][r]);
+            }
         }
         return;
     }
-    float sums[V_TILE_ROWS * 16];
+    float sums[V_TILE_PANELS][V_TILE_ROWS * 16];
+#pragma GCC unroll 4
+    for (int n = 0; n < panels; n++) {
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; r++) {
-        v_store(sums + 16 * r, acc[r]);
+        for (int r = 0; r < rows; r++) {
+            v_store(sums[n] + 16 * r, acc[n][r]);
+        }
     }
-    finish(panel, i, rows, sums);
+    for (int n = 0; n < panels; n++) {
+        finish(panel, i, 16 * n, rows, sums[n]);
+    }
 }
 
-V_INLINE void multiply_panel(const bool packed, const attn_matmul_panel *panel) {
+V_INLINE void multiply_rows(const int panels, const bool packed, const attn_matmul_panel *panel) {
     int64_t i = 0;
     for (; i + V_TILE_ROWS <= panel->rows; i += V_TILE_ROWS) {
-        multiply_tile(V_TILE_ROWS, packed, panel, i);
+        multiply_tile(V_TILE_ROWS, panels, packed, panel, i);
     }
 #define REST(n)                                                                                    \
     case n:                                                                                        \
-        multiply_tile(n, packed, panel, i);                                                        \
+        multiply_tile(n, panels, packed, panel, i);                                                \
         break;
     switch (panel->rows - i) {
         REST(1)
@@ -257,12 +271,28 @@ V_INLINE void multiply_panel(const bool packed, const attn_matmul_panel *panel) 
 #undef REST
 }
 
-static void multiply(const attn_matmul_panel *panel) {
-    if (panel->a_row == 0) {
-        multiply_panel(true, panel);
-    } else {
-        multiply_panel(false, panel);
+/* Each a function of its own: the constants make each long. */
+#define MULTIPLY(name, panels, packed)                                                             \
+    static __attribute__((noinline)) void name(const attn_matmul_panel *panel) {                   \
+        multiply_rows(panels, packed, panel);                                                      \
     }
+MULTIPLY(multiply_packed, 1, true)
+MULTIPLY(multiply_in_place, 1, false)
+#if V_TILE_PANELS == 2
+MULTIPLY(multiply_wide_packed, 2, true)
+MULTIPLY(multiply_wide_in_place, 2, false)
+#endif
+#undef MULTIPLY
+
+static void multiply(const attn_matmul_panel *panel) {
+    bool packed = panel->a_row == 0;
+#if V_TILE_PANELS == 2
+    if (panel->columns > 16) {
+        (packed ? multiply_wide_packed : multiply_wide_in_place)(panel);
+        return;
+    }
+#endif
+    (packed ? multiply_packed : multiply_in_place)(panel);
 }
 
 #endif

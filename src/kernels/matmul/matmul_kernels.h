@@ -1,7 +1,8 @@
 /* kernels/matmul/matmul_kernels.h: what an instruction set provides for the matrix product.
  *
  * The driver (matmul.c) cuts C into blocks of rows and panels of 16 columns, and k into slices; a
- * kernel packs operands and multiplies one block of rows by one panel. M rows, N columns, K summed.
+ * kernel packs operands and multiplies one block of rows by as many panels as its tile is wide. M
+ * rows, N columns, K summed.
  * Next: matmul_ref.c, the definition; matmul_body.h, the vector form. */
 #ifndef ATTN_KERNELS_MATMUL_KERNELS_H
 #define ATTN_KERNELS_MATMUL_KERNELS_H
@@ -20,14 +21,14 @@ typedef struct attn_matmul_epilogue {
     int64_t residual_row;
 } attn_matmul_epilogue;
 
-/* C[rows, columns] = or += A[rows, k] B[k, columns], columns <= 16. */
+/* C[rows, columns] = or += A[rows, k] B[k, columns], columns <= 16 * tile_panels. */
 typedef struct attn_matmul_panel {
     int64_t rows, k;
     int columns;
     const real *a; /* rows of contiguous values a_row apart, or packed by pack_a: a_row = 0 */
     int64_t a_row;
-    const real *b; /* b[p * b_row + j]; sixteen may be read of every row */
-    int64_t b_row;
+    const real *b; /* b[j / 16 * b_panel + p * b_row + j % 16]; sixteen may be read of every row */
+    int64_t b_row, b_panel;
     real *c;
     int64_t c_row;
     bool from_c;                          /* go on from C's old values; else start from 0 */
@@ -36,6 +37,7 @@ typedef struct attn_matmul_panel {
 
 typedef struct attn_matmul_kernels {
     int tile_rows;   /* rows that are kept in registers at a time */
+    int tile_panels; /* panels of 16 columns that are multiplied at once */
     bool a_in_place; /* contiguous rows of A are as fast unpacked */
 
     /* packed[i / tile_rows][p][i % tile_rows] = a[i * a_row + p * a_col]; the last panel holds only
