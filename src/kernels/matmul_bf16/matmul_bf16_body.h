@@ -12,7 +12,7 @@
 enum { MOST_PANELS = 4, AHEAD = 1024 /* values that are asked for before they are used */ };
 
 /* Panels that `rows` rows take together. */
-#define PANELS(rows) ((rows) == 1 ? 4 : (rows) <= V_TILE_ROWS / 2 ? 2 : 1)
+#define PANELS(rows) ((rows) == 1 ? 4 : (rows) <= V_TILE_ROWS / 2 ? 2 : V_TILE_PANELS)
 
 /* x = f(x) for each of the tile's rows. */
 #define FOR_ROWS(statement)                                                                        \
@@ -62,17 +62,21 @@ V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_
     }
 #pragma GCC unroll 4
     for (int64_t p = 0; p < k; p++) {
+        v16 w_p[MOST_PANELS];
 #pragma GCC unroll 4
         for (int n = 0; n < panels; n++) {
             const uint16_t *at = w + (n * k + p) * 16;
-            v16 w_p = v_load_bf16(at);
+            w_p[n] = v_load_bf16(at);
             if (p % 2 == 0) { /* a cache line holds two */
                 __builtin_prefetch(at + AHEAD, 0, 2);
             }
+        }
 #pragma GCC unroll 16
-            for (int r = 0; r < rows; r++) {
-                v16 a_p = v_set1(a[r / 3][r % 3 * a_row + p]);
-                acc[n * rows + r] = v_fma(a_p, w_p, acc[n * rows + r]);
+        for (int r = 0; r < rows; r++) {
+            v16 a_p = v_set1(a[r / 3][r % 3 * a_row + p]);
+#pragma GCC unroll 4
+            for (int n = 0; n < panels; n++) {
+                acc[n * rows + r] = v_fma(a_p, w_p[n], acc[n * rows + r]);
             }
         }
     }
@@ -96,24 +100,31 @@ V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_
     }
 }
 
+/* Columns j and the next of `rows` rows, as many as PANELS says; returns how many those were. */
+V_INLINE int64_t multiply_columns(const int rows, const attn_matmul_bf16_block *block, int64_t i,
+                                  int64_t j) {
+    const int panels = PANELS(rows);
+    if (j + 16 * (panels - 1) < block->columns) {
+        multiply_tile(rows, panels, block, i, j);
+        return 16 * panels;
+    }
+    multiply_tile(rows, 1, block, i, j);
+    return 16;
+}
+
 /* All columns of `rows` rows. */
 V_INLINE void multiply_rows(const int rows, const attn_matmul_bf16_block *block, int64_t i) {
-    const int panels = PANELS(rows);
-    int64_t j = 0;
-    for (; j + 16 * (panels - 1) < block->columns; j += 16 * panels) {
-        multiply_tile(rows, panels, block, i, j);
-    }
-    for (; panels > 1 && j < block->columns; j += 16) {
-        multiply_tile(rows, 1, block, i, j);
+    for (int64_t j = 0; j < block->columns;) {
+        j += multiply_columns(rows, block, i, j);
     }
 }
 
-/* A panel stays in the cache for all whole tiles of rows; the rows that are left come after. */
+/* Panels stay in the cache for all whole tiles of rows; the rows that are left come after. */
 static void multiply(const attn_matmul_bf16_block *block) {
-    int64_t whole = block->rows / V_TILE_ROWS * V_TILE_ROWS;
-    for (int64_t j = 0; whole > 0 && j < block->columns; j += 16) {
+    int64_t whole = block->rows / V_TILE_ROWS * V_TILE_ROWS, columns = 0;
+    for (int64_t j = 0; whole > 0 && j < block->columns; j += columns) {
         for (int64_t i = 0; i < whole; i += V_TILE_ROWS) {
-            multiply_tile(V_TILE_ROWS, 1, block, i, j);
+            columns = multiply_columns(V_TILE_ROWS, block, i, j);
         }
     }
 #define REST(n)                                                                                    \
