@@ -139,6 +139,7 @@ typedef struct piece {
     bool last;
 } piece;
 
+/* One row of the block by the panels from `panel` on that a tile takes together. */
 static void multiply_row(const conv_plan *p, const conv_block *b, const piece *run, int64_t row,
                          int64_t panel, const real *a, int64_t a_row) {
     int64_t j = panel * LANES, products = p->down.count * p->across.count * p->in_channels;
@@ -154,25 +155,28 @@ static void multiply_row(const conv_plan *p, const conv_block *b, const piece *r
             .residual = e->residual != NULL ? e->residual + place : NULL,
             .residual_row = p->out_column};
     }
-    attn_matmul_panel call = {.rows = b->columns,
-                              .k = run->k,
-                              .columns = (int)conv_min(p->out_channels - j, LANES),
-                              .a = a,
-                              .a_row = a_row,
-                              .b = p->packed + (panel * products + run->done) * LANES,
-                              .b_row = LANES,
-                              .c = p->out + place,
-                              .c_row = p->out_column,
-                              .from_c = run->done > 0 || p->accumulate,
-                              .epilogue = run->last && p->epilogue != NULL ? &epilogue : NULL};
+    attn_matmul_panel call = {
+        .rows = b->columns,
+        .k = run->k,
+        .columns = (int)conv_min(p->out_channels - j, (int64_t)p->kernels->tile_panels * LANES),
+        .a = a,
+        .a_row = a_row,
+        .b = p->packed + (panel * products + run->done) * LANES,
+        .b_row = LANES,
+        .b_panel = products * LANES,
+        .c = p->out + place,
+        .c_row = p->out_column,
+        .from_c = run->done > 0 || p->accumulate,
+        .epilogue = run->last && p->epilogue != NULL ? &epilogue : NULL};
     p->kernels->multiply(&call);
 }
 
 static void multiply_piece(const conv_plan *p, const conv_block *b, const piece *run) {
-    int64_t panels = conv_ceil_div(p->out_channels, LANES), a_row = p->stride * p->in_channels;
+    int64_t panels = conv_ceil_div(p->out_channels, LANES), step = p->kernels->tile_panels;
+    int64_t a_row = p->stride * p->in_channels;
     const real *a = b->in + run->offset;
     if (p->kernels->a_in_place) {
-        for (int64_t panel = 0; panel < panels; panel++) {
+        for (int64_t panel = 0; panel < panels; panel += step) {
             for (int64_t row = 0; row < b->rows; row++) {
                 multiply_row(p, b, run, row, panel, a + row * p->stride * b->in_row, a_row);
             }
@@ -182,7 +186,7 @@ static void multiply_piece(const conv_plan *p, const conv_block *b, const piece 
     for (int64_t row = 0; row < b->rows; row++) {
         p->kernels->pack_a(b->columns, run->k, a + row * p->stride * b->in_row, a_row, 1,
                            b->pack_room);
-        for (int64_t panel = 0; panel < panels; panel++) {
+        for (int64_t panel = 0; panel < panels; panel += step) {
             multiply_row(p, b, run, row, panel, b->pack_room, 0);
         }
     }

@@ -2,7 +2,7 @@
  *
  * d_w [O, KH KW C] += d_y^T [O, pixels] X [pixels, KH KW C], where row n of X is what output pixel n
  * reads. X is never stored: for a chunk of pixels, sixteen of its columns at a time are gathered
- * into a panel. Threads share out the columns, so that each sum runs over the pixels in order.
+ * into a panel, and as many panels as a tile takes. Threads share out the columns, so that each sum runs over the pixels in order.
  * Next: kernels/matmul/matmul_kernels.h. */
 #include <string.h>
 
@@ -91,16 +91,19 @@ static void run_part(const weight_plan *p, int64_t index, int64_t parts, real *r
     for (int64_t pixel = 0; pixel < p->pixels && rows > 0; pixel += CHUNK) {
         int64_t count = conv_min(CHUNK, p->pixels - pixel);
         p->kernels->pack_a(rows, count, p->d_y + pixel * p->shape->out + o, 1, p->shape->out, d_y);
-        for (int64_t index_of = from; index_of < to; index_of++) {
-            int64_t j = index_of * LANES;
-            gather_panel(p, j, pixel, count, panel);
+        for (int64_t index_of = from; index_of < to; index_of += p->kernels->tile_panels) {
+            int64_t j = index_of * LANES, many = conv_min(to - index_of, p->kernels->tile_panels);
+            for (int64_t n = 0; n < many; n++) {
+                gather_panel(p, j + n * LANES, pixel, count, panel + n * CHUNK * LANES);
+            }
             p->kernels->multiply(
                 &(attn_matmul_panel){.rows = rows,
                                      .k = count,
-                                     .columns = (int)conv_min(LANES, p->products - j),
+                                     .columns = (int)conv_min(many * LANES, p->products - j),
                                      .a = d_y,
                                      .b = panel,
                                      .b_row = LANES,
+                                     .b_panel = CHUNK * LANES,
                                      .c = p->d_weight + o * p->products + j,
                                      .c_row = p->products,
                                      .from_c = true});
@@ -128,7 +131,8 @@ attn_status attn_conv_backward_weight(const attn_conv_shape *s, const real *x, c
     p.group_rows =
         conv_ceil_div(conv_ceil_div(s->out, p.groups), p.kernels->tile_rows) * p.kernels->tile_rows;
     int64_t parts = conv_min(p.threads, p.panels) * p.groups;
-    size_t each = (size_t)((p.group_rows + LANES) * CHUNK), bytes;
+    int64_t columns = (int64_t)p.kernels->tile_panels * LANES;
+    size_t each = (size_t)((p.group_rows + columns) * CHUNK), bytes;
     real *room = attn_size_mul(each, (size_t)p.threads * sizeof(real), &bytes)
                      ? attn_scratch_get(scratch, bytes)
                      : NULL;
