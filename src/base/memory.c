@@ -123,7 +123,7 @@ static attn_arena_block *block_new(size_t capacity) {
     if (block == NULL) {
         return NULL;
     }
-    *block = (attn_arena_block){.capacity = capacity, .data = attn_alloc(capacity)};
+    *block = (attn_arena_block){.capacity = capacity, .data = attn_alloc_large(capacity)};
     if (block->data == NULL) {
         attn_free(block);
         return NULL;
