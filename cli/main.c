@@ -3,6 +3,9 @@
  * A new command is a file cli/cmd_NAME.c and one line in the table. Next: cli/command.h. */
 #include <stdio.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "attn/threads.h"
 #include "base/utf8.h"
@@ -122,7 +125,17 @@ static int run(int argc, char **argv) {
     return ATTN_EXIT_OK;
 }
 
+/* What one batch gives back the next one takes: from the C library, not from the system, which would
+ * clear each page again. */
+static void keep_memory(void) {
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the largest it takes */
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
 int main(int argc, char **argv) {
+    keep_memory();
     int result = run(argc - (argc > 0), argv + (argc > 0));
     attn_error error;
     /* A command that failed has said why. */
