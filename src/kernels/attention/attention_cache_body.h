@@ -87,16 +87,22 @@ V_INLINE v16 cache_scaled(const attn_cache_type type, v16 x, v16 scale) {
     return type == ATTN_CACHE_I8 ? v_mul(x, scale) : x;
 }
 
-/* int8 is bound by arithmetic, which hides memory only when asked for it ahead. */
-V_INLINE void cache_prefetch(const attn_cache_type type, const unsigned char *data, int64_t i) {
-    if (type == ATTN_CACHE_I8) {
-        __builtin_prefetch(data + i + 4096, 0, 2);
-    }
-}
-
 /* How many vectors of keys lie side by side: W / 16. */
 V_INLINE int cache_vectors(const attn_cache_type type) {
     return type == ATTN_CACHE_I8 ? 4 : type == ATTN_CACHE_BF16 ? 2 : 1;
+}
+
+V_INLINE int cache_element(const attn_cache_type type) {
+    return 4 / cache_vectors(type);
+}
+
+/* What lies ahead of vector i of a row of vectors, asked for once a cache line. float32 is read fast
+ * enough for the processor's own prefetches to follow; narrower types have more arithmetic to a line. */
+V_INLINE void cache_prefetch(const attn_cache_type type, const unsigned char *row, const int i) {
+    enum { AHEAD = 4096 };
+    if (type != ATTN_CACHE_F32 && i % cache_vectors(type) == 0) {
+        __builtin_prefetch(row + i * (64 / cache_vectors(type)) + AHEAD, 0, 2);
+    }
 }
 
 /* ---- what the rows see of a block ---- */
@@ -135,7 +141,7 @@ V_INLINE void cache_score_line(const attn_cache_type type, int64_t size, const f
     }
     for (int64_t d = 0; d < size; d++) {
         v16 q = v_set1(query[d]);
-        cache_prefetch(type, keys.data, 64 * d);
+        cache_prefetch(type, keys.data + 64 * d, 0);
 #pragma GCC unroll 4
         for (int n = 0; n < vectors; n++) {
             v16 key = cache_load(type, keys.data, 16 * (d * vectors + n));
@@ -168,11 +174,12 @@ V_INLINE void cache_weigh_panels(const attn_cache_type type, const int panels, i
     }
     for (int j = 0; j < count; j++) {
         v16 p_j = v_set1(p[j]);
-        cache_prefetch(type, values.data, j * value_row + first);
         v16 scale = type == ATTN_CACHE_I8 ? v_set1(values.scales[j]) : v_zero();
+        const unsigned char *row = values.data + (j * value_row + first) * cache_element(type);
 #pragma GCC unroll 8
         for (int n = 0; n < panels; n++) {
-            v16 value = cache_load(type, values.data, j * value_row + first + 16 * n);
+            v16 value = cache_load(type, row, 16 * n);
+            cache_prefetch(type, row, n);
             sum[n] = v_fma(p_j, cache_scaled(type, value, scale), sum[n]);
         }
     }
