@@ -64,10 +64,10 @@ static attn_status backward_input(attn_tape *tape, const conv_record *r) {
         return ATTN_OK;
     }
     real *d_x = attn_tape_grad_first(tape, r->x, &accumulate);
-    return d_x == NULL ? ATTN_ERR_MEMORY
-                       : attn_conv_backward_input(&r->shape, r->y->grad,
-                                                  r->conv.kernel.weight->data, d_x, accumulate,
-                                                  attn_tape_scratch(tape));
+    return d_x == NULL
+               ? ATTN_ERR_MEMORY
+               : attn_conv_backward_input(&r->shape, r->y->grad, r->conv.kernel.weight->data, d_x,
+                                          accumulate, attn_tape_scratch(tape));
 }
 
 static void conv_backward(attn_tape *tape, void *record) {
@@ -96,7 +96,7 @@ static void conv_backward(attn_tape *tape, void *record) {
         attn_tape_fail(tape, status);
     }
     if (kernel->bias != NULL) {
-        attn_layers_bias_backward(tape, r->y, kernel->bias);
+        attn_add_rows(r->y->rows, r->y->cols, r->y->grad, kernel->bias->grad);
     }
 }
 

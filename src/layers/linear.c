@@ -102,18 +102,8 @@ static void backward_params(attn_tape *tape, const linear_record *r) {
                                             .c = r->linear.weight->grad,
                                             .c_row = r->linear.in,
                                             .accumulate = true});
-    static const real one = 1;
     if (r->linear.bias != NULL) {
-        attn_layers_matmul(tape, &(attn_matmul){.m = 1,
-                                                .n = r->linear.out,
-                                                .k = r->y->rows,
-                                                .a = &one,
-                                                .b = r->y->grad,
-                                                .b_row = r->linear.out,
-                                                .b_col = 1,
-                                                .c = r->linear.bias->grad,
-                                                .c_row = r->linear.out,
-                                                .accumulate = true});
+        attn_add_rows(r->y->rows, r->linear.out, r->y->grad, r->linear.bias->grad);
     }
 }
 

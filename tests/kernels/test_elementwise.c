@@ -20,6 +20,12 @@ static void run_add(const attn_elementwise_kernels *kernels, int64_t n, const fl
     (void)other;
     kernels->add(n, x, y);
 }
+static void run_add_rows(const attn_elementwise_kernels *kernels, int64_t n, const float *x,
+                         const float *other, float *y) {
+    int64_t stride = n % 37 + 3, cols = n < stride ? n : stride - n % 3, rows = n / stride;
+    (void)other;
+    kernels->add_rows(rows > 0 ? rows : 1, cols, stride, x, y);
+}
 static void run_scale(const attn_elementwise_kernels *kernels, int64_t n, const float *x,
                       const float *other, float *y) {
     (void)other;
@@ -62,7 +68,7 @@ static void run_dropout_add(const attn_elementwise_kernels *kernels, int64_t n, 
 
 static const kernel_run RUNS[] = {
     run_add,           run_scale,         run_scale_add, run_relu,        run_gelu,
-    run_relu_backward, run_gelu_backward, run_dropout,   run_dropout_add,
+    run_relu_backward, run_gelu_backward, run_dropout,   run_dropout_add, run_add_rows,
 };
 
 static void compare_at(int64_t n, guard_side side, float range) {
@@ -125,6 +131,7 @@ static void run_drivers(const float *x, const float *other, float *y) {
     attn_activation_backward(ATTN_ACTIVATION_GELU, LONG, x, y, y);
     attn_scale(LONG, y, 3.0f, y);
     attn_activation_backward(ATTN_ACTIVATION_RELU, LONG, x, y, y);
+    attn_add_rows(LONG / 40, 40, x, y);
 }
 
 /* The same by one call of each plain kernel, which the drivers cut into parts. */
@@ -139,6 +146,7 @@ static void run_uncut(const float *x, const float *other, float *y) {
     plain->gelu_backward(LONG, x, y, y);
     plain->scale_add(LONG, 3.0f, y, NULL, y);
     plain->relu_backward(LONG, x, y, y);
+    plain->add_rows(LONG / 40, 40, 40, x, y);
 }
 
 static void threads_change_nothing(void **state) {

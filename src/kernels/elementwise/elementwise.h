@@ -12,6 +12,8 @@
 
 /* y += x */
 void attn_add(int64_t count, const real *x, real *y);
+/* y[c] += the sum of the rows of x [rows, cols], one after another */
+void attn_add_rows(int64_t rows, int64_t cols, const real *x, real *y);
 /* y = x * factor; y may be x */
 void attn_scale(int64_t count, const real *x, real factor, real *y);
 /* y = fma(factor, x, base); base NULL counts as 0; y may be x or base */
