@@ -76,12 +76,8 @@ static void conv_backward(attn_tape *tape, void *record) {
         return;
     }
     /* y = ... + residual */
-    if (r->residual != NULL) {
-        real *d_residual = attn_tape_grad(tape, r->residual);
-        if (d_residual == NULL) {
-            return;
-        }
-        attn_add(r->y->rows * r->y->cols, r->y->grad, d_residual);
+    if (r->residual != NULL && !attn_layers_pass_gradient(tape, r->y, r->residual, r->x)) {
+        return;
     }
     /* y = activation(conv(x, W) + b) */
     attn_layers_activation_backward(r->activation, r->y, r->pre_activation);

@@ -114,12 +114,8 @@ static void linear_backward(attn_tape *tape, void *record) {
     }
     int64_t count = r->y->rows * r->y->cols;
     /* y = ... + residual */
-    if (r->residual != NULL) {
-        real *d_residual = attn_tape_grad(tape, r->residual);
-        if (d_residual == NULL) {
-            return;
-        }
-        attn_add(count, r->y->grad, d_residual);
+    if (r->residual != NULL && !attn_layers_pass_gradient(tape, r->y, r->residual, r->x)) {
+        return;
     }
     /* y = activation(pre): from here on y's gradient holds that of pre */
     if (r->activation != ATTN_ACTIVATION_NONE) {

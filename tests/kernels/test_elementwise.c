@@ -125,7 +125,7 @@ enum { LONG = 40001 };
 
 static void run_drivers(const float *x, const float *other, float *y) {
     attn_dropout_forward(LONG, x, other, 0.3, 99, y);
-    attn_dropout_backward(LONG, x, 0.1, 98, y);
+    attn_dropout_backward(LONG, x, 0.1, 98, y, true);
     attn_add(LONG, other, y);
     attn_activation_forward(ATTN_ACTIVATION_GELU, LONG, y, y);
     attn_activation_backward(ATTN_ACTIVATION_GELU, LONG, x, y, y);
@@ -178,7 +178,7 @@ static void dropout_follows_its_definition(void **state) {
     float inverse = (float)(1.0 / 0.75);
     assert_true(threshold == 0x40000000U);
     attn_dropout_forward(N, x.at, NULL, 0.25, key, y.at);
-    attn_dropout_backward(N, x.at, 0.25, key, d_x.at);
+    attn_dropout_backward(N, x.at, 0.25, key, d_x.at, false);
     int kept = 0;
     for (int e = 0; e < N; e++) {
         uint32_t word[4] = {(uint32_t)(e / 64 * 16 + e % 16), 0, 0, 0};

@@ -109,8 +109,9 @@ void attn_dropout_forward(int64_t count, const real *x, const real *base, double
     }
 }
 
-void attn_dropout_backward(int64_t count, const real *d_y, double p, uint64_t key, real *d_x) {
-    attn_dropout_forward(count, d_y, d_x, p, key, d_x);
+void attn_dropout_backward(int64_t count, const real *d_y, double p, uint64_t key, real *d_x,
+                           bool accumulate) {
+    attn_dropout_forward(count, d_y, accumulate ? d_x : NULL, p, key, d_x);
 }
 
 /* ---- rows of tables ---- */

@@ -7,6 +7,8 @@
 #ifndef ATTN_KERNELS_ELEMENTWISE_H
 #define ATTN_KERNELS_ELEMENTWISE_H
 
+#include <stdbool.h>
+
 #include "attn/matmul.h"
 #include "base/real.h"
 
@@ -31,8 +33,9 @@ uint32_t attn_dropout_threshold(double p);
  * keeps all. */
 void attn_dropout_forward(int64_t count, const real *x, const real *base, double p, uint64_t key,
                           real *y);
-/* d_x += dropout mask applied to d_y: the gradient by x of the same call. */
-void attn_dropout_backward(int64_t count, const real *d_y, double p, uint64_t key, real *d_x);
+/* d_x (+)= dropout mask applied to d_y: the gradient by x of the same call. */
+void attn_dropout_backward(int64_t count, const real *d_y, double p, uint64_t key, real *d_x,
+                           bool accumulate);
 
 /* y[t] = scale * table[ids[t]] + positions[position_ids[t]]; positions NULL: none. Rows of
  * `channels`. */
