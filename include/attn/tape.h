@@ -23,6 +23,7 @@ typedef struct attn_tensor {
     int64_t rows, cols;
     attn_real *data;
     attn_real *grad; /* NULL until the backward reaches it; then the same shape */
+    bool constant;   /* nobody asks for its gradient: a layer may leave it out. false unless set */
 } attn_tensor;
 
 /* ---- parameters ---- */

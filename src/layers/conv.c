@@ -58,30 +58,32 @@ typedef struct conv_record {
     real *pre_activation;
 } conv_record;
 
+static attn_status backward_input(attn_tape *tape, const conv_record *r) {
+    bool accumulate;
+    if (r->x->constant) {
+        return ATTN_OK;
+    }
+    real *d_x = attn_tape_grad_first(tape, r->x, &accumulate);
+    return d_x == NULL
+               ? ATTN_ERR_MEMORY
+               : attn_conv_backward_input(&r->shape, r->y->grad, r->conv.kernel.weight->data, d_x,
+                                          accumulate, attn_tape_scratch(tape));
+}
+
 static void conv_backward(attn_tape *tape, void *record) {
     const conv_record *r = record;
     if (r->y->grad == NULL) {
         return;
     }
     /* y = ... + residual */
-    if (r->residual != NULL) {
-        real *d_residual = attn_tape_grad(tape, r->residual);
-        if (d_residual == NULL) {
-            return;
-        }
-        attn_add(r->y->rows * r->y->cols, r->y->grad, d_residual);
+    if (r->residual != NULL && !attn_layers_pass_gradient(tape, r->y, r->residual, r->x)) {
+        return;
     }
     /* y = activation(conv(x, W) + b) */
     attn_layers_activation_backward(r->activation, r->y, r->pre_activation);
-    bool accumulate;
-    real *d_x = attn_tape_grad_first(tape, r->x, &accumulate);
-    if (d_x == NULL) {
-        return;
-    }
     const attn_linear *kernel = &r->conv.kernel;
     attn_scratch *scratch = attn_tape_scratch(tape);
-    attn_status status = attn_conv_backward_input(&r->shape, r->y->grad, kernel->weight->data, d_x,
-                                                  accumulate, scratch);
+    attn_status status = backward_input(tape, r);
     if (status == ATTN_OK) {
         status = attn_conv_backward_weight(&r->shape, r->x->data, r->y->grad, kernel->weight->grad,
                                            scratch);
@@ -90,7 +92,7 @@ static void conv_backward(attn_tape *tape, void *record) {
         attn_tape_fail(tape, status);
     }
     if (kernel->bias != NULL) {
-        attn_layers_bias_backward(tape, r->y, kernel->bias);
+        attn_add_rows(r->y->rows, r->y->cols, r->y->grad, kernel->bias->grad);
     }
 }
 

@@ -32,15 +32,27 @@ typedef struct group_norm_record {
 
 static void group_norm_backward(attn_tape *tape, void *record) {
     const group_norm_record *r = record;
-    real *d_x = r->y->grad != NULL ? attn_tape_grad(tape, r->x) : NULL;
+    bool relu = r->activation == ATTN_ACTIVATION_RELU, accumulate;
+    real *d_x = r->y->grad != NULL ? attn_tape_grad_first(tape, r->x, &accumulate) : NULL;
     if (d_x == NULL) {
         return;
     }
-    /* y = activation(norm(x)) */
-    attn_layers_activation_backward(r->activation, r->y, r->pre_activation);
-    attn_status status = attn_group_norm_backward(
-        &r->shape, r->x->data, r->norm.gamma->data, r->mean, r->rstd, r->y->grad, d_x,
-        r->norm.gamma->grad, r->norm.beta->grad, attn_tape_scratch(tape));
+    /* y = activation(norm(x)); where a relu let nothing through is seen from x again */
+    if (!relu) {
+        attn_layers_activation_backward(r->activation, r->y, r->pre_activation);
+    }
+    attn_group_norm_gradient gradient = {.x = r->x->data,
+                                         .gamma = r->norm.gamma->data,
+                                         .beta = r->norm.beta->data,
+                                         .mean = r->mean,
+                                         .rstd = r->rstd,
+                                         .d_y = r->y->grad,
+                                         .relu = relu,
+                                         .d_x = d_x,
+                                         .accumulate = accumulate,
+                                         .d_gamma = r->norm.gamma->grad,
+                                         .d_beta = r->norm.beta->grad};
+    attn_status status = attn_group_norm_backward(&r->shape, &gradient, attn_tape_scratch(tape));
     if (status != ATTN_OK) {
         attn_tape_fail(tape, status);
     }

@@ -43,20 +43,4 @@ static inline void attn_layers_activation_backward(attn_activation activation, a
     }
 }
 
-/* d_bias += the sum of d_y's rows, in their order. */
-static inline void attn_layers_bias_backward(attn_tape *tape, const attn_tensor *y,
-                                             attn_param *bias) {
-    static const real one = 1;
-    attn_layers_matmul(tape, &(attn_matmul){.m = 1,
-                                            .n = y->cols,
-                                            .k = y->rows,
-                                            .a = &one,
-                                            .b = y->grad,
-                                            .b_row = y->cols,
-                                            .b_col = 1,
-                                            .c = bias->grad,
-                                            .c_row = y->cols,
-                                            .accumulate = true});
-}
-
 #endif

@@ -26,6 +26,23 @@ static inline void attn_layers_matmul(attn_tape *tape, attn_matmul *product) {
     }
 }
 
+/* y = x + ... of `other`: y's gradient is also x's. A first one is handed over, array and all, since
+ * nobody reads that of y once y's own layer has run. Only where x is read twice must it be copied. (A
+ * zero keeps its sign there, which an addition to 0 would lose; a sum that begins at 0 does not see
+ * it.) Returns whether the tape is still well. */
+static inline bool attn_layers_pass_gradient(attn_tape *tape, const attn_tensor *y, attn_tensor *x,
+                                             const attn_tensor *other) {
+    if (x->grad == NULL && x != other) {
+        x->grad = y->grad;
+        return true;
+    }
+    real *d_x = attn_tape_grad(tape, x);
+    if (d_x != NULL) {
+        attn_add(y->rows * y->cols, y->grad, d_x);
+    }
+    return d_x != NULL;
+}
+
 /* Rows of a packed layer that is run: x [count, C], y [count, O] with rows y_row apart. */
 typedef struct attn_linear_rows {
     int64_t count;

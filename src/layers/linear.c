@@ -102,18 +102,8 @@ static void backward_params(attn_tape *tape, const linear_record *r) {
                                             .c = r->linear.weight->grad,
                                             .c_row = r->linear.in,
                                             .accumulate = true});
-    static const real one = 1;
     if (r->linear.bias != NULL) {
-        attn_layers_matmul(tape, &(attn_matmul){.m = 1,
-                                                .n = r->linear.out,
-                                                .k = r->y->rows,
-                                                .a = &one,
-                                                .b = r->y->grad,
-                                                .b_row = r->linear.out,
-                                                .b_col = 1,
-                                                .c = r->linear.bias->grad,
-                                                .c_row = r->linear.out,
-                                                .accumulate = true});
+        attn_add_rows(r->y->rows, r->linear.out, r->y->grad, r->linear.bias->grad);
     }
 }
 
@@ -124,12 +114,8 @@ static void linear_backward(attn_tape *tape, void *record) {
     }
     int64_t count = r->y->rows * r->y->cols;
     /* y = ... + residual */
-    if (r->residual != NULL) {
-        real *d_residual = attn_tape_grad(tape, r->residual);
-        if (d_residual == NULL) {
-            return;
-        }
-        attn_add(count, r->y->grad, d_residual);
+    if (r->residual != NULL && !attn_layers_pass_gradient(tape, r->y, r->residual, r->x)) {
+        return;
     }
     /* y = activation(pre): from here on y's gradient holds that of pre */
     if (r->activation != ATTN_ACTIVATION_NONE) {

@@ -17,17 +17,14 @@ static void residual_backward(attn_tape *tape, void *record) {
     }
     int64_t count = r->y->rows * r->y->cols;
     /* y = x + ... */
-    if (r->x != NULL) {
-        real *d_x = attn_tape_grad(tape, r->x);
-        if (d_x == NULL) {
-            return;
-        }
-        attn_add(count, r->y->grad, d_x);
+    if (r->x != NULL && !attn_layers_pass_gradient(tape, r->y, r->x, r->branch)) {
+        return;
     }
     /* ... + dropout(branch) */
-    real *d_branch = attn_tape_grad(tape, r->branch);
+    bool accumulate;
+    real *d_branch = attn_tape_grad_first(tape, r->branch, &accumulate);
     if (d_branch != NULL) {
-        attn_dropout_backward(count, r->y->grad, r->p, r->key, d_branch);
+        attn_dropout_backward(count, r->y->grad, r->p, r->key, d_branch, accumulate);
     }
 }
 

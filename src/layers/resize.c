@@ -13,11 +13,13 @@ typedef struct resize_record {
 
 static void resize_backward(attn_tape *tape, void *record) {
     const resize_record *r = record;
-    real *d_x = r->y->grad != NULL ? attn_tape_grad(tape, r->x) : NULL;
+    bool accumulate;
+    real *d_x = r->y->grad != NULL ? attn_tape_grad_first(tape, r->x, &accumulate) : NULL;
     if (d_x == NULL) {
         return;
     }
-    attn_status status = attn_resize_backward(&r->shape, r->y->grad, d_x, attn_tape_scratch(tape));
+    attn_status status =
+        attn_resize_backward(&r->shape, r->y->grad, d_x, accumulate, attn_tape_scratch(tape));
     if (status != ATTN_OK) {
         attn_tape_fail(tape, status);
     }

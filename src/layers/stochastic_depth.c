@@ -20,14 +20,16 @@ static real factor(const depth_record *r, int64_t picture) {
 
 static void depth_backward(attn_tape *tape, void *record) {
     const depth_record *r = record;
-    real *d_x = r->y->grad != NULL ? attn_tape_grad(tape, r->x) : NULL;
+    bool accumulate;
+    real *d_x = r->y->grad != NULL ? attn_tape_grad_first(tape, r->x, &accumulate) : NULL;
     if (d_x == NULL) {
         return;
     }
     int64_t each = r->y->rows / r->pictures * r->y->cols;
     for (int64_t b = 0; b < r->pictures; b++) {
         /* y = x * factor */
-        attn_scale_add(each, r->y->grad + b * each, factor(r, b), d_x + b * each, d_x + b * each);
+        real *d = d_x + b * each;
+        attn_scale_add(each, r->y->grad + b * each, factor(r, b), accumulate ? d : NULL, d);
     }
 }
 

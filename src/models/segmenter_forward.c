@@ -29,6 +29,7 @@ static attn_tensor *read_pictures(attn_tape *tape, const attn_pictures *p, const
     if (x == NULL) {
         return NULL;
     }
+    x->constant = true;
     real *out = x->data;
     for (int64_t row = 0; row < grid->batch * grid->height; row++) {
         int64_t y = row % grid->height;

@@ -110,7 +110,7 @@ attn_tensor *attn_tape_tensor(attn_tape *tape, int64_t rows, int64_t cols) {
     if (tensor == NULL) {
         return NULL;
     }
-    *tensor = (attn_tensor){rows, cols, alloc_elements(tape, rows, cols), NULL};
+    *tensor = (attn_tensor){rows, cols, alloc_elements(tape, rows, cols), NULL, false};
     return tensor->data != NULL ? tensor : NULL;
 }
 

@@ -20,6 +20,12 @@ static void run_add(const attn_elementwise_kernels *kernels, int64_t n, const fl
     (void)other;
     kernels->add(n, x, y);
 }
+static void run_add_rows(const attn_elementwise_kernels *kernels, int64_t n, const float *x,
+                         const float *other, float *y) {
+    int64_t stride = n % 37 + 3, cols = n < stride ? n : stride - n % 3, rows = n / stride;
+    (void)other;
+    kernels->add_rows(rows > 0 ? rows : 1, cols, stride, x, y);
+}
 static void run_scale(const attn_elementwise_kernels *kernels, int64_t n, const float *x,
                       const float *other, float *y) {
     (void)other;
@@ -62,7 +68,7 @@ static void run_dropout_add(const attn_elementwise_kernels *kernels, int64_t n, 
 
 static const kernel_run RUNS[] = {
     run_add,           run_scale,         run_scale_add, run_relu,        run_gelu,
-    run_relu_backward, run_gelu_backward, run_dropout,   run_dropout_add,
+    run_relu_backward, run_gelu_backward, run_dropout,   run_dropout_add, run_add_rows,
 };
 
 static void compare_at(int64_t n, guard_side side, float range) {
@@ -119,12 +125,13 @@ enum { LONG = 40001 };
 
 static void run_drivers(const float *x, const float *other, float *y) {
     attn_dropout_forward(LONG, x, other, 0.3, 99, y);
-    attn_dropout_backward(LONG, x, 0.1, 98, y);
+    attn_dropout_backward(LONG, x, 0.1, 98, y, true);
     attn_add(LONG, other, y);
     attn_activation_forward(ATTN_ACTIVATION_GELU, LONG, y, y);
     attn_activation_backward(ATTN_ACTIVATION_GELU, LONG, x, y, y);
     attn_scale(LONG, y, 3.0f, y);
     attn_activation_backward(ATTN_ACTIVATION_RELU, LONG, x, y, y);
+    attn_add_rows(LONG / 40, 40, x, y);
 }
 
 /* The same by one call of each plain kernel, which the drivers cut into parts. */
@@ -139,6 +146,7 @@ static void run_uncut(const float *x, const float *other, float *y) {
     plain->gelu_backward(LONG, x, y, y);
     plain->scale_add(LONG, 3.0f, y, NULL, y);
     plain->relu_backward(LONG, x, y, y);
+    plain->add_rows(LONG / 40, 40, 40, x, y);
 }
 
 static void threads_change_nothing(void **state) {
@@ -170,7 +178,7 @@ static void dropout_follows_its_definition(void **state) {
     float inverse = (float)(1.0 / 0.75);
     assert_true(threshold == 0x40000000U);
     attn_dropout_forward(N, x.at, NULL, 0.25, key, y.at);
-    attn_dropout_backward(N, x.at, 0.25, key, d_x.at);
+    attn_dropout_backward(N, x.at, 0.25, key, d_x.at, false);
     int kept = 0;
     for (int e = 0; e < N; e++) {
         uint32_t word[4] = {(uint32_t)(e / 64 * 16 + e % 16), 0, 0, 0};

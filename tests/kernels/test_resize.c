@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -34,7 +35,7 @@ static void problem_free(problem *p) {
 static void run(problem *p) {
     attn_scratch scratch = {NULL, 0};
     assert_int_equal(attn_resize_forward(&p->s, p->x.at, p->y.at, &scratch), ATTN_OK);
-    assert_int_equal(attn_resize_backward(&p->s, p->d_y.at, p->d_x.at, &scratch), ATTN_OK);
+    assert_int_equal(attn_resize_backward(&p->s, p->d_y.at, p->d_x.at, true, &scratch), ATTN_OK);
     attn_scratch_free(&scratch);
 }
 
@@ -93,7 +94,25 @@ static void all_sizes(void **state) {
     check((attn_resize_shape){3, 1, 1, 40, 50, 11});
 }
 
+static void writing_is_adding_to_zeros(void **state) {
+    (void)state;
+    attn_resize_shape s = {2, 20, 30, 47, 61, 11};
+    attn_scratch scratch = {NULL, 0};
+    for (isa_walk w = isa_first(); isa_more(&w); isa_next(&w)) {
+        problem one = problem_new(s, GUARD_ABOVE), two = problem_new(s, GUARD_ABOVE);
+        memset(two.d_x.at, 0, (size_t)two.d_x.count * sizeof(float));
+        assert_int_equal(attn_resize_backward(&s, one.d_y.at, one.d_x.at, false, &scratch),
+                         ATTN_OK);
+        assert_int_equal(attn_resize_backward(&s, two.d_y.at, two.d_x.at, true, &scratch), ATTN_OK);
+        values_assert_equal(&one.d_x, &two.d_x);
+        problem_free(&one);
+        problem_free(&two);
+    }
+    attn_scratch_free(&scratch);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_sizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_sizes),
+                                       cmocka_unit_test(writing_is_adding_to_zeros)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,21 @@ void attn_add(int64_t count, const real *x, real *y) {
     }
 }
 
+/* Threads take columns: a sum runs over all rows. */
+void attn_add_rows(int64_t rows, int64_t cols, const real *x, real *y) {
+    enum { COLUMNS = 16 };
+    const attn_elementwise_kernels *kernels = &attn_kernels_current()->elementwise;
+    int64_t groups = (cols + COLUMNS - 1) / COLUMNS;
+    int64_t parts = rows * cols > PART ? attn_get_threads() : 1;
+    parts = parts < groups ? parts : groups;
+#pragma omp parallel for schedule(static) num_threads(parts) if (parts > 1)
+    for (int64_t i = 0; i < parts; i++) {
+        int64_t c = groups * i / parts * COLUMNS, end = groups * (i + 1) / parts * COLUMNS;
+        end = end < cols ? end : cols;
+        kernels->add_rows(rows, end - c, cols, x + c, y + c);
+    }
+}
+
 void attn_scale_add(int64_t count, const real *x, real factor, const real *base, real *y) {
     const attn_elementwise_kernels *kernels = &attn_kernels_current()->elementwise;
     int64_t parts = parts_of(count);
@@ -94,8 +109,9 @@ void attn_dropout_forward(int64_t count, const real *x, const real *base, double
     }
 }
 
-void attn_dropout_backward(int64_t count, const real *d_y, double p, uint64_t key, real *d_x) {
-    attn_dropout_forward(count, d_y, d_x, p, key, d_x);
+void attn_dropout_backward(int64_t count, const real *d_y, double p, uint64_t key, real *d_x,
+                           bool accumulate) {
+    attn_dropout_forward(count, d_y, accumulate ? d_x : NULL, p, key, d_x);
 }
 
 /* ---- rows of tables ---- */

@@ -7,11 +7,15 @@
 #ifndef ATTN_KERNELS_ELEMENTWISE_H
 #define ATTN_KERNELS_ELEMENTWISE_H
 
+#include <stdbool.h>
+
 #include "attn/matmul.h"
 #include "base/real.h"
 
 /* y += x */
 void attn_add(int64_t count, const real *x, real *y);
+/* y[c] += the sum of the rows of x [rows, cols], one after another */
+void attn_add_rows(int64_t rows, int64_t cols, const real *x, real *y);
 /* y = x * factor; y may be x */
 void attn_scale(int64_t count, const real *x, real factor, real *y);
 /* y = fma(factor, x, base); base NULL counts as 0; y may be x or base */
@@ -29,8 +33,9 @@ uint32_t attn_dropout_threshold(double p);
  * keeps all. */
 void attn_dropout_forward(int64_t count, const real *x, const real *base, double p, uint64_t key,
                           real *y);
-/* d_x += dropout mask applied to d_y: the gradient by x of the same call. */
-void attn_dropout_backward(int64_t count, const real *d_y, double p, uint64_t key, real *d_x);
+/* d_x (+)= dropout mask applied to d_y: the gradient by x of the same call. */
+void attn_dropout_backward(int64_t count, const real *d_y, double p, uint64_t key, real *d_x,
+                           bool accumulate);
 
 /* y[t] = scale * table[ids[t]] + positions[position_ids[t]]; positions NULL: none. Rows of
  * `channels`. */

@@ -24,6 +24,39 @@ static void add(int64_t count, const float *x, float *y) {
 #undef STEP
 }
 
+enum { ROWS_TOGETHER = 8 }; /* so that a sum is loaded and stored once for so many additions */
+
+/* rows is a constant in every call. */
+V_INLINE void add_rows_step(const int rows, int64_t stride, const float *x, float *sum, int n) {
+    v16 total = v_load_part(sum, n);
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+        total = v_add(total, v_load_part(x + r * stride, n));
+    }
+    v_store_part(sum, total, n);
+}
+
+V_INLINE void add_rows_across(const int rows, int64_t cols, int64_t stride, const float *x,
+                              float *sum) {
+    int64_t c = 0;
+    for (; c + 16 <= cols; c += 16) {
+        add_rows_step(rows, stride, x + c, sum + c, 16);
+    }
+    if (c < cols) {
+        add_rows_step(rows, stride, x + c, sum + c, (int)(cols - c));
+    }
+}
+
+static void add_rows(int64_t rows, int64_t cols, int64_t stride, const float *x, float *sum) {
+    int64_t r = 0;
+    for (; r + ROWS_TOGETHER <= rows; r += ROWS_TOGETHER) {
+        add_rows_across(ROWS_TOGETHER, cols, stride, x + r * stride, sum);
+    }
+    for (; r < rows; r++) {
+        add_rows_across(1, cols, stride, x + r * stride, sum);
+    }
+}
+
 static void scale_add(int64_t count, float factor, const float *x, const float *base, float *y) {
     v16 f = v_set1(factor);
     if (base) {
@@ -96,6 +129,7 @@ static void dropout(int64_t first, int64_t count, const attn_dropout *mask, cons
 
 static void fill(attn_elementwise_kernels *kernels) {
     kernels->add = add;
+    kernels->add_rows = add_rows;
     kernels->scale_add = scale_add;
     kernels->relu = relu;
     kernels->gelu = gelu;

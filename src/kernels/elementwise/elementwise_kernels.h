@@ -19,6 +19,8 @@ enum { ATTN_DROPOUT_BLOCK = 64 }; /* elements that share sixteen Philox counters
 typedef struct attn_elementwise_kernels {
     /* y += x */
     void (*add)(int64_t count, const real *x, real *y);
+    /* sum[c] += the rows' values one after another, c < cols; rows `stride` apart */
+    void (*add_rows)(int64_t rows, int64_t cols, int64_t stride, const real *x, real *sum);
     /* y = fma(factor, x, base); base may be NULL: y = factor * x */
     void (*scale_add)(int64_t count, real factor, const real *x, const real *base, real *y);
     void (*relu)(int64_t count, const real *x, real *y);

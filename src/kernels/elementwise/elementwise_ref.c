@@ -9,6 +9,14 @@ static void add(int64_t count, const real *x, real *y) {
     }
 }
 
+static void add_rows(int64_t rows, int64_t cols, int64_t stride, const real *x, real *sum) {
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t c = 0; c < cols; c++) {
+            sum[c] += x[r * stride + c];
+        }
+    }
+}
+
 static void scale_add(int64_t count, real factor, const real *x, const real *base, real *y) {
     for (int64_t i = 0; i < count; i++) {
         y[i] = base ? real_fma(factor, x[i], base[i]) : factor * x[i];
@@ -59,6 +67,7 @@ static void dropout(int64_t first, int64_t count, const attn_dropout *mask, cons
 
 void attn_elementwise_fill_ref(attn_elementwise_kernels *kernels) {
     kernels->add = add;
+    kernels->add_rows = add_rows;
     kernels->scale_add = scale_add;
     kernels->relu = relu;
     kernels->gelu = gelu;

@@ -1,7 +1,8 @@
 /* kernels/group_norm/group_norm.c: group normalization, cut over threads by blocks of 64 rows.
  *
- * B pictures of R pixels, C channels in G groups. Each block's sums are stored and then added up by
- * one thread. Next: group_norm_kernels.h. */
+ * B pictures of R pixels, C channels in G groups. Each block's sums are stored, and a group's are then
+ * added up by one thread. Picture after picture: each pass cuts the blocks in the same way, so that
+ * a thread finds what it read for the sums in its own cache. Next: group_norm_kernels.h. */
 #include "kernels/group_norm/group_norm.h"
 
 #include "kernels/table.h"
@@ -17,22 +18,23 @@ typedef struct norm_pass {
     const attn_group_norm_kernels *kernels;
     int64_t blocks; /* of a picture */
     int threads;
-    const real *x, *d_y;
+    const real *x;
     real *mean, *scale, *slope, *shift;
     real *sum, *product; /* of the blocks */
 } norm_pass;
 
-/* Block i of all pictures' blocks. */
+/* Block i of a picture. */
 typedef struct norm_block {
-    int64_t picture, rows, offset; /* offset: of its first element */
+    int64_t rows, offset; /* offset: of its first element */
+    int64_t sums;         /* where its sums lie */
 } norm_block;
 
-static norm_block block_at(const norm_pass *p, int64_t i) {
+static norm_block block_at(const norm_pass *p, int64_t picture, int64_t i) {
     const attn_group_norm_shape *s = p->shape;
-    int64_t row = i % p->blocks * BLOCK, left = s->pixels - row;
-    norm_block b = {.picture = i / p->blocks, .rows = left < BLOCK ? left : BLOCK};
-    b.offset = (b.picture * s->pixels + row) * s->channels;
-    return b;
+    int64_t row = i * BLOCK, left = s->pixels - row;
+    return (norm_block){.rows = left < BLOCK ? left : BLOCK,
+                        .offset = (picture * s->pixels + row) * s->channels,
+                        .sums = (picture * p->blocks + i) * s->channels};
 }
 
 static bool start_pass(norm_pass *p, const attn_group_norm_shape *s, int arrays, int sums,
@@ -75,39 +77,46 @@ static double group_mean(const norm_pass *p, int64_t picture, int64_t group) {
     return total / (double)(p->shape->pixels * size);
 }
 
-/* Writes the groups' values [B, G] out for each channel [B, C]. */
-static void spread(const attn_group_norm_shape *s, const real *groups, real *channels) {
-    int64_t size = s->channels / s->groups;
-    for (int64_t i = 0; i < s->batch * s->channels; i++) {
-        channels[i] = groups[i / size];
-    }
-}
+/* ---- forward: every function is run by all threads of a team ---- */
 
-static void sum_blocks(const norm_pass *p, bool squared) {
+static void sum_blocks(const norm_pass *p, int64_t picture, bool squared) {
     int64_t channels = p->shape->channels;
-#pragma omp parallel for schedule(static) num_threads(p->threads) if (p->threads > 1)
-    for (int64_t i = 0; i < p->shape->batch * p->blocks; i++) {
-        norm_block b = block_at(p, i);
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < p->blocks; i++) {
+        norm_block b = block_at(p, picture, i);
         if (squared) {
-            p->kernels->squares(b.rows, channels, p->x + b.offset, p->mean + b.picture * channels,
-                                p->sum + i * channels);
+            p->kernels->squares(b.rows, channels, p->x + b.offset, p->mean + picture * channels,
+                                p->sum + b.sums);
         } else {
-            p->kernels->sums(b.rows, channels, p->x + b.offset, p->sum + i * channels);
+            p->kernels->sums(b.rows, channels, p->x + b.offset, p->sum + b.sums);
         }
     }
 }
 
-static void statistics(const norm_pass *p, real epsilon, real *mean, real *rstd) {
-    const attn_group_norm_shape *s = p->shape;
-    sum_blocks(p, false);
-    for (int64_t i = 0; i < s->batch * s->groups; i++) {
-        mean[i] = (real)group_mean(p, i / s->groups, i % s->groups);
+/* The means, for each channel too. */
+static void find_means(const norm_pass *p, int64_t picture, real *mean) {
+    int64_t groups = p->shape->groups, size = p->shape->channels / groups;
+#pragma omp for schedule(static)
+    for (int64_t g = 0; g < groups; g++) {
+        int64_t place = picture * groups + g;
+        mean[place] = (real)group_mean(p, picture, g);
+        for (int64_t c = 0; c < size; c++) {
+            p->mean[place * size + c] = mean[place];
+        }
     }
-    spread(s, mean, p->mean);
-    sum_blocks(p, true);
-    for (int64_t i = 0; i < s->batch * s->groups; i++) {
-        double variance = group_mean(p, i / s->groups, i % s->groups);
-        rstd[i] = (real)(1.0 / sqrt(variance + (double)epsilon));
+}
+
+static void find_scales(const norm_pass *p, int64_t picture, real epsilon, const real *gamma,
+                        real *rstd) {
+    int64_t groups = p->shape->groups, size = p->shape->channels / groups;
+#pragma omp for schedule(static)
+    for (int64_t g = 0; g < groups; g++) {
+        int64_t place = picture * groups + g;
+        double variance = group_mean(p, picture, g);
+        rstd[place] = (real)(1.0 / sqrt(variance + (double)epsilon));
+        for (int64_t c = 0; c < size; c++) {
+            p->scale[place * size + c] = rstd[place] * gamma[g * size + c];
+        }
     }
 }
 
@@ -115,6 +124,18 @@ static void activate(attn_activation activation, int64_t count, const real *x, r
     const attn_elementwise_kernels *kernels = &attn_kernels_current()->elementwise;
     if (activation != ATTN_ACTIVATION_NONE) {
         (activation == ATTN_ACTIVATION_RELU ? kernels->relu : kernels->gelu)(count, x, y);
+    }
+}
+
+static void apply(const norm_pass *p, int64_t picture, const real *beta, attn_activation activation,
+                  real *normal, real *y) {
+    int64_t channels = p->shape->channels, first = picture * channels;
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < p->blocks; i++) {
+        norm_block b = block_at(p, picture, i);
+        p->kernels->apply(b.rows, channels, p->x + b.offset, p->mean + first, p->scale + first,
+                          beta, normal + b.offset);
+        activate(activation, b.rows * channels, normal + b.offset, y + b.offset);
     }
 }
 
@@ -126,74 +147,99 @@ attn_status attn_group_norm_forward(const attn_group_norm_shape *s, const real *
     if (!start_pass(&p, s, 2, 1, scratch)) {
         return ATTN_ERR_MEMORY;
     }
-    statistics(&p, epsilon, mean, rstd);
-    spread(s, rstd, p.scale);
-    for (int64_t i = 0; i < s->batch * s->channels; i++) {
-        p.scale[i] *= gamma[i % s->channels];
-    }
-#pragma omp parallel for schedule(static) num_threads(p.threads) if (p.threads > 1)
-    for (int64_t i = 0; i < s->batch * p.blocks; i++) {
-        norm_block b = block_at(&p, i);
-        real *out = pre_activation != NULL ? pre_activation : y;
-        int64_t first = b.picture * s->channels;
-        p.kernels->apply(b.rows, s->channels, x + b.offset, p.mean + first, p.scale + first, beta,
-                         out + b.offset);
-        activate(activation, b.rows * s->channels, out + b.offset, y + b.offset);
+#pragma omp parallel num_threads(p.threads) if (p.threads > 1)
+    for (int64_t b = 0; b < s->batch; b++) {
+        sum_blocks(&p, b, false);
+        find_means(&p, b, mean);
+        sum_blocks(&p, b, true);
+        find_scales(&p, b, epsilon, gamma, rstd);
+        apply(&p, b, beta, activation, pre_activation != NULL ? pre_activation : y, y);
     }
     return ATTN_OK;
 }
 
-/* With n = (x - mean) * rstd and d_n = d_y * gamma:
+/* ---- backward ---- */
+
+/* A picture's values for each channel. */
+static void spread(const norm_pass *p, int64_t picture, const attn_group_norm_gradient *g) {
+    int64_t groups = p->shape->groups, size = p->shape->channels / groups;
+    for (int64_t c = 0; c < p->shape->channels; c++) {
+        int64_t place = picture * p->shape->channels + c, group = picture * groups + c / size;
+        p->mean[place] = g->mean[group];
+        p->scale[place] = g->rstd[group] * g->gamma[c];
+    }
+}
+
+static attn_group_norm_rows rows_of(const norm_pass *p, int64_t picture, const norm_block *b,
+                                    const attn_group_norm_gradient *g) {
+    int64_t first = picture * p->shape->channels;
+    return (attn_group_norm_rows){.rows = b->rows,
+                                  .channels = p->shape->channels,
+                                  .x = g->x + b->offset,
+                                  .d_y = g->d_y + b->offset,
+                                  .mean = p->mean + first,
+                                  .scale = p->scale + first,
+                                  .beta = g->relu ? g->beta : NULL};
+}
+
+/* With n = (x - mean) * rstd and d_n = d * gamma, d the gradient by norm(x):
  *     d_x += rstd * (d_n - mean of d_n - n * mean of (d_n * n)),  means over the group. */
-static void gradient_slopes(const norm_pass *p, const real *gamma, const real *rstd, real *d_gamma,
-                            real *d_beta) {
+static void find_slopes(const norm_pass *p, int64_t picture, const attn_group_norm_gradient *g) {
     const attn_group_norm_shape *s = p->shape;
     int64_t size = s->channels / s->groups;
-    for (int64_t i = 0; i < s->batch * s->groups; i++) {
-        int64_t picture = i / s->groups, first = i % s->groups * size;
-        double r = (double)rstd[i], mean_d = 0.0, mean_product = 0.0;
+#pragma omp for schedule(static)
+    for (int64_t group = 0; group < s->groups; group++) {
+        int64_t first = group * size;
+        double r = (double)g->rstd[picture * s->groups + group], mean_d = 0.0, mean_product = 0.0;
         for (int64_t c = first; c < first + size; c++) {
             double sum = channel_total(p, p->sum, picture, c);
             double product = channel_total(p, p->product, picture, c) * r;
-            d_beta[c] += (real)sum;
-            d_gamma[c] += (real)product;
-            mean_d += (double)gamma[c] * sum;
-            mean_product += (double)gamma[c] * product;
+            g->d_beta[c] += (real)sum;
+            g->d_gamma[c] += (real)product;
+            mean_d += (double)g->gamma[c] * sum;
+            mean_product += (double)g->gamma[c] * product;
         }
         mean_d /= (double)(s->pixels * size);
         mean_product /= (double)(s->pixels * size);
         for (int64_t c = first; c < first + size; c++) {
             int64_t place = picture * s->channels + c;
-            p->scale[place] = rstd[i] * gamma[c];
             p->shift[place] = (real)(-r * mean_d);
             p->slope[place] = (real)(-r * r * mean_product);
         }
     }
 }
 
-attn_status attn_group_norm_backward(const attn_group_norm_shape *s, const real *x,
-                                     const real *gamma, const real *mean, const real *rstd,
-                                     const real *d_y, real *d_x, real *d_gamma, real *d_beta,
-                                     attn_scratch *scratch) {
-    norm_pass p = {.x = x, .d_y = d_y};
+static void backward_picture(const norm_pass *p, int64_t picture,
+                             const attn_group_norm_gradient *g) {
+    int64_t first = picture * p->shape->channels;
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < p->blocks; i++) {
+        norm_block b = block_at(p, picture, i);
+        attn_group_norm_rows rows = rows_of(p, picture, &b, g);
+        p->kernels->gradient_sums(&rows, p->sum + b.sums, p->product + b.sums);
+    }
+    find_slopes(p, picture, g);
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < p->blocks; i++) {
+        norm_block b = block_at(p, picture, i);
+        attn_group_norm_rows rows = rows_of(p, picture, &b, g);
+        p->kernels->gradient(&rows, p->slope + first, p->shift + first, g->accumulate,
+                             g->d_x + b.offset);
+    }
+}
+
+attn_status attn_group_norm_backward(const attn_group_norm_shape *s,
+                                     const attn_group_norm_gradient *g, attn_scratch *scratch) {
+    norm_pass p = {.x = g->x};
     if (!start_pass(&p, s, 4, 2, scratch)) {
         return ATTN_ERR_MEMORY;
     }
-    spread(s, mean, p.mean);
-#pragma omp parallel for schedule(static) num_threads(p.threads) if (p.threads > 1)
-    for (int64_t i = 0; i < s->batch * p.blocks; i++) {
-        norm_block b = block_at(&p, i);
-        p.kernels->gradient_sums(b.rows, s->channels, x + b.offset,
-                                 p.mean + b.picture * s->channels, d_y + b.offset,
-                                 p.sum + i * s->channels, p.product + i * s->channels);
+    for (int64_t b = 0; b < s->batch; b++) {
+        spread(&p, b, g);
     }
-    gradient_slopes(&p, gamma, rstd, d_gamma, d_beta);
-#pragma omp parallel for schedule(static) num_threads(p.threads) if (p.threads > 1)
-    for (int64_t i = 0; i < s->batch * p.blocks; i++) {
-        norm_block b = block_at(&p, i);
-        int64_t first = b.picture * s->channels;
-        p.kernels->gradient(b.rows, s->channels, x + b.offset, p.mean + first, d_y + b.offset,
-                            p.scale + first, p.slope + first, p.shift + first, d_x + b.offset);
+#pragma omp parallel num_threads(p.threads) if (p.threads > 1)
+    for (int64_t b = 0; b < s->batch; b++) {
+        backward_picture(&p, b, g);
     }
     return ATTN_OK;
 }

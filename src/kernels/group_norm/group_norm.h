@@ -25,11 +25,18 @@ ATTN_MUST_CHECK attn_status attn_group_norm_forward(const attn_group_norm_shape 
                                                     attn_activation activation, real *y, real *mean,
                                                     real *rstd, real *pre_activation,
                                                     attn_scratch *scratch);
-/* d_y: the gradient by norm(x). d_x, d_gamma and d_beta are added to. */
+/* What the backward reads, and where it writes. */
+typedef struct attn_group_norm_gradient {
+    const real *x, *gamma, *beta, *mean, *rstd; /* as the forward had them */
+    const real *d_y; /* the gradient by norm(x); with relu, by relu(norm(x)) */
+    bool relu;
+    real *d_x;
+    bool accumulate;        /* d_x is added to; else written */
+    real *d_gamma, *d_beta; /* added to */
+} attn_group_norm_gradient;
+
 ATTN_MUST_CHECK attn_status attn_group_norm_backward(const attn_group_norm_shape *shape,
-                                                     const real *x, const real *gamma,
-                                                     const real *mean, const real *rstd,
-                                                     const real *d_y, real *d_x, real *d_gamma,
-                                                     real *d_beta, attn_scratch *scratch);
+                                                     const attn_group_norm_gradient *gradient,
+                                                     attn_scratch *scratch);
 
 #endif

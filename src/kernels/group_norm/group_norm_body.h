@@ -77,50 +77,94 @@ static void apply(int64_t rows, int64_t channels, const float *x, const float *m
     }
 }
 
-V_INLINE void gradient_sums_tile(int64_t rows, int64_t channels, const float *x, const float *mean,
-                                 const float *d_y, float *sum, float *product, int n) {
-    v16 total = v_zero(), products = v_zero(), m = v_load_part(mean, n);
-    for (int64_t r = 0; r < rows; r++) {
-        v16 d = v_load_part(d_y + r * channels, n);
+/* What does not change down the rows: n channels from c on. */
+typedef struct {
+    v16 mean, scale, beta;
+} gradient_channels;
+
+V_INLINE gradient_channels load_channels(const bool relu, const attn_group_norm_rows *g, int64_t c,
+                                         int n) {
+    return (gradient_channels){.mean = v_load_part(g->mean + c, n),
+                               .scale = v_load_part(g->scale + c, n),
+                               .beta = relu ? v_load_part(g->beta + c, n) : v_zero()};
+}
+
+/* The gradient by norm(x), from d_y and x - mean. */
+V_INLINE v16 gradient_of_norm(const bool relu, const gradient_channels *k, v16 d, v16 difference) {
+    if (!relu) {
+        return d;
+    }
+    v16 normal = v_fma(difference, k->scale, k->beta);
+    return v_select(v_less(v_zero(), normal), d, v_zero());
+}
+
+V_INLINE void gradient_sums_tile(const bool relu, const attn_group_norm_rows *g, int64_t c,
+                                 float *sum, float *product, int n) {
+    v16 total = v_zero(), products = v_zero();
+    gradient_channels k = load_channels(relu, g, c, n);
+    for (int64_t r = 0; r < g->rows; r++) {
+        int64_t i = r * g->channels + c;
+        v16 difference = v_sub(v_load_part(g->x + i, n), k.mean);
+        v16 d = gradient_of_norm(relu, &k, v_load_part(g->d_y + i, n), difference);
         total = v_add(total, d);
-        products = v_fma(d, v_sub(v_load_part(x + r * channels, n), m), products);
+        products = v_fma(d, difference, products);
     }
-    v_store_part(sum, total, n);
-    v_store_part(product, products, n);
+    v_store_part(sum + c, total, n);
+    v_store_part(product + c, products, n);
 }
 
-static void gradient_sums(int64_t rows, int64_t channels, const float *x, const float *mean,
-                          const float *d_y, float *sum, float *product) {
+V_INLINE void gradient_sums_of(const bool relu, const attn_group_norm_rows *g, float *sum,
+                               float *product) {
     int64_t c = 0;
-    for (; c + 16 <= channels; c += 16) {
-        gradient_sums_tile(rows, channels, x + c, mean + c, d_y + c, sum + c, product + c, 16);
+    for (; c + 16 <= g->channels; c += 16) {
+        gradient_sums_tile(relu, g, c, sum, product, 16);
     }
-    if (c < channels) {
-        gradient_sums_tile(rows, channels, x + c, mean + c, d_y + c, sum + c, product + c,
-                           (int)(channels - c));
+    if (c < g->channels) {
+        gradient_sums_tile(relu, g, c, sum, product, (int)(g->channels - c));
     }
 }
 
-V_INLINE void gradient_step(const float *x, const float *mean, const float *d_y, const float *scale,
-                            const float *slope, const float *shift, float *d_x, int n) {
-    v16 difference = v_sub(v_load_part(x, n), v_load_part(mean, n));
-    v16 rest = v_fma(difference, v_load_part(slope, n), v_load_part(shift, n));
-    v16 change = v_fma(v_load_part(d_y, n), v_load_part(scale, n), rest);
-    v_store_part(d_x, v_add(v_load_part(d_x, n), change), n);
+static void gradient_sums(const attn_group_norm_rows *g, float *sum, float *product) {
+    if (g->beta != NULL) {
+        gradient_sums_of(true, g, sum, product);
+    } else {
+        gradient_sums_of(false, g, sum, product);
+    }
 }
 
-static void gradient(int64_t rows, int64_t channels, const float *x, const float *mean,
-                     const float *d_y, const float *scale, const float *slope, const float *shift,
-                     float *d_x) {
-    for (int64_t r = 0; r < rows; r++, x += channels, d_y += channels, d_x += channels) {
+V_INLINE void gradient_step(const bool relu, const attn_group_norm_rows *g, int64_t r, int64_t c,
+                            const float *slope, const float *shift, const bool accumulate,
+                            float *d_x, int n) {
+    int64_t i = r * g->channels + c;
+    gradient_channels k = load_channels(relu, g, c, n);
+    v16 difference = v_sub(v_load_part(g->x + i, n), k.mean);
+    v16 rest = v_fma(difference, v_load_part(slope + c, n), v_load_part(shift + c, n));
+    v16 d = gradient_of_norm(relu, &k, v_load_part(g->d_y + i, n), difference);
+    v16 old = accumulate ? v_load_part(d_x + i, n) : v_zero();
+    v_store_part(d_x + i, v_add(old, v_fma(d, k.scale, rest)), n);
+}
+
+V_INLINE void gradient_rows(const bool relu, const attn_group_norm_rows *g, const float *slope,
+                            const float *shift, const bool accumulate, float *d_x) {
+    for (int64_t r = 0; r < g->rows; r++) {
         int64_t c = 0;
-        for (; c + 16 <= channels; c += 16) {
-            gradient_step(x + c, mean + c, d_y + c, scale + c, slope + c, shift + c, d_x + c, 16);
+        for (; c + 16 <= g->channels; c += 16) {
+            gradient_step(relu, g, r, c, slope, shift, accumulate, d_x, 16);
         }
-        if (c < channels) {
-            gradient_step(x + c, mean + c, d_y + c, scale + c, slope + c, shift + c, d_x + c,
-                          (int)(channels - c));
+        if (c < g->channels) {
+            gradient_step(relu, g, r, c, slope, shift, accumulate, d_x, (int)(g->channels - c));
         }
+    }
+}
+
+static void gradient(const attn_group_norm_rows *g, const float *slope, const float *shift,
+                     bool accumulate, float *d_x) {
+    if (g->beta != NULL && accumulate) {
+        gradient_rows(true, g, slope, shift, true, d_x);
+    } else if (g->beta != NULL) {
+        gradient_rows(true, g, slope, shift, false, d_x);
+    } else {
+        gradient_rows(false, g, slope, shift, accumulate, d_x);
     }
 }
 

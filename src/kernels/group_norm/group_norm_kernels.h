@@ -5,7 +5,17 @@
 #ifndef ATTN_KERNELS_GROUP_NORM_KERNELS_H
 #define ATTN_KERNELS_GROUP_NORM_KERNELS_H
 
+#include <stdbool.h>
+
 #include "base/real.h"
+
+/* What the two passes of the backward read of some rows. d is d_y; with a beta, which says that a
+ * relu followed, it is 0 where fma(x - mean[c], scale[c], beta[c]) is not above 0. */
+typedef struct attn_group_norm_rows {
+    int64_t rows, channels;
+    const real *x, *d_y;
+    const real *mean, *scale, *beta; /* beta may be NULL */
+} attn_group_norm_rows;
 
 typedef struct attn_group_norm_kernels {
     /* sum[c] = sum of x */
@@ -15,13 +25,11 @@ typedef struct attn_group_norm_kernels {
     /* y = fma(x - mean[c], scale[c], shift[c]); y may be x */
     void (*apply)(int64_t rows, int64_t channels, const real *x, const real *mean,
                   const real *scale, const real *shift, real *y);
-    /* sum[c] = sum of d_y;  product[c] = sum of d_y * (x - mean[c]) */
-    void (*gradient_sums)(int64_t rows, int64_t channels, const real *x, const real *mean,
-                          const real *d_y, real *sum, real *product);
-    /* d_x += fma(d_y, scale[c], fma(x - mean[c], slope[c], shift[c])) */
-    void (*gradient)(int64_t rows, int64_t channels, const real *x, const real *mean,
-                     const real *d_y, const real *scale, const real *slope, const real *shift,
-                     real *d_x);
+    /* sum[c] = sum of d;  product[c] = sum of d * (x - mean[c]) */
+    void (*gradient_sums)(const attn_group_norm_rows *rows, real *sum, real *product);
+    /* d_x = (accumulate ? d_x : 0) + fma(d, scale[c], fma(x - mean[c], slope[c], shift[c])) */
+    void (*gradient)(const attn_group_norm_rows *rows, const real *slope, const real *shift,
+                     bool accumulate, real *d_x);
 } attn_group_norm_kernels;
 
 void attn_group_norm_fill_ref(attn_group_norm_kernels *kernels);

@@ -1,4 +1,6 @@
 /* kernels/group_norm/group_norm_ref.c: group normalization in plain C: the definition. */
+#include <stddef.h>
+
 #include "kernels/group_norm/group_norm_kernels.h"
 
 static void sums(int64_t rows, int64_t channels, const real *x, real *sum) {
@@ -29,25 +31,34 @@ static void apply(int64_t rows, int64_t channels, const real *x, const real *mea
     }
 }
 
-static void gradient_sums(int64_t rows, int64_t channels, const real *x, const real *mean,
-                          const real *d_y, real *sum, real *product) {
-    for (int64_t c = 0; c < channels; c++) {
+/* The gradient by norm(x) at element i, of channel c. */
+static real gradient_of_norm(const attn_group_norm_rows *g, int64_t i, int64_t c) {
+    if (g->beta != NULL && !(real_fma(g->x[i] - g->mean[c], g->scale[c], g->beta[c]) > 0)) {
+        return 0;
+    }
+    return g->d_y[i];
+}
+
+static void gradient_sums(const attn_group_norm_rows *g, real *sum, real *product) {
+    for (int64_t c = 0; c < g->channels; c++) {
         sum[c] = product[c] = 0;
-        for (int64_t r = 0; r < rows; r++) {
-            real d = d_y[r * channels + c];
+        for (int64_t r = 0; r < g->rows; r++) {
+            int64_t i = r * g->channels + c;
+            real d = gradient_of_norm(g, i, c);
             sum[c] += d;
-            product[c] = real_fma(d, x[r * channels + c] - mean[c], product[c]);
+            product[c] = real_fma(d, g->x[i] - g->mean[c], product[c]);
         }
     }
 }
 
-static void gradient(int64_t rows, int64_t channels, const real *x, const real *mean,
-                     const real *d_y, const real *scale, const real *slope, const real *shift,
-                     real *d_x) {
-    for (int64_t r = 0; r < rows; r++, x += channels, d_y += channels, d_x += channels) {
-        for (int64_t c = 0; c < channels; c++) {
-            real rest = real_fma(x[c] - mean[c], slope[c], shift[c]);
-            d_x[c] += real_fma(d_y[c], scale[c], rest);
+static void gradient(const attn_group_norm_rows *g, const real *slope, const real *shift,
+                     bool accumulate, real *d_x) {
+    for (int64_t r = 0; r < g->rows; r++) {
+        for (int64_t c = 0; c < g->channels; c++) {
+            int64_t i = r * g->channels + c;
+            real rest = real_fma(g->x[i] - g->mean[c], slope[c], shift[c]);
+            real change = real_fma(gradient_of_norm(g, i, c), g->scale[c], rest);
+            d_x[i] = (accumulate ? d_x[i] : 0) + change;
         }
     }
 }

@@ -74,13 +74,16 @@ attn_status attn_resize_forward(const attn_resize_shape *s, const real *x, real 
 
 /* Rows first .. end - 1 of picture b's input receive what the output hands back. */
 static void backward_rows(const resize_plan *p, int64_t b, int64_t first, int64_t end,
-                          const real *d_y, real *d_x) {
+                          const real *d_y, real *d_x, bool accumulate) {
     const attn_resize_shape *s = p->shape;
     const attn_elementwise_kernels *elementwise = &attn_kernels_current()->elementwise;
     int64_t in_row = s->in_width * s->channels, out_row = s->out_width * s->channels;
     real *mine = p->rows + in_row * attn_thread_index();
     d_y += b * s->out_height * out_row;
     d_x += b * s->in_height * in_row;
+    if (!accumulate) {
+        memset(d_x + first * in_row, 0, (size_t)((end - first) * in_row) * sizeof *d_x);
+    }
     for (int64_t j = 0; j < s->out_height; j++) {
         attn_resize_place row = place_of(j, s->in_height, s->out_height);
         if (row.right < first || row.left >= end) {
@@ -100,7 +103,7 @@ static void backward_rows(const resize_plan *p, int64_t b, int64_t first, int64_
 }
 
 attn_status attn_resize_backward(const attn_resize_shape *s, const real *d_y, real *d_x,
-                                 attn_scratch *scratch) {
+                                 bool accumulate, attn_scratch *scratch) {
     resize_plan p;
     if (!start_plan(&p, s, scratch)) {
         return ATTN_ERR_MEMORY;
@@ -110,7 +113,7 @@ attn_status attn_resize_backward(const attn_resize_shape *s, const real *d_y, re
     for (int64_t i = 0; i < s->batch * parts; i++) {
         int64_t part = i % parts;
         backward_rows(&p, i / parts, s->in_height * part / parts, s->in_height * (part + 1) / parts,
-                      d_y, d_x);
+                      d_y, d_x, accumulate);
     }
     return ATTN_OK;
 }

@@ -18,8 +18,8 @@ typedef struct attn_resize_shape {
 
 ATTN_MUST_CHECK attn_status attn_resize_forward(const attn_resize_shape *shape, const real *x,
                                                 real *y, attn_scratch *scratch);
-/* d_x is added to. */
+/* d_x is added to where it accumulates, else written. */
 ATTN_MUST_CHECK attn_status attn_resize_backward(const attn_resize_shape *shape, const real *d_y,
-                                                 real *d_x, attn_scratch *scratch);
+                                                 real *d_x, bool accumulate, attn_scratch *scratch);
 
 #endif

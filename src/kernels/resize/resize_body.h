@@ -1,6 +1,8 @@
 /* kernels/resize/resize_body.h: resizing over the verbs of any instruction set.
  *
  * Include it after a verbs header. Each function repeats the one of resize_ref.c. */
+#include <stdbool.h>
+
 #include "kernels/isa/part16.h"
 #include "kernels/resize/resize_kernels.h"
 
@@ -32,23 +34,47 @@ static void blend_pixels(int64_t pixels, int64_t channels, const attn_resize_pla
     }
 }
 
-V_INLINE void spread_step(float weight, const float *d_y, float *left, float *right, int n) {
-    v16 d = v_load_part(d_y, n);
-    v_store_part(left, v_fma(v_set1(1 - weight), d, v_load_part(left, n)), n);
-    v_store_part(right, v_fma(v_set1(weight), d, v_load_part(right, n)), n);
+/* n channels. What neighbouring outputs share stays in registers: through memory each addition would
+ * wait for the store before it. */
+V_INLINE void spread_channels(int64_t pixels, int64_t channels, const attn_resize_place *places,
+                              const float *d_y, float *d_x, int n) {
+    int64_t left = places[0].left, right = places[0].right;
+    v16 at_left = v_load_part(d_x + left * channels, n);
+    v16 at_right = v_load_part(d_x + right * channels, n);
+    for (int64_t i = 0; i < pixels; i++, d_y += channels) {
+        if (places[i].left != left || places[i].right != right) {
+            if (right != left) {
+                v_store_part(d_x + right * channels, at_right, n);
+            }
+            v_store_part(d_x + left * channels, at_left, n);
+            bool next = places[i].left == right && right != left;
+            left = places[i].left;
+            right = places[i].right;
+            at_left = next ? at_right : v_load_part(d_x + left * channels, n);
+            at_right = v_load_part(d_x + right * channels, n);
+        }
+        v16 d = v_load_part(d_y, n), weight = v_set1(places[i].weight);
+        at_left = v_fma(v_set1(1 - places[i].weight), d, at_left);
+        if (right != left) {
+            at_right = v_fma(weight, d, at_right);
+        } else {
+            at_left = v_fma(weight, d, at_left);
+        }
+    }
+    if (right != left) {
+        v_store_part(d_x + right * channels, at_right, n);
+    }
+    v_store_part(d_x + left * channels, at_left, n);
 }
 
 static void spread_pixels(int64_t pixels, int64_t channels, const attn_resize_place *places,
                           const float *d_y, float *d_x) {
-    for (int64_t i = 0; i < pixels; i++, d_y += channels) {
-        float *left = d_x + places[i].left * channels, *right = d_x + places[i].right * channels;
-        int64_t c = 0;
-        for (; c + 16 <= channels; c += 16) {
-            spread_step(places[i].weight, d_y + c, left + c, right + c, 16);
-        }
-        if (c < channels) {
-            spread_step(places[i].weight, d_y + c, left + c, right + c, (int)(channels - c));
-        }
+    int64_t c = 0;
+    for (; c + 16 <= channels; c += 16) {
+        spread_channels(pixels, channels, places, d_y + c, d_x + c, 16);
+    }
+    if (c < channels) {
+        spread_channels(pixels, channels, places, d_y + c, d_x + c, (int)(channels - c));
     }
 }
 

@@ -18,7 +18,7 @@ typedef struct attn_resize_kernels {
     /* y[i] = the same of x[place i's left] and x[its right] */
     void (*blend_pixels)(int64_t pixels, int64_t channels, const attn_resize_place *places,
                          const real *x, real *y);
-    /* In the order of i: d_x[left] = fma(1 - weight, d_y[i], d_x[left]);
+    /* At least one pixel. In the order of i: d_x[left] = fma(1 - weight, d_y[i], d_x[left]);
      *                    d_x[right] = fma(weight, d_y[i], d_x[right]) */
     void (*spread_pixels)(int64_t pixels, int64_t channels, const attn_resize_place *places,
                           const real *d_y, real *d_x);
