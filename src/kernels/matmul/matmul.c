@@ -78,13 +78,13 @@ static int count_threads(const attn_matmul *product) {
 }
 
 /* The chain may not pass through C when C's old values are needed at the end, and need not when
- * there is one tile of rows. */
+ * there are two tiles of rows at most: then B is read from memory, best as one stream. */
 static int64_t count_slices(const matmul_plan *plan) {
     const attn_matmul *product = plan->product;
     bool keep_c = product->residual == product->c;
     bool many_rows = product->m > (int64_t)plan->threads * (BLOCK_A / SLICE);
     int64_t longest = product->b == NULL || many_rows ? LONG_SLICE : SLICE;
-    return keep_c || plan->tiles == 1 ? 1 : max64(1, ceil_div(product->k, longest));
+    return keep_c || plan->tiles <= 2 ? 1 : max64(1, ceil_div(product->k, longest));
 }
 
 /* Rows of A that start a multiple of the first-level cache's way apart fall on the same few lines;
