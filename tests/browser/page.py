@@ -30,8 +30,15 @@ def choose(page, part=None, layer=None, head=None, words=None):
         page.locator(f"#heads .thumb[aria-label^='{where}'][aria-label*='{kind}']").click()
 
 
+def open_row_table(page):
+    """The table of the chosen word, which is written for who opens it alone."""
+    page.locator("#panel-attention details:has(#row-table)").evaluate("details => { details.open = true; }")
+    page.wait_for_selector("#row-table tbody tr")
+
+
 def row_of_page(page):
     """What the chosen word looks at, from the table: {word: per cent}, in order."""
+    open_row_table(page)
     return page.locator("#row-table tbody tr").evaluate_all(
         "rows => rows.map(row => [row.cells[0].textContent, row.cells[1].textContent])")
 
@@ -348,8 +355,9 @@ def test_checkpoints(site):
         page = one.open(site.tiny_url)
         slider = page.locator("#checkpoint")
         assert int(slider.get_attribute("max")) >= 2
-        last = page.locator("#row-table").text_content()
+        open_row_table(page)
         rig.until(page, "document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
+        last = page.locator("#row-table").text_content()
         slider.focus()
         page.keyboard.press("Home")
         rig.until(page, "text => document.querySelector('#row-table').textContent !== text", arg=last)
