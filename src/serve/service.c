@@ -154,16 +154,17 @@ static void guess_languages(attn_service *s, const texts *t, codes *sources,
 
 /* ---- endpoints ---- */
 
-static bool check_key(const attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+bool attn_service_check_key(const attn_service *s, const char *key, const char *header,
+                            attn_http_answer *answer) {
     static const char bearer[] = "Bearer ";
-    const char *key = attn_parameter_text(p, "api_key"), *header = p->request->authorization;
     if (s->keys == NULL) {
         return true;
     }
-    if (key == NULL && header != NULL && strncasecmp(header, bearer, sizeof bearer - 1) == 0) {
+    if ((key == NULL || key[0] == '\0') && header != NULL &&
+        strncasecmp(header, bearer, sizeof bearer - 1) == 0) {
         key = header + sizeof bearer - 1;
     }
-    if (key == NULL) {
+    if (key == NULL || key[0] == '\0') {
         attn_http_error(answer, 400, "Please contact the server operator to get an API key");
         return false;
     }
@@ -361,7 +362,8 @@ static attn_job *with_parameters(attn_service *s, const attn_http_request *r,
     attn_http_request bare = *r;
     bool picture = endpoint == ATTN_ENDPOINT_SEGMENT || endpoint == ATTN_ENDPOINT_ATTEND;
     bare.content_type = picture ? NULL : r->content_type; /* the body is a file, whatever it says */
-    if (attn_parameters_parse(&bare, &p, answer) && check_key(s, &p, answer)) {
+    if (attn_parameters_parse(&bare, &p, answer) &&
+        attn_service_check_key(s, attn_parameter_text(&p, "api_key"), r->authorization, answer)) {
         if (picture) {
             job = attn_picture_job(s, &p, endpoint == ATTN_ENDPOINT_ATTEND, answer);
         } else if (endpoint == ATTN_ENDPOINT_TRANSLATE) {

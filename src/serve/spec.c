@@ -35,7 +35,7 @@ static const parameter detect_parameters[] = {
     {"api_key", "string", false, "API key"},
 };
 static const parameter picture_parameters[] = {
-    {"api_key", "string", false, "API key, in the query; the body is the picture, JPEG or PNG"},
+    {"api_key", "string", false, "API key, in the query, or as a header, Authorization: Bearer KEY; the body is the picture, JPEG or PNG"},
 };
 static const parameter attend_parameters[] = {
     {"x", "integer", true, "Column of the pixel that asks, from 0 at the left, in the query"},

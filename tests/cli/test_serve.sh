@@ -129,6 +129,19 @@ start --api-keys keys --receive-seconds 1 --batch-wait 500
 expect 400 'API key' -d q=one -d source=en -d target=fr "$url/translate"
 expect 403 'Invalid API key' -d q=one -d api_key=another-key "$url/translate"
 expect 200 translatedText -d q=one -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate"
+look='{"q":"one","target":"12","part":"cross","layer":0' bearer='Authorization: Bearer a-key-of-mine'
+for path in document layer matrices; do
+    expect 400 'API key' -H "$json" -d "$look}" "$url/attn/$path"
+    expect 403 'Invalid API key' -H "$json" -d "$look,\"api_key\":\"another-key\"}" "$url/attn/$path"
+    expect 200 '{' -H "$json" -d "$look,\"api_key\":\"a-key-of-mine\"}" "$url/attn/$path"
+    expect 200 '{' -H "$json" -H "$bearer" -d "$look}" "$url/attn/$path"
+done
+for path in segment 'attend?x=1&y=1'; do
+    expect 400 'API key' --data-binary @$picture "$url/attn/$path"
+    expect 403 'Invalid API key' -H "${bearer}s" --data-binary @$picture "$url/attn/$path"
+    expect 200 '"width":64' -H "$bearer" --data-binary @$picture "$url/attn/$path"
+done
+expect 200 '"width":64' --data-binary @$picture "$url/attn/segment?api_key=a-key-of-mine"
 if command -v bash >/dev/null; then
     bash -c "exec 3<>/dev/tcp/127.0.0.1/${url##*:}; for c in G E T; do printf \$c >&3; sleep 0.4; done; timeout 5 cat <&3; [ \$? -ne 124 ]" ||
         fail "a dripping header is not cut off"
