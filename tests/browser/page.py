@@ -441,17 +441,68 @@ def test_picture(site):
         rig.check_access(page, "picture")
 
 
+def test_keys(site):
+    """A server that asks for a key: once it is given, everything works, and again after a reload in the same tab alone."""
+    key = "secret-of-mine"
+    site.tiny_url  # its models
+    (site.folder / "keys").write_text(key + "\n")
+    with rig.serve(*site.tiny_models, options=("--api-keys", str(site.folder / "keys"))) as url:
+        with watched(site.browser) as one:
+            page = one.open(url, "#key")
+            assert page.get_attribute("#key", "type") == "password"
+            rig.check_access(page, "asks for a key")
+            page.fill("#key", "密钥-of-another")  # typed wrongly; no header may hold that as it is
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#status.wrong:has-text('Invalid API key')")
+            rig.until(page, "document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
+            assert one.faults and all("403" in fault for fault in one.faults), one.faults
+            one.faults.clear()
+            page.fill("#key", key)
+            page.keyboard.press("Enter")
+            check_all_tabs(site, page)
+            stored = page.evaluate("[Object.values(sessionStorage), Object.values(localStorage), document.cookie]")
+            assert stored == [[key], [], ""], stored
+            page.reload()
+            page.wait_for_selector("#panel-attention .chips.keys .chip")
+            assert not [address for address in one.requests if key in address], one.requests
+            other = one.context.new_page()
+            other.goto(url)
+            other.wait_for_selector("#key")
+            assert other.input_value("#key") == "" and other.locator(".chip.key").count() == 0
+
+
+def check_all_tabs(site, page):
+    """Attention, steps and a trace, compare, a checkpoint in each, and a picture."""
+    page.wait_for_selector("#panel-attention .chips.keys .chip")
+    page.locator("#heads .thumb").first.click()
+    for press in ("End", "Home"):
+        page.click("#tab-steps")
+        page.wait_for_selector("#panel-steps .step")
+        page.locator("[data-kind=score]").first.click()
+        page.wait_for_selector("#trace table")
+        page.click("#tab-compare")
+        page.wait_for_selector("#panel-compare tbody tr")
+        page.locator("#checkpoint").focus()
+        page.keyboard.press(press)
+        rig.until(page, "document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
+    page.wait_for_selector("#panel-compare tbody tr")
+    page.click("#tab-picture")
+    page.set_input_files("#picture-file", site.picture)
+    rig.until(page, "document.querySelectorAll('#picture-layer option').length > 0")
+
+
 class Site:
     """What the tests share; the second server, of models made here, is started for who asks."""
 
     def __init__(self, folder, browser, url, stack):
         self.folder, self.browser, self.url, self.stack = folder, browser, url, stack
-        self.picture = None
+        self.picture = self.tiny_models = None
 
     @functools.cached_property
     def tiny_url(self):
         segmenter, self.picture = rig.make_segmenter(self.folder)
-        return self.stack.enter_context(rig.serve(rig.make_tiny_model(self.folder), segmenter))
+        self.tiny_models = [rig.make_tiny_model(self.folder), segmenter]
+        return self.stack.enter_context(rig.serve(*self.tiny_models))
 
     def text(self, line):
         path = self.folder / "line"

@@ -7,8 +7,9 @@ import { wordsView } from "./words.js";
 
 const SECOND = "The animal didn't cross the street because it was too wide.";
 
-/** ask(text) gives a promise of a document, or null where there is no server. pick(row) as in words.js. */
-export function compareView(host, ask, pick) {
+/** ask(text) gives a promise of a document, or null where there is no server. pick(row) as in words.js; fail(error):
+ * the user should know. */
+export function compareView(host, ask, pick, fail) {
   const input = el("input", { type: "text", id: "second", value: SECOND, lang: "en", autocomplete: "off" });
   const form = el("form", { class: "line", onsubmit: (event) => {
     event.preventDefault();
@@ -23,14 +24,22 @@ export function compareView(host, ask, pick) {
   const views = [wordsView(left, (row) => pick(row)), wordsView(right, (row) => { rowB = row; redraw(); })];
   let shown = null; // {document, choice, row}
   let second = null;
-  let asked = ""; // what `second` was asked with
+  let asked = null; // the document that `second` was asked for beside
+  let questions = 0; // answers to all but the latest are dropped
   let rowB = null;
 
   async function read() {
-    asked = input.value;
-    second = await ask(input.value);
-    rowB = null;
-    redraw();
+    const mine = ++questions;
+    asked = shown?.document ?? null;
+    try {
+      const answer = await ask(input.value);
+      if (mine !== questions) return;
+      second = answer;
+      rowB = null;
+      redraw();
+    } catch (error) {
+      fail(error);
+    }
   }
 
   function redraw() {
@@ -45,10 +54,7 @@ export function compareView(host, ask, pick) {
     views[0].draw(document, choice, row);
     if (!second) {
       says.textContent = ask ? t("compare_says") : t("compare_none");
-      if (ask && asked !== "" + input.value + document.source.text) {
-        asked = "" + input.value + document.source.text;
-        ask(input.value).then((doc) => { second = doc; redraw(); }).catch(() => {});
-      }
+      if (ask && asked !== document) read();
       return;
     }
     const a = matrixOf(document, choice);

@@ -93,14 +93,15 @@ function drawAttention(doc, choice, row) {
 
 async function draw() {
   const doc = state.document;
+  at("panels").hidden = !doc && state.tab !== "picture"; // a server that asks for a key shows nothing without
+  document.querySelector("aside").hidden = !doc || state.tab === "picture";
   if (!doc) return;
   fit(doc);
   const row = rowOf(doc, state.choice.part, state.choice.words, state.token);
-  document.querySelector("aside").hidden = state.tab === "picture";
   at("trace").hidden = state.tab !== "steps";
   views.heads.draw(doc, state.choice);
   if (state.tab === "attention") drawAttention(doc, state.choice, row);
-  if (state.tab === "steps") await views.steps.draw(doc, state.choice, state.token);
+  if (state.tab === "steps") await views.steps.draw(doc, state.choice, state.token).catch(fail);
   if (state.tab === "compare") views.compare.draw(doc, state.choice, row, state.other);
   if (state.tab === "picture") views.picture.draw();
 }
@@ -129,7 +130,7 @@ function makePanels() {
   const compare = el("div", {});
   const made = { attention: attentionPanel(), steps, compare };
   views.steps = stepsView(steps, at("trace"), state.source, change);
-  views.compare = compareView(compare, state.source.live ? sentence.documentOf : null, pick);
+  views.compare = compareView(compare, state.source.live ? sentence.documentOf : null, pick, fail);
   if (state.source.pictures) {
     made.picture = el("div", {});
     views.picture = pictureView(made.picture, state.source, fail);

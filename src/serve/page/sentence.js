@@ -11,11 +11,10 @@ export function sentenceView(host, source, show, fail) {
   let translation = live ? "" : source.documents[0].target.text;
   let model = live ? source.models[0]?.model ?? 0 : 0;
   let checkpoint = 0;
-  let key = "";
   let asked = 0; // the number of the latest question: answers to earlier ones are dropped
   let output = null;
 
-  const request = (q) => ({ model, checkpoint, q, ...(key ? { api_key: key } : {}) });
+  const request = (q) => ({ model, checkpoint, q });
 
   /** A document of another sentence, by the same model. */
   const documentOf = (q) => source.document(request(q));
@@ -77,7 +76,7 @@ export function sentenceView(host, source, show, fail) {
       input.value = example;
       translate();
     } }, t(i === 0 ? "example_tired" : "example_wide")));
-    const secret = el("input", { type: "password", id: "key", value: key, autocomplete: "off", oninput: () => { key = secret.value; } });
+    const secret = el("input", { type: "password", id: "key", value: source.key, autocomplete: "off", oninput: () => { source.key = secret.value; } });
     return el("form", { class: "line", onsubmit: (event) => {
       event.preventDefault();
       translate();
@@ -94,7 +93,7 @@ export function sentenceView(host, source, show, fail) {
 
   async function start() {
     if (!live) await show(source.documents[0], source.documents[1]);
-    else if (source.models.length > 0 && !source.needsKey) await translate();
+    else if (source.models.length > 0 && (!source.needsKey || source.key)) await translate();
   }
 
   return { draw, start, documentOf };
