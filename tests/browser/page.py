@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import pathlib
+import shutil
 import sys
 import tempfile
 import time
@@ -421,6 +422,24 @@ def test_checkpoints(site):
         page.keyboard.press("Home")
         rig.until(page, "text => document.querySelector('#row-table').textContent !== text", arg=last)
         assert "of" in slider.get_attribute("aria-valuetext")
+
+
+def test_models(site):
+    """Several models for one pair of languages: all are offered by name, and each answers for itself."""
+    site.tiny_url  # its models
+    tiny = pathlib.Path(site.tiny_models[0])
+    other = site.folder / "other"
+    other.mkdir()
+    names = [shutil.copy(tiny, other / name) for name in ("xx-yy-large.safetensors", "xx-yy.safetensors")]
+    with rig.serve(str(tiny), *map(str, names)) as url, watched(site.browser) as one:
+        page = one.open(url)
+        labels = page.locator("#model option").all_text_contents()
+        assert [label.split(", ")[1] for label in labels] == ["xx-yy", "xx-yy-large", "xx-yy (2)"], labels
+        with page.expect_request("**/attn/document") as document, page.expect_request("**/translate") as translation:
+            page.select_option("#model", "1")
+        assert translation.value.post_data_json["model"] == 1 and document.value.post_data_json["model"] == 1
+        assert document.value.response().json()["model"] == "xx-yy-large"
+        assert page.evaluate("document.activeElement.id") == "model" and page.input_value("#model") == "1"
 
 
 def test_picture(site):

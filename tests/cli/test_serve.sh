@@ -167,9 +167,34 @@ if command -v bash >/dev/null; then
     stop
 fi
 
+# Two models for one pair: /translate takes the first, and the other by its number.
+mkdir -p other && cp model2.safetensors en-fr.safetensors && "$ATTN_TOOL" train translator --source s --target t --recipe ./tiny.recipe \
+    --quiet --seed 3 --out other/en-fr-large >out 2>err || fail "no third model: $(cat err)"
+ask() { # URL MODEL-PARAMETER
+    curl -sS -m 60 -H "$json" -d "{\"q\":\"one two three four\",\"source\":\"en\",\"target\":\"fr\",\"scores\":true$2}" "$1/translate"
+}
+start
+alone=$(ask "$url" '')
+stop
+start --model other/en-fr-large.safetensors
+expect 200 '"targets":["fr"]' "$url/languages"
+expect 200 '"name":"en-fr"' "$url/attn/models"
+expect 200 '"model":2,"name":"en-fr-large","source":"en","target":"fr"' "$url/attn/models"
+[ "$(ask "$url" '')" = "$alone" ] || fail "not the first model of a pair: $(ask "$url" ''), alone $alone"
+[ "$(ask "$url" ',"model":0')" = "$alone" ] || fail "not model 0"
+second=$(ask "$url" ',"model":2')
+case $second in *translatedText*) ;; *) fail "model 2: $second" ;; esac
+[ "$second" != "$alone" ] || fail "model 2 is the first"
+expect 200 translatedText -d q=one -d source=auto -d target=fr -d model=2 "$url/translate"
+expect 400 'model 1 does not translate en to fr' -d q=one -d source=en -d target=fr -d model=1 "$url/translate"
+expect 400 'model 7 does not translate' -d q=one -d source=en -d target=fr -d model=7 "$url/translate"
+expect 400 'not a number' -d q=one -d source=en -d target=fr -d model=large "$url/translate"
+expect 200 '"model":"en-fr-large"' -H "$json" -d '{"q":"one","model":2}' "$url/attn/document"
+stop
+
 # Misuse.
-"$ATTN_TOOL" serve --model en-fr.safetensors --model ./en-fr.safetensors --port 0 2>err && fail "two models for a pair"
-grep -q 'serve one of them' err || fail "no word on two models for a pair: $(cat err)"
+"$ATTN_TOOL" serve --model street.safetensors --model ./street.safetensors --port 0 2>err && fail "two models for pictures"
+grep -q 'serve one of them' err || fail "no word on two models for pictures: $(cat err)"
 cp en-fr.safetensors nameless.safetensors
 "$ATTN_TOOL" serve --model nameless.safetensors --port 0 2>err && fail "a model without languages"
 grep -q 'name the file like' err || fail "no word on a model without languages: $(cat err)"

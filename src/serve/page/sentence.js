@@ -40,14 +40,21 @@ export function sentenceView(host, source, show, fail) {
     }
   }
 
+  /** Languages and name; of two models of the same name in two folders the second says so. */
+  function modelLabel({ model, name, source_name, target_name }) {
+    const before = source.models.filter((m) => m.name === name && m.model < model).length;
+    return `${source_name} \u2192 ${target_name}, ${name}${before > 0 ? ` (${before + 1})` : ""}`;
+  }
+
   function modelPicker() {
     if (!live || source.models.length < 2) return "";
     const select = el("select", { id: "model", onchange: () => {
       model = Number(select.value);
       checkpoint = 0;
       draw();
+      host.querySelector("#model").focus(); // the one chosen from is another element now
       translate();
-    } }, ...source.models.map((m) => el("option", { value: String(m.model), selected: m.model === model }, `${m.source_name} \u2192 ${m.target_name}`)));
+    } }, ...source.models.map((m) => el("option", { value: String(m.model), selected: m.model === model }, modelLabel(m))));
     return el("p", { class: "line" }, el("label", { for: "model" }, t("model")), select);
   }
 

@@ -98,8 +98,8 @@ function serverSource(models, settings) {
     /** The translation, given piece by piece to progress(text) on its way. */
     async translate(request, progress) {
       const model = models.find((m) => m.model === request.model);
-      const response = await checked(await fetch("translate", post(withKey({ q: request.q, source: model.source,
-        target: model.target, stream: true }))));
+      const response = await checked(await fetch("translate", post(withKey({ q: request.q, model: model.model,
+        source: model.source, target: model.target, stream: true }))));
       let text = "";
       await readEvents(response, (name, data) => {
         if (name === "error") throw new Error(data.error);
