@@ -422,6 +422,14 @@ def test_checkpoints(site):
         page.keyboard.press("Home")
         rig.until(page, "text => document.querySelector('#row-table').textContent !== text", arg=last)
         assert "of" in slider.get_attribute("aria-valuetext")
+        seen = {last}
+        for place in range(int(slider.get_attribute("max"))):
+            rig.until(page, "document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
+            seen.add(page.locator("#row-table").text_content())
+            page.keyboard.press("ArrowRight")
+            assert slider.input_value() == str(place + 1)
+        rig.until(page, "text => document.querySelector('#row-table').textContent === text", arg=last)
+        assert len(seen) >= 3 and slider.get_attribute("aria-valuetext") == "the finished model"
 
 
 def test_models(site):

@@ -169,7 +169,7 @@ fi
 
 # Two models for one pair: /translate takes the first, and the other by its number.
 mkdir -p other && cp model2.safetensors en-fr.safetensors && "$ATTN_TOOL" train translator --source s --target t --recipe ./tiny.recipe \
-    --quiet --seed 3 --out other/en-fr-large >out 2>err || fail "no third model: $(cat err)"
+    --quiet --seed 3 -s max_steps=6 -s validate_every=2 -s average=3 --out other/en-fr-large >out 2>err || fail "no third model: $(cat err)"
 ask() { # URL MODEL-PARAMETER
     curl -sS -m 60 -H "$json" -d "{\"q\":\"one two three four\",\"source\":\"en\",\"target\":\"fr\",\"scores\":true$2}" "$1/translate"
 }
@@ -190,6 +190,20 @@ expect 400 'model 1 does not translate en to fr' -d q=one -d source=en -d target
 expect 400 'model 7 does not translate' -d q=one -d source=en -d target=fr -d model=7 "$url/translate"
 expect 400 'not a number' -d q=one -d source=en -d target=fr -d model=large "$url/translate"
 expect 200 '"model":"en-fr-large"' -H "$json" -d '{"q":"one","model":2}' "$url/attn/document"
+
+# The checkpoints of its training: each has numbers of its own, and the steps are of the same weights.
+expect 200 '"checkpoints":[1,2,3]' "$url/attn/models"
+look='"model":2,"q":"one two","target":"12","part":"encoder","layer":0'
+for path in document layer matrices; do
+    for number in 0 1 2 3; do
+        expect 200 '{' -H "$json" -d "{$look,\"checkpoint\":$number}" "$url/attn/$path"
+        cp body $path$number
+    done
+    expect 200 '{' -H "$json" -d "{$look}" "$url/attn/$path"
+    cmp -s body ${path}0 || fail "/attn/$path: no checkpoint is not checkpoint 0, the model itself"
+    [ "$(cat ${path}0 ${path}1 ${path}2 ${path}3 | sort -u | wc -l)" -eq 4 ] || fail "/attn/$path: two checkpoints with the same numbers"
+    expect 400 'the checkpoint: cannot open' -H "$json" -d "{$look,\"checkpoint\":4}" "$url/attn/$path"
+done
 stop
 
 # Misuse.
