@@ -37,8 +37,9 @@ static const options defaults = {.serve = {.host = "127.0.0.1",
 #define FIELD(name) offsetof(options, serve.name)
 static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_LIST, offsetof(options, models), .value = "FILE",
-     .help = "a translator, one for each pair of languages (default: as `attn translate`), or one "
-             "segmenter"},
+     .help = "a translator (default: as `attn translate`), or one segmenter; may be given several times. Of "
+             "several translators for a pair of languages, /translate uses the first unless its parameter "
+             "`model` names another; the page offers all"},
     {"host", 0, ATTN_OPTION_TEXT, FIELD(host), .value = "ADDRESS",
      .help = "address to listen at (default 127.0.0.1)"},
     {"port", 'p', ATTN_OPTION_INT, FIELD(port), 0, 65535, .value = "N",

@@ -300,15 +300,6 @@ static void answer_models(attn_service *s, attn_http_answer *answer) {
     attn_http_json(answer, json_pack("{s:o}", "models", list));
 }
 
-static bool check_key(const attn_service *s, json_t *asked, attn_http_answer *answer) {
-    const char *key = json_string_value(json_object_get(asked, "api_key"));
-    if (s->keys != NULL && (key == NULL || !attn_keys_match(s->keys, key))) {
-        attn_http_error(answer, 403, "Invalid API key");
-        return false;
-    }
-    return true;
-}
-
 static bool check_length(const attn_service *s, json_t *asked, attn_http_answer *answer) {
     static const char *const texts[] = {"q", "target"};
     for (int i = 0; i < 2; i++) {
@@ -369,11 +360,13 @@ static attn_job *handle_post(attn_service *s, look what, const attn_http_request
     json_error_t error;
     json_t *asked = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, &error);
     json_int_t i = json_integer_value(json_object_get(asked, "model"));
+    const char *key = json_string_value(json_object_get(asked, "api_key"));
     if (!json_is_object(asked)) {
         attn_http_error(answer, 400, "Invalid JSON format");
     } else if (i < 0 || i >= (json_int_t)attn_serve_models_count(s->models)) {
         attn_http_error(answer, 400, "Invalid request: there is no model %lld", (long long)i);
-    } else if (check_key(s, asked, answer) && check_length(s, asked, answer)) {
+    } else if (attn_service_check_key(s, key, request->authorization, answer) &&
+               check_length(s, asked, answer)) {
         return make_job(s, what, (size_t)i, asked, answer);
     }
     json_decref(asked);

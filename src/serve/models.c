@@ -196,21 +196,13 @@ static attn_status load(const attn_serve_sources *sources, const char *path, att
     return ATTN_OK;
 }
 
-static bool same_pair(const attn_serve_model *a, const attn_serve_model *b) {
-    return strcmp(a->source, b->source) == 0 && strcmp(a->target, b->target) == 0;
-}
-
-static attn_status check_pair(const attn_serve_models *models, size_t at,
-                              const attn_serve_model *model, attn_error *error) {
-    for (size_t i = 0; i < models->count; i++) {
-        if (i != at && same_pair(models->current[i], model)) {
-            if (model->segmenting != NULL) {
-                return attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "serve one of them",
-                                 "%.200s is for pictures too", models->current[i]->path);
-            }
+/* No request could choose between two models for pictures. */
+static attn_status check_pictures(const attn_serve_models *models, size_t at,
+                                  const attn_serve_model *model, attn_error *error) {
+    for (size_t i = 0; i < models->count && model->segmenting != NULL; i++) {
+        if (i != at && models->current[i]->segmenting != NULL) {
             return attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "serve one of them",
-                             "%.200s translates %s to %s too", models->current[i]->path,
-                             model->source, model->target);
+                             "%.200s is for pictures too", models->current[i]->path);
         }
     }
     return ATTN_OK;
@@ -240,7 +232,7 @@ attn_status attn_serve_models_open(const attn_serve_sources *sources, attn_serve
         if (status != ATTN_OK) {
             break;
         }
-        status = check_pair(models, i, model, error);
+        status = check_pictures(models, i, model, error);
         models->current[models->count++] = model;
     }
     if (status != ATTN_OK) {
@@ -356,7 +348,7 @@ attn_status attn_serve_models_reload(attn_serve_models *models, size_t i, bool f
     if ((force || changed) && models->sources != NULL) {
         status = load(models->sources, old->path, &model, error);
         if (status == ATTN_OK) {
-            status = check_pair(models, i, model, error);
+            status = check_pictures(models, i, model, error);
         }
     }
     if (status != ATTN_OK) {

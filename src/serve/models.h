@@ -36,8 +36,8 @@ typedef struct attn_serve_sources {
 } attn_serve_sources;
 
 /* Loads every model, translators and at most one segmenter. A translator's languages are the metadata source_language and target_language of its
- * file, or the name of the file when that is like en-fr.safetensors. Two models for one pair are an
- * error. `sources` must outlive it. */
+ * file, or the name of the file when that is like en-fr.safetensors. Of several models for
+ * one pair the first named is the pair's own. `sources` must outlive it. */
 ATTN_MUST_CHECK attn_status attn_serve_models_open(const attn_serve_sources *sources,
                                                    attn_serve_models **out, attn_error *error);
 /* One model made elsewhere, which is then owned; for tests. */
@@ -52,7 +52,7 @@ void attn_serve_models_close(attn_serve_models *models);
 size_t attn_serve_models_count(const attn_serve_models *models);
 /* Model i, with a reference. */
 attn_serve_model *attn_serve_models_get(attn_serve_models *models, size_t i);
-/* The one for a pair, with a reference; NULL when there is none. */
+/* The first for a pair, with a reference; NULL when there is none. */
 attn_serve_model *attn_serve_models_find(attn_serve_models *models, const char *source,
                                          const char *target);
 /* The one for pictures, with a reference; NULL when there is none. */

@@ -154,16 +154,17 @@ static void guess_languages(attn_service *s, const texts *t, codes *sources,
 
 /* ---- endpoints ---- */
 
-static bool check_key(const attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+bool attn_service_check_key(const attn_service *s, const char *key, const char *header,
+                            attn_http_answer *answer) {
     static const char bearer[] = "Bearer ";
-    const char *key = attn_parameter_text(p, "api_key"), *header = p->request->authorization;
     if (s->keys == NULL) {
         return true;
     }
-    if (key == NULL && header != NULL && strncasecmp(header, bearer, sizeof bearer - 1) == 0) {
+    if ((key == NULL || key[0] == '\0') && header != NULL &&
+        strncasecmp(header, bearer, sizeof bearer - 1) == 0) {
         key = header + sizeof bearer - 1;
     }
-    if (key == NULL) {
+    if (key == NULL || key[0] == '\0') {
         attn_http_error(answer, 400, "Please contact the server operator to get an API key");
         return false;
     }
@@ -195,7 +196,12 @@ static json_t *language_json(attn_service *s, const char *code) {
     json_t *targets = json_array();
     for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
         attn_serve_model *model = attn_serve_models_get(s->models, i);
-        if (strcmp(model->source, code) == 0) {
+        bool known = false;
+        for (size_t k = 0; k < json_array_size(targets); k++) {
+            known =
+                known || strcmp(json_string_value(json_array_get(targets, k)), model->target) == 0;
+        }
+        if (strcmp(model->source, code) == 0 && !known) {
             json_array_append_new(targets, json_string(model->target));
         }
         attn_serve_model_release(s->models, model);
@@ -278,13 +284,34 @@ static bool read_options(attn_service *s, const attn_parameters *p, const texts 
     return good;
 }
 
-/* The model for the pair, with a reference, or NULL and an error. */
-static attn_serve_model *find_model(attn_service *s, const char *source, const char *target,
-                                    attn_http_answer *answer) {
+/* Model `number`, with a reference, or NULL and an error when it is none for that pair. */
+static attn_serve_model *get_model(attn_service *s, int64_t number, const char *source,
+                                   const char *target, attn_http_answer *answer) {
+    attn_serve_model *model = NULL;
+    if (number < (int64_t)attn_serve_models_count(s->models)) {
+        model = attn_serve_models_get(s->models, (size_t)number);
+        if (model->translator != NULL && strcmp(model->source, source) == 0 &&
+            strcmp(model->target, target) == 0) {
+            return model;
+        }
+        attn_serve_model_release(s->models, model);
+    }
+    attn_http_error(answer, 400, "Invalid request: model %" PRId64 " does not translate %s to %s",
+                    number, source, target);
+    return NULL;
+}
+
+/* The model for the pair, with a reference, or NULL and an error. number: the one asked for; less than 0: the
+ * first. */
+static attn_serve_model *find_model(attn_service *s, int64_t number, const char *source,
+                                    const char *target, attn_http_answer *answer) {
     const char *unknown = !is_known(s, source) ? source : !is_known(s, target) ? target : NULL;
     if (unknown != NULL) {
         attn_http_error(answer, 400, "%s is not supported", unknown);
         return NULL;
+    }
+    if (number >= 0) {
+        return get_model(s, number, source, target, answer);
     }
     attn_serve_model *model = attn_serve_models_find(s->models, source, target);
     if (model == NULL) {
@@ -318,6 +345,7 @@ static attn_job *translate(attn_service *s, const attn_parameters *p, attn_http_
     attn_job_options options;
     attn_job *job = NULL;
     codes sources;
+    int64_t number;
     attn_language_guess guesses[2 * ATTN_SERVE_MODELS];
     static const char *const needed[] = {"source", "target"};
     json_t *q = json_object_get(p->json, "q");
@@ -330,7 +358,8 @@ static attn_job *translate(attn_service *s, const attn_parameters *p, attn_http_
         attn_http_error(answer, 400, "Invalid request: missing %s parameter", missing);
         return NULL;
     }
-    if (read_texts(s, p, &t, answer) && read_options(s, p, &t, &options, answer)) {
+    if (read_texts(s, p, &t, answer) && read_options(s, p, &t, &options, answer) &&
+        attn_parameter_number(p, "model", ATTN_SERVE_MODELS, -1, &number, answer)) {
         const char *source = attn_parameter_text(p, "source");
         bool detected = strcmp(source, "auto") == 0;
         if (detected) {
@@ -338,7 +367,8 @@ static attn_job *translate(attn_service *s, const attn_parameters *p, attn_http_
             source = sources.count > 0 ? guesses[0].code : source;
             options.confidence = sources.count > 0 ? rounded(guesses[0].confidence) : 0;
         }
-        attn_serve_model *model = find_model(s, source, attn_parameter_text(p, "target"), answer);
+        attn_serve_model *model =
+            find_model(s, number, source, attn_parameter_text(p, "target"), answer);
         if (model != NULL) {
             job = make_job(s, model, &t, &options, detected, answer);
         }
@@ -361,7 +391,8 @@ static attn_job *with_parameters(attn_service *s, const attn_http_request *r,
     attn_http_request bare = *r;
     bool picture = endpoint == ATTN_ENDPOINT_SEGMENT || endpoint == ATTN_ENDPOINT_ATTEND;
     bare.content_type = picture ? NULL : r->content_type; /* the body is a file, whatever it says */
-    if (attn_parameters_parse(&bare, &p, answer) && check_key(s, &p, answer)) {
+    if (attn_parameters_parse(&bare, &p, answer) &&
+        attn_service_check_key(s, attn_parameter_text(&p, "api_key"), r->authorization, answer)) {
         if (picture) {
             job = attn_picture_job(s, &p, endpoint == ATTN_ENDPOINT_ATTEND, answer);
         } else if (endpoint == ATTN_ENDPOINT_TRANSLATE) {

@@ -23,4 +23,9 @@ typedef struct attn_service {
 attn_job *attn_service_handle(attn_service *service, const attn_http_request *request,
                               attn_http_answer *answer);
 
+/* Whether a request may be answered: no key is needed, or `key` (the parameter api_key) or else the one in the
+ * header `Authorization: Bearer KEY` is known. Either may be NULL. false: *answer says why. */
+bool attn_service_check_key(const attn_service *service, const char *key, const char *header,
+                            attn_http_answer *answer);
+
 #endif

@@ -17,6 +17,9 @@ static const parameter translate_parameters[] = {
     {"format", "string", false, "Format of the text: text (default) or html"},
     {"alternatives", "integer", false, "Number of other translations wanted"},
     {"api_key", "string", false, "API key"},
+    {"model", "integer", false,
+     "One of several models for the pair, by its number in /attn/models; the first when not given "
+     "(an addition of attn)"},
     {"scores", "boolean", false,
      "Add sentences: what was searched, with scores (an addition of attn)"},
     {"alignments", "boolean", false,
@@ -35,7 +38,9 @@ static const parameter detect_parameters[] = {
     {"api_key", "string", false, "API key"},
 };
 static const parameter picture_parameters[] = {
-    {"api_key", "string", false, "API key, in the query; the body is the picture, JPEG or PNG"},
+    {"api_key", "string", false,
+     "API key, in the query, or as a header, Authorization: Bearer KEY; the body is the picture, "
+     "JPEG or PNG"},
 };
 static const parameter attend_parameters[] = {
     {"x", "integer", true, "Column of the pixel that asks, from 0 at the left, in the query"},

@@ -68,8 +68,8 @@ def make_segmenter(folder):
 
 
 @contextlib.contextmanager
-def serve(*models):
-    given = [word for model in models for word in ("--model", model)]
+def serve(*models, options=()):
+    given = [*options, *(word for model in models for word in ("--model", model))]
     process = subprocess.Popen([TOOL, "serve", "--port", "0", "--quiet", *given], stderr=subprocess.PIPE, text=True,
                                env=ENVIRONMENT)
     try:

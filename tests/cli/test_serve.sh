@@ -129,6 +129,19 @@ start --api-keys keys --receive-seconds 1 --batch-wait 500
 expect 400 'API key' -d q=one -d source=en -d target=fr "$url/translate"
 expect 403 'Invalid API key' -d q=one -d api_key=another-key "$url/translate"
 expect 200 translatedText -d q=one -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate"
+look='{"q":"one","target":"12","part":"cross","layer":0' bearer='Authorization: Bearer a-key-of-mine'
+for path in document layer matrices; do
+    expect 400 'API key' -H "$json" -d "$look}" "$url/attn/$path"
+    expect 403 'Invalid API key' -H "$json" -d "$look,\"api_key\":\"another-key\"}" "$url/attn/$path"
+    expect 200 '{' -H "$json" -d "$look,\"api_key\":\"a-key-of-mine\"}" "$url/attn/$path"
+    expect 200 '{' -H "$json" -H "$bearer" -d "$look}" "$url/attn/$path"
+done
+for path in segment 'attend?x=1&y=1'; do
+    expect 400 'API key' --data-binary @$picture "$url/attn/$path"
+    expect 403 'Invalid API key' -H "${bearer}s" --data-binary @$picture "$url/attn/$path"
+    expect 200 '"width":64' -H "$bearer" --data-binary @$picture "$url/attn/$path"
+done
+expect 200 '"width":64' --data-binary @$picture "$url/attn/segment?api_key=a-key-of-mine"
 if command -v bash >/dev/null; then
     bash -c "exec 3<>/dev/tcp/127.0.0.1/${url##*:}; for c in G E T; do printf \$c >&3; sleep 0.4; done; timeout 5 cat <&3; [ \$? -ne 124 ]" ||
         fail "a dripping header is not cut off"
@@ -154,9 +167,48 @@ if command -v bash >/dev/null; then
     stop
 fi
 
+# Two models for one pair: /translate takes the first, and the other by its number.
+mkdir -p other && cp model2.safetensors en-fr.safetensors && "$ATTN_TOOL" train translator --source s --target t --recipe ./tiny.recipe \
+    --quiet --seed 3 -s max_steps=6 -s validate_every=2 -s average=3 --out other/en-fr-large >out 2>err || fail "no third model: $(cat err)"
+ask() { # URL MODEL-PARAMETER
+    curl -sS -m 60 -H "$json" -d "{\"q\":\"one two three four\",\"source\":\"en\",\"target\":\"fr\",\"scores\":true$2}" "$1/translate"
+}
+start
+alone=$(ask "$url" '')
+stop
+start --model other/en-fr-large.safetensors
+expect 200 '"targets":["fr"]' "$url/languages"
+expect 200 '"name":"en-fr"' "$url/attn/models"
+expect 200 '"model":2,"name":"en-fr-large","source":"en","target":"fr"' "$url/attn/models"
+[ "$(ask "$url" '')" = "$alone" ] || fail "not the first model of a pair: $(ask "$url" ''), alone $alone"
+[ "$(ask "$url" ',"model":0')" = "$alone" ] || fail "not model 0"
+second=$(ask "$url" ',"model":2')
+case $second in *translatedText*) ;; *) fail "model 2: $second" ;; esac
+[ "$second" != "$alone" ] || fail "model 2 is the first"
+expect 200 translatedText -d q=one -d source=auto -d target=fr -d model=2 "$url/translate"
+expect 400 'model 1 does not translate en to fr' -d q=one -d source=en -d target=fr -d model=1 "$url/translate"
+expect 400 'model 7 does not translate' -d q=one -d source=en -d target=fr -d model=7 "$url/translate"
+expect 400 'not a number' -d q=one -d source=en -d target=fr -d model=large "$url/translate"
+expect 200 '"model":"en-fr-large"' -H "$json" -d '{"q":"one","model":2}' "$url/attn/document"
+
+# The checkpoints of its training: each has numbers of its own, and the steps are of the same weights.
+expect 200 '"checkpoints":[1,2,3]' "$url/attn/models"
+look='"model":2,"q":"one two","target":"12","part":"encoder","layer":0'
+for path in document layer matrices; do
+    for number in 0 1 2 3; do
+        expect 200 '{' -H "$json" -d "{$look,\"checkpoint\":$number}" "$url/attn/$path"
+        cp body $path$number
+    done
+    expect 200 '{' -H "$json" -d "{$look}" "$url/attn/$path"
+    cmp -s body ${path}0 || fail "/attn/$path: no checkpoint is not checkpoint 0, the model itself"
+    [ "$(cat ${path}0 ${path}1 ${path}2 ${path}3 | sort -u | wc -l)" -eq 4 ] || fail "/attn/$path: two checkpoints with the same numbers"
+    expect 400 'the checkpoint: cannot open' -H "$json" -d "{$look,\"checkpoint\":4}" "$url/attn/$path"
+done
+stop
+
 # Misuse.
-"$ATTN_TOOL" serve --model en-fr.safetensors --model ./en-fr.safetensors --port 0 2>err && fail "two models for a pair"
-grep -q 'serve one of them' err || fail "no word on two models for a pair: $(cat err)"
+"$ATTN_TOOL" serve --model street.safetensors --model ./street.safetensors --port 0 2>err && fail "two models for pictures"
+grep -q 'serve one of them' err || fail "no word on two models for pictures: $(cat err)"
 cp en-fr.safetensors nameless.safetensors
 "$ATTN_TOOL" serve --model nameless.safetensors --port 0 2>err && fail "a model without languages"
 grep -q 'name the file like' err || fail "no word on a model without languages: $(cat err)"

@@ -23,12 +23,23 @@ function array(part, group, name) {
   return known.get(key);
 }
 
+const matrices = new WeakMap(); // part -> "group layer head" -> matrix
+
 /**
  * The matrix of a choice {part, layer, head, words}: layer "rollout" or a number, head "mean" or a number.
- * Gives {rows, columns, data, at(row, column), causal}, rows and columns being lists of texts.
+ * Gives {rows, columns, data, at(row, column), causal}, rows and columns being lists of texts. The same choice
+ * of the same document gives the same object.
  */
 export function matrixOf(document, choice) {
   const part = document.parts[choice.part];
+  if (!matrices.has(part)) matrices.set(part, new Map());
+  const known = matrices.get(part);
+  const key = `${choice.words} ${choice.layer} ${choice.layer === "rollout" ? "" : choice.head}`;
+  if (!known.has(key)) known.set(key, makeMatrix(document, part, choice));
+  return known.get(key);
+}
+
+function makeMatrix(document, part, choice) {
   const group = choice.words ? "words" : "tokens";
   const rows = labels(listOf(document, part.queries), choice.words);
   const columns = labels(listOf(document, part.keys), choice.words);

@@ -12,15 +12,48 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Calls redraw() when the element's width changes; its height may follow from the drawing. */
+/** Above so many words, what is out of the way of the eye is drawn only when the user rests for REST milliseconds. */
+export const MANY = 128;
+export const REST = 150;
+
+/** Sets what has changed alone: a browser lays out again even for the same text. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function setAttribute(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+const widths = new WeakMap(); // element -> {width, redraw}
+const sizes = new ResizeObserver((entries) => entries.forEach(({ target, contentRect }) => {
+  const known = widths.get(target);
+  if (!target.isConnected) sizes.unobserve(target);
+  else if (contentRect.width > 0 && contentRect.width !== known.width) {
+    const first = known.width === null;
+    known.width = contentRect.width;
+    known.redraw(known.width, first);
+  }
+}));
+
+/** Calls redraw(width, first) with the element's width and whenever it changes; its height may follow from the
+ * drawing. One observer tells all widths at once: to ask for each would be a layout each. */
 export function onWidth(element, redraw) {
-  let width = null;
-  new ResizeObserver(() => {
-    if (element.clientWidth === width) return;
-    const first = width === null;
-    width = element.clientWidth;
-    if (!first || width > 0) redraw();
-  }).observe(element);
+  widths.set(element, { width: null, redraw });
+  sizes.observe(element);
+}
+
+const waiting = new WeakMap(); // element -> function
+const sights = new IntersectionObserver((entries) => entries.forEach(({ target, isIntersecting }) => {
+  if (!isIntersecting && target.isConnected) return;
+  sights.unobserve(target);
+  if (isIntersecting) waiting.get(target)();
+}), { rootMargin: "300px" });
+
+/** Calls seen() once, when the element comes near the window. */
+export function onSight(element, seen) {
+  waiting.set(element, seen);
+  sights.observe(element);
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -48,7 +81,8 @@ export function canvasContext(canvas, width, height) {
  * lead in a grid, 0 for a line. choose(i) is called as the focus moves.
  */
 export function arrowKeys(group, items, selected, choose, perRow = 0) {
-  items.forEach((item, i) => { item.tabIndex = i === selected ? 0 : -1; });
+  const stop = (place) => items.forEach((item, i) => setAttribute(item, "tabindex", i === place ? "0" : "-1"));
+  stop(selected);
   group.onkeydown = (event) => {
     const at = items.indexOf(event.target);
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: perRow || 1, ArrowUp: -(perRow || 1) }[event.key];
@@ -57,7 +91,7 @@ export function arrowKeys(group, items, selected, choose, perRow = 0) {
     if (event.key === "End") next = items.length - 1;
     if (at < 0 || next < 0 || next >= items.length) return;
     event.preventDefault();
-    items.forEach((item, i) => { item.tabIndex = i === next ? 0 : -1; });
+    stop(next);
     items[next].focus();
     choose(next);
   };

@@ -2,7 +2,7 @@
 // and the choice, and calls back when the user chooses something else.
 import { matrixOf, rowOf, tokenOf } from "./attention.js";
 import { compareView } from "./compare.js";
-import { arrowKeys, el, onWidth } from "./dom.js";
+import { arrowKeys, el, onWidth, setText } from "./dom.js";
 import { headsView } from "./heads.js";
 import { matrixTable, matrixView } from "./matrix.js";
 import { onTheme, setTheme, themeName } from "./palette.js";
@@ -21,6 +21,7 @@ const state = {
 };
 let views = {};
 let sentence = null;
+let tabled = null; // the matrix that stands in its table
 
 /* ---- choosing ---- */
 
@@ -77,27 +78,30 @@ function title(doc, choice) {
 function drawAttention(doc, choice, row) {
   const matrix = matrixOf(doc, choice);
   const heading = title(doc, choice);
-  at("here").textContent = heading;
+  setText(at("here"), heading);
   at("lines-box").hidden = choice.head !== "mean" || choice.layer === "rollout";
   views.words.draw(doc, choice, row);
-  at("row-table").replaceChildren(rowTable(matrix, row, t(choice.words ? "word" : "piece")));
-  at("matrix-says").textContent = t(themeName() === "dark" ? "matrix_dark" : "matrix_says");
+  views.row.draw(matrix, row, t(choice.words ? "word" : "piece"));
+  setText(at("matrix-says"), t(themeName() === "dark" ? "matrix_dark" : "matrix_says"));
   views.matrix.draw(matrix, row, `${t("matrix")}: ${heading}`);
   const small = Math.max(matrix.rows.length, matrix.columns.length) <= TABLE_LIMIT;
   at("matrix-details").hidden = !small;
-  at("matrix-table").replaceChildren(small && at("matrix-details").open ? matrixTable(matrix, heading) : "");
+  if (!small || !at("matrix-details").open) at("matrix-table").replaceChildren();
+  else if (tabled !== matrix) at("matrix-table").replaceChildren(matrixTable(matrix, heading));
+  tabled = at("matrix-table").firstChild ? matrix : null;
 }
 
 async function draw() {
   const doc = state.document;
+  at("panels").hidden = !doc && state.tab !== "picture"; // a server that asks for a key shows nothing without
+  document.querySelector("aside").hidden = !doc || state.tab === "picture";
   if (!doc) return;
   fit(doc);
   const row = rowOf(doc, state.choice.part, state.choice.words, state.token);
-  document.querySelector("aside").hidden = state.tab === "picture";
   at("trace").hidden = state.tab !== "steps";
   views.heads.draw(doc, state.choice);
   if (state.tab === "attention") drawAttention(doc, state.choice, row);
-  if (state.tab === "steps") await views.steps.draw(doc, state.choice, state.token);
+  if (state.tab === "steps") await views.steps.draw(doc, state.choice, state.token).catch(fail);
   if (state.tab === "compare") views.compare.draw(doc, state.choice, row, state.other);
   if (state.tab === "picture") views.picture.draw();
 }
@@ -111,11 +115,12 @@ function attentionPanel() {
   const details = el("details", { id: "matrix-details", ontoggle: () => draw() }, el("summary", {}, t("as_table")),
     el("div", { id: "matrix-table", class: "scroller", tabindex: "0", role: "region", "aria-label": t("matrix") }));
   lines.checked = state.choice.lines === "all";
+  const row = el("details", {}, el("summary", {}, t("as_table")));
   const panel = el("div", {}, el("h2", { id: "here" }), words,
     el("p", { class: "line", id: "lines-box" }, lines, el("label", { for: "lines" }, t("all_heads"))),
-    el("details", {}, el("summary", {}, t("as_table")), el("div", { id: "row-table" })),
-    el("h2", {}, t("matrix")), el("p", { class: "says", id: "matrix-says" }), matrix, details);
+    row, el("h2", {}, t("matrix")), el("p", { class: "says", id: "matrix-says" }), matrix, details);
   views.words = wordsView(words, pick);
+  views.row = rowTable(row);
   views.matrix = matrixView(matrix, pick);
   return panel;
 }
@@ -125,7 +130,7 @@ function makePanels() {
   const compare = el("div", {});
   const made = { attention: attentionPanel(), steps, compare };
   views.steps = stepsView(steps, at("trace"), state.source, change);
-  views.compare = compareView(compare, state.source.live ? sentence.documentOf : null, pick);
+  views.compare = compareView(compare, state.source.live ? sentence.documentOf : null, pick, fail);
   if (state.source.pictures) {
     made.picture = el("div", {});
     views.picture = pictureView(made.picture, state.source, fail);
@@ -198,7 +203,7 @@ async function start() {
     translatePage();
   };
   onTheme(translatePage);
-  onWidth(at("panels"), () => { if (state.document) draw(); });
+  onWidth(at("panels"), (_, first) => { if (state.document && !first) draw(); });
   await translatePage();
   await sentence.start();
 }

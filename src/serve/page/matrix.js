@@ -1,7 +1,8 @@
-// matrix.js: a labelled matrix on a canvas, for any length.
+// matrix.js: a labelled matrix on a canvas, for any length. The canvas is painted once a matrix; what moves with
+// the chosen row is a frame over it.
 import { canvasContext, el } from "./dom.js";
 import { percent } from "./numbers.js";
-import { css, weightRgb } from "./palette.js";
+import { css, paintWeights, themeName, weightRgb } from "./palette.js";
 import { t } from "./strings.js";
 
 const LABELS = 64; // longer sides have no names, only what the pointer tells
@@ -10,9 +11,11 @@ const LABELS = 64; // longer sides have no names, only what the pointer tells
 export function matrixView(host, pick) {
   const canvas = el("canvas", { role: "img" });
   const readout = el("p", { class: "readout", "aria-hidden": "true" });
-  const scroller = el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": t("matrix") }, canvas);
+  const frame = el("div", { class: "matrix-frame" });
+  const scroller = el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": t("matrix") }, el("div", { class: "matrix" }, canvas, frame));
   host.replaceChildren(scroller, readout);
-  let shown = null;
+  let shown = null; // {matrix, named, left, top, cell}
+  let painted = []; // what the canvas was painted of
 
   function measure(matrix) {
     const named = Math.max(matrix.rows.length, matrix.columns.length) <= LABELS;
@@ -32,6 +35,13 @@ export function matrixView(host, pick) {
   }
 
   function draw(matrix, row, label) {
+    const wanted = [matrix, label, themeName(), host.clientWidth, window.devicePixelRatio];
+    if (wanted.some((value, i) => value !== painted[i])) paint(matrix, label);
+    painted = wanted;
+    frame.style.transform = `translateY(${shown.top + shown.cell * row - 1.5}px)`;
+  }
+
+  function paint(matrix, label) {
     const size = measure(matrix);
     const { named, left, top, cell } = size;
     const tail = named ? 24 : 0; // slanted names of the last columns need room
@@ -41,9 +51,9 @@ export function matrixView(host, pick) {
     if (cell >= 4) drawCells(context, matrix, size);
     else drawImage(context, matrix, size);
     if (named) drawNames(context, matrix, size, style);
-    context.strokeStyle = style.getPropertyValue("--accent");
-    context.lineWidth = 2;
-    context.strokeRect(left - 1, top + cell * row - 0.5, cell * matrix.columns.length + 1, Math.max(cell, 2));
+    frame.style.left = `${left - 2}px`;
+    frame.style.width = `${cell * matrix.columns.length + 3}px`;
+    frame.style.height = `${Math.max(cell, 2) + 2}px`;
     shown = { matrix, ...size };
   }
 
@@ -59,7 +69,7 @@ export function matrixView(host, pick) {
   /** One pixel a weight, then scaled: thousands of tokens take one call. */
   function drawImage(context, matrix, { left, top, cell }) {
     const image = new ImageData(matrix.columns.length, matrix.rows.length);
-    for (let i = 0; i < matrix.data.length; i++) image.data.set([...weightRgb(matrix.data[i] ** 0.5), 255], 4 * i);
+    paintWeights(image.data, matrix.data, 0.5);
     const small = el("canvas", { width: image.width, height: image.height });
     small.getContext("2d").putImageData(image, 0, 0);
     context.imageSmoothingEnabled = false;

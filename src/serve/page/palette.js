@@ -13,10 +13,12 @@ const SIGNED = {
 };
 
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+let dark = prefersDark.matches; // asking anew for each colour would take longer than the colours
+prefersDark.addEventListener("change", () => { dark = prefersDark.matches; });
 let chosen = null; // by the user; else the system's
 
 export function themeName() {
-  return chosen ?? (prefersDark.matches ? "dark" : "light");
+  return chosen ?? (dark ? "dark" : "light");
 }
 
 export function setTheme(name) {
@@ -42,6 +44,18 @@ export function weightRgb(share, theme = themeName()) {
   const at = Math.min(Math.max(share, 0), 1) * (steps.length - 1);
   const step = Math.min(Math.floor(at), steps.length - 2);
   return mix(steps[step], steps[step + 1], at - step);
+}
+
+/** Writes the colours of all `weights`, raised to `power`, to `pixels`: four bytes each, red, green, blue, opaque. */
+export function paintWeights(pixels, weights, power, theme = themeName()) {
+  const steps = parsed[theme];
+  for (let i = 0; i < weights.length; i++) {
+    const at = Math.min(Math.max(weights[i] ** power, 0), 1) * (steps.length - 1);
+    const step = Math.min(Math.floor(at), steps.length - 2);
+    const [from, to] = [steps[step], steps[step + 1]];
+    for (let c = 0; c < 3; c++) pixels[4 * i + c] = Math.round(from[c] + (to[c] - from[c]) * (at - step));
+    pixels[4 * i + 3] = 255;
+  }
 }
 
 export function css(rgb) {

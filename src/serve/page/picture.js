@@ -54,6 +54,7 @@ export function pictureView(host, source, fail) {
       paint();
       await attend();
     } catch (error) {
+      file.value = ""; // the same may be chosen again
       fail(error);
     }
   }

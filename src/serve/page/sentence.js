@@ -11,11 +11,10 @@ export function sentenceView(host, source, show, fail) {
   let translation = live ? "" : source.documents[0].target.text;
   let model = live ? source.models[0]?.model ?? 0 : 0;
   let checkpoint = 0;
-  let key = "";
   let asked = 0; // the number of the latest question: answers to earlier ones are dropped
   let output = null;
 
-  const request = (q) => ({ model, checkpoint, q, ...(key ? { api_key: key } : {}) });
+  const request = (q) => ({ model, checkpoint, q });
 
   /** A document of another sentence, by the same model. */
   const documentOf = (q) => source.document(request(q));
@@ -41,14 +40,21 @@ export function sentenceView(host, source, show, fail) {
     }
   }
 
+  /** Languages and name; of two models of the same name in two folders the second says so. */
+  function modelLabel({ model, name, source_name, target_name }) {
+    const before = source.models.filter((m) => m.name === name && m.model < model).length;
+    return `${source_name} \u2192 ${target_name}, ${name}${before > 0 ? ` (${before + 1})` : ""}`;
+  }
+
   function modelPicker() {
     if (!live || source.models.length < 2) return "";
     const select = el("select", { id: "model", onchange: () => {
       model = Number(select.value);
       checkpoint = 0;
       draw();
+      host.querySelector("#model").focus(); // the one chosen from is another element now
       translate();
-    } }, ...source.models.map((m) => el("option", { value: String(m.model), selected: m.model === model }, `${m.source_name} \u2192 ${m.target_name}`)));
+    } }, ...source.models.map((m) => el("option", { value: String(m.model), selected: m.model === model }, modelLabel(m))));
     return el("p", { class: "line" }, el("label", { for: "model" }, t("model")), select);
   }
 
@@ -77,7 +83,7 @@ export function sentenceView(host, source, show, fail) {
       input.value = example;
       translate();
     } }, t(i === 0 ? "example_tired" : "example_wide")));
-    const secret = el("input", { type: "password", id: "key", value: key, autocomplete: "off", oninput: () => { key = secret.value; } });
+    const secret = el("input", { type: "password", id: "key", value: source.key, autocomplete: "off", oninput: () => { source.key = secret.value; } });
     return el("form", { class: "line", onsubmit: (event) => {
       event.preventDefault();
       translate();
@@ -94,7 +100,7 @@ export function sentenceView(host, source, show, fail) {
 
   async function start() {
     if (!live) await show(source.documents[0], source.documents[1]);
-    else if (source.models.length > 0 && !source.needsKey) await translate();
+    else if (source.models.length > 0 && (!source.needsKey || source.key)) await translate();
   }
 
   return { draw, start, documentOf };

@@ -1,22 +1,44 @@
 // source.js: where the numbers come from: the server that gave this page, or the page itself.
 //
 // Both give the same JSON. A document remembers what it was asked with, so that its layers are of the
-// same model and the same words.
+// same model and the same words. A server's key is kept for as long as the tab is open.
 
 function embedded(id) {
   const block = document.getElementById(id);
   return block ? JSON.parse(block.textContent) : null;
 }
 
+const KEY = "attn.api_key";
+
+function storedKey() {
+  try {
+    return sessionStorage.getItem(KEY) ?? "";
+  } catch { // the user's settings forbid it: the key is kept in memory alone
+    return "";
+  }
+}
+
+function storeKey(key) {
+  try {
+    if (key) sessionStorage.setItem(KEY, key);
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // as above
+  }
+}
+
+/** A Response, of which an error was made an exception. */
+async function checked(response) {
+  if (!response.ok) throw new Error((await response.json()).error);
+  return response;
+}
+
 async function ask(path, body) {
-  const response = await fetch(path, body === undefined ? {} : {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
+  return (await checked(await fetch(path, body === undefined ? {} : post(body)))).json();
+}
+
+function post(body) {
+  return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 }
 
 /** Calls event(name, data) for each event of the stream. */
@@ -38,21 +60,36 @@ async function readEvents(response, event) {
 }
 
 function serverSource(models, settings) {
+  let key = storedKey();
+  const withKey = (request) => (key ? { ...request, api_key: key } : request);
+  /** The body is the picture and the address ends up in logs, so the key goes into the header, which takes bytes alone. */
+  const askPicture = async (path, bytes) => (await checked(await fetch(path, {
+    method: "POST", body: bytes, headers: key ? { Authorization: `Bearer ${String.fromCharCode(...new TextEncoder().encode(key))}` } : {},
+  }))).json();
   const remembered = new WeakMap(); // document -> Map of promises
   const of = (doc, path, part, layer) => {
     if (!remembered.has(doc)) remembered.set(doc, new Map());
     const known = remembered.get(doc);
-    const key = `${path} ${part} ${layer}`;
-    if (!known.has(key)) known.set(key, ask(path, { ...doc.request, part, layer }));
-    return known.get(key);
+    const name = `${path} ${part} ${layer}`;
+    if (!known.has(name)) {
+      const answer = ask(path, withKey({ ...doc.request, part, layer }));
+      known.set(name, answer);
+      answer.catch(() => known.delete(name)); // to be asked for again, perhaps with another key
+    }
+    return known.get(name);
   };
   return {
     live: true,
     models,
     pictures: settings.pictures === true,
     needsKey: settings.keyRequired === true,
+    get key() { return key; },
+    set key(value) {
+      key = value.trim();
+      storeKey(key);
+    },
     async document(request) {
-      const doc = await ask("attn/document", request);
+      const doc = await ask("attn/document", withKey(request));
       doc.request = { ...request, target: doc.target.text || undefined };
       return doc;
     },
@@ -61,13 +98,8 @@ function serverSource(models, settings) {
     /** The translation, given piece by piece to progress(text) on its way. */
     async translate(request, progress) {
       const model = models.find((m) => m.model === request.model);
-      const response = await fetch("translate", {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ q: request.q, source: model.source, target: model.target, stream: true,
-          api_key: request.api_key }),
-      });
-      if (!response.ok) throw new Error((await response.json()).error);
+      const response = await checked(await fetch("translate", post(withKey({ q: request.q, model: model.model,
+        source: model.source, target: model.target, stream: true }))));
       let text = "";
       await readEvents(response, (name, data) => {
         if (name === "error") throw new Error(data.error);
@@ -76,19 +108,8 @@ function serverSource(models, settings) {
       });
       return text;
     },
-    async segment(bytes) {
-      const response = await fetch("attn/segment", { method: "POST", body: bytes });
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.error);
-      return answer;
-    },
-    async attend(bytes, { x, y, layer, head }) {
-      const response = await fetch(`attn/attend?x=${x}&y=${y}&layer=${layer}&head=${head}`,
-        { method: "POST", body: bytes });
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.error);
-      return answer;
-    },
+    segment: (bytes) => askPicture("attn/segment", bytes),
+    attend: (bytes, { x, y, layer, head }) => askPicture(`attn/attend?x=${x}&y=${y}&layer=${layer}&head=${head}`, bytes),
   };
 }
 

@@ -1,6 +1,6 @@
 // steps.js: the computation of one word in one head, from its embedding to what the layer gives, as the
 // article's steps. Every number opens in the trace beside it.
-import { arrowKeys, el } from "./dom.js";
+import { arrowKeys, el, setAttribute } from "./dom.js";
 import { tokensOf } from "./attention.js";
 import { openLayer, openMatrices } from "./layer.js";
 import { decimal, exact } from "./numbers.js";
@@ -14,8 +14,10 @@ const FIRST = 24; // rows of the table of scores before one asks for more
 /** panel: where a number is traced. change(choice, token): the user, or a trace, went to another layer, head or word. */
 export function stepsView(host, panel, source, change) {
   const column = el("div", { class: "steps" });
+  const body = el("div", {});
   host.replaceChildren(column);
   let document = null;
+  let picker = null; // {of, group, buttons}: the pieces of the sentence, which stay as one goes through them
   const opened = new Map(); // "part layer" -> promise of numbers, of the document shown
 
   async function read(part, layer) {
@@ -41,35 +43,36 @@ export function stepsView(host, panel, source, change) {
       opened.clear();
       trace.clear();
     }
-    if (choice.layer === "rollout" || choice.head === "mean") {
-      column.replaceChildren(el("p", { class: "says" }, t("choose_head")));
-      return;
-    }
+    if (choice.layer === "rollout" || choice.head === "mean") return say(t("choose_head"));
     const numbers = await source.layer(doc, choice.part, choice.layer);
-    if (numbers === null) {
-      column.replaceChildren(el("p", { class: "says" }, t("no_steps")));
-      return;
-    }
+    if (numbers === null) return say(t("no_steps"));
     const { layer, labels } = await load(choice.part, choice.layer);
     if (doc !== document) return; // another sentence came meanwhile
     const q = Math.min(token, layer.queries - 1);
     const h = choice.head;
     const open = (at) => trace.open(choice.part, choice.layer, { q, h, ...at });
-    column.replaceChildren(picker(labels.queries, q), ...sections(layer, labels, q, h, open));
+    mark(labels.queries, q);
+    body.replaceChildren(...sections(layer, labels, q, h, open));
     const now = `${q}`;
     if (traced !== now) trace.clear();
     traced = now;
     panel.hidden = false;
   }
 
-  /** The pieces of the sentence; the steps are of one. */
-  function picker(pieces, q) {
-    const buttons = pieces.map((piece, i) => el("button", { type: "button", class: "chip", role: "radio", "aria-checked": String(i === q), onclick: () => change({}, i) }, piece));
-    const group = el("div", { class: "chips", role: "radiogroup", "aria-label": t("steps_for", "") }, ...buttons);
-    arrowKeys(group, buttons, q, (i) => {
-      change({}, i).then(() => column.querySelector(".chips [aria-checked=true]")?.focus());
-    });
-    return group;
+  function say(text) {
+    picker = null;
+    column.replaceChildren(el("p", { class: "says" }, text));
+  }
+
+  /** The pieces of the sentence; the steps are of piece q. */
+  function mark(pieces, q) {
+    if (picker?.of !== pieces) {
+      const buttons = pieces.map((piece, i) => el("button", { type: "button", class: "chip", role: "radio", onclick: () => change({}, i) }, piece));
+      picker = { of: pieces, buttons, group: el("div", { class: "chips", role: "radiogroup", "aria-label": t("steps_for", "") }, ...buttons) };
+      column.replaceChildren(picker.group, body);
+    }
+    picker.buttons.forEach((button, i) => setAttribute(button, "aria-checked", String(i === q)));
+    arrowKeys(picker.group, picker.buttons, q, (i) => change({}, i));
   }
 
   function section(number, title, formula, says, ...content) {
@@ -94,6 +97,7 @@ export function stepsView(host, panel, source, change) {
 
   function scoreTable(layer, labels, q, h, open) {
     const weights = layer.weights("weights", h, q);
+    const most = Math.max(...weights);
     const order = Array.from({ length: layer.visible(q) }, (_, k) => k);
     const heavy = new Set([...order].sort((a, b) => weights[b] - weights[a]).slice(0, FIRST));
     const body = el("tbody");
@@ -108,7 +112,7 @@ export function stepsView(host, panel, source, change) {
       const cell = number(k, "weights", "weight", 4);
       cell.className = "weight";
       cell.prepend(bar);
-      return el("tr", { class: weights[k] === Math.max(...weights) ? "chosen" : null }, el("th", { scope: "row" }, labels.keys[k]),
+      return el("tr", { class: weights[k] === most ? "chosen" : null }, el("th", { scope: "row" }, labels.keys[k]),
         el("td", { class: "tiny" }, strip(`${t("key_v")}, ${labels.keys[k]}`, layer.key(h, k), (d) => open({ kind: "key", k, d }), { tiny: true })),
         number(k, "scores", "score", 3), number(k, "scaled", "scaled", 3), number(k, "exps", "exp", 4), cell,
         el("td", { class: "tiny" }, strip(`${t("value")}, ${labels.keys[k]}`, layer.value(h, k), (d) => open({ kind: "value", k, d }), { tiny: true })));

@@ -1,5 +1,5 @@
 // strip.js: a vector as a strip of coloured cells, which the pointer and the arrow keys walk along.
-import { canvasContext, el, onWidth } from "./dom.js";
+import { canvasContext, el, onSight, onWidth } from "./dom.js";
 import { decimal } from "./numbers.js";
 import { css, signedRgb } from "./palette.js";
 import { t } from "./strings.js";
@@ -22,19 +22,28 @@ export function strip(name, values, open, { mark = null, tiny = false } = {}) {
   const whole = el("div", { class: "vector" }, el("span", { class: "vector-name" }, name), track, value);
   const largest = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
   let perRow = values.length;
+  let size = null; // {cell, height, lines}, once the width is known
+  let seen = false; // nothing is painted before it comes in sight
   let picked = false; // by the pointer or a key; until then no cell stands out
 
-  function paint() {
-    if (!track.isConnected) return; // onWidth paints it once it is
-    const room = Math.max(120, track.clientWidth || 500);
+  function measure(width) {
+    const room = Math.max(120, width);
     const fit = Math.floor(room / CELL);
     perRow = tiny || values.length <= fit ? values.length : fit >= 32 ? fit - (fit % 32) : fit;
     const lines = Math.ceil(values.length / perRow);
     const cell = Math.min(16, room / perRow);
     const height = lines > 1 ? 14 : tiny ? 18 : HEIGHT;
+    size = { cell, height, lines };
+    canvas.style.width = `${cell * perRow}px`;
+    canvas.style.height = `${lines * (height + 2)}px`;
+    paint();
+  }
+
+  function paint() {
+    if (!seen || size === null) return;
+    const { cell, height, lines } = size;
     const focused = document.activeElement === track;
     const context = canvasContext(canvas, cell * perRow, lines * (height + 2));
-    const ink = getComputedStyle(track);
     values.forEach((v, i) => {
       const x = (i % perRow) * cell;
       const y = Math.floor(i / perRow) * (height + 2);
@@ -44,13 +53,11 @@ export function strip(name, values, open, { mark = null, tiny = false } = {}) {
       context.fillRect(x, y, cell - (cell > 4 ? 1 : 0), height);
       context.globalAlpha = 1;
       if (i === chosen && (focused || picked)) {
-        context.strokeStyle = ink.color;
+        context.strokeStyle = getComputedStyle(track).color;
         context.lineWidth = 2;
         context.strokeRect(x, y + 1, Math.max(cell - 1, 3), height - 2);
       }
     });
-    canvas.dataset.cell = String(cell);
-    canvas.dataset.line = String(height + 2);
   }
 
   function choose(i) {
@@ -65,8 +72,8 @@ export function strip(name, values, open, { mark = null, tiny = false } = {}) {
 
   function indexAt(event) {
     const box = canvas.getBoundingClientRect();
-    const column = Math.min(Math.floor((event.clientX - box.left) / Number(canvas.dataset.cell)), perRow - 1);
-    return Math.max(0, column) + perRow * Math.max(0, Math.floor((event.clientY - box.top) / Number(canvas.dataset.line)));
+    const column = Math.min(Math.floor((event.clientX - box.left) / size.cell), perRow - 1);
+    return Math.max(0, column) + perRow * Math.max(0, Math.floor((event.clientY - box.top) / (size.height + 2)));
   }
 
   track.onmousemove = (event) => {
@@ -89,6 +96,10 @@ export function strip(name, values, open, { mark = null, tiny = false } = {}) {
   track.onfocus = paint;
   track.onblur = paint;
   choose(chosen);
-  onWidth(track, paint);
+  onWidth(track, measure);
+  onSight(track, () => {
+    seen = true;
+    paint();
+  });
   return whole;
 }
