@@ -28,7 +28,7 @@ typedef struct depthwise_record {
     attn_conv_shape shape;
     attn_activation activation;
     attn_tensor *x, *y;
-    real *pre_activation;
+    real *slope; /* of GELU; NULL with another activation */
 } depthwise_record;
 
 static void depthwise_backward(attn_tape *tape, void *record) {
@@ -42,7 +42,11 @@ static void depthwise_backward(attn_tape *tape, void *record) {
         return;
     }
     /* y = activation(depthwise(x, W) + b) */
-    attn_layers_activation_backward(r->activation, r->y, r->pre_activation);
+    if (r->slope != NULL) {
+        attn_multiply(r->y->rows * r->y->cols, r->slope, r->y->grad);
+    } else {
+        attn_layers_activation_backward(r->activation, r->y, NULL);
+    }
     attn_depthwise_backward_input(&r->shape, r->y->grad, r->depthwise.weight->data, d_x,
                                   accumulate);
     attn_depthwise_backward_weight(&r->shape, r->x->data, r->y->grad, r->depthwise.weight->grad);
@@ -67,17 +71,15 @@ attn_tensor *attn_layer_depthwise(attn_tape *tape, attn_tensor *x, const attn_gr
         return NULL;
     }
     attn_conv_shape shape = attn_layers_conv_shape(window, grid, x->cols, x->cols);
-    real *pre_activation = attn_layers_pre_activation(tape, activation, y);
+    /* The forward has the error function at hand, so it leaves the derivative, not its place. */
+    real *slope = attn_layers_pre_activation(tape, activation, y);
     if (r != NULL) {
-        *r = (depthwise_record){*depthwise, shape, activation, x, y, pre_activation};
+        *r = (depthwise_record){*depthwise, shape, activation, x, y, slope};
     }
     if (attn_tape_status(tape) != ATTN_OK) {
         return NULL;
     }
-    real *sum = pre_activation != NULL ? pre_activation : y->data;
-    attn_depthwise_forward(&shape, x->data, depthwise->weight->data, depthwise->bias->data, sum);
-    if (activation != ATTN_ACTIVATION_NONE) {
-        attn_activation_forward(activation, y->rows * y->cols, sum, y->data);
-    }
+    attn_depthwise_forward(&shape, x->data, depthwise->weight->data, depthwise->bias->data,
+                           activation, y->data, slope);
     return y;
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/math.h"
 #include "kernels/conv/conv.h"
 #include "kernels/depthwise/depthwise.h"
 #include "support/isas.h"
@@ -241,13 +242,39 @@ static void check_depthwise(const attn_conv_shape *s) {
     define_depthwise_input(&expected);
     for (isa_walk w = isa_first(); isa_more(&w); isa_next(&w)) {
         problem p = problem_new(s, true, w.step % 2 == 0 ? GUARD_ABOVE : GUARD_BELOW);
-        attn_depthwise_forward(s, p.x.at, p.weight.at, p.bias.at, p.y.at);
+        attn_depthwise_forward(s, p.x.at, p.weight.at, p.bias.at, ATTN_ACTIVATION_NONE, p.y.at,
+                               NULL);
         attn_depthwise_backward_input(s, p.d_y.at, p.weight.at, p.d_x.at, true);
         attn_depthwise_backward_weight(s, p.x.at, p.d_y.at, p.d_weight.at);
         assert_same(&expected, &p);
         problem_free(&p);
     }
     problem_free(&expected);
+}
+
+static void depthwise_activates(void **state) {
+    (void)state;
+    attn_conv_shape s = {2, 9, 21, 37, 37, 3, 3, 1, 1, 1, 1};
+    for (isa_walk w = isa_first(); isa_more(&w); isa_next(&w)) {
+        problem sum = problem_new(&s, true, GUARD_ABOVE), p = problem_new(&s, true, GUARD_ABOVE);
+        values slope = values_new(p.y.count, GUARD_ABOVE, 20, 0.0f, 0.0f);
+        attn_depthwise_forward(&s, p.x.at, p.weight.at, p.bias.at, ATTN_ACTIVATION_NONE, sum.y.at,
+                               NULL);
+        attn_depthwise_forward(&s, p.x.at, p.weight.at, p.bias.at, ATTN_ACTIVATION_GELU, p.y.at,
+                               slope.at);
+        for (int64_t i = 0; i < p.y.count; i++) {
+            assert_true(p.y.at[i] == real_gelu(sum.y.at[i]));
+            assert_true(slope.at[i] == real_gelu_derivative(sum.y.at[i]));
+        }
+        attn_depthwise_forward(&s, p.x.at, p.weight.at, p.bias.at, ATTN_ACTIVATION_RELU, p.y.at,
+                               NULL);
+        for (int64_t i = 0; i < p.y.count; i++) {
+            assert_true(p.y.at[i] == real_relu(sum.y.at[i]));
+        }
+        values_free(&slope);
+        problem_free(&sum);
+        problem_free(&p);
+    }
 }
 
 static void depthwise_is_as_defined(void **state) {
@@ -272,6 +299,7 @@ int main(void) {
         cmocka_unit_test(dense_is_as_defined),
         cmocka_unit_test(input_gradient_from_zero),
         cmocka_unit_test(depthwise_is_as_defined),
+        cmocka_unit_test(depthwise_activates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

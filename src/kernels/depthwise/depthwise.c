@@ -80,8 +80,20 @@ static depthwise_plan plan_forward(const attn_conv_shape *s, const real *x, cons
     };
 }
 
+/* A row that has just been written, while it lies in the cache. */
+static void activate_row(attn_activation activation, int64_t count, real *y, real *slope) {
+    const attn_elementwise_kernels *kernels = &attn_kernels_current()->elementwise;
+    if (activation == ATTN_ACTIVATION_RELU) {
+        kernels->relu(count, y, y);
+    } else if (activation == ATTN_ACTIVATION_GELU && slope != NULL) {
+        kernels->gelu_slope(count, y, y, slope);
+    } else if (activation == ATTN_ACTIVATION_GELU) {
+        kernels->gelu(count, y, y);
+    }
+}
+
 void attn_depthwise_forward(const attn_conv_shape *s, const real *x, const real *weight,
-                            const real *bias, real *y) {
+                            const real *bias, attn_activation activation, real *y, real *slope) {
     const attn_depthwise_kernels *kernels = &attn_kernels_current()->depthwise;
     depthwise_plan p = plan_forward(s, x, weight);
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (worth_threads(s))
@@ -100,6 +112,8 @@ void attn_depthwise_forward(const attn_conv_shape *s, const real *x, const real 
                                                  .out = y + (row * p.columns + i) * s->in,
                                                  .out_step = s->in});
         }
+        int64_t count = p.columns * s->in, at = row * count;
+        activate_row(activation, count, y + at, slope != NULL ? slope + at : NULL);
     }
 }
 

@@ -11,9 +11,10 @@
 
 #include "kernels/conv/conv.h"
 
-/* weight: [KH * KW, C]; bias: [C] or NULL. */
+/* y becomes activation(y). weight: [KH * KW, C]; bias: [C] or NULL. slope: like y, receives the
+ * derivative of GELU for the backward; NULL when not wanted or the activation is another. */
 void attn_depthwise_forward(const attn_conv_shape *shape, const real *x, const real *weight,
-                            const real *bias, real *y);
+                            const real *bias, attn_activation activation, real *y, real *slope);
 /* d_x (+)= the sum over the outputs that read it, in their order. accumulate: from d_x's old value;
  * else from 0. */
 void attn_depthwise_backward_input(const attn_conv_shape *shape, const real *d_y,

@@ -27,6 +27,15 @@ void attn_add(int64_t count, const real *x, real *y) {
     }
 }
 
+void attn_multiply(int64_t count, const real *x, real *y) {
+    const attn_elementwise_kernels *kernels = &attn_kernels_current()->elementwise;
+    int64_t parts = parts_of(count);
+#pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (parts > 1)
+    for (int64_t i = 0; i < parts; i++) {
+        kernels->multiply(part_size(count, i), x + i * PART, y + i * PART);
+    }
+}
+
 /* Threads take columns: a sum runs over all rows. */
 void attn_add_rows(int64_t rows, int64_t cols, const real *x, real *y) {
     enum { COLUMNS = 16 };
@@ -54,20 +63,6 @@ void attn_scale_add(int64_t count, const real *x, real factor, const real *base,
 
 void attn_scale(int64_t count, const real *x, real factor, real *y) {
     attn_scale_add(count, x, factor, NULL, y);
-}
-
-void attn_activation_forward(attn_activation activation, int64_t count, const real *x, real *y) {
-    const attn_elementwise_kernels *kernels = &attn_kernels_current()->elementwise;
-    if (activation == ATTN_ACTIVATION_NONE) {
-        attn_scale(count, x, 1, y);
-        return;
-    }
-    bool relu = activation == ATTN_ACTIVATION_RELU;
-    int64_t parts = parts_of(count);
-#pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (parts > 1)
-    for (int64_t i = 0; i < parts; i++) {
-        (relu ? kernels->relu : kernels->gelu)(part_size(count, i), x + i * PART, y + i * PART);
-    }
 }
 
 void attn_activation_backward(attn_activation activation, int64_t count, const real *x,

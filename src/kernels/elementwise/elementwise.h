@@ -14,6 +14,8 @@
 
 /* y += x */
 void attn_add(int64_t count, const real *x, real *y);
+/* y *= x */
+void attn_multiply(int64_t count, const real *x, real *y);
 /* y[c] += the sum of the rows of x [rows, cols], one after another */
 void attn_add_rows(int64_t rows, int64_t cols, const real *x, real *y);
 /* y = x * factor; y may be x */
@@ -21,8 +23,6 @@ void attn_scale(int64_t count, const real *x, real factor, real *y);
 /* y = fma(factor, x, base); base NULL counts as 0; y may be x or base */
 void attn_scale_add(int64_t count, const real *x, real factor, const real *base, real *y);
 
-/* y = activation(x); y may be x. */
-void attn_activation_forward(attn_activation activation, int64_t count, const real *x, real *y);
 /* d_x = d_y * activation'(x); x is the pre-activation; d_x may be d_y. */
 void attn_activation_backward(attn_activation activation, int64_t count, const real *x,
                               const real *d_y, real *d_x);

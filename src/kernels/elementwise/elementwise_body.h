@@ -82,6 +82,25 @@ static void gelu(int64_t count, const float *x, float *y) {
 #undef STEP
 }
 
+/* The two have their error function in common. */
+V_INLINE void gelu_slope_step(const float *x, float *y, float *slope, int n) {
+    v16 at = v_load_part(x, n);
+    v_store_part(slope, v_gelu_derivative(at), n);
+    v_store_part(y, v_gelu(at), n);
+}
+
+static void gelu_slope(int64_t count, const float *x, float *y, float *slope) {
+#define STEP(i, n) gelu_slope_step(x + i, y + i, slope + i, n)
+    FOR_EACH_16(count, STEP);
+#undef STEP
+}
+
+static void multiply(int64_t count, const float *x, float *y) {
+#define STEP(i, n) v_store_part(y + i, v_mul(v_load_part(y + i, n), v_load_part(x + i, n)), n)
+    FOR_EACH_16(count, STEP);
+#undef STEP
+}
+
 static void relu_backward(int64_t count, const float *x, const float *d_y, float *d_x) {
 #define STEP(i, n)                                                                                 \
     v_store_part(                                                                                  \
@@ -133,6 +152,8 @@ static void fill(attn_elementwise_kernels *kernels) {
     kernels->scale_add = scale_add;
     kernels->relu = relu;
     kernels->gelu = gelu;
+    kernels->gelu_slope = gelu_slope;
+    kernels->multiply = multiply;
     kernels->relu_backward = relu_backward;
     kernels->gelu_backward = gelu_backward;
     kernels->dropout = dropout;

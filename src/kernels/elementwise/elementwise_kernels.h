@@ -25,6 +25,10 @@ typedef struct attn_elementwise_kernels {
     void (*scale_add)(int64_t count, real factor, const real *x, const real *base, real *y);
     void (*relu)(int64_t count, const real *x, real *y);
     void (*gelu)(int64_t count, const real *x, real *y);
+    /* y = gelu(x) and slope = its derivative at x; y may be x */
+    void (*gelu_slope)(int64_t count, const real *x, real *y, real *slope);
+    /* y *= x */
+    void (*multiply)(int64_t count, const real *x, real *y);
     void (*relu_backward)(int64_t count, const real *x, const real *d_y, real *d_x);
     void (*gelu_backward)(int64_t count, const real *x, const real *d_y, real *d_x);
     /* The arrays start at element `first` of the call, a multiple of ATTN_DROPOUT_BLOCK.

@@ -35,6 +35,19 @@ static void gelu(int64_t count, const real *x, real *y) {
     }
 }
 
+static void gelu_slope(int64_t count, const real *x, real *y, real *slope) {
+    for (int64_t i = 0; i < count; i++) {
+        slope[i] = real_gelu_derivative(x[i]);
+        y[i] = real_gelu(x[i]);
+    }
+}
+
+static void multiply(int64_t count, const real *x, real *y) {
+    for (int64_t i = 0; i < count; i++) {
+        y[i] *= x[i];
+    }
+}
+
 static void relu_backward(int64_t count, const real *x, const real *d_y, real *d_x) {
     for (int64_t i = 0; i < count; i++) {
         d_x[i] = x[i] > 0 ? d_y[i] : 0;
@@ -71,6 +84,8 @@ void attn_elementwise_fill_ref(attn_elementwise_kernels *kernels) {
     kernels->scale_add = scale_add;
     kernels->relu = relu;
     kernels->gelu = gelu;
+    kernels->gelu_slope = gelu_slope;
+    kernels->multiply = multiply;
     kernels->relu_backward = relu_backward;
     kernels->gelu_backward = gelu_backward;
     kernels->dropout = dropout;
