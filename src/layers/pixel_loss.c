@@ -4,6 +4,7 @@
  * the tape needs no record. The arithmetic is in kernels/pixel_loss. */
 #include "kernels/pixel_loss/pixel_loss.h"
 
+#include "attn/threads.h"
 #include "kernels/loss/loss.h"
 #include "layers/images.h"
 
@@ -43,6 +44,19 @@ static real *gradient_room(attn_tape *tape, attn_tensor *logits, bool *accumulat
     return gradient;
 }
 
+/* Each sum is one chain of additions, which a thread waits for; so each has a thread. */
+static void add_sums(int64_t rows, const real *row_loss, const real *row_nll, double *loss,
+                     double *nll) {
+    enum { PART = 16384 };
+    int threads = rows > PART && attn_get_threads() > 1 ? 2 : 1;
+    const real *of[2] = {row_loss, row_nll};
+    double *to[2] = {loss, nll};
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
+    for (int i = 0; i < 2; i++) {
+        *to[i] += attn_sum_double(rows, of[i]);
+    }
+}
+
 void attn_layer_pixel_loss(attn_tape *tape, attn_tensor *logits, const attn_pixel_labels *labels,
                            attn_real gradient_scale, double *loss, double *nll) {
     if (logits == NULL || !possible(labels, logits->rows, logits->cols)) {
@@ -67,6 +81,5 @@ void attn_layer_pixel_loss(attn_tape *tape, attn_tensor *logits, const attn_pixe
     if (accumulate) {
         attn_add(rows * logits->cols, gradient, logits->grad);
     }
-    *loss += attn_sum_double(rows, row_loss);
-    *nll += attn_sum_double(rows, row_nll);
+    add_sums(rows, row_loss, row_nll, loss, nll);
 }

@@ -3,6 +3,7 @@
  * No arithmetic here but that of sizes and of bytes into numbers. Next: attn/images.h. */
 #include <string.h>
 
+#include "attn/threads.h"
 #include "base/fail.h"
 #include "kernels/pixel_loss/pixel_loss.h"
 #include "models/segmenter.h"
@@ -23,6 +24,8 @@ static bool possible(const attn_pictures *p) {
            p->width <= LARGEST && p->count <= LARGEST;
 }
 
+enum { PART = 16384 }; /* pixels worth a second thread */
+
 /* [B H W, 3] in -2 .. 2; the last column and row are repeated over the padding. */
 static attn_tensor *read_pictures(attn_tape *tape, const attn_pictures *p, const attn_grid *grid) {
     attn_tensor *x = attn_tape_tensor(tape, grid->batch * grid->height * grid->width, 3);
@@ -30,8 +33,9 @@ static attn_tensor *read_pictures(attn_tape *tape, const attn_pictures *p, const
         return NULL;
     }
     x->constant = true;
-    real *out = x->data;
+#pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (x->rows > PART)
     for (int64_t row = 0; row < grid->batch * grid->height; row++) {
+        real *out = x->data + row * grid->width * 3;
         int64_t y = row % grid->height;
         y = y < p->height ? y : p->height - 1;
         const uint8_t *in = p->pixels + (row / grid->height * p->height + y) * p->width * 3;
