@@ -118,6 +118,7 @@ static int run(const void *given, int operand_count, char **operand) {
 
 const attn_command attn_cmd_serve = {
     .name = "serve",
+    .gives_back = true,
     .summary = "Serve translations over HTTP",
     .usage = "[OPTION]...",
     .description =

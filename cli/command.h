@@ -52,6 +52,7 @@ typedef struct attn_command {
     const void *defaults; /* what the struct of options holds before parsing */
     size_t options_size;  /* of that struct */
     int min_operands, max_operands;
+    bool gives_back; /* memory goes back to the system at once: it runs for long */
     /* Returns the exit status: ATTN_EXIT_OK, _FAILURE or _MISUSE. main checks that stdout was
      * written. operand[operand_count] is NULL. */
     int (*run)(const void *options, int operand_count, char **operand);

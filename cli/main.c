@@ -91,6 +91,22 @@ static const attn_command *find_command(int argc, char **argv, int *words) {
     return NULL;
 }
 
+/* What one batch gives back the next one takes: from the C library, not from the system, which would
+ * clear each page again. A server runs on when there is little to do, and gives back. */
+static void set_allocator(bool gives_back) {
+#ifdef __GLIBC__
+    if (gives_back) {
+        (void)mallopt(M_MMAP_THRESHOLD, 256 << 10); /* also ends its growth */
+        (void)mallopt(M_ARENA_MAX, 2);
+    } else {
+        (void)mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the largest it takes */
+        (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    }
+#else
+    (void)gives_back;
+#endif
+}
+
 /* argv without the program's name. */
 static int run(int argc, char **argv) {
     if (argc == 0) {
@@ -118,6 +134,7 @@ static int run(int argc, char **argv) {
             return unknown_command(argv);
         }
         if (!help) {
+            set_allocator(command->gives_back);
             return attn_command_run(command, argc - words, argv + words);
         }
         attn_command_help(command, stdout);
@@ -125,17 +142,7 @@ static int run(int argc, char **argv) {
     return ATTN_EXIT_OK;
 }
 
-/* What one batch gives back the next one takes: from the C library, not from the system, which would
- * clear each page again. */
-static void keep_memory(void) {
-#ifdef __GLIBC__
-    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the largest it takes */
-    (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
-}
-
 int main(int argc, char **argv) {
-    keep_memory();
     int result = run(argc - (argc > 0), argv + (argc > 0));
     attn_error error;
     /* A command that failed has said why. */
