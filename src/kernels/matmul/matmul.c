@@ -186,6 +186,11 @@ static void panels_of_b(const matmul_plan *plan, const c_block *block, int64_t i
     if (plan->b_packed != NULL) {
         panel->b = plan->b_packed + (index * product->k + p) * LANES;
         panel->b_panel = product->k * LANES;
+        bool many_rows =
+            block->rows > 2 * plan->kernels->tile_rows; /* else it would be in the way */
+        if (many_rows && index + 2 * count <= block->panel + block->panels) {
+            panel->b_next = panel->b + count * panel->b_panel;
+        }
         return;
     }
     panel->b = block->b_room;

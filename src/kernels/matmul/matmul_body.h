@@ -12,8 +12,9 @@
 /* Rows that are packed together, so that a column of A is read in whole cache lines. */
 enum { PACK_ROWS = 48, PACK_AHEAD = 16 };
 /* Every A_AHEAD steps of k a low tile asks for the next one's rows of A, a cache line of each. A
- * tall one reads A as fast as a processor can load, so there it would only be in the way. */
-enum { A_AHEAD = 16, ASKS_AHEAD = V_TILE_ROWS < 8 };
+ * tall one reads A as fast as a processor can load, so there it would only be in the way. Every
+ * B_AHEAD steps any tile asks for its share of the panels that come next. */
+enum { A_AHEAD = 16, B_AHEAD = 64, ASKS_AHEAD = V_TILE_ROWS < 8 };
 
 /* packed[p][r] of one tile, p from `first` on; any strides. */
 static void pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_t a_row,
@@ -186,6 +187,20 @@ V_INLINE void prefetch_rows(const int rows, const float *a, int64_t a_row) {
     }
 }
 
+/* Of the next panels of B the share of steps p .. p + count - 1 of the tile at row i, into the second cache:
+ * each tile of rows, and each step of it, asks for as much. */
+V_INLINE void prefetch_b(const int panels, const attn_matmul_panel *panel, int64_t i, int64_t rows,
+                         int64_t p, int64_t count) {
+    int64_t done = i * panel->k + p * rows, all = panel->rows;
+    int64_t from = done / all, to = (done + count * rows) / all;
+    for (int64_t line = from; line < to; line++) {
+#pragma GCC unroll 4
+        for (int n = 0; n < panels; n++) {
+            __builtin_prefetch(panel->b_next + n * panel->b_panel + line * 16, 0, 2);
+        }
+    }
+}
+
 /* rows, panels and packed are constants in every call. */
 V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
                             const attn_matmul_panel *panel, int64_t i) {
@@ -204,9 +219,13 @@ V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
         }
     }
     int64_t a_next = i + 2 * rows <= panel->rows ? rows : -i; /* or the first, for the next panel */
-    int64_t step = ASKS_AHEAD ? A_AHEAD : panel->k;
-    for (int64_t p = 0; p < panel->k; p += step) {
-        int64_t k = panel->k - p < step ? panel->k - p : step;
+    enum { STEP = ASKS_AHEAD ? A_AHEAD : B_AHEAD };
+    for (int64_t p = 0; p < panel->k; p += STEP) {
+        int64_t k = panel->k - p < STEP ? panel->k - p : STEP;
+        if (panel->b_next != NULL && p % B_AHEAD == 0) {
+            int64_t ahead = panel->k - p < B_AHEAD ? panel->k - p : B_AHEAD;
+            prefetch_b(panels, panel, i, rows, p, ahead);
+        }
         const float *b = panel->b + p * panel->b_row;
         if (packed) {
             const float *a = panel->a + i * panel->k + p * rows;

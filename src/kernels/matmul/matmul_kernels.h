@@ -29,6 +29,7 @@ typedef struct attn_matmul_panel {
     int64_t a_row;
     const real *b; /* b[j / 16 * b_panel + p * b_row + j % 16]; sixteen may be read of every row */
     int64_t b_row, b_panel;
+    const real *b_next; /* packed panels that come after these, to be asked for; NULL: none */
     real *c;
     int64_t c_row;
     bool from_c;                          /* go on from C's old values; else start from 0 */
