@@ -219,9 +219,9 @@ V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
         }
     }
     int64_t a_next = i + 2 * rows <= panel->rows ? rows : -i; /* or the first, for the next panel */
-    enum { STEP = ASKS_AHEAD ? A_AHEAD : B_AHEAD };
-    for (int64_t p = 0; p < panel->k; p += STEP) {
-        int64_t k = panel->k - p < STEP ? panel->k - p : STEP;
+    int64_t step = ASKS_AHEAD ? A_AHEAD : panel->b_next != NULL ? B_AHEAD : panel->k;
+    for (int64_t p = 0; p < panel->k; p += step) {
+        int64_t k = panel->k - p < step ? panel->k - p : step;
         if (panel->b_next != NULL && p % B_AHEAD == 0) {
             int64_t ahead = panel->k - p < B_AHEAD ? panel->k - p : B_AHEAD;
             prefetch_b(panels, panel, i, rows, p, ahead);
