@@ -78,6 +78,20 @@ done
 cmp -s a.safetensors b.safetensors || fail "killed and resumed, the model is another one"
 cmp -s a.best.safetensors b.best.safetensors || fail "killed and resumed, the best model differs"
 
+# ---- training on from a finished model, with its vocabulary, though the text is another one ----
+head -200 train.src | tr ' ' '-' >other.src
+head -200 train.tgt >other.tgt
+on="--source other.src --target other.tgt --recipe ./small.recipe --set max_steps=1"
+"$ATTN_TOOL" train translator $on --init a.safetensors --out on >out 2>err || fail "--init"
+tr '\r' '\n' <err | grep -qE 'starting from ([0-9]+) of \1 tensors of a.safetensors' ||
+    fail "--init does not say what it took"
+vocabulary() { "$ATTN_TOOL" info $1 | grep -i vocabulary; }
+[ -n "$(vocabulary a.safetensors)" ] && [ "$(vocabulary on.safetensors)" = "$(vocabulary a.safetensors)" ] ||
+    fail "--init has another vocabulary"
+"$ATTN_TOOL" train translator $on --init a.safetensors --out on --resume --set max_steps=2 --quiet >out 2>err ||
+    fail "--init resumed"
+printf 'one two\n' | "$ATTN_TOOL" translate --model on.safetensors >out 2>err || fail "the model trained on"
+
 # ---- refusals: nothing is written over ----
 cp a.safetensors before
 expect 1 'the file exists' $text --out a
@@ -97,6 +111,8 @@ printf 'good\nb\377d\n' >bad.src
 head -2 train.tgt >two.tgt
 expect 1 'bad.src:2' --source bad.src --target two.tgt --recipe ./small.recipe --quiet --out c
 expect 1 'nowhere' $text --out nowhere/c
+expect 1 'none.safetensors' $text --out c --init none.safetensors
+expect 1 'train.src' $text --out c --init train.src
 if [ "$(id -u)" -ne 0 ]; then
     mkdir locked && chmod a-w locked
     expect 1 'locked' $text --out locked/c
