@@ -6,5 +6,5 @@
 #include "kernels/matmul/matmul_body.h"
 
 void attn_matmul_fill_avx512(attn_matmul_kernels *kernels) {
-    *kernels = (attn_matmul_kernels){V_TILE_ROWS, V_TILE_PANELS, true, pack_a, pack_b, multiply};
+    *kernels = (attn_matmul_kernels){V_TILE_ROWS, true, V_TILE_PANELS, pack_a, pack_b, multiply};
 }

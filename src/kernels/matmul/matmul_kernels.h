@@ -38,8 +38,8 @@ typedef struct attn_matmul_panel {
 
 typedef struct attn_matmul_kernels {
     int tile_rows;   /* rows that are kept in registers at a time */
-    int tile_panels; /* panels of 16 columns that are multiplied at once */
     bool a_in_place; /* contiguous rows of A are as fast unpacked */
+    int tile_panels; /* panels of 16 columns that are multiplied at once */
 
     /* packed[i / tile_rows][p][i % tile_rows] = a[i * a_row + p * a_col]; the last panel holds only
      * the rows that are left, side by side: rows * k values in all. */

@@ -72,5 +72,5 @@ static void multiply(const attn_matmul_panel *panel) {
 }
 
 void attn_matmul_fill_ref(attn_matmul_kernels *kernels) {
-    *kernels = (attn_matmul_kernels){TILE_ROWS, 1, false, pack_a, pack_b, multiply};
+    *kernels = (attn_matmul_kernels){TILE_ROWS, false, 1, pack_a, pack_b, multiply};
 }
