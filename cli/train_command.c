@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "attn/threads.h"
@@ -31,6 +32,11 @@ static bool exists(const char *path) {
     return access(path, F_OK) == 0;
 }
 
+static bool is_folder(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 static attn_status name_files(const char *out, attn_train_paths *path, attn_error *error) {
     static const char ending[] = ".safetensors";
     size_t length = strlen(out), tail = sizeof ending - 1;
@@ -55,7 +61,8 @@ static attn_status find_recipe(const char *name, char path[ATTN_TRAIN_PATH_SIZE]
                                attn_error *error) {
     static const char *const folders[] = {"recipes", ATTN_DATA_DIR "/recipes"};
     snprintf(path, ATTN_TRAIN_PATH_SIZE, "%s", name);
-    if (strchr(name, '/') != NULL || strchr(name, '.') != NULL || exists(path)) {
+    bool file = exists(path) && !is_folder(path); /* pictures may lie in a folder of that name */
+    if (strchr(name, '/') != NULL || strchr(name, '.') != NULL || file) {
         return ATTN_OK;
     }
     for (size_t i = 0; i < ATTN_LENGTH(folders); i++) {

@@ -121,6 +121,10 @@ head -c 3000 a.checkpoint >d.checkpoint
 expect 1 'd.checkpoint' $text --out d --resume
 [ "$(ls c* nowhere 2>/dev/null)" = "" ] || fail "a refused training left files: $(ls c*)"
 
+# ---- a recipe's name is no folder ----
+mkdir recipes small && cp small.recipe recipes/
+"$ATTN_TOOL" train translator --recipe small --list >out 2>err || fail "a folder hides the recipe"
+
 # ---- --list is a recipe ----
 "$ATTN_TOOL" train translator --recipe ./small.recipe --list >all.recipe 2>err || fail "--list"
 grep -q '^max_steps = 180$' all.recipe || fail "--list does not show the settings"
