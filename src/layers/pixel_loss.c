@@ -51,6 +51,7 @@ static void add_sums(int64_t rows, const real *row_loss, const real *row_nll, do
     int threads = rows > PART && attn_get_threads() > 1 ? 2 : 1;
     const real *of[2] = {row_loss, row_nll};
     double *to[2] = {loss, nll};
+    (void)threads; /* a build without OpenMP has one */
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
     for (int i = 0; i < 2; i++) {
         *to[i] += attn_sum_double(rows, of[i]);
