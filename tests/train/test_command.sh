@@ -85,9 +85,7 @@ on="--source other.src --target other.tgt --recipe ./small.recipe --set max_step
 "$ATTN_TOOL" train translator $on --init a.safetensors --out on >out 2>err || fail "--init"
 tr '\r' '\n' <err | grep -qE 'starting from ([0-9]+) of \1 tensors of a.safetensors' ||
     fail "--init does not say what it took"
-vocabulary() { "$ATTN_TOOL" info $1 | grep -i vocabulary; }
-[ -n "$(vocabulary a.safetensors)" ] && [ "$(vocabulary on.safetensors)" = "$(vocabulary a.safetensors)" ] ||
-    fail "--init has another vocabulary"
+grep -q 'training the tokenizer' err && fail "--init trained a tokenizer of its own"
 "$ATTN_TOOL" train translator $on --init a.safetensors --out on --resume --set max_steps=2 --quiet >out 2>err ||
     fail "--init resumed"
 printf 'one two\n' | "$ATTN_TOOL" translate --model on.safetensors >out 2>err || fail "the model trained on"
