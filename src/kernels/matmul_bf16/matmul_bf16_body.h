@@ -12,7 +12,7 @@
 enum { MOST_PANELS = 4, AHEAD = 1024 /* values that are asked for before they are used */ };
 
 /* Panels that `rows` rows take together. */
-#define PANELS(rows) ((rows) == 1 ? 4 : (rows) <= V_TILE_ROWS / 2 ? 2 : V_TILE_PANELS)
+#define PANELS(rows) ((rows) == 1 ? 4 : (rows) <= V_TILE_ROWS / 2 || V_TILE_PANELS == 2 ? 2 : 1)
 
 /* x = f(x) for each of the tile's rows. */
 #define FOR_ROWS(statement)                                                                        \
