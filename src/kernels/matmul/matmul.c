@@ -96,9 +96,10 @@ static bool a_in_place(const matmul_plan *plan) {
     return product->a_col == 1 && product->a_row > 0 && plan->kernels->a_in_place && fits;
 }
 
-/* As few blocks of rows as the cache allows. When they are more than the threads, B is packed first,
- * and there may be more of them; else each packs B on its way, and columns are cut until the
- * threads have enough. Where A is packed, rows are cut before columns: nobody packs them twice. */
+/* As few blocks of rows as the cache allows, for each reads all of B. When they are more than the
+ * threads, or B is packed and the rows are many, there may be more of them; else each packs B on its
+ * way, or B passes through the caches once, and columns are cut until the threads have enough. Where
+ * A is packed, rows are cut before columns: nobody packs them twice. */
 static void choose_grid(matmul_plan *plan) {
     const attn_matmul *product = plan->product;
     int64_t slice = max64(1, ceil_div(product->k, plan->slices));
@@ -106,7 +107,7 @@ static void choose_grid(matmul_plan *plan) {
     plan->row_blocks = ceil_div(plan->tiles, most_tiles);
     plan->column_blocks = 1;
     plan->pack_first = product->b != NULL && plan->row_blocks > plan->threads;
-    if (plan->pack_first || product->b == NULL) {
+    if (plan->pack_first || (product->b == NULL && product->m > BLOCK_ROWS)) {
         int64_t each = ceil_div(ceil_div(product->m, BLOCK_ROWS), plan->threads);
         plan->row_blocks = max64(plan->row_blocks, each * plan->threads);
     }
