@@ -1,8 +1,8 @@
 /* kernels/attention/attention_cache_body.h: attention over a cache, over vectors.
  *
  * Block by block: scores of all keys, softmax, weighted sum over all values. One row, which is bound
- * by memory, reads keys and values in place, in the order in which they lie and without prefetches:
- * the processor's own follow one stream at full speed, and anything else disturbs them. Several rows
+ * by memory, reads keys and values in place, in the order in which they lie: the processor's own
+ * prefetches follow one stream at full speed and need help only where another begins. Several rows
  * share what they read: sixteen keys or values at a time are made float, in a piece of memory that
  * stays in the first cache. Include after attention_body.h, whose rows and products it shares.
  * D, E, E16, P, W as in kernels/attention/attention_cache.h. */
@@ -102,6 +102,14 @@ V_INLINE void cache_prefetch(const attn_cache_type type, const unsigned char *ro
     enum { AHEAD = 4096 };
     if (type != ATTN_CACHE_F32 && i % cache_vectors(type) == 0) {
         __builtin_prefetch(row + i * (64 / cache_vectors(type)) + AHEAD, 0, 2);
+    }
+}
+
+/* The start of what is read next, where the processor's own prefetches do not know of it yet. */
+static inline void cache_prefetch_start(cache_place place) {
+    enum { START = 1024 };
+    for (int i = 0; i < START; i += 64) {
+        __builtin_prefetch(place.data + i, 0, 2);
     }
 }
 
@@ -305,7 +313,11 @@ V_INLINE void cache_attend_block(const attn_cache_type type, const attn_cache_it
                                  const cache_memory *memory, const cache_block *block) {
     if (item->rows == 1) {
         cache_score_row(type, item, memory, block);
+        cache_prefetch_start(cache_values(item, block->start + block->from));
         cache_softmax(item, memory, block);
+        if (block->start + ATTN_KEY_BLOCK < item->last_key) {
+            cache_prefetch_start(cache_keys(item, block->start + ATTN_KEY_BLOCK));
+        }
         cache_weigh_row(type, item, memory, block);
     } else {
         cache_score_rows(type, item, memory, block);
