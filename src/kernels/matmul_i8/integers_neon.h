@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define I8_TILE_ROWS   6 /* 6 x 16 sums are 24 of the 32 registers, a group of weights 4 */
+#define I8_TILE_PANELS 1
 #define I8_VALUE_BYTES 1 /* int8_t */
 
 typedef struct {

@@ -200,12 +200,14 @@ static void multiply_block(const i8_plan *plan, int64_t number) {
     int64_t tile = plan->kernels->tile_rows;
     attn_block at = attn_block_at(&plan->blocks, number);
     int64_t row = at.first_tile * tile, end = at.last_tile * tile;
-    for (int64_t index = at.first_panel; index < at.last_panel; index++) {
+    for (int64_t index = at.first_panel; index < at.last_panel;
+         index += plan->kernels->tile_panels) {
         int64_t j = index * LANES;
+        int64_t panels = min64(at.last_panel - index, plan->kernels->tile_panels);
         attn_matmul_i8_panel panel = {
             .rows = min64(end, product->m) - row,
             .groups = weights->groups,
-            .columns = (int)min64(weights->n - j, LANES),
+            .columns = (int)min64(weights->n - j, panels * LANES),
             .a = plan->a + row * plan->a_bytes,
             .a_bytes = plan->a_bytes,
             .a_scale = plan->a_scale + row,

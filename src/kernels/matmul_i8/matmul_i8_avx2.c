@@ -9,6 +9,7 @@
 #include "kernels/isa/part16.h"
 
 #define I8_TILE_ROWS   4 /* 4 x 16 sums are 8 of the 16 registers, a group of weights 4 */
+#define I8_TILE_PANELS 1
 #define I8_VALUE_BYTES 1
 #define I8_HAS_DOT     0
 
@@ -58,5 +59,6 @@ V_INLINE void v_store_integers(char *out, v16 x) {
 #include "kernels/matmul_i8/matmul_i8_body.h"
 
 void attn_matmul_i8_fill_avx2(attn_matmul_i8_kernels *kernels) {
-    *kernels = (attn_matmul_i8_kernels){I8_TILE_ROWS, I8_VALUE_BYTES, quantize_row, multiply};
+    *kernels = (attn_matmul_i8_kernels){I8_TILE_ROWS, I8_TILE_PANELS, I8_VALUE_BYTES, quantize_row,
+                                        multiply};
 }

@@ -9,6 +9,7 @@
 #include "kernels/isa/part16.h"
 
 #define I8_TILE_ROWS   12
+#define I8_TILE_PANELS 1
 #define I8_VALUE_BYTES 2 /* int16_t, each group in the order a0, a2, a1, a3 */
 #define I8_HAS_DOT     0
 
@@ -50,5 +51,6 @@ V_INLINE void v_store_integers(char *out, v16 x) {
 #include "kernels/matmul_i8/matmul_i8_body.h"
 
 void attn_matmul_i8_fill_avx512(attn_matmul_i8_kernels *kernels) {
-    *kernels = (attn_matmul_i8_kernels){I8_TILE_ROWS, I8_VALUE_BYTES, quantize_row, multiply};
+    *kernels = (attn_matmul_i8_kernels){I8_TILE_ROWS, I8_TILE_PANELS, I8_VALUE_BYTES, quantize_row,
+                                        multiply};
 }

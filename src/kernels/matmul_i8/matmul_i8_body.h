@@ -1,10 +1,10 @@
 /* kernels/matmul_i8/matmul_i8_body.h: the 8-bit product over vectors; each instruction set includes
  * it.
  *
- * The same results as matmul_i8_ref.c. I8_TILE_ROWS rows of sixteen sums stay in registers for the
- * whole of k. Include it after a verbs header, isa/math16.h, isa/part16.h, and these:
+ * The same results as matmul_i8_ref.c. I8_TILE_ROWS rows of I8_TILE_PANELS times sixteen sums
+ * stay in registers for the whole of k. Include it after a verbs header, isa/math16.h, isa/part16.h, and these:
  *
- *     I8_TILE_ROWS, I8_VALUE_BYTES, I8_HAS_DOT (one instruction sums a group)
+ *     I8_TILE_ROWS, I8_TILE_PANELS, I8_VALUE_BYTES, I8_HAS_DOT (one instruction sums a group)
  *     vi, vi_zero, vi_add, vi_to_float    sixteen sums
  *     vi_start                            where a sum starts, given the column's sum of weights
  *     v_weights, v_weights_load           a group of sixteen columns, as vi_dot wants it
@@ -47,33 +47,40 @@ static void quantize_row(int64_t k, const float *a, void *q, int64_t step, float
     }
 }
 
-/* x[r] = f(x[r]) for each of the tile's rows. */
+/* x[r] = f(x[r]) for each of the tile's rows, in registers. */
 #define FOR_ROWS(statement)                                                                        \
-    for (int r = 0; r < rows; r++) {                                                               \
-        v16 x = v_load(sums + 16 * r);                                                             \
+    _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++) {                                      \
         statement;                                                                                 \
     }
 
-/* What follows the sums of `rows` rows, panel row i and the next. */
-static __attribute__((noinline)) void finish(const attn_matmul_i8_panel *panel, int64_t i, int rows,
-                                             float *sums) {
-    int columns = panel->columns;
-    float *c = panel->c + i * panel->c_row;
-    v16 w_scale = v_load(panel->w_scale);
-    v16 bias = panel->bias != NULL ? v_load_part(panel->bias, columns) : v_zero();
-    FOR_ROWS(x = v_mul(x, v_set1(panel->a_scale[i + r]));
-             v_store(sums + 16 * r, v_fma(x, w_scale, bias)))
+/* GELU needs registers of its own. */
+static __attribute__((noinline)) void apply_gelu(int rows, float *x) {
+    for (int r = 0; r < rows; r++) {
+        v_store(x + 16 * r, v_gelu(v_load(x + 16 * r)));
+    }
+}
+
+/* What follows the sums: rows i and the next, panel n. */
+V_INLINE void finish(const int rows, const attn_matmul_i8_panel *panel, int64_t i, int n,
+                     v16 x[I8_TILE_ROWS]) {
+    int columns = v_rest(panel->columns - 16 * n);
+    v16 w_scale = v_load(panel->w_scale + 16 * n);
+    v16 bias = panel->bias != NULL ? v_load_part(panel->bias + 16 * n, columns) : v_zero();
+    FOR_ROWS(x[r] = v_fma(v_mul(x[r], v_set1(panel->a_scale[i + r])), w_scale, bias))
     if (panel->activation == ATTN_ACTIVATION_RELU) {
-        FOR_ROWS(v_store(sums + 16 * r, v_relu(x)))
+        FOR_ROWS(x[r] = v_relu(x[r]))
     } else if (panel->activation == ATTN_ACTIVATION_GELU) {
-        FOR_ROWS(v_store(sums + 16 * r, v_gelu(x)))
+        float memory[I8_TILE_ROWS * 16];
+        FOR_ROWS(v_store(memory + 16 * r, x[r]))
+        apply_gelu(rows, memory);
+        FOR_ROWS(x[r] = v_load(memory + 16 * r))
     }
     if (panel->residual != NULL) {
-        const float *residual = panel->residual + i * panel->residual_row;
-        FOR_ROWS(v16 before = v_load_part(residual + r * panel->residual_row, columns);
-                 v_store(sums + 16 * r, v_add(before, x)))
+        const float *residual = panel->residual + i * panel->residual_row + 16 * n;
+        FOR_ROWS(x[r] = v_add(v_load_part(residual + r * panel->residual_row, columns), x[r]))
     }
-    FOR_ROWS(v_store_part(c + r * panel->c_row, x, columns))
+    float *c = panel->c + i * panel->c_row + 16 * n;
+    FOR_ROWS(v_store_part(c + r * panel->c_row, x[r], columns))
 }
 #undef FOR_ROWS
 
@@ -85,56 +92,84 @@ static __attribute__((noinline)) void finish(const attn_matmul_i8_panel *panel, 
 #define I8_CHAINS(rows) 1
 #endif
 
-/* rows and chains are constants in every call; i is the first row of a tile. */
-V_INLINE void multiply_tile(const int rows, const int chains, const attn_matmul_i8_panel *panel,
-                            int64_t i) {
-    vi acc[I8_TILE_ROWS > 8 ? I8_TILE_ROWS : 8];
-    const char *a = (const char *)panel->a + i * panel->a_bytes;
-    const int8_t *w = panel->w;
-    vi start = vi_start(panel->w_sums);
-#pragma GCC unroll 16
-    for (int r = 0; r < rows * chains; r++) {
-        acc[r] = r < rows ? start : vi_zero();
-    }
-    int64_t g = 0;
-    for (; g + chains <= panel->groups; g += chains) {
+/* The most vectors of sums: few rows have several chains instead of panels. */
+enum { SUMS = I8_TILE_ROWS * I8_TILE_PANELS > 8 ? I8_TILE_ROWS *I8_TILE_PANELS : 8 };
+
+/* Groups g to g + chains - 1. A row's integers that are loaded once serve all panels. */
+V_INLINE void add_groups(const int rows, const int panels, const int chains,
+                         const attn_matmul_i8_panel *panel, int first, const char *a, int64_t g,
+                         vi acc[SUMS]) {
 #pragma GCC unroll 4
-        for (int chain = 0; chain < chains; chain++) {
-            v_weights group = v_weights_load(w + (g + chain) * 16 * I8_GROUP);
+    for (int chain = 0; chain < chains; chain++) {
+        v_weights group[I8_TILE_PANELS];
+#pragma GCC unroll 4
+        for (int n = 0; n < panels; n++) {
+            int64_t at = (first + n) * panel->groups + g + chain;
+            group[n] = v_weights_load(panel->w + at * 16 * I8_GROUP);
+        }
 #pragma GCC unroll 16
-            for (int r = 0; r < rows; r++) {
-                const char *values = a + ((g + chain) * I8_TILE_ROWS + r) * GROUP_BYTES;
-                acc[chain * rows + r] = vi_dot(acc[chain * rows + r], group, values);
+        for (int r = 0; r < rows; r++) {
+            const char *values = a + ((g + chain) * I8_TILE_ROWS + r) * GROUP_BYTES;
+#pragma GCC unroll 4
+            for (int n = 0; n < panels; n++) {
+                int sum = (chain * panels + n) * rows + r;
+                acc[sum] = vi_dot(acc[sum], group[n], values);
             }
         }
     }
-    for (; g < panel->groups; g++) {
-        v_weights group = v_weights_load(w + g * 16 * I8_GROUP);
+}
+
+/* rows, panels and chains are constants in every call; first: the first of the panels; i: the first row
+ * of a tile. */
+V_INLINE void multiply_tile(const int rows, const int panels, const int chains,
+                            const attn_matmul_i8_panel *panel, int first, int64_t i) {
+    vi acc[SUMS];
+    const char *a = (const char *)panel->a + i * panel->a_bytes;
+#pragma GCC unroll 32
+    for (int r = 0; r < rows * panels * chains; r++) {
+        acc[r] = r < rows * panels ? vi_start(panel->w_sums + 16 * (first + r / rows)) : vi_zero();
+    }
+    int64_t g = 0;
+    for (; g + chains <= panel->groups; g += chains) {
+        add_groups(rows, panels, chains, panel, first, a, g, acc);
+    }
+    for (; chains > 1 && g < panel->groups; g++) {
+        add_groups(rows, panels, 1, panel, first, a, g, acc);
+    }
+#pragma GCC unroll 4
+    for (int n = 0; n < panels; n++) {
+        v16 x[I8_TILE_ROWS];
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
-            const char *values = a + (g * I8_TILE_ROWS + r) * GROUP_BYTES;
-            acc[r] = vi_dot(acc[r], group, values);
+            vi sum = acc[n * rows + r];
+            for (int chain = 1; chain < chains; chain++) {
+                sum = vi_add(sum, acc[(chain * panels + n) * rows + r]);
+            }
+            x[r] = vi_to_float(sum);
         }
+        finish(rows, panel, i, first + n, x);
     }
-    float sums[I8_TILE_ROWS * 16];
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; r++) {
-        for (int chain = 1; chain < chains; chain++) {
-            acc[r] = vi_add(acc[r], acc[chain * rows + r]);
-        }
-        v_store(sums + 16 * r, vi_to_float(acc[r]));
+}
+
+/* As many chains as panels would be: one panel of few rows after the other. */
+V_INLINE void multiply_panels(const int rows, const attn_matmul_i8_panel *panel, int64_t i) {
+    if (I8_TILE_PANELS == 2 && rows > 4 && panel->columns > 16) {
+        multiply_tile(rows, I8_TILE_PANELS, 1, panel, 0, i);
+        return;
     }
-    finish(panel, i, rows, sums);
+    for (int n = 0; 16 * n < panel->columns; n++) {
+        multiply_tile(rows, 1, I8_CHAINS(rows), panel, n, i);
+    }
 }
 
 static void multiply(const attn_matmul_i8_panel *panel) {
     int64_t i = 0;
     for (; i + I8_TILE_ROWS <= panel->rows; i += I8_TILE_ROWS) {
-        multiply_tile(I8_TILE_ROWS, I8_CHAINS(I8_TILE_ROWS), panel, i);
+        multiply_panels(I8_TILE_ROWS, panel, i);
     }
 #define REST(n)                                                                                    \
     case n:                                                                                        \
-        multiply_tile(n, I8_CHAINS(n), panel, i);                                                  \
+        multiply_panels(n, panel, i);                                                              \
         break;
     switch (panel->rows - i) {
         REST(1)

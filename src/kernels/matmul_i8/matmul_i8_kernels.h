@@ -2,7 +2,7 @@
  *
  * The weights lie in panels of 16 columns, k in groups of 4: packed[n/16][k/4][n%16][k%4], so that
  * a group of a panel is 64 bytes, four products for each of 16 sums; what is missing at the edges
- * is 0. A kernel turns rows of A into the integers it likes best and multiplies rows by one panel.
+ * is 0. A kernel turns rows of A into the integers it likes best and multiplies rows by as many panels as its tile is wide.
  * They lie tile by tile, as they are read: a[m/T][k/4][m%T][k%4], T the rows of a tile. M rows, N columns, K summed. Next: matmul_i8_ref.c, the definition; matmul_i8_body.h. */
 #ifndef ATTN_KERNELS_MATMUL_I8_KERNELS_H
 #define ATTN_KERNELS_MATMUL_I8_KERNELS_H
@@ -17,17 +17,17 @@ enum {
 /* Where the definition calls a row of A zero: its inverse scale might not be a float. */
 #define I8_LEAST_PEAK ((real)0x1p-120)
 
-/* C[rows, columns] from rows of integers and one panel, columns <= 16; pointers already stand at
- * this block's first row and this panel's first column. */
+/* C[rows, columns] from rows of integers and panels, columns <= 16 * tile_panels; pointers already
+ * stand at this block's first row and the first panel's first column. */
 typedef struct attn_matmul_i8_panel {
     int64_t rows, groups; /* groups of k */
     int columns;
     const void *a;   /* whole tiles of rows, and at last one of which some rows are there */
     int64_t a_bytes; /* of a row */
     const real *a_scale;
-    const int8_t *w;       /* [groups][16][4] */
-    const real *w_scale;   /* [16] */
-    const int32_t *w_sums; /* [16]: the sum over k of the weights of a column */
+    const int8_t *w;       /* [panels][groups][16][4] */
+    const real *w_scale;   /* [panels][16] */
+    const int32_t *w_sums; /* [panels][16]: the sum over k of the weights of a column */
     real *c;
     int64_t c_row;
     const real *bias; /* NULL: 0 */
@@ -38,6 +38,7 @@ typedef struct attn_matmul_i8_panel {
 
 typedef struct attn_matmul_i8_kernels {
     int tile_rows;   /* rows that are kept in registers at a time */
+    int tile_panels; /* panels of 16 columns that are multiplied at once */
     int value_bytes; /* of an integer of A */
     /* One row of A: k values, and zeros up to a multiple of I8_ROW_STEP, each group `step` bytes
      * after the one before; and its scale. */
