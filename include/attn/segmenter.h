@@ -27,6 +27,16 @@ typedef enum attn_mixer {
     ATTN_MIXER_NONE,      /* not at all */
 } attn_mixer;
 
+/* What the norms of the convolutions take mean and variance over. */
+typedef enum attn_segmenter_norm {
+    /* group norm, then RELU: a picture's pixels and an eighth of the channels, so that every place
+     * learns a little of the whole picture by it */
+    ATTN_SEGMENTER_NORM_PICTURE,
+    /* RELU, then layer norm: the channels of each place alone; what lies far away is then known
+     * through the mixer only */
+    ATTN_SEGMENTER_NORM_PLACE,
+} attn_segmenter_norm;
+
 typedef struct attn_segmenter_config {
     int64_t classes;                   /* V, 2 .. 255 */
     int64_t width_2, width_4, d_model; /* channels at strides 2, 4 and 8, multiples of 8 */
@@ -39,6 +49,7 @@ typedef struct attn_segmenter_config {
     int64_t window;             /* odd for the depthwise mixer, at most 31 */
     int64_t shrink;             /* 1: keys and values of all places */
     attn_activation activation; /* of the feed-forward; RELU or GELU */
+    attn_segmenter_norm norm;
     /* Used in training alone. */
     double dropout, attention_dropout, label_smoothing;
     double stochastic_depth; /* of the last block's branches; rises evenly over the blocks */

@@ -38,7 +38,8 @@ void attn_config_print(const void *config, const attn_config_key *key,
     case CONFIG_BOOL:
         snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%s", *(const bool *)field ? "true" : "false");
         break;
-    case CONFIG_CHOICE: {
+    case CONFIG_CHOICE:
+    case CONFIG_NEWER_CHOICE: {
         const char *name = key->names[*(const unsigned *)field];
         snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%s", name != NULL ? name : "");
         break;
@@ -83,7 +84,7 @@ bool attn_config_read(void *config, const attn_config_key *key, const char *valu
         *(bool *)field = strcmp(value, "true") == 0;
         return *(bool *)field || strcmp(value, "false") == 0;
     }
-    if (key->type == CONFIG_CHOICE) {
+    if (key->type == CONFIG_CHOICE || key->type == CONFIG_NEWER_CHOICE) {
         return choice_read(key->names, value, field);
     }
     if (key->type == CONFIG_RATE) {

@@ -9,12 +9,13 @@
 
 #include "attn/status.h"
 
-/* The type of a configuration's field: int64_t, bool, an enum with names, or a rate (double, kept to
- * six digits). */
+/* The type of a configuration's field: int64_t, bool, an enum with names (one that files of older
+ * versions lack: they mean its first), or a rate (double, kept to six digits). */
 typedef enum attn_config_type {
     CONFIG_INT,
     CONFIG_BOOL,
     CONFIG_CHOICE,
+    CONFIG_NEWER_CHOICE,
     CONFIG_RATE
 } attn_config_type;
 

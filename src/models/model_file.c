@@ -163,6 +163,9 @@ attn_status attn_model_file_config(const attn_model_format *format, const attn_s
     for (size_t i = 0; i < format->key_count; i++) {
         const attn_config_key *key = &format->keys[i];
         const char *value = attn_safetensors_metadata(file, key->key);
+        if (value == NULL && key->type == CONFIG_NEWER_CHOICE) {
+            continue;
+        }
         if (value == NULL || !attn_config_read(config, key, value)) {
             return attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL, "metadata %s is %s%.32s",
                              key->key, value != NULL ? "not possible: " : "missing",

@@ -26,6 +26,7 @@ void attn_segmenter_config_init(attn_segmenter_config *config) {
         .window = 7,
         .shrink = 2,
         .activation = ATTN_ACTIVATION_GELU,
+        .norm = ATTN_SEGMENTER_NORM_PICTURE,
         .dropout = 0.1,
     };
 }
@@ -55,13 +56,20 @@ attn_status attn_segmenter_config_check(const attn_segmenter_config *c, attn_err
         const char *name;
         int64_t value, low, high;
     } ranges[] = {
-        {"classes", c->classes, 2, 255},     {"width_2", c->width_2, 8, 1024},
-        {"width_4", c->width_4, 8, 1024},    {"d_model", c->d_model, 8, 4096},
-        {"units_4", c->units_4, 0, 16},      {"units_8", c->units_8, 0, 16},
-        {"blocks", c->blocks, 0, 64},        {"heads", c->heads, 1, 256},
-        {"ffn", c->ffn, 1, 1 << 14},         {"mixer", (int64_t)c->mixer, 0, ATTN_MIXER_NONE},
-        {"window", c->window, 1, 31},        {"shrink", c->shrink, 1, 8},
+        {"classes", c->classes, 2, 255},
+        {"width_2", c->width_2, 8, 1024},
+        {"width_4", c->width_4, 8, 1024},
+        {"d_model", c->d_model, 8, 4096},
+        {"units_4", c->units_4, 0, 16},
+        {"units_8", c->units_8, 0, 16},
+        {"blocks", c->blocks, 0, 64},
+        {"heads", c->heads, 1, 256},
+        {"ffn", c->ffn, 1, 1 << 14},
+        {"mixer", (int64_t)c->mixer, 0, ATTN_MIXER_NONE},
+        {"window", c->window, 1, 31},
+        {"shrink", c->shrink, 1, 8},
         {"activation", c->activation, 1, 2},
+        {"norm", (int64_t)c->norm, 0, ATTN_SEGMENTER_NORM_PLACE},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         attn_status status = attn_config_check_range(ranges[i].name, ranges[i].value, ranges[i].low,

@@ -10,7 +10,7 @@
 
 enum { SEGMENTER_STRIDE = 8, SEGMENTER_NORM_GROUPS = 8 };
 
-/* relu(norm(conv(x))) */
+/* relu(norm(conv(x))), or norm(relu(conv(x))) when a norm is of each place; so too below */
 typedef struct conv_norm {
     attn_conv conv;
     attn_group_norm norm;

@@ -7,8 +7,10 @@
 #include "models/segmenter.h"
 
 _Static_assert(sizeof(attn_mixer) == sizeof(unsigned), "a choice is read as an unsigned");
+_Static_assert(sizeof(attn_segmenter_norm) == sizeof(unsigned), "a choice is read as an unsigned");
 
 static const char *const mixer_names[] = {"global", "window", "depthwise", "none", ""};
+static const char *const norm_names[] = {"picture", "place", ""};
 
 static const attn_config_key config_keys[] = {
     {"classes", CONFIG_INT, offsetof(attn_segmenter_config, classes), NULL},
@@ -25,6 +27,7 @@ static const attn_config_key config_keys[] = {
     {"shrink", CONFIG_INT, offsetof(attn_segmenter_config, shrink), NULL},
     {"activation", CONFIG_CHOICE, offsetof(attn_segmenter_config, activation),
      attn_activation_names},
+    {"norm", CONFIG_NEWER_CHOICE, offsetof(attn_segmenter_config, norm), norm_names},
     {"dropout", CONFIG_RATE, offsetof(attn_segmenter_config, dropout), NULL},
     {"attention_dropout", CONFIG_RATE, offsetof(attn_segmenter_config, attention_dropout), NULL},
     {"label_smoothing", CONFIG_RATE, offsetof(attn_segmenter_config, label_smoothing), NULL},

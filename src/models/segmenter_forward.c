@@ -49,20 +49,36 @@ static attn_tensor *read_pictures(attn_tape *tape, const attn_pictures *p, const
 
 /* ---- wiring ---- */
 
-/* Convolves and moves the grid on. */
-static attn_tensor *convolve(attn_tape *tape, attn_tensor *x, attn_grid *grid, const conv_norm *c) {
-    x = attn_layer_conv(tape, x, grid, &c->conv, ATTN_ACTIVATION_NONE, NULL);
-    *grid = attn_window_grid(&c->conv.window, grid);
-    return attn_layer_group_norm(tape, x, grid, &c->norm, ATTN_ACTIVATION_RELU);
+/* What follows a convolution: RELU after the norm of a picture, before that of a place. */
+static attn_activation before_norm(const attn_segmenter *m) {
+    return m->config.norm == ATTN_SEGMENTER_NORM_PLACE ? ATTN_ACTIVATION_RELU
+                                                       : ATTN_ACTIVATION_NONE;
 }
 
-static attn_tensor *residual_units(attn_tape *tape, attn_tensor *x, const attn_grid *grid,
-                                   const residual_unit *units, int64_t count) {
+static attn_tensor *normalize(const attn_segmenter *m, attn_tape *tape, attn_tensor *x,
+                              const attn_grid *grid, const attn_group_norm *norm) {
+    if (m->config.norm == ATTN_SEGMENTER_NORM_PLACE) {
+        return attn_layer_norm(tape, x, &(attn_norm){norm->gamma, norm->beta});
+    }
+    return attn_layer_group_norm(tape, x, grid, norm, ATTN_ACTIVATION_RELU);
+}
+
+/* Convolves and moves the grid on. */
+static attn_tensor *convolve(const attn_segmenter *m, attn_tape *tape, attn_tensor *x,
+                             attn_grid *grid, const conv_norm *c) {
+    x = attn_layer_conv(tape, x, grid, &c->conv, before_norm(m), NULL);
+    *grid = attn_window_grid(&c->conv.window, grid);
+    return normalize(m, tape, x, grid, &c->norm);
+}
+
+static attn_tensor *residual_units(const attn_segmenter *m, attn_tape *tape, attn_tensor *x,
+                                   const attn_grid *grid, const residual_unit *units,
+                                   int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         const residual_unit *u = &units[i];
-        attn_tensor *h = attn_layer_group_norm(tape, x, grid, &u->norm[0], ATTN_ACTIVATION_RELU);
-        h = attn_layer_conv(tape, h, grid, &u->conv[0], ATTN_ACTIVATION_NONE, NULL);
-        h = attn_layer_group_norm(tape, h, grid, &u->norm[1], ATTN_ACTIVATION_RELU);
+        attn_tensor *h = normalize(m, tape, x, grid, &u->norm[0]);
+        h = attn_layer_conv(tape, h, grid, &u->conv[0], before_norm(m), NULL);
+        h = normalize(m, tape, h, grid, &u->norm[1]);
         x = attn_layer_conv(tape, h, grid, &u->conv[1], ATTN_ACTIVATION_NONE, x);
     }
     return x;
@@ -140,27 +156,28 @@ typedef struct pyramid {
 
 static pyramid stem(const attn_segmenter *m, attn_tape *tape, attn_tensor *x, attn_grid grid) {
     pyramid p;
-    x = convolve(tape, x, &grid, &m->down_2);
-    p.x2 = x = convolve(tape, x, &grid, &m->stem_2);
+    x = convolve(m, tape, x, &grid, &m->down_2);
+    p.x2 = x = convolve(m, tape, x, &grid, &m->stem_2);
     p.grid2 = grid;
-    x = convolve(tape, x, &grid, &m->down_4);
-    p.x4 = x = residual_units(tape, x, &grid, m->units_4, m->config.units_4);
+    x = convolve(m, tape, x, &grid, &m->down_4);
+    p.x4 = x = residual_units(m, tape, x, &grid, m->units_4, m->config.units_4);
     p.grid4 = grid;
     x = attn_layer_conv(tape, x, &grid, &m->down_8, ATTN_ACTIVATION_NONE, NULL);
     p.grid8 = attn_window_grid(&m->down_8.window, &grid);
-    p.x8 = residual_units(tape, x, &p.grid8, m->units_8, m->config.units_8);
+    p.x8 = residual_units(m, tape, x, &p.grid8, m->units_8, m->config.units_8);
     return p;
 }
 
 /* relu(conv(relu(norm(skip + resize(x W^T + b))))), each with its norm */
-static attn_tensor *merge(attn_tape *tape, attn_tensor *x, const attn_grid *from, attn_tensor *skip,
-                          attn_grid *to, const attn_linear *lateral, const attn_group_norm *norm,
+static attn_tensor *merge(const attn_segmenter *m, attn_tape *tape, attn_tensor *x,
+                          const attn_grid *from, attn_tensor *skip, attn_grid *to,
+                          const attn_linear *lateral, const attn_group_norm *norm,
                           const conv_norm *conv) {
     x = attn_layer_linear(tape, x, lateral, ATTN_ACTIVATION_NONE);
     x = attn_layer_resize(tape, x, from, to);
     x = attn_layer_residual(tape, skip, x, 0.0);
-    x = attn_layer_group_norm(tape, x, to, norm, ATTN_ACTIVATION_RELU);
-    return convolve(tape, x, to, conv);
+    x = normalize(m, tape, x, to, norm);
+    return convolve(m, tape, x, to, conv);
 }
 
 attn_tensor *attn_segmenter_forward(const attn_segmenter *m, attn_tape *tape,
@@ -179,8 +196,8 @@ attn_tensor *attn_segmenter_forward(const attn_segmenter *m, attn_tape *tape,
         attn_tape_note(tape, "output", x);
     }
     x = attn_layer_norm(tape, x, &m->norm);
-    x = merge(tape, x, &p.grid8, p.x4, &p.grid4, &m->lateral_4, &m->norm_4, &m->merge_4);
-    x = merge(tape, x, &p.grid4, p.x2, &p.grid2, &m->lateral_2, &m->norm_2, &m->merge_2);
+    x = merge(m, tape, x, &p.grid8, p.x4, &p.grid4, &m->lateral_4, &m->norm_4, &m->merge_4);
+    x = merge(m, tape, x, &p.grid4, p.x2, &p.grid2, &m->lateral_2, &m->norm_2, &m->merge_2);
     x = attn_layer_linear(tape, x, &m->classify, ATTN_ACTIVATION_NONE);
     return attn_layer_resize(tape, x, &p.grid2, grid);
 }

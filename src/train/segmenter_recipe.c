@@ -7,6 +7,7 @@
 
 static const char *const mixers[] = {"global", "window", "depthwise", "none", NULL};
 static const char *const activations[] = {"relu", "gelu", NULL};
+static const char *const norms[] = {"picture", "place", NULL};
 
 #define INT(field, low, high, help)                                                                \
     ATTN_ROW_INT(#field, attn_segmenter_recipe, field, low, high, help)
@@ -28,6 +29,8 @@ static const attn_key keys[] = {
     INT(window, 1, 31, "side of the window of the mixers window and depthwise"),
     INT(shrink, 1, 8, "keys and values on a grid so many times smaller"),
     CHOICE(activation, activations, "of the feed-forward: relu, gelu"),
+    CHOICE(norm, norms,
+           "what the convolutions' norms are over: picture (group norm), place (layer norm)"),
     REAL(dropout, 0, 0.95, "on the sublayers"),
     REAL(attention_dropout, 0, 0.95, "on the attention weights"),
     REAL(stochastic_depth, 0, 0.95,
@@ -68,6 +71,7 @@ void attn_segmenter_recipe_init(attn_segmenter_recipe *recipe) {
         .shrink = config.shrink,
         .mixer = (int)config.mixer,
         .activation = config.activation == ATTN_ACTIVATION_GELU,
+        .norm = (int)config.norm,
         .dropout = config.dropout,
         .attention_dropout = config.attention_dropout,
         .label_smoothing = config.label_smoothing,
@@ -122,6 +126,7 @@ void attn_segmenter_recipe_config(const attn_segmenter_recipe *recipe, int64_t c
     config->window = recipe->window;
     config->shrink = recipe->shrink;
     config->activation = recipe->activation == 0 ? ATTN_ACTIVATION_RELU : ATTN_ACTIVATION_GELU;
+    config->norm = (attn_segmenter_norm)recipe->norm;
     config->dropout = recipe->dropout;
     config->attention_dropout = recipe->attention_dropout;
     config->label_smoothing = recipe->label_smoothing;

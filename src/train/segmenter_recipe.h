@@ -10,7 +10,7 @@
 typedef struct attn_segmenter_recipe {
     /* the model: attn_segmenter_config */
     int64_t width_2, width_4, d_model, units_4, units_8, blocks, heads, ffn, window, shrink;
-    int mixer, activation;
+    int mixer, activation, norm;
     /* regularization */
     double dropout, attention_dropout, label_smoothing, stochastic_depth;
     /* pictures: reduce shrinks them all by a whole number first; then what training varies */

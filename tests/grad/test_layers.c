@@ -424,7 +424,8 @@ static attn_tensor *pixel_smoothed(attn_tape *tape, fixture *f, attn_tensor *x[]
     return NULL;
 }
 
-static void declare_segmenter(fixture *f, attn_mixer mixer, attn_activation activation) {
+static void declare_segmenter(fixture *f, attn_mixer mixer, attn_activation activation,
+                              attn_segmenter_norm norm) {
     attn_segmenter_config config;
     attn_segmenter_config_init(&config);
     config.classes = 3;
@@ -434,6 +435,7 @@ static void declare_segmenter(fixture *f, attn_mixer mixer, attn_activation acti
     config.mixer = mixer;
     config.window = 3;
     config.activation = activation;
+    config.norm = norm;
     config.dropout = config.attention_dropout = config.label_smoothing = 0.15;
     config.stochastic_depth = 0.3;
     assert_int_equal(attn_segmenter_create(&config, true, &f->segmenter, NULL), ATTN_OK);
@@ -442,15 +444,15 @@ static void declare_segmenter(fixture *f, attn_mixer mixer, attn_activation acti
 }
 
 static void declare_segmenter_global(fixture *f) {
-    declare_segmenter(f, ATTN_MIXER_GLOBAL, ATTN_ACTIVATION_GELU);
+    declare_segmenter(f, ATTN_MIXER_GLOBAL, ATTN_ACTIVATION_GELU, ATTN_SEGMENTER_NORM_PICTURE);
 }
 
 static void declare_segmenter_window(fixture *f) {
-    declare_segmenter(f, ATTN_MIXER_WINDOW, ATTN_ACTIVATION_RELU);
+    declare_segmenter(f, ATTN_MIXER_WINDOW, ATTN_ACTIVATION_RELU, ATTN_SEGMENTER_NORM_PLACE);
 }
 
 static void declare_segmenter_depthwise(fixture *f) {
-    declare_segmenter(f, ATTN_MIXER_DEPTHWISE, ATTN_ACTIVATION_GELU);
+    declare_segmenter(f, ATTN_MIXER_DEPTHWISE, ATTN_ACTIVATION_GELU, ATTN_SEGMENTER_NORM_PICTURE);
 }
 
 /* A picture that has to be padded. */
@@ -513,7 +515,7 @@ static const struct grad_case {
     {"translator, post-norm", declare_post_norm, translator, 0},
     {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator, 0},
     {"segmenter, global attention", declare_segmenter_global, segmenter, 7},
-    {"segmenter, attention in windows", declare_segmenter_window, segmenter, 29},
+    {"segmenter, attention in windows, norms of places", declare_segmenter_window, segmenter, 29},
     {"segmenter, depthwise mixer", declare_segmenter_depthwise, segmenter, 29},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };

@@ -128,6 +128,42 @@ static void pictures_of_any_size(void **state) {
     attn_tape_free(tape);
 }
 
+/* How many pixels of the right half change when the left column does. */
+static int told_from_afar(attn_tape *tape, attn_mixer mixer, attn_segmenter_norm norm) {
+    enum { HEIGHT = 8, WIDTH = 160 };
+    static tiny_pictures p;
+    static attn_real probabilities[2][HEIGHT * WIDTH * TINY_CLASSES];
+    attn_segmenter_config config = tiny_config(mixer);
+    config.norm = norm;
+    attn_segmenter *model = tiny_segmenter(&config, false);
+    tiny_pictures_fill(&p, 0, 1, HEIGHT, WIDTH);
+    for (int i = 0; i < 2; i++) {
+        for (int64_t y = 0; y < HEIGHT; y++) {
+            p.pixels[3 * y * WIDTH] = (uint8_t)(255 * i);
+        }
+        assert_int_equal(
+            attn_segmenter_predict(model, tape, &p.view.pictures, NULL, probabilities[i], NULL),
+            ATTN_OK);
+    }
+    attn_segmenter_free(model);
+    int changed = 0;
+    for (int64_t i = 0; i < HEIGHT * WIDTH; i++) {
+        changed += i % WIDTH >= WIDTH / 2 &&
+                   memcmp(probabilities[0] + i * TINY_CLASSES, probabilities[1] + i * TINY_CLASSES,
+                          TINY_CLASSES * sizeof(attn_real)) != 0;
+    }
+    return changed;
+}
+
+static void norms_of_places_leave_what_is_far_to_the_mixer(void **state) {
+    (void)state;
+    attn_tape *tape = new_tape();
+    assert_true(told_from_afar(tape, ATTN_MIXER_NONE, ATTN_SEGMENTER_NORM_PICTURE) > 0);
+    assert_true(told_from_afar(tape, ATTN_MIXER_GLOBAL, ATTN_SEGMENTER_NORM_PLACE) > 0);
+    assert_int_equal(told_from_afar(tape, ATTN_MIXER_NONE, ATTN_SEGMENTER_NORM_PLACE), 0);
+    attn_tape_free(tape);
+}
+
 static void impossible_input_is_refused(void **state) {
     (void)state;
     static tiny_pictures p;
@@ -156,7 +192,7 @@ static void impossible_input_is_refused(void **state) {
 static void impossible_configurations_are_refused(void **state) {
     (void)state;
     attn_segmenter_config c;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 9; i++) {
         attn_error error = {0};
         attn_segmenter *model = NULL;
         attn_segmenter_config_init(&c);
@@ -168,6 +204,7 @@ static void impossible_configurations_are_refused(void **state) {
         c.dropout = i == 5 ? 1.0 : c.dropout;
         c.activation = i == 6 ? ATTN_ACTIVATION_NONE : c.activation;
         c.shrink = i == 7 ? 0 : c.shrink;
+        c.norm = i == 8 ? (attn_segmenter_norm)2 : c.norm;
         assert_int_equal(attn_segmenter_create(&c, false, &model, &error), ATTN_ERR_ARGUMENT);
         assert_null(model);
         assert_true(error.what[0] != '\0');
@@ -278,6 +315,7 @@ int main(void) {
         cmocka_unit_test(training_is_the_same_everywhere),
         cmocka_unit_test(prediction_is_the_same_everywhere),
         cmocka_unit_test(pictures_of_any_size),
+        cmocka_unit_test(norms_of_places_leave_what_is_far_to_the_mixer),
         cmocka_unit_test(impossible_input_is_refused),
         cmocka_unit_test(impossible_configurations_are_refused),
         cmocka_unit_test(parameters_are_few_and_matched),

@@ -53,7 +53,8 @@ static void assert_same_config(const attn_segmenter_config *a, const attn_segmen
     assert_true(a->d_model == b->d_model && a->units_4 == b->units_4 && a->units_8 == b->units_8);
     assert_true(a->blocks == b->blocks && a->heads == b->heads && a->ffn == b->ffn);
     assert_true(a->mixer == b->mixer && a->window == b->window && a->shrink == b->shrink);
-    assert_true(a->activation == b->activation && a->dropout == b->dropout);
+    assert_true(a->activation == b->activation && a->norm == b->norm);
+    assert_true(a->dropout == b->dropout);
     assert_true(a->attention_dropout == b->attention_dropout);
     assert_true(a->label_smoothing == b->label_smoothing);
     assert_true(a->stochastic_depth == b->stochastic_depth);
@@ -79,6 +80,7 @@ static void test_round_trips(void **unused) {
         attn_storage storage = (attn_storage)(kind / 4);
         attn_segmenter_config config = tiny_config((attn_mixer)(kind % 4));
         config.activation = kind % 2 == 1 ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
+        config.norm = kind % 3 == 1 ? ATTN_SEGMENTER_NORM_PLACE : ATTN_SEGMENTER_NORM_PICTURE;
         config.shrink = 1 + kind % 3;
         config.dropout = 0.123456;
         attn_segmenter *model = tiny_segmenter(&config, false);
@@ -154,6 +156,7 @@ static const flaw flaws[] = {
     {"shrink", METADATA, "9", false, ATTN_ERR_FORMAT, "shrink is 9"},
     {"window", METADATA, "-3", false, ATTN_ERR_FORMAT, "window is -3"},
     {"activation", METADATA, "swish", false, ATTN_ERR_FORMAT, "activation"},
+    {"norm", METADATA, "batch", false, ATTN_ERR_FORMAT, "norm"},
     {"dropout", METADATA, "1000000", false, ATTN_ERR_FORMAT, "dropout"},
 };
 
