@@ -11,21 +11,21 @@
 #include "io/file.h"
 
 typedef struct options {
-    int64_t count, seed, width, height, textures, shapes;
+    int64_t count, seed, width, height, colors, shapes;
 } options;
 
 static const options defaults = {
-    .count = 100, .seed = 1, .width = 64, .height = 64, .textures = 2, .shapes = 3};
+    .count = 100, .seed = 1, .width = 96, .height = 96, .colors = 2, .shapes = 8};
 
 #define ROW(label, field, low, high, help)                                                         \
     { label, 0, ATTN_OPTION_INT, offsetof(options, field), low, high, NULL, "N", help }
 static const attn_option table[] = {
     ROW("count", count, 1, 1000000, "how many (default 100)"),
     ROW("seed", seed, 0, 9007199254740992.0, "another seed, other scenes (default 1)"),
-    ROW("width", width, 64, 4096, "pixels (default 64)"),
-    ROW("height", height, 64, 4096, "pixels (default 64)"),
-    ROW("textures", textures, 1, 3, "textures, each with a marker of its own (default 2)"),
-    ROW("shapes", shapes, 1, 16, "shapes in a scene (default 3)"),
+    ROW("width", width, 64, 4096, "pixels (default 96)"),
+    ROW("height", height, 64, 4096, "pixels (default 96)"),
+    ROW("colors", colors, 1, 3, "colours, each with a marker of its own (default 2)"),
+    ROW("shapes", shapes, 1, 16, "shapes in a scene (default 8)"),
 };
 
 static attn_status make_folder(const char *path, attn_error *error) {
@@ -38,7 +38,7 @@ static attn_status make_folder(const char *path, attn_error *error) {
 
 static attn_status write_scene(const options *o, const char *folder, int64_t index,
                                const attn_classes *classes, attn_error *error) {
-    attn_scene_options wanted = {o->width, o->height, (int)o->textures, (int)o->shapes};
+    attn_scene_options wanted = {o->width, o->height, (int)o->colors, (int)o->shapes};
     attn_picture picture;
     attn_mask mask;
     char path[4096];
@@ -100,9 +100,9 @@ const attn_command attn_cmd_scenes = {
     .summary = "draw pictures and masks by rule, to try the segmenter on",
     .usage = "[OPTION]... FOLDER",
     .description =
-        "Writes FOLDER/images, FOLDER/masks and FOLDER/classes.txt. Shapes and markers with "
-        "textures: a shape's class is told by the colour of the far-away marker with its texture, "
-        "by nothing nearby. The same options draw the same scenes everywhere.",
+        "Writes FOLDER/images, FOLDER/masks and FOLDER/classes.txt. Coloured shapes and markers: a "
+        "shape's class is told by the stripes, white or black, of the far-away marker with its "
+        "colour, by nothing nearby. The same options draw the same scenes everywhere.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -9,14 +9,15 @@
 
 enum {
     SMALLEST_SIDE = 64,
-    MAX_TEXTURES = 3,
+    MAX_COLORS = 3,
     MAX_SHAPES = 16,
-    MARKER = 14, /* side of a marker */
-    FRAME = 3,   /* width of its frame */
-    BAND = 18,   /* markers lie within this distance of their side */
-    MIN_RADIUS = 6,
-    MAX_RADIUS = 10,
+    MARKER = 16, /* side of a marker */
+    BAND = 20,   /* markers lie within this distance of their side */
+    MIN_RADIUS = 8,
+    MAX_RADIUS = 13,
     NOISE = 12,
+    SEXTANT = 256, /* steps of hue from red to yellow, from there to green, and so on round */
+    HUES = 6 * SEXTANT,
 };
 
 /* Keeps these draws apart from all others of the same seed. */
@@ -24,18 +25,19 @@ static const uint64_t STREAM = 0x53434e31; /* "SCN1" */
 
 static const attn_class scene_class[ATTN_SCENE_CLASSES] = {
     {"ground", {96, 96, 96}},
-    {"marker", {240, 240, 240}},
-    {"warm", {230, 126, 20}},
-    {"cold", {36, 98, 214}},
+    {"marker", {230, 126, 20}},
+    {"light", {240, 240, 240}},
+    {"dark", {36, 36, 84}},
 };
 
 attn_scene_options attn_scene_options_default(void) {
-    return (attn_scene_options){.width = 64, .height = 64, .textures = 2, .shapes = 3};
+    return (attn_scene_options){.width = 96, .height = 96, .colors = 2, .shapes = 8};
 }
 
 int64_t attn_scene_gap(const attn_scene_options *options) {
     int64_t side = options->width < options->height ? options->width : options->height;
-    return side / 4;
+    int64_t wanted = side * 7 / 16, room = side - BAND - 2 * MAX_RADIUS - 2;
+    return wanted < room ? wanted : room;
 }
 
 void attn_scene_classes(attn_classes *out) {
@@ -51,9 +53,9 @@ typedef struct scene {
     attn_random random;
     attn_picture picture;
     attn_mask mask;
-    int side;                /* where the markers lie: 0 left, 1 right, 2 top, 3 bottom */
-    bool warm[MAX_TEXTURES]; /* what the frame of each texture's marker says */
-    uint8_t shade[2][3];     /* the two colours of all textures */
+    int side;                     /* where the markers lie: 0 left, 1 right, 2 top, 3 bottom */
+    uint8_t color[MAX_COLORS][3]; /* of a marker and of the shapes that are like it */
+    bool light[MAX_COLORS];       /* what the stripes of each colour's marker say */
 } scene;
 
 static int64_t draw(scene *s, int64_t low, int64_t high) {
@@ -66,11 +68,17 @@ static void set_pixel(scene *s, int64_t x, int64_t y, const uint8_t rgb[3], int 
     s->mask.label[at] = (uint8_t)label;
 }
 
-/* Stripes along rows, stripes along columns, a chessboard; two pixels a step. */
-static const uint8_t *texture_color(const scene *s, int texture, int64_t x, int64_t y) {
-    int64_t column = x / 2 % 2, row = y / 2 % 2;
-    int64_t light = texture == 0 ? row : texture == 1 ? column : row ^ column;
-    return s->shade[light];
+/* Full colours, about evenly apart on the circle of hues. */
+static void draw_colors(scene *s) {
+    int64_t start = draw(s, 0, HUES - 1), gap = HUES / s->options.colors;
+    for (int i = 0; i < s->options.colors; i++) {
+        int64_t hue = (start + gap * i + draw(s, -gap / 6, gap / 6) + HUES) % HUES;
+        uint8_t up = (uint8_t)(hue % SEXTANT), down = (uint8_t)(255 - up);
+        const uint8_t sextant[6][3] = {{255, up, 0},   {down, 255, 0}, {0, 255, up},
+                                       {0, down, 255}, {up, 0, 255},   {255, 0, down}};
+        memcpy(s->color[i], sextant[hue / SEXTANT], 3);
+        s->light[i] = draw(s, 0, 1) == 1;
+    }
 }
 
 static void draw_ground(scene *s) {
@@ -83,35 +91,30 @@ static void draw_ground(scene *s) {
     }
 }
 
-/* A marker whose corner is at (x, y). */
-static void draw_marker(scene *s, int texture, int64_t x, int64_t y) {
-    const uint8_t *frame = scene_class[s->warm[texture] ? ATTN_SCENE_WARM : ATTN_SCENE_COLD].color;
+/* A marker whose corner is at (x, y): slanted stripes of its colour and of white or black. */
+static void draw_marker(scene *s, int which, int64_t x, int64_t y) {
+    const uint8_t level = s->light[which] ? 255 : 0, stripe[3] = {level, level, level};
     for (int64_t row = 0; row < MARKER; row++) {
         for (int64_t column = 0; column < MARKER; column++) {
-            bool inside =
-                row >= FRAME && row < MARKER - FRAME && column >= FRAME && column < MARKER - FRAME;
             set_pixel(s, x + column, y + row,
-                      inside ? texture_color(s, texture, x + column, y + row) : frame,
-                      ATTN_SCENE_MARKER);
+                      (row + column) / 2 % 2 == 1 ? s->color[which] : stripe, ATTN_SCENE_MARKER);
         }
     }
 }
 
 /* One marker in each part of the side, in random order. */
 static void draw_markers(scene *s) {
-    int n = s->options.textures;
+    int n = s->options.colors;
     bool upright = s->side < 2;
     int64_t length = upright ? s->picture.height : s->picture.width;
     int64_t depth = upright ? s->picture.width : s->picture.height;
-    int64_t order[MAX_TEXTURES] = {0, 1, 2};
+    int64_t order[MAX_COLORS] = {0, 1, 2};
     attn_random_shuffle(&s->random, order, n);
     for (int i = 0; i < n; i++) {
-        int texture = (int)order[i];
-        s->warm[texture] = draw(s, 0, 1) == 1;
         int64_t along = draw(s, length * i / n + 1, length * (i + 1) / n - MARKER - 1);
         int64_t across = draw(s, 1, BAND - MARKER - 1);
         across = s->side % 2 == 0 ? across : depth - MARKER - across;
-        draw_marker(s, texture, upright ? across : along, upright ? along : across);
+        draw_marker(s, (int)order[i], upright ? across : along, upright ? along : across);
     }
 }
 
@@ -140,12 +143,12 @@ static void draw_shape(scene *s) {
     }
     int64_t x = draw(s, low[0], high[0]), y = draw(s, low[1], high[1]);
     int64_t kind = draw(s, 0, 2);
-    int texture = (int)draw(s, 0, s->options.textures - 1);
-    int label = s->warm[texture] ? ATTN_SCENE_WARM : ATTN_SCENE_COLD;
+    int like = (int)draw(s, 0, s->options.colors - 1);
+    int label = s->light[like] ? ATTN_SCENE_LIGHT : ATTN_SCENE_DARK;
     for (int64_t dy = -radius; dy <= radius; dy++) {
         for (int64_t dx = -radius; dx <= radius; dx++) {
             if (in_shape(kind, dx, dy, radius)) {
-                set_pixel(s, x + dx, y + dy, texture_color(s, texture, x + dx, y + dy), label);
+                set_pixel(s, x + dx, y + dy, s->color[like], label);
             }
         }
     }
@@ -165,10 +168,7 @@ static void add_noise(scene *s) {
 
 static void draw_scene(scene *s) {
     s->side = (int)draw(s, 0, 3);
-    for (int c = 0; c < 3; c++) {
-        s->shade[0][c] = (uint8_t)draw(s, 0, 70);
-        s->shade[1][c] = (uint8_t)draw(s, 185, 255);
-    }
+    draw_colors(s);
     draw_ground(s);
     draw_markers(s);
     for (int i = 0; i < s->options.shapes; i++) {
@@ -181,13 +181,12 @@ attn_status attn_scene_draw(const attn_scene_options *options, uint64_t seed, ui
                             attn_picture *picture, attn_mask *mask, attn_error *error) {
     *picture = (attn_picture){0, 0, NULL};
     *mask = (attn_mask){0, 0, NULL};
-    if (options->width < SMALLEST_SIDE || options->height < SMALLEST_SIDE ||
-        options->textures < 1 || options->textures > MAX_TEXTURES || options->shapes < 1 ||
-        options->shapes > MAX_SHAPES) {
+    if (options->width < SMALLEST_SIDE || options->height < SMALLEST_SIDE || options->colors < 1 ||
+        options->colors > MAX_COLORS || options->shapes < 1 || options->shapes > MAX_SHAPES) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "scene", -1,
-                         "sides of 64 or more, 1 to 3 textures, 1 to 16 shapes",
-                         "a scene of %lld x %lld with %d textures and %d shapes",
-                         (long long)options->width, (long long)options->height, options->textures,
+                         "sides of 64 or more, 1 to 3 colours, 1 to 16 shapes",
+                         "a scene of %lld x %lld with %d colours and %d shapes",
+                         (long long)options->width, (long long)options->height, options->colors,
                          options->shapes);
     }
     scene s = {.options = *options};

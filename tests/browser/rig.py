@@ -60,7 +60,7 @@ def make_tiny_model(folder):
 def make_segmenter(folder):
     """A segmenter that was hardly trained, and a picture: (model, picture)."""
     scenes = folder / "scenes"
-    attn("scenes", "--count", "6", str(scenes))
+    attn("scenes", "--count", "6", "--width", "64", "--height", "64", str(scenes))
     path = folder / "scenes.safetensors"
     attn("train", "segmenter", "--images", str(scenes / "images"), "--masks", str(scenes / "masks"), "--classes",
          str(scenes / "classes.txt"), "--quiet", "--out", str(path), "--set", "max_steps=2")

@@ -39,7 +39,7 @@ done
 mv model1.safetensors en-fr.safetensors
 
 # And one for pictures.
-"$ATTN_TOOL" scenes --count 8 scenes >out 2>err &&
+"$ATTN_TOOL" scenes --count 8 --width 64 --height 64 scenes >out 2>err &&
     "$ATTN_TOOL" train segmenter --images scenes/images --masks scenes/masks --classes scenes/classes.txt \
         --quiet -s max_steps=2 -s d_model=16 -s width_2=8 -s width_4=8 -s blocks=2 -s heads=2 -s ffn=16 \
         -s crop_width=64 -s crop_height=64 --out street >out 2>err || { cat err; exit 1; }

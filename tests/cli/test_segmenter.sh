@@ -35,13 +35,13 @@ there() { for f; do [ -s "$f" ] || fail "$f is missing"; done; }
 absent() { for f; do [ -e "$f" ] && fail "$f was written"; done; }
 
 # ---- scenes ----
-run scenes --count 12 --seed 3 s
+run scenes --count 12 --seed 3 --width 64 --height 64 s
 there s/classes.txt s/images/000011.png s/masks/000011.png
-run scenes --count 2 --seed 3 again
+run scenes --count 2 --seed 3 --width 64 --height 64 again
 cmp -s s/images/000001.png again/images/000001.png || fail "the same seed drew another scene"
 run scenes --count 1 --seed 4 --width 80 --height 72 other
 cmp -s s/images/000000.png other/images/000000.png && fail "another seed drew the same scene"
-expect 2 'from 1 to 3' scenes --textures 4 x
+expect 2 'from 1 to 3' scenes --colors 4 x
 expect 2 'from 64' scenes --width 10 x
 expect 1 'classes.txt/images' scenes s/classes.txt/images
 absent x
@@ -131,7 +131,7 @@ fresh() { # three good pairs
 }
 fresh; cp other/images/000000.png bad/i/000001.png
 bad 'bad/m/000001.png: the mask is 64 x 64, but its picture bad/i/000001.png is 80 x 72'
-fresh; printf '0 ground 1 1 1\n1 marker 2 2 2\n2 warm 3 3 3\n' >bad/c
+fresh; printf '0 ground 1 1 1\n1 marker 2 2 2\n2 light 3 3 3\n' >bad/c
 bad 'value 3 at pixel ('
 holds err 'bad/m/00000'
 holds err '--ignore'
@@ -155,9 +155,9 @@ fresh; cp "$kept/png_grey_16" bad/m/000001.png
 bad 'bad/m/000001.png'
 fresh; echo 'not a picture' >bad/i/000001.png
 bad 'neither a PNG nor a JPEG'
-fresh; printf '0 ground 1 1 1\n2 warm 3 3 3\n' >bad/c
+fresh; printf '0 ground 1 1 1\n2 light 3 3 3\n' >bad/c
 bad 'bad/c'
-fresh; printf '0 ground 1 1 1\n1 marker 2 2 2\n1 warm 3 3 3\n' >bad/c
+fresh; printf '0 ground 1 1 1\n1 marker 2 2 2\n1 light 3 3 3\n' >bad/c
 bad 'bad/c:3'
 fresh; printf '0 ground 1 1 1\n1 marker 1 1 1\n' >bad/c
 bad 'bad/c:2'
@@ -239,7 +239,7 @@ expect 1 'no attention' attend s/images/000000.png --at 1,1 -m none.safetensors 
 
 # ---- evaluate ----
 run evaluate --images s/images --masks s/masks -m a.safetensors
-holds out 'warm'
+holds out 'light'
 holds out 'mean'
 holds out 'global accuracy'
 holds out '12 pictures, one confusion matrix over all'

@@ -47,7 +47,7 @@ static void the_same_bytes_everywhere(void **state) {
         scene_free(&a);
         scene_free(&b);
     }
-    assert_int_equal(hash, 0x7e62953e58d62047ULL);
+    assert_int_equal(hash, 0x8394cbf6d2d21c78ULL);
 }
 
 /* The squared distance between the nearest pixels of markers and of shapes. */
@@ -55,7 +55,7 @@ static int64_t nearest(const attn_mask *mask) {
     int64_t best = INT64_MAX, count = mask->width * mask->height;
     for (int64_t a = 0; a < count; a++) {
         for (int64_t b = 0; mask->label[a] == ATTN_SCENE_MARKER && b < count; b++) {
-            if (mask->label[b] >= ATTN_SCENE_WARM) {
+            if (mask->label[b] >= ATTN_SCENE_LIGHT) {
                 int64_t dx = a % mask->width - b % mask->width;
                 int64_t dy = a / mask->width - b / mask->width;
                 best = dx * dx + dy * dy < best ? dx * dx + dy * dy : best;
@@ -80,56 +80,56 @@ static void markers_are_far_away(void **state) {
     }
 }
 
-/* Whether the markers' frames are orange (1), blue (2) or both (3). */
-static int frames(const scene *s) {
+/* Whether the markers are striped with white (1), black (2) or some with either (3). */
+static int stripes(const scene *s) {
     int found = 0;
     for (int64_t i = 0; i < s->picture.width * s->picture.height; i++) {
         const uint8_t *rgb = s->picture.rgb + 3 * i;
         if (s->mask.label[i] == ATTN_SCENE_MARKER) {
-            found |= rgb[0] > 200 && rgb[2] < 60 ? 1 : 0;
-            found |= rgb[2] > 190 && rgb[0] < 60 ? 2 : 0;
+            found |= rgb[0] > 240 && rgb[1] > 240 && rgb[2] > 240 ? 1 : 0;
+            found |= rgb[0] < 15 && rgb[1] < 15 && rgb[2] < 15 ? 2 : 0;
         }
     }
     return found;
 }
 
-static void classes_follow_the_frame(void **state) {
+static void classes_follow_the_stripes(void **state) {
     (void)state;
     attn_scene_options options = {64, 64, 1, 3};
-    int warm = 0;
+    int light = 0;
     for (uint64_t index = 0; index < 200; index++) {
         int64_t seen[256] = {0};
         scene s = draw(&options, 9, index);
         for (int64_t i = 0; i < 64 * 64; i++) {
             seen[s.mask.label[i]]++;
         }
-        /* One marker of 14 x 14, and shapes of the class that its frame says. */
-        assert_int_equal(seen[ATTN_SCENE_MARKER], 14 * 14);
-        assert_int_equal(seen[ATTN_SCENE_GROUND] + seen[ATTN_SCENE_MARKER] + seen[ATTN_SCENE_WARM] +
-                             seen[ATTN_SCENE_COLD],
+        /* One marker of 16 x 16, and shapes of the class that its stripes say. */
+        assert_int_equal(seen[ATTN_SCENE_MARKER], 16 * 16);
+        assert_int_equal(seen[ATTN_SCENE_GROUND] + seen[ATTN_SCENE_MARKER] +
+                             seen[ATTN_SCENE_LIGHT] + seen[ATTN_SCENE_DARK],
                          64 * 64);
-        int frame = frames(&s);
-        assert_true(frame == 1
-                        ? seen[ATTN_SCENE_WARM] > 0 && seen[ATTN_SCENE_COLD] == 0
-                        : frame == 2 && seen[ATTN_SCENE_COLD] > 0 && seen[ATTN_SCENE_WARM] == 0);
-        warm += frame == 1;
+        int found = stripes(&s);
+        assert_true(found == 1
+                        ? seen[ATTN_SCENE_LIGHT] > 0 && seen[ATTN_SCENE_DARK] == 0
+                        : found == 2 && seen[ATTN_SCENE_DARK] > 0 && seen[ATTN_SCENE_LIGHT] == 0);
+        light += found == 1;
         scene_free(&s);
     }
-    assert_in_range(warm, 75, 125);
+    assert_in_range(light, 75, 125);
 }
 
-/* With two textures a scene may have both classes; over many scenes, the pixels of the two have the
+/* With two colours a scene may have both classes; over many scenes, the pixels of the two have the
  * same mean colour, so that none is told by its own. */
 static void pixels_do_not_tell(void **state) {
     (void)state;
     attn_scene_options options = attn_scene_options_default();
     double sum[2][3] = {{0}}, count[2] = {0};
     int both = 0;
-    for (uint64_t index = 0; index < 600; index++) {
+    for (uint64_t index = 0; index < 3000; index++) {
         scene s = draw(&options, 11, index);
         bool seen[2] = {false, false};
-        for (int64_t i = 0; i < 64 * 64; i++) {
-            int kind = s.mask.label[i] - ATTN_SCENE_WARM;
+        for (int64_t i = 0; i < s.picture.width * s.picture.height; i++) {
+            int kind = s.mask.label[i] - ATTN_SCENE_LIGHT;
             if (kind >= 0) {
                 seen[kind] = true;
                 count[kind]++;
@@ -141,10 +141,10 @@ static void pixels_do_not_tell(void **state) {
         both += seen[0] && seen[1];
         scene_free(&s);
     }
-    assert_in_range(both, 100, 400);
+    assert_in_range(both, 1000, 2000);
     for (int c = 0; c < 3; c++) {
         double difference = sum[0][c] / count[0] - sum[1][c] / count[1];
-        assert_true(difference > -3 && difference < 3);
+        assert_true(difference > -6 && difference < 6);
     }
 }
 
@@ -161,14 +161,14 @@ static void bad_options(void **state) {
     attn_classes classes;
     attn_scene_classes(&classes);
     assert_int_equal(classes.count, ATTN_SCENE_CLASSES);
-    assert_string_equal(classes.item[ATTN_SCENE_COLD].name, "cold");
+    assert_string_equal(classes.item[ATTN_SCENE_DARK].name, "dark");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_bytes_everywhere),
         cmocka_unit_test(markers_are_far_away),
-        cmocka_unit_test(classes_follow_the_frame),
+        cmocka_unit_test(classes_follow_the_stripes),
         cmocka_unit_test(pixels_do_not_tell),
         cmocka_unit_test(bad_options),
     };
