@@ -151,7 +151,7 @@ V_INLINE void multiply_tile(const int rows, const int panels, const int chains,
     }
 }
 
-/* As many chains as panels would be: one panel of few rows after the other. */
+/* Few rows take one panel after the other, in several chains; more take all panels at once. */
 V_INLINE void multiply_panels(const int rows, const attn_matmul_i8_panel *panel, int64_t i) {
     if (I8_TILE_PANELS == 2 && rows > 4 && panel->columns > 16) {
         multiply_tile(rows, I8_TILE_PANELS, 1, panel, 0, i);
