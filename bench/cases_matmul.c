@@ -64,15 +64,36 @@ static attn_status allocate(int64_t m, int64_t n, int64_t k, void **out, attn_er
     return ATTN_OK;
 }
 
+/* So many copies of B, packed, instead of B. */
+static attn_status pack(state *s, int64_t copies, int64_t k, int64_t n, attn_error *error) {
+    size_t count = attn_matmul_packed_size(k, n);
+    size_t bytes = (size_t)copies * count * sizeof(float);
+    s->copies = copies;
+    s->packed_size = (int64_t)count;
+    s->packed = attn_alloc_large(bytes);
+    if (s->packed == NULL) {
+        return attn_fail_memory(error, bytes);
+    }
+    for (int64_t i = 0; i < copies; i++) {
+        attn_matmul_pack(k, n, s->b, n, 1, s->packed + i * s->packed_size);
+    }
+    s->product.b = NULL;
+    return ATTN_OK;
+}
+
 static attn_status start(const attn_bench_case *given, void **out, attn_bench_work *work,
                          attn_error *error) {
     int64_t m = given->size[0], n = given->size[1], k = given->size[2];
-    bool across = given->size[3] != 0;
+    bool across = given->size[3] != 0, packed = given->size[4] != 0;
     attn_status status = allocate(m, n, k, out, error);
     state *s = *out;
     if (status == ATTN_OK && across) {
         s->product.a_row = 1;
         s->product.a_col = m;
+    }
+    if (status == ATTN_OK && packed) {
+        status = pack(s, 1, k, n, error);
+        s->product.b_packed = s->packed;
     }
     work->amount = 2.0 * (double)m * (double)n * (double)k;
     return status;
@@ -90,26 +111,13 @@ static attn_status run_rows(void *given, attn_error *error) {
 static attn_status start_rows(const attn_bench_case *given, void **out, attn_bench_work *work,
                               attn_error *error) {
     int64_t m = given->size[0], k = given->size[1], n = given->size[2];
-    size_t count = attn_matmul_packed_size(k, n);
     attn_status status = allocate(m, n, k, out, error);
     if (status != ATTN_OK) {
         return status;
     }
-    state *s = *out;
     work->amount = (double)k * (double)n * sizeof(float);
     work->flops = 2.0 * (double)m * (double)n * (double)k;
-    s->copies = attn_bench_copies(work->amount);
-    s->packed_size = (int64_t)count;
-    size_t bytes = (size_t)s->copies * count * sizeof(float);
-    s->packed = attn_alloc_large(bytes);
-    if (s->packed == NULL) {
-        return attn_fail_memory(error, bytes);
-    }
-    for (int64_t i = 0; i < s->copies; i++) {
-        attn_matmul_pack(k, n, s->b, n, 1, s->packed + i * s->packed_size);
-    }
-    s->product.b = NULL;
-    return ATTN_OK;
+    return pack(*out, attn_bench_copies(work->amount), k, n, error);
 }
 
 const attn_bench_kind attn_bench_matmul_rows = {ATTN_BENCH_GBS, start_rows, run_rows, stop};

@@ -123,6 +123,28 @@ static void test_without_classes(void **unused) {
     attn_segmenter_free(model);
 }
 
+/* Files of older versions say nothing of norms and mean those of the picture. */
+static void test_older_file(void **unused) {
+    (void)unused;
+    static attn_real before[900 * TINY_CLASSES], after[900 * TINY_CLASSES];
+    attn_segmenter *model = NULL;
+    attn_error error = {0};
+    parts *p = malloc(sizeof *p);
+    assert_non_null(p);
+    assert_int_equal(attn_segmenter_load(good, false, &model, NULL, NULL, &error), ATTN_OK);
+    predict(model, before);
+    attn_segmenter_free(model);
+    parts_open(p, good);
+    take_metadata(p, "norm");
+    parts_write(p, flawed);
+    free(p);
+    assert_int_equal(attn_segmenter_load(flawed, false, &model, NULL, NULL, &error), ATTN_OK);
+    assert_int_equal(attn_segmenter_get_config(model)->norm, ATTN_SEGMENTER_NORM_PICTURE);
+    predict(model, after);
+    assert_memory_equal(before, after, sizeof before);
+    attn_segmenter_free(model);
+}
+
 /* ---- flawed files ---- */
 
 static const flaw flaws[] = {
@@ -191,6 +213,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_without_classes),
+        cmocka_unit_test(test_older_file),
         cmocka_unit_test(test_flawed_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -33,14 +33,22 @@ static inline attn_tensor_info *tensor_of(parts *p, const char *name) {
     return NULL;
 }
 
-static inline void set_metadata(parts *p, const char *key, const char *value) {
+static inline attn_metadata *metadata_of(parts *p, const char *key) {
     for (size_t i = 0; i < p->metadata_count; i++) {
         if (strcmp(p->metadata[i].key, key) == 0) {
-            p->metadata[i].value = value;
-            return;
+            return &p->metadata[i];
         }
     }
     fail_msg("no metadata %s", key);
+    return NULL;
+}
+
+static inline void set_metadata(parts *p, const char *key, const char *value) {
+    metadata_of(p, key)->value = value;
+}
+
+static inline void take_metadata(parts *p, const char *key) {
+    *metadata_of(p, key) = p->metadata[--p->metadata_count];
 }
 
 static inline void take_tensor(parts *p, const char *name) {
