@@ -2,10 +2,13 @@
 #include "train/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "attn/threads.h"
 #include "base/fail.h"
@@ -146,24 +149,57 @@ static attn_status cut_back(const char *path, int64_t resume_step, attn_error *e
     return status;
 }
 
+/* ---- the file ---- */
+
+/* Opens the file to append to it, alone: the lock goes with the process, however that ends. */
+static attn_status open_alone(const char *path, int *out, attn_error *error) {
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (file < 0) {
+        return attn_fail_errno(error, path, "cannot write the log");
+    }
+    if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(file);
+        return attn_fail(error, ATTN_ERR_IO, path, -1,
+                         "wait until it ends, stop it, or name another --out",
+                         "another training is writing this log");
+    }
+    *out = file; /* a file system without locks does without */
+    return ATTN_OK;
+}
+
+/* The file emptied, or cut back to resume_step. */
+static attn_status open_file(const char *path, int64_t resume_step, int *out, attn_error *error) {
+    int old = -1;
+    attn_status status = open_alone(path, &old, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (resume_step < 0) {
+        *out = old;
+        return ftruncate(old, 0) == 0 ? ATTN_OK
+                                      : attn_fail_errno(error, path, "cannot empty the log");
+    }
+    status = cut_back(path, resume_step, error); /* to a new file of that name */
+    status = status == ATTN_OK ? open_alone(path, out, error) : status;
+    close(old);
+    return status;
+}
+
 attn_status attn_train_log_open(const char *path, int64_t resume_step, const char *command,
                                 const attn_recipe *recipe, attn_train_log **out,
                                 attn_error *error) {
-    FILE *old = resume_step >= 0 ? fopen(path, "r") : NULL;
-    if (old != NULL) {
-        fclose(old);
-        attn_status status = cut_back(path, resume_step, error);
-        if (status != ATTN_OK) {
-            return status;
-        }
-    }
     attn_train_log *log = attn_alloc_zero(1, sizeof *log);
     if (log == NULL) {
         return attn_fail_memory(error, sizeof *log);
     }
-    log->file = fopen(path, old != NULL ? "a" : "w");
+    int file = -1;
+    attn_status status = open_file(path, resume_step, &file, error);
+    log->file = status == ATTN_OK ? fdopen(file, "a") : NULL;
     if (log->file == NULL) {
-        attn_status status = attn_fail_errno(error, path, "cannot write the log");
+        status = status == ATTN_OK ? attn_fail_errno(error, path, "cannot write the log") : status;
+        if (file >= 0) {
+            close(file);
+        }
         attn_free(log);
         return status;
     }

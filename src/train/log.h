@@ -11,7 +11,8 @@
 typedef struct attn_train_log attn_train_log;
 
 /* Begins a file, or with resume_step >= 0 continues one: lines of later steps, which the training
- * is about to repeat, are removed. command: as typed. */
+ * is about to repeat, are removed. The file is locked until _close: ATTN_ERR_IO when another
+ * training has it open. command: as typed. */
 ATTN_MUST_CHECK attn_status attn_train_log_open(const char *path, int64_t resume_step,
                                                 const char *command, const attn_recipe *recipe,
                                                 attn_train_log **out, attn_error *error);

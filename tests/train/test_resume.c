@@ -259,6 +259,39 @@ static void checkpoint_goes_when_not_kept(void **state) {
     toy_remove(p.folder);
 }
 
+/* Two trainings into the same files would spoil both. */
+static void one_training_has_the_log(void **state) {
+    (void)state;
+    plan p = new_plan();
+    toy_paths path = toy_paths_in(p.folder);
+    attn_recipe table = attn_translator_recipe_table(&p.recipe);
+    attn_train_log *first, *second;
+    attn_error error;
+    for (int64_t resume_step = -1; resume_step <= 0; resume_step++) {
+        assert_int_equal(
+            attn_train_log_open(path.log, resume_step, "first", &table, &first, &error), ATTN_OK);
+        for (int64_t other = -1; other <= 0; other++) {
+            assert_int_equal(
+                attn_train_log_open(path.log, other, "second", &table, &second, &error),
+                ATTN_ERR_IO);
+            assert_non_null(strstr(error.what, "another training"));
+        }
+        assert_int_equal(attn_train_log_close(first, &error), ATTN_OK);
+    }
+    char line[256];
+    FILE *file = fopen(path.log, "r");
+    assert_non_null(file);
+    for (int i = 0; i < 2; i++) { /* begin, resume */
+        assert_non_null(fgets(line, sizeof line, file));
+        assert_non_null(strstr(line, "\"first\""));
+        while (strchr(line, '\n') == NULL && fgets(line, sizeof line, file) != NULL) {
+        }
+    }
+    assert_null(fgets(line, sizeof line, file));
+    fclose(file);
+    toy_remove(p.folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_is_the_same),
@@ -266,6 +299,7 @@ int main(void) {
         cmocka_unit_test(stopped_is_the_same),
         cmocka_unit_test(goes_on_after_the_end),
         cmocka_unit_test(checkpoint_goes_when_not_kept),
+        cmocka_unit_test(one_training_has_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
