@@ -84,9 +84,10 @@ bool attn_parameter_number(const attn_parameters *p, const char *name, int64_t l
         attn_http_error(answer, 400, "Invalid request: %s parameter is not a number", name);
         return false;
     }
-    if (*out > limit) {
-        attn_http_error(answer, 400, "Invalid request: %s parameter must be <= %" PRId64, name,
-                        limit);
+    bool given = json_is_integer(value) || text != NULL;
+    if (given && (*out < 0 || *out > limit)) {
+        attn_http_error(answer, 400, "Invalid request: %s parameter must be %s %" PRId64, name,
+                        *out < 0 ? ">=" : "<=", *out < 0 ? 0 : limit);
         return false;
     }
     return true;

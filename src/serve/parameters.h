@@ -24,7 +24,7 @@ void attn_parameters_free(attn_parameters *parameters);
 /* NULL when it is missing, empty or no string. */
 const char *attn_parameter_text(const attn_parameters *parameters, const char *name);
 bool attn_parameter_flag(const attn_parameters *parameters, const char *name);
-/* A whole number of at most `limit`; `missing` when it is not there. false, and an answer, when it is
+/* A whole number from 0 to `limit`; `missing` when it is not there. false, and an answer, when it is
  * neither. */
 bool attn_parameter_number(const attn_parameters *parameters, const char *name, int64_t limit,
                            int64_t missing, int64_t *out, attn_http_answer *answer);

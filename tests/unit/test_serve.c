@@ -149,6 +149,8 @@ static void refusals(void **unused) {
                  "Invalid request: alternatives parameter is not a number");
     expect_error("{\"q\":\"x\",\"source\":\"en\",\"target\":\"fr\",\"alternatives\":5}",
                  "Invalid request: alternatives parameter must be <= 4");
+    expect_error("{\"q\":\"x\",\"source\":\"en\",\"target\":\"fr\",\"model\":-1}",
+                 "Invalid request: model parameter must be >= 0");
     expect_error("{\"q\":[\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\"],\"source\":\"en\","
                  "\"target\":\"fr\"}",
                  "Invalid request: request (9) exceeds text limit (8)");
