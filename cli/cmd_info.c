@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "command.h"
 #include "model.h"
+#include "models/config.h"
 
 typedef struct options {
     bool json;
@@ -29,21 +30,20 @@ static json_t *describe_translator(const attn_translator_config *c) {
                      "decoder_layers", (json_int_t)c->decoder_layers, "max_length",
                      (json_int_t)c->max_length, "norm", c->pre_norm ? "pre" : "post", "positions",
                      c->learned_positions ? "learned" : "sinusoidal", "activation",
-                     c->activation == ATTN_ACTIVATION_RELU ? "relu" : "gelu");
+                     attn_activation_names[c->activation]);
 }
 
 static json_t *describe_segmenter(const attn_segmenting *s) {
-    static const char *const mixers[] = {"global", "window", "depthwise", "none"};
-    static const char *const norms[] = {"picture", "place"};
     const attn_segmenter_config *c = attn_segmenter_get_config(s->model);
-    json_t *config = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s}", "classes",
-        (json_int_t)c->classes, "width_2", (json_int_t)c->width_2, "width_4",
-        (json_int_t)c->width_4, "d_model", (json_int_t)c->d_model, "units_4",
-        (json_int_t)c->units_4, "units_8", (json_int_t)c->units_8, "blocks", (json_int_t)c->blocks,
-        "heads", (json_int_t)c->heads, "ffn", (json_int_t)c->ffn, "mixer", mixers[c->mixer],
-        "window", (json_int_t)c->window, "shrink", (json_int_t)c->shrink, "activation",
-        c->activation == ATTN_ACTIVATION_RELU ? "relu" : "gelu", "norm", norms[c->norm]);
+    json_t *config =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s}",
+                  "classes", (json_int_t)c->classes, "width_2", (json_int_t)c->width_2, "width_4",
+                  (json_int_t)c->width_4, "d_model", (json_int_t)c->d_model, "units_4",
+                  (json_int_t)c->units_4, "units_8", (json_int_t)c->units_8, "blocks",
+                  (json_int_t)c->blocks, "heads", (json_int_t)c->heads, "ffn", (json_int_t)c->ffn,
+                  "mixer", attn_mixer_names[c->mixer], "window", (json_int_t)c->window, "shrink",
+                  (json_int_t)c->shrink, "activation", attn_activation_names[c->activation], "norm",
+                  attn_segmenter_norm_names[c->norm]);
     for (int i = 0; i < s->classes.count; i++) {
         char key[32];
         snprintf(key, sizeof key, "class %d", i);

@@ -7,15 +7,30 @@
 #include <string.h>
 
 #include "attn/matmul.h"
+#include "attn/segmenter.h"
 #include "base/fail.h"
 
 _Static_assert(sizeof(attn_activation) == sizeof(unsigned), "a choice is read as an unsigned");
 
 const char *const attn_activation_names[] = {
-    [ATTN_ACTIVATION_NONE] = NULL,
+    [ATTN_ACTIVATION_NONE] = "",
     [ATTN_ACTIVATION_RELU] = "relu",
     [ATTN_ACTIVATION_GELU] = "gelu",
-    "",
+    NULL,
+};
+
+const char *const attn_mixer_names[] = {
+    [ATTN_MIXER_GLOBAL] = "global",
+    [ATTN_MIXER_WINDOW] = "window",
+    [ATTN_MIXER_DEPTHWISE] = "depthwise",
+    [ATTN_MIXER_NONE] = "none",
+    NULL,
+};
+
+const char *const attn_segmenter_norm_names[] = {
+    [ATTN_SEGMENTER_NORM_PICTURE] = "picture",
+    [ATTN_SEGMENTER_NORM_PLACE] = "place",
+    NULL,
 };
 
 /* Not printf's, whose decimal point depends on the locale. */
@@ -39,11 +54,9 @@ void attn_config_print(const void *config, const attn_config_key *key,
         snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%s", *(const bool *)field ? "true" : "false");
         break;
     case CONFIG_CHOICE:
-    case CONFIG_NEWER_CHOICE: {
-        const char *name = key->names[*(const unsigned *)field];
-        snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%s", name != NULL ? name : "");
+    case CONFIG_NEWER_CHOICE:
+        snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%s", key->names[*(const unsigned *)field]);
         break;
-    }
     case CONFIG_RATE:
         rate_print(*(const double *)field, value);
         break;
@@ -69,8 +82,8 @@ static bool rate_read(const char *value, double *rate) {
 }
 
 static bool choice_read(const char *const *names, const char *value, unsigned *choice) {
-    for (unsigned i = 0; names[i] == NULL || names[i][0] != '\0'; i++) {
-        if (names[i] != NULL && strcmp(names[i], value) == 0) {
+    for (unsigned i = 0; names[i] != NULL; i++) {
+        if (names[i][0] != '\0' && strcmp(names[i], value) == 0) {
             *choice = i;
             return true;
         }

@@ -23,13 +23,15 @@ typedef struct attn_config_key {
     const char *key;
     attn_config_type type;
     size_t offset;            /* of the field in the configuration */
-    const char *const *names; /* of a choice, by value; NULL: not allowed; ends with "" */
+    const char *const *names; /* of a choice, by value; "": not allowed; ends with NULL */
 } attn_config_key;
 
 enum { ATTN_CONFIG_VALUE_SIZE = 32 };
 
-/* relu and gelu. */
+/* By value, with NULL at the end. That of no activation is "". */
 extern const char *const attn_activation_names[];
+extern const char *const attn_mixer_names[];
+extern const char *const attn_segmenter_norm_names[];
 
 void attn_config_print(const void *config, const attn_config_key *key,
                        char value[ATTN_CONFIG_VALUE_SIZE]);

@@ -9,9 +9,6 @@
 _Static_assert(sizeof(attn_mixer) == sizeof(unsigned), "a choice is read as an unsigned");
 _Static_assert(sizeof(attn_segmenter_norm) == sizeof(unsigned), "a choice is read as an unsigned");
 
-static const char *const mixer_names[] = {"global", "window", "depthwise", "none", ""};
-static const char *const norm_names[] = {"picture", "place", ""};
-
 static const attn_config_key config_keys[] = {
     {"classes", CONFIG_INT, offsetof(attn_segmenter_config, classes), NULL},
     {"width_2", CONFIG_INT, offsetof(attn_segmenter_config, width_2), NULL},
@@ -22,12 +19,12 @@ static const attn_config_key config_keys[] = {
     {"blocks", CONFIG_INT, offsetof(attn_segmenter_config, blocks), NULL},
     {"heads", CONFIG_INT, offsetof(attn_segmenter_config, heads), NULL},
     {"ffn", CONFIG_INT, offsetof(attn_segmenter_config, ffn), NULL},
-    {"mixer", CONFIG_CHOICE, offsetof(attn_segmenter_config, mixer), mixer_names},
+    {"mixer", CONFIG_CHOICE, offsetof(attn_segmenter_config, mixer), attn_mixer_names},
     {"window", CONFIG_INT, offsetof(attn_segmenter_config, window), NULL},
     {"shrink", CONFIG_INT, offsetof(attn_segmenter_config, shrink), NULL},
     {"activation", CONFIG_CHOICE, offsetof(attn_segmenter_config, activation),
      attn_activation_names},
-    {"norm", CONFIG_NEWER_CHOICE, offsetof(attn_segmenter_config, norm), norm_names},
+    {"norm", CONFIG_NEWER_CHOICE, offsetof(attn_segmenter_config, norm), attn_segmenter_norm_names},
     {"dropout", CONFIG_RATE, offsetof(attn_segmenter_config, dropout), NULL},
     {"attention_dropout", CONFIG_RATE, offsetof(attn_segmenter_config, attention_dropout), NULL},
     {"label_smoothing", CONFIG_RATE, offsetof(attn_segmenter_config, label_smoothing), NULL},

@@ -4,10 +4,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-
-static const char *const mixers[] = {"global", "window", "depthwise", "none", NULL};
-static const char *const activations[] = {"relu", "gelu", NULL};
-static const char *const norms[] = {"picture", "place", NULL};
+#include "models/config.h"
 
 #define INT(field, low, high, help)                                                                \
     ATTN_ROW_INT(#field, attn_segmenter_recipe, field, low, high, help)
@@ -25,11 +22,12 @@ static const attn_key keys[] = {
     INT(blocks, 0, 64, "blocks of mixer and feed-forward"),
     INT(heads, 1, 256, "attention heads; divides d_model"),
     INT(ffn, 1, 16384, "hidden channels of the feed-forward of a block with attention"),
-    CHOICE(mixer, mixers, "how places learn of each other: global, window, depthwise, none"),
+    CHOICE(mixer, attn_mixer_names,
+           "how places learn of each other: global, window, depthwise, none"),
     INT(window, 1, 31, "side of the window of the mixers window and depthwise"),
     INT(shrink, 1, 8, "keys and values on a grid so many times smaller"),
-    CHOICE(activation, activations, "of the feed-forward: relu, gelu"),
-    CHOICE(norm, norms,
+    CHOICE(activation, attn_activation_names + 1, "of the feed-forward: relu, gelu"),
+    CHOICE(norm, attn_segmenter_norm_names,
            "what the convolutions' norms are over: picture (group norm), place (layer norm)"),
     REAL(dropout, 0, 0.95, "on the sublayers"),
     REAL(attention_dropout, 0, 0.95, "on the attention weights"),

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "models/config.h"
 
 static const char *const norms[] = {"pre", "post", NULL};
 static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
-static const char *const activations[] = {"relu", "gelu", NULL};
 static const char *const tokenizer_types[] = {"unigram", "bpe", NULL};
 
 #define INT(field, low, high, help)                                                                \
@@ -28,7 +28,7 @@ static const attn_key keys[] = {
     INT(max_length, 4, 65536, "longest sentence in tokens; longer pairs are left out"),
     CHOICE(norm, norms, "layer norm before or after each sublayer: pre, post"),
     CHOICE(positions, position_kinds, "sinusoidal or learned"),
-    CHOICE(activation, activations, "of the feed-forward layers: relu, gelu"),
+    CHOICE(activation, attn_activation_names + 1, "of the feed-forward layers: relu, gelu"),
     INT(vocabulary, 8, 1000000, "pieces of the joint tokenizer"),
     CHOICE(tokenizer_type, tokenizer_types, "unigram or bpe"),
     TEXT(normalization, "of the text: identity, nfkc, nmt_nfkc, nfkc_cf, nmt_nfkc_cf"),
