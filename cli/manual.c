@@ -76,7 +76,7 @@ void attn_manual_print(const attn_command *const *commands, size_t count, FILE *
     fputs(".SH EXIT STATUS\n0: done. 1: failed; the reason is on stderr. 2: called wrongly.\n"
           ".SH ENVIRONMENT\n"
           ".TP\n.B ATTN_MODEL\nthe model file where \\-\\-model is not given\n"
-          ".TP\n.B ATTN_ISA\nforces an instruction set: ref, avx2, avx512, avx512vnni, neon, "
+          ".TP\n.B ATTN_ISA\nforces an instruction set: ref, avx2, avx512, avx512vnni, amx, neon, "
           "neondot\n"
           ".TP\n.B OMP_NUM_THREADS\nthe number of threads where \\-\\-threads is not given\n",
           out);

@@ -37,12 +37,14 @@ attn_isa(avx512 x86-64 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
          -mprefer-vector-width=512)
 attn_isa(avx512vnni x86-64 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512vnni -mfma
          -mprefer-vector-width=512)
+attn_isa(amx x86-64 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mamx-tile -mamx-int8
+         -mprefer-vector-width=512)
 attn_isa(neon aarch64)
 attn_isa(neondot aarch64 -march=armv8.2-a+dotprod)
 
 set(isa_sources "")
 set(isa_definitions "")
-foreach(isa AVX2 AVX512 AVX512VNNI NEON NEONDOT)
+foreach(isa AVX2 AVX512 AVX512VNNI AMX NEON NEONDOT)
   if(ATTN_KERNELS_${isa})
     list(APPEND isa_sources ${ATTN_KERNELS_${isa}})
     list(APPEND isa_definitions ATTN_HAVE_${isa}=1)

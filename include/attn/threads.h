@@ -18,9 +18,11 @@ ATTN_API void attn_set_threads(int threads);
 /* The number of threads the next call will use; at least 1. Thread-safe. */
 ATTN_API int attn_get_threads(void);
 
-/* The instruction set in use: "ref", "avx2", "avx512", "avx512vnni", "neon" or "neondot" (the two
- * with dot products of 8-bit integers; all else is as without). ATTN_ISA in the environment, read
- * once, forces a lower one; a name that this processor lacks or attn does not know is ignored. */
+/* The instruction set in use: "ref", "avx2", "avx512", "avx512vnni", "amx", "neon" or "neondot".
+ * "avx512vnni", "amx" and "neondot" differ from the one before in products of 8-bit integers alone;
+ * where the processor has AMX, the system is asked that this process may use its tiles. ATTN_ISA in
+ * the environment, read once, forces a lower one; a name that this processor lacks or attn does not
+ * know is ignored. */
 ATTN_API const char *attn_isa_name(void);
 
 /* Forces an instruction set for the process ("" or NULL: the best there is). Returns

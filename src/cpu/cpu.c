@@ -2,6 +2,14 @@
  * whether it saves the wide registers. */
 #include "cpu/cpu.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#endif
+
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -20,6 +28,25 @@ static int has_neon_dot(void) {
 }
 #endif
 
+#if defined(__x86_64__)
+/* Linux saves the tiles only for a process that has asked for it. */
+static int may_use_tiles(void) {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+#else
+    return 0;
+#endif
+}
+
+static int has_amx(void) {
+    const unsigned tile = 1u << 24, int8 = 1u << 25;
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & tile) != 0 && (d & int8) != 0 &&
+           may_use_tiles();
+}
+#endif
+
 unsigned attn_cpu_features(void) {
     unsigned features = 0;
 #if defined(__x86_64__)
@@ -30,6 +57,9 @@ unsigned attn_cpu_features(void) {
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
         features |= ATTN_CPU_AVX512;
         features |= __builtin_cpu_supports("avx512vnni") ? ATTN_CPU_AVX512VNNI : 0;
+    }
+    if ((features & ATTN_CPU_AVX512VNNI) && has_amx()) {
+        features |= ATTN_CPU_AMX;
     }
 #elif defined(__aarch64__)
     features |= ATTN_CPU_NEON; /* part of the base architecture */

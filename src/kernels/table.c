@@ -60,6 +60,12 @@ static void fill_tables(void) {
         attn_matmul_i8_fill_avx512vnni(&table->matmul_i8);
     }
 #endif
+#ifdef ATTN_HAVE_AMX
+    if (features & ATTN_CPU_AMX) {
+        table = overlay("amx");
+        attn_matmul_i8_fill_amx(&table->matmul_i8);
+    }
+#endif
 #ifdef ATTN_HAVE_NEON
     if (features & ATTN_CPU_NEON) {
         table = overlay("neon");

@@ -36,7 +36,7 @@ typedef struct attn_kernels {
     attn_pixel_loss_kernels pixel_loss;
 } attn_kernels;
 
-enum { ATTN_KERNELS_MAX = 4 };
+enum { ATTN_KERNELS_MAX = 5 };
 
 /* The kernels in use (attn_set_isa, ATTN_ISA, or the best there are). Thread-safe. */
 const attn_kernels *attn_kernels_current(void);

@@ -160,7 +160,7 @@ static void edge_sizes(void **state) {
     (void)state;
     attn_random random = attn_random_start(1);
     for (int64_t m = 1; m <= 25; m++) {
-        for (int64_t n = 1; n <= 65; n++) {
+        for (int64_t n = 1; n <= 129; n++) {
             options o = draw(&random, m, n, (int64_t)attn_random_below(&random, 12));
             check(&o);
         }

@@ -159,6 +159,22 @@ static void many_panels(void **state) {
     }
 }
 
+/* Many rows share what is widened: sizes beside those at which they do, and its pieces of columns and
+ * of k. */
+static void many_rows(void **state) {
+    (void)state;
+    static const int64_t columns[] = {63, 64, 65, 130}, steps[] = {1, 127, 128, 129, 300};
+    attn_random random = attn_random_start(3);
+    for (int64_t m = 47; m <= 54; m++) {
+        for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+            for (size_t j = 0; j < sizeof steps / sizeof *steps; j++) {
+                options o = draw(&random, m, columns[i], steps[j]);
+                check(&o);
+            }
+        }
+    }
+}
+
 /* Sizes at which rows and columns are cut, by every number of threads. */
 static void threads(void **state) {
     (void)state;
@@ -218,9 +234,9 @@ static void what_it_holds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(edge_sizes),    cmocka_unit_test(many_panels),
-        cmocka_unit_test(threads),       cmocka_unit_test(chosen_columns),
-        cmocka_unit_test(what_it_holds),
+        cmocka_unit_test(edge_sizes),     cmocka_unit_test(many_panels),
+        cmocka_unit_test(many_rows),      cmocka_unit_test(threads),
+        cmocka_unit_test(chosen_columns), cmocka_unit_test(what_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,8 @@
 
 enum { VOCABULARY = TINY_VOCABULARY };
 
-static const char *const all_isas[] = {"ref", "avx2", "avx512", "avx512vnni", "neon", "neondot"};
+static const char *const all_isas[] = {"ref", "avx2", "avx512", "avx512vnni",
+                                       "amx", "neon", "neondot"};
 enum { ISAS = sizeof all_isas / sizeof all_isas[0] };
 
 /* The kinds of model that the tests walk through. */

@@ -83,6 +83,11 @@ static void tables_follow_the_processor(void **state) {
 #else
     assert_null(attn_kernels_for("avx512vnni"));
 #endif
+#ifdef ATTN_HAVE_AMX
+    assert_int_equal(attn_kernels_for("amx") != NULL, (features & ATTN_CPU_AMX) != 0);
+#else
+    assert_null(attn_kernels_for("amx"));
+#endif
 #ifdef ATTN_HAVE_NEON
     assert_int_equal(attn_kernels_for("neon") != NULL, (features & ATTN_CPU_NEON) != 0);
 #else

@@ -43,49 +43,64 @@ V_INLINE void product_tile(const int rows, const int panels, const bool add, int
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int n = 0; n < panels; n++) {
-            acc[n][r] = add ? v_load(c + r * c_row + 16 * n) : v_zero();
+            acc[n * rows + r] = add ? v_load(c + r * c_row + 16 * n) : v_zero();
         }
     }
-    v_tile(rows, panels, k, a, a_row, a_col, b, 16, b_panel, acc);
+    v_tile(rows, panels, k, a, V_TILE_ROWS * a_row, a_row, a_col, b, 16, b_panel, acc);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int n = 0; n < panels; n++) {
-            v_store(c + r * c_row + 16 * n, acc[n][r]);
+            v_store(c + r * c_row + 16 * n, acc[n * rows + r]);
         }
     }
 }
 
-/* The same for any number of rows up to V_TILE_ROWS and of panels up to V_TILE_PANELS. */
+/* The same for as many panels as a tile of `rows` rows may have. */
+V_INLINE void product_rows(const int rows, int panels, const bool add, int64_t k, const float *a,
+                           const int64_t a_row, const int64_t a_col, const float *b,
+                           int64_t b_panel, float *c, int64_t c_row) {
+    switch (panels) {
+#define PANELS(n)                                                                                  \
+    case n:                                                                                        \
+        if (rows <= v_tile_rows(n)) {                                                              \
+            product_tile(rows, n, add, k, a, a_row, a_col, b, b_panel, c, c_row);                  \
+        }                                                                                          \
+        break;
+        PANELS(1)
+#if V_TILE_PANELS == 4
+        PANELS(2)
+        PANELS(3)
+        PANELS(4)
+#endif
+#undef PANELS
+    }
+}
+
+/* The same for any number of rows up to v_tile_rows(panels). */
 V_INLINE void product(int rows, int panels, const bool add, int64_t k, const float *a,
                       const int64_t a_row, const int64_t a_col, const float *b, int64_t b_panel,
                       float *c, int64_t c_row) {
-    if (rows == V_TILE_ROWS && panels == V_TILE_PANELS) {
-        product_tile(V_TILE_ROWS, V_TILE_PANELS, add, k, a, a_row, a_col, b, b_panel, c, c_row);
-        return;
-    }
-    for (int n = 0; n < panels; n++, b += b_panel, c += 16) {
-#define TILE(n)                                                                                    \
+    switch (rows) {
+#define ROWS(n)                                                                                    \
     case n:                                                                                        \
-        product_tile(n, 1, add, k, a, a_row, a_col, b, b_panel, c, c_row);                         \
+        product_rows(n, panels, add, k, a, a_row, a_col, b, b_panel, c, c_row);                    \
         break;
-        switch (rows) {
-            TILE(1)
-            TILE(2)
-            TILE(3)
-            TILE(4)
-            TILE(5)
-            TILE(6)
-#if V_TILE_ROWS > 6
-            TILE(7)
-            TILE(8)
-            TILE(9)
-            TILE(10)
-            TILE(11)
-            TILE(12)
+        ROWS(1)
+        ROWS(2)
+        ROWS(3)
+        ROWS(4)
+        ROWS(5)
+        ROWS(6)
+#if V_TILE_PANELS == 4
+        ROWS(7)
+        ROWS(8)
+        ROWS(9)
+        ROWS(10)
+        ROWS(11)
+        ROWS(12)
 #endif
-        }
-#undef TILE
+#undef ROWS
     }
 }
 
@@ -137,9 +152,9 @@ static __attribute__((noinline)) void row_add(int64_t k, const float *a, int64_t
 /* Rows that meet a panel while it lies in the first cache: several tiles, one after another. */
 enum { GROUP_ROWS = 24, GROUP_TILES = GROUP_ROWS / V_TILE_ROWS };
 
-/* Of row n * V_TILE_ROWS on, how many belong to tile n. */
-static inline int tile_rows(int rows, int n) {
-    return rows - n * V_TILE_ROWS < V_TILE_ROWS ? rows - n * V_TILE_ROWS : V_TILE_ROWS;
+/* Of `rows` rows, how many belong to tile n of tiles `height` rows high. */
+static inline int tile_rows(int rows, int height, int n) {
+    return rows - n * height < height ? rows - n * height : height;
 }
 
 /* A range of keys, or of panels; empty: from >= to. */
@@ -179,16 +194,16 @@ V_INLINE void ragged_product(const int64_t a_row, const int64_t a_col, int rows,
                              int64_t panels, float *c, int64_t c_row) {
     tile_range common[GROUP_TILES];
     bool even[GROUP_TILES], all_even = true;
-    int tiles = (rows + V_TILE_ROWS - 1) / V_TILE_ROWS;
+    int height = v_tile_rows(panels), tiles = (rows + height - 1) / height;
     for (int n = 0; n < tiles; n++) {
-        int r0 = n * V_TILE_ROWS;
-        common[n] = tile_common(tile_rows(rows, n), first + r0, last + r0, &even[n]);
+        int r0 = n * height;
+        common[n] = tile_common(tile_rows(rows, height, n), first + r0, last + r0, &even[n]);
         all_even = all_even && even[n];
     }
     for (int r = 0; r < rows && !all_even; r++) {
-        tile_range shared = common[r / V_TILE_ROWS];
+        tile_range shared = common[r / height];
         int end = shared.from < shared.to ? shared.from : last[r];
-        if (!even[r / V_TILE_ROWS] && first[r] < end) {
+        if (!even[r / height] && first[r] < end) {
             row_add(end - first[r], a + r * a_row + first[r] * a_col, a_col, b + first[r] * 16,
                     b_panel, panels, c + r * c_row);
         }
@@ -196,17 +211,18 @@ V_INLINE void ragged_product(const int64_t a_row, const int64_t a_col, int rows,
     for (int64_t panel = 0; panel < panels; panel += V_TILE_PANELS) {
         int count = (int)lesser(panels - panel, V_TILE_PANELS);
         for (int n = 0; n < tiles; n++) {
-            int from = common[n].from, to = common[n].to, r0 = n * V_TILE_ROWS;
+            int from = common[n].from, to = common[n].to, r0 = n * height;
             if (from < to) {
-                product(tile_rows(rows, n), count, true, to - from, a + r0 * a_row + from * a_col,
-                        a_row, a_col, b + panel * b_panel + from * 16, b_panel,
-                        c + r0 * c_row + 16 * panel, c_row);
+                product(tile_rows(rows, height, n), count, true, to - from,
+                        a + r0 * a_row + from * a_col, a_row, a_col,
+                        b + panel * b_panel + from * 16, b_panel, c + r0 * c_row + 16 * panel,
+                        c_row);
             }
         }
     }
     for (int r = 0; r < rows && !all_even; r++) {
-        tile_range shared = common[r / V_TILE_ROWS];
-        if (!even[r / V_TILE_ROWS] && shared.from < shared.to && shared.to < last[r]) {
+        tile_range shared = common[r / height];
+        if (!even[r / height] && shared.from < shared.to && shared.to < last[r]) {
             row_add(last[r] - shared.to, a + r * a_row + shared.to * a_col, a_col,
                     b + shared.to * 16, b_panel, panels, c + r * c_row);
         }
@@ -229,28 +245,25 @@ static __attribute__((noinline)) void weigh(int rows, const int *first, const in
 static __attribute__((noinline)) void score(int rows, const int *first, const int *last,
                                             int64_t size, const float *queries, const float *keys,
                                             float *scores) {
-    tile_range seen[GROUP_TILES], any = {ATTN_KEY_BLOCK, 0};
-    int tiles = (rows + V_TILE_ROWS - 1) / V_TILE_ROWS;
-    for (int n = 0; n < tiles; n++) {
-        int r0 = n * V_TILE_ROWS;
-        seen[n] = tile_panels(tile_rows(rows, n), first + r0, last + r0);
-        any.from = seen[n].from < any.from ? seen[n].from : any.from;
-        any.to = seen[n].to > any.to ? seen[n].to : any.to;
-    }
+    tile_range seen[GROUP_TILES], any = tile_panels(rows, first, last);
     if (rows == 1) {
         row_product(false, size, queries, 1, keys + any.from * 16 * size, 16, 16 * size,
                     any.to - any.from, scores + any.from * 16);
         return;
+    }
+    int height = v_tile_rows(any.to - any.from), tiles = (rows + height - 1) / height;
+    for (int n = 0; n < tiles; n++) {
+        int r0 = n * height;
+        seen[n] = tile_panels(tile_rows(rows, height, n), first + r0, last + r0);
     }
     for (int panel = any.from; panel < any.to; panel += V_TILE_PANELS) {
         for (int n = 0; n < tiles; n++) {
             int from = panel < seen[n].from ? seen[n].from : panel;
             int to = (int)lesser(panel + V_TILE_PANELS, seen[n].to);
             if (from < to) {
-                product(tile_rows(rows, n), to - from, false, size,
-                        queries + n * V_TILE_ROWS * QUERY_ROW, QUERY_ROW, 1,
-                        keys + from * 16 * size, 16 * size,
-                        scores + n * V_TILE_ROWS * SCORE_ROW + 16 * from, SCORE_ROW);
+                product(tile_rows(rows, height, n), to - from, false, size,
+                        queries + n * height * QUERY_ROW, QUERY_ROW, 1, keys + from * 16 * size,
+                        16 * size, scores + n * height * SCORE_ROW + 16 * from, SCORE_ROW);
             }
         }
     }

@@ -147,6 +147,7 @@ V_INLINE void cache_score_line(const attn_cache_type type, int64_t size, const f
         acc[n] = v_zero();
         scales[n] = type == ATTN_CACHE_I8 ? v_load(keys.scales + 16 * n) : v_zero();
     }
+#pragma GCC unroll 8
     for (int64_t d = 0; d < size; d++) {
         v16 q = v_set1(query[d]);
         cache_prefetch(type, keys.data + 64 * d, 0);
@@ -162,10 +163,34 @@ V_INLINE void cache_score_line(const attn_cache_type type, int64_t size, const f
     }
 }
 
+/* Scores of sixteen float32 keys here and sixteen there: two chains hide each other's latency. */
+static void cache_score_pair(int64_t size, const float *query, cache_place keys, cache_place more,
+                             float *scores) {
+    const float *a = (const float *)(const void *)keys.data;
+    const float *b = (const float *)(const void *)more.data;
+    v16 first = v_zero(), second = v_zero();
+#pragma GCC unroll 8
+    for (int64_t d = 0; d < size; d++) {
+        v16 q = v_set1(query[d]);
+        first = v_fma(q, v_load(a + 16 * d), first);
+        second = v_fma(q, v_load(b + 16 * d), second);
+    }
+    v_store(scores, first);
+    v_store(scores + 16, second);
+}
+
 V_INLINE void cache_score_row(const attn_cache_type type, const attn_cache_item *item,
                               const cache_memory *memory, const cache_block *block) {
     const int width = 16 * cache_vectors(type);
-    for (int at = block->from; at < block->to; at += width) {
+    int at = block->from;
+    /* Few keys lie in a cache; more come from memory, and best in one stream. */
+    bool pairs = type == ATTN_CACHE_F32 && item->last_key <= ATTN_KEY_BLOCK;
+    for (; pairs && at + 16 < block->to; at += 32) {
+        cache_score_pair(item->layout->head_size, memory->query,
+                         cache_keys(item, block->start + at),
+                         cache_keys(item, block->start + at + 16), memory->scores + at);
+    }
+    for (; at < block->to; at += width) {
         cache_score_line(type, item->layout->head_size, memory->query,
                          cache_keys(item, block->start + at), memory->scores + at);
     }
@@ -200,7 +225,7 @@ V_INLINE void cache_weigh_panels(const attn_cache_type type, const int panels, i
 V_INLINE void cache_weigh_values(const attn_cache_type type, int count, const float *p,
                                  cache_place values, int64_t value_row, float *acc) {
     int64_t e = 0;
-#if V_TILE_ROWS > 6
+#if V_CHAINS > 6
     for (; e + 128 <= value_row; e += 128) {
         cache_weigh_panels(type, 8, count, p, values, e, value_row, acc);
     }

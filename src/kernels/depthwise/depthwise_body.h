@@ -8,7 +8,7 @@
 /* `pixels` pixels from x on, n channels from c on; pixels is a constant in every call. */
 V_INLINE void line_tile(const int pixels, const attn_depthwise_line *l, int64_t x, int64_t c,
                         int n) {
-    v16 acc[V_TILE_ROWS];
+    v16 acc[V_CHAINS];
 #pragma GCC unroll 16
     for (int i = 0; i < pixels; i++) {
         acc[i] = l->start ? v_load_part(l->start + (x + i) * l->start_step + c, n) : v_zero();
@@ -40,8 +40,8 @@ V_INLINE void line_pixels(const int pixels, const attn_depthwise_line *l, int64_
 
 static void line(const attn_depthwise_line *l) {
     int64_t x = 0;
-    for (; x + V_TILE_ROWS <= l->pixels; x += V_TILE_ROWS) {
-        line_pixels(V_TILE_ROWS, l, x);
+    for (; x + V_CHAINS <= l->pixels; x += V_CHAINS) {
+        line_pixels(V_CHAINS, l, x);
     }
     for (; x + 3 <= l->pixels; x += 3) {
         line_pixels(3, l, x);

@@ -15,7 +15,9 @@
 /* The register tile: 6 rows of one panel of sixteen columns are 12 of the 16 registers. */
 #define V_TILE_ROWS   6
 #define V_TILE_PANELS 1
-#define V_INLINE      static inline __attribute__((always_inline))
+/* Sums that are kept at a time where what they sum is loaded for each of them. */
+#define V_CHAINS 6
+#define V_INLINE static inline __attribute__((always_inline))
 
 typedef struct {
     __m256 low, high;

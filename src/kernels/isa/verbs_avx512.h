@@ -10,10 +10,12 @@
 #include "kernels/isa/transpose_avx.h" /* v_transpose8 */
 
 #define V_ISA avx512
-/* The register tile: 12 rows of two panels of sixteen columns are 24 of the 32 registers. */
-#define V_TILE_ROWS   12
-#define V_TILE_PANELS 2
-#define V_INLINE      static inline __attribute__((always_inline))
+/* The register tile: 6 rows of four panels of sixteen columns are 24 of the 32 registers. */
+#define V_TILE_ROWS   6
+#define V_TILE_PANELS 4
+/* Sums that are kept at a time where what they sum is loaded for each of them. */
+#define V_CHAINS 12
+#define V_INLINE static inline __attribute__((always_inline))
 
 typedef __m512 v16;     /* sixteen floats, lane 0 first */
 typedef __m512i u16x32; /* sixteen uint32_t */

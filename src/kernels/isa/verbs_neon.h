@@ -11,7 +11,9 @@
 /* The register tile: 6 rows of one panel of sixteen columns are 24 of the 32 registers. */
 #define V_TILE_ROWS   6
 #define V_TILE_PANELS 1
-#define V_INLINE      static inline __attribute__((always_inline))
+/* Sums that are kept at a time where what they sum is loaded for each of them. */
+#define V_CHAINS 6
+#define V_INLINE static inline __attribute__((always_inline))
 
 typedef struct {
     float32x4_t q0, q1, q2, q3;

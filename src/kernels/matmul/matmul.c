@@ -78,13 +78,14 @@ static int count_threads(const attn_matmul *product) {
 }
 
 /* The chain may not pass through C when C's old values are needed at the end, and need not when
- * there are two tiles of rows at most: then B is read from memory, best as one stream. */
+ * there are few rows: then B is read from memory, best as one stream. */
 static int64_t count_slices(const matmul_plan *plan) {
     const attn_matmul *product = plan->product;
     bool keep_c = product->residual == product->c;
     bool many_rows = product->m > (int64_t)plan->threads * (BLOCK_A / SLICE);
     int64_t longest = product->b == NULL || many_rows ? LONG_SLICE : SLICE;
-    return keep_c || plan->tiles <= 2 ? 1 : max64(1, ceil_div(product->k, longest));
+    bool few_rows = plan->tiles <= max64(2, plan->kernels->tile_panels);
+    return keep_c || few_rows ? 1 : max64(1, ceil_div(product->k, longest));
 }
 
 /* Rows of A that start a multiple of the first-level cache's way apart fall on the same few lines;
@@ -236,8 +237,12 @@ static void multiply_slice(const matmul_plan *plan, const c_block *block, int64_
     const attn_matmul *product = plan->product;
     bool last = p + k == product->k && has_epilogue(product);
     int64_t end = block->panel + block->panels;
-    for (int64_t index = block->panel; index < end; index += plan->kernels->tile_panels) {
-        int count = (int)min64(end - index, plan->kernels->tile_panels);
+    int64_t step = plan->kernels->tile_panels;
+    if (block->rows == 1) { /* waits for B from memory, which comes faster in fewer streams */
+        step = min64(step, 2);
+    }
+    for (int64_t index = block->panel; index < end; index += step) {
+        int count = (int)min64(end - index, step);
         int64_t j = index * LANES;
         attn_matmul_epilogue epilogue = epilogue_at(product, block->row, j);
         attn_matmul_panel panel = {

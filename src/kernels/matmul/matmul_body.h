@@ -1,7 +1,7 @@
 /* kernels/matmul/matmul_body.h: the matrix product over vectors; each instruction set includes it.
  *
- * The same chains as matmul_ref.c: V_TILE_ROWS rows of V_TILE_PANELS times sixteen columns stay in
- * registers for a whole slice of k. Include it after a verbs header, isa/math16.h, isa/part16.h and isa/tile.h. */
+ * The same chains as matmul_ref.c: a tile of rows and panels of sixteen columns stays in registers
+ * for a whole slice of k. Include it after a verbs header, isa/math16.h, isa/part16.h and isa/tile.h. */
 #ifndef ATTN_KERNELS_MATMUL_BODY_H
 #define ATTN_KERNELS_MATMUL_BODY_H
 
@@ -11,10 +11,10 @@
 
 /* Rows that are packed together, so that a column of A is read in whole cache lines. */
 enum { PACK_ROWS = 48, PACK_AHEAD = 16 };
-/* Every A_AHEAD steps of k a low tile asks for the next one's rows of A, a cache line of each. A
- * tall one reads A as fast as a processor can load, so there it would only be in the way. Every
- * B_AHEAD steps any tile asks for its share of the panels that come next. */
-enum { A_AHEAD = 16, B_AHEAD = 64, ASKS_AHEAD = V_TILE_ROWS < 8 };
+/* Every A_AHEAD steps of k a tile of one panel asks for the next one's rows of A, a cache line of
+ * each; with more panels it would only be in the way. Every B_AHEAD steps any tile asks for its
+ * share of the panels that come next. */
+enum { A_AHEAD = 16, B_AHEAD = 64, ASKS_AHEAD = V_TILE_PANELS == 1 };
 
 /* packed[p][r] of one tile, p from `first` on; any strides. */
 static void pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_t a_row,
@@ -26,18 +26,9 @@ static void pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_
     }
 }
 
-/* One whole tile of contiguous rows. The last eight (or four) rows may overlap those before. */
+/* V_TILE_ROWS contiguous rows. The last four rows may overlap those before. */
 static void pack_tile_rows(int64_t k, const float *a, int64_t a_row, float *packed) {
     int64_t p = 0;
-#if V_TILE_ROWS >= 8
-    for (; p + 8 <= k; p += 8) {
-        for (int r = 0; r < V_TILE_ROWS; r += 8) {
-            int first = r + 8 <= V_TILE_ROWS ? r : V_TILE_ROWS - 8;
-            v_transpose8(a + first * a_row + p, a_row, packed + p * V_TILE_ROWS + first,
-                         V_TILE_ROWS);
-        }
-    }
-#else
     for (; p + 4 <= k; p += 4) {
         for (int r = 0; r < V_TILE_ROWS; r += 4) {
             int first = r + 4 <= V_TILE_ROWS ? r : V_TILE_ROWS - 4;
@@ -45,7 +36,6 @@ static void pack_tile_rows(int64_t k, const float *a, int64_t a_row, float *pack
                          V_TILE_ROWS);
         }
     }
-#endif
     pack_tile(V_TILE_ROWS, p, k, a, a_row, 1, packed);
 }
 
@@ -148,7 +138,7 @@ V_INLINE bool stays_in_registers(const attn_matmul_epilogue *epilogue) {
 
 /* The epilogue of whole rows of panel n without leaving the registers. */
 V_INLINE void finish_registers(const int rows, const attn_matmul_panel *panel, int64_t i,
-                               const int n, v16 acc[V_TILE_ROWS]) {
+                               const int n, v16 *acc) {
     const attn_matmul_epilogue *epilogue = panel->epilogue;
     if (epilogue->bias != NULL) {
         v16 bias = v_load(epilogue->bias + 16 * n);
@@ -215,7 +205,7 @@ V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
             const float *row = c + r * panel->c_row + 16 * n;
             __builtin_prefetch(next + r * panel->c_row + 16 * n, 0, 3);
             int columns = n < panels - 1 ? 16 : last_columns;
-            acc[n][r] = panel->from_c ? v_load_part(row, columns) : v_zero();
+            acc[n * rows + r] = panel->from_c ? v_load_part(row, columns) : v_zero();
         }
     }
     int64_t a_next = i + 2 * rows <= panel->rows ? rows : -i; /* or the first, for the next panel */
@@ -228,34 +218,37 @@ V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
         }
         const float *b = panel->b + p * panel->b_row;
         if (packed) {
-            const float *a = panel->a + i * panel->k + p * rows;
+            const int together = rows < V_TILE_ROWS ? rows : V_TILE_ROWS; /* as pack_a has them */
+            const float *a = panel->a + i * panel->k + p * together;
             prefetch_rows(rows, a + a_next * panel->k, 16);
-            v_tile(rows, panels, k, a, 1, rows, b, panel->b_row, panel->b_panel, acc);
+            v_tile(rows, panels, k, a, together * panel->k, 1, together, b, panel->b_row,
+                   panel->b_panel, acc);
         } else {
             const float *a = panel->a + i * panel->a_row + p;
             prefetch_rows(rows, a + a_next * panel->a_row, panel->a_row);
-            v_tile(rows, panels, k, a, panel->a_row, 1, b, panel->b_row, panel->b_panel, acc);
+            v_tile(rows, panels, k, a, V_TILE_ROWS * panel->a_row, panel->a_row, 1, b, panel->b_row,
+                   panel->b_panel, acc);
         }
     }
     if (last_columns == 16 && stays_in_registers(panel->epilogue)) {
 #pragma GCC unroll 4
         for (int n = 0; n < panels; n++) {
             if (panel->epilogue != NULL) {
-                finish_registers(rows, panel, i, n, acc[n]);
+                finish_registers(rows, panel, i, n, acc + n * rows);
             }
 #pragma GCC unroll 16
             for (int r = 0; r < rows; r++) {
-                v_store(c + r * panel->c_row + 16 * n, acc[n][r]);
+                v_store(c + r * panel->c_row + 16 * n, acc[n * rows + r]);
             }
         }
         return;
     }
-    float sums[V_TILE_PANELS][V_TILE_ROWS * 16];
+    float sums[V_TILE_PANELS][V_TILE_MOST_ROWS * 16];
 #pragma GCC unroll 4
     for (int n = 0; n < panels; n++) {
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
-            v_store(sums[n] + 16 * r, acc[n][r]);
+            v_store(sums[n] + 16 * r, acc[n * rows + r]);
         }
     }
     for (int n = 0; n < panels; n++) {
@@ -265,8 +258,13 @@ V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
 
 V_INLINE void multiply_rows(const int panels, const bool packed, const attn_matmul_panel *panel) {
     int64_t i = 0;
-    for (; i + V_TILE_ROWS <= panel->rows; i += V_TILE_ROWS) {
+    const int height = v_tile_rows(panels);
+    for (; i + height <= panel->rows; i += height) {
+        multiply_tile(height, panels, packed, panel, i);
+    }
+    if (height > V_TILE_ROWS && i + V_TILE_ROWS <= panel->rows) {
         multiply_tile(V_TILE_ROWS, panels, packed, panel, i);
+        i += V_TILE_ROWS;
     }
 #define REST(n)                                                                                    \
     case n:                                                                                        \
@@ -278,40 +276,44 @@ V_INLINE void multiply_rows(const int panels, const bool packed, const attn_matm
         REST(3)
         REST(4)
         REST(5)
-#if V_TILE_ROWS > 6
-        REST(6)
-        REST(7)
-        REST(8)
-        REST(9)
-        REST(10)
-        REST(11)
-#endif
     }
 #undef REST
 }
 
 /* Each a function of its own: the constants make each long. */
-#define MULTIPLY(name, panels, packed)                                                             \
-    static __attribute__((noinline)) void name(const attn_matmul_panel *panel) {                   \
-        multiply_rows(panels, packed, panel);                                                      \
+#define MULTIPLY(panels)                                                                           \
+    static __attribute__((noinline)) void multiply_##panels(const attn_matmul_panel *panel) {      \
+        if (panel->a_row == 0) {                                                                   \
+            multiply_rows(panels, true, panel);                                                    \
+        } else {                                                                                   \
+            multiply_rows(panels, false, panel);                                                   \
+        }                                                                                          \
     }
-MULTIPLY(multiply_packed, 1, true)
-MULTIPLY(multiply_in_place, 1, false)
-#if V_TILE_PANELS == 2
-MULTIPLY(multiply_wide_packed, 2, true)
-MULTIPLY(multiply_wide_in_place, 2, false)
+MULTIPLY(1)
+#if V_TILE_PANELS == 4
+MULTIPLY(2)
+MULTIPLY(3)
+MULTIPLY(4)
 #endif
 #undef MULTIPLY
 
 static void multiply(const attn_matmul_panel *panel) {
-    bool packed = panel->a_row == 0;
-#if V_TILE_PANELS == 2
-    if (panel->columns > 16) {
-        (packed ? multiply_wide_packed : multiply_wide_in_place)(panel);
-        return;
-    }
+    switch ((panel->columns + 15) / 16) {
+    case 1:
+        multiply_1(panel);
+        break;
+#if V_TILE_PANELS == 4
+    case 2:
+        multiply_2(panel);
+        break;
+    case 3:
+        multiply_3(panel);
+        break;
+    case 4:
+        multiply_4(panel);
+        break;
 #endif
-    (packed ? multiply_packed : multiply_in_place)(panel);
+    }
 }
 
 #endif

@@ -37,7 +37,7 @@ typedef struct attn_matmul_panel {
 } attn_matmul_panel;
 
 typedef struct attn_matmul_kernels {
-    int tile_rows;   /* rows that are kept in registers at a time */
+    int tile_rows;   /* rows that are packed together, and the least that blocks are cut into */
     bool a_in_place; /* contiguous rows of A are as fast unpacked */
     int tile_panels; /* panels of 16 columns that are multiplied at once */
 

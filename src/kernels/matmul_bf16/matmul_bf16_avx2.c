@@ -4,8 +4,9 @@
 #include "kernels/isa/verbs_avx2.h"
 #include "kernels/isa/math16.h"
 #include "kernels/isa/part16.h"
+#include "kernels/isa/tile.h"
 #include "kernels/matmul_bf16/matmul_bf16_body.h"
 
 void attn_matmul_bf16_fill_avx2(attn_matmul_bf16_kernels *kernels) {
-    *kernels = (attn_matmul_bf16_kernels){V_TILE_ROWS, multiply};
+    *kernels = (attn_matmul_bf16_kernels){TILE_ROWS, multiply};
 }

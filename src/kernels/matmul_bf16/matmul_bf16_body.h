@@ -3,7 +3,7 @@
  *
  * The chains of matmul_bf16_ref.c. Every element is one chain, and each link waits for the one before:
  * so that the processor has enough of them at once, few rows take several panels together. Include it
- * after a verbs header, isa/math16.h and isa/part16.h. */
+ * after a verbs header, isa/math16.h, isa/part16.h and isa/tile.h. */
 #ifndef ATTN_KERNELS_MATMUL_BF16_BODY_H
 #define ATTN_KERNELS_MATMUL_BF16_BODY_H
 
@@ -11,8 +11,10 @@
 
 enum { MOST_PANELS = 4, AHEAD = 1024 /* values that are asked for before they are used */ };
 
-/* Panels that `rows` rows take together. */
-#define PANELS(rows) ((rows) == 1 ? 4 : (rows) <= V_TILE_ROWS / 2 || V_TILE_PANELS == 2 ? 2 : 1)
+/* A panel's row is widened for each tile, which takes as long as two multiply-adds: so tiles are
+ * rather high than wide. Panels that `rows` rows take together: */
+enum { TILE_ROWS = V_TILE_MOST_ROWS };
+#define PANELS(rows) ((rows) == 1 ? 4 : (rows) <= TILE_ROWS / 2 || V_TILE_PANELS == 4 ? 2 : 1)
 
 /* x = f(x) for each of the tile's rows. */
 #define FOR_ROWS(statement)                                                                        \
@@ -20,6 +22,12 @@ enum { MOST_PANELS = 4, AHEAD = 1024 /* values that are asked for before they ar
         v16 x = v_load(sums + 16 * r);                                                             \
         statement;                                                                                 \
     }
+
+/* Nothing follows the sums. */
+static bool is_plain(const attn_matmul_bf16_block *block) {
+    return block->bias == NULL && block->activation == ATTN_ACTIVATION_NONE &&
+           block->residual == NULL;
+}
 
 /* What follows the sums of `rows` rows, block row i and the next, columns j to j + 15. */
 static __attribute__((noinline)) void finish(const attn_matmul_bf16_block *block, int64_t i,
@@ -47,11 +55,11 @@ static __attribute__((noinline)) void finish(const attn_matmul_bf16_block *block
 /* rows and panels are constants in every call. */
 V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_bf16_block *block,
                             int64_t i, int64_t j) {
-    v16 acc[V_TILE_ROWS * 2 > MOST_PANELS ? V_TILE_ROWS * 2 : MOST_PANELS];
+    v16 acc[TILE_ROWS * 2 > MOST_PANELS ? TILE_ROWS * 2 : MOST_PANELS];
     int64_t k = block->k, a_row = block->a_row;
     const uint16_t *w = block->w + j * k;
     /* A pointer for every third row: more would not fit the integer registers. */
-    const float *a[(V_TILE_ROWS + 2) / 3];
+    const float *a[(TILE_ROWS + 2) / 3];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r += 3) {
         a[r / 3] = block->a + (i + r) * a_row;
@@ -80,8 +88,7 @@ V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_
             }
         }
     }
-    bool plain = block->bias == NULL && block->activation == ATTN_ACTIVATION_NONE &&
-                 block->residual == NULL && j + 16 * panels <= block->columns;
+    bool plain = is_plain(block) && j + 16 * panels <= block->columns;
 #pragma GCC unroll 4
     for (int n = 0; n < panels; n++) {
         if (plain) {
@@ -91,7 +98,7 @@ V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_
             }
             continue;
         }
-        float sums[V_TILE_ROWS * 16];
+        float sums[TILE_ROWS * 16];
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             v_store(sums + 16 * r, acc[n * rows + r]);
@@ -112,24 +119,110 @@ V_INLINE int64_t multiply_columns(const int rows, const attn_matmul_bf16_block *
     return 16;
 }
 
-/* All columns of `rows` rows. */
-V_INLINE void multiply_rows(const int rows, const attn_matmul_bf16_block *block, int64_t i) {
-    for (int64_t j = 0; j < block->columns;) {
+/* ---- many rows ---- */
+
+/* Many rows share the widening: WIDE_STEPS steps of k of V_TILE_PANELS panels become float, in memory
+ * that stays in the first cache, and C carries the chain from piece to piece. With fewer rows it is
+ * as fast to wait for W and to multiply at the same time. */
+enum { WIDE_ROWS = 48, WIDE_STEPS = 128, WIDE_COLUMNS = 16 * V_TILE_PANELS };
+
+typedef float wide_panels[V_TILE_PANELS][WIDE_STEPS * 16];
+
+static void widen(const attn_matmul_bf16_block *block, int64_t j, int64_t first, int64_t steps,
+                  wide_panels wide) {
+    for (int n = 0; n < V_TILE_PANELS; n++) {
+        const uint16_t *w = block->w + ((j + 16 * n) * block->k + first * 16);
+        for (int64_t p = 0; p < steps; p++) {
+            __builtin_prefetch(w + 16 * p + AHEAD, 0, 2);
+            v_store(wide[n] + 16 * p, v_load_bf16(w + 16 * p));
+        }
+    }
+}
+
+/* `rows` rows from i on, a constant, columns j to j + WIDE_COLUMNS - 1, steps first to first + steps - 1. */
+V_INLINE void add_wide(const int rows, const attn_matmul_bf16_block *block, int64_t i, int64_t j,
+                       int64_t first, int64_t steps, wide_panels wide) {
+    v_tile_sums acc;
+    float *c = block->c + i * block->c_row + j;
+#pragma GCC unroll 32
+    for (int n = 0; n < rows * V_TILE_PANELS; n++) {
+        const float *at = c + n % rows * block->c_row + n / rows * 16;
+        acc[n] = first > 0 ? v_load(at) : v_zero();
+    }
+    v_tile(rows, V_TILE_PANELS, steps, block->a + i * block->a_row + first,
+           V_TILE_ROWS * block->a_row, block->a_row, 1, wide[0], 16, WIDE_STEPS * 16, acc);
+#pragma GCC unroll 32
+    for (int n = 0; n < rows * V_TILE_PANELS; n++) {
+        v_store(c + n % rows * block->c_row + n / rows * 16, acc[n]);
+    }
+}
+
+static void add_wide_rows(const attn_matmul_bf16_block *block, int64_t j, int64_t first,
+                          int64_t steps, wide_panels wide) {
+    int64_t i = 0;
+    for (; i + V_TILE_ROWS <= block->rows; i += V_TILE_ROWS) {
+        add_wide(V_TILE_ROWS, block, i, j, first, steps, wide);
+    }
+#define REST(n)                                                                                    \
+    case n:                                                                                        \
+        add_wide(n, block, i, j, first, steps, wide);                                              \
+        break;
+    switch (block->rows - i) {
+        REST(1)
+        REST(2)
+        REST(3)
+        REST(4)
+        REST(5)
+    }
+#undef REST
+}
+
+/* WIDE_COLUMNS columns from j on. What follows the sums finds them in C. */
+static void multiply_wide(const attn_matmul_bf16_block *block, int64_t j) {
+    wide_panels wide;
+    for (int64_t first = 0; first < block->k; first += WIDE_STEPS) {
+        int64_t steps = block->k - first < WIDE_STEPS ? block->k - first : WIDE_STEPS;
+        widen(block, j, first, steps, wide);
+        add_wide_rows(block, j, first, steps, wide);
+    }
+    for (int64_t i = 0; i < block->rows && !is_plain(block); i += V_TILE_ROWS) {
+        int rows = block->rows - i < V_TILE_ROWS ? (int)(block->rows - i) : V_TILE_ROWS;
+        for (int64_t n = j; n < j + WIDE_COLUMNS; n += 16) {
+            float sums[V_TILE_ROWS * 16];
+            for (int r = 0; r < rows; r++) {
+                v_store(sums + 16 * r, v_load(block->c + (i + r) * block->c_row + n));
+            }
+            finish(block, i, n, rows, sums);
+        }
+    }
+}
+
+/* ---- a block ---- */
+
+/* The columns from j on of `rows` rows. */
+V_INLINE void multiply_rows(const int rows, const attn_matmul_bf16_block *block, int64_t i,
+                            int64_t j) {
+    while (j < block->columns) {
         j += multiply_columns(rows, block, i, j);
     }
 }
 
 /* Panels stay in the cache for all whole tiles of rows; the rows that are left come after. */
 static void multiply(const attn_matmul_bf16_block *block) {
-    int64_t whole = block->rows / V_TILE_ROWS * V_TILE_ROWS, columns = 0;
-    for (int64_t j = 0; whole > 0 && j < block->columns; j += columns) {
-        for (int64_t i = 0; i < whole; i += V_TILE_ROWS) {
-            columns = multiply_columns(V_TILE_ROWS, block, i, j);
+    int64_t whole = block->rows / TILE_ROWS * TILE_ROWS, wide = 0, columns = 0;
+    if (block->rows >= WIDE_ROWS && block->k > 0 && block->residual != block->c) {
+        for (; wide + WIDE_COLUMNS <= block->columns; wide += WIDE_COLUMNS) {
+            multiply_wide(block, wide);
+        }
+    }
+    for (int64_t j = wide; whole > 0 && j < block->columns; j += columns) {
+        for (int64_t i = 0; i < whole; i += TILE_ROWS) {
+            columns = multiply_columns(TILE_ROWS, block, i, j);
         }
     }
 #define REST(n)                                                                                    \
     case n:                                                                                        \
-        multiply_rows(n, block, whole);                                                            \
+        multiply_rows(n, block, whole, wide);                                                      \
         break;
     switch (block->rows - whole) {
         REST(1)
@@ -137,7 +230,7 @@ static void multiply(const attn_matmul_bf16_block *block) {
         REST(3)
         REST(4)
         REST(5)
-#if V_TILE_ROWS > 6
+#if V_TILE_PANELS == 4
         REST(6)
         REST(7)
         REST(8)

@@ -175,7 +175,7 @@ static int count_threads(const attn_matmul_i8 *product) {
 }
 
 static int64_t row_bytes(const i8_plan *plan) {
-    return ceil_div(plan->weights->k, I8_ROW_STEP) * I8_ROW_STEP * plan->kernels->value_bytes;
+    return ceil_div(plan->weights->k, I8_ROW_ROOM) * I8_ROW_ROOM * plan->kernels->value_bytes;
 }
 
 /* Room for the integers and their scales; false when there is none. */
@@ -230,10 +230,10 @@ static void multiply_block(const i8_plan *plan, int64_t number) {
 /* ---- the whole product ---- */
 
 static void quantize_row(const i8_plan *plan, int64_t i) {
-    int64_t tile = plan->kernels->tile_rows, group = I8_GROUP * plan->kernels->value_bytes;
-    char *to = plan->a + i / tile * tile * plan->a_bytes + i % tile * group;
+    int64_t rows = plan->kernels->group_rows, group = I8_GROUP * plan->kernels->value_bytes;
+    char *to = plan->a + i / rows * rows * plan->a_bytes + i % rows * group;
     plan->kernels->quantize_row(plan->weights->k, plan->product->a + i * plan->product->a_row, to,
-                                tile * group, plan->a_scale + i);
+                                rows * group, plan->a_scale + i);
 }
 
 static void run_plan(const i8_plan *plan) {

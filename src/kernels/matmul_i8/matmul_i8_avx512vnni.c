@@ -48,6 +48,6 @@ V_INLINE void v_store_integers(char *out, v16 x) {
 #include "kernels/matmul_i8/matmul_i8_body.h"
 
 void attn_matmul_i8_fill_avx512vnni(attn_matmul_i8_kernels *kernels) {
-    *kernels = (attn_matmul_i8_kernels){I8_TILE_ROWS, I8_TILE_PANELS, I8_VALUE_BYTES, quantize_row,
-                                        multiply};
+    *kernels = (attn_matmul_i8_kernels){I8_TILE_ROWS,   I8_TILE_ROWS, I8_TILE_PANELS,
+                                        I8_VALUE_BYTES, quantize_row, multiply};
 }

@@ -2,87 +2,17 @@
  * it.
  *
  * The same results as matmul_i8_ref.c. I8_TILE_ROWS rows of I8_TILE_PANELS times sixteen sums
- * stay in registers for the whole of k. Include it after a verbs header, isa/math16.h, isa/part16.h, and these:
+ * stay in registers for the whole of k. Include it after what matmul_i8_rows.h asks for, and these:
  *
- *     I8_TILE_ROWS, I8_TILE_PANELS, I8_VALUE_BYTES, I8_HAS_DOT (one instruction sums a group)
+ *     I8_TILE_PANELS, I8_HAS_DOT (one instruction sums a group)
  *     vi, vi_zero, vi_add, vi_to_float    sixteen sums
  *     vi_start                            where a sum starts, given the column's sum of weights
  *     v_weights, v_weights_load           a group of sixteen columns, as vi_dot wants it
- *     vi_dot                              adds a group's products with a row's four integers
- *     v_store_integers                    writes sixteen integers of a row of A */
+ *     vi_dot                              adds a group's products with a row's four integers */
 #ifndef ATTN_KERNELS_MATMUL_I8_BODY_H
 #define ATTN_KERNELS_MATMUL_I8_BODY_H
 
-#include <string.h>
-
-#include "kernels/matmul_i8/matmul_i8_kernels.h"
-
-enum { GROUP_BYTES = I8_GROUP * I8_VALUE_BYTES };
-
-/* The largest magnitude, and whether all are finite: 0 times an element is 0, or else NaN. */
-static float find_peak(int64_t k, const float *a, bool *finite) {
-    v16 peak = v_zero(), zeros = v_zero();
-    for (int64_t p = 0; p < k; p += I8_ROW_STEP) {
-        v16 x = v_load_part(a + p, v_rest(k - p));
-        peak = v_max(v_max(x, v_sub(v_zero(), x)), peak);
-        zeros = v_fma(x, v_zero(), zeros);
-    }
-    *finite = v_sum(zeros) == 0.0f;
-    return v_max_lane(peak);
-}
-
-static void quantize_row(int64_t k, const float *a, void *q, int64_t step, float *scale) {
-    bool finite;
-    float peak = find_peak(k, a, &finite);
-    bool zero = !finite || peak < I8_LEAST_PEAK;
-    v16 inverse = v_set1(zero ? 0.0f : 127.0f / peak);
-    *scale = !finite ? NAN : zero ? 0.0f : peak / 127.0f;
-    for (int64_t p = 0; p < k; p += I8_ROW_STEP) {
-        v16 x = v_mul(v_load_part(a + p, v_rest(k - p)), inverse);
-        char integers[I8_ROW_STEP * I8_VALUE_BYTES];
-        v_store_integers(integers, zero ? v_zero() : v_round(x));
-        for (int g = 0; g < I8_ROW_STEP / I8_GROUP; g++) {
-            memcpy((char *)q + (p / I8_GROUP + g) * step, integers + g * GROUP_BYTES, GROUP_BYTES);
-        }
-    }
-}
-
-/* x[r] = f(x[r]) for each of the tile's rows, in registers. */
-#define FOR_ROWS(statement)                                                                        \
-    _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++) {                                      \
-        statement;                                                                                 \
-    }
-
-/* GELU needs registers of its own. */
-static __attribute__((noinline)) void apply_gelu(int rows, float *x) {
-    for (int r = 0; r < rows; r++) {
-        v_store(x + 16 * r, v_gelu(v_load(x + 16 * r)));
-    }
-}
-
-/* What follows the sums: rows i and the next, panel n. */
-V_INLINE void finish(const int rows, const attn_matmul_i8_panel *panel, int64_t i, int n,
-                     v16 x[I8_TILE_ROWS]) {
-    int columns = v_rest(panel->columns - 16 * n);
-    v16 w_scale = v_load(panel->w_scale + 16 * n);
-    v16 bias = panel->bias != NULL ? v_load_part(panel->bias + 16 * n, columns) : v_zero();
-    FOR_ROWS(x[r] = v_fma(v_mul(x[r], v_set1(panel->a_scale[i + r])), w_scale, bias))
-    if (panel->activation == ATTN_ACTIVATION_RELU) {
-        FOR_ROWS(x[r] = v_relu(x[r]))
-    } else if (panel->activation == ATTN_ACTIVATION_GELU) {
-        float memory[I8_TILE_ROWS * 16];
-        FOR_ROWS(v_store(memory + 16 * r, x[r]))
-        apply_gelu(rows, memory);
-        FOR_ROWS(x[r] = v_load(memory + 16 * r))
-    }
-    if (panel->residual != NULL) {
-        const float *residual = panel->residual + i * panel->residual_row + 16 * n;
-        FOR_ROWS(x[r] = v_add(v_load_part(residual + r * panel->residual_row, columns), x[r]))
-    }
-    float *c = panel->c + i * panel->c_row + 16 * n;
-    FOR_ROWS(v_store_part(c + r * panel->c_row, x[r], columns))
-}
-#undef FOR_ROWS
+#include "kernels/matmul_i8/matmul_i8_rows.h"
 
 /* An instruction that sums a whole group answers late: few rows need several chains each. Sums of
  * integers may be cut as one likes. */

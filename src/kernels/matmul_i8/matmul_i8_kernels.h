@@ -2,8 +2,9 @@
  *
  * The weights lie in panels of 16 columns, k in groups of 4: packed[n/16][k/4][n%16][k%4], so that
  * a group of a panel is 64 bytes, four products for each of 16 sums; what is missing at the edges
- * is 0. A kernel turns rows of A into the integers it likes best and multiplies rows by as many panels as its tile is wide.
- * They lie tile by tile, as they are read: a[m/T][k/4][m%T][k%4], T the rows of a tile. M rows, N columns, K summed. Next: matmul_i8_ref.c, the definition; matmul_i8_body.h. */
+ * is 0. A kernel turns rows of A into the integers it likes best and multiplies rows by several
+ * panels. The integers lie as they are read: a[m/T][k/4][m%T][k%4], T being group_rows. M rows, N
+ * columns, K summed. Next: matmul_i8_ref.c, the definition; matmul_i8_body.h. */
 #ifndef ATTN_KERNELS_MATMUL_I8_KERNELS_H
 #define ATTN_KERNELS_MATMUL_I8_KERNELS_H
 
@@ -13,6 +14,7 @@
 enum {
     I8_GROUP = 4,     /* of k: what one instruction sums */
     I8_ROW_STEP = 16, /* values of A that a kernel writes at a time */
+    I8_ROW_ROOM = 64, /* and that it may read at a time; what is beyond K means nothing */
 };
 /* Where the definition calls a row of A zero: its inverse scale might not be a float. */
 #define I8_LEAST_PEAK ((real)0x1p-120)
@@ -23,7 +25,7 @@ typedef struct attn_matmul_i8_panel {
     int64_t rows, groups; /* groups of k */
     int columns;
     const void *a;   /* whole tiles of rows, and at last one of which some rows are there */
-    int64_t a_bytes; /* of a row */
+    int64_t a_bytes; /* of a row: of K rounded up to a multiple of I8_ROW_ROOM */
     const real *a_scale;
     const int8_t *w;       /* [panels][groups][16][4] */
     const real *w_scale;   /* [panels][16] */
@@ -37,8 +39,9 @@ typedef struct attn_matmul_i8_panel {
 } attn_matmul_i8_panel;
 
 typedef struct attn_matmul_i8_kernels {
-    int tile_rows;   /* rows that are kept in registers at a time */
-    int tile_panels; /* panels of 16 columns that are multiplied at once */
+    int tile_rows;   /* rows of sums that are kept in registers at a time */
+    int group_rows;  /* rows of A whose groups lie side by side: as many, or 1 */
+    int tile_panels; /* panels of 16 columns that a call multiplies */
     int value_bytes; /* of an integer of A */
     /* One row of A: k values, and zeros up to a multiple of I8_ROW_STEP, each group `step` bytes
      * after the one before; and its scale. */
@@ -50,6 +53,7 @@ void attn_matmul_i8_fill_ref(attn_matmul_i8_kernels *kernels);
 void attn_matmul_i8_fill_avx2(attn_matmul_i8_kernels *kernels);
 void attn_matmul_i8_fill_avx512(attn_matmul_i8_kernels *kernels);
 void attn_matmul_i8_fill_avx512vnni(attn_matmul_i8_kernels *kernels);
+void attn_matmul_i8_fill_amx(attn_matmul_i8_kernels *kernels);
 void attn_matmul_i8_fill_neon(attn_matmul_i8_kernels *kernels);
 void attn_matmul_i8_fill_neondot(attn_matmul_i8_kernels *kernels);
 

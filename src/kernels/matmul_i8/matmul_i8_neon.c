@@ -21,6 +21,6 @@ V_INLINE vi vi_dot(vi acc, v_weights w, const char *values) {
 #include "kernels/matmul_i8/matmul_i8_body.h"
 
 void attn_matmul_i8_fill_neon(attn_matmul_i8_kernels *kernels) {
-    *kernels = (attn_matmul_i8_kernels){I8_TILE_ROWS, I8_TILE_PANELS, I8_VALUE_BYTES, quantize_row,
-                                        multiply};
+    *kernels = (attn_matmul_i8_kernels){I8_TILE_ROWS,   I8_TILE_ROWS, I8_TILE_PANELS,
+                                        I8_VALUE_BYTES, quantize_row, multiply};
 }

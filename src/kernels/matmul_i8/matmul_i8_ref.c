@@ -64,5 +64,5 @@ static void multiply(const attn_matmul_i8_panel *panel) {
 }
 
 void attn_matmul_i8_fill_ref(attn_matmul_i8_kernels *kernels) {
-    *kernels = (attn_matmul_i8_kernels){1, 1, 1, quantize_row, multiply};
+    *kernels = (attn_matmul_i8_kernels){1, 1, 1, 1, quantize_row, multiply};
 }
