@@ -20,7 +20,7 @@ static const attn_bench_case cases[] = {
     {"matmul-row-16", "16 rows x 1024 x 16384", &attn_bench_matmul_rows, {16, 1024, 16384}},
     {"matmul-row-32", "32 rows x 1024 x 16384", &attn_bench_matmul_rows, {32, 1024, 16384}},
     {"matmul-row-64", "64 rows x 1024 x 16384", &attn_bench_matmul_rows, {64, 1024, 16384}},
-    {"matmul-tile", "240 x 32 x 512, for one thread", &attn_bench_matmul, {240, 32, 512, 0, 1}},
+    {"matmul-tile", "240 x 64 x 512, for one thread", &attn_bench_matmul, {240, 64, 512, 0, 1}},
     {"matmul-i8-row-1", "1 row x 1024 x 16384, int8", &attn_bench_matmul_i8_rows, {1, 1024, 16384}},
     {"matmul-i8-row-16",
      "16 rows x 1024 x 16384, int8",
