@@ -100,9 +100,9 @@ static attn_status start(const attn_bench_case *given, void **out, attn_bench_wo
         return status;
     }
     attn_params_init(attn_translator_params(s->model), 1);
-    status = attn_translator_pack(s->model, (attn_compute)given->size[3]);
+    status = attn_translator_pack(s->model, (attn_compute)given->size[3], error);
     if (status != ATTN_OK) {
-        return attn_fail(error, status, "translate", -1, NULL, "cannot pack the weights");
+        return status;
     }
     status = make_source(s, length, error);
     if (status == ATTN_OK) {

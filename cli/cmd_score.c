@@ -215,10 +215,7 @@ static attn_status score_files(const options *o, const attn_lines *source, const
     if (status != ATTN_OK) {
         return status;
     }
-    status = attn_translator_state_create(model.translator, &state);
-    if (status != ATTN_OK) {
-        attn_fail(error, status, NULL, -1, NULL, "out of memory");
-    }
+    status = attn_translator_state_create(model.translator, &state, error);
     size_t batch = (size_t)o->batch;
     for (size_t first = 0; first < source->count && status == ATTN_OK; first += batch) {
         size_t left = source->count - first;

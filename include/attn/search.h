@@ -67,10 +67,11 @@ typedef struct attn_search_result {
  * Sampling: draw d of sentence s depends on seed, streams[s] (NULL: s) and d alone.
  *
  * results: [count], filled here, released with attn_search_results_free also after an error.
- * ATTN_ERR_ARGUMENT: an option out of range, a sentence that does not fit the model.
+ * ATTN_ERR_ARGUMENT: an option out of range, a sentence that does not fit the model, a model that is
+ * not packed (attn_translator_pack).
  * ATTN_ERR_MEMORY. ATTN_ERR_NUMERIC: the model yields no number. The model is only read: threads
  * may share it. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_search(attn_translator *model, int64_t count,
+ATTN_API ATTN_MUST_CHECK attn_status attn_search(const attn_translator *model, int64_t count,
                                                  const int32_t *source, const int64_t *starts,
                                                  const uint64_t *streams,
                                                  const attn_search_options *options,

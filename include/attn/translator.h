@@ -97,18 +97,22 @@ ATTN_API attn_tensor *attn_translator_forward(attn_translator *model, attn_tape 
 /* Packs the weights for running (load does it when not trainable). ATTN_COMPUTE_I8: the products of
  * all linear layers, and in decoding that with the embedding, are of 8-bit integers; norms, softmax
  * and attention stay float32, and so does the output projection of attn_translator_loss. Either way
- * a result depends on the inputs alone. While packed, the weights must not change: unpack before
- * training goes on. Recording passes never read the packed form. */
+ * a result depends on the inputs alone. Decoding needs a packed model, and only reads it. While packed,
+ * the weights must not change: unpack before training goes on. Recording passes never read the packed
+ * form. ATTN_ERR_ARGUMENT: a model of attn_translator_load_packed; ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_pack(attn_translator *model,
-                                                          attn_compute compute);
+                                                          attn_compute compute, attn_error *error);
 ATTN_API void attn_translator_unpack(attn_translator *model);
 
 /* ---- decoding, step by step, with cached keys and values ----
- * The model is only read, so states on several threads may share one. */
+ * The model is only read, so states on several threads may share one. It must be packed
+ * (attn_translator_pack, or loaded for running) and stay so while the state lives. */
 typedef struct attn_translator_state attn_translator_state;
 
-ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_create(attn_translator *model,
-                                                                  attn_translator_state **out);
+/* ATTN_ERR_ARGUMENT: the model is not packed; ATTN_ERR_MEMORY. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_create(const attn_translator *model,
+                                                                  attn_translator_state **out,
+                                                                  attn_error *error);
 ATTN_API void attn_translator_state_free(attn_translator_state *state);
 /* From the next encode on, a step computes the scores of the shortlist's candidates for each
  * sentence and of end_token alone; the others' log-probability is -infinity. NULL: of all again. The

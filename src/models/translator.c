@@ -277,12 +277,19 @@ static attn_status pack_linear(attn_linear *linear, void *compute) {
     return attn_linear_pack(linear, *(const attn_compute *)compute);
 }
 
-attn_status attn_translator_pack(attn_translator *m, attn_compute compute) {
+attn_status attn_translator_pack(attn_translator *m, attn_compute compute, attn_error *error) {
     if (m->embedding->data == NULL) {
-        return ATTN_ERR_ARGUMENT; /* packed alone: there is nothing to pack from */
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "load it with attn_translator_load",
+                         "the model was loaded packed: there is nothing left to pack from");
     }
     compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute;
     attn_status status = attn_translator_visit_linears(m, pack_linear, &compute);
+    if (status == ATTN_ERR_ARGUMENT) {
+        status = attn_fail(error, status, NULL, -1, "pack it for float32",
+                           "a layer has more input features than a sum of 8-bit products holds");
+    } else if (status != ATTN_OK) {
+        status = attn_fail_memory(error, (size_t)attn_params_size(m->params) * sizeof(real));
+    }
     if (status != ATTN_OK) {
         attn_translator_unpack(m);
     }

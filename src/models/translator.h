@@ -72,8 +72,9 @@ attn_tensor *attn_translator_encoder(const attn_translator *model, attn_tape *ta
 ATTN_MUST_CHECK attn_status attn_translator_check_source(const attn_translator *model,
                                                          int64_t count, const int32_t *source,
                                                          const int64_t *starts, attn_error *error);
-/* Packs the weights unless they are. */
-ATTN_MUST_CHECK attn_status attn_translator_ensure_packed(attn_translator *model);
+/* ATTN_ERR_ARGUMENT unless the model is packed, as decoding needs it. */
+ATTN_MUST_CHECK attn_status attn_translator_check_packed(const attn_translator *model,
+                                                         attn_error *error);
 
 /* The words that the steps of a sentence of the batch compute, ascending, and their *count; NULL, and
  * *count untouched: all. */

@@ -152,10 +152,7 @@ static attn_status load_whole(const attn_safetensors *file, const char *path, bo
         return attn_fail_memory(error, bytes);
     }
     status = attn_model_file_read(file, path, m->params, error);
-    if (status == ATTN_OK && !trainable && attn_translator_pack(m, compute) != ATTN_OK) {
-        return attn_fail_memory(error, bytes);
-    }
-    return status;
+    return status == ATTN_OK && !trainable ? attn_translator_pack(m, compute, error) : status;
 }
 
 typedef enum load_kind { TO_TRAIN, TO_RUN, TO_DECODE } load_kind;

@@ -36,7 +36,7 @@ typedef struct candidates {
 enum { MOST_THREADS = 256 };
 
 struct attn_translator_state {
-    attn_translator *model;
+    const attn_translator *model;
     attn_tape *encode_tape; /* holds what lives as long as the sentences */
     attn_tape *step_tape;
     int64_t sentences, source_longest;
@@ -67,25 +67,31 @@ static attn_status create_caches(attn_translator_state *s) {
     return status;
 }
 
-attn_status attn_translator_ensure_packed(attn_translator *model) {
-    return attn_linear_is_packed(&model->output) ? ATTN_OK
-                                                 : attn_translator_pack(model, ATTN_COMPUTE_F32);
+attn_status attn_translator_check_packed(const attn_translator *model, attn_error *error) {
+    return attn_linear_is_packed(&model->output)
+               ? ATTN_OK
+               : attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "call attn_translator_pack first",
+                           "the model's weights are not packed for decoding");
 }
 
-attn_status attn_translator_state_create(attn_translator *model, attn_translator_state **out) {
+attn_status attn_translator_state_create(const attn_translator *model, attn_translator_state **out,
+                                         attn_error *error) {
     *out = NULL;
+    attn_status status = attn_translator_check_packed(model, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     attn_translator_state *s = attn_alloc_zero(1, sizeof *s);
     if (s == NULL) {
-        return ATTN_ERR_MEMORY;
+        return attn_fail_memory(error, sizeof *s);
     }
     s->model = model;
-    attn_status status = attn_translator_ensure_packed(model);
-    status = status == ATTN_OK ? attn_tape_create(&s->encode_tape) : status;
+    status = attn_tape_create(&s->encode_tape);
     status = status == ATTN_OK ? attn_tape_create(&s->step_tape) : status;
     status = status == ATTN_OK ? create_caches(s) : status;
     if (status != ATTN_OK) {
         attn_translator_state_free(s);
-        return status;
+        return attn_fail_memory(error, sizeof *s);
     }
     *out = s;
     return ATTN_OK;

@@ -290,10 +290,10 @@ static int64_t top_count(const attn_search_options *o, int64_t vocabulary) {
 }
 
 /* One state's work: sentences that are searched together. */
-static attn_status search_together(attn_translator *model, int64_t count, const int32_t *source,
-                                   const int64_t *starts, const uint64_t *streams,
-                                   const attn_search_options *options, attn_search_result *results,
-                                   attn_error *error) {
+static attn_status search_together(const attn_translator *model, int64_t count,
+                                   const int32_t *source, const int64_t *starts,
+                                   const uint64_t *streams, const attn_search_options *options,
+                                   attn_search_result *results, attn_error *error) {
     const attn_translator_config *config = attn_translator_get_config(model);
     search s = {.count = count};
     s.step.options = options;
@@ -304,7 +304,7 @@ static attn_status search_together(attn_translator *model, int64_t count, const 
     if (status != ATTN_OK) {
         goto out;
     }
-    status = attn_translator_state_create(model, &s.state);
+    status = attn_translator_state_create(model, &s.state, error);
     if (status != ATTN_OK) {
         goto out;
     }
@@ -344,7 +344,7 @@ out:
 enum { LEAST_ROWS = 4 /* hypotheses of a part: fewer would read all weights for too little */ };
 
 typedef struct whole {
-    attn_translator *model;
+    const attn_translator *model;
     int64_t count, parts;
     const int32_t *source;
     const int64_t *starts;
@@ -418,7 +418,7 @@ static attn_status search_parts(const whole *w, attn_error *error) {
     return result;
 }
 
-attn_status attn_search(attn_translator *model, int64_t count, const int32_t *source,
+attn_status attn_search(const attn_translator *model, int64_t count, const int32_t *source,
                         const int64_t *starts, const uint64_t *streams,
                         const attn_search_options *options, attn_search_result *results,
                         attn_error *error) {
@@ -433,9 +433,8 @@ attn_status attn_search(attn_translator *model, int64_t count, const int32_t *so
     if (w.parts == 1) {
         return search_together(model, count, source, starts, streams, options, results, error);
     }
-    /* So that a failure names the sentence by its number, whatever the parts; and packed before
-     * the threads, which only read the model. */
+    /* So that a failure names the sentence by its number, whatever the parts. */
     status = attn_translator_check_source(model, count, source, starts, error);
-    status = status == ATTN_OK ? attn_translator_ensure_packed(model) : status;
+    status = status == ATTN_OK ? attn_translator_check_packed(model, error) : status;
     return status == ATTN_OK ? search_parts(&w, error) : status;
 }

@@ -91,7 +91,7 @@ static attn_status load_checkpoint(const attn_serve_model *model, int64_t number
     status = attn_snapshot_load(path, attn_train_layout(params), attn_params_size(params),
                                 attn_params_data(params), error);
     if (status == ATTN_OK) {
-        status = attn_translator_pack(*out, ATTN_COMPUTE_F32);
+        status = attn_translator_pack(*out, ATTN_COMPUTE_F32, error);
     }
     if (status != ATTN_OK) {
         attn_translator_free(*out);

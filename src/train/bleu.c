@@ -67,10 +67,7 @@ static attn_status translate(attn_translator *model, const attn_translator_data 
     }
     qsort(order, data->sentence_count, sizeof *order, compare_lengths);
     attn_status status =
-        attn_translator_pack(model, ATTN_COMPUTE_F32); /* the weights have changed since */
-    if (status != ATTN_OK) {
-        return attn_fail_memory(error, 0);
-    }
+        attn_translator_pack(model, ATTN_COMPUTE_F32, error); /* the weights have changed since */
     for (size_t i = 0; i < data->sentence_count && status == ATTN_OK; i += BATCH) {
         size_t left = data->sentence_count - i;
         status = translate_batch(model, data, order + i, left < BATCH ? left : BATCH, &options,

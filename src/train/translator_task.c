@@ -117,9 +117,9 @@ static attn_status validate(void *self, attn_task_loss *out, attn_error *error) 
     const attn_corpus *corpus = &t->data->valid;
     *out = (attn_task_loss){.units = target_tokens(corpus, &t->valid, 0, t->valid.count)};
     attn_status status =
-        attn_translator_pack(t->model, ATTN_COMPUTE_F32); /* once for all the batches */
+        attn_translator_pack(t->model, ATTN_COMPUTE_F32, error); /* once for all the batches */
     if (status != ATTN_OK) {
-        return pass_failed(status, error);
+        return status;
     }
     for (int64_t i = 0; i < t->valid.count; i++) {
         attn_translator_batch batch;

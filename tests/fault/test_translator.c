@@ -55,7 +55,7 @@ static attn_status decoding(attn_translator *model, const attn_shortlist *list,
     static const int64_t parents[STEPS][ROWS] = {{0, 1}, {1, 0, 0, 1}, {3, 2, 2, 0}};
     attn_translator_state *state = NULL;
     attn_error error = {0};
-    attn_status status = attn_translator_state_create(model, &state);
+    attn_status status = attn_translator_state_create(model, &state, NULL);
     if (status != ATTN_OK) {
         return status;
     }

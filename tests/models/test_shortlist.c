@@ -76,7 +76,7 @@ static void decode(attn_translator *model, const attn_shortlist *list, const tin
                    scores *out) {
     attn_translator_state *state = NULL;
     memset(out, 0, sizeof *out);
-    assert_int_equal(attn_translator_state_create(model, &state), ATTN_OK);
+    assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
     assert_int_equal(attn_translator_state_use(state, list, END), ATTN_OK);
     assert_int_equal(
         attn_translator_encode(state, 2, batch->source, batch->source_starts, ROWS, STEPS, NULL),
@@ -128,7 +128,7 @@ static void steps_score_the_chosen_words(void **unused) {
     for (int i = 0; i < 2 * count; i++) {
         attn_compute compute = i < count ? ATTN_COMPUTE_F32 : ATTN_COMPUTE_I8;
         assert_int_equal(attn_set_isa(kernels[i % count]->isa), ATTN_OK);
-        assert_int_equal(attn_translator_pack(model, compute), ATTN_OK);
+        assert_int_equal(attn_translator_pack(model, compute, NULL), ATTN_OK);
         attn_set_threads(1 + i % 3);
         decode(model, NULL, &batch, &whole);
         decode(model, everything, &batch, &again);
@@ -154,7 +154,7 @@ static void another_vocabulary_is_refused(void **unused) {
     attn_translator *model = tiny_translator(&config, false);
     attn_translator_state *state = NULL;
     attn_shortlist *list = make();
-    assert_int_equal(attn_translator_state_create(model, &state), ATTN_OK);
+    assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
     assert_int_equal(attn_translator_state_use(state, list, END), ATTN_ERR_ARGUMENT);
     assert_int_equal(attn_translator_state_use(state, NULL, END), ATTN_OK);
     attn_translator_state_free(state);

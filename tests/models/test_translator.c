@@ -142,7 +142,7 @@ static void assert_steps_equal(attn_translator *model, const tiny_batch *b,
         int64_t length = b->target_starts[h + 1] - b->target_starts[h];
         steps = length > steps ? length : steps;
     }
-    assert_int_equal(attn_translator_state_create(model, &state), ATTN_OK);
+    assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
     assert_int_equal(attn_translator_encode(state, b->view.count, b->source, b->source_starts,
                                             b->view.count, steps, &error),
                      ATTN_OK);
@@ -195,7 +195,7 @@ static void test_steps_are_the_full_pass(void **unused) {
                 continue;
             }
             attn_set_threads(1 + i % 3);
-            assert_int_equal(attn_translator_pack(model, compute), ATTN_OK);
+            assert_int_equal(attn_translator_pack(model, compute, NULL), ATTN_OK);
             attn_real *expected = forced(model, compute, &batch.view);
             assert_steps_equal(model, &batch, expected);
             if (first != NULL) {
@@ -224,7 +224,7 @@ static void test_integers_are_close(void **unused) {
     attn_translator *model = tiny_translator(&config, false);
     int64_t count = b.target_starts[b.view.count] * VOCABULARY;
     attn_real *exact = forced(model, ATTN_COMPUTE_F32, &b.view);
-    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8), ATTN_OK);
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8, NULL), ATTN_OK);
     attn_real *near = forced(model, ATTN_COMPUTE_I8, &b.view);
     double difference = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -234,8 +234,8 @@ static void test_integers_are_close(void **unused) {
     attn_translator_unpack(model);
     attn_real *again = forced(model, ATTN_COMPUTE_F32, &b.view);
     assert_memory_equal(again, exact, (size_t)count * sizeof *exact);
-    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8), ATTN_OK);
-    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_F32), ATTN_OK);
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8, NULL), ATTN_OK);
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_F32, NULL), ATTN_OK);
     attn_real *repacked = forced(model, ATTN_COMPUTE_F32, &b.view);
     assert_memory_equal(repacked, exact, (size_t)count * sizeof *exact);
     free(exact);
@@ -273,7 +273,7 @@ static void test_step_attention(void **unused) {
     assert_int_equal(attn_attention_weights(&call, query->data, keys->data, lse->data, NULL,
                                             &mean[0][0][0], NULL),
                      ATTN_OK);
-    assert_int_equal(attn_translator_state_create(model, &state), ATTN_OK);
+    assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
     assert_int_equal(attn_translator_encode(state, 2, b.source, b.source_starts, 2, 3, NULL),
                      ATTN_OK);
     assert_int_equal(attn_translator_state_source_length(state), 21);
@@ -307,7 +307,7 @@ static void test_step_refuses_nonsense(void **unused) {
     attn_real logits[2 * VOCABULARY];
     const int64_t starts[] = {0, 2}, too_long[] = {0, TINY_LONGEST + 1}, parents[] = {0, 0};
     const int32_t source[TINY_LONGEST + 1] = {5, 3}, foreign[] = {5, VOCABULARY}, tokens[] = {2, 2};
-    assert_int_equal(attn_translator_state_create(model, &state), ATTN_OK);
+    assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
     /* Nothing has been encoded. */
     assert_int_equal(attn_translator_step(state, 1, tokens, parents, logits, NULL, &error),
                      ATTN_ERR_ARGUMENT);

@@ -162,7 +162,7 @@ static void two_steps(attn_translator *model, attn_real scores[4 * TINY_VOCABULA
     tiny_batch_begin(&batch);
     tiny_batch_add(&batch, 1, 9, 1);
     tiny_batch_add(&batch, 2, 4, 1);
-    assert_int_equal(attn_translator_state_create(model, &state), ATTN_OK);
+    assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
     assert_int_equal(
         attn_translator_encode(state, 2, batch.source, batch.source_starts, 2, 5, &error), ATTN_OK);
     assert_int_equal(attn_translator_step(state, 2, first, parents, scores, NULL, &error), ATTN_OK);
@@ -209,7 +209,7 @@ static void test_packed_alone(void **unused) {
     assert_int_equal(
         attn_translator_load_packed(good, ATTN_COMPUTE_F32, &model, NULL, NULL, &error), ATTN_OK);
     assert_null(attn_params_find(attn_translator_params(model), "embedding")->data);
-    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8, NULL), ATTN_ERR_ARGUMENT);
     assert_int_equal(attn_translator_save(model, ATTN_STORE_F32, NULL, 0, NULL, 0, flawed, &error),
                      ATTN_ERR_ARGUMENT);
     tiny_batch_begin(&batch);
@@ -253,7 +253,7 @@ static void test_keeps_stored_integers(void **unused) {
     for (int64_t r = 0; r < key->rows; r++) {
         key->row_scale[r] *= 3;
     }
-    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8), ATTN_OK);
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_I8, NULL), ATTN_OK);
     assert_true(encode_one(model) != before);
     attn_translator_free(model);
     /* A file of floats has none. */

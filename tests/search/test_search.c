@@ -34,6 +34,7 @@ static attn_translator *tiny_model(int64_t vocabulary, uint64_t seed) {
     for (int64_t i = 0; i < attn_params_size(params); i++) {
         attn_params_data(params)[i] *= 2;
     }
+    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_F32, NULL), ATTN_OK);
     return model;
 }
 
@@ -64,7 +65,7 @@ static void next_log_p(attn_translator *model, int64_t sentence, const int32_t *
                        int64_t length, attn_real *log_p) {
     attn_translator_state *state = NULL;
     int64_t bounds[] = {0, starts[sentence + 1] - starts[sentence]};
-    assert_int_equal(attn_translator_state_create(model, &state), ATTN_OK);
+    assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
     assert_int_equal(
         attn_translator_encode(state, 1, source + starts[sentence], bounds, 1, length + 1, NULL),
         ATTN_OK);
@@ -129,7 +130,7 @@ static void greedy_is_the_likeliest_token_each_time(void **unused) {
 /* Every sentence alone, in a batch, in another batch, with 1 and 2 threads. */
 static void check_batches(attn_search_options o, attn_compute compute) {
     attn_translator *model = tiny_model(12, 2);
-    assert_int_equal(attn_translator_pack(model, compute), ATTN_OK);
+    assert_int_equal(attn_translator_pack(model, compute, NULL), ATTN_OK);
     attn_search_result whole[COUNT], again[COUNT];
     uint64_t streams[COUNT] = {7, 1, 1000, 3, 4, 5};
     o.attention = true;
@@ -430,6 +431,10 @@ static void misuse_is_refused(void **unused) {
                      ATTN_ERR_ARGUMENT);
     attn_search_results_free(results, 1);
     assert_int_equal(attn_search(model, 0, source, starts, NULL, &good, results, &error), ATTN_OK);
+    attn_translator_unpack(model);
+    assert_int_equal(attn_search(model, COUNT, source, starts, NULL, &good, results, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_string_equal(error.hint, "call attn_translator_pack first");
     attn_translator_free(model);
 }
 
@@ -481,7 +486,6 @@ static void running_out_of_memory_is_survived(void **unused) {
     attn_set_allocator(failing_allocate, counting_release, NULL);
     allocations_left = INT64_MAX;
     attn_translator *model = tiny_model(12, 1);
-    assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_F32), ATTN_OK);
     int64_t before = alive;
     attn_status status = ATTN_ERR_MEMORY;
     int failures = -1;

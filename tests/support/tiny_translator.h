@@ -41,6 +41,9 @@ static inline attn_translator *tiny_translator(const attn_translator_config *con
     attn_error error = {0};
     assert_int_equal(attn_translator_create(config, trainable, &model, &error), ATTN_OK);
     tiny_fill(model);
+    if (!trainable) {
+        assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_F32, NULL), ATTN_OK);
+    }
     return model;
 }
 

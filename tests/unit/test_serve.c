@@ -43,7 +43,7 @@ static int set_up(void **unused) {
     attn_search_options_init(&service.search);
     assert_int_equal(
         attn_serve_models_wrap(translator, tokenizer, "en", "fr", &service.models, NULL), ATTN_OK);
-    assert_int_equal(attn_translator_pack(translator, ATTN_COMPUTE_F32), ATTN_OK);
+    assert_int_equal(attn_translator_pack(translator, ATTN_COMPUTE_F32, NULL), ATTN_OK);
     start_batcher(1000, 0.001, 64);
     return 0;
 }
