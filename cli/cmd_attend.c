@@ -23,9 +23,10 @@ static const options defaults = {.out = NULL};
 #define ROW(label, letter, type, field, low, high, value, help)                                    \
     { label, letter, type, offsetof(options, field), low, high, NULL, value, help }
 static const attn_option table[] = {
-    ROW("at", 0, ATTN_OPTION_TEXT, at, 0, 0, "X,Y", "the pixel that asks, from the top left"),
+    ROW("at", 0, ATTN_OPTION_TEXT, at, 0, 0, "X,Y",
+        "the pixel whose attention to show, counted from 0 at the top left"),
     ROW("layer", 'l', ATTN_OPTION_INT, layer, 1, 64, "L", "the block (default: the last)"),
-    ROW("head", 0, ATTN_OPTION_INT, head, 1, 256, "H", "one head (default: the mean of all)"),
+    ROW("head", 0, ATTN_OPTION_INT, head, 1, 256, "H", "one head (default: the mean over all)"),
     ROW("mean", 0, ATTN_OPTION_FLAG, mean, 0, 0, NULL, "the mean of all heads"),
     ROW("out", 'o', ATTN_OPTION_FILE, out, 0, 0, "FILE",
         "FILE.png, .svg or .pdf (default: draw in the terminal)"),
@@ -34,7 +35,7 @@ static const attn_option table[] = {
     ROW("max-pixels", 0, ATTN_OPTION_INT, max_pixels, 1, 1e12, "N",
         "refuse larger pictures (default 100 million)"),
     ROW("threads", 'j', ATTN_OPTION_INT, threads, 1, 256, "N",
-        "threads; changes the speed only (default: all cores)"),
+        "threads; affects speed only (default: all cores)"),
 };
 
 /* A character or two for each place that is asked. */
@@ -104,7 +105,8 @@ static attn_status attend(const options *o, attn_segmenting *s, const attn_pictu
     char rest;
     if (sscanf(o->at, "%lld,%lld%c", &x, &y, &rest) != 2) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "--at", -1,
-                         "give X,Y counted from 0 at the top left", "'%.40s' is no pixel", o->at);
+                         "give X,Y, counted from 0 at the top left",
+                         "'%.40s' is not a pixel position", o->at);
     }
     int64_t last = attn_segmenter_get_config(s->model)->blocks;
     attn_pixel_query at = {x, y, o->layer > 0 ? o->layer : last, o->mean ? 0 : o->head};
@@ -146,8 +148,8 @@ const attn_command attn_cmd_attend = {
     .name = "attend",
     .summary = "show what a pixel of a picture attends to",
     .usage = "PICTURE --at X,Y [OPTION]...",
-    .description = "Runs the segmenter on the picture and shows what one pixel attends to: as a "
-                   "map in the terminal, or laid over the picture, brighter for more.",
+    .description = "Runs the segmenter on the picture and shows what one pixel attends to, as a "
+                   "map in the terminal or laid over the picture, where brighter means more.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

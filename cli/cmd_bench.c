@@ -20,15 +20,16 @@ typedef struct options {
 
 static const attn_option table[] = {
     {"only", 0, ATTN_OPTION_LIST, offsetof(options, only), .value = "NAME",
-     .help = "only the cases whose names begin so; may be given several times"},
-    {"list", 0, ATTN_OPTION_FLAG, offsetof(options, list), .help = "name the cases"},
+     .help = "run only the cases whose names begin with NAME; may be repeated"},
+    {"list", 0, ATTN_OPTION_FLAG, offsetof(options, list), .help = "list the cases"},
     {"quick", 0, ATTN_OPTION_FLAG, offsetof(options, quick),
-     .help = "few repetitions: a first impression"},
+     .help = "run few repetitions, for a first impression"},
     {"threads", 't', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
      .help = "threads (default: OMP_NUM_THREADS or the number of cores)"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json), .help = "print one JSON object"},
     {"turns", 0, ATTN_OPTION_FLAG, offsetof(options, turns),
-     .help = "read lines `NAME SECONDS`, answer each with a line of JSON: for measuring in turns"},
+     .help = "read lines `NAME SECONDS` and answer each with a line of JSON; used to take turns "
+             "with another program"},
 };
 
 /* ---- which cases ---- */
@@ -224,8 +225,8 @@ static attn_status take_turn(const char *line, attn_bench_session *session, attn
     const attn_bench_case *asked =
         sscanf(line, "%63s %lf", name, &seconds) == 2 ? find_case(name) : NULL;
     if (asked == NULL) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, "bench", -1, "lines are `NAME SECONDS`",
-                         "not a case and a time");
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "bench", -1, "write each line as `NAME SECONDS`",
+                         "not the name of a case and a time");
     }
     attn_status status = ATTN_OK;
     if (session->of != asked) {
@@ -324,22 +325,17 @@ const attn_command attn_cmd_bench = {
     .usage = "[--quick] [--only NAME]... [--threads N] [--json]\n--list [--only NAME]...\n--turns "
              "[--threads N]",
     .description =
-        "Each row gives the median time with the spread of its repetitions, the rate, and the "
-        "share of what the machine itself can do: the peak of fused multiply-adds on registers, "
-        "or, "
-        "for work that mostly reads, the bandwidth of memory (where its arithmetic takes longer "
-        "than "
-        "its reading, of that). Both are sampled before and after each repetition, and the best "
-        "sample counts: a neighbour can only make the machine look slower than it is, and shares "
-        "higher. Work that reads takes several copies of its data in turn, more than a cache "
-        "holds.\n"
-        "Operations are counted as 2 M N K for a product, 4 for each visible pair of query and "
-        "key, "
-        "head and channel for attention (2.5 times that backward), and 6 for each weight and token "
-        "of a training step. Memory is the most that the process held.\n"
-        "`make bench` measures all that docs/benchmarks.md shows, `make bench-peers` beside "
-        "PyTorch, "
-        "NumPy and CTranslate2.",
+        "Each row gives the median time and the spread of its repetitions, the rate, and the rate "
+        "as a share of the machine's own limit. The limit is the peak rate of fused multiply-adds "
+        "on registers. For work that mostly reads it is the memory bandwidth, unless the "
+        "arithmetic takes longer than the reading. Both limits are sampled before and after each "
+        "repetition, and the best sample counts: other load can only make the machine look slower "
+        "than it is, and the shares higher. Work that reads cycles through several copies of its "
+        "data, more than a cache holds.\nOperations are counted as 2 M N K for a product; 4 for "
+        "each visible pair of query and key, per head and channel, for attention (2.5 times that "
+        "for the backward pass); and 6 for each weight and token of a training step. Memory is the "
+        "peak of the process.\n`make bench` measures everything in docs/benchmarks.md; `make "
+        "bench-peers` also measures PyTorch, NumPy and CTranslate2.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .options_size = sizeof(options),

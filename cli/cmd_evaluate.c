@@ -28,19 +28,19 @@ static const char *const tokenizers[] = {"13a", "none", "zh", "char", NULL};
 /* clang-format off */
 static const attn_option table[] = {
     {"source", 's', ATTN_OPTION_FILE, offsetof(options, source), .value = "FILE",
-     .help = "the sentences to translate, one a line"},
+     .help = "the sentences to translate, one per line"},
     {"reference", 'r', ATTN_OPTION_FILE, offsetof(options, reference), .value = "FILE",
-     .help = "how a person translated them"},
+     .help = "their translations by a person, line by line"},
     {"hypothesis", 0, ATTN_OPTION_FILE, offsetof(options, hypothesis), .value = "FILE",
-     .help = "score these translations; no model and no --source are needed"},
+     .help = "score these translations; needs neither a model nor --source"},
     {"output", 'o', ATTN_OPTION_FILE, offsetof(options, output), .value = "FILE",
      .help = "write the model's translations to FILE"},
     {"tokenizer", 0, ATTN_OPTION_CHOICE, offsetof(options, tokenizer), .choices = tokenizers,
-     .value = "NAME", .help = "how BLEU cuts words: 13a (default), none, zh, char"},
+     .value = "NAME", .help = "BLEU's tokenizer: 13a (default), none, zh, char"},
     {"lowercase", 0, ATTN_OPTION_FLAG, offsetof(options, lowercase),
-     .help = "ignore the difference of capital and small letters in BLEU"},
+     .help = "ignore upper and lower case in BLEU"},
     {"no-smoothing", 0, ATTN_OPTION_FLAG, offsetof(options, no_smoothing),
-     .help = "BLEU is 0 when no word sequence of some length was right"},
+     .help = "no smoothing: BLEU is 0 when no n-gram of some length matches"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json), .help = "print one JSON object"},
     ATTN_DECODE_TABLE(options, decode),
     ATTN_EVALUATE_PICTURES_TABLE(options, pictures),
@@ -52,7 +52,7 @@ static attn_status check_counts(const char *a_name, size_t a, const char *b_name
     if (a == b) {
         return ATTN_OK;
     }
-    return attn_fail(error, ATTN_ERR_FORMAT, b_name, -1, "the two files must have as many lines",
+    return attn_fail(error, ATTN_ERR_FORMAT, b_name, -1, "give both files the same number of lines",
                      "%zu lines, but %s has %zu", b, a_name, a);
 }
 
@@ -233,10 +233,10 @@ const attn_command attn_cmd_evaluate = {
              "[OPTION]... --images DIR --masks DIR",
     .description =
         "Translates the source with a model, or takes translations from a file, and prints corpus "
-        "BLEU and chrF as sacreBLEU computes them, with its signatures.\n"
-        "With pictures, runs a segmenter on each at its own size and prints the IoU of each class, "
-        "their mean, class and global accuracy, from one confusion matrix over all pictures; "
-        "ignored pixels are left out. The default model is then $ATTN_SEGMENTER, else "
+        "BLEU and chrF exactly as sacreBLEU computes them, with its signatures.\nWith pictures, "
+        "runs a segmenter on each at its own size and prints the IoU of each class, the mean IoU, "
+        "class accuracy and global accuracy, from one confusion matrix over all pictures. Ignored "
+        "pixels do not count. The default model is then $ATTN_SEGMENTER, else "
         "models/street.safetensors.",
     .options = table,
     .option_count = ATTN_LENGTH(table),

@@ -28,19 +28,18 @@ static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_FILE, offsetof(options, model), .value = "FILE",
      .help = "the model (default: $ATTN_MODEL, else models/en-fr.safetensors)"},
     {"token", 't', ATTN_OPTION_TEXT, offsetof(options, token), .value = "W",
-     .help = "the word to explain, or its number (default: the most decided one, and a table of all)"},
+     .help = "the word to explain, or its number (default: the most decided word, after a table of all)"},
     {"layer", 'l', ATTN_OPTION_INT, offsetof(options, layer), .value = "L",
      .help = "the layer, from 1 (default: the one where the word is most decided)"},
     {"head", 0, ATTN_OPTION_INT, offsetof(options, head), .value = "H",
-     .help = "the head, from 1 (default: bars of the mean, steps of the most decided head)"},
+     .help = "the head, from 1 (default: bars for the mean, steps for the most decided head)"},
     {"part", 'p', ATTN_OPTION_CHOICE, offsetof(options, part), .choices = part_names,
      .value = "PART",
-     .help = "encoder: source words to each other (default); decoder: words of the translation to "
-             "each other; cross: words of the translation to the source"},
+     .help = "encoder: among source words (default); decoder: among words of the translation; cross: from the translation to the source"},
     {"target", 0, ATTN_OPTION_TEXT, offsetof(options, target), .value = "TEXT",
-     .help = "the translation, for decoder and cross (default: the model's own)"},
+     .help = "the translation to use with decoder and cross (default: the model's own)"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
-     .help = "print every number as JSON; indices of pieces count from 0"},
+     .help = "print every number as JSON; piece indices count from 0"},
 };
 /* clang-format on */
 
@@ -237,12 +236,12 @@ const attn_command attn_cmd_explain = {
     .name = "explain",
     .summary = "Show what a word attends to, and each step of how",
     .usage = "[--token W] [--layer L] [--head H] [--part PART] [--json] SENTENCE",
-    .description =
-        "Bars show how a word shares out its attention; a word of several pieces counts as one. "
-        "Then the steps of attention follow with the model's numbers: embed and project; dot "
-        "products; divide by the root of the key size; softmax; weighted sum of the values; the "
-        "heads joined by the output projection. They are computed anew and held to the model's own."
-        "\nMost decided means: with the largest weight on another word.",
+    .description = "Bars show how a word distributes its attention; a word of several pieces "
+                   "counts as one. The steps of attention follow, with the model's numbers: embed "
+                   "and project; dot products; divide by the root of the key size; softmax; "
+                   "weighted sum of the values; join the heads by the output projection. The steps "
+                   "are recomputed and checked against the model's own numbers.\nThe most decided "
+                   "word or head is the one with the largest weight on another word.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

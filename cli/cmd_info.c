@@ -77,7 +77,7 @@ static const char *storage_name(const attn_safetensors *file) {
     const attn_tensor_info *tensor;
     for (size_t i = 0; (tensor = attn_safetensors_at(file, i)) != NULL; i++) {
         if (tensor->dtype == ATTN_DTYPE_I8) {
-            name = "int8, one scale a row";
+            name = "int8, one scale per row";
         } else if (tensor->dtype == ATTN_DTYPE_BF16) {
             name = "bfloat16";
         }

@@ -20,12 +20,12 @@ static const options defaults = {
 #define ROW(label, field, low, high, help)                                                         \
     { label, 0, ATTN_OPTION_INT, offsetof(options, field), low, high, NULL, "N", help }
 static const attn_option table[] = {
-    ROW("count", count, 1, 1000000, "how many (default 100)"),
-    ROW("seed", seed, 0, 9007199254740992.0, "another seed, other scenes (default 1)"),
+    ROW("count", count, 1, 1000000, "number of scenes (default 100)"),
+    ROW("seed", seed, 0, 9007199254740992.0, "seed of the random numbers (default 1)"),
     ROW("width", width, 64, 4096, "pixels (default 96)"),
     ROW("height", height, 64, 4096, "pixels (default 96)"),
-    ROW("colors", colors, 1, 3, "colours, each with a marker of its own (default 2)"),
-    ROW("shapes", shapes, 1, 16, "shapes in a scene (default 8)"),
+    ROW("colors", colors, 1, 3, "number of colours, each with its own marker (default 2)"),
+    ROW("shapes", shapes, 1, 16, "shapes per scene (default 8)"),
 };
 
 static attn_status make_folder(const char *path, attn_error *error) {
@@ -33,7 +33,8 @@ static attn_status make_folder(const char *path, attn_error *error) {
     if (mkdir(path, 0777) == 0 || (stat(path, &about) == 0 && S_ISDIR(about.st_mode))) {
         return ATTN_OK;
     }
-    return attn_fail(error, ATTN_ERR_IO, path, -1, "name another", "the folder cannot be made");
+    return attn_fail(error, ATTN_ERR_IO, path, -1, "choose another name",
+                     "cannot create the folder");
 }
 
 static attn_status write_scene(const options *o, const char *folder, int64_t index,
@@ -99,10 +100,10 @@ const attn_command attn_cmd_scenes = {
     .name = "scenes",
     .summary = "draw pictures and masks by rule, to try the segmenter on",
     .usage = "[OPTION]... FOLDER",
-    .description =
-        "Writes FOLDER/images, FOLDER/masks and FOLDER/classes.txt. Coloured shapes and markers: a "
-        "shape's class is told by the stripes, white or black, of the far-away marker with its "
-        "colour, by nothing nearby. The same options draw the same scenes everywhere.",
+    .description = "Writes FOLDER/images, FOLDER/masks and FOLDER/classes.txt. Scenes hold "
+                   "coloured shapes and striped markers. A shape's class depends only on the "
+                   "far-away marker of the same colour: whether its stripes are white or black. "
+                   "Nothing nearby tells. The same options draw the same scenes on every machine.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

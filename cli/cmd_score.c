@@ -24,15 +24,15 @@ static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_FILE, offsetof(options, model), .value = "FILE",
      .help = "the model (default: $ATTN_MODEL, else models/en-fr.safetensors)"},
     {"source", 's', ATTN_OPTION_FILE, offsetof(options, source), .value = "FILE",
-     .help = "the sentences, one a line"},
+     .help = "the sentences, one per line"},
     {"target", 't', ATTN_OPTION_FILE, offsetof(options, target), .value = "FILE",
      .help = "their translations"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
-     .help = "print one JSON object a line, with every token's log-probability"},
+     .help = "print one JSON object per line, with every token's log-probability"},
     {"batch", 0, ATTN_OPTION_INT, offsetof(options, batch), 1, 4096, .value = "N",
-     .help = "pairs scored together; changes the speed only (default 64)"},
+     .help = "pairs scored together; affects speed only (default 64)"},
     {"threads", 'j', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
-     .help = "threads; changes the speed only (default: all cores)"},
+     .help = "threads; affects speed only (default: all cores)"},
 };
 /* clang-format on */
 
@@ -62,7 +62,7 @@ static attn_status read_side(const attn_model *model, const char *text, const ch
     *length = (int64_t)count + 1;
     if (*length > most) {
         return attn_fail(error, ATTN_ERR_FORMAT, name, line, "split the line",
-                         "%lld tokens, but the model takes %lld", (long long)*length,
+                         "%lld tokens, but the model takes at most %lld", (long long)*length,
                          (long long)most);
     }
     return ATTN_OK;
@@ -243,7 +243,7 @@ static int run(const void *given, int operand_count, char **operand) {
     }
     if (status == ATTN_OK && source.count != target.count) {
         status = attn_fail(&error, ATTN_ERR_FORMAT, o->target, -1,
-                           "the two files must have as many lines", "%zu lines, but %s has %zu",
+                           "give both files the same number of lines", "%zu lines, but %s has %zu",
                            target.count, o->source, source.count);
     }
     if (status == ATTN_OK) {
@@ -258,9 +258,9 @@ const attn_command attn_cmd_score = {
     .name = "score",
     .summary = "Print how likely a model finds given translations",
     .usage = "[OPTION]... --source FILE --target FILE",
-    .description = "Prints for each pair of lines the natural logarithm of the target's "
-                   "probability given the source, end of sentence included, and the same per "
-                   "token.",
+    .description =
+        "Prints, for each pair of lines, the natural logarithm of the target's probability given "
+        "the source, end of sentence included, and the same per token.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -33,18 +33,19 @@ static const options defaults = {.out = ".", .opacity = 0.6, .tiling = ATTN_TILI
 static const attn_option table[] = {
     ROW("model", 'm', ATTN_OPTION_FILE, model, 0, 0, "FILE",
         "the model (default: $ATTN_SEGMENTER, else models/street.safetensors)"),
-    ROW("out", 'o', ATTN_OPTION_FILE, out, 0, 0, "DIR", "where the results go (default: here)"),
+    ROW("out", 'o', ATTN_OPTION_FILE, out, 0, 0, "DIR",
+        "folder for the results (default: the current one)"),
     ROW("no-overlay", 0, ATTN_OPTION_FLAG, no_overlay, 0, 0, NULL, "masks alone"),
-    ROW("opacity", 0, ATTN_OPTION_REAL, opacity, 0, 1, "X", "of the overlay (default 0.6)"),
+    ROW("opacity", 0, ATTN_OPTION_REAL, opacity, 0, 1, "X", "opacity of the overlay (default 0.6)"),
     ROW("probabilities", 0, ATTN_OPTION_FLAG, probabilities, 0, 0, NULL,
-        "also NAME.npy: float32 [height, width, classes]"),
+        "also write NAME.npy: float32 [height, width, classes]"),
     ROW("json", 0, ATTN_OPTION_FLAG, json, 0, 0, NULL,
-        "print one JSON object a picture: size, pixels of each class, seconds"),
+        "print one JSON object per picture: size, pixels of each class, seconds"),
     ATTN_TILING_TABLE(options, tiling),
     ROW("max-pixels", 0, ATTN_OPTION_INT, max_pixels, 1, 1e12, "N",
         "refuse larger pictures (default 100 million)"),
     ROW("threads", 'j', ATTN_OPTION_INT, threads, 1, 256, "N",
-        "threads; changes the speed only (default: all cores)"),
+        "threads; affects speed only (default: all cores)"),
 };
 
 static double now(void) {
@@ -215,8 +216,8 @@ static int run(const void *given, int operand_count, char **operand) {
     }
     attn_status status = attn_model_open_segmenter(o->model, &segmenting, &error);
     if (status == ATTN_OK && mkdir(o->out, 0777) != 0 && !is_folder(o->out)) {
-        status = attn_fail(&error, ATTN_ERR_IO, o->out, -1, "name another with --out",
-                           "the folder cannot be made");
+        status = attn_fail(&error, ATTN_ERR_IO, o->out, -1, "choose another with --out",
+                           "cannot create the folder");
     }
     for (int i = 0; i < operand_count && status == ATTN_OK; i++) {
         status = is_folder(operand[i]) ? segment_folder(&segmenting, o, operand[i], &error)
@@ -230,10 +231,10 @@ const attn_command attn_cmd_segment = {
     .name = "segment",
     .summary = "say for each pixel of a picture what it belongs to",
     .usage = "[OPTION]... PICTURE|FOLDER...",
-    .description =
-        "Writes, at the picture's own size, NAME.mask.png (a class a pixel, with the classes' "
-        "colours as palette) and NAME.overlay.png (the colours laid over the picture, with a "
-        "legend). JPEG and PNG, any size; large pictures are done in overlapping tiles.",
+    .description = "Writes NAME.mask.png (one class per pixel, with the classes' colours as "
+                   "palette) and NAME.overlay.png (the colours laid over the picture, with a "
+                   "legend), both at the picture's own size. Reads JPEG and PNG of any size; large "
+                   "pictures are processed in overlapping tiles.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -37,17 +37,15 @@ static const options defaults = {.serve = {.host = "127.0.0.1",
 #define FIELD(name) offsetof(options, serve.name)
 static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_LIST, offsetof(options, models), .value = "FILE",
-     .help = "a translator (default: as `attn translate`), or one segmenter; may be given several times. Of "
-             "several translators for a pair of languages, /translate uses the first unless its parameter "
-             "`model` names another; the page offers all"},
+     .help = "a translator (default: as for `attn translate`) or a segmenter; may be repeated, with one segmenter at most. When several translators serve the same languages, /translate uses the first unless its parameter `model` names another; the page offers all"},
     {"host", 0, ATTN_OPTION_TEXT, FIELD(host), .value = "ADDRESS",
-     .help = "address to listen at (default 127.0.0.1)"},
+     .help = "address to listen on (default 127.0.0.1)"},
     {"port", 'p', ATTN_OPTION_INT, FIELD(port), 0, 65535, .value = "N",
-     .help = "port; 0: any free one, which is then named (default 5000)"},
+     .help = "port; 0 picks a free one and prints it (default 5000)"},
     {"glossary", 'g', ATTN_OPTION_LIST, offsetof(options, glossaries), .value = "[EN-FR:]FILE",
-     .help = "lines SOURCE<TAB>TARGET of fixed terms, for all models or for one pair of languages"},
+     .help = "fixed terms, one SOURCE<TAB>TARGET per line, for all models or for one pair of languages"},
     {"api-keys", 0, ATTN_OPTION_FILE, FIELD(keys), .value = "FILE",
-     .help = "translate only for who sends one of these keys, one a line"},
+     .help = "require one of the API keys in FILE, one per line"},
     {"beam", 'b', ATTN_OPTION_INT, FIELD(beam), 1, 64, .value = "N",
      .help = "width of the beam search; 1 is greedy (default 4)"},
     {"length-penalty", 0, ATTN_OPTION_REAL, FIELD(length_penalty), -10, 10, .value = "A",
@@ -55,38 +53,38 @@ static const attn_option table[] = {
     {"threads", 'j', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
      .help = "threads that translate (default: all cores)"},
     {"batch-tokens", 0, ATTN_OPTION_INT, FIELD(batch_tokens), 1, 1e6, .value = "N",
-     .help = "tokens translated together; changes the speed only (default 2048)"},
+     .help = "tokens translated together; affects speed only (default 2048)"},
     {"batch-wait", 0, ATTN_OPTION_INT, FIELD(batch_wait), 0, 60000, .value = "MS",
-     .help = "longest wait for others to share a batch (default 2)"},
+     .help = "longest wait for other requests to share a batch (default 2)"},
     {"queue", 0, ATTN_OPTION_INT, FIELD(queue), 1, 1e6, .value = "N",
-     .help = "requests that may wait; more are answered 429 (default 256)"},
+     .help = "requests that may wait; further ones are answered 429 (default 256)"},
     {"char-limit", 0, ATTN_OPTION_INT, FIELD(character_limit), 1, 1e7, .value = "N",
-     .help = "characters of a text (default 5000)"},
+     .help = "limit on the characters of a text (default 5000)"},
     {"text-limit", 0, ATTN_OPTION_INT, FIELD(text_limit), 1, 1e6, .value = "N",
-     .help = "texts of one request (default 128)"},
+     .help = "limit on the texts of a request (default 128)"},
     {"alternatives-limit", 0, ATTN_OPTION_INT, FIELD(alternatives_limit), 0, 32, .value = "N",
-     .help = "alternatives or n_best of one request (default 8)"},
+     .help = "limit on alternatives and n_best (default 8)"},
     {"pixel-limit", 0, ATTN_OPTION_INT, FIELD(pixel_limit), 1, 1e9, .value = "N",
-     .help = "pixels of a picture (default 2000000)"},
+     .help = "limit on the pixels of a picture (default 2000000)"},
     {"body-limit", 0, ATTN_OPTION_INT, FIELD(body_limit), 1, 1e9, .value = "BYTES",
-     .help = "of a request's body (default 1048576)"},
+     .help = "limit on a request's body (default 1048576)"},
     {"header-limit", 0, ATTN_OPTION_INT, FIELD(header_limit), 256, 1e6, .value = "BYTES",
-     .help = "of a request's header (default 8192)"},
+     .help = "limit on a request's header (default 8192)"},
     {"header-lines", 0, ATTN_OPTION_INT, FIELD(header_lines), 1, 1e4, .value = "N",
-     .help = "lines of a request's header (default 64)"},
+     .help = "limit on the lines of a request's header (default 64)"},
     {"receive-seconds", 0, ATTN_OPTION_INT, FIELD(receive_seconds), 1, 3600, .value = "N",
-     .help = "time for a whole request to arrive, and for an idle connection (default 10)"},
+     .help = "time for a complete request to arrive, and limit for an idle connection (default 10)"},
     {"connections", 0, ATTN_OPTION_INT, FIELD(connections), 1, 1e5, .value = "N",
-     .help = "open connections (default 2048)"},
+     .help = "limit on open connections (default 2048)"},
     {"connections-per-address", 0, ATTN_OPTION_INT, FIELD(connections_per_address), 1, 1e5,
-     .value = "N", .help = "of one address; raise it behind a proxy (default 256)"},
+     .value = "N", .help = "limit on connections from one address; raise it behind a proxy (default 256)"},
     {"drain-seconds", 0, ATTN_OPTION_INT, FIELD(drain_seconds), 0, 3600, .value = "N",
-     .help = "when asked to stop, time for what is under way (default 30)"},
+     .help = "time to finish open requests when asked to stop (default 30)"},
     {"access-log", 0, ATTN_OPTION_FILE, FIELD(access_log), .value = "FILE",
-     .help = "JSON lines, a request a line, never its text; - is stdout (default -)"},
-    {"quiet", 'q', ATTN_OPTION_FLAG, offsetof(options, quiet), .help = "no access log"},
+     .help = "access log as JSON lines, one per request, never with its text; - is stdout (default -)"},
+    {"quiet", 'q', ATTN_OPTION_FLAG, offsetof(options, quiet), .help = "write no access log"},
     {"no-watch", 0, ATTN_OPTION_FLAG, FIELD(no_watch),
-     .help = "load models again on SIGHUP only, not when their files change"},
+     .help = "reload models only on SIGHUP, not when their files change"},
 };
 /* clang-format on */
 
@@ -122,13 +120,14 @@ const attn_command attn_cmd_serve = {
     .summary = "Serve translations over HTTP",
     .usage = "[OPTION]...",
     .description =
-        "Speaks LibreTranslate's interface, so that its clients work by changing the address: "
-        "/translate, /detect, /languages, /health, /spec, /frontend/settings; and /metrics for "
-        "Prometheus. /spec describes what is added: scores, alignments, n_best, stream, and with a "
-        "segmenter /attn/segment and /attn/attend for pictures.\n"
-        "Requests are translated together; an answer does not depend on what else was. SIGTERM "
-        "finishes what is under way; SIGHUP, or a changed file, loads a model again.\n"
-        "There is no TLS: for other machines put it behind a proxy (examples/nginx.conf).",
+        "Speaks LibreTranslate's interface: existing clients only need a new address. The "
+        "endpoints are /translate, /detect, /languages, /health, /spec and /frontend/settings, and "
+        "/metrics for Prometheus. /spec also describes attn's additions: scores, alignments, "
+        "n_best, stream, and, with a segmenter, /attn/segment and /attn/attend for "
+        "pictures.\nRequests are translated in batches; an answer does not depend on what else is "
+        "in its batch. SIGTERM finishes open requests and stops; SIGHUP, or a changed file, "
+        "reloads a model.\nThe server has no TLS: put it behind a proxy before other machines may "
+        "reach it (examples/nginx.conf).",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -19,9 +19,9 @@ static const options defaults = {.frequent = 200, .likely = 50, .iterations = 4}
 /* clang-format off */
 static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_FILE, offsetof(options, model), .value = "FILE",
-     .help = "the model whose tokens are meant (default: $ATTN_MODEL, else models/en-fr.safetensors)"},
+     .help = "the model to make the shortlist for (default: $ATTN_MODEL, else models/en-fr.safetensors)"},
     {"source", 's', ATTN_OPTION_FILE, offsetof(options, source), .value = "FILE",
-     .help = "sentences, one a line: the training text or a part of it"},
+     .help = "sentences, one per line: the training text or a part of it"},
     {"target", 't', ATTN_OPTION_FILE, offsetof(options, target), .value = "FILE",
      .help = "their translations"},
     {"output", 'o', ATTN_OPTION_FILE, offsetof(options, output), .value = "FILE",
@@ -31,9 +31,9 @@ static const attn_option table[] = {
     {"likely", 0, ATTN_OPTION_INT, offsetof(options, likely), 1, 1e5, .value = "N",
      .help = "translations of each source token (default 50)"},
     {"iterations", 0, ATTN_OPTION_INT, offsetof(options, iterations), 1, 100, .value = "N",
-     .help = "of expectation maximization (default 4)"},
+     .help = "rounds of expectation maximization (default 4)"},
     {"threads", 'j', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
-     .help = "threads; changes the speed only (default: all cores)"},
+     .help = "threads; affects speed only (default: all cores)"},
 };
 /* clang-format on */
 

@@ -33,32 +33,29 @@ static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_FILE, offsetof(options, model), .value = "FILE",
      .help = "the model (default: $ATTN_MODEL, else models/en-fr.safetensors)"},
     {"output", 'o', ATTN_OPTION_FILE, offsetof(options, output), .value = "FILE",
-     .help = "draw to this .svg, .png or .pdf, or write a page for a browser to this .html (default: in the "
-             "terminal)"},
+     .help = "draw to this .svg, .png or .pdf, or write a web page to this .html (default: draw in the terminal)"},
     {"part", 'p', ATTN_OPTION_CHOICE, offsetof(options, part), .choices = part_names,
      .value = "PART",
-     .help = "encoder: source words to each other (default); decoder: words of the translation to "
-             "each other; cross: words of the translation to the source (default with --target)"},
+     .help = "encoder: among source words (default); decoder: among words of the translation; cross: from the translation to the source (default with --target)"},
     {"target", 0, ATTN_OPTION_TEXT, offsetof(options, target), .value = "TEXT",
-     .help = "the translation (default: the model's own)"},
+     .help = "the translation to use (default: the model's own)"},
     {"beam", 'b', ATTN_OPTION_INT, offsetof(options, beam), 1, 256, .value = "N",
-     .help = "width of the search for the model's own translation (default 1, greedy)"},
+     .help = "beam width for the model's own translation (default 1, greedy)"},
     {"view", 'v', ATTN_OPTION_CHOICE, offsetof(options, view), .choices = view_names,
      .value = "VIEW",
-     .help = "matrix (default); lines between two columns of words (default with --token); grid of "
-             "layers and heads (default with 'all'); rollout through all layers"},
+     .help = "matrix (default); lines between two columns of words (default with --token); grid of all layers and heads (default with 'all'); rollout through all layers"},
     {"layer", 'l', ATTN_OPTION_TEXT, offsetof(options, layer), .value = "L",
      .help = "the layer, from 1, or all (default: the last; all in a grid)"},
     {"head", 0, ATTN_OPTION_TEXT, offsetof(options, head), .value = "H",
      .help = "the head, from 1, or mean or all (default: mean; all in a grid)"},
     {"token", 't', ATTN_OPTION_TEXT, offsetof(options, token), .value = "W",
-     .help = "one word, or its number: only its lines; in a matrix its row stands out"},
+     .help = "one word, or its number: draw only its lines, or highlight its row in a matrix"},
     {"words", 'w', ATTN_OPTION_FLAG, offsetof(options, words),
-     .help = "merge the tokenizer's pieces to words"},
+     .help = "merge the tokenizer's pieces into words"},
     {"theme", 0, ATTN_OPTION_CHOICE, offsetof(options, theme), .choices = theme_names,
      .value = "THEME", .help = "light (default) or dark"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
-     .help = "print all weights of all parts, rollout, entropy and distance as JSON"},
+     .help = "print all weights, rollout, entropy and distance as JSON"},
 };
 /* clang-format on */
 
@@ -91,9 +88,8 @@ static int check_options(const options *o) {
     bool page = o->output != NULL && attn_is_page(o->output);
     if (page && (o->part >= 0 || o->view >= 0 || o->layer != NULL || o->head != NULL ||
                  o->token != NULL || o->words)) {
-        return attn_say_misuse(
-            "show: a page holds every part, view, layer and head, to choose from "
-            "there: leave those options out");
+        return attn_say_misuse("show: a page holds every part, view, layer and head: leave these "
+                               "options out and choose in the page");
     }
     if (o->output != NULL && !page && attn_picture_format(o->output, &format, &error) != ATTN_OK) {
         (void)attn_say_error(&error);
@@ -103,22 +99,23 @@ static int check_options(const options *o) {
         return attn_say_misuse("show: --target goes with --part decoder or --part cross");
     }
     if (kind == ATTN_VIEW_ROLLOUT && (o->layer != NULL || o->head != NULL)) {
-        return attn_say_misuse("show: --view rollout is of all layers and heads: leave out "
-                               "--layer and --head");
+        return attn_say_misuse(
+            "show: --view rollout combines all layers and heads: leave out --layer and --head");
     }
     if ((kind == ATTN_VIEW_LINES || kind == ATTN_VIEW_MATRIX) && is_all(o->layer)) {
-        return attn_say_misuse("show: --view %s is of one layer: --view grid shows all",
+        return attn_say_misuse("show: --view %s shows one layer: use --view grid to see all",
                                view_names[kind]);
     }
     if (kind == ATTN_VIEW_MATRIX && is_all(o->head)) {
-        return attn_say_misuse("show: --view matrix is of one head or their mean: --view grid "
-                               "shows all");
+        return attn_say_misuse(
+            "show: --view matrix shows one head or the mean: use --view grid to see all");
     }
     if (kind == ATTN_VIEW_LINES && o->output == NULL && o->token == NULL && !o->json) {
-        return attn_say_misuse("show: --view lines needs -o FILE, or --token for bars here");
+        return attn_say_misuse(
+            "show: --view lines needs -o FILE, or --token for bars in the terminal");
     }
     if (kind == ATTN_VIEW_LINES && o->output == NULL && is_all(o->head) && !o->json) {
-        return attn_say_misuse("show: bars are of one head or their mean: draw all with -o FILE");
+        return attn_say_misuse("show: bars show one head or the mean: use -o FILE to draw all");
     }
     return ATTN_EXIT_OK;
 }
@@ -233,8 +230,8 @@ static attn_status draw(const attn_document *document, const attn_view *view, co
     char missing[64];
     attn_status status = attn_picture_draw(document, view, path, missing, error);
     if (missing[0] != '\0') {
-        attn_say_warning("no font here has all characters of \"%s\": install one that does, such "
-                         "as Noto Sans",
+        attn_say_warning("no installed font has all characters of \"%s\": install one that does, "
+                         "such as Noto Sans",
                          missing);
     }
     return status;
@@ -354,7 +351,7 @@ static int run(const void *given, int operand_count, char **operand) {
     bool page = o->output != NULL && attn_is_page(o->output);
     int result = check_options(o);
     if (result == ATTN_EXIT_OK && operand_count > 1 && !page) {
-        result = attn_say_misuse("show: one sentence at a time; two side by side go to an .html");
+        result = attn_say_misuse("show: give one sentence; only a page (-o FILE.html) takes two");
     }
     if (result != ATTN_EXIT_OK) {
         return result;
@@ -377,19 +374,17 @@ const attn_command attn_cmd_show = {
              "--json [--target TEXT] SENTENCE",
     .description =
         "Draws what the words of a sentence and of its translation attend to, with the model's own "
-        "weights: as SVG, PNG or PDF with -o, else in the terminal. Beside the heads stand entropy "
-        "(nats; 0: one word alone) and mean distance (pieces), each averaged over the pieces."
-        "\nRollout (Abnar and Zuidema 2020) multiplies the layers: the mean A over the heads as "
-        "0.5 "
-        "A + 0.5 I, rows renormalized. Through the cross attention it goes on to the source."
-        "\nWith --words the weight on a word is the sum over its pieces, the weights of a word are "
-        "the mean over its pieces."
-        "\nColours hold for colour-blind readers: Okabe and Ito's for heads, one blue of even "
-        "lightness for weights. The same command writes the same file, byte for byte."
-        "\nA page (.html) is one file that needs no network: all heads, the steps with every "
-        "number "
-        "and the weights behind it, and a second sentence to compare with. `attn serve` opens the "
-        "same page for any sentence.",
+        "weights: as SVG, PNG or PDF with -o, else in the terminal. Each head comes with its "
+        "entropy (in nats; 0 means one piece alone) and its mean distance (in pieces), both "
+        "averaged over the pieces.\nRollout (Abnar and Zuidema 2020) multiplies the layers, each "
+        "as 0.5 A + 0.5 I, where A is the mean over the heads, with rows renormalized. Cross "
+        "attention continues it to the source.\nWith --words, the weight on a word is the sum over "
+        "its pieces, and the weights of a word are the mean over its pieces.\nThe colours work for "
+        "colour-blind readers: Okabe and Ito's palette for heads, one blue of even lightness for "
+        "weights. The same command writes the same file, byte for byte.\nA page (.html) is a "
+        "single file that needs no network. It holds all heads, the steps with every number and "
+        "the weights behind it, and, if given, a second sentence to compare with. `attn serve` "
+        "shows the same page for any sentence.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -18,17 +18,17 @@ static const options defaults = {.ignore = ATTN_DEFAULT_IGNORE,
     { label, 0, type, offsetof(options, field), 0, 0, NULL, value, help }
 static const attn_option table[] = {
     OPTION(images, "images", ATTN_OPTION_FILE, "DIR", "pictures to train on (JPEG, PNG)"),
-    OPTION(masks, "masks", ATTN_OPTION_FILE, "DIR", "their masks (PNG), by the same names"),
+    OPTION(masks, "masks", ATTN_OPTION_FILE, "DIR", "their masks (PNG), with the same names"),
     OPTION(list, "pairs", ATTN_OPTION_FILE, "FILE",
-           "instead of both: a line picture<TAB>mask for each pair"),
+           "instead of both: a list with one picture<TAB>mask per line"),
     OPTION(valid_images, "valid-images", ATTN_OPTION_FILE, "DIR",
            "pictures for validation (default: the last tenth by name)"),
     OPTION(valid_masks, "valid-masks", ATTN_OPTION_FILE, "DIR", "their masks"),
-    OPTION(valid_list, "valid-pairs", ATTN_OPTION_FILE, "FILE", "instead of both"),
+    OPTION(valid_list, "valid-pairs", ATTN_OPTION_FILE, "FILE", "instead of both: a list of pairs"),
     OPTION(classes, "classes", ATTN_OPTION_FILE, "FILE",
-           "the classes: a line `id name r g b` each"),
+           "the classes, one `id name r g b` per line"),
     {"ignore", 0, ATTN_OPTION_INT, offsetof(options, ignore), 0, 255, NULL, "N",
-     "mask value that counts nowhere (default 255)"},
+     "mask value to ignore in training and scores (default 255)"},
     OPTION(colors, "mask-colors", ATTN_OPTION_FLAG, NULL,
            "masks hold the colours of the classes, not their ids"),
     {"max-pixels", 0, ATTN_OPTION_INT, offsetof(options, max_pixels), 1, 1e12, NULL, "N",
@@ -52,7 +52,7 @@ static attn_status read_data(const options *given, const attn_train_run *r,
                              const attn_segmenter_recipe *recipe, attn_segmenter_data *data,
                              attn_error *error) {
     attn_segmenter_files files = files_of(given);
-    attn_train_say(r, "reading the pictures and masks\n");
+    attn_train_say(r, "reading pictures and masks\n");
     attn_status status = attn_segmenter_data_read(&files, recipe, data, error);
     if (status == ATTN_OK) {
         attn_train_say(r, "%zu pictures to train on, %zu for validation%s; %d classes\n",
@@ -138,13 +138,11 @@ const attn_command attn_cmd_train_segmenter = {
     .summary = "train a segmenter from pictures and masks",
     .usage = "--images DIR --masks DIR --classes FILE [--recipe NAME|FILE] [--set KEY=VALUE]... "
              "[--out MODEL]",
-    .description =
-        "Trains a network of convolutions and self-attention that says for each pixel what it "
-        "belongs to, and writes MODEL.safetensors, with the log (MODEL.log.jsonl) and the curves "
-        "(MODEL.curves.svg) beside it. Pictures are decoded and varied (scale, crop, mirror, "
-        "colour) beside the training.\n"
-        "Ctrl-C writes a checkpoint and stops; --resume goes on from it, bit for bit, also after a "
-        "kill.",
+    .description = "Trains a network of convolutions and self-attention that assigns a class to "
+                   "each pixel. Writes MODEL.safetensors, a log (MODEL.log.jsonl) and curves "
+                   "(MODEL.curves.svg). Another thread decodes and augments the pictures (scale, "
+                   "crop, mirror, colour) during training.\nCtrl-C writes a checkpoint and stops. "
+                   "--resume continues from the last checkpoint, bit for bit, even after a kill.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -15,13 +15,13 @@ static const options defaults = {.common = {.out = "translator.safetensors", .se
 #define OPTION(field, label, type, value, help)                                                    \
     { label, 0, type, offsetof(options, field), 0, 0, NULL, value, help }
 static const attn_option table[] = {
-    OPTION(source, "source", ATTN_OPTION_FILE, "FILE", "sentences to translate from, one a line"),
+    OPTION(source, "source", ATTN_OPTION_FILE, "FILE", "source sentences, one per line"),
     OPTION(target, "target", ATTN_OPTION_FILE, "FILE", "their translations, line by line"),
     OPTION(valid_source, "valid-source", ATTN_OPTION_FILE, "FILE",
            "sentences for validation (default: 1 % held out)"),
     OPTION(valid_target, "valid-target", ATTN_OPTION_FILE, "FILE", "their translations"),
     OPTION(tokenizer, "tokenizer", ATTN_OPTION_FILE, "FILE.model",
-           "a SentencePiece model (default: one is trained)"),
+           "a SentencePiece model (default: train one)"),
     ATTN_TRAIN_COMMON_ROWS(common),
 };
 
@@ -150,13 +150,10 @@ const attn_command attn_cmd_train_translator = {
     .summary = "train a translator from parallel text",
     .usage = "--source FILE --target FILE [--recipe NAME|FILE] [--set KEY=VALUE]... [--out MODEL]",
     .description =
-        "Trains a joint tokenizer, then the Transformer, and writes MODEL.safetensors, with the "
-        "log "
-        "(MODEL.log.jsonl) and the curves (MODEL.curves.svg) beside it.\n"
-        "Ctrl-C writes a checkpoint and stops; --resume goes on from it, bit for bit, also after a "
-        "kill.\n"
-        "Equal text, options and seed give an equal model, whatever the processor and the number "
-        "of "
+        "Trains a joint tokenizer, then the Transformer. Writes MODEL.safetensors, a log "
+        "(MODEL.log.jsonl) and curves (MODEL.curves.svg).\nCtrl-C writes a checkpoint and stops. "
+        "--resume continues from the last checkpoint, bit for bit, even after a kill.\nThe same "
+        "text, tokenizer, options and seed give the same model on any processor and any number of "
         "threads; only max_minutes depends on the machine.",
     .options = table,
     .option_count = ATTN_LENGTH(table),

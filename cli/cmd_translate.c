@@ -23,19 +23,19 @@ static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
 static const attn_option table[] = {
     ATTN_DECODE_TABLE(options, decode),
     {"n-best", 'n', ATTN_OPTION_INT, offsetof(options, decode.n_best), 1, 256, .value = "N",
-     .help = "print the N best (with --sample: N draws), each after its line number and a tab"},
+     .help = "print the N best translations (with --sample: N draws), each after its line number and a tab"},
     {"scores", 0, ATTN_OPTION_FLAG, offsetof(options, scores),
      .help = "print the score and a tab before each translation"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
-     .help = "print one JSON object a line: tokens, their log-probabilities, and what each attended to"},
+     .help = "print one JSON object per line: tokens, their log-probabilities, and what each attended to"},
     {"sample", 0, ATTN_OPTION_FLAG, offsetof(options, decode.sample),
-     .help = "draw the words at random instead of searching for the best"},
+     .help = "sample tokens at random instead of searching for the best translation"},
     {"temperature", 0, ATTN_OPTION_REAL, offsetof(options, decode.temperature), 0.01, 100,
-     .value = "T", .help = "draw from p^(1/T): below 1 safer, above 1 wilder (default 1)"},
+     .value = "T", .help = "sample from p^(1/T): safer below 1, wilder above 1 (default 1)"},
     {"top-k", 0, ATTN_OPTION_INT, offsetof(options, decode.top_k), 0, 1e6, .value = "K",
-     .help = "draw among the K likeliest tokens; 0: among all (default)"},
+     .help = "sample from the K likeliest tokens; 0: from all (default)"},
     {"seed", 0, ATTN_OPTION_INT, offsetof(options, decode.seed), 0, 9e15, .value = "N",
-     .help = "of the random numbers, which depend on it and on the line's number (default 0)"},
+     .help = "seed of the random numbers, which also depend on the line number (default 0)"},
 };
 /* clang-format on */
 
@@ -190,7 +190,7 @@ static attn_status translate_all(const attn_model *model, const options *o,
         status = reading;
     }
     if (status == ATTN_OK && reader->line == 0 && reader->fd != STDIN_FILENO) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, reader->name, -1, "name a file with text",
+        status = attn_fail(error, ATTN_ERR_FORMAT, reader->name, -1, "give a file with text",
                            "the file is empty");
     }
     if (status == ATTN_OK && o->decode.stats) {
@@ -226,10 +226,10 @@ const attn_command attn_cmd_translate = {
     .summary = "Translate lines of text",
     .usage = "[OPTION]... [FILE]",
     .description =
-        "Reads FILE, or standard input, and prints one translation for each line, in order and as "
-        "soon as it can: on a pipe, what has arrived is translated without waiting for more. A "
-        "line's translation depends on the line, the model and the options alone. A line longer "
-        "than the model's limit is translated in parts that end with a sentence.",
+        "Reads FILE or standard input and prints one translation per line, in order and as soon as "
+        "possible: lines that arrive on a pipe are translated without waiting for more. A line's "
+        "translation depends only on the line, the model and the options. A line longer than the "
+        "model's limit is translated in parts that end at the ends of sentences.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -223,13 +223,13 @@ static int parse_all(parser *p) {
 static int check_operands(const parser *p) {
     const attn_command *command = p->command;
     if (p->operand_count < command->min_operands) {
-        return attn_say_misuse("%s: something is missing: usage: attn %s %.*s", command->name,
+        return attn_say_misuse("%s: an argument is missing: usage: attn %s %.*s", command->name,
                                command->name, (int)strcspn(command->usage, "\n"), command->usage);
     }
     if (p->operand_count > command->max_operands) {
         char quoted[64];
         return attn_say_misuse(
-            "%s: do not know what to do with '%s': `attn %s --help` tells the usage", command->name,
+            "%s: unexpected argument '%s': `attn %s --help` shows the usage", command->name,
             attn_utf8_quote(quoted, sizeof quoted, p->operand[command->max_operands]),
             command->name);
     }

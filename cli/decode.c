@@ -62,7 +62,7 @@ attn_status attn_decode_open(const attn_decode_options *options, attn_model *out
     if (status == ATTN_OK && attn_shortlist_vocabulary(out->shortlist) != words) {
         status = attn_fail(error, ATTN_ERR_FORMAT, options->shortlist, -1,
                            "make it with this model: `attn shortlist`",
-                           "the shortlist is of %lld words, the model of %lld",
+                           "the shortlist covers %lld words, but the model has %lld",
                            (long long)attn_shortlist_vocabulary(out->shortlist), (long long)words);
     }
     if (status != ATTN_OK) {
@@ -117,8 +117,8 @@ static attn_status tokenize(decoder *d, const char *text, size_t line, const cha
         done += length;
     }
     if (!clean && status == ATTN_OK) {
-        attn_say_warning("%s:%lld: the line has %zu tokens, the model takes %lld: cut inside a "
-                         "sentence into %lld parts",
+        attn_say_warning("%s:%lld: the line has %zu tokens, but the model takes at most %lld: cut "
+                         "into %lld parts, within a sentence",
                          name, (long long)d->first_line + (long long)line, count, (long long)most,
                          (long long)number);
     }

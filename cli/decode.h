@@ -30,21 +30,21 @@ typedef struct attn_decode_options {
     {"length-penalty", 0, ATTN_OPTION_REAL, offsetof(T, field.length_penalty), -10, 10,            \
      .value = "A", .help = "score = log-probability / length^A (default 1)"},                      \
     {"max-length", 0, ATTN_OPTION_INT, offsetof(T, field.max_length), 1, 1e6, .value = "N",        \
-     .help = "most tokens in a translation (default: what the model holds)"},                      \
+     .help = "most tokens in a translation (default: the model's limit)"},                      \
     {"no-repeat-guard", 0, ATTN_OPTION_FLAG, offsetof(T, field.no_repeat_guard),                   \
-     .help = "allow the same words over and over"},                                                \
+     .help = "allow endless repetition"},                                                \
     {"no-length-guard", 0, ATTN_OPTION_FLAG, offsetof(T, field.no_length_guard),                   \
      .help = "allow more than 2 x source + 20 tokens"},                                            \
     {"int8", 0, ATTN_OPTION_FLAG, offsetof(T, field.int8),                                         \
-     .help = "multiply 8-bit integers: faster, almost the same translations"},                     \
+     .help = "use 8-bit integer products: faster, with almost the same translations"},                     \
     {"shortlist", 0, ATTN_OPTION_FILE, offsetof(T, field.shortlist), .value = "FILE",              \
-     .help = "consider only the words that FILE, from `attn shortlist`, proposes: faster"},        \
+     .help = "consider only the words proposed by FILE, from `attn shortlist`: faster"},        \
     {"batch", 0, ATTN_OPTION_INT, offsetof(T, field.batch), 1, 4096, .value = "N",                 \
-     .help = "sentences that a thread has at once; changes the speed only (default 64)"},           \
+     .help = "sentences per thread and batch; affects speed only (default 64)"},           \
     {"threads", 'j', ATTN_OPTION_INT, offsetof(T, field.threads), 1, 256, .value = "N",            \
-     .help = "threads; changes the speed only (default: all cores)"},                              \
+     .help = "threads; affects speed only (default: all cores)"},                              \
     {"stats", 0, ATTN_OPTION_FLAG, offsetof(T, field.stats),                                       \
-     .help = "print the speed to stderr at the end"}
+     .help = "print the speed on stderr at the end"}
 /* clang-format on */
 
 /* One line's translations. A line longer than the model's limit is translated in pieces: each

@@ -32,9 +32,9 @@ static attn_status read_classes(const attn_evaluate_pictures_options *o, const a
     }
     *out = s->classes;
     if (o->ignore >= 0 && o->ignore < out->count) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, "--ignore", -1, "name a value that is no class",
-                         "%lld is class '%s' of the model", (long long)o->ignore,
-                         out->item[o->ignore].name);
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--ignore", -1,
+                         "choose a value that is not a class", "%lld is the model's class '%s'",
+                         (long long)o->ignore, out->item[o->ignore].name);
     }
     if (o->ignore >= 0 && o->ignore != out->ignore) { /* its name and colour go with it */
         out->item[o->ignore] = out->item[out->ignore];

@@ -24,11 +24,11 @@ typedef struct attn_evaluate_pictures_options {
     {"masks", 0, ATTN_OPTION_FILE, offsetof(T, field.masks), .value = "DIR",                       \
      .help = "their true masks (PNG), by the same names"},                                         \
     {"pairs", 0, ATTN_OPTION_FILE, offsetof(T, field.pairs), .value = "FILE",                      \
-     .help = "instead of both: a line picture<TAB>mask for each pair"},                            \
+     .help = "instead of both: a list with one picture<TAB>mask per line"},                            \
     {"classes", 0, ATTN_OPTION_FILE, offsetof(T, field.classes), .value = "FILE",                  \
      .help = "the classes of the masks (default: the model's)"},                                   \
     {"ignore", 0, ATTN_OPTION_INT, offsetof(T, field.ignore), 0, 255, .value = "N",                \
-     .help = "mask value that counts nowhere (default 255)"},                                      \
+     .help = "mask value to ignore in training and scores (default 255)"},                                      \
     {"mask-colors", 0, ATTN_OPTION_FLAG, offsetof(T, field.colors),                                \
      .help = "masks hold the colours of the classes, not their ids"},                              \
     {"confusion", 0, ATTN_OPTION_FILE, offsetof(T, field.matrix), .value = "FILE",                 \

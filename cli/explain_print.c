@@ -47,7 +47,7 @@ static void print_matrix(const attn_explained *x, const attn_terminal *t) {
         names[i] = x->queries.word[i].text;
     }
     if (names != NULL) {
-        fprintf(t->out, "\nEach row: how a word shares out its attention, in per cent%s.\n",
+        fprintf(t->out, "\nEach row shows how one word distributes its attention, in per cent%s.\n",
                 x->part == ATTN_EXPLAIN_CROSS ? ", over the source words" : "");
         attn_terminal_matrix(t, names, x->queries.count, x->keys.count, x->word_weights);
     }
@@ -139,7 +139,7 @@ static void print_scores(const attn_explained *x, const attn_terminal *t) {
                 (long long)hidden, left);
     }
     if (s->visible < x->shape.keys) {
-        fprintf(t->out, "   what comes later is masked: weight 0\n");
+        fprintf(t->out, "   later positions are masked: weight 0\n");
     }
 }
 
@@ -159,7 +159,7 @@ static void print_last_steps(const attn_explained *x, const attn_terminal *t) {
     }
     fputc('\n', t->out);
     print_vector(t, "added to the input", s->result, x->shape.channels);
-    fprintf(t->out, "The model's own numbers are the same within %.0e.\n", s->difference);
+    fprintf(t->out, "The model's own numbers agree within %.0e.\n", s->difference);
 }
 
 void attn_explained_print(const attn_explained *x, const attn_terminal *t) {

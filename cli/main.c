@@ -55,8 +55,8 @@ static void print_help(FILE *out) {
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         fprintf(out, "  %-18s %s\n", commands[i]->name, commands[i]->summary);
     }
-    fputs("\n`attn help COMMAND` or `attn COMMAND --help` tells more. Also: --version, --man (the\n"
-          "manual page), --completion bash.\n",
+    fputs("\n`attn help COMMAND` or `attn COMMAND --help` describes a command. Further options: "
+          "--version,\n--man (the manual page), --completion bash.\n",
           out);
 }
 
@@ -69,7 +69,8 @@ static int unknown_command(char **argv) {
         snprintf(first[i], sizeof first[i], "%.*s", (int)length, commands[i]->name);
         names[count++] = first[i];
         if (commands[i]->name[length] != '\0' && strcmp(first[i], argv[0]) == 0) {
-            return attn_say_misuse("%s what? `attn %s`", first[i], commands[i]->name);
+            return attn_say_misuse("%s needs a second word: for instance `attn %s`", first[i],
+                                   commands[i]->name);
         }
     }
     names[count++] = "help";
@@ -122,7 +123,7 @@ static int run(int argc, char **argv) {
         attn_manual_print(commands, COMMAND_COUNT, stdout);
     } else if (strcmp(argv[0], "--completion") == 0) {
         if (argc != 2 || strcmp(argv[1], "bash") != 0) {
-            return attn_say_misuse("--completion: name the shell: bash");
+            return attn_say_misuse("--completion needs the name of a shell: bash");
         }
         attn_completion_print_bash(commands, COMMAND_COUNT, stdout);
     } else {

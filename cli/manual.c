@@ -67,13 +67,13 @@ void attn_manual_print(const attn_command *const *commands, size_t count, FILE *
     fputs(".SH NAME\nattn \\- self\\-attention in C: train, translate, explain\n"
           ".SH SYNOPSIS\n.B attn\n.I COMMAND\n[\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...\n"
           ".SH DESCRIPTION\nattn trains a Transformer from parallel text, translates with it, "
-          "measures it and shows what each word attends to. Results depend on the input alone: "
+          "measures it and shows what each word attends to. Results depend only on the input: "
           "neither the number of threads nor the batch changes them.\n.SH COMMANDS\n",
           out);
     for (size_t i = 0; i < count; i++) {
         manual_command(commands[i], out);
     }
-    fputs(".SH EXIT STATUS\n0: done. 1: failed; the reason is on stderr. 2: called wrongly.\n"
+    fputs(".SH EXIT STATUS\n0: success. 1: failure; the reason is on stderr. 2: wrong usage.\n"
           ".SH ENVIRONMENT\n"
           ".TP\n.B ATTN_MODEL\nthe model file where \\-\\-model is not given\n"
           ".TP\n.B ATTN_ISA\nforces an instruction set: ref, avx2, avx512, avx512vnni, amx, neon, "

@@ -80,10 +80,10 @@ static attn_status open_model(const char *path, bool packed, attn_compute comput
     }
     int64_t vocabulary = attn_translator_get_config(out->translator)->vocabulary;
     if (attn_tokenizer_size(out->tokenizer) != vocabulary) {
-        status =
-            attn_fail(error, ATTN_ERR_FORMAT, out->path, -1, "the file was put together wrongly",
-                      "the tokenizer has %d pieces, the model %lld",
-                      (int)attn_tokenizer_size(out->tokenizer), (long long)vocabulary);
+        status = attn_fail(error, ATTN_ERR_FORMAT, out->path, -1,
+                           "re-export it: tokenizer and weights differ",
+                           "the tokenizer has %d pieces, but the model has %lld",
+                           (int)attn_tokenizer_size(out->tokenizer), (long long)vocabulary);
     }
 out:
     attn_translator_free_bytes(bytes);

@@ -12,13 +12,13 @@
 /* clang-format off */
 #define ATTN_TILING_TABLE(T, field)                                                                \
     {"tile", 0, ATTN_OPTION_INT, offsetof(T, field.tile), 64, 16384, .value = "N",                 \
-     .help = "larger pictures are done in tiles of this side (default 1024)"},                     \
+     .help = "process larger pictures in tiles of this side (default 1024)"},                     \
     {"overlap", 0, ATTN_OPTION_INT, offsetof(T, field.overlap), 0, 8192, .value = "N",             \
-     .help = "of neighbouring tiles, in pixels (default 128)"},                                    \
+     .help = "overlap of neighbouring tiles, in pixels (default 128)"},                                    \
     {"flip", 0, ATTN_OPTION_FLAG, offsetof(T, field.flip),                                         \
-     .help = "also ask about the mirror image, and take the mean: twice the work"},                \
+     .help = "average with the result for the mirror image: twice the work"},                \
     {"scales", 0, ATTN_OPTION_TEXT, offsetof(T, field.scales), .value = "A,B,...",                 \
-     .help = "take the mean over the picture at these sizes, such as 0.75,1,1.25"}
+     .help = "average over the picture at these scales, such as 0.75,1,1.25"}
 /* clang-format on */
 
 #endif

@@ -44,7 +44,7 @@ static attn_status name_files(const char *out, attn_train_paths *path, attn_erro
         length -= tail;
     }
     if (length == 0 || out[length - 1] == '/' || length + 32 > ATTN_TRAIN_PATH_SIZE) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, "--out", -1, NULL, "'%.200s' names no file",
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--out", -1, NULL, "'%.200s' is not a file name",
                          out);
     }
     int stem = (int)length;
@@ -71,7 +71,7 @@ static attn_status find_recipe(const char *name, char path[ATTN_TRAIN_PATH_SIZE]
             return ATTN_OK;
         }
     }
-    return attn_fail(error, ATTN_ERR_IO, name, -1, "name one of those or a file",
+    return attn_fail(error, ATTN_ERR_IO, name, -1, "give the name of a recipe there, or a file",
                      "no such recipe in %s or %s", folders[0], folders[1]);
 }
 
@@ -84,10 +84,9 @@ static attn_status check_existing(const attn_train_run *r, attn_error *error) {
     }
     return attn_fail(error, ATTN_ERR_ARGUMENT, found, -1,
                      r->given->resume
-                         ? "there is no checkpoint to go on from; name another --out, or "
-                           "begin anew with --force"
-                         : "name another --out, go on with --resume, or begin anew with "
-                           "--force",
+                         ? "there is no checkpoint to resume from; name another --out, or start "
+                           "over with --force"
+                         : "name another --out, continue with --resume, or start over with --force",
                      "the file exists");
 }
 

@@ -123,8 +123,8 @@ static attn_status add_class(parser *p, int id, const attn_class *new, int64_t l
                                                                     : NULL;
         if (same != NULL) {
             return attn_fail(p->error, ATTN_ERR_FORMAT, p->name, line, once,
-                             "the %s of class %d '%s' is also on line %lld", same, id, new->name,
-                             (long long)p->line[other]);
+                             "the %s of class %d '%s' is already used on line %lld", same, id,
+                             new->name, (long long)p->line[other]);
         }
     }
     p->classes->item[id] = *new;
@@ -155,7 +155,7 @@ static attn_status count_classes(parser *p) {
                          "there is a class %d but no class %d", id, count);
     }
     if (count == 0) {
-        return attn_fail(p->error, ATTN_ERR_FORMAT, p->name, -1, form, "the file has no class");
+        return attn_fail(p->error, ATTN_ERR_FORMAT, p->name, -1, form, "the file lists no classes");
     }
     classes->count = count;
     classes->ignore_is_named = p->line[classes->ignore] != 0;

@@ -56,7 +56,7 @@ static void fail(reader *r) {
     case JERR_CONVERSION_NOTIMPL:
         r->status = attn_fail(r->error, ATTN_ERR_UNSUPPORTED, r->file->name, -1,
                               "convert it to PNG or to an ordinary JPEG",
-                              "a kind of JPEG that cannot be read: %s", message);
+                              "this kind of JPEG cannot be read: %s", message);
         break;
     case JWRN_JPEG_EOF:
     case JERR_INPUT_EOF:

@@ -47,8 +47,7 @@ static attn_status check_values(const attn_mask *mask, const attn_classes *class
                            : "add the class to the classes file, or name the value with --ignore";
     return attn_fail(
         error, ATTN_ERR_FORMAT, name, -1, hint,
-        "value %d at pixel (%lld, %lld) is none of the classes 0 to %d, nor the ignore "
-        "value %d",
+        "value %d at pixel (%lld, %lld) is neither a class (0 to %d) nor the ignore value (%d)",
         mask->label[at], (long long)(at % mask->width), (long long)(at / mask->width),
         classes->count - 1, classes->ignore);
 }

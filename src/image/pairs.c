@@ -98,7 +98,7 @@ static attn_status check_doubles(const char *folder, const names *list, attn_err
         if (compare_base(list->name[i - 1], list->name[i]) == 0) {
             return attn_fail(error, ATTN_ERR_FORMAT, folder, -1,
                              "keep one of them: a mask is found by the name before the extension",
-                             "two files of one name: %s and %s",
+                             "two files share a name: %s and %s",
                              attn_utf8_quote(first, sizeof first, list->name[i - 1]),
                              attn_utf8_quote(second, sizeof second, list->name[i]));
         }
@@ -230,7 +230,7 @@ static attn_status add_listed(const char *list, size_t folder_length, const attn
     snprintf(part, sizeof part, "%.*s", (int)length, text);
     if (length == 0) {
         return attn_fail(error, ATTN_ERR_FORMAT, list, line->number,
-                         "a line is: picture, one TAB, mask", "a path is empty");
+                         "write each line as: picture, one TAB, mask", "a path is empty");
     }
     bool alone = part[0] == '/' || folder_length == 0;
     attn_status status = alone ? names_add(out, part, length, NULL, error)
@@ -264,7 +264,7 @@ static attn_status parse_list(const char *path, const char *text, size_t size, n
         size_t first = tab != NULL ? (size_t)(tab - line.text) : line.length;
         if (tab == NULL || memchr(tab + 1, '\t', line.length - first - 1) != NULL) {
             return attn_fail(error, ATTN_ERR_FORMAT, path, line.number,
-                             "a line is: picture, one TAB, mask", "the line has %s",
+                             "write each line as: picture, one TAB, mask", "the line has %s",
                              tab == NULL ? "no TAB" : "more than one TAB");
         }
         status = add_listed(path, folder, &line, line.text, first, picture, error);
@@ -288,8 +288,9 @@ attn_status attn_pairs_from_list(const char *path, attn_pairs *out, attn_error *
     }
     status = parse_list(path, text, size, &picture, &mask, error);
     if (status == ATTN_OK && picture.count == 0) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, "a line is: picture, one TAB, mask",
-                           "the list names no pictures");
+        status =
+            attn_fail(error, ATTN_ERR_FORMAT, path, -1,
+                      "write each line as: picture, one TAB, mask", "the list names no pictures");
     }
     if (status == ATTN_OK) {
         *out = (attn_pairs){picture.name, mask.name, picture.count};

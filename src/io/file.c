@@ -174,7 +174,7 @@ static bool grow(char **data, size_t *capacity, size_t used) {
 
 static attn_status too_large(const char *path, size_t limit, attn_error *error) {
     return attn_fail(error, ATTN_ERR_FORMAT, path, -1, "is it the file you meant?",
-                     "is larger than %zu bytes", limit);
+                     "the file is larger than %zu bytes", limit);
 }
 
 /* The file may grow or shrink meanwhile, so only read() says where its end is. */

@@ -323,7 +323,8 @@ attn_status attn_recipe_set_pair(const attn_key *keys, size_t key_count, void *t
     if (length == 0 || length > NAME_LIMIT) {
         char quoted[QUOTE_SIZE];
         return attn_fail(error, ATTN_ERR_ARGUMENT, "--set", -1, "write --set key=value",
-                         "%s is no key=value", attn_utf8_quote(quoted, sizeof quoted, pair));
+                         "%s is not of the form key=value",
+                         attn_utf8_quote(quoted, sizeof quoted, pair));
     }
     memcpy(name, pair, length);
     name[length] = '\0';
@@ -438,7 +439,7 @@ static int take_pair(void *context, const char *section, const char *name, const
     size_t index = find_key(r->keys, r->key_count, name);
     if (index < r->key_count && r->seen[index]) {
         char what[QUOTE_SIZE];
-        snprintf(what, sizeof what, "%s stands there twice", r->keys[index].name);
+        snprintf(what, sizeof what, "%s is given twice", r->keys[index].name);
         refuse_line(r, "keep one of them", what);
         return 0;
     }

@@ -348,7 +348,7 @@ attn_status attn_safetensors_write(const char *path, const attn_tensor_info *ten
     for (size_t i = 0; i < metadata_count && status == ATTN_OK; i++) {
         if (!good_string(metadata[i].key) || !good_string(metadata[i].value)) {
             status = attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL,
-                               "metadata that is missing or not UTF-8");
+                               "a metadata key or value is missing or not UTF-8");
         }
     }
     if (status == ATTN_OK) {

@@ -409,7 +409,7 @@ static attn_status scan_member(scanner *s, attn_header *header, size_t *capacity
     }
     if (strcmp(name, metadata_name) == 0) {
         if (*metadata_seen) {
-            return malformed(s, "__metadata__ stands there twice");
+            return malformed(s, "__metadata__ occurs twice");
         }
         *metadata_seen = true;
         return scan_metadata(s, header);
@@ -515,14 +515,14 @@ static attn_status index_names(scanner *s, attn_header *header) {
     qsort(header->by_key, header->metadata_count, sizeof *header->by_key, compare_keys);
     for (size_t i = 1; i < header->count; i++) {
         if (compare_names(&header->by_name[i - 1], &header->by_name[i]) == 0) {
-            return tensor_fault(s, header->by_name[i], NULL, "its name stands there twice");
+            return tensor_fault(s, header->by_name[i], NULL, "its name occurs twice");
         }
     }
     for (size_t i = 1; i < header->metadata_count; i++) {
         if (compare_keys(&header->by_key[i - 1], &header->by_key[i]) == 0) {
             char quoted[QUOTE_SIZE];
             return attn_fail(s->error, ATTN_ERR_FORMAT, s->where, -1, NULL,
-                             "metadata key \"%s\" stands there twice",
+                             "metadata key \"%s\" occurs twice",
                              attn_utf8_quote(quoted, sizeof quoted, header->by_key[i]->key));
         }
     }
@@ -664,7 +664,7 @@ attn_status attn_header_print(const attn_tensor_info *const *tensors, size_t cou
     put_header(&measure, tensors, count, metadata, metadata_count);
     if (measure.used > ATTN_HEADER_LIMIT) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "store fewer tensors or less metadata",
-                         "the header would be %zu bytes; at most %d are possible", measure.used,
+                         "the header would be %zu bytes; at most %d are allowed", measure.used,
                          ATTN_HEADER_LIMIT);
     }
     char *text = attn_alloc(ATTN_HEADER_START + measure.used);

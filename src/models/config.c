@@ -114,8 +114,9 @@ attn_status attn_config_check_range(const char *name, int64_t value, int64_t low
     if (value >= low && value <= high) {
         return ATTN_OK;
     }
-    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "%s is %lld, not %lld to %lld", name,
-                     (long long)value, (long long)low, (long long)high);
+    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                     "%s is %lld, but must be %lld to %lld", name, (long long)value, (long long)low,
+                     (long long)high);
 }
 
 attn_status attn_config_check_rate(const char *name, double value, attn_error *error) {
@@ -123,5 +124,5 @@ attn_status attn_config_check_rate(const char *name, double value, attn_error *e
         return ATTN_OK;
     }
     return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
-                     "%s is %g, not at least 0 and below 1", name, value);
+                     "%s is %g, but must be at least 0 and below 1", name, value);
 }

@@ -168,7 +168,7 @@ attn_status attn_model_file_config(const attn_model_format *format, const attn_s
         }
         if (value == NULL || !attn_config_read(config, key, value)) {
             return attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL, "metadata %s is %s%.32s",
-                             key->key, value != NULL ? "not possible: " : "missing",
+                             key->key, value != NULL ? "invalid: " : "missing",
                              value != NULL ? value : "");
         }
     }
@@ -188,7 +188,7 @@ static attn_status check_param(const attn_safetensors *file, const char *path,
     }
     if (!has_shape(t, matrix ? 2 : 1, matrix ? row->rows : row->cols, row->cols)) {
         return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL,
-                         "tensor %s has the wrong shape: %lld x %lld wanted", row->name,
+                         "tensor %s has the wrong shape: expected %lld x %lld", row->name,
                          (long long)row->rows, (long long)row->cols);
     }
     if (t->dtype == ATTN_DTYPE_F32 || t->dtype == ATTN_DTYPE_BF16) {
@@ -333,7 +333,7 @@ static attn_status start_from(const attn_safetensors *file, const char *path, co
                               size_t left_size, attn_error *error) {
     const char *found = attn_safetensors_metadata(file, FORMAT_KEY);
     if (found == NULL || strcmp(found, kind) != 0) {
-        return attn_fail(error, ATTN_ERR_FORMAT, path, -1, "give a finished model of that kind",
+        return attn_fail(error, ATTN_ERR_FORMAT, path, -1, "give a finished model of the same kind",
                          "not an attn %s (metadata %s is %s)", kind, FORMAT_KEY,
                          found != NULL ? found : "missing");
     }
@@ -350,9 +350,9 @@ static attn_status start_from(const attn_safetensors *file, const char *path, co
         }
     }
     if (status == ATTN_OK && *taken == 0) {
-        status =
-            attn_fail(error, ATTN_ERR_SHAPE, path, -1, "set the sizes that `attn info` shows of it",
-                      "none of its tensors has the shape wanted here");
+        status = attn_fail(error, ATTN_ERR_SHAPE, path, -1,
+                           "set the sizes that `attn info` shows for it",
+                           "none of its tensors has the shape this model needs");
     }
     return status;
 }
@@ -378,7 +378,7 @@ attn_status attn_model_file_extra(const attn_model_format *format, const attn_sa
         return ATTN_OK;
     }
     if (t->dtype != ATTN_DTYPE_U8 || t->rank != 1) {
-        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL, "tensor %s is not bytes",
+        return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL, "tensor %s does not hold bytes",
                          format->extra);
     }
     *bytes = attn_alloc(t->size);

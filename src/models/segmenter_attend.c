@@ -111,7 +111,7 @@ attn_status attn_segmenter_attend(const attn_segmenter *m, attn_tape *tape, int6
         notes.keys->rows < places) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1,
                          "watch the tape (attn_tape_watch) and run a picture of this size first",
-                         "nothing is noted of block %lld", (long long)block);
+                         "no attention was recorded for block %lld", (long long)block);
     }
     if (m->config.mixer == ATTN_MIXER_WINDOW) {
         return weigh_window(m, tape, &notes, &grid, place, weights, error);

@@ -60,8 +60,8 @@ static attn_status declare(const attn_safetensors *file, const char *path, attn_
         return status;
     }
     if (attn_segmenter_config_check(&config, &detail) != ATTN_OK) {
-        return attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL,
-                         "the configuration is not possible: %.400s", detail.what);
+        return attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL, "invalid configuration: %.400s",
+                         detail.what);
     }
     return attn_segmenter_declare(&config, out, error);
 }

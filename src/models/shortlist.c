@@ -42,7 +42,7 @@ attn_status attn_shortlist_create(int64_t vocabulary, int64_t frequent_count,
         !in_range(frequent, frequent_count, 0, vocabulary) ||
         !in_range(likely, vocabulary * per_token, -1, vocabulary)) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
-                         "a shortlist's sizes or ids are out of the range of its %lld words",
+                         "a size or an id is out of range for a shortlist of %lld words",
                          (long long)vocabulary);
     }
     size_t frequent_size = (size_t)frequent_count * sizeof *frequent;

@@ -56,8 +56,8 @@ attn_status attn_translator_config_check(const attn_translator_config *c, attn_e
     }
     if (c->d_model % c->heads != 0 || c->heads % c->kv_heads != 0) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1,
-                         "choose d_model a multiple of heads, and heads of kv_heads",
-                         "d_model %lld, heads %lld and kv_heads %lld do not divide",
+                         "make d_model a multiple of heads, and heads a multiple of kv_heads",
+                         "d_model %lld, heads %lld and kv_heads %lld do not divide evenly",
                          (long long)c->d_model, (long long)c->heads, (long long)c->kv_heads);
     }
     if (c->d_model / c->heads > 256) {

@@ -45,7 +45,7 @@ attn_status attn_translator_save(const attn_translator *m, attn_storage storage,
     attn_model_extra extra = {tokenizer, tokenizer_size};
     if (m->embedding->data == NULL) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "load it with attn_translator_load",
-                         "the model was loaded for decoding alone and cannot be saved");
+                         "the model was loaded for decoding only and cannot be saved");
     }
     return attn_model_file_save(&format, &m->config, m->params, storage, extra, metadata,
                                 metadata_count, path, error);
@@ -64,8 +64,8 @@ static attn_status declare(const attn_safetensors *file, const char *path, attn_
         return status;
     }
     if (attn_translator_config_check(&config, &detail) != ATTN_OK) {
-        return attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL,
-                         "the configuration is not possible: %.400s", detail.what);
+        return attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL, "invalid configuration: %.400s",
+                         detail.what);
     }
     return attn_translator_declare(&config, out, error);
 }

@@ -32,8 +32,9 @@ static attn_status add_line(attn_keys *keys, const char *line, size_t length, co
         clean = clean && (unsigned char)line[i] > ' ' && (unsigned char)line[i] < 0x7f;
     }
     if (!clean || length < KEY_LOW || length > KEY_HIGH) {
-        return attn_fail(error, ATTN_ERR_FORMAT, path, number, "for instance: openssl rand -hex 16",
-                         "a key has %d to %d visible ASCII characters", KEY_LOW, KEY_HIGH);
+        return attn_fail(error, ATTN_ERR_FORMAT, path, number,
+                         "make one with, for instance, openssl rand -hex 16",
+                         "a key must have %d to %d visible ASCII characters", KEY_LOW, KEY_HIGH);
     }
     block *grown = realloc(keys->keys, (keys->count + 1) * sizeof *grown);
     if (grown == NULL) {
@@ -63,7 +64,7 @@ attn_status attn_keys_read(const char *path, attn_keys **out, attn_error *error)
         start = end + 1;
     }
     if (status == ATTN_OK && keys->count == 0) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, "write one key a line",
+        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, "write one key per line",
                            "the file holds no key");
     }
     memset(bytes, 0, size);

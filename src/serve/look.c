@@ -245,7 +245,8 @@ static attn_status make(look what, const attn_serve_model *model, json_t *asked,
                               json_integer_value(json_object_get(asked, "layer")), out, error);
         }
     }
-    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "part is encoder, decoder or cross");
+    return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                     "part must be encoder, decoder or cross");
 }
 
 static void answer_look(look what, const attn_serve_model *model, json_t *asked,

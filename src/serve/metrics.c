@@ -87,7 +87,7 @@ static void print_requests(attn_metrics *m, attn_buffer *out) {
 
 static void print_times(attn_metrics *m, attn_buffer *out) {
     static const char name[] = "attn_translate_seconds";
-    head(out, name, "histogram", "Time from a whole request to the answer of /translate.");
+    head(out, name, "histogram", "Time from a complete request to the answer of /translate.");
     uint_fast64_t count = 0;
     for (int i = 0; i < ATTN_METRICS_BUCKETS; i++) {
         count += atomic_load(&m->took[i]);
@@ -111,8 +111,8 @@ void attn_metrics_print(attn_metrics *m, attn_buffer *out) {
             &m->refused);
     counter(out, "attn_timed_out_total",
             "Connections closed because a request took too long to arrive.", &m->timed_out);
-    counter(out, "attn_reloads_total", "Models exchanged while running.", &m->reloads);
-    counter(out, "attn_failed_reloads_total", "Models that could not be loaded again.",
+    counter(out, "attn_reloads_total", "Models reloaded while running.", &m->reloads);
+    counter(out, "attn_failed_reloads_total", "Models that could not be reloaded.",
             &m->failed_reloads);
     gauge(out, "attn_requests_in_flight", "Requests being answered.", &m->in_flight);
     gauge(out, "attn_connections", "Open connections.", &m->connections);

@@ -77,7 +77,7 @@ static attn_status read_languages(attn_serve_model *model, attn_error *error) {
         snprintf(model->target, sizeof model->target, "%s", target);
     } else if (!languages_of_name(model->path, model)) {
         status = attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
-                           "name the file like en-fr.safetensors",
+                           "name the file after its languages, as in en-fr.safetensors",
                            "the model does not say which languages it translates");
     }
     attn_safetensors_close(file);
@@ -121,8 +121,8 @@ static attn_status read_weights(attn_serve_model *model, attn_error *error) {
     int64_t vocabulary = attn_translator_get_config(model->translator)->vocabulary;
     if (attn_tokenizer_size(model->tokenizer) != vocabulary) {
         return attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
-                         "the file was put together wrongly",
-                         "the tokenizer has %d pieces, the model %lld",
+                         "re-export it: tokenizer and weights differ",
+                         "the tokenizer has %d pieces, but the model has %lld",
                          (int)attn_tokenizer_size(model->tokenizer), (long long)vocabulary);
     }
     return ATTN_OK;
@@ -201,8 +201,8 @@ static attn_status check_pictures(const attn_serve_models *models, size_t at,
                                   const attn_serve_model *model, attn_error *error) {
     for (size_t i = 0; i < models->count && model->segmenting != NULL; i++) {
         if (i != at && models->current[i]->segmenting != NULL) {
-            return attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "serve one of them",
-                             "%.200s is for pictures too", models->current[i]->path);
+            return attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "serve only one segmenter",
+                             "%.200s is a segmenter too", models->current[i]->path);
         }
     }
     return ATTN_OK;

@@ -168,7 +168,7 @@ attn_job *attn_picture_job(attn_service *s, const attn_parameters *p, bool atten
     }
     attn_serve_model *model = attn_serve_models_for_pictures(s->models);
     if (model == NULL) {
-        attn_http_error(answer, 404, "No model for pictures is served");
+        attn_http_error(answer, 404, "No segmenter is served");
         return NULL;
     }
     work *w = malloc(sizeof *w + p->request->body_size);

@@ -89,7 +89,7 @@ static attn_status listen_at(attn_server *server, const struct sockaddr *address
         1, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return attn_fail(error, ATTN_ERR_IO, o->host, o->port, "choose another with --port",
-                         "cannot listen there: %s",
+                         "cannot listen on this address and port: %s",
                          errno != 0 ? strerror(errno) : "libmicrohttpd refused");
     }
     return ATTN_OK;
@@ -143,11 +143,11 @@ static void reload_models(attn_server *server, bool force) {
         bool done;
         if (attn_serve_models_reload(server->service.models, i, force, &done, &error) != ATTN_OK) {
             atomic_fetch_add(&server->metrics.failed_reloads, 1);
-            fprintf(stderr, "attn: the model in use stays: %s\n",
+            fprintf(stderr, "attn: keeping the model in use: %s\n",
                     attn_error_format(&error, line, sizeof line));
         } else if (done) {
             atomic_fetch_add(&server->metrics.reloads, 1);
-            fprintf(stderr, "attn: loaded model %zu again\n", i + 1);
+            fprintf(stderr, "attn: reloaded model %zu\n", i + 1);
         }
     }
 }

@@ -145,7 +145,7 @@ static attn_status add_module(joining *j, const char *name, attn_error *error) {
         add_lines(j, text.data);
         attn_buffer_text(&j->script, "})();\n");
         status = j->wrong ? attn_fail(error, ATTN_ERR_FORMAT, name, -1, "please report this",
-                                      "an import or export of another form")
+                                      "an import or export in an unknown form")
                           : ATTN_OK;
     }
     attn_buffer_free(&text);

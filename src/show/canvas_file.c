@@ -67,8 +67,8 @@ attn_status attn_canvas_create(attn_canvas_format format, attn_canvas **out, att
     if (!name_family(canvas)) {
         attn_canvas_free(canvas);
         return attn_fail(error, ATTN_ERR_UNSUPPORTED, NULL, -1,
-                         "install one, such as DejaVu Sans, where fontconfig looks",
-                         "there is no font to write with");
+                         "install one that fontconfig finds, such as DejaVu Sans",
+                         "no font is installed");
     }
     *out = canvas;
     return ATTN_OK;
@@ -123,8 +123,8 @@ void attn_canvas_begin(attn_canvas *canvas, double width, double height, attn_co
         width * height > ATTN_CANVAS_MOST_AREA) {
         (void)attn_fail(&canvas->error, ATTN_ERR_ARGUMENT, NULL, -1,
                         "take a shorter sentence, --words, or another view",
-                        "the picture would be %.0f x %.0f; a side may be %.0f, the area %.0f "
-                        "million",
+                        "the picture would be %.0f x %.0f; the limits are %.0f per side and an "
+                        "area of %.0f million",
                         width, height, ATTN_CANVAS_MOST_SIDE, ATTN_CANVAS_MOST_AREA / 1e6);
         return;
     }

@@ -110,7 +110,8 @@ static attn_status fill_part(attn_explain *explain, attn_explain_part which, att
         for (int64_t w = 0; w < matrix; w++) {
             if (!isfinite(weights[w])) {
                 return attn_fail(error, ATTN_ERR_NUMERIC, NULL, -1, "the model file is damaged",
-                                 "the %s's attention holds what is not a number", p->name);
+                                 "the %s's attention contains values that are not numbers",
+                                 p->name);
             }
         }
         p->entropy[i] = attn_measure_entropy(weights, p->queries, p->keys);

@@ -48,7 +48,8 @@ attn_status attn_picture_format(const char *path, attn_canvas_format *format, at
         }
     }
     return attn_fail(error, ATTN_ERR_UNSUPPORTED, path, -1,
-                     "let the name end in .svg, .png, .pdf or .html", "no known kind of picture");
+                     "use a name that ends in .svg, .png, .pdf or .html",
+                     "not a known picture format");
 }
 
 attn_status attn_picture_draw(const attn_document *document, const attn_view *view,

@@ -33,7 +33,7 @@ attn_status attn_segmenting_open(const char *path, attn_segmenting *out, attn_er
     if (status == ATTN_OK && out->classes.count != attn_segmenter_get_config(out->model)->classes) {
         status =
             attn_fail(error, ATTN_ERR_FORMAT, out->path, -1, "take an undamaged copy of the model",
-                      "it names %d classes, the model has %lld", out->classes.count,
+                      "it names %d classes, but the model has %lld", out->classes.count,
                       (long long)attn_segmenter_get_config(out->model)->classes);
     }
     if (status == ATTN_OK && attn_tape_create(&out->tape) != ATTN_OK) {
@@ -270,8 +270,8 @@ static attn_status check_query(const attn_segmenting *s, const attn_picture *pic
     const attn_segmenter_config *config = attn_segmenter_get_config(s->model);
     if (q->x < 0 || q->y < 0 || q->x >= picture->width || q->y >= picture->height) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "--at", -1,
-                         "give X and Y counted from 0 at the top left",
-                         "%lld,%lld is no pixel of a picture of %lld x %lld", (long long)q->x,
+                         "give X,Y, counted from 0 at the top left",
+                         "pixel %lld,%lld lies outside the picture of %lld x %lld", (long long)q->x,
                          (long long)q->y, (long long)picture->width, (long long)picture->height);
     }
     if (q->layer < 0 || q->layer > config->blocks || config->blocks == 0) {

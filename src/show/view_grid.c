@@ -40,7 +40,7 @@ static plan lay_out(const attn_drawing *d) {
 /* "Rows and columns, in order: The animal ..." */
 static void write_note(const attn_drawing *d, char *text, size_t size) {
     int used = snprintf(text, size, "Rows attend to columns%s. One scale of colours for all.",
-                        d->part->causal ? "; what comes later is masked" : "");
+                        d->part->causal ? "; later positions are masked" : "");
     bool both = d->part->query_words != d->part->key_words;
     for (int side = 0; side < (both ? 2 : 1); side++) {
         int64_t count = side == 0 ? d->rows : d->columns;

@@ -128,7 +128,7 @@ static attn_status finish(attn_glossary *g, const char *name, attn_error *error)
         if (twice && !t.derived) {
             char quoted[64];
             return attn_fail(error, ATTN_ERR_FORMAT, name, -1, "keep one of its lines",
-                             "the term '%s' is there twice",
+                             "the term '%s' is listed twice",
                              attn_utf8_quote(quoted, sizeof quoted, t.source));
         }
         g->terms[i].source = NULL; /* moved, or freed */

@@ -197,11 +197,11 @@ attn_status check_options(const attn_tokenizer_options &options, attn_error *err
         std::strlen(options.elisions) >= ATTN_ELISIONS_SIZE) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1,
                          "write the words without apostrophes, one space between them",
-                         "\"%s\" is no list of elisions",
+                         "\"%s\" is not a list of elisions",
                          options.elisions != nullptr ? options.elisions : "");
     }
     if (options.vocabulary <= ATTN_EOS + 1) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1, "use some thousand",
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1, "use a few thousand",
                          "a vocabulary of %d pieces", (int)options.vocabulary);
     }
     return ATTN_OK;
@@ -251,7 +251,7 @@ attn_status train_bytes(const attn_tokenizer_options &options, const text_files 
     options_map arguments = training_options(options);
     if (count_characters(arguments, text, options.elisions, PROBE_LINES) == 0 &&
         count_characters(arguments, text, options.elisions, SIZE_MAX) == 0) {
-        return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1, "give it sentences",
+        return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1, "give a file with sentences",
                          "there is no text to train on");
     }
     line_iterator lines(text, options.elisions, SIZE_MAX);

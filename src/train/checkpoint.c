@@ -89,11 +89,11 @@ static attn_status open_sections(const char *path, attn_safetensors **file, uint
     const char *found = attn_safetensors_metadata(*file, version_key);
     const char *hash = attn_safetensors_metadata(*file, layout_key);
     if (found == NULL) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL,
-                           "this is not a checkpoint of a training");
+        status =
+            attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL, "this is not a training checkpoint");
     } else if (strcmp(found, version) != 0) {
         status = attn_fail(
-            error, ATTN_ERR_UNSUPPORTED, path, -1, "go on with the version of attn that wrote it",
+            error, ATTN_ERR_UNSUPPORTED, path, -1, "resume with the version of attn that wrote it",
             "a checkpoint of version %.16s; this attn reads version %s", found, version);
     } else if (hash == NULL || sscanf(hash, "%16" SCNx64, layout) != 1) {
         status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, damaged_hint,

@@ -35,7 +35,7 @@ void attn_train_options_init(attn_train_options *options) {
 attn_status attn_train_options_check(const attn_train_options *options, attn_error *error) {
     if (options->cooldown_steps > options->max_steps) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "cooldown_steps", -1,
-                         "set max_steps to more than cooldown_steps",
+                         "set max_steps higher than cooldown_steps",
                          "%lld steps of cooldown, but max_steps is %lld",
                          (long long)options->cooldown_steps, (long long)options->max_steps);
     }
@@ -112,7 +112,7 @@ attn_status attn_recipe_same(const attn_recipe *before, const attn_recipe *now, 
         attn_recipe_print(&now->keys[i], now->values, is, sizeof is);
         if (strcmp(was, is) != 0 && !free_to_change(now->keys[i].name)) {
             return attn_fail(error, ATTN_ERR_ARGUMENT, now->keys[i].name, -1,
-                             "leave it as it was, or begin another training with --force",
+                             "keep the old value, or start over with --force",
                              "the checkpoint was trained with %s, not %s", was, is);
         }
     }

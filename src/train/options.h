@@ -53,7 +53,7 @@ extern const char *const attn_schedule_names[], *const attn_average_names[],
 /* The loop's rows, for a recipe of that type; score: what its score is called. */
 #define ATTN_TRAIN_ROWS(type, score)                                                               \
     ATTN_ROW_INT("accumulate", type, train.accumulate, 1, 100000,                                  \
-                 "batches whose gradients are added up for one step"),                             \
+                 "batches whose gradients are summed for one step"),                               \
         ATTN_ROW_REAL("adam_beta1", type, train.adam_beta1, 0, 0.999999,                           \
                       "Adam: decay of the mean"),                                                  \
         ATTN_ROW_REAL("adam_beta2", type, train.adam_beta2, 0, 0.999999999,                        \
@@ -64,15 +64,15 @@ extern const char *const attn_schedule_names[], *const attn_average_names[],
         ATTN_ROW_REAL("clip_norm", type, train.clip_norm, 0, 1e9,                                  \
                       "largest norm of the gradient (0: no limit)"),                               \
         ATTN_ROW_REAL("learning_rate", type, train.learning_rate, 1e-12, 100,                      \
-                      "the highest, at the end of the warm-up"),                                   \
+                      "peak learning rate, reached at the end of the warm-up"),                    \
         ATTN_ROW_REAL("warmup_init", type, train.warmup_init, 0, 100,                              \
                       "learning rate at the start of the warm-up"),                                \
         ATTN_ROW_INT("warmup_steps", type, train.warmup_steps, 0, 1000000000,                      \
                      "steps of linear warm-up"),                                                   \
         ATTN_ROW_INT("cooldown_steps", type, train.cooldown_steps, 0, 1000000000,                  \
-                     "last steps, over which the rate falls to 0 (needs max_steps)"),              \
+                     "last steps, over which the learning rate falls to 0 (needs max_steps)"),     \
         ATTN_ROW_CHOICE("schedule", type, train.schedule, attn_schedule_names,                     \
-                        "after the warm-up: inverse_sqrt, constant"),                              \
+                        "learning rate after the warm-up: inverse_sqrt, constant"),                \
         ATTN_ROW_INT("max_steps", type, train.max_steps, 0, 1000000000,                            \
                      "stop after this many steps (0: no limit)"),                                  \
         ATTN_ROW_INT("max_epochs", type, train.max_epochs, 0, 1000000000,                          \
@@ -80,7 +80,7 @@ extern const char *const attn_schedule_names[], *const attn_average_names[],
         ATTN_ROW_INT("patience", type, train.patience, 0, 1000000000,                              \
                      "stop after this many validations without a better loss (0: never)"),         \
         ATTN_ROW_REAL("max_minutes", type, train.max_minutes, 0, 1e9,                              \
-                      "stop after this time (0: no limit); the one option whose outcome depends "  \
+                      "stop after this time (0: no limit); the only option whose outcome depends " \
                       "on the machine"),                                                           \
         ATTN_ROW_INT("validate_every", type, train.validate_every, 0, 1000000000,                  \
                      "steps between validations (0: after each epoch)"),                           \
@@ -93,16 +93,17 @@ extern const char *const attn_schedule_names[], *const attn_average_names[],
         ATTN_ROW_INT("average", type, train.average, 1, 1000,                                      \
                      "validated weights averaged into the model (1: no averaging)"),               \
         ATTN_ROW_CHOICE("average_from", type, train.average_from, attn_average_names,              \
-                        "average up to the last or to the best validation: last, best"),           \
+                        "average up to the last or the best validation: last, best"),              \
         ATTN_ROW("keep_checkpoint", type, train.keep_checkpoint, ATTN_KEY_BOOL, 0, 0, NULL,        \
-                 "keep what --resume needs after the end"),                                        \
-        ATTN_ROW_INT("seed", type, train.seed, 0, 9007199254740992.0, "of all random numbers"),    \
+                 "keep the checkpoint for --resume after the end"),                                \
+        ATTN_ROW_INT("seed", type, train.seed, 0, 9007199254740992.0,                              \
+                     "seed of all random numbers"),                                                \
         ATTN_ROW_CHOICE("storage", type, train.storage, attn_storage_names,                        \
-                        "of the finished model: f32, bf16, i8"),                                   \
-        ATTN_ROW_TEXT("name", type, train.name, "of the model"),                                   \
-        ATTN_ROW_TEXT("licence", type, train.licence, "of the model"),                             \
+                        "element type of the finished model: f32, bf16, i8"),                      \
+        ATTN_ROW_TEXT("name", type, train.name, "name of the model"),                              \
+        ATTN_ROW_TEXT("licence", type, train.licence, "licence of the model"),                     \
         ATTN_ROW_TEXT("data", type, train.data, "what it was trained on"),                         \
-        ATTN_ROW_TEXT("attribution", type, train.attribution, "whom to credit")
+        ATTN_ROW_TEXT("attribution", type, train.attribution, "people or projects to credit")
 
 void attn_train_options_init(attn_train_options *options);
 /* What the bounds of single keys cannot say: a cooldown without an end, nothing that would ever stop

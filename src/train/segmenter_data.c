@@ -76,8 +76,8 @@ static attn_status hold_out(attn_segmenter_data *data, attn_error *error) {
     count = count > 0 ? count : 1;
     if (count == data->train.count) {
         return attn_fail(error, ATTN_ERR_FORMAT, "training", -1,
-                         "give more pictures, or name some for validation",
-                         "one picture cannot both be trained on and held out");
+                         "give more pictures, or name separate ones for validation",
+                         "a single picture cannot be both trained on and held out");
     }
     attn_pairs *valid = &data->valid;
     size_t first = data->train.count - count;

@@ -15,35 +15,36 @@
 
 static const attn_key keys[] = {
     INT(width_2, 8, 1024, "channels at half the picture's size"),
-    INT(width_4, 8, 1024, "channels at a quarter of it"),
-    INT(d_model, 8, 4096, "channels at an eighth of it, where attention is"),
+    INT(width_4, 8, 1024, "channels at a quarter of the picture's size"),
+    INT(d_model, 8, 4096, "channels at an eighth of the picture's size, where attention works"),
     INT(units_4, 0, 16, "residual units of convolutions at a quarter"),
     INT(units_8, 0, 16, "residual units of convolutions at an eighth"),
     INT(blocks, 0, 64, "blocks of mixer and feed-forward"),
     INT(heads, 1, 256, "attention heads; divides d_model"),
     INT(ffn, 1, 16384, "hidden channels of the feed-forward of a block with attention"),
     CHOICE(mixer, attn_mixer_names,
-           "how places learn of each other: global, window, depthwise, none"),
-    INT(window, 1, 31, "side of the window of the mixers window and depthwise"),
-    INT(shrink, 1, 8, "keys and values on a grid so many times smaller"),
-    CHOICE(activation, attn_activation_names + 1, "of the feed-forward: relu, gelu"),
+           "how positions exchange information: global, window, depthwise, none"),
+    INT(window, 1, 31, "window side of the mixers window and depthwise"),
+    INT(shrink, 1, 8, "factor by which the grid of keys and values is smaller"),
+    CHOICE(activation, attn_activation_names + 1, "activation of the feed-forward: relu, gelu"),
     CHOICE(norm, attn_segmenter_norm_names,
-           "what the convolutions' norms are over: picture (group norm), place (layer norm)"),
-    REAL(dropout, 0, 0.95, "on the sublayers"),
-    REAL(attention_dropout, 0, 0.95, "on the attention weights"),
+           "norm of the convolutions: picture (group norm), place (layer norm at each position)"),
+    REAL(dropout, 0, 0.95, "dropout on the sublayers"),
+    REAL(attention_dropout, 0, 0.95, "dropout on the attention weights"),
     REAL(stochastic_depth, 0, 0.95,
-         "blocks are left out of a picture, the last with this probability, the others with less"),
-    REAL(label_smoothing, 0, 0.9, "share of the target spread over the classes"),
-    INT(reduce, 1, 16, "shrink all pictures and masks by this first"),
-    INT(batch_pictures, 1, 4096, "pictures of a batch"),
-    INT(crop_width, 8, 16384, "width of what training sees of a picture"),
-    INT(crop_height, 8, 16384, "its height"),
-    REAL(scale_low, 0.05, 20, "pictures are scaled by a factor from here ..."),
-    REAL(scale_high, 0.05, 20, "... to here"),
-    REAL(flip, 0, 1, "probability of a mirror image"),
-    REAL(brightness, 0, 1, "colours are multiplied by 1 - x to 1 + x"),
-    REAL(contrast, 0, 1, "the same for contrast"),
-    REAL(saturation, 0, 1, "the same for saturation"),
+         "probability of dropping the last block for a picture; earlier blocks are dropped less "
+         "often"),
+    REAL(label_smoothing, 0, 0.9, "share of the target probability spread over the classes"),
+    INT(reduce, 1, 16, "factor by which to shrink all pictures and masks first"),
+    INT(batch_pictures, 1, 4096, "pictures per batch"),
+    INT(crop_width, 8, 16384, "width of a training crop"),
+    INT(crop_height, 8, 16384, "height of a training crop"),
+    REAL(scale_low, 0.05, 20, "smallest factor of the random scaling"),
+    REAL(scale_high, 0.05, 20, "largest factor of the random scaling"),
+    REAL(flip, 0, 1, "probability of mirroring a picture"),
+    REAL(brightness, 0, 1, "brightness: a random factor from 1 - x to 1 + x"),
+    REAL(contrast, 0, 1, "contrast: a random factor from 1 - x to 1 + x"),
+    REAL(saturation, 0, 1, "saturation: a random factor from 1 - x to 1 + x"),
     REAL(balance, 0, 2, "class weights (median frequency / frequency)^balance (0: none)"),
     ATTN_TRAIN_ROWS(attn_segmenter_recipe, "miou"),
 };
@@ -98,7 +99,7 @@ attn_status attn_segmenter_recipe_check(const attn_segmenter_recipe *recipe, att
     if (status == ATTN_OK && recipe->scale_low > recipe->scale_high) {
         status =
             attn_fail(error, ATTN_ERR_ARGUMENT, "scale_low", -1, "set it to scale_high or less",
-                      "%g is over scale_high = %g", recipe->scale_low, recipe->scale_high);
+                      "%g is larger than scale_high = %g", recipe->scale_low, recipe->scale_high);
     }
     attn_segmenter_recipe copy = *recipe;
     attn_recipe table = attn_segmenter_recipe_table(&copy);

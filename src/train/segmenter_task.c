@@ -27,7 +27,7 @@ static int64_t units(void *self, int64_t first_batch, int64_t count) {
 
 static attn_status pass_failed(attn_status status, attn_error *error) {
     return attn_fail(error, status, "training", -1,
-                     status == ATTN_ERR_MEMORY ? "set batch_pictures or the crop to less" : NULL,
+                     status == ATTN_ERR_MEMORY ? "lower batch_pictures or the crop size" : NULL,
                      "%s while computing the loss", attn_status_name(status));
 }
 

@@ -374,7 +374,7 @@ static attn_status after_step(trainer *t, attn_error *error) {
         remove_old_snapshots(t, false);
     }
     if (status == ATTN_OK && stop) {
-        status = attn_fail(error, ATTN_ERR_INTERRUPTED, "training", -1, "go on with --resume",
+        status = attn_fail(error, ATTN_ERR_INTERRUPTED, "training", -1, "continue with --resume",
                            "stopped after step %lld", (long long)t->state.count.step);
     }
     return status;
@@ -385,13 +385,14 @@ static attn_status after_step(trainer *t, attn_error *error) {
 static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, attn_error *error) {
     if (checkpoint->layout != t->layout || checkpoint->size != t->learner.size) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, t->job->checkpoint_path, -1,
-                         "repeat the options that this training began with",
-                         "the checkpoint is of a model of another shape");
+                         "use the options that this training started with",
+                         "the checkpoint belongs to a model of another shape");
     }
     if (checkpoint->state.count.data != t->state.count.data) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, t->job->checkpoint_path, -1,
-                         "give the files that this training began with, or begin anew with --force",
-                         "the checkpoint is of a training on other data");
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, t->job->checkpoint_path, -1,
+            "give the files that this training started with, or start over with --force",
+            "the checkpoint was trained on other data");
     }
     size_t bytes = (size_t)t->learner.size * sizeof(float);
     memcpy(attn_params_data(t->task->params), checkpoint->weights, bytes);

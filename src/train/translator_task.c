@@ -90,8 +90,7 @@ static int64_t units(void *self, int64_t first_batch, int64_t count) {
 
 static attn_status pass_failed(attn_status status, attn_error *error) {
     return attn_fail(error, status, "training", -1,
-                     status == ATTN_ERR_MEMORY ? "set batch_tokens to less, accumulate to more"
-                                               : NULL,
+                     status == ATTN_ERR_MEMORY ? "lower batch_tokens and raise accumulate" : NULL,
                      "%s while computing the loss", attn_status_name(status));
 }
 

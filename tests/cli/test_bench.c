@@ -154,9 +154,9 @@ static void turns_are_answered(void **state) {
 static void a_turn_of_nothing_is_refused(void **state) {
     (void)state;
     assert_int_equal(turns("matmul-51 0.01\\n"), 1);
-    expect_text("not a case and a time");
+    expect_text("not the name of a case and a time");
     assert_int_equal(turns("matmul-512\\n"), 1);
-    expect_text("lines are `NAME SECONDS`");
+    expect_text("write each line as `NAME SECONDS`");
 }
 
 static void the_table_has_a_head_and_rows(void **state) {

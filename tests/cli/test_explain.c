@@ -375,7 +375,7 @@ static void test_text_output(void **unused) {
                                            "4. Softmax",
                                            "5. Weighted sum of the values",
                                            "heads joined by the output projection",
-                                           "The model's own numbers are the same"};
+                                           "The model's own numbers agree"};
     int status;
     const char *output = run("--token cat --layer 2 'The cat sees the river, number 7.'", &status);
     assert_int_equal(status, 0);
@@ -390,7 +390,7 @@ static void test_text_output(void **unused) {
         strstr(run("--part cross --target 'the river' 'The cat'", &status), "the model looks at"));
     assert_int_equal(status, 0);
     assert_non_null(strstr(run("--part decoder -t the --target 'the river' cat", &status),
-                           "what comes later is masked"));
+                           "later positions are masked"));
     assert_int_equal(status, 0);
 }
 

@@ -228,8 +228,8 @@ for kind in svg pdf png; do
 done
 run attend "$kept/jpeg_exif" --at 8,16 --mean -m a.safetensors -o e.png
 expect 2 '--at X,Y' attend s/images/000000.png -m a.safetensors
-expect 1 'no pixel of a picture of 64 x 64' attend s/images/000000.png --at 64,0 -m a.safetensors -o n.png
-expect 1 'no pixel' attend s/images/000000.png --at here -m a.safetensors -o n.png
+expect 1 'pixel 64,0 lies outside the picture of 64 x 64' attend s/images/000000.png --at 64,0 -m a.safetensors -o n.png
+expect 1 'not a pixel position' attend s/images/000000.png --at here -m a.safetensors -o n.png
 expect 1 '2 blocks' attend s/images/000000.png --at 1,1 --layer 3 -m a.safetensors -o n.png
 expect 1 '2 heads' attend s/images/000000.png --at 1,1 --head 3 -m a.safetensors -o n.png
 expect 1 'n.gif' attend s/images/000000.png --at 1,1 -m a.safetensors -o n.gif

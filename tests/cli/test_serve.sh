@@ -30,7 +30,7 @@ expect 200 '"width":64,"height":64,"classes":[{"name":"ground","color":"#606060"
 sed 's/.*base64,\([^"]*\)".*/\1/' body | base64 -d | cmp - 000003.mask.png || fail "another mask than attn segment's"
 expect 200 '"layers":2,"heads":2,"columns":4,"rows":4,"weights":[0.' \
     --data-binary @$picture "$url/attn/attend?x=63&y=0&layer=1&head=2"
-expect 400 '64,0 is no pixel of a picture of 64 x 64' --data-binary @$picture "$url/attn/attend?x=64&y=0"
+expect 400 'pixel 64,0 lies outside the picture of 64 x 64' --data-binary @$picture "$url/attn/attend?x=64&y=0"
 expect 400 'neither a PNG nor a JPEG' -d nothing "$url/attn/segment"
 "$ATTN_TOOL" attend --model street.safetensors --at 63,0 --layer 1 --head 2 -o look.svg $picture 2>err &&
     grep -q '<svg' look.svg || fail "attn attend: $(cat err)"
@@ -76,7 +76,7 @@ expect 405 'Method not allowed' -H "$json" -d "$look" "$url/attn/models"
 expect 400 'Invalid JSON' -H "$json" -d 'what' "$url/attn/layer"
 expect 400 'there is no model 7' -H "$json" -d '{"model":7,"q":"one"}' "$url/attn/document"
 expect 400 'missing q' -H "$json" -d '{"model":0}' "$url/attn/document"
-expect 400 'part is encoder' -H "$json" -d '{"q":"one","part":"middle"}' "$url/attn/layer"
+expect 400 'part must be encoder' -H "$json" -d '{"q":"one","part":"middle"}' "$url/attn/layer"
 expect 400 'there is no layer 10' -H "$json" -d '{"q":"one","part":"cross","layer":9}' "$url/attn/layer"
 expect 400 'the checkpoint: cannot open' -H "$json" -d '{"q":"one","checkpoint":5}' "$url/attn/document"
 
@@ -93,7 +93,7 @@ done
 echo damaged >new && mv new en-fr.safetensors
 kill -HUP $server
 tries=0
-until grep -q 'the model in use stays' log || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.05; done
+until grep -q 'keeping the model in use' log || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.05; done
 expect 200 translatedText -H "$json" -d "$text" "$url/translate"
 stop
 grep -q '"path":"/translate","status":200' access || fail "no access log"
@@ -208,9 +208,9 @@ stop
 
 # Misuse.
 "$ATTN_TOOL" serve --model street.safetensors --model ./street.safetensors --port 0 2>err && fail "two models for pictures"
-grep -q 'serve one of them' err || fail "no word on two models for pictures: $(cat err)"
+grep -q 'serve only one segmenter' err || fail "no word on two models for pictures: $(cat err)"
 cp en-fr.safetensors nameless.safetensors
 "$ATTN_TOOL" serve --model nameless.safetensors --port 0 2>err && fail "a model without languages"
-grep -q 'name the file like' err || fail "no word on a model without languages: $(cat err)"
+grep -q 'name the file after its languages' err || fail "no word on a model without languages: $(cat err)"
 
 finish

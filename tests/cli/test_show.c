@@ -254,8 +254,8 @@ static void test_misuse(void **unused) {
     (void)unused;
     assert_refused("-o a.gif cat", 2, ".svg, .png, .pdf or .html");
     assert_refused("-o svg cat", 2, ".svg, .png, .pdf or .html");
-    assert_refused("-o page.html --words cat", 2, "leave those options out");
-    assert_refused("-o a.svg cat cat", 2, "one sentence at a time");
+    assert_refused("-o page.html --words cat", 2, "leave these options out");
+    assert_refused("-o a.svg cat cat", 2, "give one sentence");
     assert_refused("-o a.svg --json cat", 2, "leave out -o");
     assert_refused("-l 3 cat", 2, "--layer '3': this model has layers 1 to 2");
     assert_refused("-l 0 cat", 2, "layers 1 to 2");
@@ -271,7 +271,7 @@ static void test_misuse(void **unused) {
     assert_refused("-v matrix --head all -o a.svg cat", 2, "--view grid");
     assert_refused("-v rollout -l 1 cat", 2, "leave out --layer");
     assert_refused("-v lines cat", 2, "needs -o FILE");
-    assert_refused("-t cat --head all -v lines cat", 2, "one head or their mean");
+    assert_refused("-t cat --head all -v lines cat", 2, "one head or the mean");
     assert_refused("-p encoder --target dog cat", 2, "--target goes with");
     assert_refused("-v pie cat", 2, "lines, matrix, grid, rollout");
     assert_refused("--theme pink cat", 2, "light, dark");
@@ -441,7 +441,7 @@ static void test_fonts(void **unused) {
     size_t size;
     const char *output = run("-o a.png 'cat \xf4\x8f\xbf\xbd'", &status);
     assert_int_equal(status, 0);
-    assert_non_null(strstr(output, "attn: warning: no font here has all characters of \"cat"));
+    assert_non_null(strstr(output, "attn: warning: no installed font has all characters of \"cat"));
     assert_true(strlen(written("a.png", &size)) > 4);
     char path[160], arguments[256];
     snprintf(path, sizeof path, "%s/fonts.conf", folder);
@@ -454,7 +454,7 @@ static void test_fonts(void **unused) {
     fclose(file);
     setenv("FONTCONFIG_FILE", path, 1);
     snprintf(arguments, sizeof arguments, "-o a.png cat");
-    assert_refused(arguments, 1, "no font to write with");
+    assert_refused(arguments, 1, "no font is installed");
     unsetenv("FONTCONFIG_FILE");
 }
 

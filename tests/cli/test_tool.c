@@ -429,7 +429,8 @@ static void bad_models_are_named(void **unused) {
     expect_error(1, sh("$T info lines"), "attn: lines:");
     expect_error(1, sh("head -c 5000 model.safetensors >cut.safetensors; $T info cut.safetensors"),
                  "attn: cut.safetensors:");
-    expect_error(1, sh("$T translate --model other.safetensors lines"), "pieces, the model ");
+    expect_error(1, sh("$T translate --model other.safetensors lines"),
+                 "pieces, but the model has ");
 }
 
 static void a_full_disk_is_a_failure(void **unused) {

@@ -295,7 +295,7 @@ static const flaw flaws[] = {
     {"decoder.0.norm_cross.gamma", TAKE, NULL, false, ATTN_ERR_SHAPE, "missing"},
     {"decoder.1.feed_forward.up.weight.scale", TAKE, NULL, true, ATTN_ERR_SHAPE,
      "decoder.1.feed_forward.up.weight.scale"},
-    {"decoder.1.feed_forward.up.weight", SWAP, NULL, false, ATTN_ERR_SHAPE, "20 x 24 wanted"},
+    {"decoder.1.feed_forward.up.weight", SWAP, NULL, false, ATTN_ERR_SHAPE, "expected 20 x 24"},
     {"embedding", SWAP, NULL, false, ATTN_ERR_SHAPE, "tensor embedding has the wrong shape"},
     {"encoder.2.self.value.bias", ADD_F32, NULL, false, ATTN_ERR_SHAPE, "does not belong"},
     {"embedding.scale", ADD_F32, NULL, false, ATTN_ERR_SHAPE, "does not belong"},
@@ -304,7 +304,7 @@ static const flaw flaws[] = {
     {"encoder.0.self.query.weight", AS_BYTES, NULL, false, ATTN_ERR_SHAPE, "wrong shape"},
     {"attn.version", METADATA, "2", false, ATTN_ERR_UNSUPPORTED, "version 2"},
     {"attn.model", METADATA, "segmenter", false, ATTN_ERR_FORMAT, "segmenter"},
-    {"d_model", METADATA, "48", false, ATTN_ERR_SHAPE, "37 x 48 wanted"},
+    {"d_model", METADATA, "48", false, ATTN_ERR_SHAPE, "expected 37 x 48"},
     {"d_model", METADATA, "0x18", false, ATTN_ERR_FORMAT, "d_model"},
     {"d_model", METADATA, "24 ", false, ATTN_ERR_FORMAT, "d_model"},
     {"d_model", METADATA, "", false, ATTN_ERR_FORMAT, "d_model"},
@@ -371,7 +371,7 @@ static void test_tokenizer_that_is_not_bytes(void **unused) {
     p.tensors[p.tensor_count++] =
         (attn_tensor_info){"tokenizer", ATTN_DTYPE_F32, 1, {3}, numbers, sizeof numbers};
     parts_write(&p, flawed);
-    assert_refused(ATTN_ERR_SHAPE, "tokenizer is not bytes");
+    assert_refused(ATTN_ERR_SHAPE, "tokenizer does not hold bytes");
     attn_translator_free(model);
 }
 

@@ -145,7 +145,7 @@ static void foreign_files_are_refused(void **state) {
     assert_non_null(strstr(error.what, "version 2"));
     write_with(NULL, true);
     assert_int_equal(attn_checkpoint_load(path, &found, &error), ATTN_ERR_FORMAT);
-    assert_non_null(strstr(error.what, "not a checkpoint"));
+    assert_non_null(strstr(error.what, "not a training checkpoint"));
     write_with("1", true);
     assert_int_equal(attn_checkpoint_load(path, &found, &error), ATTN_ERR_FORMAT);
     assert_non_null(strstr(error.what, "'counts'"));

@@ -74,9 +74,9 @@ static void refusals_name_the_line(void **state) {
         {"zero a 1 2 3\n", 1, "id 'zero'"},
         {"0 a 1 2 3\n\n# b\n2 c 1 2 4\n", 4, "there is a class 2 but no class 1"},
         {"1 a 1 2 3\n", 1, "there is a class 1 but no class 0"},
-        {"0 a 1 2 3\n0 b 1 2 4\n", 2, "the id of class 0 'b' is also on line 1"},
-        {"0 a 1 2 3\n1 a 1 2 4\n", 2, "the name of class 1 'a' is also on line 1"},
-        {"0 a 1 2 3\n1 b 1 2 3\n", 2, "the colour of class 1 'b' is also on line 1"},
+        {"0 a 1 2 3\n0 b 1 2 4\n", 2, "the id of class 0 'b' is already used on line 1"},
+        {"0 a 1 2 3\n1 a 1 2 4\n", 2, "the name of class 1 'a' is already used on line 1"},
+        {"0 a 1 2 3\n1 b 1 2 3\n", 2, "the colour of class 1 'b' is already used on line 1"},
         {"0 a\x01 1 2 3\n", 1, "control characters"},
         {"0 a 1 2 3\n1 \xff 1 2 4\n", 2, "not UTF-8"},
         {"0 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1 2 3\n", 1,
@@ -209,7 +209,7 @@ static void expect_refusal(file_bytes file, bool colors, const char *what, const
 static void wrong_values_are_named(void **state) {
     (void)state;
     expect_refusal(make(PNG_COLOR_TYPE_GRAY, 8, (uint8_t[6]){0, 1, 2, 255, 7, 3}), false,
-                   "value 7 at pixel (1, 1) is none of the classes 0 to 2", "classes file");
+                   "value 7 at pixel (1, 1) is neither a class (0 to 2)", "classes file");
     /* 0 and 255 where 255 is ignored look like a good mask; where it is not, they are black and
      * white. */
     expect_labels(make(PNG_COLOR_TYPE_GRAY, 8, (uint8_t[6]){0, 255, 0, 255, 0, 0}), false,

@@ -95,9 +95,9 @@ static void missing_partners_are_named(void **state) {
     expect_refusal(ATTN_ERR_FORMAT, masks, "two.png has no picture in ");
     touch(pictures, "two.jpg");
     touch(pictures, "two.png");
-    expect_refusal(ATTN_ERR_FORMAT, pictures, "two files of one name: two.jpg and two.png");
+    expect_refusal(ATTN_ERR_FORMAT, pictures, "two files share a name: two.jpg and two.png");
     folder_remove(masks);
-    expect_refusal(ATTN_ERR_FORMAT, pictures, "two files of one name");
+    expect_refusal(ATTN_ERR_FORMAT, pictures, "two files share a name");
     folder_remove(pictures);
     expect_refusal(ATTN_ERR_IO, pictures, "cannot open the folder");
 }

@@ -144,7 +144,7 @@ static void wrong_values(void **state) {
 
 static void wrong_lines(void **state) {
     (void)state;
-    assert_flaw("layers = 1\nseed = 1\nlayers = 1", 3, "layers stands there twice", "");
+    assert_flaw("layers = 1\nseed = 1\nlayers = 1", 3, "layers is given twice", "");
     assert_flaw("[model]\nlayers = 1", 1, "no sections", "remove");
     assert_flaw("layers = 1\n  [model]", 2, "no sections", "remove");
     assert_flaw("layers 6", 1, "no '='", "key = value");

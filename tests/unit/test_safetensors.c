@@ -264,11 +264,10 @@ static void wrong_fields(void **state) {
 
 static void names_twice(void **state) {
     (void)state;
-    assert_flaw("{" BYTE("a") "," TENSOR("a", "U8", "[1]", "[1,2]") "}", 2, "stands there twice");
-    assert_flaw("{" BYTE("a") "," TENSOR("\\u0061", "U8", "[1]", "[1,2]") "}", 2,
-                "stands there twice");
+    assert_flaw("{" BYTE("a") "," TENSOR("a", "U8", "[1]", "[1,2]") "}", 2, "occurs twice");
+    assert_flaw("{" BYTE("a") "," TENSOR("\\u0061", "U8", "[1]", "[1,2]") "}", 2, "occurs twice");
     assert_flaw("{\"__metadata__\":{\"k\":\"1\",\"l\":\"\",\"k\":\"2\"}}", 0, "key \"k\"");
-    assert_flaw("{\"__metadata__\":{},\"__metadata__\":{}}", 0, "stands there twice");
+    assert_flaw("{\"__metadata__\":{},\"__metadata__\":{}}", 0, "occurs twice");
 }
 
 static void wrong_metadata(void **state) {

@@ -479,7 +479,7 @@ static void pictures(void **unused) {
     png_kind kind = {.width = WIDTH, .height = HEIGHT, .type = PNG_COLOR_TYPE_RGB, .depth = 8};
     file_bytes png = make_png(&kind, p.pixels);
     assert_int_equal(send_picture("/attn/segment", "", png.data, png.size), 404);
-    expect("No model for pictures is served");
+    expect("No segmenter is served");
     attn_segmenting *segmenting = open_segmenter();
     assert_true(attn_serve_models_add_pictures(service.models, segmenting));
     assert_int_equal(ask("GET", "/frontend/settings", NULL, ""), 200);

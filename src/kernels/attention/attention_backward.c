@@ -237,9 +237,11 @@ static bool bias_overlaps(const attn_attention *spec) {
 static attn_status check_backward(const attn_attention_call *call, attn_error *error) {
     const attn_attention *spec = call->spec;
     if (call->d_bias != NULL && (spec->bias == NULL || bias_overlaps(spec))) {
-        return refuse(error, spec->bias == NULL ? "d_bias needs a bias"
-                                                : "d_bias needs a bias whose places do not overlap "
-                                                  "(strides of 0 may broadcast)");
+        return refuse(
+            error,
+            spec->bias == NULL
+                ? "d_bias needs a bias"
+                : "d_bias needs a bias whose elements do not overlap (strides of 0 may broadcast)");
     }
     if (call->d_sinks != NULL && spec->sinks == NULL) {
         return refuse(error, "d_sinks needs sinks");

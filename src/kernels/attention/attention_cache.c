@@ -54,7 +54,7 @@ static attn_status check_config(const attn_cache_config *config, attn_error *err
     }
     if (config->type != ATTN_CACHE_F32 && config->type != ATTN_CACHE_BF16 &&
         config->type != ATTN_CACHE_I8) {
-        return refuse(error, "type is none of F32, BF16 and I8");
+        return refuse(error, "type must be F32, BF16 or I8");
     }
     if (page < 0 || page > 1 << 24 || (page % ATTN_KEY_BLOCK != 0 && ATTN_KEY_BLOCK % page != 0) ||
         (page > 0 && page < least_page(config->type))) {
@@ -241,7 +241,7 @@ static sequence *find(const attn_cache *cache, int64_t number) {
 }
 
 static attn_status refuse_sequence(int64_t number, attn_error *error) {
-    return attn_fail(error, ATTN_ERR_ARGUMENT, "cache", -1, NULL, "%lld is no sequence",
+    return attn_fail(error, ATTN_ERR_ARGUMENT, "cache", -1, NULL, "%lld is not a live sequence id",
                      (long long)number);
 }
 
@@ -461,7 +461,7 @@ attn_status attn_cache_append(attn_cache *cache, int64_t number, int64_t count, 
         return refuse_sequence(number, error);
     }
     if (count < 0 || count > INT32_MAX - grown->length) {
-        return refuse(error, "a sequence has at most 2^31 - 1 tokens, and at least 0 are added");
+        return refuse(error, "tokens must be at least 0, and a sequence holds at most 2^31 - 1");
     }
     if (count == 0) {
         return ATTN_OK;

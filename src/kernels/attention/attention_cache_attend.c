@@ -64,7 +64,7 @@ static attn_status check_rows(plan *p, attn_error *error) {
     }
     return a->weights == NULL || a->weights_row >= p->longest
                ? ATTN_OK
-               : refuse(error, "weights_row is less than the longest length");
+               : refuse(error, "weights_row must be at least the longest length");
 }
 
 static attn_status check(plan *p, attn_error *error) {

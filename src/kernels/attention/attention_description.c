@@ -82,7 +82,7 @@ static attn_status check_starts(const int64_t *starts, int64_t batch, int64_t lo
     for (int64_t b = 0; b < batch; b++) {
         if (starts[b + 1] < starts[b] || starts[b + 1] - starts[b] > longest) {
             return attn_fail(error, ATTN_ERR_ARGUMENT, name, b, NULL,
-                             "sequence from %lld to %lld is not of length 0 .. %lld",
+                             "the sequence from %lld to %lld must have a length of 0 .. %lld",
                              (long long)starts[b], (long long)starts[b + 1], (long long)longest);
         }
     }
@@ -119,11 +119,11 @@ attn_status attn_attention_check(const attn_attention *attention, attn_error *er
         return status;
     }
     if ((attention->query_starts == NULL) != (attention->key_starts == NULL)) {
-        return refuse(error, "query_starts and key_starts must come together");
+        return refuse(error, "query_starts and key_starts must be given together");
     }
     if (attention->query_starts != NULL &&
         (attention->query_lengths != NULL || attention->key_lengths != NULL)) {
-        return refuse(error, "starts and lengths exclude each other");
+        return refuse(error, "give starts or lengths, not both");
     }
     if (attention->query_starts != NULL) {
         status = check_starts(attention->query_starts, attention->batch, attention->query_length,

@@ -98,7 +98,7 @@ attn_status attn_attention_statistics(const attn_attention *attention, const rea
     if (wanted->largest < 0 ||
         (wanted->largest_weights == NULL) != (wanted->largest_keys == NULL)) {
         return refuse(error, "largest must be at least 0, and largest_weights and largest_keys "
-                             "come together");
+                             "must be given together");
     }
     clear_statistics(attention, wanted);
     if (attention->batch == 0 || attention->query_length == 0 || attention->key_length == 0) {
