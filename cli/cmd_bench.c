@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attn/threads.h"
+#include "attn/version.h"
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "bench/measure.h"

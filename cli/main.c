@@ -7,7 +7,7 @@
 #include <malloc.h>
 #endif
 
-#include "attn/threads.h"
+#include "attn/version.h"
 #include "base/utf8.h"
 #include "command.h"
 #include "manual.h"

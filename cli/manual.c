@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "attn/threads.h"
+#include "attn/version.h"
 
 /* Text in a troff line: backslashes and dashes escaped, '\n' a new paragraph. */
 static void roff(FILE *out, const char *text) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "attn/threads.h"
+#include "attn/version.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "models/model_file.h"

@@ -54,14 +54,13 @@ endforeach()
 # What every compilation of library code shares; tests see the same internal headers through it.
 add_library(attn_common INTERFACE)
 target_include_directories(attn_common INTERFACE ${PROJECT_SOURCE_DIR}/include ${ATTN_SRC})
-target_compile_definitions(attn_common INTERFACE ATTN_VERSION="${PROJECT_VERSION}")
 if(OpenMP_C_FOUND)
   target_link_libraries(attn_common INTERFACE OpenMP::OpenMP_C)
 endif()
 
 add_library(attn_objects OBJECT ${library_sources} ${isa_sources})
 target_link_libraries(attn_objects PRIVATE attn_common)
-target_compile_definitions(attn_objects PUBLIC ${isa_definitions})
+target_compile_definitions(attn_objects PUBLIC ${isa_definitions} PRIVATE ATTN_BUILD_SHARED)
 
 add_library(attn_shared SHARED $<TARGET_OBJECTS:attn_objects>)
 set_target_properties(attn_shared PROPERTIES OUTPUT_NAME attn EXPORT_NAME attn LINKER_LANGUAGE C
@@ -74,6 +73,7 @@ endif()
 add_library(attn_static STATIC $<TARGET_OBJECTS:attn_objects>)
 set_target_properties(attn_static PROPERTIES OUTPUT_NAME attn LINKER_LANGUAGE C)
 target_link_libraries(attn_static INTERFACE m)
+target_compile_definitions(attn_static INTERFACE ATTN_STATIC) # see attn/export.h
 
 # The shared library carries OpenMP itself; whoever links the static one must name it.
 if(OpenMP_C_FOUND)

@@ -1,6 +1,6 @@
 /* attn/attn.h: all of libattn.
  *
- * Reading order: status, threads, attention (the kernel), cache, matmul, tape, layers, translator, search;
+ * Reading order: version, status, threads, attention (the kernel), cache, matmul, tape, layers, translator, search;
  * for pictures images and segmenter. */
 #ifndef ATTN_ATTN_H
 #define ATTN_ATTN_H
@@ -20,5 +20,6 @@
 #include "attn/tape.h"
 #include "attn/threads.h"
 #include "attn/translator.h"
+#include "attn/version.h"
 
 #endif

@@ -23,14 +23,15 @@ typedef struct attn_sequences {
 } attn_sequences;
 
 /* ---- linear: y = activation(x W^T + b) ---- */
+
+/* A weight in the order in which the product reads it: as float32, bfloat16 or 8-bit integers. */
+typedef struct attn_packed_weight attn_packed_weight;
+
 typedef struct attn_linear {
-    attn_param *weight; /* [O, C]; when several were declared as one, the first of them */
-    attn_param *bias;   /* [O] likewise; NULL: none */
-    int64_t in, out;    /* C, O (the sum when joined) */
-    /* The weight packed for the product, as one of these; all NULL: packed in each call. */
-    attn_real *packed;
-    struct attn_matmul_bf16_weights *packed_bf16; /* where bfloat16 holds it: the same results */
-    attn_matmul_i8_weights *packed_i8;
+    attn_param *weight;         /* [O, C]; when several were declared as one, the first of them */
+    attn_param *bias;           /* [O] likewise; NULL: none */
+    int64_t in, out;            /* C, O (the sum when joined) */
+    attn_packed_weight *packed; /* by attn_linear_pack; NULL: packed in each call */
 } attn_linear;
 
 /* In what a packed layer multiplies when it is run; recording passes always use float32. */

@@ -1,4 +1,8 @@
-/* attn/memory.h: where the library's memory comes from. */
+/* attn/memory.h: where the library's memory comes from.
+ *
+ * The allocator is one for the process, not one for each caller: where a program and one of its
+ * libraries both use attn, both get their memory from what was set last. Only the program itself, which
+ * knows when nothing of attn is alive, should set it. */
 #ifndef ATTN_MEMORY_H
 #define ATTN_MEMORY_H
 

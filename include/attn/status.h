@@ -8,16 +8,7 @@
 
 #include <stdint.h>
 
-#if defined(_WIN32)
-#define ATTN_API
-#else
-#define ATTN_API __attribute__((visibility("default")))
-#endif
-#if defined(__GNUC__)
-#define ATTN_MUST_CHECK __attribute__((warn_unused_result))
-#else
-#define ATTN_MUST_CHECK
-#endif
+#include "attn/export.h"
 
 #ifdef __cplusplus
 extern "C" {

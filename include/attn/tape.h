@@ -113,8 +113,7 @@ ATTN_API uint64_t attn_tape_random_key(attn_tape *tape);
  * While watching, layers leave named notes: "SCOPE.WHAT", for instance "encoder.0.self.query". */
 ATTN_API void attn_tape_watch(attn_tape *tape, bool on);
 /* Sets the scope for the notes that follow (cut to 47 bytes). */
-ATTN_API void attn_tape_scope(attn_tape *tape, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+ATTN_API ATTN_PRINTF(2, 3) void attn_tape_scope(attn_tape *tape, const char *format, ...);
 ATTN_API void attn_tape_note(attn_tape *tape, const char *what, const attn_tensor *tensor);
 /* The tensor noted under a full name in this pass, or NULL. */
 ATTN_API const attn_tensor *attn_tape_noted(const attn_tape *tape, const char *name);

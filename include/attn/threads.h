@@ -1,6 +1,10 @@
 /* attn/threads.h: how many threads the library uses, and which instructions.
  *
  * Neither changes any result by a single bit; both change only the time.
+ * Both are settings of the process, not of a caller: where a program and one of its libraries both use
+ * attn, what either of them sets holds for both, and the last one to set it wins. A library that is
+ * not the whole program leaves both alone. A program with threads of its own that call attn at the
+ * same time shares the cores among them: each call takes attn_get_threads() threads.
  * Next: attn/attention.h. */
 #ifndef ATTN_THREADS_H
 #define ATTN_THREADS_H
@@ -11,7 +15,7 @@
 extern "C" {
 #endif
 
-/* Sets the number of threads for the whole process; 0 returns to the default (OMP_NUM_THREADS or
+/* Sets the number of threads of a call, for the whole process; 0 returns to the default (OMP_NUM_THREADS or
  * the number of cores). Values are clamped to 1 .. 256. Thread-safe. */
 ATTN_API void attn_set_threads(int threads);
 
@@ -29,9 +33,6 @@ ATTN_API const char *attn_isa_name(void);
  * ATTN_ERR_UNSUPPORTED when this processor or this build lacks it; then nothing changes. Call it
  * while no other attn call is running. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_set_isa(const char *name);
-
-/* The version of the library at run time, "MAJOR.MINOR.PATCH". */
-ATTN_API const char *attn_version(void);
 
 #ifdef __cplusplus
 }

@@ -49,8 +49,8 @@ ATTN_API attn_params *attn_translator_params(const attn_translator *model);
  * Written atomically. int8: one scale a row, tensor NAME.scale. */
 ATTN_API ATTN_MUST_CHECK attn_status
 attn_translator_save(const attn_translator *model, attn_storage storage, const void *tokenizer,
-                     size_t tokenizer_size, const struct attn_metadata *metadata,
-                     size_t metadata_count, const char *path, attn_error *error);
+                     size_t tokenizer_size, const attn_metadata *metadata, size_t metadata_count,
+                     const char *path, attn_error *error);
 /* Loads for running (trainable false: weights packed as attn_translator_pack does, and a file whose
  * matrices are all int8 gives ATTN_COMPUTE_I8 its own integers and scales) or for training on
  * (trainable true: `compute` is not looked at). *tokenizer (may be NULL) receives an allocated copy

@@ -1,4 +1,4 @@
-/* cpu/threads.c: the number of threads, and the version. */
+/* cpu/threads.c: the number of threads. */
 #include "attn/threads.h"
 
 #include <stdatomic.h>
@@ -39,8 +39,4 @@ int attn_thread_index(void) {
 #else
     return 0;
 #endif
-}
-
-const char *attn_version(void) {
-    return ATTN_VERSION;
 }

@@ -130,12 +130,13 @@ attn_tensor *attn_layer_conv(attn_tape *tape, attn_tensor *x, const attn_grid *g
     if (attn_tape_status(tape) != ATTN_OK) {
         return NULL;
     }
-    attn_param *bias = conv->kernel.bias;
+    const attn_param *bias = conv->kernel.bias;
+    const attn_packed_weight *packed = conv->kernel.packed;
     attn_conv_epilogue epilogue = {bias != NULL ? bias->data : NULL, pre_activation, activation,
                                    residual != NULL ? residual->data : NULL};
     attn_status status = attn_conv_forward(&shape, x->data, conv->kernel.weight->data,
-                                           r == NULL ? conv->kernel.packed : NULL, &epilogue,
-                                           y->data, attn_tape_scratch(tape));
+                                           r == NULL && packed != NULL ? packed->floats : NULL,
+                                           &epilogue, y->data, attn_tape_scratch(tape));
     if (status != ATTN_OK) {
         attn_tape_fail(tape, status);
         return NULL;

@@ -43,6 +43,13 @@ static inline bool attn_layers_pass_gradient(attn_tape *tape, const attn_tensor 
     return d_x != NULL;
 }
 
+/* Exactly one is not NULL. */
+struct attn_packed_weight {
+    real *floats;                   /* attn_matmul_pack */
+    attn_matmul_bf16_weights *bf16; /* where bfloat16 holds the weight: the same results */
+    attn_matmul_i8_weights *i8;
+};
+
 /* Rows of a packed layer that is run: x [count, C], y [count, O] with rows y_row apart. */
 typedef struct attn_linear_rows {
     int64_t count;
@@ -60,5 +67,12 @@ ATTN_MUST_CHECK attn_status attn_linear_run_packed(const attn_linear *linear,
 
 /* Row `row` of the weight, C values, out of a packed form of floats. */
 void attn_linear_weight_row(const attn_linear *linear, int64_t row, real *out);
+
+/* The packed layer without bias that has output features outputs[0 .. count - 1] alone, in that
+ * order, packed the same way: each has the bits that it has in the whole layer. It lies in the
+ * caller's memory of attn_linear_select_size bytes, aligned to 64, and is never unpacked itself. */
+size_t attn_linear_select_size(const attn_linear *linear, int64_t count);
+attn_linear attn_linear_select(const attn_linear *linear, int64_t count, const int32_t *outputs,
+                               void *memory);
 
 #endif

@@ -15,52 +15,102 @@ attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t i
     return linear;
 }
 
-static attn_status pack_floats(attn_linear *linear) {
+static attn_status pack_floats(const attn_linear *linear, attn_packed_weight *out) {
     const real *weight = linear->weight->data;
-    linear->packed = attn_alloc(attn_matmul_packed_size(linear->in, linear->out) * sizeof(real));
-    if (linear->packed == NULL) {
+    out->floats = attn_alloc(attn_matmul_packed_size(linear->in, linear->out) * sizeof(real));
+    if (out->floats == NULL) {
         return ATTN_ERR_MEMORY;
     }
-    attn_matmul_pack(linear->in, linear->out, weight, 1, linear->in, linear->packed);
+    attn_matmul_pack(linear->in, linear->out, weight, 1, linear->in, out->floats);
     return ATTN_OK;
 }
 
-attn_status attn_linear_pack(attn_linear *linear, attn_compute compute) {
+static attn_status pack(const attn_linear *linear, attn_compute compute, attn_packed_weight *out) {
     const real *weight = linear->weight->data;
-    int64_t in = linear->in, out = linear->out;
-    attn_linear_unpack(linear);
+    int64_t in = linear->in, count = linear->out;
     if (compute == ATTN_COMPUTE_I8) {
-        return attn_matmul_i8_weights_create(in, out, weight, 1, in, linear->weight->row_scale,
-                                             &linear->packed_i8);
+        return attn_matmul_i8_weights_create(in, count, weight, 1, in, linear->weight->row_scale,
+                                             &out->i8);
     }
-    if (compute == ATTN_COMPUTE_COMPACT && attn_matmul_bf16_holds(in * out, weight)) {
-        return attn_matmul_bf16_create(in, out, weight, 1, in, &linear->packed_bf16);
+    if (compute == ATTN_COMPUTE_COMPACT && attn_matmul_bf16_holds(in * count, weight)) {
+        return attn_matmul_bf16_create(in, count, weight, 1, in, &out->bf16);
     }
-    return pack_floats(linear);
+    return pack_floats(linear, out);
+}
+
+attn_status attn_linear_pack(attn_linear *linear, attn_compute compute) {
+    attn_linear_unpack(linear);
+    linear->packed = attn_alloc_zero(1, sizeof *linear->packed);
+    if (linear->packed == NULL) {
+        return ATTN_ERR_MEMORY;
+    }
+    attn_status status = pack(linear, compute, linear->packed);
+    if (status != ATTN_OK) {
+        attn_linear_unpack(linear);
+    }
+    return status;
 }
 
 void attn_linear_unpack(attn_linear *linear) {
-    attn_free(linear->packed);
-    attn_matmul_bf16_free(linear->packed_bf16);
-    attn_matmul_i8_weights_free(linear->packed_i8);
-    linear->packed = NULL;
-    linear->packed_bf16 = NULL;
-    linear->packed_i8 = NULL;
+    if (linear->packed != NULL) {
+        attn_free(linear->packed->floats);
+        attn_matmul_bf16_free(linear->packed->bf16);
+        attn_matmul_i8_weights_free(linear->packed->i8);
+        attn_free(linear->packed);
+        linear->packed = NULL;
+    }
 }
 
 bool attn_linear_is_packed(const attn_linear *linear) {
-    return linear->packed != NULL || linear->packed_bf16 != NULL || linear->packed_i8 != NULL;
+    return linear->packed != NULL;
 }
 
 void attn_linear_weight_row(const attn_linear *linear, int64_t row, real *out) {
-    if (linear->packed_bf16 != NULL) {
-        attn_matmul_bf16_column(linear->packed_bf16, row, out);
+    if (linear->packed->bf16 != NULL) {
+        attn_matmul_bf16_column(linear->packed->bf16, row, out);
         return;
     }
-    const real *panel = linear->packed + row / LANES * LANES * linear->in + row % LANES;
+    const real *panel = linear->packed->floats + row / LANES * LANES * linear->in + row % LANES;
     for (int64_t p = 0; p < linear->in; p++) {
         out[p] = panel[p * LANES];
     }
+}
+
+/* The packed_weight itself, before what it points to. */
+enum { SELECT_HEAD = 64 };
+
+size_t attn_linear_select_size(const attn_linear *linear, int64_t count) {
+    const attn_packed_weight *packed = linear->packed;
+    if (packed->i8 != NULL) {
+        return SELECT_HEAD + attn_matmul_i8_select_size(packed->i8, count);
+    }
+    if (packed->bf16 != NULL) {
+        return SELECT_HEAD + attn_matmul_bf16_select_size(packed->bf16, count);
+    }
+    /* with the rows, before they are packed */
+    size_t elements = attn_matmul_packed_size(linear->in, count) + (size_t)(count * linear->in);
+    return SELECT_HEAD + elements * sizeof(real);
+}
+
+attn_linear attn_linear_select(const attn_linear *linear, int64_t count, const int32_t *outputs,
+                               void *memory) {
+    _Static_assert(sizeof(attn_packed_weight) <= SELECT_HEAD, "the head holds it");
+    attn_packed_weight *out = memory;
+    void *room = (char *)memory + SELECT_HEAD;
+    *out = (attn_packed_weight){0};
+    if (linear->packed->i8 != NULL) {
+        out->i8 = attn_matmul_i8_select(linear->packed->i8, count, outputs, room);
+    } else if (linear->packed->bf16 != NULL) {
+        out->bf16 = attn_matmul_bf16_select(linear->packed->bf16, count, outputs, room);
+    } else {
+        out->floats = room;
+        real *rows = out->floats + attn_matmul_packed_size(linear->in, count);
+        for (int64_t j = 0; j < count; j++) {
+            attn_linear_weight_row(linear, outputs[j], rows + j * linear->in);
+        }
+        attn_matmul_pack(linear->in, count, rows, 1, linear->in, out->floats);
+    }
+    return (attn_linear){.in = linear->in, .out = count, .packed = out};
 }
 
 typedef struct linear_record {
@@ -130,11 +180,12 @@ static void linear_backward(attn_tape *tape, void *record) {
 attn_status attn_linear_run_packed(const attn_linear *linear, const attn_linear_rows *rows,
                                    attn_scratch *scratch) {
     const real *bias = linear->bias ? linear->bias->data : NULL;
-    if (linear->packed_bf16 != NULL) {
+    const attn_packed_weight *packed = linear->packed;
+    if (packed->bf16 != NULL) {
         attn_matmul_bf16_run(&(attn_matmul_bf16){.m = rows->count,
                                                  .a = rows->x,
                                                  .a_row = linear->in,
-                                                 .weights = linear->packed_bf16,
+                                                 .weights = packed->bf16,
                                                  .c = rows->y,
                                                  .c_row = rows->y_row,
                                                  .bias = bias,
@@ -143,11 +194,11 @@ attn_status attn_linear_run_packed(const attn_linear *linear, const attn_linear_
                                                  .residual_row = linear->out});
         return ATTN_OK;
     }
-    if (linear->packed_i8 != NULL) {
+    if (packed->i8 != NULL) {
         return attn_matmul_i8_run_scratch(&(attn_matmul_i8){.m = rows->count,
                                                             .a = rows->x,
                                                             .a_row = linear->in,
-                                                            .weights = linear->packed_i8,
+                                                            .weights = packed->i8,
                                                             .c = rows->y,
                                                             .c_row = rows->y_row,
                                                             .bias = bias,
@@ -162,7 +213,7 @@ attn_status attn_linear_run_packed(const attn_linear *linear, const attn_linear_
                                                   .a = rows->x,
                                                   .a_row = linear->in,
                                                   .a_col = 1,
-                                                  .b_packed = linear->packed,
+                                                  .b_packed = packed->floats,
                                                   .c = rows->y,
                                                   .c_row = rows->y_row,
                                                   .bias = bias,

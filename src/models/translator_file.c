@@ -40,7 +40,7 @@ static const attn_model_format format = {
 
 attn_status attn_translator_save(const attn_translator *m, attn_storage storage,
                                  const void *tokenizer, size_t tokenizer_size,
-                                 const struct attn_metadata *metadata, size_t metadata_count,
+                                 const attn_metadata *metadata, size_t metadata_count,
                                  const char *path, attn_error *error) {
     attn_model_extra extra = {tokenizer, tokenizer_size};
     if (m->embedding->data == NULL) {

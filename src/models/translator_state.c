@@ -30,7 +30,8 @@ typedef struct layer_caches {
 typedef struct candidates {
     int64_t count;
     int32_t *ids;       /* ascending */
-    attn_linear output; /* their columns of the output projection */
+    attn_linear output; /* the projection to them alone, in `room` */
+    void *room;
 } candidates;
 
 enum { MOST_THREADS = 256 };
@@ -211,24 +212,6 @@ static bool list_candidates(attn_translator_state *s, int64_t length, const int3
     return out->ids != NULL;
 }
 
-/* Room for their columns, and for floats also for the rows before they are packed. */
-static bool allocate_columns(attn_translator_state *s, candidates *c) {
-    const attn_linear *whole = &s->model->output;
-    size_t packed = attn_matmul_packed_size(whole->in, c->count);
-    size_t rows = (size_t)(c->count * whole->in);
-    c->output = (attn_linear){.in = whole->in, .out = c->count};
-    if (whole->packed_i8 != NULL) {
-        c->output.packed_i8 =
-            attn_tape_alloc(s->encode_tape, attn_matmul_i8_select_size(whole->packed_i8, c->count));
-    } else if (whole->packed_bf16 != NULL) {
-        c->output.packed_bf16 = attn_tape_alloc(
-            s->encode_tape, attn_matmul_bf16_select_size(whole->packed_bf16, c->count));
-    } else {
-        c->output.packed = attn_tape_alloc(s->encode_tape, (packed + rows) * sizeof(real));
-    }
-    return attn_linear_is_packed(&c->output);
-}
-
 const int32_t *attn_translator_candidates(const attn_translator_state *s, int64_t sentence,
                                           int64_t *count) {
     if (s->candidates == NULL) {
@@ -236,26 +219,6 @@ const int32_t *attn_translator_candidates(const attn_translator_state *s, int64_
     }
     *count = s->candidates[sentence].count;
     return s->candidates[sentence].ids;
-}
-
-static void pack_candidates(const attn_linear *whole, candidates *c) {
-    attn_linear *output = &c->output;
-    if (output->packed_i8 != NULL) {
-        output->packed_i8 =
-            attn_matmul_i8_select(whole->packed_i8, c->count, c->ids, output->packed_i8);
-        return;
-    }
-    if (output->packed_bf16 != NULL) {
-        output->packed_bf16 =
-            attn_matmul_bf16_select(whole->packed_bf16, c->count, c->ids, output->packed_bf16);
-        return;
-    }
-    int64_t channels = whole->in;
-    real *rows = output->packed + attn_matmul_packed_size(channels, c->count);
-    for (int64_t j = 0; j < c->count; j++) {
-        attn_linear_weight_row(whole, c->ids[j], rows + j * channels);
-    }
-    attn_matmul_pack(channels, c->count, rows, 1, channels, output->packed);
 }
 
 /* For every sentence of the batch; false when out of memory. */
@@ -272,16 +235,21 @@ static bool choose_candidates(attn_translator_state *s, const int32_t *source) {
         return false;
     }
     memset(all, 0, (size_t)s->sentences * sizeof *all);
+    const attn_linear *whole = &s->model->output;
     for (int64_t i = 0; i < s->sentences; i++) {
         int64_t start = s->source_starts[i];
-        if (!list_candidates(s, s->source_starts[i + 1] - start, source + start, chosen, &all[i]) ||
-            !allocate_columns(s, &all[i])) {
+        if (!list_candidates(s, s->source_starts[i + 1] - start, source + start, chosen, &all[i])) {
+            return false;
+        }
+        all[i].room = attn_tape_alloc(tape, attn_linear_select_size(whole, all[i].count));
+        if (all[i].room == NULL) {
             return false;
         }
     }
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads())
     for (int64_t i = 0; i < s->sentences; i++) {
-        pack_candidates(&s->model->output, &all[i]);
+        candidates *c = &all[i];
+        c->output = attn_linear_select(whole, c->count, c->ids, c->room);
     }
     s->candidates = all;
     return true;

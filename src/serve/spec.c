@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "attn/version.h"
+
 typedef struct parameter {
     const char *name, *type;
     bool required;
@@ -97,5 +99,5 @@ json_t *attn_serve_spec(void) {
     }
     return json_pack("{s:s, s:{s:s, s:s, s:s}, s:o}", "swagger", "2.0", "info", "title", "attn",
                      "description", "LibreTranslate's interface, spoken by attn", "version",
-                     ATTN_VERSION, "paths", paths);
+                     attn_version(), "paths", paths);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "attn/threads.h"
+#include "attn/version.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "io/file.h"

@@ -7,6 +7,7 @@
 
 #include <attn/attention.h>
 #include <attn/threads.h>
+#include <attn/version.h>
 
 /* Query 0 matches key 0 with score log 3, key 1 with score 0: its weights are 3/4 and 1/4. */
 int main(int argc, char **argv) {
@@ -19,7 +20,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", attn_error_format(&error, text, (int)sizeof text));
         return 1;
     }
-    if (argc != 2 || strcmp(attn_version(), argv[1]) != 0) {
+    if (argc != 2 || strcmp(attn_version(), argv[1]) != 0 ||
+        strcmp(ATTN_VERSION_STRING, argv[1]) != 0 || attn_version_number() < ATTN_VERSION_NUMBER) {
         fprintf(stderr, "version %s, not the one of the package\n", attn_version());
         return 1;
     }

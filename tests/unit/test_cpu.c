@@ -1,4 +1,4 @@
-/* Threads, instruction sets and the version: what attn/threads.h promises. */
+/* Threads and instruction sets: what attn/threads.h promises. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -125,22 +125,11 @@ static void environment_forces(void **state) {
     assert_string_equal(attn_isa_name(), "ref");
 }
 
-static void version_has_three_parts(void **state) {
-    (void)state;
-    int dots = 0;
-    for (const char *c = attn_version(); *c != '\0'; c++) {
-        assert_true(*c == '.' || (*c >= '0' && *c <= '9'));
-        dots += *c == '.';
-    }
-    assert_int_equal(dots, 2);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(environment_forces),          cmocka_unit_test(threads_are_clamped),
         cmocka_unit_test(one_thread_inside_a_team),    cmocka_unit_test(tables_are_whole),
         cmocka_unit_test(tables_follow_the_processor), cmocka_unit_test(instructions_can_be_forced),
-        cmocka_unit_test(version_has_three_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
