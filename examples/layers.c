@@ -40,7 +40,8 @@ static double loss_backward(attn_tape *tape, attn_tensor *y, const float *wanted
     return loss;
 }
 
-static attn_status train(attn_tape *tape, attn_params *params, const network *net) {
+static attn_status train(attn_tape *tape, attn_params *params, const network *net,
+                         attn_error *error) {
     static const int64_t starts[] = {0, T};
     attn_sequences one = {1, starts, T};
     double sum = 0;
@@ -49,17 +50,17 @@ static attn_status train(attn_tape *tape, attn_params *params, const network *ne
         attn_params_zero_grad(params);
         attn_tensor *x = attn_tape_tensor(tape, T, C);
         if (x == NULL) {
-            return attn_tape_status(tape);
+            return attn_tape_check(tape, error);
         }
         int marked = make_sequence(x);
         attn_tensor *h =
             attn_layer_attention(tape, x, &one, NULL, NULL, &net->attention, false, 0.0);
         attn_tensor *y = attn_layer_linear(tape, h, &net->output, ATTN_ACTIVATION_NONE);
         if (y == NULL) {
-            return attn_tape_status(tape);
+            return attn_tape_check(tape, error);
         }
         sum += loss_backward(tape, y, x->data + marked * C);
-        attn_status status = attn_tape_backward(tape);
+        attn_status status = attn_tape_backward(tape, error);
         if (status != ATTN_OK) {
             return status;
         }
@@ -77,21 +78,23 @@ static attn_status train(attn_tape *tape, attn_params *params, const network *ne
 int main(void) {
     attn_params *params = NULL;
     attn_tape *tape = NULL;
-    attn_status status = attn_params_create(&params);
+    attn_error error;
+    attn_status status = attn_params_create(&params, &error);
     if (status == ATTN_OK) {
-        status = attn_tape_create(&tape);
+        status = attn_tape_create(&tape, &error);
     }
     if (status == ATTN_OK) {
         network net = {.attention = attn_multi_head_declare(params, "attention", C, 2, 2),
                        .output = attn_linear_declare(params, "output", C, C)};
-        status = attn_params_allocate(params, true);
+        status = attn_params_allocate(params, true, &error);
         if (status == ATTN_OK) {
             attn_params_init(params, 1);
-            status = train(tape, params, &net);
+            status = train(tape, params, &net, &error);
         }
     }
     if (status != ATTN_OK) {
-        fprintf(stderr, "layers: %s\n", attn_status_name(status));
+        char text[1024];
+        fprintf(stderr, "layers: %s\n", attn_error_format(&error, text, (int)sizeof text));
     }
     attn_tape_free(tape);
     attn_params_free(params);

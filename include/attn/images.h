@@ -4,7 +4,7 @@
  * that must know how the rows lie takes an attn_grid. A picture's result depends on that picture
  * alone: not on what else is in the batch, the threads or the instruction set.
  * Dimension letters: B pictures, H rows, W columns, C channels in, O channels out, G groups, V
- * classes. Every function returns NULL when the tape has failed. Layers that see one pixel at a
+ * classes. What is not possible makes the tape fail as attn/layers.h says. Layers that see one pixel at a
  * time (linear, layer norm, feed-forward) are those of attn/layers.h. Next: attn/segmenter.h. */
 #ifndef ATTN_IMAGES_H
 #define ATTN_IMAGES_H

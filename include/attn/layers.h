@@ -3,7 +3,10 @@
  * Dimension letters: N tokens (all sequences one after another, no padding), C channels, O output
  * features, H heads, G key/value heads, D head size, V vocabulary.
  * A layer's parameters are a small struct filled by its declare function; then call the layer.
- * Every function returns NULL when the tape has failed. Next: attn/translator.h. */
+ * Every layer returns NULL when the tape has failed, as it does when an argument is not possible: a NULL
+ * that may not be one, an id that is no row of its table, a probability outside 0 <= p < 1, a parameter
+ * that was not allocated, with gradients when the tape records (ATTN_ERR_ARGUMENT), a tensor of
+ * another shape than the layer takes (ATTN_ERR_SHAPE). attn_tape_check says which. Next: attn/translator.h. */
 #ifndef ATTN_LAYERS_H
 #define ATTN_LAYERS_H
 
@@ -46,8 +49,10 @@ typedef enum attn_compute {
 ATTN_API attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t in,
                                          int64_t out);
 /* Packs the weight once, for a model that is only run. Undone by attn_linear_unpack, which also
- * frees. ATTN_ERR_ARGUMENT: as integers, more input features than a sum holds. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_linear_pack(attn_linear *linear, attn_compute compute);
+ * frees. ATTN_ERR_ARGUMENT: the parameters are not allocated; as integers, more input features than
+ * a sum holds. ATTN_ERR_MEMORY. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_linear_pack(attn_linear *linear, attn_compute compute,
+                                                      attn_error *error);
 ATTN_API void attn_linear_unpack(attn_linear *linear);
 ATTN_API bool attn_linear_is_packed(const attn_linear *linear);
 ATTN_API attn_tensor *attn_layer_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
@@ -94,6 +99,7 @@ typedef struct attn_multi_head {
     attn_linear key_value; /* key and value: cross attention */
 } attn_multi_head;
 
+/* channels a multiple of heads, heads of kv_heads; otherwise attn_params_allocate fails. */
 ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char *name,
                                                  int64_t channels, int64_t heads, int64_t kv_heads);
 /* The attention of x's tokens to memory's (memory NULL: to x's own), heads joined, before the

@@ -71,8 +71,8 @@ ATTN_API void attn_segmenter_free(attn_segmenter *model);
 ATTN_API const attn_segmenter_config *attn_segmenter_get_config(const attn_segmenter *model);
 ATTN_API attn_params *attn_segmenter_params(const attn_segmenter *model);
 /* Packs the weights for running (load does it when not trainable). While packed, the weights must
- * not change. Recording passes never read the packed form. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_pack(attn_segmenter *model);
+ * not change. Recording passes never read the packed form. ATTN_ERR_MEMORY. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_pack(attn_segmenter *model, attn_error *error);
 ATTN_API void attn_segmenter_unpack(attn_segmenter *model);
 
 /* ---- files ---- */
@@ -130,7 +130,7 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_loss(const attn_segmenter *m
                                                          attn_tape *tape,
                                                          const attn_segmenter_batch *batch,
                                                          attn_real gradient_scale, double *loss,
-                                                         double *nll);
+                                                         double *nll, attn_error *error);
 
 /* ---- looking inside ---- */
 

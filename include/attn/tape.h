@@ -3,8 +3,9 @@
  * A model writes only its forward pass: each layer call computes its output at once and, while
  * recording, leaves a record; attn_tape_backward plays the records in reverse order.
  * A layer call that fails returns NULL and the tape remembers why; a call with a NULL input returns
- * NULL. So a model is wired without a check on every line, and asks attn_tape_status once at the
- * end. A tape and its tensors belong to one thread at a time. Next: attn/layers.h. */
+ * NULL. So a model is wired without a check on every line, and asks attn_tape_check once at the
+ * end, which says which layer call failed and why: "layer 3, attn_layer_linear: x has 12 columns, the
+ * weight takes 16". A tape and its tensors belong to one thread at a time. Next: attn/layers.h. */
 #ifndef ATTN_TAPE_H
 #define ATTN_TAPE_H
 
@@ -55,13 +56,18 @@ typedef struct attn_param {
  */
 typedef struct attn_params attn_params;
 
-ATTN_API ATTN_MUST_CHECK attn_status attn_params_create(attn_params **out);
+/* *out is freed with attn_params_free (NULL is allowed). ATTN_ERR_MEMORY. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_params_create(attn_params **out, attn_error *error);
 ATTN_API void attn_params_free(attn_params *params);
-/* A new row; the pointer stays valid. NULL when out of memory or after allocation. */
+/* A new row; the pointer stays valid. rows and cols at least 1; the name is copied, at most 63 bytes,
+ * and should differ from the others'. NULL when that cannot be: attn_params_allocate then says why, so
+ * a model is declared without a check on every line. */
 ATTN_API attn_param *attn_params_declare(attn_params *params, const char *name, int64_t rows,
                                          int64_t cols, attn_init init);
-/* Allocates data (zero) and, when asked, grad (zero). ATTN_ERR_MEMORY also for a failed declare. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_params_allocate(attn_params *params, bool with_grad);
+/* Allocates data (zero) and, when asked, grad (zero), once. ATTN_ERR_MEMORY; or, of the first declare
+ * that failed, its status, with the tensor's name and what is wrong with it. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_params_allocate(attn_params *params, bool with_grad,
+                                                          attn_error *error);
 /* Fills every tensor by its initializer, from the counter-based generator: the same bits
  * everywhere. */
 ATTN_API void attn_params_init(attn_params *params, uint64_t seed);
@@ -78,16 +84,22 @@ ATTN_API void attn_params_zero_grad(attn_params *params);
 
 typedef struct attn_tape attn_tape;
 
-ATTN_API ATTN_MUST_CHECK attn_status attn_tape_create(attn_tape **out);
+/* *out is freed with attn_tape_free (NULL is allowed). ATTN_ERR_MEMORY. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_tape_create(attn_tape **out, attn_error *error);
 ATTN_API void attn_tape_free(attn_tape *tape);
 /* Forgets all tensors and records and starts a pass. record: keep what the backward needs, and
  * apply dropout, whose random numbers are a function of (seed, step, the number of dropout calls so
  * far). */
 ATTN_API void attn_tape_begin(attn_tape *tape, bool record, uint64_t seed, uint64_t step);
+/* ATTN_OK, or with what the pass failed. */
 ATTN_API attn_status attn_tape_status(const attn_tape *tape);
+/* The same, and the reason. `where` counts the layer calls of the pass from 1 and gives the scope, if
+ * one is set: "layer 3, encoder.0.self, attn_layer_linear". ATTN_OK leaves error alone. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_tape_check(const attn_tape *tape, attn_error *error);
 /* Adds to the gradients of all parameters used; tensors whose grad was not set before count as zero
- * there. Returns the tape's status. The records are used up. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_tape_backward(attn_tape *tape);
+ * there. The records are used up. Returns attn_tape_check's: a pass that failed before is not played
+ * back. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_tape_backward(attn_tape *tape, attn_error *error);
 /* The most bytes that tensors and records have taken. */
 ATTN_API size_t attn_tape_peak_bytes(const attn_tape *tape);
 
@@ -104,15 +116,19 @@ ATTN_API void *attn_tape_record(attn_tape *tape, size_t size,
 /* Memory that lives until the next begin. NULL (and the tape fails) when out of memory. */
 ATTN_API void *attn_tape_alloc(attn_tape *tape, size_t size);
 ATTN_API bool attn_tape_recording(const attn_tape *tape);
-/* Makes the tape fail with a status (the first one stays). */
-ATTN_API void attn_tape_fail(attn_tape *tape, attn_status status);
+/* A layer call begins: it is counted, and named where something fails from here on. `name` is kept by
+ * reference. The library's layers call it themselves. */
+ATTN_API void attn_tape_layer(attn_tape *tape, const char *name);
+/* Makes the tape fail with a status and the reason, as printf's (the first one stays). */
+ATTN_API ATTN_PRINTF(3, 4) void attn_tape_fail(attn_tape *tape, attn_status status,
+                                               const char *reason, ...);
 /* The key of the next dropout call. */
 ATTN_API uint64_t attn_tape_random_key(attn_tape *tape);
 
 /* ---- looking inside ----
  * While watching, layers leave named notes: "SCOPE.WHAT", for instance "encoder.0.self.query". */
 ATTN_API void attn_tape_watch(attn_tape *tape, bool on);
-/* Sets the scope for the notes that follow (cut to 47 bytes). */
+/* Sets the scope, which names the notes and the failures that follow (cut to 47 bytes). */
 ATTN_API ATTN_PRINTF(2, 3) void attn_tape_scope(attn_tape *tape, const char *format, ...);
 ATTN_API void attn_tape_note(attn_tape *tape, const char *what, const attn_tensor *tensor);
 /* The tensor noted under a full name in this pass, or NULL. */

@@ -88,7 +88,7 @@ typedef struct attn_translator_batch {
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_loss(attn_translator *model, attn_tape *tape,
                                                           const attn_translator_batch *batch,
                                                           attn_real gradient_scale, double *loss,
-                                                          double *nll);
+                                                          double *nll, attn_error *error);
 /* Forward without loss: the decoder's output [N target, d_model] before the output projection
  * (teacher forcing), for scoring, explaining and tests. With target_input NULL: the encoder's
  * output. */
@@ -119,7 +119,8 @@ ATTN_API void attn_translator_state_free(attn_translator_state *state);
  * shortlist must outlive its use. ATTN_ERR_ARGUMENT: another vocabulary, or end_token not in it. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_use(attn_translator_state *state,
                                                                const attn_shortlist *shortlist,
-                                                               int32_t end_token);
+                                                               int32_t end_token,
+                                                               attn_error *error);
 /* Encodes `count` sentences (ids with </s>, one after another) and makes room for max_rows rows of
  * at most max_steps tokens. ATTN_ERR_ARGUMENT: longer than the model's max_length, or an id out of
  * range. */

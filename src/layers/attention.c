@@ -13,6 +13,13 @@
 attn_multi_head attn_multi_head_declare(attn_params *params, const char *name, int64_t channels,
                                         int64_t heads, int64_t kv_heads) {
     static const char *const parts[3] = {"query", "key", "value"};
+    if (heads < 1 || kv_heads < 1 || channels % heads != 0 || heads % kv_heads != 0) {
+        attn_params_fail(params, ATTN_ERR_ARGUMENT, name,
+                         "%lld channels, %lld heads, %lld key/value heads: each must be a multiple "
+                         "of the next",
+                         (long long)channels, (long long)heads, (long long)kv_heads);
+        return (attn_multi_head){0};
+    }
     int64_t head_size = channels / heads;
     int64_t out[3] = {channels, kv_heads * head_size, kv_heads * head_size};
     attn_multi_head a = {
@@ -64,12 +71,13 @@ static void attention_backward(attn_tape *tape, void *record) {
     attn_attention_gradients gradients = {.d_query = d_query,
                                           .d_key = d_key_value + r->key_offset,
                                           .d_value = d_key_value + r->value_offset};
+    attn_error error;
     attn_status status = attn_attention_backward_scratch(
         &r->call, r->query->data, r->key_value->data + r->key_offset,
         r->key_value->data + r->value_offset, r->output->data, r->lse, r->output->grad, &gradients,
-        attn_tape_scratch(tape), NULL);
+        attn_tape_scratch(tape), &error);
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_tape_fail_as(tape, &error);
     }
 }
 
@@ -78,11 +86,11 @@ static void project(attn_tape *tape, attn_tensor *x, attn_tensor *memory, const 
                     attention_record *r) {
     int64_t keys = a->kv_heads * a->head_size;
     if (memory == NULL) {
-        r->query = r->key_value = attn_layer_linear(tape, x, &a->joined, ATTN_ACTIVATION_NONE);
+        r->query = r->key_value = attn_layers_linear(tape, x, &a->joined, ATTN_ACTIVATION_NONE);
         r->key_offset = a->channels;
     } else {
-        r->query = attn_layer_linear(tape, x, &a->query, ATTN_ACTIVATION_NONE);
-        r->key_value = attn_layer_linear(tape, memory, &a->key_value, ATTN_ACTIVATION_NONE);
+        r->query = attn_layers_linear(tape, x, &a->query, ATTN_ACTIVATION_NONE);
+        r->key_value = attn_layers_linear(tape, memory, &a->key_value, ATTN_ACTIVATION_NONE);
         r->key_offset = 0;
     }
     r->value_offset = r->key_offset + keys;
@@ -102,12 +110,38 @@ static void describe(attention_record *r, const attn_multi_head *a, const attn_s
     r->call.dropout_key = key;
 }
 
+/* The tokens are those of the sequences, and the layer takes their channels. */
+static bool fits(attn_tape *tape, const attn_tensor *x, const char *name,
+                 const attn_sequences *sequences, const char *sequences_name,
+                 const attn_multi_head *a) {
+    if (!attn_layers_columns(tape, x, name, a->channels, "the layer") ||
+        !attn_layers_given(tape, sequences, sequences_name) ||
+        !attn_layers_given(tape, sequences->starts, "starts of the sequences")) {
+        return false;
+    }
+    int64_t tokens = sequences->starts[sequences->count];
+    if (tokens != x->rows) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE, "%s has %lld rows, %s %lld tokens", name,
+                       (long long)x->rows, sequences_name, (long long)tokens);
+    }
+    return tokens == x->rows;
+}
+
 attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_sequences *sequences,
                                   attn_tensor *memory, const attn_sequences *memory_sequences,
                                   const attn_multi_head *attention, bool causal, double dropout) {
     attention_record local = {0};
     bool recording = attn_tape_recording(tape);
-    if (x == NULL) {
+    attn_tape_layer(tape, "attn_layer_attention");
+    if (!fits(tape, x, "x", sequences, "sequences", attention) ||
+        (memory != NULL &&
+         !fits(tape, memory, "memory", memory_sequences, "memory_sequences", attention)) ||
+        !attn_layers_probability(tape, dropout, "the dropout")) {
+        return NULL;
+    }
+    if (memory != NULL && memory_sequences->count != sequences->count) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE, "memory_sequences are %lld, sequences %lld",
+                       (long long)memory_sequences->count, (long long)sequences->count);
         return NULL;
     }
     project(tape, x, memory, attention, &local);
@@ -127,12 +161,13 @@ attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_se
     if (r != NULL) {
         *r = local;
     }
+    attn_error error;
     attn_status status = attn_attention_forward_scratch(
         &local.call, local.query->data, local.key_value->data + local.key_offset,
         local.key_value->data + local.value_offset, local.output->data, local.lse,
-        attn_tape_scratch(tape), NULL);
+        attn_tape_scratch(tape), &error);
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_tape_fail_as(tape, &error);
         return NULL;
     }
     attn_tape_note(tape, "query", local.query);

@@ -34,6 +34,32 @@ attn_grid attn_window_grid(const attn_window *window, const attn_grid *grid) {
     return (attn_grid){grid->batch, attn_conv_out_height(&shape), attn_conv_out_width(&shape)};
 }
 
+bool attn_layers_window(attn_tape *tape, const attn_window *w, const attn_grid *grid,
+                        attn_grid *to) {
+    if (w->kernel_height < 1 || w->kernel_width < 1 || w->stride < 1 || w->dilation < 1 ||
+        w->padding_height < 0 || w->padding_width < 0) {
+        attn_tape_fail(
+            tape, ATTN_ERR_ARGUMENT,
+            "the window's kernel is %lld x %lld, stride %lld, dilation %lld, padding %lld "
+            "x %lld: at least 1, padding at least 0",
+            (long long)w->kernel_height, (long long)w->kernel_width, (long long)w->stride,
+            (long long)w->dilation, (long long)w->padding_height, (long long)w->padding_width);
+        return false;
+    }
+    *to = attn_window_grid(w, grid);
+    bool fits = to->height > 0 && to->width > 0;
+    if (!fits) {
+        attn_tape_fail(
+            tape, ATTN_ERR_SHAPE,
+            "a kernel of %lld x %lld, dilation %lld, does not fit into pictures of %lld x "
+            "%lld with padding %lld x %lld",
+            (long long)w->kernel_height, (long long)w->kernel_width, (long long)w->dilation,
+            (long long)grid->height, (long long)grid->width, (long long)w->padding_height,
+            (long long)w->padding_width);
+    }
+    return fits;
+}
+
 attn_conv attn_conv_declare(attn_params *params, const char *name, int64_t in, int64_t out,
                             const attn_window *window, bool bias) {
     char full[96];
@@ -89,7 +115,7 @@ static void conv_backward(attn_tape *tape, void *record) {
                                            scratch);
     }
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_layers_fail(tape, status);
     }
     if (kernel->bias != NULL) {
         attn_add_rows(r->y->rows, r->y->cols, r->y->grad, kernel->bias->grad);
@@ -98,23 +124,23 @@ static void conv_backward(attn_tape *tape, void *record) {
 
 static bool residual_fits(attn_tape *tape, const attn_tensor *residual, const attn_tensor *y,
                           attn_activation activation) {
-    if (residual != NULL && (residual->rows != y->rows || residual->cols != y->cols ||
-                             activation != ATTN_ACTIVATION_NONE)) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    if (residual != NULL && activation != ATTN_ACTIVATION_NONE) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT,
+                       "with a residual the activation must be ATTN_ACTIVATION_NONE");
         return false;
     }
-    return true;
+    return residual == NULL ||
+           attn_layers_shape(tape, residual, "residual", y->rows, y->cols, "the output is");
 }
 
 attn_tensor *attn_layer_conv(attn_tape *tape, attn_tensor *x, const attn_grid *grid,
                              const attn_conv *conv, attn_activation activation,
                              attn_tensor *residual) {
-    if (!attn_layers_on_grid(tape, x, grid, conv->in)) {
-        return NULL;
-    }
-    attn_grid to = attn_window_grid(&conv->window, grid);
-    if (to.height == 0 || to.width == 0) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    attn_grid to;
+    attn_tape_layer(tape, "attn_layer_conv");
+    if (!attn_layers_on_grid(tape, x, grid, conv->in) ||
+        !attn_layers_window(tape, &conv->window, grid, &to) ||
+        !attn_layers_param(tape, conv->kernel.weight, "the weight")) {
         return NULL;
     }
     attn_tensor *y = attn_tape_tensor(tape, attn_grid_pixels(&to), conv->out);
@@ -138,7 +164,7 @@ attn_tensor *attn_layer_conv(attn_tape *tape, attn_tensor *x, const attn_grid *g
                                            r == NULL && packed != NULL ? packed->floats : NULL,
                                            &epilogue, y->data, attn_tape_scratch(tape));
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_layers_fail(tape, status);
         return NULL;
     }
     return y;

@@ -56,13 +56,17 @@ static void depthwise_backward(attn_tape *tape, void *record) {
 attn_tensor *attn_layer_depthwise(attn_tape *tape, attn_tensor *x, const attn_grid *grid,
                                   const attn_depthwise *depthwise, attn_activation activation) {
     const attn_window *window = &depthwise->window;
-    if (!attn_layers_on_grid(tape, x, grid, depthwise->weight->cols)) {
+    attn_grid to;
+    attn_tape_layer(tape, "attn_layer_depthwise");
+    if (!attn_layers_param(tape, depthwise->weight, "the weight") ||
+        !attn_layers_on_grid(tape, x, grid, depthwise->weight->cols) ||
+        !attn_layers_window(tape, window, grid, &to)) {
         return NULL;
     }
-    attn_grid to = attn_window_grid(window, grid);
-    if (to.height == 0 || to.width == 0 || window->kernel_height > MAX_KERNEL ||
-        window->kernel_width > MAX_KERNEL) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    if (window->kernel_height > MAX_KERNEL || window->kernel_width > MAX_KERNEL) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the window's kernel is %lld x %lld, at most %d",
+                       (long long)window->kernel_height, (long long)window->kernel_width,
+                       MAX_KERNEL);
         return NULL;
     }
     attn_tensor *y = attn_tape_tensor(tape, attn_grid_pixels(&to), x->cols);

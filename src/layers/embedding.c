@@ -27,9 +27,15 @@ static void embedding_backward(attn_tape *tape, void *record) {
     }
 }
 
-static bool all_below(const int32_t *ids, int64_t count, int64_t bound) {
+bool attn_layers_ids(attn_tape *tape, const int32_t *ids, const char *name, int64_t count,
+                     int64_t bound, const char *what) {
+    if (count > 0 && !attn_layers_given(tape, ids, name)) {
+        return false;
+    }
     for (int64_t i = 0; i < count; i++) {
         if (ids[i] < 0 || ids[i] >= bound) {
+            attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "%s[%lld] is %d, %s has %lld rows", name,
+                           (long long)i, (int)ids[i], what, (long long)bound);
             return false;
         }
     }
@@ -39,9 +45,11 @@ static bool all_below(const int32_t *ids, int64_t count, int64_t bound) {
 attn_tensor *attn_layer_embedding(attn_tape *tape, attn_param *table, attn_real scale,
                                   const attn_positions *positions, int64_t tokens,
                                   const int32_t *ids, const int32_t *position_ids) {
-    if (!all_below(ids, tokens, table->rows) ||
-        (positions != NULL && !all_below(position_ids, tokens, positions->length))) {
-        attn_tape_fail(tape, ATTN_ERR_ARGUMENT);
+    attn_tape_layer(tape, "attn_layer_embedding");
+    if (!attn_layers_param(tape, table, "table") ||
+        !attn_layers_ids(tape, ids, "ids", tokens, table->rows, "the table") ||
+        (positions != NULL && !attn_layers_ids(tape, position_ids, "position_ids", tokens,
+                                               positions->length, "the table of positions"))) {
         return NULL;
     }
     attn_tensor *y = attn_tape_tensor(tape, tokens, table->cols);

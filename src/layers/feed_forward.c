@@ -18,7 +18,10 @@ attn_feed_forward attn_feed_forward_declare(attn_params *params, const char *nam
 attn_tensor *attn_layer_feed_forward(attn_tape *tape, attn_tensor *x,
                                      const attn_feed_forward *feed_forward,
                                      attn_activation activation, double dropout) {
-    attn_tensor *hidden = attn_layer_linear(tape, x, &feed_forward->up, activation);
-    hidden = attn_layer_dropout(tape, hidden, dropout);
-    return attn_layer_linear(tape, hidden, &feed_forward->down, ATTN_ACTIVATION_NONE);
+    attn_tape_layer(tape, "attn_layer_feed_forward");
+    attn_tensor *hidden = attn_layers_linear(tape, x, &feed_forward->up, activation);
+    hidden = hidden != NULL ? attn_layers_dropout(tape, hidden, dropout) : NULL;
+    return hidden == NULL
+               ? NULL
+               : attn_layers_linear(tape, hidden, &feed_forward->down, ATTN_ACTIVATION_NONE);
 }

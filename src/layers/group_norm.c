@@ -54,18 +54,21 @@ static void group_norm_backward(attn_tape *tape, void *record) {
                                          .d_beta = r->norm.beta->grad};
     attn_status status = attn_group_norm_backward(&r->shape, &gradient, attn_tape_scratch(tape));
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_layers_fail(tape, status);
     }
 }
 
 attn_tensor *attn_layer_group_norm(attn_tape *tape, attn_tensor *x, const attn_grid *grid,
                                    const attn_group_norm *norm, attn_activation activation) {
-    int64_t channels = norm->gamma->cols;
-    if (!attn_layers_on_grid(tape, x, grid, channels)) {
+    attn_tape_layer(tape, "attn_layer_group_norm");
+    if (!attn_layers_param(tape, norm->gamma, "gamma") ||
+        !attn_layers_on_grid(tape, x, grid, norm->gamma->cols)) {
         return NULL;
     }
+    int64_t channels = norm->gamma->cols;
     if (norm->groups < 1 || channels % norm->groups != 0) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "%lld groups do not divide %lld channels",
+                       (long long)norm->groups, (long long)channels);
         return NULL;
     }
     attn_tensor *y = attn_tape_tensor(tape, x->rows, x->cols);
@@ -88,7 +91,7 @@ attn_tensor *attn_layer_group_norm(attn_tape *tape, attn_tensor *x, const attn_g
         &shape, x->data, norm->gamma->data, norm->beta->data, epsilon, activation, y->data, mean,
         rstd, pre_activation, attn_tape_scratch(tape));
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_layers_fail(tape, status);
         return NULL;
     }
     return y;

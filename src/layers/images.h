@@ -10,15 +10,26 @@ static inline int64_t attn_grid_pixels(const attn_grid *grid) {
     return grid->batch * grid->height * grid->width;
 }
 
-/* Whether x [pixels, channels] lies on the grid; else the tape fails with ATTN_ERR_SHAPE. */
+/* Whether x is [pixels of the grid, channels]; else the tape fails with ATTN_ERR_SHAPE. */
 static inline bool attn_layers_on_grid(attn_tape *tape, const attn_tensor *x, const attn_grid *grid,
                                        int64_t channels) {
-    bool good = x != NULL && x->rows == attn_grid_pixels(grid) && x->cols == channels;
+    if (!attn_layers_given(tape, x, "x") || !attn_layers_given(tape, grid, "grid")) {
+        return false;
+    }
+    bool good = x->rows == attn_grid_pixels(grid) && x->cols == channels;
     if (!good) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        attn_tape_fail(tape, ATTN_ERR_SHAPE,
+                       "x is [%lld, %lld], a grid of %lld x %lld x %lld takes [%lld, %lld]",
+                       (long long)x->rows, (long long)x->cols, (long long)grid->batch,
+                       (long long)grid->height, (long long)grid->width,
+                       (long long)attn_grid_pixels(grid), (long long)channels);
     }
     return good;
 }
+
+/* Whether a window is possible and fits into the padded pictures: then *to is the grid it makes. */
+bool attn_layers_window(attn_tape *tape, const attn_window *window, const attn_grid *grid,
+                        attn_grid *to);
 
 attn_conv_shape attn_layers_conv_shape(const attn_window *window, const attn_grid *grid, int64_t in,
                                        int64_t out);

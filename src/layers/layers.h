@@ -11,6 +11,84 @@
 #include "kernels/matmul_i8/matmul_i8.h"
 #include "tape/tape.h"
 
+/* ---- what every layer checks: whether its arguments are possible; else the tape fails and says which
+ *      one is wrong and what was expected ---- */
+
+/* `name`, an argument, is not NULL. */
+static inline bool attn_layers_given(attn_tape *tape, const void *argument, const char *name) {
+    if (argument == NULL) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "%s is NULL", name);
+    }
+    return argument != NULL;
+}
+
+/* The tensor `name` is there, with as many columns as `what` takes. */
+static inline bool attn_layers_columns(attn_tape *tape, const attn_tensor *tensor, const char *name,
+                                       int64_t columns, const char *what) {
+    if (!attn_layers_given(tape, tensor, name)) {
+        return false;
+    }
+    if (tensor->cols != columns) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE, "%s has %lld columns, %s takes %lld", name,
+                       (long long)tensor->cols, what, (long long)columns);
+    }
+    return tensor->cols == columns;
+}
+
+/* The tensor `name` is there and [rows, cols], the shape of `what`. */
+static inline bool attn_layers_shape(attn_tape *tape, const attn_tensor *tensor, const char *name,
+                                     int64_t rows, int64_t cols, const char *what) {
+    if (!attn_layers_given(tape, tensor, name)) {
+        return false;
+    }
+    bool same = tensor->rows == rows && tensor->cols == cols;
+    if (!same) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE, "%s is [%lld, %lld], %s [%lld, %lld]", name,
+                       (long long)tensor->rows, (long long)tensor->cols, what, (long long)rows,
+                       (long long)cols);
+    }
+    return same;
+}
+
+/* A parameter with its data, and room for gradients when the tape records. */
+static inline bool attn_layers_param(attn_tape *tape, const attn_param *param, const char *name) {
+    if (!attn_layers_given(tape, param, name)) {
+        return false;
+    }
+    bool missing = attn_tape_recording(tape) && param->grad == NULL;
+    if (param->data == NULL || missing) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "%s, %s, was not allocated%s", name, param->name,
+                       missing ? " with gradients, and the tape records" : "");
+    }
+    return param->data != NULL && !missing;
+}
+
+/* 0 <= p < 1 */
+static inline bool attn_layers_probability(attn_tape *tape, double p, const char *name) {
+    bool good = p >= 0.0 && p < 1.0;
+    if (!good) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT,
+                       "%s is %g, a probability of 0 or more and below 1 "
+                       "was expected",
+                       name, p);
+    }
+    return good;
+}
+
+/* Every id is one of `bound`; what: what they are rows of. */
+bool attn_layers_ids(attn_tape *tape, const int32_t *ids, const char *name, int64_t count,
+                     int64_t bound, const char *what);
+
+/* A kernel's failure, which can only be one of memory: the arguments were checked before. */
+static inline void attn_layers_fail(attn_tape *tape, attn_status status) {
+    attn_tape_fail(tape, status, "%s", attn_status_name(status));
+}
+
+/* The layers that others are made of, without a count of their own. */
+attn_tensor *attn_layers_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
+                                attn_activation activation);
+attn_tensor *attn_layers_dropout(attn_tape *tape, attn_tensor *x, double p);
+
 /* The product with the tape's scratch memory; does nothing when the tape has failed, and fails the
  * tape when the product does. When both b and b_packed are given, b_packed is read. */
 static inline void attn_layers_matmul(attn_tape *tape, attn_matmul *product) {
@@ -22,7 +100,7 @@ static inline void attn_layers_matmul(attn_tape *tape, attn_matmul *product) {
     }
     attn_status status = attn_matmul_run_scratch(product, attn_tape_scratch(tape));
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_layers_fail(tape, status);
     }
 }
 

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "base/fail.h"
+
 attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t in, int64_t out) {
     char full[96];
     attn_linear linear = {.in = in, .out = out};
@@ -38,17 +40,23 @@ static attn_status pack(const attn_linear *linear, attn_compute compute, attn_pa
     return pack_floats(linear, out);
 }
 
-attn_status attn_linear_pack(attn_linear *linear, attn_compute compute) {
+attn_status attn_linear_pack(attn_linear *linear, attn_compute compute, attn_error *error) {
     attn_linear_unpack(linear);
+    if (linear->weight == NULL || linear->weight->data == NULL) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "allocate the parameters first",
+                         "linear has no weight to pack");
+    }
+    if (compute == ATTN_COMPUTE_I8 && linear->in > ATTN_MATMUL_I8_MAX_K) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, linear->weight->name, -1, NULL,
+                         "linear has %lld input features, a sum of 8-bit integers holds %d",
+                         (long long)linear->in, ATTN_MATMUL_I8_MAX_K);
+    }
     linear->packed = attn_alloc_zero(1, sizeof *linear->packed);
-    if (linear->packed == NULL) {
-        return ATTN_ERR_MEMORY;
-    }
-    attn_status status = pack(linear, compute, linear->packed);
-    if (status != ATTN_OK) {
+    if (linear->packed == NULL || pack(linear, compute, linear->packed) != ATTN_OK) {
         attn_linear_unpack(linear);
+        return attn_fail_memory(error, (size_t)(linear->in * linear->out) * sizeof(real));
     }
-    return status;
+    return ATTN_OK;
 }
 
 void attn_linear_unpack(attn_linear *linear) {
@@ -225,8 +233,9 @@ attn_status attn_linear_run_packed(const attn_linear *linear, const attn_linear_
 
 static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                    attn_activation activation, attn_tensor *residual) {
-    if (x == NULL || x->cols != linear->in) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    if (!attn_layers_columns(tape, x, "x", linear->in, "the weight") ||
+        ((linear->packed == NULL || attn_tape_recording(tape)) &&
+         !attn_layers_param(tape, linear->weight, "the weight"))) {
         return NULL;
     }
     attn_tensor *y = attn_tape_tensor(tape, x->rows, linear->out);
@@ -243,7 +252,7 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
                                  .residual = residual ? residual->data : NULL};
         attn_status status = attn_linear_run_packed(linear, &rows, attn_tape_scratch(tape));
         if (status != ATTN_OK) {
-            attn_tape_fail(tape, status);
+            attn_layers_fail(tape, status);
         }
         return attn_tape_status(tape) == ATTN_OK ? y : NULL;
     }
@@ -275,16 +284,22 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
     return attn_tape_status(tape) == ATTN_OK ? y : NULL;
 }
 
+attn_tensor *attn_layers_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
+                                attn_activation activation) {
+    return linear_forward(tape, x, linear, activation, NULL);
+}
+
 attn_tensor *attn_layer_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                attn_activation activation) {
+    attn_tape_layer(tape, "attn_layer_linear");
     return linear_forward(tape, x, linear, activation, NULL);
 }
 
 attn_tensor *attn_layer_linear_residual(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                         attn_tensor *residual) {
-    if (x == NULL || residual == NULL || residual->rows != x->rows ||
-        residual->cols != linear->out) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    attn_tape_layer(tape, "attn_layer_linear_residual");
+    if (!attn_layers_given(tape, x, "x") ||
+        !attn_layers_shape(tape, residual, "residual", x->rows, linear->out, "the output is")) {
         return NULL;
     }
     return linear_forward(tape, x, linear, ATTN_ACTIVATION_NONE, residual);

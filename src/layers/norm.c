@@ -37,8 +37,9 @@ static void norm_backward(attn_tape *tape, void *record) {
 }
 
 attn_tensor *attn_layer_norm(attn_tape *tape, attn_tensor *x, const attn_norm *norm) {
-    if (x == NULL || x->cols != norm->gamma->cols) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    attn_tape_layer(tape, "attn_layer_norm");
+    if (!attn_layers_param(tape, norm->gamma, "gamma") ||
+        !attn_layers_columns(tape, x, "x", norm->gamma->cols, "the norm")) {
         return NULL;
     }
     attn_tensor *y = attn_tape_tensor(tape, x->rows, x->cols);

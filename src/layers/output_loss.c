@@ -65,8 +65,11 @@ static void block_backward(attn_tape *tape, const output_block *b, int64_t first
 void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
                             const int32_t *targets, double smoothing, attn_real gradient_scale,
                             double *loss, double *nll) {
-    if (x == NULL || x->cols != table->cols) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    attn_tape_layer(tape, "attn_layer_output_loss");
+    if (!attn_layers_param(tape, table, "table") ||
+        !attn_layers_columns(tape, x, "x", table->cols, "the table") ||
+        !attn_layers_ids(tape, targets, "targets", x->rows, table->rows, "the table") ||
+        !attn_layers_probability(tape, smoothing, "the smoothing")) {
         return;
     }
     int64_t rows = x->rows, classes = table->rows;

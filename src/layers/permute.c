@@ -36,9 +36,16 @@ static void permute_backward(attn_tape *tape, void *record) {
 
 attn_tensor *attn_layer_permute(attn_tape *tape, attn_tensor *x, const int64_t *order,
                                 bool inverse) {
-    if (x == NULL || order == NULL) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    attn_tape_layer(tape, "attn_layer_permute");
+    if (!attn_layers_given(tape, x, "x") || !attn_layers_given(tape, order, "order")) {
         return NULL;
+    }
+    for (int64_t i = 0; i < x->rows; i++) {
+        if (order[i] < 0 || order[i] >= x->rows) {
+            attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "order[%lld] is %lld, x has %lld rows",
+                           (long long)i, (long long)order[i], (long long)x->rows);
+            return NULL;
+        }
     }
     attn_tensor *y = attn_tape_tensor(tape, x->rows, x->cols);
     permute_record *r = attn_tape_record(tape, sizeof *r, permute_backward);
@@ -69,6 +76,11 @@ attn_sequences attn_grid_sequences(attn_tape *tape, const attn_grid *grid) {
 }
 
 attn_windows attn_grid_windows(attn_tape *tape, const attn_grid *grid, int64_t size) {
+    attn_tape_layer(tape, "attn_grid_windows");
+    if (size < 1) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the size is %lld, at least 1", (long long)size);
+        return (attn_windows){{0}, NULL};
+    }
     int64_t down = (grid->height + size - 1) / size, across = (grid->width + size - 1) / size;
     int64_t count = grid->batch * down * across, pixel = 0;
     int64_t *starts = attn_tape_alloc(tape, (size_t)(count + 1) * sizeof *starts);

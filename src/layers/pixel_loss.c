@@ -23,12 +23,24 @@ double attn_pixel_labels_weight(const attn_pixel_labels *labels, int64_t rows, i
     return weight;
 }
 
-static bool possible(const attn_pixel_labels *labels, int64_t rows, int64_t classes) {
+static bool possible(attn_tape *tape, const attn_pixel_labels *labels, int64_t rows,
+                     int64_t classes) {
+    if (!attn_layers_given(tape, labels->classes, "classes of the labels") ||
+        !attn_layers_probability(tape, labels->smoothing, "the smoothing")) {
+        return false;
+    }
     if (classes < 1 || classes > ATTN_MAX_PIXEL_CLASSES) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "logits has %lld columns, 1 to %d classes can be",
+                       (long long)classes, ATTN_MAX_PIXEL_CLASSES);
         return false;
     }
     for (int64_t r = 0; r < rows; r++) {
         if (labels->classes[r] >= classes && labels->classes[r] != labels->ignore) {
+            attn_tape_fail(
+                tape, ATTN_ERR_ARGUMENT,
+                "the label of row %lld is %d, neither one of %lld classes nor the ignore "
+                "value %d",
+                (long long)r, labels->classes[r], (long long)classes, labels->ignore);
             return false;
         }
     }
@@ -60,8 +72,9 @@ static void add_sums(int64_t rows, const real *row_loss, const real *row_nll, do
 
 void attn_layer_pixel_loss(attn_tape *tape, attn_tensor *logits, const attn_pixel_labels *labels,
                            attn_real gradient_scale, double *loss, double *nll) {
-    if (logits == NULL || !possible(labels, logits->rows, logits->cols)) {
-        attn_tape_fail(tape, logits == NULL ? ATTN_ERR_SHAPE : ATTN_ERR_ARGUMENT);
+    attn_tape_layer(tape, "attn_layer_pixel_loss");
+    if (!attn_layers_given(tape, logits, "logits") ||
+        !possible(tape, labels, logits->rows, logits->cols)) {
         return;
     }
     int64_t rows = logits->rows;

@@ -46,16 +46,23 @@ static attn_tensor *residual_forward(attn_tape *tape, attn_tensor *x, attn_tenso
     return y;
 }
 
-attn_tensor *attn_layer_dropout(attn_tape *tape, attn_tensor *x, double p) {
-    if (x == NULL || !attn_tape_recording(tape) || p == 0.0) {
-        return x;
+attn_tensor *attn_layers_dropout(attn_tape *tape, attn_tensor *x, double p) {
+    if (!attn_layers_given(tape, x, "x") || !attn_layers_probability(tape, p, "the dropout")) {
+        return NULL;
     }
-    return residual_forward(tape, NULL, x, p);
+    return attn_tape_recording(tape) && p != 0.0 ? residual_forward(tape, NULL, x, p) : x;
+}
+
+attn_tensor *attn_layer_dropout(attn_tape *tape, attn_tensor *x, double p) {
+    attn_tape_layer(tape, "attn_layer_dropout");
+    return attn_layers_dropout(tape, x, p);
 }
 
 attn_tensor *attn_layer_residual(attn_tape *tape, attn_tensor *x, attn_tensor *branch, double p) {
-    if (x == NULL || branch == NULL || x->rows != branch->rows || x->cols != branch->cols) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    attn_tape_layer(tape, "attn_layer_residual");
+    if (!attn_layers_given(tape, x, "x") ||
+        !attn_layers_shape(tape, branch, "branch", x->rows, x->cols, "x is") ||
+        !attn_layers_probability(tape, p, "the dropout")) {
         return NULL;
     }
     return residual_forward(tape, x, branch, p);

@@ -21,18 +21,23 @@ static void resize_backward(attn_tape *tape, void *record) {
     attn_status status =
         attn_resize_backward(&r->shape, r->y->grad, d_x, accumulate, attn_tape_scratch(tape));
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_layers_fail(tape, status);
     }
 }
 
 attn_tensor *attn_layer_resize(attn_tape *tape, attn_tensor *x, const attn_grid *from,
                                const attn_grid *to) {
-    if (x == NULL || !attn_layers_on_grid(tape, x, from, x->cols)) {
+    attn_tape_layer(tape, "attn_layer_resize");
+    if (!attn_layers_given(tape, x, "x") || !attn_layers_on_grid(tape, x, from, x->cols)) {
         return NULL;
     }
     if (from->batch != to->batch || to->height < 1 || to->width < 1 || from->height < 1 ||
         from->width < 1) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+        attn_tape_fail(tape, ATTN_ERR_SHAPE,
+                       "from %lld x %lld x %lld to %lld x %lld x %lld: the batch must be the same, "
+                       "height and width at least 1",
+                       (long long)from->batch, (long long)from->height, (long long)from->width,
+                       (long long)to->batch, (long long)to->height, (long long)to->width);
         return NULL;
     }
     if (from->height == to->height && from->width == to->width) {
@@ -50,7 +55,7 @@ attn_tensor *attn_layer_resize(attn_tape *tape, attn_tensor *x, const attn_grid 
     }
     attn_status status = attn_resize_forward(&shape, x->data, y->data, attn_tape_scratch(tape));
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_layers_fail(tape, status);
         return NULL;
     }
     return y;

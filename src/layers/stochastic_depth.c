@@ -35,12 +35,13 @@ static void depth_backward(attn_tape *tape, void *record) {
 
 attn_tensor *attn_layer_stochastic_depth(attn_tape *tape, attn_tensor *x, const attn_grid *grid,
                                          double p) {
-    if (x == NULL || !attn_tape_recording(tape) || p == 0.0) {
-        return x;
-    }
-    if (grid->batch * grid->height * grid->width != x->rows) {
-        attn_tape_fail(tape, ATTN_ERR_SHAPE);
+    attn_tape_layer(tape, "attn_layer_stochastic_depth");
+    if (!attn_layers_given(tape, x, "x") || !attn_layers_on_grid(tape, x, grid, x->cols) ||
+        !attn_layers_probability(tape, p, "p")) {
         return NULL;
+    }
+    if (!attn_tape_recording(tape) || p == 0.0) {
+        return x;
     }
     depth_record made = {x, attn_tape_tensor(tape, x->rows, x->cols), grid->batch, p,
                          attn_tape_random_key(tape)};

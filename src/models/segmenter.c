@@ -222,17 +222,20 @@ static void declare(attn_segmenter *m) {
 
 /* ---- its life ---- */
 
-static attn_status build(attn_segmenter *m) {
+static attn_status build(attn_segmenter *m, attn_error *error) {
     const attn_segmenter_config *c = &m->config;
     m->units_4 = attn_alloc_zero((size_t)c->units_4, sizeof *m->units_4);
     m->units_8 = attn_alloc_zero((size_t)c->units_8, sizeof *m->units_8);
     m->blocks = attn_alloc_zero((size_t)c->blocks, sizeof *m->blocks);
-    if (m->units_4 == NULL || m->units_8 == NULL || m->blocks == NULL ||
-        attn_params_create(&m->params) != ATTN_OK) {
-        return ATTN_ERR_MEMORY;
+    if (m->units_4 == NULL || m->units_8 == NULL || m->blocks == NULL) {
+        return attn_fail_memory(error, sizeof *m->blocks);
+    }
+    attn_status status = attn_params_create(&m->params, error);
+    if (status != ATTN_OK) {
+        return status;
     }
     declare(m);
-    return attn_params_failed(m->params) ? ATTN_ERR_MEMORY : ATTN_OK;
+    return attn_params_check(m->params, error);
 }
 
 attn_status attn_segmenter_declare(const attn_segmenter_config *config, attn_segmenter **out,
@@ -247,19 +250,17 @@ attn_status attn_segmenter_declare(const attn_segmenter_config *config, attn_seg
         return attn_fail_memory(error, sizeof *m);
     }
     m->config = *config;
-    if (build(m) != ATTN_OK) {
+    status = build(m, error);
+    if (status != ATTN_OK) {
         attn_segmenter_free(m);
-        return attn_fail_memory(error, sizeof *m);
+        return status;
     }
     *out = m;
     return ATTN_OK;
 }
 
 attn_status attn_segmenter_allocate(attn_segmenter *m, bool trainable, attn_error *error) {
-    if (attn_params_allocate(m->params, trainable) != ATTN_OK) {
-        return attn_fail_memory(error, (size_t)attn_params_size(m->params) * sizeof(real));
-    }
-    return ATTN_OK;
+    return attn_params_allocate(m->params, trainable, error);
 }
 
 attn_status attn_segmenter_create(const attn_segmenter_config *config, bool trainable,
@@ -299,16 +300,18 @@ attn_params *attn_segmenter_params(const attn_segmenter *m) {
 
 /* Calls visit for every matrix that is multiplied by, until one fails. */
 static attn_status visit_units(residual_unit *units, int64_t count,
-                               attn_status (*visit)(attn_linear *linear)) {
+                               attn_status (*visit)(attn_linear *linear, attn_error *error),
+                               attn_error *error) {
     attn_status status = ATTN_OK;
     for (int64_t i = 0; units != NULL && i < 2 * count && status == ATTN_OK; i++) {
-        status = visit(&units[i / 2].conv[i % 2].kernel);
+        status = visit(&units[i / 2].conv[i % 2].kernel, error);
     }
     return status;
 }
 
 static attn_status visit_block(const attn_segmenter_config *c, segmenter_block *block,
-                               attn_status (*visit)(attn_linear *linear)) {
+                               attn_status (*visit)(attn_linear *linear, attn_error *error),
+                               attn_error *error) {
     attn_linear *linears[6];
     int count = 0;
     if (segmenter_attends(c)) {
@@ -326,39 +329,42 @@ static attn_status visit_block(const attn_segmenter_config *c, segmenter_block *
     linears[count++] = &block->down;
     attn_status status = ATTN_OK;
     for (int i = 0; i < count && status == ATTN_OK; i++) {
-        status = visit(linears[i]);
+        status = visit(linears[i], error);
     }
     return status;
 }
 
-static attn_status visit_all(attn_segmenter *m, attn_status (*visit)(attn_linear *linear)) {
+static attn_status visit_all(attn_segmenter *m,
+                             attn_status (*visit)(attn_linear *linear, attn_error *error),
+                             attn_error *error) {
     const attn_segmenter_config *c = &m->config;
     attn_linear *linears[] = {
         &m->down_2.conv.kernel, &m->stem_2.conv.kernel,  &m->down_4.conv.kernel,
         &m->down_8.kernel,      &m->lateral_4,           &m->merge_4.conv.kernel,
         &m->lateral_2,          &m->merge_2.conv.kernel, &m->classify};
-    attn_status status = visit_units(m->units_4, c->units_4, visit);
-    status = status == ATTN_OK ? visit_units(m->units_8, c->units_8, visit) : status;
+    attn_status status = visit_units(m->units_4, c->units_4, visit, error);
+    status = status == ATTN_OK ? visit_units(m->units_8, c->units_8, visit, error) : status;
     for (size_t i = 0; i < sizeof linears / sizeof linears[0] && status == ATTN_OK; i++) {
-        status = visit(linears[i]);
+        status = visit(linears[i], error);
     }
     for (int64_t i = 0; m->blocks != NULL && i < c->blocks && status == ATTN_OK; i++) {
-        status = visit_block(c, &m->blocks[i], visit);
+        status = visit_block(c, &m->blocks[i], visit, error);
     }
     return status;
 }
 
-static attn_status pack(attn_linear *linear) {
-    return attn_linear_pack(linear, ATTN_COMPUTE_F32);
+static attn_status pack(attn_linear *linear, attn_error *error) {
+    return attn_linear_pack(linear, ATTN_COMPUTE_F32, error);
 }
 
-static attn_status unpack(attn_linear *linear) {
+static attn_status unpack(attn_linear *linear, attn_error *error) {
+    (void)error;
     attn_linear_unpack(linear);
     return ATTN_OK;
 }
 
-attn_status attn_segmenter_pack(attn_segmenter *m) {
-    attn_status status = visit_all(m, pack);
+attn_status attn_segmenter_pack(attn_segmenter *m, attn_error *error) {
+    attn_status status = visit_all(m, pack, error);
     if (status != ATTN_OK) {
         attn_segmenter_unpack(m);
     }
@@ -366,5 +372,5 @@ attn_status attn_segmenter_pack(attn_segmenter *m) {
 }
 
 void attn_segmenter_unpack(attn_segmenter *m) {
-    (void)visit_all(m, unpack);
+    (void)visit_all(m, unpack, NULL);
 }

@@ -79,10 +79,7 @@ static attn_status load(const attn_safetensors *file, const char *path, bool tra
         return status;
     }
     status = attn_model_file_read(file, path, params, error);
-    if (status == ATTN_OK && !trainable && attn_segmenter_pack(*out) != ATTN_OK) {
-        status = attn_fail_memory(error, (size_t)attn_params_size(params) * sizeof(real));
-    }
-    return status;
+    return status == ATTN_OK && !trainable ? attn_segmenter_pack(*out, error) : status;
 }
 
 attn_status attn_segmenter_load(const char *path, bool trainable, attn_segmenter **out,

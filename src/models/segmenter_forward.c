@@ -183,7 +183,9 @@ static attn_tensor *merge(const attn_segmenter *m, attn_tape *tape, attn_tensor 
 attn_tensor *attn_segmenter_forward(const attn_segmenter *m, attn_tape *tape,
                                     const attn_pictures *pictures, attn_grid *grid) {
     if (!possible(pictures)) {
-        attn_tape_fail(tape, ATTN_ERR_ARGUMENT);
+        attn_tape_fail(
+            tape, ATTN_ERR_ARGUMENT, "%lld pictures of %lld x %lld pixels: each from 1 to 1048576",
+            (long long)pictures->count, (long long)pictures->height, (long long)pictures->width);
         return NULL;
     }
     *grid = padded_grid(pictures);
@@ -232,9 +234,10 @@ static const uint8_t *pad_labels(attn_tape *tape, const attn_segmenter_batch *ba
 
 attn_status attn_segmenter_loss(const attn_segmenter *m, attn_tape *tape,
                                 const attn_segmenter_batch *batch, attn_real gradient_scale,
-                                double *loss, double *nll) {
+                                double *loss, double *nll, attn_error *error) {
     if (attn_tape_recording(tape) && attn_params_grad(m->params) == NULL) {
-        return ATTN_ERR_ARGUMENT; /* there is nowhere to put the gradients */
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "create or load it trainable",
+                         "the tape records, but the model has no gradients");
     }
     attn_grid grid;
     attn_tensor *logits = attn_segmenter_forward(m, tape, &batch->pictures, &grid);
@@ -244,7 +247,7 @@ attn_status attn_segmenter_loss(const attn_segmenter *m, attn_tape *tape,
                                     m->config.label_smoothing};
         attn_layer_pixel_loss(tape, logits, &pixels, gradient_scale, loss, nll);
     }
-    return attn_tape_status(tape);
+    return attn_tape_check(tape, error);
 }
 
 /* ---- prediction ---- */
@@ -266,9 +269,7 @@ attn_status attn_segmenter_predict(const attn_segmenter *m, attn_tape *tape,
     attn_tensor *logits = attn_segmenter_forward(m, tape, pictures, &grid);
     uint8_t *largest = logits != NULL ? attn_tape_alloc(tape, (size_t)logits->rows) : NULL;
     if (largest == NULL) {
-        attn_status status = attn_tape_status(tape);
-        return attn_fail(error, status, NULL, -1, NULL, "%s",
-                         status == ATTN_ERR_MEMORY ? "out of memory" : "the picture is empty");
+        return attn_tape_check(tape, error);
     }
     if (classes != NULL) {
         attn_pixel_argmax(logits->rows, logits->cols, logits->data, largest);

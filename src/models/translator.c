@@ -135,16 +135,20 @@ static void declare(attn_translator *m) {
     }
 }
 
-static attn_status build(attn_translator *m) {
+static attn_status build(attn_translator *m, attn_error *error) {
     const attn_translator_config *c = &m->config;
     m->encoder = attn_alloc_zero((size_t)c->encoder_layers, sizeof *m->encoder);
     m->decoder = attn_alloc_zero((size_t)c->decoder_layers, sizeof *m->decoder);
-    if (m->encoder == NULL || m->decoder == NULL || attn_params_create(&m->params) != ATTN_OK) {
-        return ATTN_ERR_MEMORY;
+    if (m->encoder == NULL || m->decoder == NULL) {
+        return attn_fail_memory(error, sizeof *m->encoder);
+    }
+    attn_status status = attn_params_create(&m->params, error);
+    if (status != ATTN_OK) {
+        return status;
     }
     declare(m);
     m->embedding_scale = real_sqrt((real)c->d_model);
-    return attn_params_failed(m->params) ? ATTN_ERR_MEMORY : ATTN_OK;
+    return attn_params_check(m->params, error);
 }
 
 attn_status attn_translator_declare(const attn_translator_config *config, attn_translator **out,
@@ -159,9 +163,10 @@ attn_status attn_translator_declare(const attn_translator_config *config, attn_t
         return attn_fail_memory(error, sizeof *m);
     }
     m->config = *config;
-    if (build(m) != ATTN_OK) {
+    status = build(m, error);
+    if (status != ATTN_OK) {
         attn_translator_free(m);
-        return attn_fail_memory(error, sizeof *m);
+        return status;
     }
     *out = m;
     return ATTN_OK;
@@ -184,11 +189,8 @@ attn_status attn_translator_allocate(attn_translator *m, bool trainable, bool pa
         attn_sinusoid_table(c->max_length, c->d_model, m->sinusoids);
         m->positions.table = m->sinusoids;
     }
-    if (attn_params_allocate_some(m->params, trainable, packed_only ? stays_unpacked : NULL) !=
-        ATTN_OK) {
-        return attn_fail_memory(error, (size_t)attn_params_size(m->params) * sizeof(real));
-    }
-    return ATTN_OK;
+    return attn_params_allocate_some(m->params, trainable, packed_only ? stays_unpacked : NULL,
+                                     error);
 }
 
 attn_status attn_translator_create(const attn_translator_config *config, bool trainable,
@@ -274,7 +276,7 @@ attn_params *attn_translator_params(const attn_translator *m) {
 }
 
 static attn_status pack_linear(attn_linear *linear, void *compute) {
-    return attn_linear_pack(linear, *(const attn_compute *)compute);
+    return attn_linear_pack(linear, *(const attn_compute *)compute, NULL);
 }
 
 attn_status attn_translator_pack(attn_translator *m, attn_compute compute, attn_error *error) {
@@ -335,8 +337,13 @@ static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape, int6
         return NULL;
     }
     for (int64_t t = 0; t < tokens; t++) {
-        if (ids[t] < 0 || ids[t] >= m->config.vocabulary || attn_tape_recording(tape)) {
-            attn_tape_fail(tape, ATTN_ERR_ARGUMENT);
+        if (attn_tape_recording(tape)) {
+            attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the model was loaded for decoding alone");
+            return NULL;
+        }
+        if (ids[t] < 0 || ids[t] >= m->config.vocabulary) {
+            attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "ids[%lld] is %d, the vocabulary is %lld",
+                           (long long)t, (int)ids[t], (long long)m->config.vocabulary);
             return NULL;
         }
         own[t] = (int32_t)t;
@@ -452,17 +459,21 @@ attn_tensor *attn_translator_forward(attn_translator *m, attn_tape *tape,
 
 attn_status attn_translator_loss(attn_translator *m, attn_tape *tape,
                                  const attn_translator_batch *batch, attn_real gradient_scale,
-                                 double *loss, double *nll) {
+                                 double *loss, double *nll, attn_error *error) {
     int64_t tokens = batch->target_starts[batch->count];
     if (attn_tape_recording(tape) && attn_params_grad(m->params) == NULL) {
-        return ATTN_ERR_ARGUMENT; /* there is nowhere to put the gradients */
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "create or load it trainable",
+                         "the tape records, but the model has no gradients");
     }
     if (m->embedding->data == NULL) {
-        return ATTN_ERR_ARGUMENT; /* loaded for decoding alone */
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "use attn_translator_load",
+                         "the model was loaded for decoding alone");
     }
     for (int64_t i = 0; i < tokens; i++) {
         if (batch->target_output[i] < 0 || batch->target_output[i] >= m->config.vocabulary) {
-            return ATTN_ERR_ARGUMENT;
+            return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                             "target_output[%lld] is %d, the vocabulary is %lld", (long long)i,
+                             (int)batch->target_output[i], (long long)m->config.vocabulary);
         }
     }
     attn_tensor *x = attn_translator_forward(m, tape, batch);
@@ -470,5 +481,5 @@ attn_status attn_translator_loss(attn_translator *m, attn_tape *tape,
         attn_layer_output_loss(tape, x, m->embedding, batch->target_output,
                                m->config.label_smoothing, gradient_scale, loss, nll);
     }
-    return attn_tape_status(tape);
+    return attn_tape_check(tape, error);
 }

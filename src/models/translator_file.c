@@ -106,11 +106,11 @@ static attn_status read_and_pack(attn_linear *linear, void *context) {
     attn_status status = read_weight(p->file, p->params, linear, data, p->error);
     if (status == ATTN_OK) {
         linear->weight->data = data;
-        status = attn_linear_pack(linear, p->compute);
+        status = attn_linear_pack(linear, p->compute, p->error);
         if (status == ATTN_OK && p->words != NULL) {
             *p->words =
                 (attn_linear){.weight = linear->weight, .in = linear->in, .out = linear->out};
-            status = attn_linear_pack(p->words, ATTN_COMPUTE_COMPACT);
+            status = attn_linear_pack(p->words, ATTN_COMPUTE_COMPACT, p->error);
             p->words = NULL; /* the first is the output projection: that was it */
         }
         linear->weight->data = NULL;
@@ -131,8 +131,7 @@ static attn_status load_packed(const attn_safetensors *file, const char *path, a
     attn_status status = attn_translator_allocate(m, false, true, error);
     if (status == ATTN_OK && compute == ATTN_COMPUTE_I8 &&
         attn_model_file_all_i8(file, m->params)) {
-        status = attn_params_allocate_row_scales(m->params);
-        status = status == ATTN_OK ? status : attn_fail_memory(error, 0);
+        status = attn_params_allocate_row_scales(m->params, error);
     }
     status = status == ATTN_OK ? attn_model_file_read(file, path, m->params, error) : status;
     return status == ATTN_OK ? attn_translator_visit_linears(m, read_and_pack, &p) : status;
@@ -145,13 +144,12 @@ static attn_status load_whole(const attn_safetensors *file, const char *path, bo
     if (status != ATTN_OK) {
         return status;
     }
-    size_t bytes = (size_t)attn_params_size(m->params) * sizeof(real);
     bool scales =
         !trainable && compute == ATTN_COMPUTE_I8 && attn_model_file_all_i8(file, m->params);
-    if (scales && attn_params_allocate_row_scales(m->params) != ATTN_OK) {
-        return attn_fail_memory(error, bytes);
+    if (scales) {
+        status = attn_params_allocate_row_scales(m->params, error);
     }
-    status = attn_model_file_read(file, path, m->params, error);
+    status = status != ATTN_OK ? status : attn_model_file_read(file, path, m->params, error);
     return status == ATTN_OK && !trainable ? attn_translator_pack(m, compute, error) : status;
 }
 

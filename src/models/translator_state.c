@@ -87,8 +87,8 @@ attn_status attn_translator_state_create(const attn_translator *model, attn_tran
         return attn_fail_memory(error, sizeof *s);
     }
     s->model = model;
-    status = attn_tape_create(&s->encode_tape);
-    status = status == ATTN_OK ? attn_tape_create(&s->step_tape) : status;
+    status = attn_tape_create(&s->encode_tape, error);
+    status = status == ATTN_OK ? attn_tape_create(&s->step_tape, error) : status;
     status = status == ATTN_OK ? create_caches(s) : status;
     if (status != ATTN_OK) {
         attn_translator_state_free(s);
@@ -116,11 +116,17 @@ void attn_translator_state_free(attn_translator_state *s) {
 }
 
 attn_status attn_translator_state_use(attn_translator_state *s, const attn_shortlist *shortlist,
-                                      int32_t end_token) {
+                                      int32_t end_token, attn_error *error) {
     int64_t words = s->model->config.vocabulary;
-    if (shortlist != NULL &&
-        (attn_shortlist_vocabulary(shortlist) != words || end_token < 0 || end_token >= words)) {
-        return ATTN_ERR_ARGUMENT;
+    if (shortlist != NULL && attn_shortlist_vocabulary(shortlist) != words) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "make the shortlist with this model",
+                         "the shortlist is for a vocabulary of %lld, the model has %lld",
+                         (long long)attn_shortlist_vocabulary(shortlist), (long long)words);
+    }
+    if (shortlist != NULL && (end_token < 0 || end_token >= words)) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                         "end_token is %d, the vocabulary is %lld", (int)end_token,
+                         (long long)words);
     }
     s->shortlist = shortlist;
     s->end_token = end_token;
@@ -187,7 +193,7 @@ static attn_status remember_layer(attn_translator_state *s, attn_tensor *memory,
         }
     }
     if (status != ATTN_OK) {
-        attn_tape_fail(s->encode_tape, status);
+        attn_tape_fail(s->encode_tape, status, "%s", attn_status_name(status));
     }
     return status;
 }
@@ -309,8 +315,7 @@ attn_status attn_translator_encode(attn_translator_state *s, int64_t count, cons
     status = attn_tape_status(s->encode_tape);
     if (status != ATTN_OK) {
         s->max_rows = 0;
-        return attn_fail(error, status, NULL, -1, "use a smaller batch", "encoding failed: %s",
-                         attn_status_name(status));
+        return attn_tape_check(s->encode_tape, error);
     }
     return ATTN_OK;
 }
@@ -406,7 +411,7 @@ static attn_tensor *attend(attn_translator_state *s, const attn_multi_head *a,
     attn_status status =
         attn_cache_attend_scratch(cache, &attention, attn_tape_scratch(tape), NULL);
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status);
+        attn_tape_fail(tape, status, "%s", attn_status_name(status));
         return NULL;
     }
     return heads;
@@ -425,7 +430,7 @@ static attn_tensor *step_self(attn_translator_state *s, attn_tensor *x, int64_t 
             attn_cache_append(cache, s->sequence[r], 1, key, 0, a->head_size,
                               key + a->kv_heads * a->head_size, 0, a->head_size, NULL);
         if (status != ATTN_OK) {
-            attn_tape_fail(s->step_tape, status);
+            attn_tape_fail(s->step_tape, status, "%s", attn_status_name(status));
             return NULL;
         }
     }
@@ -542,7 +547,7 @@ attn_status attn_translator_step(attn_translator_state *s, int64_t rows, const i
     attn_tape_begin(s->step_tape, false, 0, 0);
     status = assign_sequences(s, rows, parents);
     if (status != ATTN_OK) {
-        attn_tape_fail(s->step_tape, status);
+        attn_tape_fail(s->step_tape, status, "%s", attn_status_name(status));
     }
     attn_tensor *x = status == ATTN_OK ? step_layers(s, tokens, attention) : NULL;
     status = x != NULL ? score_words(s, x, logits) : attn_tape_status(s->step_tape);

@@ -308,10 +308,8 @@ static attn_status search_together(const attn_translator *model, int64_t count,
     if (status != ATTN_OK) {
         goto out;
     }
-    status = attn_translator_state_use(s.state, options->shortlist, options->end_token);
+    status = attn_translator_state_use(s.state, options->shortlist, options->end_token, error);
     if (status != ATTN_OK) {
-        attn_fail(error, status, "attn_search", -1, "make the shortlist with this model",
-                  "the shortlist is for another vocabulary");
         goto out;
     }
     status = attn_translator_encode(s.state, count, source, starts, count * s.step.width,

@@ -51,7 +51,7 @@ attn_status attn_explain_create(attn_translator *model, const int32_t *source,
         return status;
     }
     attn_explain *e = attn_alloc_zero(1, sizeof *e);
-    if (e == NULL || attn_tape_create(&e->tape) != ATTN_OK) {
+    if (e == NULL || attn_tape_create(&e->tape, NULL) != ATTN_OK) {
         attn_free(e);
         return attn_fail_memory(error, sizeof *e);
     }
@@ -67,11 +67,10 @@ attn_status attn_explain_create(attn_translator *model, const int32_t *source,
     attn_tape_watch(e->tape, true);
     attn_tape_begin(e->tape, false, 0, 0);
     attn_tensor *x = attn_translator_forward(model, e->tape, &batch);
-    status = attn_tape_status(e->tape);
+    status = attn_tape_check(e->tape, error);
     if (x == NULL || status != ATTN_OK) {
         attn_explain_free(e);
-        return attn_fail(error, status, NULL, -1, NULL, "the model could not be run: %s",
-                         attn_status_name(status));
+        return status;
     }
     *out = e;
     return ATTN_OK;

@@ -36,10 +36,7 @@ attn_status attn_segmenting_open(const char *path, attn_segmenting *out, attn_er
                       "it names %d classes, but the model has %lld", out->classes.count,
                       (long long)attn_segmenter_get_config(out->model)->classes);
     }
-    if (status == ATTN_OK && attn_tape_create(&out->tape) != ATTN_OK) {
-        status = attn_fail_memory(error, 0);
-    }
-    return status;
+    return status == ATTN_OK ? attn_tape_create(&out->tape, error) : status;
 }
 
 void attn_segmenting_close(attn_segmenting *segmenting) {
@@ -294,8 +291,7 @@ static attn_status run_and_look(attn_segmenting *s, const attn_picture *picture,
     attn_tape_watch(s->tape, true);
     attn_tape_begin(s->tape, false, 0, 0);
     if (attn_segmenter_forward(s->model, s->tape, &one, &grid) == NULL) {
-        return attn_fail(error, attn_tape_status(s->tape), NULL, -1, "give a smaller picture",
-                         "%s while running the model", attn_status_name(attn_tape_status(s->tape)));
+        return attn_tape_check(s->tape, error);
     }
     return attn_segmenter_attend(s->model, s->tape, picture->height, picture->width, layer - 1,
                                  q->y / 8, q->x / 8, weights, error);

@@ -3,9 +3,11 @@
  * Rows are declared first and stand in chunks, so that pointers to them stay valid; then one
  * allocation holds all the data and one all the gradients, in the order of declaration and without
  * gaps. Next: tape.c. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "base/random.h"
 #include "tape/tape.h"
 
@@ -20,13 +22,14 @@ struct attn_params {
     chunk *first, *last;
     size_t count;
     int64_t size;
-    bool failed, allocated;
+    attn_error failure; /* of the first declare that failed */
+    bool allocated;
     real *data, *grad, *row_scales;
 };
 
-attn_status attn_params_create(attn_params **out) {
+attn_status attn_params_create(attn_params **out, attn_error *error) {
     *out = attn_alloc_zero(1, sizeof **out);
-    return *out != NULL ? ATTN_OK : ATTN_ERR_MEMORY;
+    return *out != NULL ? ATTN_OK : attn_fail_memory(error, sizeof **out);
 }
 
 void attn_params_free(attn_params *params) {
@@ -61,14 +64,55 @@ static chunk *chunk_with_room(attn_params *params) {
     return fresh;
 }
 
+void attn_params_fail(attn_params *params, attn_status status, const char *name, const char *reason,
+                      ...) {
+    if (params->failure.status != ATTN_OK) {
+        return;
+    }
+    char text[sizeof params->failure.what];
+    va_list arguments;
+    va_start(arguments, reason);
+    vsnprintf(text, sizeof text, reason, arguments);
+    va_end(arguments);
+    attn_fail(&params->failure, status, name, -1, NULL, "%s", text);
+}
+
+static bool can_declare(attn_params *params, const char *name, int64_t rows, int64_t cols,
+                        size_t *elements) {
+    if (params->allocated) {
+        attn_params_fail(params, ATTN_ERR_ARGUMENT, name, "declared after attn_params_allocate");
+        return false;
+    }
+    if (strlen(name) >= sizeof((attn_param *)0)->name) {
+        attn_params_fail(params, ATTN_ERR_ARGUMENT, name, "a tensor's name has at most %zu bytes",
+                         sizeof((attn_param *)0)->name - 1);
+        return false;
+    }
+    if (rows <= 0 || cols <= 0) {
+        attn_params_fail(params, ATTN_ERR_ARGUMENT, name,
+                         "%lld rows x %lld columns, both must be at least 1", (long long)rows,
+                         (long long)cols);
+        return false;
+    }
+    if (!attn_size_mul((size_t)rows, (size_t)cols, elements) ||
+        *elements > (size_t)INT64_MAX / sizeof(real) - (size_t)params->size) {
+        attn_params_fail(params, ATTN_ERR_MEMORY, name,
+                         "%lld rows x %lld columns are more than memory can hold", (long long)rows,
+                         (long long)cols);
+        return false;
+    }
+    return true;
+}
+
 attn_param *attn_params_declare(attn_params *params, const char *name, int64_t rows, int64_t cols,
                                 attn_init init) {
     size_t elements;
-    chunk *room = params->allocated ? NULL : chunk_with_room(params);
-    if (room == NULL || rows <= 0 || cols <= 0 ||
-        !attn_size_mul((size_t)rows, (size_t)cols, &elements) ||
-        elements > (size_t)INT64_MAX / sizeof(real) - (size_t)params->size) {
-        params->failed = true;
+    if (!can_declare(params, name, rows, cols, &elements)) {
+        return NULL;
+    }
+    chunk *room = chunk_with_room(params);
+    if (room == NULL) {
+        attn_params_fail(params, ATTN_ERR_MEMORY, name, "out of memory");
         return NULL;
     }
     attn_param *row = &room->rows[params->count % CHUNK_ROWS];
@@ -87,14 +131,22 @@ attn_param *attn_params_at(const attn_params *params, size_t index) {
     return c != NULL ? &c->rows[index] : NULL;
 }
 
-bool attn_params_failed(const attn_params *params) {
-    return params->failed;
+attn_status attn_params_check(const attn_params *params, attn_error *error) {
+    if (params->failure.status != ATTN_OK && error != NULL) {
+        *error = params->failure;
+    }
+    return params->failure.status;
 }
 
 attn_status attn_params_allocate_some(attn_params *params, bool with_grad,
-                                      bool (*wanted)(const attn_param *row)) {
-    if (params->failed) {
-        return ATTN_ERR_MEMORY;
+                                      bool (*wanted)(const attn_param *row), attn_error *error) {
+    attn_status status = attn_params_check(params, error);
+    if (status == ATTN_OK && params->allocated) {
+        status = attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                           "the parameters have been allocated before");
+    }
+    if (status != ATTN_OK) {
+        return status;
     }
     int64_t size = 0;
     for (size_t i = 0; i < params->count; i++) {
@@ -104,7 +156,10 @@ attn_status attn_params_allocate_some(attn_params *params, bool with_grad,
     params->data = attn_alloc_zero((size_t)size, sizeof(real));
     params->grad = with_grad ? attn_alloc_zero((size_t)size, sizeof(real)) : NULL;
     if (params->data == NULL || (with_grad && params->grad == NULL)) {
-        return ATTN_ERR_MEMORY; /* attn_params_free releases what there is */
+        attn_free(params->data);
+        attn_free(params->grad);
+        params->data = params->grad = NULL;
+        return attn_fail_memory(error, (size_t)size * sizeof(real));
     }
     params->allocated = true;
     int64_t offset = 0;
@@ -119,18 +174,18 @@ attn_status attn_params_allocate_some(attn_params *params, bool with_grad,
     return ATTN_OK;
 }
 
-attn_status attn_params_allocate(attn_params *params, bool with_grad) {
-    return attn_params_allocate_some(params, with_grad, NULL);
+attn_status attn_params_allocate(attn_params *params, bool with_grad, attn_error *error) {
+    return attn_params_allocate_some(params, with_grad, NULL, error);
 }
 
-attn_status attn_params_allocate_row_scales(attn_params *params) {
+attn_status attn_params_allocate_row_scales(attn_params *params, attn_error *error) {
     int64_t rows = 0;
     for (size_t i = 0; i < params->count; i++) {
         rows += attn_params_at(params, i)->rows;
     }
     params->row_scales = attn_alloc_zero((size_t)rows, sizeof(real));
     if (params->row_scales == NULL) {
-        return ATTN_ERR_MEMORY;
+        return attn_fail_memory(error, (size_t)rows * sizeof(real));
     }
     rows = 0;
     for (size_t i = 0; i < params->count; i++) {

@@ -8,15 +8,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "base/random.h"
+
+enum { SCOPE_SIZE = 48, NOTE_SIZE = 72 };
+
+/* Which layer call: for the reason of a failure. */
+typedef struct place {
+    int64_t layer;    /* counted from 1; 0: before the first one */
+    const char *name; /* of the layer */
+    char scope[SCOPE_SIZE];
+    bool backward;
+} call_place;
 
 typedef struct record {
     struct record *previous;
     void (*backward)(attn_tape *tape, void *payload);
     void *payload;
+    call_place place;
 } record;
-
-enum { SCOPE_SIZE = 48, NOTE_SIZE = 72 };
 
 typedef struct note {
     struct note *previous;
@@ -29,15 +39,15 @@ struct attn_tape {
     attn_scratch scratch;
     record *last;
     note *notes;
-    attn_status status;
+    attn_error failure;
     bool recording, watching;
     uint64_t seed, step, random_calls;
-    char scope[SCOPE_SIZE];
+    call_place place;
 };
 
-attn_status attn_tape_create(attn_tape **out) {
+attn_status attn_tape_create(attn_tape **out, attn_error *error) {
     *out = attn_alloc_zero(1, sizeof **out);
-    return *out != NULL ? ATTN_OK : ATTN_ERR_MEMORY;
+    return *out != NULL ? ATTN_OK : attn_fail_memory(error, sizeof **out);
 }
 
 void attn_tape_free(attn_tape *tape) {
@@ -53,26 +63,64 @@ void attn_tape_begin(attn_tape *tape, bool recording, uint64_t seed, uint64_t st
     attn_arena_reset(&tape->arena);
     tape->last = NULL;
     tape->notes = NULL;
-    tape->status = ATTN_OK;
+    tape->failure.status = ATTN_OK;
     tape->recording = recording;
     tape->seed = seed;
     tape->step = step;
     tape->random_calls = 0;
-    tape->scope[0] = '\0';
+    tape->place = (call_place){0};
 }
 
 attn_status attn_tape_status(const attn_tape *tape) {
-    return tape->status;
+    return tape->failure.status;
+}
+
+attn_status attn_tape_check(const attn_tape *tape, attn_error *error) {
+    if (tape->failure.status != ATTN_OK && error != NULL) {
+        *error = tape->failure;
+    }
+    return tape->failure.status;
 }
 
 bool attn_tape_recording(const attn_tape *tape) {
     return tape->recording;
 }
 
-void attn_tape_fail(attn_tape *tape, attn_status status) {
-    if (tape->status == ATTN_OK) {
-        tape->status = status;
+void attn_tape_layer(attn_tape *tape, const char *name) {
+    tape->place.layer++;
+    tape->place.name = name;
+}
+
+/* "layer 3, encoder.0.self, attn_layer_linear, backward" */
+static void write_place(const call_place *place, char *out, size_t size) {
+    bool scoped = place->scope[0] != '\0';
+    if (place->layer == 0) {
+        snprintf(out, size, "%s", place->scope);
+        return;
     }
+    snprintf(out, size, "layer %lld, %s%s%s%s", (long long)place->layer, place->scope,
+             scoped ? ", " : "", place->name, place->backward ? ", backward" : "");
+}
+
+static void fail(attn_tape *tape, attn_status status, const char *hint, const char *reason) {
+    char where[sizeof tape->failure.where];
+    if (tape->failure.status == ATTN_OK) {
+        write_place(&tape->place, where, sizeof where);
+        attn_fail(&tape->failure, status, where, -1, hint, "%s", reason);
+    }
+}
+
+void attn_tape_fail(attn_tape *tape, attn_status status, const char *reason, ...) {
+    char text[sizeof tape->failure.what];
+    va_list arguments;
+    va_start(arguments, reason);
+    vsnprintf(text, sizeof text, reason, arguments);
+    va_end(arguments);
+    fail(tape, status, NULL, text);
+}
+
+void attn_tape_fail_as(attn_tape *tape, const attn_error *error) {
+    fail(tape, error->status, error->hint, error->what);
 }
 
 size_t attn_tape_peak_bytes(const attn_tape *tape) {
@@ -90,7 +138,9 @@ uint64_t attn_tape_random_key(attn_tape *tape) {
 void *attn_tape_alloc(attn_tape *tape, size_t size) {
     void *memory = attn_arena_alloc(&tape->arena, size);
     if (memory == NULL) {
-        attn_tape_fail(tape, ATTN_ERR_MEMORY);
+        attn_error error;
+        (void)attn_fail_memory(&error, size);
+        attn_tape_fail_as(tape, &error);
     }
     return memory;
 }
@@ -99,7 +149,9 @@ static real *alloc_elements(attn_tape *tape, int64_t rows, int64_t cols) {
     size_t size;
     if (rows < 0 || cols < 0 || !attn_size_mul((size_t)rows, (size_t)cols, &size) ||
         !attn_size_mul(size, sizeof(real), &size)) {
-        attn_tape_fail(tape, ATTN_ERR_ARGUMENT);
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT,
+                       "there can be no tensor of %lld rows x %lld columns", (long long)rows,
+                       (long long)cols);
         return NULL;
     }
     return attn_tape_alloc(tape, size);
@@ -141,18 +193,20 @@ void *attn_tape_record(attn_tape *tape, size_t size, void (*backward)(attn_tape 
         return NULL;
     }
     memset(payload, 0, size);
-    *entry = (record){tape->last, backward, payload};
+    *entry = (record){tape->last, backward, payload, tape->place};
     tape->last = entry;
     return payload;
 }
 
-attn_status attn_tape_backward(attn_tape *tape) {
-    for (record *entry = tape->last; entry != NULL && tape->status == ATTN_OK;
+attn_status attn_tape_backward(attn_tape *tape, attn_error *error) {
+    for (record *entry = tape->last; entry != NULL && attn_tape_status(tape) == ATTN_OK;
          entry = entry->previous) {
+        tape->place = entry->place;
+        tape->place.backward = true;
         entry->backward(tape, entry->payload);
     }
     tape->last = NULL;
-    return tape->status;
+    return attn_tape_check(tape, error);
 }
 
 void attn_tape_watch(attn_tape *tape, bool on) {
@@ -160,12 +214,9 @@ void attn_tape_watch(attn_tape *tape, bool on) {
 }
 
 void attn_tape_scope(attn_tape *tape, const char *format, ...) {
-    if (!tape->watching) {
-        return;
-    }
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(tape->scope, sizeof tape->scope, format, arguments);
+    vsnprintf(tape->place.scope, sizeof tape->place.scope, format, arguments);
     va_end(arguments);
 }
 
@@ -178,7 +229,7 @@ void attn_tape_note(attn_tape *tape, const char *what, const attn_tensor *tensor
         return;
     }
     *entry = (note){.previous = tape->notes, .tensor = tensor};
-    snprintf(entry->name, sizeof entry->name, "%s.%s", tape->scope, what);
+    snprintf(entry->name, sizeof entry->name, "%s.%s", tape->place.scope, what);
     tape->notes = entry;
 }
 

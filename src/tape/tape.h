@@ -8,18 +8,25 @@
 
 /* The scratch memory that kernels share within one tape. */
 attn_scratch *attn_tape_scratch(attn_tape *tape);
+/* The failure of something below a layer: a kernel, a cache. */
+void attn_tape_fail_as(attn_tape *tape, const attn_error *error);
 /* attn_params_allocate of the wanted ones (NULL: all); the others' data stays NULL. */
 ATTN_MUST_CHECK attn_status attn_params_allocate_some(attn_params *params, bool with_grad,
-                                                      bool (*wanted)(const attn_param *row));
+                                                      bool (*wanted)(const attn_param *row),
+                                                      attn_error *error);
 /* Gives every parameter a row_scale, all 0. */
-ATTN_MUST_CHECK attn_status attn_params_allocate_row_scales(attn_params *params);
+ATTN_MUST_CHECK attn_status attn_params_allocate_row_scales(attn_params *params, attn_error *error);
 
 /* The gradient of a tensor for a product that can either write or add: *accumulate is false, and
  * the contents are undefined, when this is the first contribution. NULL (the tape fails) when out
  * of memory. */
 real *attn_tape_grad_first(attn_tape *tape, attn_tensor *tensor, bool *accumulate);
 
-/* Whether a declare has failed, which attn_params_allocate would report. */
-bool attn_params_failed(const attn_params *params);
+/* Whether every declare went well; else what attn_params_allocate would report. */
+ATTN_MUST_CHECK attn_status attn_params_check(const attn_params *params, attn_error *error);
+/* Makes the table fail: `name` cannot be declared, and why (the first reason stays). */
+ATTN_PRINTF(4, 5)
+void attn_params_fail(attn_params *params, attn_status status, const char *name, const char *reason,
+                      ...);
 
 #endif

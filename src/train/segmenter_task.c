@@ -25,10 +25,12 @@ static int64_t units(void *self, int64_t first_batch, int64_t count) {
     return count * batch_pixels(self);
 }
 
+/* What to do about it is said in the recipe's terms. */
 static attn_status pass_failed(attn_status status, attn_error *error) {
-    return attn_fail(error, status, "training", -1,
-                     status == ATTN_ERR_MEMORY ? "lower batch_pictures or the crop size" : NULL,
-                     "%s while computing the loss", attn_status_name(status));
+    return status != ATTN_ERR_MEMORY
+               ? status
+               : attn_fail(error, status, "training", -1, "lower batch_pictures or the crop size",
+                           "out of memory while computing the loss");
 }
 
 /* A batch without a pixel that counts teaches nothing. */
@@ -47,13 +49,13 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
     double share = (double)batch_pixels(t) / weight, loss = 0, nll = 0;
     attn_tape_begin(t->task.tape, true, seed, key);
     status = attn_segmenter_loss(t->model, t->task.tape, &batch,
-                                 (attn_real)(share / (double)all_units), &loss, &nll);
+                                 (attn_real)(share / (double)all_units), &loss, &nll, error);
     if (status == ATTN_OK) {
-        status = attn_tape_backward(t->task.tape);
+        status = attn_tape_backward(t->task.tape, error);
     }
     out->loss += share * loss;
     out->nll += share * nll;
-    return status == ATTN_OK ? ATTN_OK : pass_failed(status, error);
+    return pass_failed(status, error);
 }
 
 /* ---- validation ---- */
@@ -103,7 +105,7 @@ static attn_status validate(void *self, attn_task_loss *out, attn_error *error) 
     size_t classes = (size_t)t->confusion.classes;
     *out = (attn_task_loss){.units = 0};
     memset(t->confusion.count, 0, classes * classes * sizeof *t->confusion.count);
-    attn_status status = attn_segmenter_pack(t->model); /* once for all the pictures */
+    attn_status status = attn_segmenter_pack(t->model, error); /* once for all the pictures */
     for (int64_t i = 0; i < (int64_t)t->data->valid.count && status == ATTN_OK; i++) {
         status = validate_picture(t, i, out, error);
     }
@@ -149,11 +151,10 @@ static attn_status create_parts(attn_segmenter_task *t, attn_error *error) {
     size_t pixels = (size_t)t->data->largest;
     t->predicted = attn_alloc(pixels);
     t->probabilities = attn_alloc_zero(pixels * (size_t)config.classes, sizeof(attn_real));
-    if (t->predicted == NULL || t->probabilities == NULL ||
-        attn_tape_create(&t->task.tape) != ATTN_OK) {
+    if (t->predicted == NULL || t->probabilities == NULL) {
         return attn_fail_memory(error, pixels * (size_t)config.classes * sizeof(attn_real));
     }
-    return ATTN_OK;
+    return attn_tape_create(&t->task.tape, error);
 }
 
 attn_status attn_segmenter_task_create(const attn_segmenter_recipe *recipe,

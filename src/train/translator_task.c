@@ -88,10 +88,12 @@ static int64_t units(void *self, int64_t first_batch, int64_t count) {
     return target_tokens(&t->data->train, &t->train, first_batch, count);
 }
 
+/* What to do about it is said in the recipe's terms. */
 static attn_status pass_failed(attn_status status, attn_error *error) {
-    return attn_fail(error, status, "training", -1,
-                     status == ATTN_ERR_MEMORY ? "lower batch_tokens and raise accumulate" : NULL,
-                     "%s while computing the loss", attn_status_name(status));
+    return status != ATTN_ERR_MEMORY
+               ? status
+               : attn_fail(error, status, "training", -1, "lower batch_tokens and raise accumulate",
+                           "out of memory while computing the loss");
 }
 
 static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, uint64_t key,
@@ -103,12 +105,11 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
         return status;
     }
     attn_tape_begin(t->task.tape, true, seed, key);
-    status = attn_translator_loss(t->model, t->task.tape, &batch,
-                                  (attn_real)(1.0 / (double)all_units), &out->loss, &out->nll);
-    if (status == ATTN_OK) {
-        status = attn_tape_backward(t->task.tape);
-    }
-    return status == ATTN_OK ? ATTN_OK : pass_failed(status, error);
+    status =
+        attn_translator_loss(t->model, t->task.tape, &batch, (attn_real)(1.0 / (double)all_units),
+                             &out->loss, &out->nll, error);
+    status = status == ATTN_OK ? attn_tape_backward(t->task.tape, error) : status;
+    return pass_failed(status, error);
 }
 
 static attn_status validate(void *self, attn_task_loss *out, attn_error *error) {
@@ -127,9 +128,10 @@ static attn_status validate(void *self, attn_task_loss *out, attn_error *error) 
             return status;
         }
         attn_tape_begin(t->task.tape, false, 0, 0);
-        status = attn_translator_loss(t->model, t->task.tape, &batch, 0, &out->loss, &out->nll);
+        status =
+            attn_translator_loss(t->model, t->task.tape, &batch, 0, &out->loss, &out->nll, error);
         if (status != ATTN_OK) {
-            return pass_failed(status, error);
+            return status;
         }
     }
     return ATTN_OK;
@@ -161,8 +163,7 @@ static attn_status create_model(attn_translator_task *t, int64_t vocabulary, att
     }
     t->task.params = attn_translator_params(t->model);
     attn_params_init(t->task.params, (uint64_t)t->recipe->train.seed);
-    status = attn_tape_create(&t->task.tape);
-    return status == ATTN_OK ? ATTN_OK : attn_fail_memory(error, 0);
+    return attn_tape_create(&t->task.tape, error);
 }
 
 attn_status attn_translator_task_create(const attn_translator_recipe *recipe,

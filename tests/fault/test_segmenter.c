@@ -29,14 +29,14 @@ static char path[64];
 static attn_status training(attn_segmenter *model, const tiny_pictures *pictures, results *out) {
     attn_tape *tape = NULL;
     double nll = 0;
-    attn_status status = attn_tape_create(&tape);
+    attn_status status = attn_tape_create(&tape, NULL);
     if (status != ATTN_OK) {
         return status;
     }
     attn_tape_begin(tape, true, 3, 1);
-    status = attn_segmenter_loss(model, tape, &pictures->view, 1, &out->loss, &nll);
+    status = attn_segmenter_loss(model, tape, &pictures->view, 1, &out->loss, &nll, NULL);
     if (status == ATTN_OK) {
-        status = attn_tape_backward(tape);
+        status = attn_tape_backward(tape, NULL);
     }
     attn_params *params = attn_segmenter_params(model);
     for (int64_t i = 0; status == ATTN_OK && i < attn_params_size(params); i++) {
@@ -49,7 +49,7 @@ static attn_status training(attn_segmenter *model, const tiny_pictures *pictures
 static attn_status running(attn_segmenter *model, const tiny_pictures *pictures, results *out) {
     attn_tape *tape = NULL;
     attn_error error = {0};
-    attn_status status = attn_tape_create(&tape);
+    attn_status status = attn_tape_create(&tape, NULL);
     if (status == ATTN_OK) {
         status = attn_segmenter_predict(model, tape, &pictures->view.pictures, out->classes,
                                         out->probabilities, &error);

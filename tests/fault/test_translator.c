@@ -31,14 +31,14 @@ static char path[64];
 static attn_status training(attn_translator *model, const tiny_batch *batch, results *out) {
     attn_tape *tape = NULL;
     double nll = 0;
-    attn_status status = attn_tape_create(&tape);
+    attn_status status = attn_tape_create(&tape, NULL);
     if (status != ATTN_OK) {
         return status;
     }
     attn_tape_begin(tape, true, 3, 1);
-    status = attn_translator_loss(model, tape, &batch->view, 1, &out->loss, &nll);
+    status = attn_translator_loss(model, tape, &batch->view, 1, &out->loss, &nll, NULL);
     if (status == ATTN_OK) {
-        status = attn_tape_backward(tape);
+        status = attn_tape_backward(tape, NULL);
     }
     attn_params *params = attn_translator_params(model);
     for (int64_t i = 0; status == ATTN_OK && i < attn_params_size(params); i++) {
@@ -59,7 +59,7 @@ static attn_status decoding(attn_translator *model, const attn_shortlist *list,
     if (status != ATTN_OK) {
         return status;
     }
-    assert_int_equal(attn_translator_state_use(state, list, 3), ATTN_OK);
+    assert_int_equal(attn_translator_state_use(state, list, 3, NULL), ATTN_OK);
     status =
         attn_translator_encode(state, 2, batch->source, batch->source_starts, ROWS, STEPS, &error);
     for (int t = 0; status == ATTN_OK && t < STEPS; t++) {

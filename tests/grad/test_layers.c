@@ -239,7 +239,7 @@ static attn_tensor *translator(attn_tape *tape, fixture *f, attn_tensor *x[], do
     attn_translator_batch batch = {2, source, source_starts, input, output, target_starts};
     double nll = 0;
     (void)x;
-    assert_int_equal(attn_translator_loss(f->model, tape, &batch, 1.0, loss, &nll), ATTN_OK);
+    assert_int_equal(attn_translator_loss(f->model, tape, &batch, 1.0, loss, &nll, NULL), ATTN_OK);
     return NULL;
 }
 
@@ -467,7 +467,8 @@ static attn_tensor *segmenter(attn_tape *tape, fixture *f, attn_tensor *x[], dou
         labels[i / 3] = i / 3 % 5 == 4 ? ATTN_IGNORE_LABEL : (uint8_t)(i / 3 % 5 % 3);
     }
     attn_segmenter_batch batch = {{1, HEIGHT, WIDTH, pixels}, labels, weights};
-    assert_int_equal(attn_segmenter_loss(f->segmenter, tape, &batch, 1.0, loss, &nll), ATTN_OK);
+    assert_int_equal(attn_segmenter_loss(f->segmenter, tape, &batch, 1.0, loss, &nll, NULL),
+                     ATTN_OK);
     return NULL;
 }
 
@@ -559,7 +560,7 @@ static void analytic_gradient(run *r) {
     for (int64_t i = 0; y != NULL && i < y->rows * y->cols; i++) {
         d_y[i] += output_weight(i);
     }
-    assert_int_equal(attn_tape_backward(r->tape), ATTN_OK);
+    assert_int_equal(attn_tape_backward(r->tape, NULL), ATTN_OK);
 }
 
 static void check_element(run *r, attn_real *element, double gradient, const char *what,
@@ -587,11 +588,11 @@ static void fill(attn_real *values, int64_t count, uint64_t stream) {
 
 static void start(run *r, const struct grad_case *c) {
     *r = (run){.forward = c->forward};
-    assert_int_equal(attn_params_create(&r->f.params), ATTN_OK);
-    assert_int_equal(attn_tape_create(&r->tape), ATTN_OK);
+    assert_int_equal(attn_params_create(&r->f.params, NULL), ATTN_OK);
+    assert_int_equal(attn_tape_create(&r->tape, NULL), ATTN_OK);
     c->declare(&r->f);
     if (r->f.model == NULL && r->f.segmenter == NULL) {
-        assert_int_equal(attn_params_allocate(r->f.params, true), ATTN_OK);
+        assert_int_equal(attn_params_allocate(r->f.params, true, NULL), ATTN_OK);
     }
     /* Not the initializers: ones and zeros would hide mistakes. */
     fill(attn_params_data(r->f.params), attn_params_size(r->f.params), 100);

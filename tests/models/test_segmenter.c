@@ -21,7 +21,7 @@ enum { MIXERS = 4 };
 
 static attn_tape *new_tape(void) {
     attn_tape *tape;
-    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
     return tape;
 }
 
@@ -33,9 +33,10 @@ static void step(attn_segmenter *model, const tiny_pictures *pictures, double lo
     attn_params_zero_grad(attn_segmenter_params(model));
     attn_tape_begin(tape, true, 3, 4);
     loss[0] = loss[1] = 0;
-    assert_int_equal(attn_segmenter_loss(model, tape, &pictures->view, 0.01f, &loss[0], &loss[1]),
-                     ATTN_OK);
-    assert_int_equal(attn_tape_backward(tape), ATTN_OK);
+    assert_int_equal(
+        attn_segmenter_loss(model, tape, &pictures->view, 0.01f, &loss[0], &loss[1], NULL),
+        ATTN_OK);
+    assert_int_equal(attn_tape_backward(tape, NULL), ATTN_OK);
     attn_tape_free(tape);
 }
 
@@ -80,7 +81,7 @@ static void prediction_is_the_same_everywhere(void **state) {
         assert_int_equal(attn_segmenter_predict(model, tape, &all.view.pictures, expected_classes,
                                                 expected, NULL),
                          ATTN_OK);
-        assert_int_equal(attn_segmenter_pack(model), ATTN_OK);
+        assert_int_equal(attn_segmenter_pack(model, NULL), ATTN_OK);
         for (isa_walk w = isa_first(); isa_more(&w); isa_next(&w)) {
             int64_t b = w.step % COUNT;
             tiny_pictures_fill(&one, b, 1, HEIGHT, WIDTH);
@@ -175,13 +176,16 @@ static void impossible_input_is_refused(void **state) {
     tiny_pictures_fill(&p, 0, 1, 9, 10);
     assert_true(attn_segmenter_batch_weight(model, &p.view) > 50);
     attn_tape_begin(tape, true, 0, 0);
-    assert_int_equal(attn_segmenter_loss(fixed, tape, &p.view, 1, &loss, &nll), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_segmenter_loss(fixed, tape, &p.view, 1, &loss, &nll, NULL),
+                     ATTN_ERR_ARGUMENT);
     p.labels[89] = TINY_CLASSES;
     attn_tape_begin(tape, true, 0, 0);
-    assert_int_equal(attn_segmenter_loss(model, tape, &p.view, 1, &loss, &nll), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_segmenter_loss(model, tape, &p.view, 1, &loss, &nll, NULL),
+                     ATTN_ERR_ARGUMENT);
     p.view.pictures.width = 0;
     attn_tape_begin(tape, true, 0, 0);
-    assert_int_equal(attn_segmenter_loss(model, tape, &p.view, 1, &loss, &nll), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_segmenter_loss(model, tape, &p.view, 1, &loss, &nll, NULL),
+                     ATTN_ERR_ARGUMENT);
     assert_int_equal(attn_segmenter_predict(model, tape, &p.view.pictures, p.labels, NULL, &error),
                      ATTN_ERR_ARGUMENT);
     attn_tape_free(tape);

@@ -64,7 +64,7 @@ static void predict(attn_segmenter *model, attn_real *probabilities) {
     static tiny_pictures pictures;
     attn_tape *tape;
     tiny_pictures_fill(&pictures, 0, 1, 30, 30);
-    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
     assert_int_equal(
         attn_segmenter_predict(model, tape, &pictures.view.pictures, NULL, probabilities, NULL),
         ATTN_OK);

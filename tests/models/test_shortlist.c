@@ -77,7 +77,7 @@ static void decode(attn_translator *model, const attn_shortlist *list, const tin
     attn_translator_state *state = NULL;
     memset(out, 0, sizeof *out);
     assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
-    assert_int_equal(attn_translator_state_use(state, list, END), ATTN_OK);
+    assert_int_equal(attn_translator_state_use(state, list, END, NULL), ATTN_OK);
     assert_int_equal(
         attn_translator_encode(state, 2, batch->source, batch->source_starts, ROWS, STEPS, NULL),
         ATTN_OK);
@@ -155,8 +155,8 @@ static void another_vocabulary_is_refused(void **unused) {
     attn_translator_state *state = NULL;
     attn_shortlist *list = make();
     assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
-    assert_int_equal(attn_translator_state_use(state, list, END), ATTN_ERR_ARGUMENT);
-    assert_int_equal(attn_translator_state_use(state, NULL, END), ATTN_OK);
+    assert_int_equal(attn_translator_state_use(state, list, END, NULL), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_translator_state_use(state, NULL, END, NULL), ATTN_OK);
     attn_translator_state_free(state);
     attn_shortlist_free(list);
     attn_translator_free(model);

@@ -58,7 +58,7 @@ static void project_i8(const attn_translator *model, const attn_tensor *x, attn_
 static attn_real *forced(attn_translator *model, attn_compute compute,
                          const attn_translator_batch *batch) {
     attn_tape *tape;
-    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
     attn_tape_begin(tape, false, 0, 0);
     attn_tensor *x = attn_translator_forward(model, tape, batch);
     assert_non_null(x);
@@ -256,7 +256,7 @@ static void test_step_attention(void **unused) {
     attn_translator *model = tiny_translator(&config, false);
     attn_translator_state *state;
     attn_tape *tape;
-    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
     attn_tape_watch(tape, true);
     attn_tape_begin(tape, false, 0, 0);
     assert_non_null(attn_translator_forward(model, tape, &b.view));
@@ -351,7 +351,7 @@ static int64_t run(attn_translator *model, const attn_translator_batch *batch, b
                    attn_real *out) {
     attn_tape *tape;
     attn_translator_batch wanted = *batch;
-    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
     attn_tape_begin(tape, false, 0, 0);
     wanted.target_input = decode ? batch->target_input : NULL;
     attn_tensor *x = attn_translator_forward(model, tape, &wanted);
@@ -399,10 +399,10 @@ static double train(attn_translator *model, const attn_translator_batch *batch) 
     attn_tape *tape;
     double loss = 0, nll = 0;
     attn_params_zero_grad(attn_translator_params(model));
-    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
     attn_tape_begin(tape, true, 9, 4);
-    assert_int_equal(attn_translator_loss(model, tape, batch, 0.01F, &loss, &nll), ATTN_OK);
-    assert_int_equal(attn_tape_backward(tape), ATTN_OK);
+    assert_int_equal(attn_translator_loss(model, tape, batch, 0.01F, &loss, &nll, NULL), ATTN_OK);
+    assert_int_equal(attn_tape_backward(tape, NULL), ATTN_OK);
     attn_tape_free(tape);
     assert_true(isfinite(loss) && nll > 0);
     return loss;
@@ -461,10 +461,11 @@ static void test_gradients_add_up(void **unused) {
     train(model, &batch.view);
     memcpy(once, attn_params_grad(params), bytes);
     attn_tape *tape;
-    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
     attn_tape_begin(tape, true, 9, 4);
-    assert_int_equal(attn_translator_loss(model, tape, &batch.view, 0.01F, &loss, &nll), ATTN_OK);
-    assert_int_equal(attn_tape_backward(tape), ATTN_OK);
+    assert_int_equal(attn_translator_loss(model, tape, &batch.view, 0.01F, &loss, &nll, NULL),
+                     ATTN_OK);
+    assert_int_equal(attn_tape_backward(tape, NULL), ATTN_OK);
     for (int64_t i = 0; i < attn_params_size(params); i++) {
         attn_real twice = 2 * once[i];
         assert_true(fabsf(attn_params_grad(params)[i] - twice) <= 1e-4F * fabsf(twice) + 1e-6F);
@@ -472,7 +473,7 @@ static void test_gradients_add_up(void **unused) {
     attn_translator_free(model);
     model = tiny_translator(&config, false);
     attn_tape_begin(tape, true, 9, 4);
-    assert_int_equal(attn_translator_loss(model, tape, &batch.view, 1, &loss, &nll),
+    assert_int_equal(attn_translator_loss(model, tape, &batch.view, 1, &loss, &nll, NULL),
                      ATTN_ERR_ARGUMENT);
     attn_tape_free(tape);
     attn_translator_free(model);

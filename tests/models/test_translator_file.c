@@ -141,7 +141,7 @@ static attn_real encode_one(attn_translator *model) {
     tiny_batch_begin(&batch);
     tiny_batch_add(&batch, 1, 9, 1);
     batch.view.target_input = NULL;
-    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
     attn_tape_begin(tape, false, 0, 0);
     attn_tensor *x = attn_translator_forward(model, tape, &batch.view);
     assert_non_null(x);
@@ -214,10 +214,10 @@ static void test_packed_alone(void **unused) {
                      ATTN_ERR_ARGUMENT);
     tiny_batch_begin(&batch);
     tiny_batch_add(&batch, 1, 5, 7);
-    assert_int_equal(attn_tape_create(&tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
     for (int record = 0; record < 2; record++) {
         attn_tape_begin(tape, record, 0, 0);
-        assert_int_equal(attn_translator_loss(model, tape, &batch.view, 1, &loss, &nll),
+        assert_int_equal(attn_translator_loss(model, tape, &batch.view, 1, &loss, &nll, NULL),
                          ATTN_ERR_ARGUMENT);
     }
     assert_null(attn_translator_forward(model, tape, &batch.view)); /* it records */

@@ -64,7 +64,7 @@ static attn_window window(void) {
 }
 
 static void fill(attn_params *params) {
-    check(attn_params_allocate(params, true), "out of memory");
+    check(attn_params_allocate(params, true, NULL), "out of memory");
     for (size_t i = 0; i < attn_params_count(params); i++) {
         attn_param *row = attn_params_at(params, i);
         const attn_tensor_info *from = need(row->name);
@@ -118,8 +118,8 @@ int main(int count, char **arguments) {
     attn_tape *tape;
     attn_error error = {0};
     check(attn_safetensors_open(arguments[2], &input, &error), error.what);
-    check(attn_params_create(&params), "out of memory");
-    check(attn_tape_create(&tape), "out of memory");
+    check(attn_params_create(&params, NULL), "out of memory");
+    check(attn_tape_create(&tape, NULL), "out of memory");
     attn_tape_begin(tape, true, 0, 0);
     const attn_tensor_info *from = need("x");
     attn_tensor *x = attn_tape_tensor(tape, from->shape[0], from->shape[1]);
@@ -130,7 +130,7 @@ int main(int count, char **arguments) {
         memcpy(attn_tape_grad(tape, y), need("d_y")->data, need("d_y")->size);
         put("y", y->data, y->rows * y->cols);
     }
-    check(attn_tape_backward(tape), "the backward failed");
+    check(attn_tape_backward(tape, NULL), "the backward failed");
     put("d.x", x->grad, x->rows * x->cols);
     for (size_t i = 0; i < attn_params_count(params); i++) {
         attn_param *row = attn_params_at(params, i);

@@ -176,7 +176,7 @@ static attn_tensor *input_tensor(attn_tape *tape, const char *name) {
 }
 
 static void read_params(attn_params *params) {
-    check(attn_params_allocate(params, true), "parameters");
+    check(attn_params_allocate(params, true, NULL), "parameters");
     for (size_t i = 0; i < attn_params_count(params); i++) {
         attn_param *p = attn_params_at(params, i);
         if (need(p->name)->size != (size_t)(p->rows * p->cols) * 4) {
@@ -190,11 +190,11 @@ static void run_multi_head(void) {
     attn_params *params;
     attn_tape *tape;
     bool cross = find("memory") != NULL;
-    check(attn_params_create(&params), "parameters");
+    check(attn_params_create(&params, NULL), "parameters");
     attn_multi_head heads = attn_multi_head_declare(params, "attention", need("x")->shape[1],
                                                     number("heads"), number("kv_heads"));
     read_params(params);
-    check(attn_tape_create(&tape), "tape");
+    check(attn_tape_create(&tape, NULL), "tape");
     attn_tape_begin(tape, true, 0, 0);
     attn_sequences sequences = sequences_of("starts"), memory_sequences = sequences;
     attn_tensor *x = input_tensor(tape, "x"), *memory = NULL;
@@ -207,7 +207,7 @@ static void run_multi_head(void) {
     y = attn_layer_linear(tape, y, &heads.output, ATTN_ACTIVATION_NONE);
     check(attn_tape_status(tape), "forward");
     memcpy(attn_tape_grad(tape, y), need("d.y")->data, need("d.y")->size);
-    check(attn_tape_backward(tape), "backward");
+    check(attn_tape_backward(tape, NULL), "backward");
     put(y->data, y->rows, y->cols, "y");
     put(x->grad, x->rows, x->cols, "d.x");
     if (cross) {
@@ -233,7 +233,7 @@ static void run_translator(const char *path) {
     attn_translator *model;
     attn_tape *tape;
     check(attn_translator_load(path, true, ATTN_COMPUTE_F32, &model, NULL, NULL, &error), "load");
-    check(attn_tape_create(&tape), "tape");
+    check(attn_tape_create(&tape, NULL), "tape");
     attn_translator_batch batch = {need("source_starts")->shape[0] - 1,
                                    data_of("source"),
                                    data_of("source_starts"),
@@ -249,8 +249,9 @@ static void run_translator(const char *path) {
     attn_tape_begin(tape, false, 0, 0);
     put(copy_of(attn_translator_forward(model, tape, &sources)), source, channels, "encoder");
     attn_tape_begin(tape, true, 0, 0);
-    check(attn_translator_loss(model, tape, &batch, 1.0F / (float)target, &loss, &nll), "loss");
-    check(attn_tape_backward(tape), "backward");
+    check(attn_translator_loss(model, tape, &batch, 1.0F / (float)target, &loss, &nll, NULL),
+          "loss");
+    check(attn_tape_backward(tape, NULL), "backward");
     losses[0] = (float)(loss / (double)target);
     losses[1] = (float)(nll / (double)target);
     put(losses, 1, 2, "losses");

@@ -59,7 +59,7 @@ typedef struct toy {
 
 static void start(toy *t, const attn_translator_config *config) {
     assert_int_equal(attn_translator_create(config, true, &t->model, NULL), ATTN_OK);
-    assert_int_equal(attn_tape_create(&t->tape), ATTN_OK);
+    assert_int_equal(attn_tape_create(&t->tape, NULL), ATTN_OK);
     t->params = attn_translator_params(t->model);
     t->size = attn_params_size(t->params);
     t->m = attn_alloc_zero((size_t)t->size, sizeof *t->m);
@@ -85,9 +85,9 @@ static double step(toy *t, int64_t number) {
     attn_params_zero_grad(t->params);
     attn_tape_begin(t->tape, true, 5, (uint64_t)number);
     assert_int_equal(
-        attn_translator_loss(t->model, t->tape, &b.batch, (float)(1.0 / tokens), &loss, &nll),
+        attn_translator_loss(t->model, t->tape, &b.batch, (float)(1.0 / tokens), &loss, &nll, NULL),
         ATTN_OK);
-    assert_int_equal(attn_tape_backward(t->tape), ATTN_OK);
+    assert_int_equal(attn_tape_backward(t->tape, NULL), ATTN_OK);
     double norm = sqrt(attn_sum_squares(t->size, attn_params_grad(t->params)));
     attn_adam adam = {.learning_rate = (float)(0.003 * (number < 10 ? (double)number / 10 : 1)),
                       .beta1 = 0.9f,
