@@ -275,8 +275,14 @@ attn_params *attn_translator_params(const attn_translator *m) {
     return m->params;
 }
 
-static attn_status pack_linear(attn_linear *linear, void *compute) {
-    return attn_linear_pack(linear, *(const attn_compute *)compute, NULL);
+typedef struct packing {
+    attn_compute compute;
+    attn_error *error;
+} packing;
+
+static attn_status pack_linear(attn_linear *linear, void *context) {
+    const packing *p = context;
+    return attn_linear_pack(linear, p->compute, p->error);
 }
 
 attn_status attn_translator_pack(attn_translator *m, attn_compute compute, attn_error *error) {
@@ -284,14 +290,8 @@ attn_status attn_translator_pack(attn_translator *m, attn_compute compute, attn_
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "load it with attn_translator_load",
                          "the model was loaded packed: there is nothing left to pack from");
     }
-    compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute;
-    attn_status status = attn_translator_visit_linears(m, pack_linear, &compute);
-    if (status == ATTN_ERR_ARGUMENT) {
-        status = attn_fail(error, status, NULL, -1, "pack it for float32",
-                           "a layer has more input features than a sum of 8-bit products holds");
-    } else if (status != ATTN_OK) {
-        status = attn_fail_memory(error, (size_t)attn_params_size(m->params) * sizeof(real));
-    }
+    packing p = {compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute, error};
+    attn_status status = attn_translator_visit_linears(m, pack_linear, &p);
     if (status != ATTN_OK) {
         attn_translator_unpack(m);
     }

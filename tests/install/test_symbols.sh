@@ -8,7 +8,7 @@ library=$ATTN_BUILD_DIR/libattn.so
 
 nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//' | sort >"$work/exported"
 # A declaration runs from ATTN_API to the first "("; the name is the word before it.
-cat "$ATTN_SOURCE_DIR"/include/attn/*.h | grep -v '^#define' | tr '\n' ' ' |
+cat "$ATTN_SOURCE_DIR"/include/attn/*.h | grep -v '^#define' | sed 's/ATTN_PRINTF([^)]*)//' | tr '\n' ' ' |
     sed 's/ATTN_API/\n&/g' | sed -n 's/^ATTN_API[^(;]*[ *]\(attn_[a-z0-9_]*\)(.*/\1/p' |
     sort >"$work/declared"
 
