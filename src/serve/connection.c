@@ -18,6 +18,7 @@
 
 #include "base/utf8.h"
 #include "serve/files.h"
+#include "serve/router.h"
 #include "serve/wellformed.h"
 
 typedef struct request {
@@ -340,7 +341,7 @@ static enum MHD_Result handle_whole(request *r) {
     };
     MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, add_query, &http);
     attn_http_answer answer;
-    r->job = attn_service_handle(&r->server->service, &http, &answer);
+    r->job = attn_router_handle(&r->server->service, &http, &answer);
     if (r->job == NULL) {
         enum MHD_Result result = send_answer(r, &answer);
         attn_http_answer_free(&answer);
@@ -444,7 +445,7 @@ void attn_connection_completed(void *context, struct MHD_Connection *connection,
     double seconds = attn_server_clock() - r->whole;
     bool completed = why == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     if (r->status != 0) {
-        attn_metrics_request(&server->metrics, attn_endpoint_of(r->path), r->status, seconds);
+        attn_router_count(&server->metrics, r->path, r->status, seconds);
     }
     write_log(server, r, seconds, completed ? "ok" : "early");
     atomic_fetch_sub(&server->metrics.in_flight, 1);

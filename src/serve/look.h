@@ -13,7 +13,7 @@
 #include "serve/service.h"
 
 bool attn_look_answers(const char *path);
-/* As attn_service_handle. */
+/* As attn_router_handle. */
 attn_job *attn_look_handle(attn_service *service, const attn_http_request *request,
                            attn_http_answer *answer);
 

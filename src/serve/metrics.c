@@ -2,47 +2,22 @@
 #include "serve/metrics.h"
 
 #include <inttypes.h>
-#include <string.h>
-
-static const struct {
-    const char *path, *name;
-    attn_endpoint endpoint;
-} endpoints[] = {
-    {"/translate", "translate", ATTN_ENDPOINT_TRANSLATE},
-    {"/detect", "detect", ATTN_ENDPOINT_DETECT},
-    {"/attn/segment", "segment", ATTN_ENDPOINT_SEGMENT},
-    {"/attn/attend", "attend", ATTN_ENDPOINT_ATTEND},
-    {"/languages", "languages", ATTN_ENDPOINT_LANGUAGES},
-    {"/health", "health", ATTN_ENDPOINT_HEALTH},
-    {"/spec", "spec", ATTN_ENDPOINT_SPEC},
-    {"/frontend/settings", "settings", ATTN_ENDPOINT_SETTINGS},
-    {"/metrics", "metrics", ATTN_ENDPOINT_METRICS},
-    {"/", "page", ATTN_ENDPOINT_PAGE},
-    {NULL, "other", ATTN_ENDPOINT_OTHER},
-};
 
 static const double bounds[ATTN_METRICS_BUCKETS] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
                                                     0.5,   1,    2.5,   5,    10,  30};
 
-attn_endpoint attn_endpoint_of(const char *path) {
-    size_t i = 0;
-    while (endpoints[i].path != NULL && strcmp(endpoints[i].path, path) != 0) {
-        i++;
-    }
-    return endpoints[i].endpoint;
-}
-
-void attn_metrics_request(attn_metrics *m, attn_endpoint endpoint, int status, double seconds) {
+void attn_metrics_request(attn_metrics *m, size_t endpoint, int status) {
     int hundreds = status / 100;
     atomic_fetch_add(&m->requests[endpoint][hundreds >= 1 && hundreds <= 5 ? hundreds - 1 : 4], 1);
-    if (endpoint == ATTN_ENDPOINT_TRANSLATE) {
-        size_t bucket = 0;
-        while (bucket < ATTN_METRICS_BUCKETS && seconds > bounds[bucket]) {
-            bucket++;
-        }
-        atomic_fetch_add(&m->took[bucket], 1);
-        atomic_fetch_add(&m->microseconds, (uint_fast64_t)(1e6 * seconds));
+}
+
+void attn_metrics_translated(attn_metrics *m, double seconds) {
+    size_t bucket = 0;
+    while (bucket < ATTN_METRICS_BUCKETS && seconds > bounds[bucket]) {
+        bucket++;
     }
+    atomic_fetch_add(&m->took[bucket], 1);
+    atomic_fetch_add(&m->microseconds, (uint_fast64_t)(1e6 * seconds));
 }
 
 void attn_metrics_batch(attn_metrics *m, int64_t sentences, int64_t source_tokens,
@@ -69,17 +44,17 @@ static void gauge(attn_buffer *out, const char *name, const char *help,
     attn_buffer_format(out, "%s %" PRIdFAST64 "\n", name, atomic_load(value));
 }
 
-static void print_requests(attn_metrics *m, attn_buffer *out) {
+static void print_requests(attn_metrics *m, const char *const *names, attn_buffer *out) {
     head(out, "attn_requests_total", "counter",
          "Requests answered, by endpoint and class of status.");
-    for (size_t e = 0; e < ATTN_ENDPOINTS; e++) {
-        for (int s = 0; s < 5; s++) {
-            uint_fast64_t count = atomic_load(&m->requests[endpoints[e].endpoint][s]);
+    for (size_t e = 0; e < ATTN_METRICS_ENDPOINTS; e++) {
+        for (int s = 0; s < 5 && names[e] != NULL; s++) {
+            uint_fast64_t count = atomic_load(&m->requests[e][s]);
             if (count > 0) {
                 attn_buffer_format(out,
                                    "attn_requests_total{endpoint=\"%s\",status=\"%dxx\"} "
                                    "%" PRIuFAST64 "\n",
-                                   endpoints[e].name, s + 1, count);
+                                   names[e], s + 1, count);
             }
         }
     }
@@ -99,8 +74,9 @@ static void print_times(attn_metrics *m, attn_buffer *out) {
         name, count, name, 1e-6 * (double)atomic_load(&m->microseconds), name, count);
 }
 
-void attn_metrics_print(attn_metrics *m, attn_buffer *out) {
-    print_requests(m, out);
+void attn_metrics_print(attn_metrics *m, const char *const names[ATTN_METRICS_ENDPOINTS],
+                        attn_buffer *out) {
+    print_requests(m, names, out);
     print_times(m, out);
     counter(out, "attn_characters_total", "Characters taken in for translation.", &m->characters);
     counter(out, "attn_batches_total", "Batches searched.", &m->batches);

@@ -1,4 +1,4 @@
-/* serve/service.c: the endpoints, and the parameters of /translate and /detect. */
+/* serve/service.c: /translate, /detect, the languages and the settings, and who may ask. */
 #include "serve/service.h"
 
 #include <inttypes.h>
@@ -8,11 +8,6 @@
 #include <strings.h>
 
 #include "base/utf8.h"
-#include "serve/files.h"
-#include "serve/look.h"
-#include "serve/parameters.h"
-#include "serve/pictures.h"
-#include "serve/spec.h"
 #include "text/language.h"
 
 /* ---- the texts ---- */
@@ -175,7 +170,7 @@ bool attn_service_check_key(const attn_service *s, const char *key, const char *
     return true;
 }
 
-static void detect(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+attn_job *attn_service_detect(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
     texts t;
     codes sources;
     attn_language_guess guesses[2 * ATTN_SERVE_MODELS];
@@ -190,6 +185,7 @@ static void detect(attn_service *s, const attn_parameters *p, attn_http_answer *
         attn_http_json(answer, list);
     }
     free(t.text);
+    return NULL;
 }
 
 static json_t *language_json(attn_service *s, const char *code) {
@@ -210,7 +206,9 @@ static json_t *language_json(attn_service *s, const char *code) {
                      targets);
 }
 
-static void languages(attn_service *s, attn_http_answer *answer) {
+attn_job *attn_service_languages(attn_service *s, const attn_parameters *p,
+                                 attn_http_answer *answer) {
+    (void)p;
     codes all;
     json_t *list = json_array();
     list_codes(s, true, &all);
@@ -218,6 +216,7 @@ static void languages(attn_service *s, attn_http_answer *answer) {
         json_array_append_new(list, language_json(s, all.code[i]));
     }
     attn_http_json(answer, list);
+    return NULL;
 }
 
 /* With a reference; NULL when pictures alone are served. */
@@ -232,7 +231,9 @@ static attn_serve_model *first_translator(attn_service *s) {
     return NULL;
 }
 
-static void settings(attn_service *s, attn_http_answer *answer) {
+attn_job *attn_service_settings(attn_service *s, const attn_parameters *p,
+                                attn_http_answer *answer) {
+    (void)p;
     attn_serve_model *model = first_translator(s), *pictures;
     const char *target = model != NULL ? model->target : "";
     pictures = attn_serve_models_for_pictures(s->models);
@@ -250,12 +251,7 @@ static void settings(attn_service *s, attn_http_answer *answer) {
         attn_serve_model_release(s->models, pictures);
     }
     attn_http_json(answer, value);
-}
-
-static void metrics(attn_service *s, attn_http_answer *answer) {
-    answer->status = 200;
-    answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
-    attn_metrics_print(s->metrics, &answer->body);
+    return NULL;
 }
 
 /* ---- /translate ---- */
@@ -340,7 +336,8 @@ static attn_job *make_job(attn_service *s, attn_serve_model *model, const texts 
     return job;
 }
 
-static attn_job *translate(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+attn_job *attn_service_translate(attn_service *s, const attn_parameters *p,
+                                 attn_http_answer *answer) {
     texts t = {0};
     attn_job_options options;
     attn_job *job = NULL;
@@ -375,84 +372,4 @@ static attn_job *translate(attn_service *s, const attn_parameters *p, attn_http_
     }
     free(t.text);
     return job;
-}
-
-/* ---- routing ---- */
-
-static bool allows(bool posts, const char *method) {
-    return posts ? strcmp(method, "POST") == 0
-                 : strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-}
-
-static attn_job *with_parameters(attn_service *s, const attn_http_request *r,
-                                 attn_endpoint endpoint, attn_http_answer *answer) {
-    attn_parameters p;
-    attn_job *job = NULL;
-    attn_http_request bare = *r;
-    bool picture = endpoint == ATTN_ENDPOINT_SEGMENT || endpoint == ATTN_ENDPOINT_ATTEND;
-    bare.content_type = picture ? NULL : r->content_type; /* the body is a file, whatever it says */
-    if (attn_parameters_parse(&bare, &p, answer) &&
-        attn_service_check_key(s, attn_parameter_text(&p, "api_key"), r->authorization, answer)) {
-        if (picture) {
-            job = attn_picture_job(s, &p, endpoint == ATTN_ENDPOINT_ATTEND, answer);
-        } else if (endpoint == ATTN_ENDPOINT_TRANSLATE) {
-            job = translate(s, &p, answer);
-        } else {
-            detect(s, &p, answer);
-        }
-    }
-    attn_parameters_free(&p);
-    return job;
-}
-
-attn_job *attn_service_handle(attn_service *s, const attn_http_request *r,
-                              attn_http_answer *answer) {
-    attn_endpoint endpoint = attn_endpoint_of(r->path);
-    bool other = endpoint == ATTN_ENDPOINT_OTHER || endpoint == ATTN_ENDPOINT_PAGE;
-    bool posts = endpoint <= ATTN_ENDPOINT_ATTEND;
-    const char *allowed = posts ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
-    *answer = (attn_http_answer){.status = 200, .content_type = "text/plain; charset=utf-8"};
-    if (attn_look_answers(r->path)) {
-        return attn_look_handle(s, r, answer);
-    }
-    if (other && !attn_file_exists(r->path)) {
-        attn_http_error(answer, 404, "Not found");
-        return NULL;
-    }
-    if (strcmp(r->method, "OPTIONS") == 0) {
-        answer->status = 204;
-        answer->allow = allowed;
-        return NULL;
-    }
-    if (!allows(posts, r->method)) {
-        attn_http_error(answer, 405, "Method not allowed");
-        answer->allow = allowed;
-        return NULL;
-    }
-    switch (endpoint) {
-    case ATTN_ENDPOINT_TRANSLATE:
-    case ATTN_ENDPOINT_DETECT:
-    case ATTN_ENDPOINT_SEGMENT:
-    case ATTN_ENDPOINT_ATTEND:
-        return with_parameters(s, r, endpoint, answer);
-    case ATTN_ENDPOINT_LANGUAGES:
-        languages(s, answer);
-        break;
-    case ATTN_ENDPOINT_HEALTH:
-        attn_http_json(answer, json_pack("{s:s}", "status", "ok"));
-        break;
-    case ATTN_ENDPOINT_SPEC:
-        attn_http_json(answer, attn_serve_spec());
-        break;
-    case ATTN_ENDPOINT_SETTINGS:
-        settings(s, answer);
-        break;
-    case ATTN_ENDPOINT_METRICS:
-        metrics(s, answer);
-        break;
-    default:
-        attn_file_answer(r, answer);
-        break;
-    }
-    return NULL;
 }

@@ -1,12 +1,13 @@
-/* serve/service.h: from a request to an answer, or to a job that will give one. No sockets here.
+/* serve/service.h: what answers are made of, and those of LibreTranslate's own paths. No sockets here.
  *
- * The interface is LibreTranslate's: the same paths, fields, status codes and texts of errors. */
+ * The interface is LibreTranslate's: the same paths, fields, status codes and texts of errors. Next: router.c. */
 #ifndef ATTN_SERVE_SERVICE_H
 #define ATTN_SERVE_SERVICE_H
 
 #include "serve/job.h"
 #include "serve/keys.h"
 #include "serve/metrics.h"
+#include "serve/parameters.h"
 
 typedef struct attn_service {
     attn_serve_models *models;
@@ -19,13 +20,20 @@ typedef struct attn_service {
     attn_search_options search; /* beam, length_penalty, guards */
 } attn_service;
 
-/* NULL: *answer is complete. Else a job to be started, whose answer is the answer. */
-attn_job *attn_service_handle(attn_service *service, const attn_http_request *request,
-                              attn_http_answer *answer);
-
 /* Whether a request may be answered: no key is needed, or `key` (the parameter api_key) or else the one in the
  * header `Authorization: Bearer KEY` is known. Either may be NULL. false: *answer says why. */
 bool attn_service_check_key(const attn_service *service, const char *key, const char *header,
                             attn_http_answer *answer);
+
+/* The handlers of /translate, /detect, /languages and /frontend/settings. NULL: *answer is complete. Else a job
+ * to be started, whose answer is the answer. */
+attn_job *attn_service_translate(attn_service *service, const attn_parameters *parameters,
+                                 attn_http_answer *answer);
+attn_job *attn_service_detect(attn_service *service, const attn_parameters *parameters,
+                              attn_http_answer *answer);
+attn_job *attn_service_languages(attn_service *service, const attn_parameters *parameters,
+                                 attn_http_answer *answer);
+attn_job *attn_service_settings(attn_service *service, const attn_parameters *parameters,
+                                attn_http_answer *answer);
 
 #endif

@@ -1,103 +1,77 @@
-/* serve/spec.c: /spec, from a table of parameters. */
+/* serve/spec.c: /spec, from the table of routes. */
 #include "serve/spec.h"
-
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "attn/version.h"
 
-typedef struct parameter {
-    const char *name, *type;
-    bool required;
-    const char *description;
-} parameter;
+/* A parameter that stands by itself: a field of a form, or in the query. */
+static json_t *field_json(const attn_route_parameter *p, const char *in) {
+    return json_pack("{s:s, s:s, s:s, s:b, s:s}", "in", in, "name", p->name, "type", p->type,
+                     "required", (int)p->required, "description", p->description);
+}
 
-static const parameter translate_parameters[] = {
-    {"q", "string", true, "Text(s) to translate: a text, or in JSON a list of texts"},
-    {"source", "string", true, "Source language code, or auto"},
-    {"target", "string", true, "Target language code"},
-    {"format", "string", false, "Format of the text: text (default) or html"},
-    {"alternatives", "integer", false, "Number of other translations wanted"},
-    {"api_key", "string", false, "API key"},
-    {"model", "integer", false,
-     "One of several models for the pair, by its number in /attn/models; the first when not given "
-     "(an addition of attn)"},
-    {"scores", "boolean", false,
-     "Add sentences: what was searched, with scores (an addition of attn)"},
-    {"alignments", "boolean", false,
-     "Add to each sentence its tokens, their log-probabilities and what each attended to (an "
-     "addition "
-     "of attn)"},
-    {"n_best", "integer", false,
-     "Add to each sentence its N best hypotheses (an addition of attn)"},
-    {"stream", "boolean", false,
-     "Answer with server-sent events: partial ones with translatedText so far, then done with the "
-     "whole "
-     "answer, or error (an addition of attn)"},
-};
-static const parameter detect_parameters[] = {
-    {"q", "string", true, "Text to detect"},
-    {"api_key", "string", false, "API key"},
-};
-static const parameter picture_parameters[] = {
-    {"api_key", "string", false,
-     "API key, in the query, or as a header, Authorization: Bearer KEY; the body is the picture, "
-     "JPEG or PNG"},
-};
-static const parameter attend_parameters[] = {
-    {"x", "integer", true, "Column of the pixel that asks, from 0 at the left, in the query"},
-    {"y", "integer", true, "Its row, from 0 at the top"},
-    {"layer", "integer", false, "Block, from 1; the last when not given"},
-    {"head", "string", false, "Head, from 1, or mean (default)"},
-    {"api_key", "string", false, "API key; the body is the picture, JPEG or PNG"},
-};
+/* The parameters as one JSON object, which is the body. */
+static json_t *object_json(const attn_route *route) {
+    json_t *properties = json_object(), *required = json_array();
+    for (size_t i = 0; i < route->parameter_count; i++) {
+        const attn_route_parameter *p = &route->parameters[i];
+        json_object_set_new(
+            properties, p->name,
+            json_pack("{s:s, s:s}", "type", p->type, "description", p->description));
+        if (p->required) {
+            json_array_append_new(required, json_string(p->name));
+        }
+    }
+    return json_pack("{s:s, s:s, s:b, s:{s:s, s:o, s:o}}", "in", "body", "name", "body", "required",
+                     1, "schema", "type", "object", "properties", properties, "required", required);
+}
 
-typedef struct endpoint {
-    const char *path, *method, *summary;
-    const parameter *parameters;
-    size_t count;
-} endpoint;
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-static const endpoint endpoints[] = {
-    {"/translate", "post", "Translate text from a language to another", translate_parameters,
-     COUNT(translate_parameters)},
-    {"/detect", "post", "Detect the language of a single text", detect_parameters,
-     COUNT(detect_parameters)},
-    {"/attn/segment", "post",
-     "A picture's mask: width, height, classes with colour and pixels, and a PNG (an addition of "
-     "attn)",
-     picture_parameters, COUNT(picture_parameters)},
-    {"/attn/attend", "post",
-     "What a pixel attends to: weights of columns x rows places, row by row (an addition of attn)",
-     attend_parameters, COUNT(attend_parameters)},
-    {"/languages", "get", "Retrieve list of supported languages", NULL, 0},
-    {"/frontend/settings", "get", "Retrieve frontend specific settings", NULL, 0},
-    {"/health", "get", "Whether the server answers", NULL, 0},
-    {"/metrics", "get", "Counters in the text format of Prometheus", NULL, 0},
-    {"/spec", "get", "This description", NULL, 0},
-};
-
-static json_t *parameters_json(const endpoint *e) {
+static json_t *parameters_json(const attn_route *route) {
     json_t *list = json_array();
-    for (size_t i = 0; i < e->count; i++) {
-        const parameter *p = &e->parameters[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:s}", "in", "formData", "name",
-                                              p->name, "type", p->type, "required",
-                                              (int)p->required, "description", p->description));
+    if (route->body == ATTN_ROUTE_JSON) {
+        json_array_append_new(list, object_json(route));
+        return list;
+    }
+    const char *in = route->body == ATTN_ROUTE_FORM ? "formData" : "query";
+    for (size_t i = 0; i < route->parameter_count; i++) {
+        json_array_append_new(list, field_json(&route->parameters[i], in));
+    }
+    if (route->body == ATTN_ROUTE_PICTURE) {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s, s:{s:s, s:s}}", "in", "body",
+                                              "name", "picture", "required", 1, "description",
+                                              "The bytes of a JPEG or PNG file", "schema", "type",
+                                              "string", "format", "binary"));
     }
     return list;
 }
 
-json_t *attn_serve_spec(void) {
-    json_t *paths = json_object();
-    for (size_t i = 0; i < COUNT(endpoints); i++) {
-        const endpoint *e = &endpoints[i];
-        json_t *method = json_pack("{s:s, s:o, s:{s:{s:s}}}", "summary", e->summary, "parameters",
-                                   parameters_json(e), "responses", "200", "description", "OK");
-        json_object_set_new(paths, e->path, json_pack("{s:o}", e->method, method));
+static json_t *route_json(const attn_route *route) {
+    static const char *const method[] = {"get", "post", "post", "post"};
+    json_t *operation = json_pack("{s:s, s:o, s:{s:{s:s}, s:{s:s, s:{s:s}}}}", "summary",
+                                  route->summary, "parameters", parameters_json(route), "responses",
+                                  "200", "description", route->answers, "default", "description",
+                                  "What is wrong", "schema", "$ref", "#/definitions/error");
+    json_t *consumes = NULL;
+    if (route->body == ATTN_ROUTE_FORM) {
+        consumes = json_pack("[s, s]", "application/x-www-form-urlencoded", "multipart/form-data");
+    } else if (route->body == ATTN_ROUTE_JSON) {
+        consumes = json_pack("[s]", "application/json");
+    } else if (route->body == ATTN_ROUTE_PICTURE) {
+        consumes = json_pack("[s, s]", "image/jpeg", "image/png");
     }
-    return json_pack("{s:s, s:{s:s, s:s, s:s}, s:o}", "swagger", "2.0", "info", "title", "attn",
-                     "description", "LibreTranslate's interface, spoken by attn", "version",
-                     attn_version(), "paths", paths);
+    if (consumes != NULL) {
+        json_object_set_new(operation, "consumes", consumes);
+    }
+    return json_pack("{s:o}", method[route->body], operation);
+}
+
+json_t *attn_serve_spec(const attn_route *routes, size_t count) {
+    json_t *paths = json_object();
+    for (size_t i = 0; i < count; i++) {
+        json_object_set_new(paths, routes[i].path, route_json(&routes[i]));
+    }
+    return json_pack("{s:s, s:{s:s, s:s, s:s}, s:o, s:{s:{s:s, s:{s:{s:s}}}}}", "swagger", "2.0",
+                     "info", "title", "attn", "description",
+                     "LibreTranslate's interface, spoken by attn", "version", attn_version(),
+                     "paths", paths, "definitions", "error", "type", "object", "properties",
+                     "error", "type", "string");
 }

@@ -2,9 +2,9 @@
 #ifndef ATTN_SERVE_SPEC_H
 #define ATTN_SERVE_SPEC_H
 
-#include <jansson.h>
+#include "serve/route.h"
 
 /* Swagger 2.0. A new object, NULL when out of memory. */
-json_t *attn_serve_spec(void);
+json_t *attn_serve_spec(const attn_route *routes, size_t count);
 
 #endif

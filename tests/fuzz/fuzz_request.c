@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "base/memory.h"
-#include "serve/service.h"
+#include "serve/router.h"
 #include "support/tiny_model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     attn_http_request request = {
         .method = text, .path = path, .content_type = type, .body = exact, .body_size = body_size};
     attn_http_answer answer;
-    attn_job *job = attn_service_handle(&service, &request, &answer);
+    attn_job *job = attn_router_handle(&service, &request, &answer);
     if (job != NULL) {
         answer = (attn_http_answer){0};
         echo(attn_job_group(job));

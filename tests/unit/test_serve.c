@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "serve/files.h"
 #include "serve/form.h"
-#include "serve/service.h"
+#include "serve/router.h"
 #include "serve/wellformed.h"
 #include "support/pictures.h"
 #include "support/tiny_model.h"
@@ -88,7 +88,7 @@ static waiter new_waiter(void) {
 /* Handles a request; its answer is then in `answer`. */
 static int finish_request(const attn_http_request *request) {
     attn_http_answer_free(&answer);
-    attn_job *job = attn_service_handle(&service, request, &answer);
+    attn_job *job = attn_router_handle(&service, request, &answer);
     if (job != NULL) {
         waiter w = new_waiter();
         assert_true(attn_job_start(job, batcher, woken, &w));
@@ -253,17 +253,17 @@ static void embedded_files(void **unused) {
     attn_http_request request = {
         .method = "GET", .path = "/", .body = "", .accept_encoding = "gzip"};
     attn_http_answer_free(&answer);
-    assert_null(attn_service_handle(&service, &request, &answer));
+    assert_null(attn_router_handle(&service, &request, &answer));
     assert_true(answer.status == 200 && answer.gzip && answer.etag != NULL);
     assert_memory_equal(answer.body.data, "\x1f\x8b", 2);
     char etag[64];
     snprintf(etag, sizeof etag, "%s", answer.etag);
     attn_http_answer_free(&answer);
     request.if_none_match = etag;
-    assert_null(attn_service_handle(&service, &request, &answer));
+    assert_null(attn_router_handle(&service, &request, &answer));
     assert_true(answer.status == 304 && answer.body.length == 0);
     request.if_none_match = request.accept_encoding = NULL;
-    assert_null(attn_service_handle(&service, &request, &answer));
+    assert_null(attn_router_handle(&service, &request, &answer));
     assert_true(answer.status == 200 && !answer.gzip);
     expect("<!doctype html>");
 }
@@ -304,7 +304,7 @@ static void streams(void **unused) {
                                  .content_type = "application/json",
                                  .body_size = sizeof body - 1};
     attn_http_answer_free(&answer);
-    attn_job *job = attn_service_handle(&service, &request, &answer);
+    attn_job *job = attn_router_handle(&service, &request, &answer);
     waiter w = new_waiter();
     assert_non_null(job);
     assert_true(attn_job_streams(job) && attn_job_start(job, batcher, woken, &w));
@@ -359,8 +359,8 @@ static void the_same_bits_in_company(void **unused) {
                                      .content_type = "application/json",
                                      .body_size = strlen(body)};
         attn_http_answer_free(&answer);
-        alone[i] = attn_service_handle(&service, &request, &answer);
-        together[i] = attn_service_handle(&service, &request, &answer);
+        alone[i] = attn_router_handle(&service, &request, &answer);
+        together[i] = attn_router_handle(&service, &request, &answer);
         waiter one = new_waiter();
         assert_true(attn_job_start(alone[i], former, woken, &one));
         finish(alone[i], &one);
@@ -415,7 +415,7 @@ static void a_full_queue_refuses(void **unused) {
                                      .content_type = "application/json",
                                      .body_size = strlen(body)};
         attn_http_answer_free(&answer);
-        jobs[i] = attn_service_handle(&service, &request, &answer);
+        jobs[i] = attn_router_handle(&service, &request, &answer);
         w[i] = new_waiter();
         accepted[i] = attn_job_start(jobs[i], batcher, woken, &w[i]);
     }
