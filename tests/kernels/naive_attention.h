@@ -14,6 +14,7 @@ typedef struct NAIVE(head) {
     T *p, *ds;                     /* [tq][tk] */
     T *tanh, *hook_input, *d_bias; /* [tq][tk] */
     T *out, *lse, *dq, *dk, *dv, *d_sink;
+    T *terms; /* at least the largest |p * dp|: the gradient of a score is a difference of such */
 } NAIVE(head);
 
 /* The hook of the test, in T. */
@@ -84,6 +85,8 @@ static void NAIVE(backward)(const NAIVE(head) * h) {
             }
             ds[j] = dp * keep;
             mean += p[j] * ds[j];
+            T term = p[j] * (ds[j] < 0 ? -ds[j] : ds[j]);
+            *h->terms = term > *h->terms ? term : *h->terms;
         }
         *h->d_sink -= h->lse[i] == -INFINITY ? 0 : T_EXP((T)h->sink - h->lse[i]) * mean;
         for (int64_t j = 0; j < h->tk; j++) {
