@@ -573,7 +573,7 @@ static void check_element(run *r, attn_real *element, double gradient, const cha
     forward_pass(r, &below);
     *element = before;
     double numeric = (above - below) / (2 * h);
-    if (!(fabs(numeric - gradient) <= 1e-5 + 1e-3 * fabs(numeric))) {
+    if (!(fabs(numeric - gradient) <= 1e-7 + 1e-6 * fabs(numeric))) {
         fail_msg("%s[%lld]: the backward says %.9g, central differences %.9g", what,
                  (long long)index, gradient, numeric);
     }
