@@ -33,7 +33,11 @@ static const attn_option table[] = {
            "masks hold the colours of the classes, not their ids"),
     {"max-pixels", 0, ATTN_OPTION_INT, offsetof(options, max_pixels), 1, 1e12, NULL, "N",
      "refuse larger pictures (default 100 million)"},
-    ATTN_TRAIN_COMMON_ROWS(common),
+};
+
+static const attn_option_group groups[] = {
+    {attn_train_common_options, offsetof(options, common)},
+    {NULL, 0},
 };
 
 static attn_segmenter_files files_of(const options *given) {
@@ -145,6 +149,7 @@ const attn_command attn_cmd_train_segmenter = {
                    "--resume continues from the last checkpoint, bit for bit, even after a kill.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
+    .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),
     .max_operands = 0,

@@ -22,7 +22,11 @@ static const attn_option table[] = {
     OPTION(valid_target, "valid-target", ATTN_OPTION_FILE, "FILE", "their translations"),
     OPTION(tokenizer, "tokenizer", ATTN_OPTION_FILE, "FILE.model",
            "a SentencePiece model (default: train one)"),
-    ATTN_TRAIN_COMMON_ROWS(common),
+};
+
+static const attn_option_group groups[] = {
+    {attn_train_common_options, offsetof(options, common)},
+    {NULL, 0},
 };
 
 /* Of the model to start from, which keeps it; NULL: none. */
@@ -157,6 +161,7 @@ const attn_command attn_cmd_train_translator = {
         "threads; only max_minutes depends on the machine.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
+    .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),
     .max_operands = 0,

@@ -24,12 +24,32 @@ typedef struct parser {
     bool help;
 } parser;
 
+bool attn_command_option(const attn_command *command, size_t i, attn_option *out) {
+    if (i < command->option_count) {
+        *out = command->options[i];
+        return true;
+    }
+    i -= command->option_count;
+    for (const attn_option_group *group = command->groups; group != NULL && group->options != NULL;
+         group++) {
+        for (const attn_option *option = group->options; option->name != NULL; option++, i--) {
+            if (i == 0) {
+                *out = *option;
+                out->offset += group->place;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static int unknown_option(const attn_command *command, const char *name) {
     char quoted[64];
     const char *names[64];
+    attn_option option;
     size_t count = 0;
-    for (size_t i = 0; i < command->option_count && count < ATTN_LENGTH(names) - 1; i++) {
-        names[count++] = command->options[i].name;
+    while (count < ATTN_LENGTH(names) - 1 && attn_command_option(command, count, &option)) {
+        names[count++] = option.name;
     }
     names[count++] = "help";
     attn_utf8_quote(quoted, sizeof quoted, name);
@@ -148,31 +168,31 @@ static int parse_long(parser *p, const char *text) {
         p->help = true;
         return ATTN_EXIT_OK;
     }
-    for (size_t i = 0; i < p->command->option_count; i++) {
-        const attn_option *option = &p->command->options[i];
-        if (strncmp(option->name, text, length) != 0 || option->name[length] != '\0') {
+    attn_option option;
+    for (size_t i = 0; attn_command_option(p->command, i, &option); i++) {
+        if (strncmp(option.name, text, length) != 0 || option.name[length] != '\0') {
             continue;
         }
-        if (option->type == ATTN_OPTION_FLAG && equals != NULL) {
-            return attn_say_misuse("%s: --%s takes no value", p->command->name, option->name);
+        if (option.type == ATTN_OPTION_FLAG && equals != NULL) {
+            return attn_say_misuse("%s: --%s takes no value", p->command->name, option.name);
         }
-        if (option->type == ATTN_OPTION_FLAG || equals != NULL) {
-            return set_option(p, option, equals != NULL ? equals + 1 : NULL);
+        if (option.type == ATTN_OPTION_FLAG || equals != NULL) {
+            return set_option(p, &option, equals != NULL ? equals + 1 : NULL);
         }
-        return take_value(p, option);
+        return take_value(p, &option);
     }
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), text);
     return unknown_option(p->command, name);
 }
 
-static const attn_option *find_letter(const attn_command *command, char letter) {
-    for (size_t i = 0; i < command->option_count; i++) {
-        if (command->options[i].letter == letter) {
-            return &command->options[i];
+static bool find_letter(const attn_command *command, char letter, attn_option *out) {
+    for (size_t i = 0; attn_command_option(command, i, out); i++) {
+        if (out->letter == letter) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static int parse_short(parser *p, const char *letters) {
@@ -181,17 +201,18 @@ static int parse_short(parser *p, const char *letters) {
             p->help = true;
             return ATTN_EXIT_OK;
         }
-        const attn_option *option = find_letter(p->command, *letters);
-        if (option == NULL) {
+        attn_option option;
+        if (!find_letter(p->command, *letters, &option)) {
             char quoted[16];
             return attn_say_misuse(
                 "%s: unknown option -%s: `attn %s --help` lists the options", p->command->name,
                 attn_utf8_quote(quoted, sizeof quoted, letters), p->command->name);
         }
-        if (option->type != ATTN_OPTION_FLAG) {
-            return letters[1] != '\0' ? set_option(p, option, letters + 1) : take_value(p, option);
+        if (option.type != ATTN_OPTION_FLAG) {
+            return letters[1] != '\0' ? set_option(p, &option, letters + 1)
+                                      : take_value(p, &option);
         }
-        int result = set_option(p, option, NULL);
+        int result = set_option(p, &option, NULL);
         if (result != ATTN_EXIT_OK) {
             return result;
         }
@@ -337,9 +358,9 @@ void attn_command_help(const attn_command *command, FILE *out) {
         print_wrapped(out, command->description, 0);
     }
     fputs("\noptions:\n", out);
-    for (size_t i = 0; i < command->option_count; i++) {
-        const attn_option *option = &command->options[i];
-        print_option(out, option->name, option->letter, option->value, option->help);
+    attn_option option;
+    for (size_t i = 0; attn_command_option(command, i, &option); i++) {
+        print_option(out, option.name, option.letter, option.value, option.help);
     }
     print_option(out, "help", 'h', NULL, "print this");
 }

@@ -42,6 +42,12 @@ typedef struct attn_option {
     const char *help;           /* one line, with the default where there is one */
 } attn_option;
 
+/* Options that several commands have, for a struct of their own within each command's. */
+typedef struct attn_option_group {
+    const attn_option *options; /* ends with a row without a name */
+    size_t place;               /* of that struct in the command's */
+} attn_option_group;
+
 typedef struct attn_command {
     const char *name;        /* one word, or two: "train translator" */
     const char *summary;     /* one line without a full stop */
@@ -49,6 +55,7 @@ typedef struct attn_command {
     const char *description; /* paragraphs separated by '\n', or NULL */
     const attn_option *options;
     size_t option_count;
+    const attn_option_group *groups; /* more options, after those; ends with {NULL}. Or NULL */
     const void *defaults; /* what the struct of options holds before parsing */
     size_t options_size;  /* of that struct */
     int min_operands, max_operands;
@@ -60,6 +67,8 @@ typedef struct attn_command {
 
 #define ATTN_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Option `i`, with its offset in the command's struct; false after the last. */
+bool attn_command_option(const attn_command *command, size_t i, attn_option *out);
 /* Parses the arguments after the command's name and runs it; --help prints the command's help. */
 int attn_command_run(const attn_command *command, int argc, char **argv);
 void attn_command_help(const attn_command *command, FILE *out);

@@ -48,17 +48,17 @@ static void manual_command(const attn_command *command, FILE *out) {
         fputs(".PP\n", out);
         roff(out, command->description);
     }
-    for (size_t i = 0; i < command->option_count; i++) {
-        const attn_option *option = &command->options[i];
+    attn_option option;
+    for (size_t i = 0; attn_command_option(command, i, &option); i++) {
         fputs(".TP\n.B ", out);
         char left[96], dash[8] = "";
-        if (option->letter != '\0') {
-            snprintf(dash, sizeof dash, "-%c, ", option->letter);
+        if (option.letter != '\0') {
+            snprintf(dash, sizeof dash, "-%c, ", option.letter);
         }
-        snprintf(left, sizeof left, "%s--%s%s%s", dash, option->name,
-                 option->value != NULL ? " " : "", option->value != NULL ? option->value : "");
+        snprintf(left, sizeof left, "%s--%s%s%s", dash, option.name,
+                 option.value != NULL ? " " : "", option.value != NULL ? option.value : "");
         roff(out, left);
-        roff(out, option->help);
+        roff(out, option.help);
     }
 }
 
@@ -85,24 +85,24 @@ void attn_manual_print(const attn_command *const *commands, size_t count, FILE *
 /* Words that may follow a command, options first. */
 static void completion_command(const attn_command *command, FILE *out) {
     fprintf(out, "    '%s') words='--help", command->name);
-    for (size_t i = 0; i < command->option_count; i++) {
-        fprintf(out, " --%s", command->options[i].name);
+    attn_option option;
+    for (size_t i = 0; attn_command_option(command, i, &option); i++) {
+        fprintf(out, " --%s", option.name);
     }
     fputs("'\n        case $previous in\n", out);
-    for (size_t i = 0; i < command->option_count; i++) {
-        const attn_option *option = &command->options[i];
-        if (option->type == ATTN_OPTION_FLAG) {
+    for (size_t i = 0; attn_command_option(command, i, &option); i++) {
+        if (option.type == ATTN_OPTION_FLAG) {
             continue;
         }
-        fprintf(out, "        --%s) ", option->name);
-        if (option->type == ATTN_OPTION_CHOICE) {
+        fprintf(out, "        --%s) ", option.name);
+        if (option.type == ATTN_OPTION_CHOICE) {
             fputs("words='", out);
-            for (int c = 0; option->choices[c] != NULL; c++) {
-                fprintf(out, "%s%s", c > 0 ? " " : "", option->choices[c]);
+            for (int c = 0; option.choices[c] != NULL; c++) {
+                fprintf(out, "%s%s", c > 0 ? " " : "", option.choices[c]);
             }
             fputs("' files=no", out);
         } else {
-            fprintf(out, "words='' files=%s", option->type == ATTN_OPTION_FILE ? "yes" : "no");
+            fprintf(out, "words='' files=%s", option.type == ATTN_OPTION_FILE ? "yes" : "no");
         }
         fputs(" ;;\n", out);
     }

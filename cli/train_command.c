@@ -27,6 +27,29 @@ static void catch_signals(void) {
     sigaction(SIGTERM, &action, NULL);
 }
 
+const attn_option attn_train_common_options[] = {
+    {"recipe", 'r', ATTN_OPTION_FILE, offsetof(attn_train_common, recipe), .value = "NAME|FILE",
+     .help = "options from a recipe"},
+    {"set", 's', ATTN_OPTION_LIST, offsetof(attn_train_common, set), .value = "KEY=VALUE",
+     .help = "one option; see --list; may be repeated"},
+    {"out", 'o', ATTN_OPTION_FILE, offsetof(attn_train_common, out), .value = "MODEL",
+     .help = "the model file (default: KIND.safetensors)"},
+    {"init", 0, ATTN_OPTION_FILE, offsetof(attn_train_common, init), .value = "MODEL",
+     .help = "start from the weights of a finished model (fine-tuning)"},
+    {"resume", 0, ATTN_OPTION_FLAG, offsetof(attn_train_common, resume),
+     .help = "go on from MODEL.checkpoint when there is one"},
+    {"force", 0, ATTN_OPTION_FLAG, offsetof(attn_train_common, force),
+     .help = "begin anew over an earlier training"},
+    {"seed", 0, ATTN_OPTION_INT, offsetof(attn_train_common, seed), 0, 9007199254740992.0,
+     .value = "N", .help = "seed of all random numbers (1)"},
+    {"threads", 't', ATTN_OPTION_INT, offsetof(attn_train_common, threads), 1, 256, .value = "N",
+     .help = "threads (all cores); does not change the result"},
+    {"quiet", 'q', ATTN_OPTION_FLAG, offsetof(attn_train_common, quiet), .help = "no progress"},
+    {"list", 0, ATTN_OPTION_FLAG, offsetof(attn_train_common, list),
+     .help = "print all options of --set with these settings, as a recipe"},
+    {.name = NULL},
+};
+
 /* ---- names ---- */
 
 static bool exists(const char *path) {

@@ -21,30 +21,8 @@ typedef struct attn_train_common {
     bool resume, force, quiet, list;
 } attn_train_common;
 
-/* Their rows in a command's table; `place` is the member of the command's struct of options. */
-#define ATTN_TRAIN_COMMON_ROW(place, field, label, letter, type, low, high, value, help)           \
-    { label, letter, type, offsetof(options, place.field), low, high, NULL, value, help }
-#define ATTN_TRAIN_COMMON_ROWS(place)                                                              \
-    ATTN_TRAIN_COMMON_ROW(place, recipe, "recipe", 'r', ATTN_OPTION_FILE, 0, 0, "NAME|FILE",       \
-                          "options from a recipe"),                                                \
-        ATTN_TRAIN_COMMON_ROW(place, set, "set", 's', ATTN_OPTION_LIST, 0, 0, "KEY=VALUE",         \
-                              "one option; see --list; may be repeated"),                          \
-        ATTN_TRAIN_COMMON_ROW(place, out, "out", 'o', ATTN_OPTION_FILE, 0, 0, "MODEL",             \
-                              "the model file (default: KIND.safetensors)"),                       \
-        ATTN_TRAIN_COMMON_ROW(place, init, "init", 0, ATTN_OPTION_FILE, 0, 0, "MODEL",             \
-                              "start from the weights of a finished model (fine-tuning)"),         \
-        ATTN_TRAIN_COMMON_ROW(place, resume, "resume", 0, ATTN_OPTION_FLAG, 0, 0, NULL,            \
-                              "go on from MODEL.checkpoint when there is one"),                    \
-        ATTN_TRAIN_COMMON_ROW(place, force, "force", 0, ATTN_OPTION_FLAG, 0, 0, NULL,              \
-                              "begin anew over an earlier training"),                              \
-        ATTN_TRAIN_COMMON_ROW(place, seed, "seed", 0, ATTN_OPTION_INT, 0, 9007199254740992.0, "N", \
-                              "seed of all random numbers (1)"),                                   \
-        ATTN_TRAIN_COMMON_ROW(place, threads, "threads", 't', ATTN_OPTION_INT, 1, 256, "N",        \
-                              "threads (all cores); does not change the result"),                  \
-        ATTN_TRAIN_COMMON_ROW(place, quiet, "quiet", 'q', ATTN_OPTION_FLAG, 0, 0, NULL,            \
-                              "no progress"),                                                      \
-        ATTN_TRAIN_COMMON_ROW(place, list, "list", 0, ATTN_OPTION_FLAG, 0, 0, NULL,                \
-                              "print all options of --set with these settings, as a recipe")
+/* The group of options for them. */
+extern const attn_option attn_train_common_options[];
 
 typedef struct attn_train_paths {
     char model[ATTN_TRAIN_PATH_SIZE], best[ATTN_TRAIN_PATH_SIZE], checkpoint[ATTN_TRAIN_PATH_SIZE];

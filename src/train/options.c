@@ -1,6 +1,7 @@
 /* train/options.c: the loop's defaults and checks, and recipes written and compared by their tables. */
 #include "train/options.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,51 @@
 const char *const attn_schedule_names[] = {"inverse_sqrt", "constant", NULL};
 const char *const attn_average_names[] = {"last", "best", NULL};
 const char *const attn_storage_names[] = {"f32", "bf16", "i8", NULL};
+
+#define INT(field, low, high, help)  ATTN_RECIPE_INT(attn_train_options, field, low, high, help)
+#define REAL(field, low, high, help) ATTN_RECIPE_REAL(attn_train_options, field, low, high, help)
+#define CHOICE(field, choices, help) ATTN_RECIPE_CHOICE(attn_train_options, field, choices, help)
+#define TEXT(field, help)            ATTN_RECIPE_TEXT(attn_train_options, field, help)
+
+static const attn_key train_keys[] = {
+    INT(accumulate, 1, 100000, "batches whose gradients are summed for one step"),
+    REAL(adam_beta1, 0, 0.999999, "Adam: decay of the mean"),
+    REAL(adam_beta2, 0, 0.999999999, "Adam: decay of the mean of squares"),
+    REAL(adam_epsilon, 1e-30, 1, "Adam: added to the root"),
+    REAL(weight_decay, 0, 1, "decoupled weight decay"),
+    REAL(clip_norm, 0, 1e9, "largest norm of the gradient (0: no limit)"),
+    REAL(learning_rate, 1e-12, 100, "peak learning rate, reached at the end of the warm-up"),
+    REAL(warmup_init, 0, 100, "learning rate at the start of the warm-up"),
+    INT(warmup_steps, 0, 1000000000, "steps of linear warm-up"),
+    INT(cooldown_steps, 0, 1000000000,
+        "last steps, over which the learning rate falls to 0 (needs max_steps)"),
+    CHOICE(schedule, attn_schedule_names,
+           "learning rate after the warm-up: inverse_sqrt, constant"),
+    INT(max_steps, 0, 1000000000, "stop after this many steps (0: no limit)"),
+    INT(max_epochs, 0, 1000000000, "stop after this many passes over the data (0: no limit)"),
+    INT(patience, 0, 1000000000,
+        "stop after this many validations without a better loss (0: never)"),
+    REAL(max_minutes, 0, 1e9,
+         "stop after this time (0: no limit); the only option whose outcome depends "
+         "on the machine"),
+    INT(validate_every, 0, 1000000000, "steps between validations (0: after each epoch)"),
+    /* the recipe says what its score is called */
+    {NULL, ATTN_KEY_INT, offsetof(attn_train_options, score_every), 0, 1000000000, NULL,
+     "validations between scores (0: never)"},
+    INT(log_every, 1, 1000000000, "steps between lines of the log"),
+    INT(checkpoint_every, 0, 1000000000, "steps between checkpoints (0: only after each epoch)"),
+    INT(average, 1, 1000, "validated weights averaged into the model (1: no averaging)"),
+    CHOICE(average_from, attn_average_names,
+           "average up to the last or the best validation: last, best"),
+    {"keep_checkpoint", ATTN_KEY_BOOL, offsetof(attn_train_options, keep_checkpoint), 0, 0, NULL,
+     "keep the checkpoint for --resume after the end"},
+    INT(seed, 0, 9007199254740992.0, "seed of all random numbers"),
+    CHOICE(storage, attn_storage_names, "element type of the finished model: f32, bf16, i8"),
+    TEXT(name, "name of the model"),
+    TEXT(licence, "licence of the model"),
+    TEXT(data, "what it was trained on"),
+    TEXT(attribution, "people or projects to credit"),
+};
 
 void attn_train_options_init(attn_train_options *options) {
     memset(options, 0, sizeof *options);
@@ -46,6 +92,24 @@ attn_status attn_train_options_check(const attn_train_options *options, attn_err
                          "nothing would ever end this training");
     }
     return ATTN_OK;
+}
+
+void attn_recipe_add(attn_recipe *recipe, const attn_key *keys, size_t count, size_t base) {
+    assert(recipe->count + count <= ATTN_RECIPE_KEYS);
+    for (size_t i = 0; i < count; i++) {
+        recipe->keys[recipe->count] = keys[i];
+        recipe->keys[recipe->count++].offset += base;
+    }
+}
+
+void attn_recipe_add_train(attn_recipe *recipe, size_t base, const char *score_every) {
+    size_t first = recipe->count;
+    attn_recipe_add(recipe, train_keys, sizeof train_keys / sizeof *train_keys, base);
+    for (size_t i = first; i < recipe->count; i++) {
+        if (recipe->keys[i].name == NULL) {
+            recipe->keys[i].name = score_every;
+        }
+    }
 }
 
 static attn_status check_text(const char *key, const char *value, attn_error *error) {

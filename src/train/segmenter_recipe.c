@@ -6,12 +6,9 @@
 #include "base/fail.h"
 #include "models/config.h"
 
-#define INT(field, low, high, help)                                                                \
-    ATTN_ROW_INT(#field, attn_segmenter_recipe, field, low, high, help)
-#define REAL(field, low, high, help)                                                               \
-    ATTN_ROW_REAL(#field, attn_segmenter_recipe, field, low, high, help)
-#define CHOICE(field, choices, help)                                                               \
-    ATTN_ROW_CHOICE(#field, attn_segmenter_recipe, field, choices, help)
+#define INT(field, low, high, help)  ATTN_RECIPE_INT(attn_segmenter_recipe, field, low, high, help)
+#define REAL(field, low, high, help) ATTN_RECIPE_REAL(attn_segmenter_recipe, field, low, high, help)
+#define CHOICE(field, choices, help) ATTN_RECIPE_CHOICE(attn_segmenter_recipe, field, choices, help)
 
 static const attn_key keys[] = {
     INT(width_2, 8, 1024, "channels at half the picture's size"),
@@ -46,11 +43,13 @@ static const attn_key keys[] = {
     REAL(contrast, 0, 1, "contrast: a random factor from 1 - x to 1 + x"),
     REAL(saturation, 0, 1, "saturation: a random factor from 1 - x to 1 + x"),
     REAL(balance, 0, 2, "class weights (median frequency / frequency)^balance (0: none)"),
-    ATTN_TRAIN_ROWS(attn_segmenter_recipe, "miou"),
 };
 
 attn_recipe attn_segmenter_recipe_table(attn_segmenter_recipe *recipe) {
-    return (attn_recipe){keys, sizeof keys / sizeof *keys, recipe};
+    attn_recipe table = {.values = recipe};
+    attn_recipe_add(&table, keys, sizeof keys / sizeof *keys, 0);
+    attn_recipe_add_train(&table, offsetof(attn_segmenter_recipe, train), "miou_every");
+    return table;
 }
 
 void attn_segmenter_recipe_init(attn_segmenter_recipe *recipe) {

@@ -10,13 +10,12 @@ static const char *const norms[] = {"pre", "post", NULL};
 static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
 static const char *const tokenizer_types[] = {"unigram", "bpe", NULL};
 
-#define INT(field, low, high, help)                                                                \
-    ATTN_ROW_INT(#field, attn_translator_recipe, field, low, high, help)
+#define INT(field, low, high, help) ATTN_RECIPE_INT(attn_translator_recipe, field, low, high, help)
 #define REAL(field, low, high, help)                                                               \
-    ATTN_ROW_REAL(#field, attn_translator_recipe, field, low, high, help)
+    ATTN_RECIPE_REAL(attn_translator_recipe, field, low, high, help)
 #define CHOICE(field, choices, help)                                                               \
-    ATTN_ROW_CHOICE(#field, attn_translator_recipe, field, choices, help)
-#define TEXT(field, help) ATTN_ROW_TEXT(#field, attn_translator_recipe, field, help)
+    ATTN_RECIPE_CHOICE(attn_translator_recipe, field, choices, help)
+#define TEXT(field, help) ATTN_RECIPE_TEXT(attn_translator_recipe, field, help)
 
 static const attn_key keys[] = {
     INT(d_model, 1, 16384, "channels of a token"),
@@ -44,11 +43,13 @@ static const attn_key keys[] = {
     INT(bleu_beam, 1, 100, "beam width for the translations that BLEU scores"),
     TEXT(source_language, "source language code, such as en"),
     TEXT(target_language, "target language code, such as fr"),
-    ATTN_TRAIN_ROWS(attn_translator_recipe, "bleu"),
 };
 
 attn_recipe attn_translator_recipe_table(attn_translator_recipe *recipe) {
-    return (attn_recipe){keys, sizeof keys / sizeof *keys, recipe};
+    attn_recipe table = {.values = recipe};
+    attn_recipe_add(&table, keys, sizeof keys / sizeof *keys, 0);
+    attn_recipe_add_train(&table, offsetof(attn_translator_recipe, train), "bleu_every");
+    return table;
 }
 
 void attn_translator_recipe_init(attn_translator_recipe *recipe) {
