@@ -56,8 +56,8 @@ typedef struct attn_command {
     const attn_option *options;
     size_t option_count;
     const attn_option_group *groups; /* more options, after those; ends with {NULL}. Or NULL */
-    const void *defaults; /* what the struct of options holds before parsing */
-    size_t options_size;  /* of that struct */
+    const void *defaults;            /* what the struct of options holds before parsing */
+    size_t options_size;             /* of that struct */
     int min_operands, max_operands;
     bool gives_back; /* memory goes back to the system at once: it runs for long */
     /* Returns the exit status: ATTN_EXIT_OK, _FAILURE or _MISUSE. main checks that stdout was
