@@ -2,15 +2,11 @@
 #include "bench/measure.h"
 
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/clock.h"
+#include "base/minmax.h"
 
 enum { MOST_REPETITIONS = 64 };
-
-double attn_bench_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static int compare(const void *left, const void *right) {
     double a = *(const double *)left, b = *(const double *)right;
@@ -53,9 +49,8 @@ static void sample_limits(const attn_bench_session *s, double repetition, limits
     const attn_peak_fma *loops[8];
     const attn_peak_fma *fma = loops[attn_peak_fma_list(loops, 8) - 1];
     bool arithmetic = s->of->kind->unit == ATTN_BENCH_GFLOPS || s->work.flops > 0;
-    double start = attn_bench_now();
-    for (int i = 0; i < MOST_SAMPLES && (i < 2 || attn_bench_now() - start < repetition / 10);
-         i++) {
+    double start = attn_clock();
+    for (int i = 0; i < MOST_SAMPLES && (i < 2 || attn_clock() - start < repetition / 10); i++) {
         if (arithmetic) {
             best->gflops = larger(best->gflops, attn_peak_fma_measure(fma));
         }
@@ -81,16 +76,12 @@ static void set_limit(const attn_bench_session *s, const limits *best, attn_benc
 static attn_status run_calls(const attn_bench_session *s, int64_t calls, double *seconds,
                              attn_error *error) {
     attn_status status = ATTN_OK;
-    double start = attn_bench_now();
+    double start = attn_clock();
     for (int64_t i = 0; i < calls && status == ATTN_OK; i++) {
         status = s->of->kind->run(s->state, error);
     }
-    *seconds = (attn_bench_now() - start) / (double)calls;
+    *seconds = (attn_clock() - start) / (double)calls;
     return status;
-}
-
-static int64_t larger_count(int64_t a, int64_t b) {
-    return a > b ? a : b;
 }
 
 attn_status attn_bench_open(const attn_bench_case *given, attn_bench_session *out,
@@ -106,8 +97,8 @@ attn_status attn_bench_open(const attn_bench_case *given, attn_bench_session *ou
         status = run_calls(out, 1, &out->first, error);
         if (i == 0) {
             int64_t peak = attn_machine_peak_bytes();
-            out->temporary_bytes = held > 0 ? larger_count(peak - held, 0) : -1;
-            out->peak_bytes = larger_count(out->peak_bytes, peak);
+            out->temporary_bytes = held > 0 ? attn_max(peak - held, 0) : -1;
+            out->peak_bytes = attn_max(out->peak_bytes, peak);
         }
         if (out->first > long_call) {
             break;
@@ -123,12 +114,12 @@ attn_status attn_bench_turn(attn_bench_session *s, const attn_bench_budget *budg
     limits best = {0, 0};
     int64_t calls = s->first < budget->shortest ? (int64_t)(budget->shortest / s->first) + 1 : 1;
     attn_status status = ATTN_OK;
-    double start = attn_bench_now();
+    double start = attn_clock();
     int count = 0;
     *out = (attn_bench_result){.bound = s->of->kind->unit};
     sample_limits(s, s->first, &best);
     while (status == ATTN_OK && count < budget->most &&
-           (count < budget->least || attn_bench_now() - start < budget->seconds)) {
+           (count < budget->least || attn_clock() - start < budget->seconds)) {
         status = run_calls(s, calls, &seconds[count], error);
         sample_limits(s, seconds[count] * (double)calls, &best);
         count++;

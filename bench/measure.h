@@ -9,9 +9,6 @@
 #include "bench/bench.h"
 #include "bench/peak.h"
 
-/* Seconds since some moment. */
-double attn_bench_now(void);
-
 typedef struct attn_bench_spread {
     double median, low, high;
 } attn_bench_spread;

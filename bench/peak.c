@@ -2,9 +2,9 @@
 #include "bench/peak.h"
 
 #include "attn/threads.h"
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
-#include "bench/measure.h"
 #include "cpu/cpu.h"
 
 #if defined(__x86_64__)
@@ -121,10 +121,10 @@ double attn_peak_fma_measure(const attn_peak_fma *fma) {
     int64_t rounds = flops / fma->round_flops;
     int threads = attn_get_threads();
     float factor = unknown_factor, term = unknown_term;
-    double start = attn_bench_now();
+    double start = attn_clock();
 #pragma omp parallel num_threads(threads)
     sink = fma->run(rounds, factor, term);
-    double seconds = attn_bench_now() - start;
+    double seconds = attn_clock() - start;
     return (double)(rounds * fma->round_flops) * threads / seconds * 1e-9;
 }
 
@@ -187,12 +187,12 @@ double attn_peak_memory_measure(const attn_peak_memory *memory) {
 #endif
     const int64_t part = MEMORY_WORDS / PARTS;
     uint64_t sum = 0;
-    double start = attn_bench_now();
+    double start = attn_clock();
 #pragma omp parallel for num_threads(attn_get_threads()) schedule(static) reduction(+ : sum)
     for (int i = 0; i < PARTS; i++) {
         sum += run(memory->data + i * part, part);
     }
-    double seconds = attn_bench_now() - start;
+    double seconds = attn_clock() - start;
     sink = (float)sum;
     return (double)MEMORY_WORDS * sizeof *memory->data / seconds * 1e-9;
 }

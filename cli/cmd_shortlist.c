@@ -5,6 +5,7 @@
 #include "attn/shortlist.h"
 #include "attn/threads.h"
 #include "base/fail.h"
+#include "base/minmax.h"
 #include "command.h"
 #include "model.h"
 #include "text/alignment.h"
@@ -37,13 +38,9 @@ static const attn_option table[] = {
 };
 /* clang-format on */
 
-static int64_t min64(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static attn_status write_shortlist(const options *o, const attn_corpus *corpus, int64_t vocabulary,
                                    attn_error *error) {
-    int64_t most = min64(o->frequent, vocabulary), per_token = min64(o->likely, vocabulary);
+    int64_t most = attn_min(o->frequent, vocabulary), per_token = attn_min(o->likely, vocabulary);
     int32_t *frequent = malloc((size_t)most * sizeof *frequent);
     int32_t *likely = malloc((size_t)(vocabulary * per_token) * sizeof *likely);
     attn_shortlist *list = NULL;

@@ -1,7 +1,7 @@
 /* cli/cmd_show.c: `attn show`: attention as a picture, in the terminal, or as JSON.
  *
  * Options to a view (choose_view), the sentence to a document, the document to what was asked for.
- * Next: src/show/document.h, src/show/picture.h. */
+ * Next: src/show/document.h, src/show/view.h. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "base/utf8.h"
 #include "command.h"
 #include "pair.h"
-#include "show/picture.h"
+#include "show/view.h"
 #include "show_page.h"
 
 typedef struct options {
@@ -91,7 +91,7 @@ static int check_options(const options *o) {
         return attn_say_misuse("show: a page holds every part, view, layer and head: leave these "
                                "options out and choose in the page");
     }
-    if (o->output != NULL && !page && attn_picture_format(o->output, &format, &error) != ATTN_OK) {
+    if (o->output != NULL && !page && attn_view_format(o->output, &format, &error) != ATTN_OK) {
         (void)attn_say_error(&error);
         return ATTN_EXIT_MISUSE;
     }
@@ -228,7 +228,7 @@ static attn_status print_json(const attn_document *document, attn_error *error) 
 static attn_status draw(const attn_document *document, const attn_view *view, const char *path,
                         attn_error *error) {
     char missing[64];
-    attn_status status = attn_picture_draw(document, view, path, missing, error);
+    attn_status status = attn_view_draw(document, view, path, missing, error);
     if (missing[0] != '\0') {
         attn_say_warning("no installed font has all characters of \"%s\": install one that does, "
                          "such as Noto Sans",

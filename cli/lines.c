@@ -9,11 +9,9 @@
 #include <unistd.h>
 
 #include "base/fail.h"
-#include "text/corpus.h"
+#include "io/lines.h"
 
 enum { ROOM = 2 * ATTN_MAX_LINE_BYTES };
-
-static const char BYTE_ORDER_MARK[] = "\xef\xbb\xbf";
 
 attn_status attn_line_reader_open(const char *path, attn_line_reader *out, attn_error *error) {
     bool input = path == NULL || strcmp(path, "-") == 0;
@@ -63,49 +61,25 @@ static attn_status fill(attn_line_reader *r, bool wait, bool *idle, attn_error *
     return ATTN_OK;
 }
 
-static attn_status check_line(const attn_line_reader *r, const char *text, size_t length,
-                              attn_error *error) {
-    size_t at = 0;
-    if (length > ATTN_MAX_LINE_BYTES) {
-        return attn_fail(error, ATTN_ERR_FORMAT, r->name, r->line, "split it",
-                         "the line is longer than %d bytes", ATTN_MAX_LINE_BYTES);
-    }
-    if (memchr(text, '\0', length) != NULL) {
-        return attn_fail(error, ATTN_ERR_FORMAT, r->name, r->line, "is it a text file?",
-                         "the line holds a NUL byte");
-    }
-    if (!attn_utf8_valid(text, length, &at)) {
-        return attn_fail(error, ATTN_ERR_FORMAT, r->name, r->line,
-                         "convert it, for instance with iconv", "byte %zu of the line is not UTF-8",
-                         at + 1);
-    }
-    return ATTN_OK;
-}
-
 /* Hands out the first `length` bytes of the buffer as a line; `taken` bytes are then read. */
 static attn_status take_line(attn_line_reader *r, size_t length, size_t taken, char **line,
                              attn_error *error) {
-    const char *text = r->buffer + r->start;
+    attn_line found = {r->buffer + r->start, length, ++r->line};
     r->start += taken;
-    r->line++;
-    size_t mark = sizeof BYTE_ORDER_MARK - 1;
-    if (r->line == 1 && length >= mark && memcmp(text, BYTE_ORDER_MARK, mark) == 0) {
-        text += mark;
-        length -= mark;
-    }
-    if (length > 0 && text[length - 1] == '\r') {
-        length--;
-    }
-    attn_status status = check_line(r, text, length, error);
+    size_t mark = found.number == 1 ? attn_lines_mark(found.text, length) : 0;
+    found.text += mark;
+    found.length -= mark;
+    attn_line_trim(&found);
+    attn_status status = attn_line_check(&found, r->name, ATTN_MAX_LINE_BYTES, error);
     if (status != ATTN_OK) {
         return status;
     }
-    *line = malloc(length + 1);
+    *line = malloc(found.length + 1);
     if (*line == NULL) {
-        return attn_fail_memory(error, length + 1);
+        return attn_fail_memory(error, found.length + 1);
     }
-    memcpy(*line, text, length);
-    (*line)[length] = '\0';
+    memcpy(*line, found.text, found.length);
+    (*line)[found.length] = '\0';
     return ATTN_OK;
 }
 
@@ -123,8 +97,8 @@ attn_status attn_line_reader_next(attn_line_reader *r, bool wait, char **line, a
             return have > 0 ? take_line(r, have, have, line, error) : ATTN_OK;
         }
         if (have == r->room) {
-            r->line++;
-            return check_line(r, text, have, error);
+            return attn_line_check(&(attn_line){text, have, ++r->line}, r->name,
+                                   ATTN_MAX_LINE_BYTES, error);
         }
         bool idle;
         attn_status status = fill(r, wait, &idle, error);

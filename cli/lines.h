@@ -1,6 +1,6 @@
 /* cli/lines.h: lines as they arrive, from a file or a pipe, checked.
  *
- * For whole files use text/corpus.h; this one serves whoever types, or a program that waits for each
+ * For whole files use io/lines.h; this one serves whoever types, or a program that waits for each
  * answer. */
 #ifndef ATTN_CLI_LINES_H
 #define ATTN_CLI_LINES_H

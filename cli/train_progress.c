@@ -3,14 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
+#include "base/clock.h"
 
 void attn_train_progress_init(attn_train_progress *progress, bool quiet, int64_t max_steps) {
     *progress = (attn_train_progress){
@@ -75,7 +70,7 @@ void attn_train_progress_event(attn_train_progress *progress, const attn_train_e
         attn_train_progress_end(progress);
         print_validation(event);
     } else if (event->kind == ATTN_TRAIN_STEP) {
-        double clock = now();
+        double clock = attn_clock();
         if (clock - progress->last_update >= (progress->terminal ? 0.2 : 10.0)) {
             print_step(progress, event);
             progress->last_update = clock;

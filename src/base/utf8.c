@@ -30,16 +30,17 @@ size_t attn_utf8_step(const char *text, size_t left) {
     return length;
 }
 
-bool attn_utf8_whole(const char *text, size_t length) {
-    size_t at = 0;
-    while (at < length) {
-        size_t step = attn_utf8_step(text + at, length - at);
-        if (step == 0) {
-            return false;
-        }
+size_t attn_utf8_prefix(const char *text, size_t length) {
+    size_t at = 0, step = 1;
+    while (at < length && step != 0) {
+        step = attn_utf8_step(text + at, length - at);
         at += step;
     }
-    return true;
+    return at;
+}
+
+bool attn_utf8_whole(const char *text, size_t length) {
+    return attn_utf8_prefix(text, length) == length;
 }
 
 static bool is_control(const char *text, size_t step) {

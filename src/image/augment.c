@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/minmax.h"
 #include "base/random.h"
 #include "image/resize.h"
 
@@ -109,18 +110,10 @@ typedef struct cover {
     int64_t x, y, width, height;
 } cover;
 
-static int64_t largest(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t smallest(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static cover find_cover(const attn_augment_plan *plan) {
-    cover c = {.x = largest(0, -plan->x), .y = largest(0, -plan->y)};
-    c.width = smallest(plan->width, plan->full_width - plan->x) - c.x;
-    c.height = smallest(plan->height, plan->full_height - plan->y) - c.y;
+    cover c = {.x = attn_max(0, -plan->x), .y = attn_max(0, -plan->y)};
+    c.width = attn_min(plan->width, plan->full_width - plan->x) - c.x;
+    c.height = attn_min(plan->height, plan->full_height - plan->y) - c.y;
     return c;
 }
 

@@ -9,8 +9,8 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "image/lines.h"
 #include "io/file.h"
+#include "io/lines.h"
 
 enum { FILE_LIMIT = 1 << 20, FIELDS = 5 };
 
@@ -165,7 +165,7 @@ static attn_status count_classes(parser *p) {
 attn_status attn_classes_parse(const char *text, size_t size, const char *name, int ignore,
                                attn_classes *out, attn_error *error) {
     parser p = {.classes = out, .name = name, .error = error};
-    char copy[ATTN_LINE_SIZE];
+    char copy[ATTN_LIST_LINE_BYTES + 1];
     attn_line line;
     bool more;
     memset(out, 0, sizeof *out);
@@ -174,16 +174,16 @@ attn_status attn_classes_parse(const char *text, size_t size, const char *name, 
                          "the ignore value %d is not a value of an 8-bit mask", ignore);
     }
     out->ignore = ignore;
-    attn_line_walk walk = attn_lines_start(text, size, name);
+    attn_line_walk walk = attn_line_walk_start(text, size, name, ATTN_LIST_LINE_BYTES);
     for (;;) {
-        attn_status status = attn_lines_next(&walk, &line, &more, error);
+        attn_status status = attn_line_walk_next(&walk, &line, &more, error);
         if (status != ATTN_OK) {
             return status;
         }
         if (!more) {
             return count_classes(&p);
         }
-        attn_line_copy(&line, copy);
+        snprintf(copy, sizeof copy, "%.*s", (int)line.length, line.text);
         size_t blank = strspn(copy, " \t");
         if (copy[blank] == '\0' || copy[blank] == '#') {
             continue;

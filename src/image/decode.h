@@ -3,8 +3,9 @@
 #define ATTN_IMAGE_DECODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "image/picture.h"
+#include "image/pixels.h"
 
 /* An encoded file in memory and how much of it may be believed. */
 typedef struct attn_encoded {
@@ -34,13 +35,5 @@ ATTN_MUST_CHECK attn_status attn_check_pixels(const attn_encoded *file, int64_t 
                                               int64_t height, attn_error *error);
 /* Neither JPEG nor PNG: says what it is instead, as far as the first bytes tell. */
 attn_status attn_fail_not_a_picture(const attn_encoded *file, attn_error *error);
-
-/* The orientation, 1 .. 8, in EXIF data (a TIFF header and what follows); 1, upright, where there
- * is none or it makes no sense. */
-int attn_exif_orientation(const uint8_t *tiff, size_t size);
-/* Turn them upright. */
-ATTN_MUST_CHECK attn_status attn_picture_orient(attn_picture *picture, int orientation,
-                                                attn_error *error);
-ATTN_MUST_CHECK attn_status attn_mask_orient(attn_mask *mask, int orientation, attn_error *error);
 
 #endif

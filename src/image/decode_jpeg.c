@@ -14,6 +14,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "image/exif.h"
 
 enum { MAX_SCANS = 500 }; /* of a progressive file; each costs a pass over all coefficients */
 

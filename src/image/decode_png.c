@@ -10,6 +10,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "image/exif.h"
 
 enum {
     SIGNATURE = 8,

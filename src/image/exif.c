@@ -2,8 +2,9 @@
  *
  * EXIF is a TIFF file: a byte order, the offset of a directory, entries of 12 bytes. Only the first
  * directory is looked at; every offset comes from outside. */
-#include "image/decode.h"
+#include "image/exif.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum { ORIENTATION_TAG = 0x0112, SHORT_TYPE = 3, ENTRY_SIZE = 12, UPRIGHT = 1 };

@@ -13,8 +13,8 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "image/lines.h"
 #include "io/file.h"
+#include "io/lines.h"
 
 enum { LIST_LIMIT = 1 << 28, QUOTED = 200 };
 
@@ -225,7 +225,7 @@ attn_status attn_pairs_from_folder(const char *pictures, attn_pairs *out, attn_e
 /* Adds the path that stands in the list, made relative to the list's folder. */
 static attn_status add_listed(const char *list, size_t folder_length, const attn_line *line,
                               const char *text, size_t length, names *out, attn_error *error) {
-    char part[ATTN_LINE_SIZE];
+    char part[ATTN_LIST_LINE_BYTES + 1];
     char shown[QUOTED];
     snprintf(part, sizeof part, "%.*s", (int)length, text);
     if (length == 0) {
@@ -249,11 +249,11 @@ static attn_status parse_list(const char *path, const char *text, size_t size, n
                               names *mask, attn_error *error) {
     const char *slash = strrchr(path, '/');
     size_t folder = slash != NULL ? (size_t)(slash - path) + 1 : 0; /* with the slash */
-    attn_line_walk walk = attn_lines_start(text, size, path);
+    attn_line_walk walk = attn_line_walk_start(text, size, path, ATTN_LIST_LINE_BYTES);
     attn_line line;
     bool more;
     for (;;) {
-        attn_status status = attn_lines_next(&walk, &line, &more, error);
+        attn_status status = attn_line_walk_next(&walk, &line, &more, error);
         if (status != ATTN_OK || !more) {
             return status;
         }

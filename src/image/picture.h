@@ -1,37 +1,15 @@
-/* image/picture.h: pictures and masks in memory, and reading JPEG and PNG files into them.
+/* image/picture.h: reading JPEG and PNG files into pictures.
  *
- * W width, H height, in pixels; pixel (x, y) is column x of row y, counted from 0 at the top left.
  * All functions may run on several threads at once. Next: image/mask.h. */
 #ifndef ATTN_IMAGE_PICTURE_H
 #define ATTN_IMAGE_PICTURE_H
 
 #include <stddef.h>
-#include <stdint.h>
 
-#include "attn/status.h"
-
-typedef struct attn_picture {
-    int64_t width, height;
-    uint8_t *rgb; /* [H, W, 3] */
-} attn_picture;
-
-/* What each pixel is: a class or the ignore value (image/classes.h). */
-typedef struct attn_mask {
-    int64_t width, height;
-    uint8_t *label; /* [H, W] */
-} attn_mask;
+#include "image/pixels.h"
 
 /* More pixels than this are refused where a caller passes 0 as max_pixels. */
 #define ATTN_DEFAULT_MAX_PIXELS ((int64_t)100000000)
-
-/* Not cleared. width and height at least 1. ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
-ATTN_MUST_CHECK attn_status attn_picture_create(int64_t width, int64_t height, attn_picture *out,
-                                                attn_error *error);
-ATTN_MUST_CHECK attn_status attn_mask_create(int64_t width, int64_t height, attn_mask *out,
-                                             attn_error *error);
-/* Both leave what they are given empty; an empty one is allowed. */
-void attn_picture_free(attn_picture *picture);
-void attn_mask_free(attn_mask *mask);
 
 /* Decodes a JPEG (grey, YCbCr, RGB, CMYK or YCCK; baseline or progressive) or a PNG (any type) to
  * 8-bit RGB: 16-bit values are rounded, transparency is laid over white, of an animated PNG the

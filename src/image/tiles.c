@@ -6,15 +6,12 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-
-static int64_t smallest(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
+#include "base/minmax.h"
 
 attn_tile_axis attn_tile_plan(int64_t length, int64_t tile, int64_t overlap) {
-    attn_tile_axis axis = {.length = length, .tile = smallest(tile, length), .count = 1};
+    attn_tile_axis axis = {.length = length, .tile = attn_min(tile, length), .count = 1};
     if (length > tile) {
-        overlap = smallest(overlap, tile / 2);
+        overlap = attn_min(overlap, tile / 2);
         int64_t stride = tile - overlap;
         axis.count = (length - overlap + stride - 1) / stride;
         axis.ramp = overlap;

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "serve/files.h"
 #include "serve/router.h"
@@ -37,12 +38,6 @@ typedef struct request {
     size_t sent;
 } request;
 
-double attn_server_clock(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* ---- requests ---- */
 
 static request *make_request(attn_server *server, struct MHD_Connection *connection,
@@ -55,7 +50,7 @@ static request *make_request(attn_server *server, struct MHD_Connection *connect
     r->connection = connection;
     r->method = strdup(method);
     r->path = strdup(path);
-    r->whole = attn_server_clock();
+    r->whole = attn_clock();
     atomic_init(&r->holders, 1);
     pthread_mutex_init(&r->lock, NULL);
     atomic_fetch_add(&server->metrics.in_flight, 1);
@@ -383,7 +378,7 @@ enum MHD_Result attn_connection_handle(void *context, struct MHD_Connection *con
         return finish_job(r);
     }
     set_deadline(connection, server, INFINITY);
-    r->whole = attn_server_clock();
+    r->whole = attn_clock();
     if (r->too_large) {
         return send_error(r, 413, "Request body too large");
     }
@@ -436,13 +431,12 @@ void attn_connection_completed(void *context, struct MHD_Connection *connection,
                                enum MHD_RequestTerminationCode why) {
     attn_server *server = context;
     request *r = *slot;
-    set_deadline(connection, server,
-                 attn_server_clock() + (double)server->options->receive_seconds);
+    set_deadline(connection, server, attn_clock() + (double)server->options->receive_seconds);
     if (r == NULL) {
         return;
     }
     *slot = NULL;
-    double seconds = attn_server_clock() - r->whole;
+    double seconds = attn_clock() - r->whole;
     bool completed = why == MHD_REQUEST_TERMINATED_COMPLETED_OK;
     if (r->status != 0) {
         attn_router_count(&server->metrics, r->path, r->status, seconds);
@@ -465,7 +459,7 @@ void attn_connection_notify(void *context, struct MHD_Connection *connection, vo
             return;
         }
         opened->descriptor = (int)info->connect_fd;
-        opened->deadline = attn_server_clock() + (double)server->options->receive_seconds;
+        opened->deadline = attn_clock() + (double)server->options->receive_seconds;
         pthread_mutex_lock(&server->lock);
         opened->next = server->sockets;
         if (opened->next != NULL) {
@@ -492,7 +486,7 @@ void attn_connection_notify(void *context, struct MHD_Connection *connection, vo
 }
 
 void attn_connections_sweep(attn_server *server) {
-    double now = attn_server_clock();
+    double now = attn_clock();
     pthread_mutex_lock(&server->lock);
     for (attn_socket *s = server->sockets; s != NULL; s = s->next) {
         if (now > s->deadline) {

@@ -29,7 +29,6 @@ typedef struct attn_server {
     attn_socket *sockets;
 } attn_server;
 
-double attn_server_clock(void);
 /* microhttpd's callbacks; their context is the server. */
 enum MHD_Result attn_connection_handle(void *context, struct MHD_Connection *connection,
                                        const char *url, const char *method, const char *version,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "serve/connection.h"
 
@@ -153,16 +154,16 @@ static void reload_models(attn_server *server, bool force) {
 }
 
 static void watch(attn_server *server) {
-    double looked = attn_server_clock();
+    double looked = attn_clock();
     while (!asked_to_stop) {
         pause_for(TICK);
         attn_connections_sweep(server);
         if (asked_to_reload) {
             asked_to_reload = 0;
             reload_models(server, true);
-        } else if (!server->options->no_watch && attn_server_clock() - looked > LOOK_AT_FILES) {
+        } else if (!server->options->no_watch && attn_clock() - looked > LOOK_AT_FILES) {
             reload_models(server, false);
-            looked = attn_server_clock();
+            looked = attn_clock();
         }
     }
 }
@@ -170,8 +171,8 @@ static void watch(attn_server *server) {
 /* No new connections; what has begun is finished, within a limit. */
 static void drain(attn_server *server) {
     MHD_socket listener = MHD_quiesce_daemon(server->daemon);
-    double until = attn_server_clock() + (double)server->options->drain_seconds;
-    while (atomic_load(&server->metrics.in_flight) > 0 && attn_server_clock() < until) {
+    double until = attn_clock() + (double)server->options->drain_seconds;
+    while (atomic_load(&server->metrics.in_flight) > 0 && attn_clock() < until) {
         pause_for(0.02);
         attn_connections_sweep(server);
     }

@@ -5,7 +5,7 @@
 #ifndef ATTN_SHOW_VIEW_PARTS_H
 #define ATTN_SHOW_VIEW_PARTS_H
 
-#include "show/picture.h"
+#include "show/view.h"
 
 /* One view on its way to the canvas. */
 typedef struct attn_drawing {

@@ -4,7 +4,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "show/picture.h"
+#include "show/view.h"
 
 /* The columns by number, several on a line. */
 static void print_columns(const attn_document_part *part, bool words, const attn_terminal *t) {

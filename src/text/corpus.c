@@ -1,6 +1,6 @@
 /* text/corpus.c: from two text files to two arrays of ids.
  *
- * A line is checked once, here; everything behind may rely on valid UTF-8 without NUL bytes. */
+ * The lines were checked when they were read (io/lines.h). */
 #include "text/corpus.h"
 
 #include <stdlib.h>
@@ -8,116 +8,6 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "base/utf8.h"
-#include "io/file.h"
-
-/* ---- lines ---- */
-
-bool attn_utf8_valid(const char *text, size_t length, size_t *at) {
-    size_t i = 0;
-    while (i < length) {
-        size_t step = attn_utf8_step(text + i, length - i);
-        if (step == 0) {
-            if (at != NULL) {
-                *at = i;
-            }
-            return false;
-        }
-        i += step;
-    }
-    return true;
-}
-
-static attn_status check_line(const char *path, size_t number, const char *line, size_t length,
-                              attn_error *error) {
-    if (length > ATTN_MAX_LINE_BYTES) {
-        return attn_fail(error, ATTN_ERR_FORMAT, path, (int64_t)number,
-                         "put one sentence on each line", "the line has %zu bytes, the limit is %d",
-                         length, ATTN_MAX_LINE_BYTES);
-    }
-    const char *nul = memchr(line, '\0', length);
-    if (nul != NULL) {
-        return attn_fail(error, ATTN_ERR_FORMAT, path, (int64_t)number, "convert it to UTF-8 text",
-                         "byte %zu of the line is NUL, so this is not a text file",
-                         (size_t)(nul - line) + 1);
-    }
-    size_t at;
-    if (!attn_utf8_valid(line, length, &at)) {
-        return attn_fail(error, ATTN_ERR_FORMAT, path, (int64_t)number,
-                         "convert the file with iconv -t UTF-8",
-                         "byte %zu of the line (0x%02X) is not UTF-8", at + 1,
-                         (unsigned)(unsigned char)line[at]);
-    }
-    return ATTN_OK;
-}
-
-static size_t count_lines(const char *text, size_t size) {
-    size_t count = 0;
-    for (const char *at = text, *end = text + size; at < end; count++) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        at = newline != NULL ? newline + 1 : end;
-    }
-    return count;
-}
-
-static attn_status cut_lines(const char *path, char *text, size_t size, attn_lines *out,
-                             attn_error *error) {
-    char *at = text, *end = text + size;
-    for (size_t i = 0; i < out->count; i++) {
-        char *newline = memchr(at, '\n', (size_t)(end - at));
-        char *stop = newline != NULL ? newline : end;
-        size_t length = (size_t)(stop - at);
-        if (length > 0 && at[length - 1] == '\r') {
-            length--;
-        }
-        attn_status status = check_line(path, i + 1, at, length, error);
-        if (status != ATTN_OK) {
-            return status;
-        }
-        at[length] = '\0';
-        out->line[i] = at;
-        out->length[i] = length;
-        at = newline != NULL ? newline + 1 : end;
-    }
-    return ATTN_OK;
-}
-
-attn_status attn_lines_read(const char *path, attn_lines *out, attn_error *error) {
-    *out = (attn_lines){NULL, NULL, NULL, 0};
-    size_t size;
-    attn_status status = attn_file_read(path, 0, &out->text, &size, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    size_t mark = size >= 3 && memcmp(out->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    if (size == mark) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, "it needs one sentence on each line",
-                           "the file is empty");
-        goto out;
-    }
-    out->count = count_lines(out->text + mark, size - mark);
-    out->line = attn_alloc_zero(out->count, sizeof *out->line);
-    out->length = attn_alloc_zero(out->count, sizeof *out->length);
-    if (out->line == NULL || out->length == NULL) {
-        status = attn_fail_memory(error, out->count * (sizeof *out->line + sizeof *out->length));
-        goto out;
-    }
-    status = cut_lines(path, out->text + mark, size - mark, out, error);
-out:
-    if (status != ATTN_OK) {
-        attn_lines_free(out);
-    }
-    return status;
-}
-
-void attn_lines_free(attn_lines *lines) {
-    attn_free(lines->text);
-    attn_free(lines->line);
-    attn_free(lines->length);
-    *lines = (attn_lines){NULL, NULL, NULL, 0};
-}
-
-/* ---- tokenized pairs ---- */
 
 typedef struct encoded_line {
     int32_t *id; /* malloc'ed by the tokenizer; NULL when count is 0 */

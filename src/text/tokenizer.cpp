@@ -20,8 +20,8 @@
 
 extern "C" {
 #include "base/fail.h"
+#include "io/lines.h"
 #include "text/charsmap.h"
-#include "text/corpus.h"
 #include "text/elision.h"
 #include "text/protobuf.h"
 #include "text/tokenizer.h"

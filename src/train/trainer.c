@@ -8,9 +8,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "train/learner.h"
@@ -31,12 +31,6 @@ typedef struct trainer {
     int64_t run_first_step;         /* to estimate the time left */
 } trainer;
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* ---- telling ---- */
 
 static double share_of_epoch(const trainer *t) {
@@ -50,7 +44,7 @@ static double smaller(double a, double b) {
 /* By the limit that comes first at the pace of this run; early stopping cannot be foreseen. */
 static double seconds_left(const trainer *t) {
     const attn_train_options *options = t->options;
-    double run = now() - t->started, left = -1;
+    double run = attn_clock() - t->started, left = -1;
     double done = (double)(t->state.count.step - t->run_first_step);
     if (done > 0 && options->max_steps > 0) {
         left = smaller(left, run / done * (double)(options->max_steps - t->state.count.step));
@@ -93,7 +87,7 @@ static void report(const trainer *t, const attn_train_event *event) {
 static void report_step(trainer *t) {
     attn_train_event event = event_of(t, ATTN_TRAIN_STEP);
     double units = (double)t->state.count.window_units;
-    double clock = now();
+    double clock = attn_clock();
     if (units > 0) { /* none when every step was skipped */
         event.loss = t->state.real.window_loss / units;
         event.nll = t->state.real.window_nll / units;
@@ -116,7 +110,7 @@ static void snapshot_path(const trainer *t, int64_t validation, char *path, size
 }
 
 static attn_status save_checkpoint(trainer *t, attn_error *error) {
-    t->state.real.seconds = t->seconds_before + (now() - t->started);
+    t->state.real.seconds = t->seconds_before + (attn_clock() - t->started);
     attn_checkpoint checkpoint = {
         .state = t->state,
         .layout = t->layout,
@@ -240,7 +234,7 @@ static void report_validation(const trainer *t, attn_train_event_kind kind, bool
 static attn_status validate(trainer *t, attn_error *error) {
     int64_t every = t->options->score_every;
     bool score = every > 0 && (t->state.count.validations + 1) % every == 0;
-    double pause = now();
+    double pause = attn_clock();
     attn_status status = measure(t, score, ATTN_TRAIN_VALIDATION, error);
     if (status != ATTN_OK) {
         return status;
@@ -259,7 +253,7 @@ static attn_status validate(trainer *t, attn_error *error) {
     if (status == ATTN_OK) {
         report_validation(t, ATTN_TRAIN_VALIDATION, best);
     }
-    t->window_started += now() - pause; /* units per second are those of training */
+    t->window_started += attn_clock() - pause; /* units per second are those of training */
     return status;
 }
 
@@ -311,7 +305,7 @@ static attn_status step(trainer *t, attn_error *error) {
         t->state.real.window_loss += t->learned.sums.loss;
         t->state.real.window_nll += t->learned.sums.nll;
     }
-    t->state.real.seconds = t->seconds_before + (now() - t->started);
+    t->state.real.seconds = t->seconds_before + (attn_clock() - t->started);
     return count_skipped(t, error);
 }
 
@@ -416,7 +410,7 @@ static attn_status begin(trainer *t, attn_error *error) {
     if (t->job->resume != NULL) {
         status = resume_from(t, t->job->resume, error);
     }
-    t->started = t->window_started = now();
+    t->started = t->window_started = attn_clock();
     t->seconds_before = t->state.real.seconds;
     t->run_first_step = t->state.count.step;
     if (status == ATTN_OK && t->job->resume == NULL) {

@@ -18,7 +18,7 @@
 #include "attn/safetensors.h"
 #include "show/canvas.h"
 #include "show/document.h"
-#include "show/picture.h"
+#include "show/view.h"
 #include "support/sentences.h"
 #include "support/tiny_translator.h"
 
@@ -395,7 +395,7 @@ static const char *draw(const attn_document *d, int kind, const char *name, size
                             .head = kind == ATTN_VIEW_GRID ? ATTN_VIEW_ALL : ATTN_DOCUMENT_MEAN,
                             .token = -1};
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (attn_picture_draw(d, &view, path, NULL, &error) != ATTN_OK) {
+    if (attn_view_draw(d, &view, path, NULL, &error) != ATTN_OK) {
         fail_msg("view %d: %s", kind, error.what);
     }
     return written(name, size);

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "image/decode.h"
+#include "image/exif.h"
 #include "image/mask.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

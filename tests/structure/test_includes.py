@@ -4,6 +4,8 @@
     base <- cpu <- kernels <- tape <- layers <- models <- search, train <- show <- serve, bench <- cli
     base <- io, text, image
 
+Within a room there are no loops: no file needs one that needs it again, where NAME.h, NAME.c and NAME_parts.h are
+one. In kernels the contract NAME.h lies below the table of kernels, its driver NAME.c above: those are two.
 Names every include that goes another way, and exits 1 when there is one.
 """
 import pathlib
@@ -47,34 +49,74 @@ def room_of(include):
     return PUBLIC[name]
 
 
-def check(root):
-    allowed = allowed_rooms()
-    wrong = []
+def sources(root):
+    """(room, path) of every source file, in order."""
     files = [(path.relative_to(root / "src").parts[0], path) for path in (root / "src").rglob("*")]
     files += [(room, path) for room in ("bench", "cli") for path in (root / room).rglob("*")]
-    for room, path in sorted(files):
-        if path.suffix not in {".c", ".h", ".cpp", ".inc"}:
-            continue
+    return [(room, path) for room, path in sorted(files) if path.suffix in {".c", ".h", ".cpp", ".inc"}]
+
+
+def includes(path):
+    """(line number, what is included) of our own headers in a file."""
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s*["<]([^">]+)[">]', line)
+        if match and ('"' in line or match.group(1).startswith("attn/")):
+            yield number, match.group(1)
+
+
+def check_rooms(root):
+    allowed = allowed_rooms()
+    wrong = []
+    for room, path in sources(root):
         if room not in allowed:
             wrong.append(f"{path.relative_to(root)}: no room is called {room}")
             continue
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            match = re.match(r'\s*#\s*include\s*["<]([^">]+)[">]', line)
-            if not match:
-                continue
-            quoted = '"' in line
-            target = match.group(1)
-            if not quoted and not target.startswith("attn/"):
-                continue
+        for number, target in includes(path):
             other = room_of(target)
             if other is not None and other not in allowed[room]:
                 wrong.append(f"{path.relative_to(root)}:{number}: {room} may not include {target}")
     return wrong
 
 
+def modules(root):
+    """For each module the modules whose headers it includes."""
+    def module_of(path):
+        name = str(path.relative_to(root))
+        if not name.startswith("src/kernels/"):
+            name = name.removesuffix(path.suffix).removesuffix("_parts")
+        return name
+
+    needs = {}
+    for _, path in sources(root):
+        for _, target in includes(path):
+            found = [folder / target for folder in (root / "src", root, path.parent) if (folder / target).exists()]
+            if found:
+                needs.setdefault(module_of(path), set()).add(module_of(found[0]))
+    return needs
+
+
+def find_loops(needs):
+    """Loops of modules, each once: follows the includes and looks for a module that is under way."""
+    loops, done, path = [], set(), []
+
+    def visit(module):
+        if module in path:
+            loops.append(path[path.index(module):] + [module])
+        elif module not in done:
+            path.append(module)
+            for other in sorted(needs.get(module, set()) - {module}):
+                visit(other)
+            path.pop()
+            done.add(module)
+
+    for module in sorted(needs):
+        visit(module)
+    return ["a loop: " + " -> ".join(loop) for loop in loops]
+
+
 def main():
     root = pathlib.Path(__file__).resolve().parents[2]
-    wrong = check(root)
+    wrong = check_rooms(root) + find_loops(modules(root))
     print("\n".join(wrong) if wrong else "every include goes the right way")
     return 1 if wrong else 0
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "support/sentences.h"
+#include "base/utf8.h"
 #include "text/corpus.h"
 
 static char files[2][64];
@@ -112,11 +113,10 @@ static void utf8_is_strict(void **state) {
         {"\xc3\xa9\xff", 3, 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t at = 99;
-        bool valid = attn_utf8_valid(cases[i].text, cases[i].length, &at);
-        assert_int_equal(valid, cases[i].bad_at < 0);
-        assert_int_equal(at, valid ? 99 : cases[i].bad_at);
-        assert_int_equal(attn_utf8_valid(cases[i].text, cases[i].length, NULL), valid);
+        bool valid = cases[i].bad_at < 0;
+        size_t wanted = valid ? cases[i].length : (size_t)cases[i].bad_at;
+        assert_int_equal(attn_utf8_prefix(cases[i].text, cases[i].length), wanted);
+        assert_int_equal(attn_utf8_whole(cases[i].text, cases[i].length), valid);
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "attn/memory.h"
 #include "image/decode.h"
+#include "image/exif.h"
 #include "image/picture.h"
 #include "support/pictures.h"
 

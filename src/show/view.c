@@ -1,5 +1,5 @@
-/* show/picture.c: from a view's name to its file. */
-#include "show/picture.h"
+/* show/view.c: from a view's name to its file. */
+#include "show/view.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +38,7 @@ const char *attn_view_title(const attn_document *document, const attn_view *view
     return buffer;
 }
 
-attn_status attn_picture_format(const char *path, attn_canvas_format *format, attn_error *error) {
+attn_status attn_view_format(const char *path, attn_canvas_format *format, attn_error *error) {
     static const char *const ends[] = {".svg", ".png", ".pdf"};
     size_t length = strlen(path);
     for (int i = 0; i < 3; i++) {
@@ -52,8 +52,8 @@ attn_status attn_picture_format(const char *path, attn_canvas_format *format, at
                      "not a known picture format");
 }
 
-attn_status attn_picture_draw(const attn_document *document, const attn_view *view,
-                              const char *path, char missing[64], attn_error *error) {
+attn_status attn_view_draw(const attn_document *document, const attn_view *view, const char *path,
+                           char missing[64], attn_error *error) {
     static attn_status (*const draw[])(const attn_drawing *, attn_error *) = {
         attn_view_lines, attn_view_matrix, attn_view_grid, attn_view_matrix};
     const attn_document_part *part = &document->part[view->part];
@@ -66,7 +66,7 @@ attn_status attn_picture_draw(const attn_document *document, const attn_view *vi
     if (missing != NULL) {
         missing[0] = '\0';
     }
-    attn_status status = attn_picture_format(path, &format, error);
+    attn_status status = attn_view_format(path, &format, error);
     if (status == ATTN_OK) {
         status = attn_canvas_create(format, &d.canvas, error);
     }

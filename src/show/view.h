@@ -1,8 +1,8 @@
-/* show/picture.h: a document of attention as a picture, or in the terminal.
+/* show/view.h: a document of attention as a picture, or in the terminal.
  *
  * Next: view_parts.h, then view_matrix.c, view_lines.c, view_grid.c. */
-#ifndef ATTN_SHOW_PICTURE_H
-#define ATTN_SHOW_PICTURE_H
+#ifndef ATTN_SHOW_VIEW_H
+#define ATTN_SHOW_VIEW_H
 
 #include "show/canvas.h"
 #include "show/document.h"
@@ -34,14 +34,13 @@ const char *attn_view_title(const attn_document *document, const attn_view *view
                             size_t size);
 
 /* The format that the end of the path names. ATTN_ERR_UNSUPPORTED: none that is known. */
-ATTN_MUST_CHECK attn_status attn_picture_format(const char *path, attn_canvas_format *format,
-                                                attn_error *error);
+ATTN_MUST_CHECK attn_status attn_view_format(const char *path, attn_canvas_format *format,
+                                             attn_error *error);
 /* Draws the view to a file. missing (may be NULL) receives the first text with a character that no
  * font here has, or "". ATTN_ERR_ARGUMENT: larger than a canvas may be; ATTN_ERR_IO; ATTN_ERR_MEMORY;
  * ATTN_ERR_UNSUPPORTED: the format, or no font at all. */
-ATTN_MUST_CHECK attn_status attn_picture_draw(const attn_document *document, const attn_view *view,
-                                              const char *path, char missing[64],
-                                              attn_error *error);
+ATTN_MUST_CHECK attn_status attn_view_draw(const attn_document *document, const attn_view *view,
+                                           const char *path, char missing[64], attn_error *error);
 
 /* The view in columns of text: MATRIX and ROLLOUT as a matrix, GRID as the table of what its heads
  * measure; LINES as bars of the chosen token. ATTN_ERR_MEMORY. */
