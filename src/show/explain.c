@@ -3,7 +3,6 @@
  * Next: explain_layer.c, the steps. */
 #include "show/explain.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "attn/attention.h"
@@ -99,58 +98,26 @@ attn_explain_shape attn_explain_get_shape(const attn_explain *e, attn_explain_pa
 
 /* ---- one attention of the model ---- */
 
-static const attn_tensor *noted(const attn_explain *e, const char *layer, const char *what) {
-    char name[96];
-    snprintf(name, sizeof name, "%s.%s", layer, what);
-    return attn_tape_noted(e->tape, name);
-}
-
-static const attn_param *param(const attn_explain *e, const char *layer, const char *what) {
-    char name[96];
-    snprintf(name, sizeof name, "%s.%s", layer, what);
-    return attn_params_find(attn_translator_params(e->model), name);
-}
-
-static void view_params(attn_explain_view *v, const attn_explain *e, const char *side,
-                        const char *kind, int64_t layer) {
-    static const char *const parts[] = {"query", "key", "value", "output"};
-    char prefix[48], name[32];
-    snprintf(prefix, sizeof prefix, "%s.%lld.%s", side, (long long)layer, kind);
-    for (int i = 0; i < 4; i++) {
-        snprintf(name, sizeof name, "%s.weight", parts[i]);
-        v->weight[i] = param(e, prefix, name);
-        snprintf(name, sizeof name, "%s.bias", parts[i]);
-        v->bias[i] = param(e, prefix, name);
+attn_status attn_explain_view_layer(const attn_explain *e, attn_explain_part part, int64_t layer,
+                                    attn_explain_view *v, attn_error *error) {
+    static const attn_translator_part parts[] = {[ATTN_EXPLAIN_ENCODER] = ATTN_PART_ENCODER,
+                                                 [ATTN_EXPLAIN_DECODER] = ATTN_PART_DECODER,
+                                                 [ATTN_EXPLAIN_CROSS] = ATTN_PART_CROSS};
+    const attn_translator_config *config = attn_translator_get_config(e->model);
+    *v = (attn_explain_view){.shape = attn_explain_get_shape(e, part),
+                             .kv_heads = config->kv_heads,
+                             .causal = part == ATTN_EXPLAIN_DECODER,
+                             .norm_last = !config->pre_norm,
+                             .ids = part == ATTN_EXPLAIN_ENCODER ? e->source : e->target};
+    attn_status status = attn_translator_find_notes(
+        e->model, e->tape, parts[part], layer, v->shape.queries, v->shape.keys, &v->note, error);
+    const attn_multi_head *a = v->note.attention;
+    for (int i = 0; i < 4 && status == ATTN_OK; i++) {
+        const attn_linear *linear[] = {&a->query, &a->key, &a->value, &a->output};
+        v->weight[i] = linear[i]->weight;
+        v->bias[i] = linear[i]->bias;
     }
-    snprintf(prefix, sizeof prefix, "%s.%lld.norm_%s", side, (long long)layer, kind);
-    v->gamma = param(e, prefix, "gamma");
-    v->beta = param(e, prefix, "beta");
-}
-
-attn_explain_view attn_explain_view_layer(const attn_explain *e, attn_explain_part part,
-                                          int64_t layer) {
-    const char *side = part == ATTN_EXPLAIN_ENCODER ? "encoder" : "decoder";
-    const char *kind = part == ATTN_EXPLAIN_CROSS ? "cross" : "self";
-    bool cross = part == ATTN_EXPLAIN_CROSS;
-    char name[48];
-    attn_explain_view v = {.shape = attn_explain_get_shape(e, part),
-                           .kv_heads = attn_translator_get_config(e->model)->kv_heads,
-                           .causal = part == ATTN_EXPLAIN_DECODER,
-                           .norm_last = !attn_translator_get_config(e->model)->pre_norm,
-                           .ids = part == ATTN_EXPLAIN_ENCODER ? e->source : e->target};
-    snprintf(name, sizeof name, "%s.%lld.%s", side, (long long)layer, kind);
-    v.embedding = noted(e, part == ATTN_EXPLAIN_ENCODER ? "source" : "target", "embedding");
-    v.residual = noted(e, name, "residual");
-    v.input = noted(e, name, "input");
-    v.memory = cross ? noted(e, name, "memory") : v.input;
-    v.query = noted(e, name, "query");
-    v.key_value = noted(e, name, cross ? "key_value" : "joined");
-    v.key_column = cross ? 0 : v.shape.channels;
-    v.heads = noted(e, name, "heads");
-    v.lse = noted(e, name, "lse");
-    v.output = noted(e, name, "output");
-    view_params(&v, e, side, kind, layer);
-    return v;
+    return status;
 }
 
 static attn_status check_index(const char *what, int64_t index, int64_t count, attn_error *error) {
@@ -161,42 +128,39 @@ static attn_status check_index(const char *what, int64_t index, int64_t count, a
                      what, (long long)index + 1, (long long)count);
 }
 
+static attn_status weigh(const attn_explain_view *v, attn_real *weights, attn_error *error) {
+    attn_attention call;
+    attn_attention_init(&call, 1, v->shape.heads, v->kv_heads, v->shape.queries, v->shape.keys,
+                        v->shape.head_size, v->shape.head_size);
+    call.query = (attn_strides){0, v->note.query->cols, v->shape.head_size};
+    call.key = (attn_strides){0, v->note.key_value->cols, v->shape.head_size};
+    call.causal = v->causal;
+    return attn_attention_weights(&call, v->note.query->data,
+                                  v->note.key_value->data + v->note.key_column, v->note.lse->data,
+                                  weights, NULL, error);
+}
+
 attn_status attn_explain_weights(attn_explain *e, attn_explain_part part, int64_t layer,
                                  attn_real *weights, attn_error *error) {
-    attn_status status = check_index("layer", layer, attn_explain_get_shape(e, part).layers, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    attn_explain_view v = attn_explain_view_layer(e, part, layer);
-    attn_attention call;
-    attn_attention_init(&call, 1, v.shape.heads, v.kv_heads, v.shape.queries, v.shape.keys,
-                        v.shape.head_size, v.shape.head_size);
-    call.query = (attn_strides){0, v.query->cols, v.shape.head_size};
-    call.key = (attn_strides){0, v.key_value->cols, v.shape.head_size};
-    call.causal = v.causal;
-    return attn_attention_weights(&call, v.query->data, v.key_value->data + v.key_column,
-                                  v.lse->data, weights, NULL, error);
+    attn_explain_view v;
+    attn_status status = attn_explain_view_layer(e, part, layer, &v, error);
+    return status == ATTN_OK ? weigh(&v, weights, error) : status;
 }
 
 attn_status attn_explain_get_layer(attn_explain *e, attn_explain_part part, int64_t layer,
                                    attn_explain_layer *out, attn_error *error) {
-    attn_status status = check_index("layer", layer, attn_explain_get_shape(e, part).layers, error);
+    attn_explain_view v;
+    attn_status status = attn_explain_view_layer(e, part, layer, &v, error);
     if (status != ATTN_OK) {
         return status;
     }
-    size_t count =
-        (size_t)(attn_explain_get_shape(e, part).heads * attn_explain_get_shape(e, part).queries *
-                 attn_explain_get_shape(e, part).keys);
+    size_t count = (size_t)(v.shape.heads * v.shape.queries * v.shape.keys);
     attn_real *own = attn_arena_alloc(&e->arena, count * sizeof *own);
     if (own == NULL) {
         return attn_fail_memory(error, count * sizeof *own);
     }
-    status = attn_explain_weights(e, part, layer, own, error);
-    if (status == ATTN_OK) {
-        attn_explain_view v = attn_explain_view_layer(e, part, layer);
-        status = attn_explain_compute_layer(e, &v, own, out, error);
-    }
-    return status;
+    status = weigh(&v, own, error);
+    return status == ATTN_OK ? attn_explain_compute_layer(e, &v, own, out, error) : status;
 }
 
 attn_status attn_explain_get_steps(attn_explain *e, attn_explain_part part, int64_t layer,
@@ -204,8 +168,7 @@ attn_status attn_explain_get_steps(attn_explain *e, attn_explain_part part, int6
                                    attn_error *error) {
     attn_explain_shape n = attn_explain_get_shape(e, part);
     attn_explain_layer l;
-    attn_status status = check_index("layer", layer, n.layers, error);
-    status = status == ATTN_OK ? check_index("head", head, n.heads, error) : status;
+    attn_status status = check_index("head", head, n.heads, error);
     status = status == ATTN_OK ? check_index("token", token, n.queries, error) : status;
     status = status == ATTN_OK ? attn_explain_get_layer(e, part, layer, &l, error) : status;
     if (status != ATTN_OK) {

@@ -101,7 +101,8 @@ static void embed(const attn_explain *e, const attn_explain_view *v, arrays *a,
         }
     }
     out->scale = (double)m->embedding_scale;
-    hold(&out->difference, a->embedding, v->embedding->data, v->shape.queries, channels, channels);
+    hold(&out->difference, a->embedding, v->note.embedding->data, v->shape.queries, channels,
+         channels);
 }
 
 /* y[d] = W[first + d] . x + b[first + d] */
@@ -127,7 +128,8 @@ static void project_all(const attn_explain_view *v, arrays *a, attn_explain_laye
             project(v->weight[0], v->bias[0], h * size, size, a->input + q * n->channels,
                     query + q * size);
         }
-        hold(&out->difference, query, v->query->data + h * size, n->queries, size, v->query->cols);
+        hold(&out->difference, query, v->note.query->data + h * size, n->queries, size,
+             v->note.query->cols);
     }
     for (int64_t g = 0; g < v->kv_heads; g++) {
         double *keys = a->keys + g * n->keys * size, *values = a->values + g * n->keys * size;
@@ -136,10 +138,10 @@ static void project_all(const attn_explain_view *v, arrays *a, attn_explain_laye
             project(v->weight[1], v->bias[1], g * size, size, x, keys + k * size);
             project(v->weight[2], v->bias[2], g * size, size, x, values + k * size);
         }
-        const attn_real *own = v->key_value->data + v->key_column;
-        hold(&out->difference, keys, own + g * size, n->keys, size, v->key_value->cols);
+        const attn_real *own = v->note.key_value->data + v->note.key_column;
+        hold(&out->difference, keys, own + g * size, n->keys, size, v->note.key_value->cols);
         hold(&out->difference, values, own + (v->kv_heads + g) * size, n->keys, size,
-             v->key_value->cols);
+             v->note.key_value->cols);
     }
 }
 
@@ -182,7 +184,8 @@ static void attend(const attn_explain_view *v, const attn_real *own, arrays *a,
         }
     }
     hold(&out->difference, a->weights, own, n->heads * n->queries, n->keys, n->keys);
-    hold(&out->difference, a->joined, v->heads->data, n->queries, n->channels, v->heads->cols);
+    hold(&out->difference, a->joined, v->note.heads->data, n->queries, n->channels,
+         v->note.heads->cols);
 }
 
 /* y = (x - mean) / deviation * gamma + beta; deviation = sqrt(variance + epsilon). y may be x. */
@@ -199,22 +202,24 @@ static void normalize(const attn_explain_view *v, const double *x, double *mean,
     }
     *deviation = sqrt(squares / (double)n + norm_epsilon);
     for (int64_t c = 0; c < n; c++) {
-        y[c] = (x[c] - *mean) / *deviation * (double)v->gamma->data[c] + (double)v->beta->data[c];
+        y[c] = (x[c] - *mean) / *deviation * (double)v->note.norm->gamma->data[c] +
+               (double)v->note.norm->beta->data[c];
     }
 }
 
 /* What enters the projections; a norm before them is held to the model's. */
 static void enter(const attn_explain_view *v, arrays *a, attn_explain_layer *out) {
     const attn_explain_shape *n = &v->shape;
-    copy_rows(v->residual, a->residual);
-    copy_rows(v->input, a->input);
-    copy_rows(v->memory, a->memory);
+    copy_rows(v->note.residual, a->residual);
+    copy_rows(v->note.input, a->input);
+    copy_rows(v->note.memory, a->memory);
     for (int64_t q = 0; q < n->queries && !v->norm_last; q++) {
         double *row = a->result + q * n->channels; /* free until the last step */
         normalize(v, a->residual + q * n->channels, a->mean + q, a->deviation + q, row);
     }
     if (!v->norm_last) {
-        hold(&out->difference, a->result, v->input->data, n->queries, n->channels, n->channels);
+        hold(&out->difference, a->result, v->note.input->data, n->queries, n->channels,
+             n->channels);
     }
 }
 
@@ -250,7 +255,7 @@ static void join_heads(const attn_explain_view *v, arrays *a, attn_explain_layer
             a->head_norms[q * n->heads + h] = head_norm(v, joined, h);
         }
     }
-    hold(&out->difference, a->result, v->output->data, n->queries, n->channels, n->channels);
+    hold(&out->difference, a->result, v->note.output->data, n->queries, n->channels, n->channels);
 }
 
 static void publish(const attn_explain_view *v, const arrays *a, attn_explain_layer *out) {
@@ -266,7 +271,7 @@ static void publish(const attn_explain_view *v, const arrays *a, attn_explain_la
     out->weights = a->weights, out->joined = a->joined, out->projected = a->projected;
     out->result = a->result, out->head_norms = a->head_norms;
     out->mean = a->mean, out->deviation = a->deviation;
-    out->gamma = v->gamma->data, out->beta = v->beta->data;
+    out->gamma = v->note.norm->gamma->data, out->beta = v->note.norm->beta->data;
     for (int i = 0; i < 4; i++) {
         out->weight[i] = v->weight[i]->data;
         out->bias[i] = v->bias[i]->data;

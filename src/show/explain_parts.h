@@ -3,6 +3,7 @@
 #define ATTN_SHOW_EXPLAIN_PARTS_H
 
 #include "base/memory.h"
+#include "models/translator_notes.h"
 #include "show/explain.h"
 
 struct attn_explain {
@@ -13,21 +14,20 @@ struct attn_explain {
     int64_t source_length, target_length;
 };
 
-/* What the model noted of one layer, and that layer's weights. */
+/* One layer: what the model noted of it, and that layer's weights. */
 typedef struct attn_explain_view {
     attn_explain_shape shape;
     int64_t kv_heads;
     bool causal, norm_last;
-    const int32_t *ids;                                       /* [Q] */
-    const attn_tensor *embedding, *residual, *input, *memory; /* memory: what is attended to */
-    const attn_tensor *query, *key_value, *heads, *lse, *output;
-    int64_t key_column; /* of the first key in key_value; the values follow the keys */
+    const int32_t *ids; /* [Q] */
+    attn_translator_notes note;
     const attn_param *weight[4], *bias[4]; /* query, key, value, output */
-    const attn_param *gamma, *beta;        /* of the norm */
 } attn_explain_view;
 
-attn_explain_view attn_explain_view_layer(const attn_explain *explain, attn_explain_part part,
-                                          int64_t layer);
+/* ATTN_ERR_ARGUMENT: no such layer, or what attn_translator_find_notes says. */
+ATTN_MUST_CHECK attn_status attn_explain_view_layer(const attn_explain *explain,
+                                                    attn_explain_part part, int64_t layer,
+                                                    attn_explain_view *out, attn_error *error);
 /* own: the model's weights, [H, Q, K]. */
 ATTN_MUST_CHECK attn_status attn_explain_compute_layer(attn_explain *explain,
                                                        const attn_explain_view *view,

@@ -168,6 +168,40 @@ static void test_other_weights_are_noticed(void **unused) {
     attn_translator_free(model);
 }
 
+/* What was not computed, and weights that are not there, are refused. */
+static void test_what_is_missing(void **unused) {
+    (void)unused;
+    attn_translator *model = NULL;
+    attn_explain *explain = NULL;
+    attn_explain_layer layer;
+    attn_error error = {0};
+    attn_real weights[4 * SOURCE * SOURCE];
+    assert_int_equal(
+        attn_translator_load(model_path, false, ATTN_COMPUTE_F32, &model, NULL, NULL, &error),
+        ATTN_OK);
+    assert_int_equal(attn_explain_create(model, source, SOURCE, NULL, 0, &explain, &error),
+                     ATTN_OK);
+    assert_int_equal(attn_explain_weights(explain, ATTN_EXPLAIN_ENCODER, 0, weights, &error),
+                     ATTN_OK);
+    assert_int_equal(attn_explain_weights(explain, ATTN_EXPLAIN_CROSS, 0, weights, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "nothing is noted of layer 1 of the cross attention"));
+    assert_int_equal(attn_explain_get_layer(explain, ATTN_EXPLAIN_DECODER, 0, &layer, &error),
+                     ATTN_ERR_ARGUMENT);
+    attn_explain_free(explain);
+    attn_translator_free(model);
+    assert_int_equal(
+        attn_translator_load_packed(model_path, ATTN_COMPUTE_F32, &model, NULL, NULL, &error),
+        ATTN_OK);
+    assert_int_equal(attn_explain_create(model, source, SOURCE, target, TARGET, &explain, &error),
+                     ATTN_OK);
+    assert_int_equal(attn_explain_get_layer(explain, ATTN_EXPLAIN_CROSS, 0, &layer, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "packed alone"));
+    attn_explain_free(explain);
+    attn_translator_free(model);
+}
+
 static void test_lengths(void **unused) {
     (void)unused;
     static int32_t ids[TINY_LONGEST + 1];
@@ -432,6 +466,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_are_the_models),
         cmocka_unit_test(test_other_weights_are_noticed),
+        cmocka_unit_test(test_what_is_missing),
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_merged_weights),
