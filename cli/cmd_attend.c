@@ -146,7 +146,7 @@ static int run(const void *given, int operand_count, char **operand) {
 
 const attn_command attn_cmd_attend = {
     .name = "attend",
-    .summary = "show what a pixel of a picture attends to",
+    .summary = "Show what a pixel of a picture attends to",
     .usage = "PICTURE --at X,Y [OPTION]...",
     .description = "Runs the segmenter on the picture and shows what one pixel attends to, as a "
                    "map in the terminal or laid over the picture, where brighter means more.",

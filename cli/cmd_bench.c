@@ -25,7 +25,7 @@ static const attn_option table[] = {
     {"list", 0, ATTN_OPTION_FLAG, offsetof(options, list), .help = "list the cases"},
     {"quick", 0, ATTN_OPTION_FLAG, offsetof(options, quick),
      .help = "run few repetitions, for a first impression"},
-    {"threads", 't', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
+    {"threads", 'j', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
      .help = "threads (default: OMP_NUM_THREADS or the number of cores)"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json), .help = "print one JSON object"},
     {"turns", 0, ATTN_OPTION_FLAG, offsetof(options, turns),

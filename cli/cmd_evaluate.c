@@ -227,7 +227,7 @@ static int run(const void *given, int operand_count, char **operand) {
 
 const attn_command attn_cmd_evaluate = {
     .name = "evaluate",
-    .summary = "measure translations with BLEU and chrF, a segmenter with IoU",
+    .summary = "Measure translations with BLEU and chrF, a segmenter with IoU",
     .usage = "[OPTION]... --source FILE --reference FILE\n"
              "[OPTION]... --hypothesis FILE --reference FILE\n"
              "[OPTION]... --images DIR --masks DIR",

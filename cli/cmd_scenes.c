@@ -98,7 +98,7 @@ static int run(const void *given, int operand_count, char **operand) {
 
 const attn_command attn_cmd_scenes = {
     .name = "scenes",
-    .summary = "draw pictures and masks by rule, to try the segmenter on",
+    .summary = "Draw pictures and masks by rule, to try the segmenter on",
     .usage = "[OPTION]... FOLDER",
     .description = "Writes FOLDER/images, FOLDER/masks and FOLDER/classes.txt. Scenes hold "
                    "coloured shapes and striped markers. A shape's class depends only on the "

@@ -139,7 +139,7 @@ static int run(const void *values, int operand_count, char **operand) {
 
 const attn_command attn_cmd_train_segmenter = {
     .name = "train segmenter",
-    .summary = "train a segmenter from pictures and masks",
+    .summary = "Train a segmenter from pictures and masks",
     .usage = "--images DIR --masks DIR --classes FILE [--recipe NAME|FILE] [--set KEY=VALUE]... "
              "[--out MODEL]",
     .description = "Trains a network of convolutions and self-attention that assigns a class to "

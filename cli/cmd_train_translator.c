@@ -151,7 +151,7 @@ static int run(const void *values, int operand_count, char **operand) {
 
 const attn_command attn_cmd_train_translator = {
     .name = "train translator",
-    .summary = "train a translator from parallel text",
+    .summary = "Train a translator from parallel text",
     .usage = "--source FILE --target FILE [--recipe NAME|FILE] [--set KEY=VALUE]... [--out MODEL]",
     .description =
         "Trains a joint tokenizer, then the Transformer. Writes MODEL.safetensors, a log "

@@ -60,18 +60,54 @@ static void print_help(FILE *out) {
           out);
 }
 
+/* Whether it is one of several commands that begin with `word`: "train translator". */
+static bool is_of_family(const attn_command *command, const char *word) {
+    size_t length = strlen(word);
+    return strncmp(command->name, word, length) == 0 && command->name[length] == ' ';
+}
+
+/* The help of all commands that begin with `word`; false when there are none. */
+static bool print_family(const char *word, FILE *out) {
+    size_t count = 0;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (is_of_family(commands[i], word)) {
+            fprintf(out, "%s attn %s %s\n", count++ == 0 ? "usage:" : "      ", commands[i]->name,
+                    commands[i]->usage);
+        }
+    }
+    for (size_t i = 0; i < COMMAND_COUNT && count > 0; i++) {
+        if (is_of_family(commands[i], word)) {
+            fprintf(out, "\n%s.\n`attn %s --help` tells more.\n", commands[i]->summary,
+                    commands[i]->name);
+        }
+    }
+    return count > 0;
+}
+
+/* "attn train": which of them? */
+static int half_a_command(const char *word) {
+    char list[200] = "";
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        size_t used = strlen(list);
+        if (is_of_family(commands[i], word)) {
+            snprintf(list + used, sizeof list - used, "%s`attn %s`", used > 0 ? " or " : "",
+                     commands[i]->name);
+        }
+    }
+    return attn_say_misuse("%s needs a second word: %s", word, list);
+}
+
 static int unknown_command(char **argv) {
     const char *names[2 * COMMAND_COUNT + 1];
     char quoted[64], first[COMMAND_COUNT][32];
     size_t count = 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (is_of_family(commands[i], argv[0])) {
+            return half_a_command(argv[0]);
+        }
         size_t length = strcspn(commands[i]->name, " ");
         snprintf(first[i], sizeof first[i], "%.*s", (int)length, commands[i]->name);
         names[count++] = first[i];
-        if (commands[i]->name[length] != '\0' && strcmp(first[i], argv[0]) == 0) {
-            return attn_say_misuse("%s needs a second word: for instance `attn %s`", first[i],
-                                   commands[i]->name);
-        }
     }
     names[count++] = "help";
     attn_utf8_quote(quoted, sizeof quoted, argv[0]);
@@ -108,6 +144,10 @@ static void set_allocator(bool gives_back) {
 #endif
 }
 
+static bool asks_for_help(const char *argument) {
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
 /* argv without the program's name. */
 static int run(int argc, char **argv) {
     if (argc == 0) {
@@ -115,7 +155,7 @@ static int run(int argc, char **argv) {
         return ATTN_EXIT_MISUSE;
     }
     bool help = strcmp(argv[0], "help") == 0;
-    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 || (help && argc == 1)) {
+    if (asks_for_help(argv[0]) || (help && argc == 1)) {
         print_help(stdout);
     } else if (strcmp(argv[0], "--version") == 0) {
         printf("attn %s\n", attn_version());
@@ -132,7 +172,8 @@ static int run(int argc, char **argv) {
         argv += help;
         const attn_command *command = find_command(argc, argv, &words);
         if (command == NULL) {
-            return unknown_command(argv);
+            help = help || (argc > 1 && asks_for_help(argv[1]));
+            return help && print_family(argv[0], stdout) ? ATTN_EXIT_OK : unknown_command(argv);
         }
         if (!help) {
             set_allocator(command->gives_back);

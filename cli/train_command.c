@@ -42,7 +42,7 @@ const attn_option attn_train_common_options[] = {
      .help = "begin anew over an earlier training"},
     {"seed", 0, ATTN_OPTION_INT, offsetof(attn_train_common, seed), 0, 9007199254740992.0,
      .value = "N", .help = "seed of all random numbers (1)"},
-    {"threads", 't', ATTN_OPTION_INT, offsetof(attn_train_common, threads), 1, 256, .value = "N",
+    {"threads", 'j', ATTN_OPTION_INT, offsetof(attn_train_common, threads), 1, 256, .value = "N",
      .help = "threads (all cores); does not change the result"},
     {"quiet", 'q', ATTN_OPTION_FLAG, offsetof(attn_train_common, quiet), .help = "no progress"},
     {"list", 0, ATTN_OPTION_FLAG, offsetof(attn_train_common, list),

@@ -1,5 +1,6 @@
 /* The tool as a user runs it, on a tiny model with random weights: what it prints, how it ends, and what it
  * says to bad input. */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -150,6 +151,40 @@ static void help_and_misuse(void **unused) {
     expect_error(2, sh("$T evaluate --tokenizer 14a"), "one of 13a, none, zh, char");
     expect_error(2, sh("$T score --source lines"), "--target FILE");
     expect_error(2, sh("$T --completion fish"), "bash");
+    expect_error(2, sh("$T train"), "`attn train translator` or `attn train segmenter`");
+    expect_error(2, sh("$T train tranlator"), "`attn train translator`");
+    static const char *const both[] = {"$T train --help", "$T train -h", "$T help train"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(sh("%s", both[i]), 0);
+        expect_text("usage: attn train translator ");
+        expect_text("\n       attn train segmenter ");
+        expect_text("`attn train segmenter --help`");
+    }
+}
+
+/* Summaries begin with a verb in capitals, and -j means threads wherever there are threads. */
+static void help_is_even(void **unused) {
+    (void)unused;
+    char list[4096];
+    assert_int_equal(sh("$T help"), 0);
+    snprintf(list, sizeof list, "%s", output);
+    int commands = 0;
+    for (char *line = strtok(list, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (strncmp(line, "  ", 2) == 0) {
+            char *name = line + 2, *summary = strstr(name, "  ");
+            assert_non_null(summary);
+            *summary++ = '\0';
+            summary += strspn(summary, " ");
+            if (!isupper((unsigned char)summary[0]) || summary[strlen(summary) - 1] == '.') {
+                fail_msg("%s: %s", name, summary);
+            }
+            assert_int_equal(sh("$T %s --help", name), 0);
+            assert_null(strstr(output, "      --threads"));
+            assert_true(strstr(output, "--threads") == NULL || strstr(output, "-j, --threads"));
+            commands++;
+        }
+    }
+    assert_true(commands > 10);
 }
 
 static void manual_and_completion(void **unused) {
@@ -460,6 +495,7 @@ static void a_full_disk_is_a_failure(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(help_and_misuse),
+        cmocka_unit_test(help_is_even),
         cmocka_unit_test(manual_and_completion),
         cmocka_unit_test(lines_keep_their_order_and_their_bits),
         cmocka_unit_test(integers_have_their_own_bits),
