@@ -24,7 +24,7 @@ attn_status attn_line_check(const attn_line *line, const char *name, size_t most
     if (line->length > most) {
         return attn_fail(error, ATTN_ERR_FORMAT, name, line->number,
                          "is it the file you meant? If so, split the line",
-                         "the line has %zu bytes, the limit is %zu", line->length, most);
+                         "the line is longer than %zu bytes", most);
     }
     const char *nul = memchr(line->text, '\0', line->length);
     if (nul != NULL) {

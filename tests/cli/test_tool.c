@@ -450,7 +450,8 @@ static void bad_files_are_named(void **unused) {
                  "2 lines, but lines has 5");
     expect_error(1, sh("$T score --source lines --target two"), "2 lines, but lines has 5");
     assert_int_equal(sh("printf 'The cat\\nThe \\377cat\\n' >bytes; $T translate bytes"), 1);
-    expect_text("\nattn: bytes:2: byte 5 of the line (0xFF) is not UTF-8"); /* after the first line's */
+    /* after the first line's translation */
+    expect_text("\nattn: bytes:2: byte 5 of the line (0xFF) is not UTF-8");
     expect_error(1, sh("$T evaluate --source lines --reference bytes"), "attn: bytes:2: ");
     expect_error(1, sh("head -c 70000 /dev/zero | tr '\\0' a >wide; $T translate wide"),
                  "attn: wide:1: the line is longer than 65536 bytes");
