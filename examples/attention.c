@@ -1,4 +1,4 @@
-/* examples/attention.c: fused attention on its own: three words, two heads, what looks at what.
+/* examples/attention.c: fused attention on its own: three words, two heads, and which word attends to which.
  *
  *     cc attention.c $(pkg-config --cflags --libs attn) -o attention && ./attention
  *

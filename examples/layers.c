@@ -1,8 +1,8 @@
-/* examples/layers.c: a network of one's own from the layers, trained by gradient descent.
+/* examples/layers.c: a custom network built from the layers, trained by gradient descent.
  *
  *     cc layers.c $(pkg-config --cflags --libs attn) -o layers && ./layers
  *
- * Task: in a sequence of T vectors one is marked; each position must output the marked vector. Only
+ * Task: in a sequence of T vectors, one is marked; each position must output the marked vector. Only
  * attention can carry it there. Letters: T tokens, C channels. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static int make_sequence(attn_tensor *x) {
     return marked;
 }
 
-/* The mean squared error and its gradient by y. */
+/* The mean squared error and its gradient with respect to y. */
 static double loss_backward(attn_tape *tape, attn_tensor *y, const float *wanted) {
     double loss = 0;
     float *d_y = attn_tape_grad(tape, y);

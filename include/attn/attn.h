@@ -1,7 +1,7 @@
 /* attn/attn.h: all of libattn.
  *
- * Reading order: version, status, threads, attention (the kernel), cache, matmul, tape, layers, translator, search;
- * for pictures images and segmenter. */
+ * Reading order: version, status, threads, attention (the kernel), cache, matmul, tape, layers,
+ * translator, search; for pictures images and segmenter. */
 #ifndef ATTN_ATTN_H
 #define ATTN_ATTN_H
 

@@ -1,13 +1,13 @@
 /* attn/cache.h: keys and values of sequences that grow token by token, and attention over them.
  *
- * The cache lies in pages of a fixed number of tokens. A sequence is a list of pages; sequences that
- * were forked from one another share the pages of their common beginning, and a page is copied only
- * when one of its sharers writes to it. One cache serves one layer of a model.
+ * The cache consists of pages with a fixed number of tokens. A sequence is a list of pages. Forked
+ * sequences share the pages of their common beginning, and a page is copied only when a sequence
+ * that shares it writes to it. One cache serves one layer of a model.
  *
  * Dimension letters: G key/value heads, H query heads (a multiple of G; query head h uses key head
  * h / (H / G)), D head size, E value size, R rows (queries) of a call, P tokens of a page.
  * Source: paged caches: Kwon et al. 2023; grouped queries: Ainslie et al. 2023.
- * Next: attn/attention.h, whose results these are. */
+ * Next: attn/attention.h, which gives the same results. */
 #ifndef ATTN_CACHE_H
 #define ATTN_CACHE_H
 
@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/* How an element x of a key or value is kept, and what x' it counts as:
+/* How an element x of a key or value is stored, and the value x' that it is read as:
  *   F32    x' = x
  *   BF16   x' = x rounded to bfloat16, to nearest, ties to even; NaN stays NaN
  *   I8     per token, key head, and key or value row: scale = max |x| / 127 (in float),
@@ -30,39 +30,39 @@ typedef enum attn_cache_type { ATTN_CACHE_F32, ATTN_CACHE_BF16, ATTN_CACHE_I8 } 
 typedef struct attn_cache_config {
     int64_t kv_heads, head_size, value_size; /* G >= 1; D, E: 1 .. ATTN_MAX_HEAD_SIZE */
     attn_cache_type type;
-    /* P: a multiple of 128, or 64, or 32 (not for I8), or 16 (for F32 alone); 0: 128. Small pages
+    /* P: a multiple of 128, or 64, or 32 (not for I8), or 16 (F32 only); 0: 128. Small pages
      * waste less and share more; large ones are read a little faster. */
     int64_t page_tokens;
-    int64_t max_pages; /* the most pages ever allocated; 0: as many as there is memory for */
+    int64_t max_pages; /* limit on allocated pages; 0: no limit but memory */
 } attn_cache_config;
 
 typedef struct attn_cache attn_cache;
 
-/* *out is the caller's, freed with attn_cache_free (NULL is allowed), which frees its sequences too.
- * Pages are allocated when first needed, used again when free, and given back by attn_cache_free
- * alone. ATTN_ERR_ARGUMENT names the field; ATTN_ERR_MEMORY.
- * Threads: attn_cache_attend and attn_cache_length only read the cache and may run at the same time;
- * every other function needs the cache for itself. */
+/* The caller frees *out with attn_cache_free (NULL is allowed), which also frees its sequences.
+ * Pages are allocated when first needed and reused when free; only attn_cache_free releases them.
+ * ATTN_ERR_ARGUMENT names the field; ATTN_ERR_MEMORY. Threads: attn_cache_attend and
+ * attn_cache_length only read the cache and may run at the same time; every other function needs
+ * exclusive access to the cache. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_cache_create(const attn_cache_config *config,
                                                        attn_cache **out, attn_error *error);
 ATTN_API void attn_cache_free(attn_cache *cache);
 
-/* ---- sequences: small numbers that the cache hands out, the smallest free one first ----
- * Every function below refuses a number that is no sequence with ATTN_ERR_ARGUMENT. A function that
- * fails leaves the cache as it was. */
+/* ---- sequences: small ids that the cache assigns, the smallest free one first ----
+ * Every function below refuses an id that is not a live sequence with ATTN_ERR_ARGUMENT. A function
+ * that fails leaves the cache unchanged. */
 
 /* A new sequence without tokens. ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_cache_start(attn_cache *cache, int64_t *sequence,
                                                       attn_error *error);
-/* A new sequence with the tokens of `parent`, of which nothing is copied. ATTN_ERR_MEMORY. */
+/* A new sequence with the tokens of `parent`, without copying them. ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_cache_fork(attn_cache *cache, int64_t parent,
                                                      int64_t *sequence, attn_error *error);
-/* Forgets a sequence; pages that no other shares become free. A number that is no sequence does
- * nothing. */
+/* Ends a sequence; pages that no other sequence shares become free. An id that is not a live
+ * sequence is ignored. */
 ATTN_API void attn_cache_end(attn_cache *cache, int64_t sequence);
-/* Forgets every sequence. */
+/* Ends every sequence. */
 ATTN_API void attn_cache_clear(attn_cache *cache);
-/* Tokens of a sequence; -1 for a number that is no sequence. */
+/* The number of tokens of a sequence; -1 for an id that is not a live sequence. */
 ATTN_API int64_t attn_cache_length(const attn_cache *cache, int64_t sequence);
 /* Adds `tokens` tokens: element d of key head g of token t is
  * key[t * key_token + g * key_head + d], of its value value[t * value_token + g * value_head + e].
@@ -89,9 +89,9 @@ ATTN_API attn_cache_usage attn_cache_get_usage(const attn_cache *cache);
 /* R queries, each of one sequence:
  *     s[j] = scale * (query . key'[j])     p = softmax(s)     output = sum of p[j] value'[j]
  * over the tokens j that row r sees: those before lengths[r], and no more than window_left before
- * the last of them. The last n queries of a sequence of T tokens, causal, are n rows of that
- * sequence with lengths T - n + 1 .. T. Rows of one sequence that follow each other read it
- * together. */
+ * the last of them. For the last n queries of a sequence of T tokens with a causal mask, pass n
+ * rows of that sequence with lengths T - n + 1 .. T. Consecutive rows of one sequence share its
+ * reads. */
 typedef struct attn_cache_attention {
     int64_t rows, heads;      /* R >= 0; H, a multiple of G */
     float scale;              /* 0 means 1 / sqrt(D) */
@@ -103,21 +103,21 @@ typedef struct attn_cache_attention {
     int64_t query_row, query_head;
     attn_real *output;
     int64_t output_row, output_head;
-    attn_real *lse; /* [R, H], natural logarithm of the sum of exp(s); NULL: not wanted */
+    attn_real *lse; /* [R, H], natural logarithm of the sum of exp(s); NULL: not computed */
     /* [R, weights_row], p averaged over the heads, 0 where a row does not see; weights_row at least
-     * the longest length. NULL: not wanted. */
+     * the longest length. NULL: not computed. */
     attn_real *weights;
     int64_t weights_row;
 } attn_cache_attention;
 
-/* One layer's D, E and contiguous [R, H, D], [R, H, E]; no window, lse or weights; the pointers are
- * still to be filled in. */
+/* Sets the strides of contiguous [R, H, D] and [R, H, E] tensors with the cache's D and E; no
+ * window, lse or weights. The caller sets the pointers. */
 ATTN_API void attn_cache_attention_init(attn_cache_attention *attention, const attn_cache *cache,
                                         int64_t rows, int64_t heads);
 
-/* The result is, to the last bit, that of attn_attention_forward (and attn_attention_weights) with
+/* The result is bit-identical to that of attn_attention_forward (and attn_attention_weights) with
  * one query and the keys and values key', value' of that sequence. A row without keys gets output 0
- * and LSE -infinity. output must not overlap query. Thread-safe beside other attends.
+ * and LSE -infinity. output must not overlap query. May run at the same time as other attends.
  * ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_cache_attend(const attn_cache *cache,
                                                        const attn_cache_attention *attention,

@@ -1,8 +1,8 @@
-/* attn/export.h: the marks on public declarations, for each kind of compiler.
+/* attn/export.h: markers for public declarations, per compiler.
  *
- * On Windows a program that links the static library defines ATTN_STATIC before it includes any attn
- * header (the CMake package and `pkg-config --static` do); ATTN_BUILD_SHARED is defined where the
- * shared library itself is built. Elsewhere neither matters.
+ * On Windows, a program that links the static library must define ATTN_STATIC before it includes
+ * any attn header; the CMake package and `pkg-config --static` do. The build of the shared library
+ * defines ATTN_BUILD_SHARED. On other systems neither matters.
  * Next: attn/status.h. */
 #ifndef ATTN_EXPORT_H
 #define ATTN_EXPORT_H
@@ -22,15 +22,15 @@
 #define ATTN_API
 #endif
 
-/* A result that must not be thrown away. */
+/* A result that must not be ignored. */
 #if defined(__GNUC__)
 #define ATTN_MUST_CHECK __attribute__((warn_unused_result))
 #else
 #define ATTN_MUST_CHECK
 #endif
 
-/* Argument `format` (counted from 1) is as printf's, for the arguments from `first` on. It stands
- * before the declaration. */
+/* Argument `format_at` (counted from 1) is a format as for printf, with its arguments from `first`
+ * on. Put it before the declaration. */
 #if defined(__MINGW32__) && !defined(__clang__)
 #define ATTN_PRINTF(format_at, first) __attribute__((format(gnu_printf, format_at, first)))
 #elif defined(__GNUC__)

@@ -1,10 +1,10 @@
-/* attn/images.h: the layers that pictures need, each with a hand-written backward, on the tape.
+/* attn/images.h: layers for pictures, each with a hand-written backward, on the tape.
  *
- * A batch of pictures is a tensor [B * H * W, C]: pixel (b, y, x) is row (b * H + y) * W + x. A layer
- * that must know how the rows lie takes an attn_grid. A picture's result depends on that picture
- * alone: not on what else is in the batch, the threads or the instruction set.
+ * A batch of pictures is a tensor [B * H * W, C]: pixel (b, y, x) is row (b * H + y) * W + x. A
+ * layer that must know the arrangement of the rows takes an attn_grid. A picture's result depends
+ * only on that picture, not on the rest of the batch, the threads or the instruction set.
  * Dimension letters: B pictures, H rows, W columns, C channels in, O channels out, G groups, V
- * classes. What is not possible makes the tape fail as attn/layers.h says. Layers that see one pixel at a
+ * classes. Invalid arguments make the tape fail, see attn/layers.h. Layers that see one pixel at a
  * time (linear, layer norm, feed-forward) are those of attn/layers.h. Next: attn/segmenter.h. */
 #ifndef ATTN_IMAGES_H
 #define ATTN_IMAGES_H
@@ -15,13 +15,13 @@
 extern "C" {
 #endif
 
-/* How the rows of a tensor lie. */
+/* How the rows of a tensor are arranged. */
 typedef struct attn_grid {
     int64_t batch, height, width;
 } attn_grid;
 
 /* How a kernel moves over a picture. Output (j, i) reads input (j * stride - padding_height + ky *
- * dilation, the same for columns), ky < kernel_height; outside the picture there is 0. */
+ * dilation, the same for columns), ky < kernel_height; outside the picture it reads 0. */
 typedef struct attn_window {
     int64_t kernel_height, kernel_width;   /* >= 1; depthwise at most 31 */
     int64_t stride, dilation;              /* >= 1 */
@@ -30,12 +30,12 @@ typedef struct attn_window {
 
 /* A square kernel, padded so that stride 1 keeps the size of the picture (odd kernels). */
 ATTN_API attn_window attn_window_same(int64_t kernel, int64_t stride, int64_t dilation);
-/* The grid that a window makes of another: (H + 2 padding - dilation (KH - 1) - 1) / stride + 1
- * rows; 0 where the kernel does not fit. */
+/* The grid that a window produces from another: (H + 2 padding - dilation (KH - 1) - 1) / stride +
+ * 1 rows; 0 where the kernel does not fit. */
 ATTN_API attn_grid attn_window_grid(const attn_window *window, const attn_grid *grid);
 
 /* ---- convolution: y[j, i, o] = activation(sum over ky, kx, c of x * W[o, ky, kx, c] + b[o]) ----
- * Only the rows of the picture under a block of outputs are ever copied. */
+ * Only the rows of the picture under a block of outputs are copied. */
 typedef struct attn_conv {
     attn_linear
         kernel; /* weight [O, KH * KW * C], channels fastest; bias [O]; packed as a linear's */
@@ -43,7 +43,7 @@ typedef struct attn_conv {
     int64_t in, out; /* C, O */
 } attn_conv;
 
-/* Declares NAME.weight (He) and, where wanted, NAME.bias: a norm that follows makes it idle. */
+/* Declares NAME.weight (He) and, if asked, NAME.bias. A norm that follows makes a bias useless. */
 ATTN_API attn_conv attn_conv_declare(attn_params *params, const char *name, int64_t in, int64_t out,
                                      const attn_window *window, bool bias);
 /* residual: NULL, or a tensor like y that is added last (then activation must be NONE).
@@ -89,8 +89,9 @@ ATTN_API attn_tensor *attn_layer_resize(attn_tape *tape, attn_tensor *x, const a
 ATTN_API attn_tensor *attn_layer_permute(attn_tape *tape, attn_tensor *x, const int64_t *order,
                                          bool inverse);
 
-/* ---- stochastic depth: y = x of each picture / (1 - p), or 0 with probability p (Huang et al. 2016),
- *      while recording; for a branch that is then added to what went around it ---- */
+/* ---- stochastic depth: for each picture, y = x / (1 - p), or 0 with probability p ----
+ * Only while recording; for a branch that is then added to its residual. Source: Huang et al.
+ * 2016. */
 ATTN_API attn_tensor *attn_layer_stochastic_depth(attn_tape *tape, attn_tensor *x,
                                                   const attn_grid *grid, double p);
 
@@ -110,8 +111,8 @@ ATTN_API attn_windows attn_grid_windows(attn_tape *tape, const attn_grid *grid, 
 /* ---- loss of pixels: softmax cross-entropy over V <= 256 classes ---- */
 typedef struct attn_pixel_labels {
     const uint8_t *classes;         /* [rows]: below V, or the ignore value */
-    int ignore;                     /* rows with this label are left out; -1: none */
-    const attn_real *class_weights; /* [V]: what a row of each class counts; NULL: 1 */
+    int ignore;                     /* rows with this label do not count; -1: none */
+    const attn_real *class_weights; /* [V]: the weight of a row of each class; NULL: 1 */
     double smoothing;               /* label smoothing (Szegedy et al. 2016), 0 <= e < 1 */
 } attn_pixel_labels;
 

@@ -3,10 +3,11 @@
  * Dimension letters: N tokens (all sequences one after another, no padding), C channels, O output
  * features, H heads, G key/value heads, D head size, V vocabulary.
  * A layer's parameters are a small struct filled by its declare function; then call the layer.
- * Every layer returns NULL when the tape has failed, as it does when an argument is not possible: a NULL
- * that may not be one, an id that is no row of its table, a probability outside 0 <= p < 1, a parameter
- * that was not allocated, with gradients when the tape records (ATTN_ERR_ARGUMENT), a tensor of
- * another shape than the layer takes (ATTN_ERR_SHAPE). attn_tape_check says which. Next: attn/translator.h. */
+ * Every layer returns NULL when the tape has failed. An invalid argument makes the tape fail:
+ * ATTN_ERR_ARGUMENT for a NULL where none is allowed, an id outside its table, a probability
+ * outside 0 <= p < 1, or a parameter that is not allocated (with gradients when the tape records);
+ * ATTN_ERR_SHAPE for a tensor of the wrong shape. attn_tape_check says which. Next:
+ * attn/translator.h. */
 #ifndef ATTN_LAYERS_H
 #define ATTN_LAYERS_H
 
@@ -27,7 +28,8 @@ typedef struct attn_sequences {
 
 /* ---- linear: y = activation(x W^T + b) ---- */
 
-/* A weight in the order in which the product reads it: as float32, bfloat16 or 8-bit integers. */
+/* A weight packed in the order in which the product reads it: float32, bfloat16 or 8-bit
+ * integers. */
 typedef struct attn_packed_weight attn_packed_weight;
 
 typedef struct attn_linear {
@@ -37,27 +39,27 @@ typedef struct attn_linear {
     attn_packed_weight *packed; /* by attn_linear_pack; NULL: packed in each call */
 } attn_linear;
 
-/* In what a packed layer multiplies when it is run; recording passes always use float32. */
+/* The arithmetic of a packed layer during inference; recording passes always use float32. */
 typedef enum attn_compute {
     ATTN_COMPUTE_F32,
     ATTN_COMPUTE_I8,      /* 8-bit integers with exact sums: attn/matmul_i8.h */
-    ATTN_COMPUTE_COMPACT, /* float32, with the same results; weights are kept as bfloat16 where that
-                             holds them */
+    ATTN_COMPUTE_COMPACT, /* float32, with the same results; weights that bfloat16 holds exactly are
+                             kept as bfloat16 */
 } attn_compute;
 
 /* Declares NAME.weight and NAME.bias. */
 ATTN_API attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t in,
                                          int64_t out);
-/* Packs the weight once, for a model that is only run. Undone by attn_linear_unpack, which also
- * frees. ATTN_ERR_ARGUMENT: the parameters are not allocated; as integers, more input features than
- * a sum holds. ATTN_ERR_MEMORY. */
+/* Packs the weight once, for inference. attn_linear_unpack frees the packed form.
+ * ATTN_ERR_ARGUMENT: the parameters are not allocated, or there are more input features than a sum
+ * of integers holds. ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_linear_pack(attn_linear *linear, attn_compute compute,
                                                       attn_error *error);
 ATTN_API void attn_linear_unpack(attn_linear *linear);
 ATTN_API bool attn_linear_is_packed(const attn_linear *linear);
 ATTN_API attn_tensor *attn_layer_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                         attn_activation activation);
-/* y = x + (x' W^T + b): the residual joined to the product; for passes without dropout. */
+/* y = residual + (x W^T + b), in one product; for passes without dropout. */
 ATTN_API attn_tensor *attn_layer_linear_residual(attn_tape *tape, attn_tensor *x,
                                                  const attn_linear *linear, attn_tensor *residual);
 
@@ -99,10 +101,11 @@ typedef struct attn_multi_head {
     attn_linear key_value; /* key and value: cross attention */
 } attn_multi_head;
 
-/* channels a multiple of heads, heads of kv_heads; otherwise attn_params_allocate fails. */
+/* channels must be a multiple of heads, and heads of kv_heads; otherwise attn_params_allocate
+ * fails. */
 ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char *name,
                                                  int64_t channels, int64_t heads, int64_t kv_heads);
-/* The attention of x's tokens to memory's (memory NULL: to x's own), heads joined, before the
+/* The attention of x's tokens to those of memory (NULL: to x itself), heads joined, before the
  * output projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. */
 ATTN_API attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x,
                                            const attn_sequences *sequences, attn_tensor *memory,
@@ -121,7 +124,7 @@ ATTN_API attn_tensor *attn_layer_feed_forward(attn_tape *tape, attn_tensor *x,
                                               const attn_feed_forward *feed_forward,
                                               attn_activation activation, double dropout);
 
-/* ---- the output projection and its loss, joined: the logits are never stored whole ----
+/* ---- the output projection with its loss; the logits are never stored as a whole ----
  *     logits = x table^T,   losses as in Szegedy et al. 2016 (label smoothing)
  * Adds to *loss the sum of the smoothed losses and to *nll that of -log p[target] (both in double).
  * gradient_scale multiplies the gradient (1 / tokens for a mean). table: [V, C], tied or not. */

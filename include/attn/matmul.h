@@ -1,10 +1,10 @@
-/* attn/matmul.h: matrix products with what usually follows them.
+/* attn/matmul.h: matrix products, with the operations that usually follow them.
  *
  *     C[m, n] = residual + activation(sum over k of A[m, k] * B[k, n] + bias[n])
  *
  * Dimension letters: M rows of A and C, N columns of B and C, K the summed dimension.
- * Every element is one chain of fused multiply-adds in the order of k, so that a row of C depends
- * on its row of A and on B alone: not on M, the threads or the instruction set. Next:
+ * Every element is one chain of fused multiply-adds in the order of k, so a row of C depends
+ * only on its row of A and on B, not on M, the threads or the instruction set. Next:
  * attn/attention.h. */
 #ifndef ATTN_MATMUL_H
 #define ATTN_MATMUL_H
@@ -26,7 +26,7 @@ typedef enum attn_activation {
 
 typedef struct attn_matmul {
     int64_t m, n, k; /* each >= 0 */
-    /* A[i, p] = a[i * a_row + p * a_col]: any strides, so transposes cost nothing to ask for. */
+    /* A[i, p] = a[i * a_row + p * a_col]: any strides, so a transpose needs no copy. */
     const attn_real *a;
     int64_t a_row, a_col;
     /* B[p, j] = b[p * b_row + j * b_col]; or b == NULL and b_packed from attn_matmul_pack. */
@@ -37,7 +37,7 @@ typedef struct attn_matmul {
     attn_real *c;
     int64_t c_row;
     bool accumulate; /* the chain starts from the old C instead of 0 */
-    /* The epilogue, in this order; each NULL or NONE when not wanted. */
+    /* The epilogue, in this order; NULL or NONE leaves a step out. */
     const attn_real *bias;     /* [N], added */
     attn_real *pre_activation; /* [M, N], rows c_row apart: receives sum + bias, for the backward */
     attn_activation activation;

@@ -1,11 +1,11 @@
-/* attn/matmul_i8.h: matrix products of 8-bit integers, for models that are only run.
+/* attn/matmul_i8.h: matrix products of 8-bit integers, for inference.
  *
  *     C[m, n] = residual + activation(a_scale[m] * w_scale[n] * sum over k of qa[m, k] * qw[k, n]
  *                                     + bias[n])
  *
  * Dimension letters: M rows of A and C, N columns of W and C, K the summed dimension.
- * The weights W become integers once; each row of A does at the call, by its own largest magnitude,
- * so that a row of C depends on its row of A and on W alone: not on M, the threads or the
+ * The weights W are quantized once. Each row of A is quantized at the call, by its own largest
+ * magnitude, so a row of C depends only on its row of A and on W, not on M, the threads or the
  * instruction set. The sums are exact. The definition, each line one IEEE operation in float32:
  *
  *     peak    = max over k of |W[k, n]|;  w_scale[n] = peak / 127
@@ -15,8 +15,9 @@
  *     x = (float) sum;  x = x * a_scale[m];  x = fma(x, w_scale[n], bias[n] or 0)
  *     x = activation(x);  x = residual + x
  *
- * rint and (float) round to nearest, ties to even. A row of A, or a column of W, that holds a NaN or
- * an infinity has the scale NaN and integers 0: all its results are NaN, and no other's. Source: symmetric quantization as in Jacob et al. 2018, section 2, with zero points
+ * rint and (float) round to nearest, ties to even. A row of A, or a column of W, that holds a NaN
+ * or an infinity has the scale NaN and integers 0: all its results are NaN, and no others.
+ * Source: symmetric quantization as in Jacob et al. 2018, section 2, with zero points
  * of 0. Next: attn/attention.h. */
 #ifndef ATTN_MATMUL_I8_H
 #define ATTN_MATMUL_I8_H
@@ -30,11 +31,11 @@ extern "C" {
 /* The largest K: 133,000 products of 127 * 127 still fit a 32-bit sum. */
 enum { ATTN_MATMUL_I8_MAX_K = 133000 };
 
-/* W[K, N] as integers, packed for the product. Read only, so threads may share it. */
+/* W[K, N] as integers, packed for the product. Immutable, so threads may share it. */
 typedef struct attn_matmul_i8_weights attn_matmul_i8_weights;
 
-/* W[p, j] = w[p * w_row + j * w_col]. scale: NULL, or [N]: takes these for w_scale instead of
- * peak / 127 (to keep those with which a file stores integers; each finite).
+/* W[p, j] = w[p * w_row + j * w_col]. scale: NULL, or [N]: use these as w_scale instead of
+ * peak / 127, for instance the scales with which a file stores its integers; each must be finite.
  * Returns ATTN_ERR_ARGUMENT (negative sizes, K over the largest, w NULL) or ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_i8_weights_create(int64_t k, int64_t n,
                                                                    const attn_real *w,
@@ -51,7 +52,7 @@ typedef struct attn_matmul_i8 {
     const attn_matmul_i8_weights *weights;
     attn_real *c; /* C[i, j] = c[i * c_row + j]; must not overlap A */
     int64_t c_row;
-    /* The epilogue, in this order; each NULL or NONE when not wanted. */
+    /* The epilogue, in this order; NULL or NONE leaves a step out. */
     const attn_real *bias; /* [N] */
     attn_activation activation;
     const attn_real *residual; /* [M, N], rows residual_row apart; may be C itself */

@@ -2,8 +2,9 @@
  *
  * The format: 8 bytes little-endian header length, a JSON header naming dtype, shape and
  * data_offsets of each tensor plus a "__metadata__" object of strings, then the bytes. Python's
- * safetensors package reads what is written here and the reverse. Every byte of a file is
- * distrusted: a bounded header, checked products, no overlaps, no holes, no duplicate keys. */
+ * safetensors package reads the files written here, and attn reads Python's. No byte of a file is
+ * trusted: the header is bounded, products are checked, and overlaps, holes and duplicate keys are
+ * refused. */
 #ifndef ATTN_SAFETENSORS_H
 #define ATTN_SAFETENSORS_H
 
@@ -29,7 +30,7 @@ typedef enum attn_dtype {
 
 enum { ATTN_MAX_RANK = 8 };
 
-/* How a model's weight matrices are stored; vectors always as float32. */
+/* How a model's weight matrices are stored; vectors are always float32. */
 typedef enum attn_storage { ATTN_STORE_F32, ATTN_STORE_BF16, ATTN_STORE_I8 } attn_storage;
 
 typedef struct attn_tensor_info {
@@ -45,8 +46,9 @@ typedef struct attn_tensor_info {
 
 typedef struct attn_safetensors attn_safetensors;
 
-/* Reads the whole file into memory (never maps it: a file cut short while in use cannot crash the
- * process). Errors: ATTN_ERR_IO, ATTN_ERR_MEMORY, ATTN_ERR_FORMAT with the byte offset. */
+/* Reads the whole file into memory (and never maps it, so that a file truncated while in use cannot
+ * crash the process). Errors: ATTN_ERR_IO, ATTN_ERR_MEMORY, ATTN_ERR_FORMAT with the byte
+ * offset. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_open(const char *path, attn_safetensors **out,
                                                            attn_error *error);
 /* The same from memory, which is copied. `name` stands for the path in errors. */
@@ -75,10 +77,11 @@ typedef struct attn_metadata {
 } attn_metadata;
 
 /* Writes to a temporary name beside path, fsyncs, renames, fsyncs the folder: after a failure or a
- * power cut, path is either what it was or complete. The data begins at a multiple of 8 and tensors
- * are stored wide element types first (otherwise in the order given), so that each is aligned; the
- * format allows no padding between them. Errors: ATTN_ERR_ARGUMENT (names twice, not UTF-8 or over
- * 512 bytes; a size that is not the shape's), ATTN_ERR_IO, ATTN_ERR_MEMORY. */
+ * power cut, path holds either the old file or the complete new one. The data begins at a multiple
+ * of 8 and tensors are stored wide element types first (otherwise in the order given), so that each
+ * is aligned; the format allows no padding between them. Errors: ATTN_ERR_ARGUMENT (a name that
+ * occurs twice, is not UTF-8 or is over 512 bytes; a size that does not match the shape),
+ * ATTN_ERR_IO, ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status
 attn_safetensors_write(const char *path, const attn_tensor_info *tensors, size_t count,
                        const attn_metadata *metadata, size_t metadata_count, attn_error *error);

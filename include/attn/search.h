@@ -1,7 +1,8 @@
-/* attn/search.h: from a source sentence to target sentences: greedy, beam search and sampling.
+/* attn/search.h: greedy search, beam search and sampling, from a source sentence to target
+ * sentences.
  *
  * Dimension letters: S source ids (</s> counted), T target ids (</s> not counted).
- * The result of a sentence is the same bits whatever else is in the batch, at any number of
+ * The result of a sentence is bit-identical whatever else is in the batch, and with any number of
  * threads. */
 #ifndef ATTN_SEARCH_H
 #define ATTN_SEARCH_H
@@ -16,24 +17,25 @@ typedef struct attn_search_options {
     int64_t beam;          /* width, 1 .. 256; 1 is greedy search */
     int64_t n_best;        /* hypotheses per sentence, 1 .. beam; with `sample`: 1 .. 256 draws */
     double length_penalty; /* A in score = (sum of log p) / (T + 1)^A */
-    bool sample;           /* draw each token at random instead of searching */
+    bool sample;           /* sample each token instead of searching */
     double temperature;    /* above 0: draws from p^(1 / temperature) */
-    int64_t top_k;         /* draw among the k likeliest tokens; 0: among all */
+    int64_t top_k;         /* sample from the k likeliest tokens; 0: from all */
     uint64_t seed;
-    int64_t max_length; /* most target ids; 0: what the model can hold */
+    int64_t max_length; /* most target ids; 0: the limit of the model */
     bool length_guard;  /* at most 2 S + 20 target ids */
-    /* Forbids the fourth repetition, one right after another, of the same 1 to 4 ids, or the next
-     * one where the source itself repeats something more often: loops end, "no no no no no" stays. */
+    /* Forbids the fourth consecutive repetition of the same 1 to 4 ids. Where the source itself
+     * repeats something more often, that many repetitions are allowed. This ends loops but keeps
+     * "no no no no no". */
     bool repeat_guard;
     bool attention;                 /* fill attn_hypothesis.attention */
     int32_t start_token, end_token; /* <s> and </s> */
     int32_t forbidden_below;        /* ids below this, and <s>, are never output */
-    /* NULL, or called after each step, on the calling thread, for each sentence that goes on, with the
-     * ids of the hypothesis that is then the likeliest: later ones may begin otherwise unless beam
-     * is 1. */
+    /* NULL, or called on the calling thread after each step for each unfinished sentence, with the
+     * ids of the hypothesis that is likeliest at that point. Unless beam is 1, later ones may begin
+     * differently. */
     void (*progress)(void *context, int64_t sentence, const int32_t *ids, int64_t count);
     void *progress_context;
-    const attn_shortlist *shortlist; /* of the words that are considered; NULL: all */
+    const attn_shortlist *shortlist; /* the words to consider; NULL: all */
 } attn_search_options;
 
 /* Beam 4, one hypothesis, length penalty 1, both guards on, the ids of attn's tokenizer. */
@@ -50,8 +52,8 @@ typedef struct attn_hypothesis {
     bool cut;                         /* ended by the length limit, not by the model */
 } attn_hypothesis;
 
-/* One sentence's hypotheses: best first (equal scores: the one found first); draws in their order.
- */
+/* One sentence's hypotheses, best first (with equal scores, the one found first). Samples come in
+ * the order in which they were drawn. */
 typedef struct attn_search_result {
     attn_hypothesis *hypotheses;
     int64_t count;
@@ -61,15 +63,16 @@ typedef struct attn_search_result {
  *
  * Beam search (fairseq's rule): the best 2 x beam continuations of a sentence are ranked by the sum
  * of log p, equal ones by lower row, then lower id. </s> among the first `beam` of them finishes a
- * hypothesis, the best `beam` others live on; the sentence is done as soon as `beam` hypotheses are
- * finished, or at the length limit, where only </s> may follow. Finished sentences leave the batch.
+ * hypothesis, the best `beam` others continue; the sentence is done as soon as `beam` hypotheses
+ * are finished, or at the length limit, where only </s> may follow. Finished sentences leave the
+ * batch.
  *
- * Sampling: draw d of sentence s depends on seed, streams[s] (NULL: s) and d alone.
+ * Sampling: draw d of sentence s depends only on seed, streams[s] (NULL: s) and d.
  *
- * results: [count], filled here, released with attn_search_results_free also after an error.
- * ATTN_ERR_ARGUMENT: an option out of range, a sentence that does not fit the model, a model that is
- * not packed (attn_translator_pack).
- * ATTN_ERR_MEMORY. ATTN_ERR_NUMERIC: the model yields no number. The model is only read: threads
+ * results: [count], filled here; release it with attn_search_results_free, also after an error.
+ * ATTN_ERR_ARGUMENT: an option out of range, a sentence that does not fit the model, a model that
+ * is not packed (attn_translator_pack).
+ * ATTN_ERR_MEMORY. ATTN_ERR_NUMERIC: the model's scores are NaN. The model is only read, so threads
  * may share it. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_search(const attn_translator *model, int64_t count,
                                                  const int32_t *source, const int64_t *starts,

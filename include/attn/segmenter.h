@@ -1,10 +1,11 @@
-/* attn/segmenter.h: a semantic segmenter with self-attention: each pixel's class from a picture.
+/* attn/segmenter.h: a semantic segmenter with self-attention, which assigns a class to each pixel.
  *
- * Convolutions bring the picture to a grid of every 8th pixel; there blocks of self-attention and
- * feed-forward let each place ask all the others; a light decoder brings the answer back to the
- * picture's size, past what the convolutions saw at strides 4 and 2.
- * Sources: Vaswani et al. 2017; keys and values shrunk, and positions by a depthwise convolution in
- * the feed-forward, so that any size of picture works: Xie et al. 2021 (SegFormer).
+ * Convolutions reduce the picture to a grid of every 8th pixel. There, blocks of self-attention and
+ * feed-forward let each position attend to all others. A light decoder brings the result back to
+ * the picture's size and adds what the convolutions saw at strides 4 and 2.
+ * Sources: Vaswani et al. 2017. Xie et al. 2021 (SegFormer) for smaller grids of keys and values,
+ * and for positions from a depthwise convolution in the feed-forward, which makes any picture size
+ * work.
  * Dimension letters: B pictures, H x W pixels, V classes. */
 #ifndef ATTN_SEGMENTER_H
 #define ATTN_SEGMENTER_H
@@ -16,24 +17,24 @@
 extern "C" {
 #endif
 
-/* The label of a pixel whose class is not known: it counts nowhere. */
+/* The label of a pixel whose class is unknown; such pixels do not count. */
 enum { ATTN_IGNORE_LABEL = 255 };
 
-/* How the places of the grid learn of each other. */
+/* How positions of the grid exchange information. */
 typedef enum attn_mixer {
-    ATTN_MIXER_GLOBAL, /* attention over all places; keys and values on a grid shrunk by `shrink` */
-    ATTN_MIXER_WINDOW, /* attention within windows of `window` x `window` places */
+    ATTN_MIXER_GLOBAL,    /* attention over all positions; keys and values shrunk by `shrink` */
+    ATTN_MIXER_WINDOW,    /* attention within windows of `window` x `window` positions */
     ATTN_MIXER_DEPTHWISE, /* depthwise convolution, `window` x `window`, GELU, projection */
     ATTN_MIXER_NONE,      /* not at all */
 } attn_mixer;
 
 /* What the norms of the convolutions take mean and variance over. */
 typedef enum attn_segmenter_norm {
-    /* group norm, then RELU: a picture's pixels and an eighth of the channels, so that every place
-     * learns a little of the whole picture by it */
+    /* group norm, then RELU: over a picture's pixels and an eighth of the channels, so every
+     * position learns a little about the whole picture */
     ATTN_SEGMENTER_NORM_PICTURE,
-    /* RELU, then layer norm: the channels of each place alone; what lies far away is then known
-     * through the mixer only */
+    /* RELU, then layer norm: over the channels of each position; only the mixer then passes
+     * information over long distances */
     ATTN_SEGMENTER_NORM_PLACE,
 } attn_segmenter_norm;
 
@@ -43,16 +44,16 @@ typedef struct attn_segmenter_config {
     int64_t units_4, units_8;          /* residual units of two 3 x 3 convolutions each */
     int64_t blocks, heads;             /* heads divides d_model */
     /* Channels inside the feed-forward of a block with global attention. Blocks with another mixer
-     * get as many more as make up for the parameters that their mixer lacks. */
+     * get more channels, to make up for the parameters that their mixer lacks. */
     int64_t ffn;
     attn_mixer mixer;
     int64_t window;             /* odd for the depthwise mixer, at most 31 */
-    int64_t shrink;             /* 1: keys and values of all places */
+    int64_t shrink;             /* 1: keys and values of all positions */
     attn_activation activation; /* of the feed-forward; RELU or GELU */
     attn_segmenter_norm norm;
-    /* Used in training alone. */
+    /* Used only in training. */
     double dropout, attention_dropout, label_smoothing;
-    double stochastic_depth; /* of the last block's branches; rises evenly over the blocks */
+    double stochastic_depth; /* of the last block's branches; rises linearly over the blocks */
 } attn_segmenter_config;
 
 /* For CamVid: 11 classes, about 1.35 million parameters. */
@@ -62,7 +63,7 @@ attn_segmenter_config_check(const attn_segmenter_config *config, attn_error *err
 
 typedef struct attn_segmenter attn_segmenter;
 
-/* A model with every parameter zero; fill it with attn_params_init or by loading. trainable: with
+/* Creates a model with all parameters zero; attn_params_init fills them. trainable: with
  * gradients. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_create(const attn_segmenter_config *config,
                                                            bool trainable, attn_segmenter **out,
@@ -70,37 +71,37 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_create(const attn_segmenter_
 ATTN_API void attn_segmenter_free(attn_segmenter *model);
 ATTN_API const attn_segmenter_config *attn_segmenter_get_config(const attn_segmenter *model);
 ATTN_API attn_params *attn_segmenter_params(const attn_segmenter *model);
-/* Packs the weights for running (load does it when not trainable). While packed, the weights must
+/* Packs the weights for inference (load does it when not trainable). While packed, the weights must
  * not change. Recording passes never read the packed form. ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_pack(attn_segmenter *model, attn_error *error);
 ATTN_API void attn_segmenter_unpack(attn_segmenter *model);
 
 /* ---- files ---- */
 
-/* One .safetensors file: the weights, the configuration in the metadata (with the caller's own pairs
- * after it), and the caller's description of the classes (bytes of any kind, NULL: none) as the
- * tensor "classes". Written atomically. */
+/* One .safetensors file: the weights, the configuration in the metadata (with the caller's own
+ * pairs after it), and the caller's description of the classes (bytes of any kind, NULL: none) as
+ * the tensor "classes". Written atomically. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_save(
     const attn_segmenter *model, attn_storage storage, const void *classes, size_t classes_size,
     const attn_metadata *metadata, size_t metadata_count, const char *path, attn_error *error);
-/* Loads for running (trainable false: weights packed) or for training on. *classes (may be NULL)
- * receives an allocated copy of those bytes, freed with attn_segmenter_free_bytes; NULL when the
- * file has none. */
+/* Loads for inference (trainable false: weights packed) or for further training. *classes (may be
+ * NULL) receives an allocated copy of those bytes, freed with attn_segmenter_free_bytes; NULL when
+ * the file has none. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_load(const char *path, bool trainable,
                                                          attn_segmenter **out, void **classes,
                                                          size_t *classes_size, attn_error *error);
 ATTN_API void attn_segmenter_free_bytes(void *bytes);
 
 /* ---- pictures in, classes out ----
- * Pictures of any size from 1 x 1: inside, they are continued to the right and below to a multiple
- * of 8 by repeating their last column and row; what is decided there is left out. The model is only
- * read, so several threads, each with a tape, may share one. */
+ * Pictures may have any size from 1 x 1. Internally they are extended to the right and below to a
+ * multiple of 8 by repeating their last column and row; the results there are dropped. The model is
+ * only read, so several threads, each with a tape, may share one. */
 typedef struct attn_pictures {
     int64_t count, height, width;
     const uint8_t *pixels; /* [count, height, width, 3]: red, green, blue */
 } attn_pictures;
 
-/* The logits [count * grid->height * grid->width, V] on a tape that has begun, over the continued
+/* The logits [count * grid->height * grid->width, V] on a tape that has begun, over the extended
  * pictures. NULL: the tape has failed, with ATTN_ERR_ARGUMENT for an empty picture. */
 ATTN_API attn_tensor *attn_segmenter_forward(const attn_segmenter *model, attn_tape *tape,
                                              const attn_pictures *pictures, attn_grid *grid);
@@ -115,11 +116,11 @@ attn_segmenter_predict(const attn_segmenter *model, attn_tape *tape, const attn_
 typedef struct attn_segmenter_batch {
     attn_pictures pictures;
     const uint8_t *labels;          /* [count, height, width]: below V, or ATTN_IGNORE_LABEL */
-    const attn_real *class_weights; /* [V]: what a pixel of each class counts; NULL: 1 */
+    const attn_real *class_weights; /* [V]: the weight of a pixel of each class; NULL: 1 */
 } attn_segmenter_batch;
 
-/* The sum of the class weights of the pixels that count: 1 over it as gradient_scale makes the loss
- * a mean. */
+/* The sum of the class weights of the pixels that count. Its inverse as gradient_scale makes the
+ * loss a mean. */
 ATTN_API double attn_segmenter_batch_weight(const attn_segmenter *model,
                                             const attn_segmenter_batch *batch);
 /* The forward pass on a tape that has begun. Adds the sums over the pixels that count of the
@@ -134,15 +135,15 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_loss(const attn_segmenter *m
 
 /* ---- looking inside ---- */
 
-/* The grids of a picture: of the places that ask, and of those that are asked (smaller by `shrink`
- * with global attention). Place (y, x) of the first stands for the 8 x 8 pixels from (8 y, 8 x) on. */
+/* The grids of queries and of keys of a picture (the latter smaller by `shrink` with global
+ * attention). Position (y, x) of the first stands for the 8 x 8 pixels from (8 y, 8 x) on. */
 ATTN_API attn_grid attn_segmenter_query_grid(const attn_segmenter *model, int64_t height,
                                              int64_t width);
 ATTN_API attn_grid attn_segmenter_key_grid(const attn_segmenter *model, int64_t height,
                                            int64_t width);
-/* What place (y, x) of picture 0 attends to in a block: weights [heads, key rows, key columns]; each
- * head's sum to 1. After a forward pass of pictures of this size while the tape watched
- * (attn_tape_watch). ATTN_ERR_ARGUMENT: no such block or place, or no notes of it;
+/* What position (y, x) of picture 0 attends to in a block: weights [heads, key rows, key columns];
+ * those of each head sum to 1. Run a forward pass of pictures of this size first, while the tape
+ * watches (attn_tape_watch). ATTN_ERR_ARGUMENT: no such block or position, or no notes of it;
  * ATTN_ERR_UNSUPPORTED: the mixer is not attention. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_attend(const attn_segmenter *model,
                                                            attn_tape *tape, int64_t height,

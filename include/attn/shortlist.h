@@ -1,9 +1,9 @@
 /* attn/shortlist.h: which target words can matter for a source sentence.
  *
- * Decoding then computes the scores of these alone: the words that are frequent everywhere, for each
- * source token its likeliest translations, and the source's own tokens (names stay as they are). The
- * choice depends on the sentence alone, so what else is in the batch changes no bit. All others have
- * probability 0. Letters: V vocabulary. Next: attn/search.h, whose options take one. */
+ * Decoding then scores only these words: the ones that are frequent everywhere, the likeliest
+ * translations of each source token, and the source's own tokens (so that names can be copied). The
+ * choice depends only on the sentence, so results do not depend on the rest of the batch. All other
+ * words have probability 0. Letters: V vocabulary. Next: attn/search.h, whose options take one. */
 #ifndef ATTN_SHORTLIST_H
 #define ATTN_SHORTLIST_H
 
@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* Read only once made, so threads may share it. */
+/* Immutable once created, so threads may share it. */
 typedef struct attn_shortlist attn_shortlist;
 
 /* frequent: [frequent_count] ids. likely: [V, per_token], row t the translations of token t, -1 for
@@ -28,7 +28,7 @@ ATTN_API void attn_shortlist_free(attn_shortlist *shortlist);
 ATTN_API int64_t attn_shortlist_vocabulary(const attn_shortlist *shortlist);
 
 /* One .safetensors file: the tensors "frequent" and "likely" as int32, attn.shortlist = 1 in the
- * metadata. Written atomically; nothing that is read is trusted. */
+ * metadata. Written atomically; every value read is checked. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_shortlist_save(const attn_shortlist *shortlist,
                                                          const char *path, attn_error *error);
 ATTN_API ATTN_MUST_CHECK attn_status attn_shortlist_load(const char *path, attn_shortlist **out,

@@ -1,8 +1,8 @@
-/* attn/status.h: how every function that can fail says so.
+/* attn/status.h: how functions report errors.
  *
- * A function returns an attn_status; the detail (what, where, a hint) goes to an attn_error that
- * the caller owns and may leave NULL. The library never prints, exits or aborts.
- * Next: attn/threads.h, then attn/attention.h. */
+ * A function that can fail returns an attn_status. It writes the details (what, where, a hint) to
+ * an attn_error, which the caller owns and may leave NULL. The library never prints, exits or
+ * aborts. Next: attn/threads.h, then attn/attention.h. */
 #ifndef ATTN_STATUS_H
 #define ATTN_STATUS_H
 
@@ -24,13 +24,13 @@ typedef float attn_real;
 /* The values are part of the interface and never change. */
 typedef enum attn_status {
     ATTN_OK = 0,
-    ATTN_ERR_ARGUMENT = 1,    /* the caller passed something impossible */
+    ATTN_ERR_ARGUMENT = 1,    /* the caller passed an invalid argument */
     ATTN_ERR_MEMORY = 2,      /* an allocation failed */
-    ATTN_ERR_IO = 3,          /* the system refused to read or write */
-    ATTN_ERR_FORMAT = 4,      /* bytes from outside are not what they should be */
+    ATTN_ERR_IO = 3,          /* reading or writing failed */
+    ATTN_ERR_FORMAT = 4,      /* input data is malformed */
     ATTN_ERR_SHAPE = 5,       /* a tensor has the wrong shape or type */
-    ATTN_ERR_UNSUPPORTED = 6, /* valid, but not something this build can do */
-    ATTN_ERR_NUMERIC = 7,     /* NaN or infinity where none may be */
+    ATTN_ERR_UNSUPPORTED = 6, /* valid, but this build cannot do it */
+    ATTN_ERR_NUMERIC = 7,     /* NaN or infinity where a finite number is needed */
     ATTN_ERR_INTERRUPTED = 8, /* the caller asked to stop */
 } attn_status;
 
@@ -38,9 +38,9 @@ typedef enum attn_status {
 typedef struct attn_error {
     attn_status status;
     int64_t position; /* line number or byte offset in `where`; -1 when there is none */
-    char where[256];  /* file, tensor or function concerned; "" when there is none */
+    char where[256];  /* the file, tensor or function concerned, or "" */
     char what[512];   /* what is wrong */
-    char hint[256];   /* what to do about it; "" when there is nothing to say */
+    char hint[256];   /* what to do about it, or "" */
 } attn_error;
 
 /* A fixed English name such as "out of memory". Never NULL. Thread-safe. */

@@ -3,8 +3,8 @@
  * A model writes only its forward pass: each layer call computes its output at once and, while
  * recording, leaves a record; attn_tape_backward plays the records in reverse order.
  * A layer call that fails returns NULL and the tape remembers why; a call with a NULL input returns
- * NULL. So a model is wired without a check on every line, and asks attn_tape_check once at the
- * end, which says which layer call failed and why: "layer 3, attn_layer_linear: x has 12 columns, the
+ * NULL. So a model needs no check on every line. It calls attn_tape_check once at the end, which
+ * says which layer call failed and why: "layer 3, attn_layer_linear: x has 12 columns, the
  * weight takes 16". A tape and its tensors belong to one thread at a time. Next: attn/layers.h. */
 #ifndef ATTN_TAPE_H
 #define ATTN_TAPE_H
@@ -24,7 +24,7 @@ typedef struct attn_tensor {
     int64_t rows, cols;
     attn_real *data;
     attn_real *grad; /* NULL until the backward reaches it; then the same shape */
-    bool constant;   /* nobody asks for its gradient: a layer may leave it out. false unless set */
+    bool constant;   /* no gradient is needed: a layer may skip it. false unless set */
 } attn_tensor;
 
 /* ---- parameters ---- */
@@ -45,36 +45,35 @@ typedef struct attn_param {
     int64_t rows, cols;
     attn_init init;
     attn_real *data;
-    attn_real *grad; /* NULL in a model that is only run */
-    /* [rows]: the scales of a matrix that was stored as 8-bit integers, one parameter's after
-     * another's as in data; NULL: none. Whoever changes the data sets it to NULL. */
+    attn_real *grad; /* NULL in a model for inference */
+    /* [rows]: the row scales of a matrix that was stored as 8-bit integers, laid out like data;
+     * NULL: none. Set it to NULL after changing the data. */
     attn_real *row_scale;
 } attn_param;
 
-/* The table of a model's tensors: declare every row, then allocate once. Parameters lie one after
- * another in `data` in the order of declaration, without gaps, and so do their gradients in `grad`.
- */
+/* The table of a model's tensors: declare every row, then allocate once. Parameters are contiguous
+ * in `data`, in the order of declaration and without gaps; so are their gradients in `grad`. */
 typedef struct attn_params attn_params;
 
 /* *out is freed with attn_params_free (NULL is allowed). ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_params_create(attn_params **out, attn_error *error);
 ATTN_API void attn_params_free(attn_params *params);
-/* A new row; the pointer stays valid. rows and cols at least 1; the name is copied, at most 63 bytes,
- * and should differ from the others'. NULL when that cannot be: attn_params_allocate then says why, so
- * a model is declared without a check on every line. */
+/* A new row; the pointer stays valid. rows and cols must be at least 1. The name is copied, has at
+ * most 63 bytes, and should be unique. Returns NULL on failure; attn_params_allocate then says why,
+ * so a model can be declared without a check on every line. */
 ATTN_API attn_param *attn_params_declare(attn_params *params, const char *name, int64_t rows,
                                          int64_t cols, attn_init init);
-/* Allocates data (zero) and, when asked, grad (zero), once. ATTN_ERR_MEMORY; or, of the first declare
- * that failed, its status, with the tensor's name and what is wrong with it. */
+/* Allocates data (zero) and, if asked, grad (zero), once. ATTN_ERR_MEMORY; or the status of the
+ * first declare that failed, with the tensor's name and what is wrong with it. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_params_allocate(attn_params *params, bool with_grad,
                                                           attn_error *error);
-/* Fills every tensor by its initializer, from the counter-based generator: the same bits
- * everywhere. */
+/* Fills every tensor by its initializer from the counter-based generator, with bit-identical
+ * results everywhere. */
 ATTN_API void attn_params_init(attn_params *params, uint64_t seed);
 ATTN_API size_t attn_params_count(const attn_params *params);
 ATTN_API attn_param *attn_params_at(const attn_params *params, size_t index);
 ATTN_API attn_param *attn_params_find(const attn_params *params, const char *name);
-/* All the elements in one array, for optimizers and hashes. */
+/* All elements as one array, for optimizers and hashes. */
 ATTN_API int64_t attn_params_size(const attn_params *params);
 ATTN_API attn_real *attn_params_data(const attn_params *params);
 ATTN_API attn_real *attn_params_grad(const attn_params *params);
@@ -87,18 +86,19 @@ typedef struct attn_tape attn_tape;
 /* *out is freed with attn_tape_free (NULL is allowed). ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_tape_create(attn_tape **out, attn_error *error);
 ATTN_API void attn_tape_free(attn_tape *tape);
-/* Forgets all tensors and records and starts a pass. record: keep what the backward needs, and
- * apply dropout, whose random numbers are a function of (seed, step, the number of dropout calls so
+/* Discards all tensors and records and starts a pass. record: keep what the backward needs, and
+ * apply dropout, whose random numbers depend only on (seed, step, the number of dropout calls so
  * far). */
 ATTN_API void attn_tape_begin(attn_tape *tape, bool record, uint64_t seed, uint64_t step);
-/* ATTN_OK, or with what the pass failed. */
+/* The status of the pass so far: ATTN_OK or the first failure. */
 ATTN_API attn_status attn_tape_status(const attn_tape *tape);
-/* The same, and the reason. `where` counts the layer calls of the pass from 1 and gives the scope, if
- * one is set: "layer 3, encoder.0.self, attn_layer_linear". ATTN_OK leaves error alone. */
+/* The same, with the reason. `where` counts the layer calls of the pass from 1 and gives the scope,
+ * if one is set: "layer 3, encoder.0.self, attn_layer_linear". With ATTN_OK, error is not
+ * touched. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_tape_check(const attn_tape *tape, attn_error *error);
 /* Adds to the gradients of all parameters used; tensors whose grad was not set before count as zero
- * there. The records are used up. Returns attn_tape_check's: a pass that failed before is not played
- * back. */
+ * there. Consumes the records. Returns the status of attn_tape_check; a pass that has failed is not
+ * played back. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_tape_backward(attn_tape *tape, attn_error *error);
 /* The most bytes that tensors and records have taken. */
 ATTN_API size_t attn_tape_peak_bytes(const attn_tape *tape);
@@ -116,19 +116,20 @@ ATTN_API void *attn_tape_record(attn_tape *tape, size_t size,
 /* Memory that lives until the next begin. NULL (and the tape fails) when out of memory. */
 ATTN_API void *attn_tape_alloc(attn_tape *tape, size_t size);
 ATTN_API bool attn_tape_recording(const attn_tape *tape);
-/* A layer call begins: it is counted, and named where something fails from here on. `name` is kept by
- * reference. The library's layers call it themselves. */
+/* Marks the start of a layer call, which is counted and named in errors from here on. `name` is
+ * kept by reference. The library's layers call this themselves. */
 ATTN_API void attn_tape_layer(attn_tape *tape, const char *name);
-/* Makes the tape fail with a status and the reason, as printf's (the first one stays). */
+/* Makes the tape fail with a status and a reason in printf's form. Only the first failure is
+ * kept. */
 ATTN_API ATTN_PRINTF(3, 4) void attn_tape_fail(attn_tape *tape, attn_status status,
                                                const char *reason, ...);
 /* The key of the next dropout call. */
 ATTN_API uint64_t attn_tape_random_key(attn_tape *tape);
 
 /* ---- looking inside ----
- * While watching, layers leave named notes: "SCOPE.WHAT", for instance "encoder.0.self.query". */
+ * While watching, layers leave notes named "SCOPE.WHAT", for instance "encoder.0.self.query". */
 ATTN_API void attn_tape_watch(attn_tape *tape, bool on);
-/* Sets the scope, which names the notes and the failures that follow (cut to 47 bytes). */
+/* Sets the scope for the names of later notes and failures (cut to 47 bytes). */
 ATTN_API ATTN_PRINTF(2, 3) void attn_tape_scope(attn_tape *tape, const char *format, ...);
 ATTN_API void attn_tape_note(attn_tape *tape, const char *what, const attn_tensor *tensor);
 /* The tensor noted under a full name in this pass, or NULL. */

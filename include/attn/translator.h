@@ -18,11 +18,11 @@ typedef struct attn_translator_config {
     int64_t vocabulary;
     int64_t d_model, ffn, heads, kv_heads; /* kv_heads divides heads, heads divides d_model */
     int64_t encoder_layers, decoder_layers;
-    int64_t max_length;         /* longest sequence, </s> and <s> counted */
+    int64_t max_length;         /* longest sequence, including </s> and <s> */
     bool pre_norm;              /* else post-norm, as in the paper */
     bool learned_positions;     /* else sinusoids */
     attn_activation activation; /* RELU or GELU */
-    /* Used in training alone. */
+    /* Used only in training. */
     double dropout, attention_dropout, activation_dropout, label_smoothing;
 } attn_translator_config;
 
@@ -33,7 +33,7 @@ attn_translator_config_check(const attn_translator_config *config, attn_error *e
 
 typedef struct attn_translator attn_translator;
 
-/* A model with every parameter zero; fill it with attn_params_init or by loading. trainable: with
+/* Creates a model with all parameters zero; attn_params_init fills them. trainable: with
  * gradients. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_create(const attn_translator_config *config,
                                                             bool trainable, attn_translator **out,
@@ -46,7 +46,7 @@ ATTN_API attn_params *attn_translator_params(const attn_translator *model);
 
 /* One .safetensors file: the weights, the configuration in the metadata (with the caller's own
  * pairs after it: training facts, licence), the tokenizer's bytes as the tensor "tokenizer".
- * Written atomically. int8: one scale a row, tensor NAME.scale. */
+ * Written atomically. int8: one scale per row, tensor NAME.scale. */
 ATTN_API ATTN_MUST_CHECK attn_status
 attn_translator_save(const attn_translator *model, attn_storage storage, const void *tokenizer,
                      size_t tokenizer_size, const attn_metadata *metadata, size_t metadata_count,
@@ -60,9 +60,9 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_load(const char *path, bool
                                                           attn_translator **out, void **tokenizer,
                                                           size_t *tokenizer_size,
                                                           attn_error *error);
-/* Loads for decoding alone, with the same results, in half the memory or less: a matrix is kept as
- * attn_translator_pack makes it and no other way, so the `data` of the matrices among
- * attn_translator_params is NULL. Encoding, decoding and forward passes work; attn_translator_loss,
+/* Loads for decoding only, with the same results, in half the memory or less. Matrices are kept
+ * only in the form that attn_translator_pack makes, so `data` is NULL for the matrices in
+ * attn_translator_params. Encoding, decoding and forward passes work; attn_translator_loss,
  * _pack and _save, recording and explaining need attn_translator_load. */
 ATTN_API ATTN_MUST_CHECK attn_status
 attn_translator_load_packed(const char *path, attn_compute compute, attn_translator **out,
@@ -94,19 +94,20 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_loss(attn_translator *model
  * output. */
 ATTN_API attn_tensor *attn_translator_forward(attn_translator *model, attn_tape *tape,
                                               const attn_translator_batch *batch);
-/* Packs the weights for running (load does it when not trainable). ATTN_COMPUTE_I8: the products of
- * all linear layers, and in decoding that with the embedding, are of 8-bit integers; norms, softmax
- * and attention stay float32, and so does the output projection of attn_translator_loss. Either way
- * a result depends on the inputs alone. Decoding needs a packed model, and only reads it. While packed,
- * the weights must not change: unpack before training goes on. Recording passes never read the packed
- * form. ATTN_ERR_ARGUMENT: a model of attn_translator_load_packed; ATTN_ERR_MEMORY. */
+/* Packs the weights for inference (load does it when not trainable). ATTN_COMPUTE_I8: all linear
+ * layers multiply 8-bit integers, and so does the product with the embedding in decoding; norms,
+ * softmax and attention stay float32, and so does the output projection of attn_translator_loss.
+ * Either way a result depends only on the inputs. Decoding needs a packed model, and only reads it.
+ * While packed, the weights must not change: unpack before further training. Recording passes never
+ * read the packed form. ATTN_ERR_ARGUMENT: a model of attn_translator_load_packed;
+ * ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_pack(attn_translator *model,
                                                           attn_compute compute, attn_error *error);
 ATTN_API void attn_translator_unpack(attn_translator *model);
 
 /* ---- decoding, step by step, with cached keys and values ----
  * The model is only read, so states on several threads may share one. It must be packed
- * (attn_translator_pack, or loaded for running) and stay so while the state lives. */
+ * (by attn_translator_pack, or loaded for inference) and stay so while the state lives. */
 typedef struct attn_translator_state attn_translator_state;
 
 /* ATTN_ERR_ARGUMENT: the model is not packed; ATTN_ERR_MEMORY. */
@@ -114,8 +115,8 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_create(const attn_tra
                                                                   attn_translator_state **out,
                                                                   attn_error *error);
 ATTN_API void attn_translator_state_free(attn_translator_state *state);
-/* From the next encode on, a step computes the scores of the shortlist's candidates for each
- * sentence and of end_token alone; the others' log-probability is -infinity. NULL: of all again. The
+/* From the next encode on, a step scores only the shortlist's candidates for each sentence, and
+ * end_token; all others have log-probability -infinity. NULL: score all again. The
  * shortlist must outlive its use. ATTN_ERR_ARGUMENT: another vocabulary, or end_token not in it. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_state_use(attn_translator_state *state,
                                                                const attn_shortlist *shortlist,
@@ -129,7 +130,7 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_encode(attn_translator_stat
                                                             const int64_t *starts, int64_t max_rows,
                                                             int64_t max_steps, attn_error *error);
 /* One step: row r reads tokens[r] and continues row parents[r] of the step before (at the first
- * step parents[r] is the number of its sentence). A row that no one continues is forgotten. logits:
+ * step, parents[r] is the index of its sentence). A row that none continues is dropped. logits:
  * [R, V], the log-probabilities of the next token. attention: NULL or [R, longest source]: the last
  * layer's weights on the source, averaged over the heads, 0 beyond the sentence. After a
  * failure other than ATTN_ERR_ARGUMENT the state must encode again. */

@@ -1,7 +1,7 @@
-/* attn/version.h: which attn this is: when a program is compiled, and when it runs.
+/* attn/version.h: the version of attn, at compile time and at run time.
  *
- * The numbers are said here alone; the build reads them from this file. While MAJOR is 0, a new MINOR
- * may change the interface and a new PATCH does not. Next: attn/status.h. */
+ * The numbers are defined only here; the build reads them from this file. While MAJOR is 0, a new
+ * MINOR may change the interface and a new PATCH does not. Next: attn/status.h. */
 #ifndef ATTN_VERSION_H
 #define ATTN_VERSION_H
 
@@ -26,11 +26,11 @@ extern "C" {
 #define ATTN_VERSION_STRING                                                                        \
     ATTN_VERSION_TEXT(ATTN_VERSION_MAJOR, ATTN_VERSION_MINOR, ATTN_VERSION_PATCH)
 
-/* The ATTN_VERSION_NUMBER of the library that runs: at least the one that the program was compiled
- * with, where all is well. Thread-safe. */
+/* The ATTN_VERSION_NUMBER of the library in use. It should be at least the number that the program
+ * was compiled with. Thread-safe. */
 ATTN_API int attn_version_number(void);
 
-/* The ATTN_VERSION_STRING of the library that runs. Thread-safe. */
+/* The ATTN_VERSION_STRING of the library in use. Thread-safe. */
 ATTN_API const char *attn_version(void);
 
 #ifdef __cplusplus
