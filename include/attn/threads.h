@@ -1,6 +1,6 @@
 /* attn/threads.h: how many threads the library uses, and which instructions.
  *
- * Neither changes any result by a single bit; both change only the time.
+ * Neither changes any result; both change only the time a call takes.
  * Both are settings of the process, not of a caller. If a program and one of its libraries both use
  * attn, each setting holds for both, and the last one wins. So a library should leave both alone.
  * When several threads of a program call attn at the same time, each call uses attn_get_threads()
