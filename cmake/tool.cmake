@@ -5,7 +5,7 @@ if(NOT PkgConfig_FOUND)
   message(FATAL_ERROR "pkg-config is missing: run scripts/setup, or configure with "
                       "-DATTN_LIBRARY_ONLY=ON to build the library alone")
 endif()
-set(tool_modules sentencepiece jansson inih cairo pangocairo libpng libjpeg icu-uc libmicrohttpd zlib)
+set(tool_modules sentencepiece jansson inih cairo pangocairo libpng libjpeg icu-uc icu-i18n libmicrohttpd zlib)
 foreach(module ${tool_modules})
   pkg_check_modules(${module} QUIET IMPORTED_TARGET ${module})
   if(NOT ${module}_FOUND)

@@ -2,9 +2,12 @@
  * copies: nothing is repaired, so nothing of a page is changed but its text. */
 #include "text/html.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "text/html_names.h"
 
 typedef struct tag {
     size_t end; /* after its '>' */
@@ -259,84 +262,94 @@ attn_html_token attn_html_next(const char *text, size_t length, size_t start) {
     return token;
 }
 
-/* The names of Latin-1's letters and signs in the order of their code points from 161, and others. */
-static const char latin1[] =
-    "iexcl cent pound curren yen brvbar sect uml copy ordf laquo not - reg macr deg plusmn sup2 "
-    "sup3 "
-    "acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc "
-    "Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde "
-    "Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig "
-    "agrave "
-    "aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml "
-    "eth "
-    "ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn "
-    "yuml ";
-static const struct {
-    const char *name;
-    uint32_t code;
-} names[] = {
-    {"amp", '&'},      {"lt", '<'},       {"gt", '>'},       {"quot", '"'},      {"apos", '\''},
-    {"OElig", 0x152},  {"oelig", 0x153},  {"Scaron", 0x160}, {"scaron", 0x161},  {"Yuml", 0x178},
-    {"ndash", 0x2013}, {"mdash", 0x2014}, {"lsquo", 0x2018}, {"rsquo", 0x2019},  {"sbquo", 0x201A},
-    {"ldquo", 0x201C}, {"rdquo", 0x201D}, {"bdquo", 0x201E}, {"hellip", 0x2026}, {"euro", 0x20AC},
-};
-
-static uint32_t named(const char *name, size_t length) {
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strlen(names[i].name) == length && memcmp(names[i].name, name, length) == 0) {
-            return names[i].code;
-        }
-    }
-    uint32_t code = 161;
-    for (const char *at = latin1; *at != '\0'; code++) {
-        size_t size = strcspn(at, " ");
-        if (size == length && memcmp(at, name, length) == 0) {
-            /* The letters matter to a translation; a sign such as &copy; is better left alone. */
-            return code >= 192 && code != 215 && code != 247 ? code : 0;
-        }
-        at += size + 1;
-    }
-    return 0;
+static bool is_alnum(char c) {
+    return is_letter(c) || (c >= '0' && c <= '9');
 }
 
-/* A number that stands for a character which a sentence may hold. */
-static uint32_t numbered(const char *digits, size_t length, int base) {
-    char copy[12];
-    if (length == 0 || length >= sizeof copy) {
+static const attn_html_name *find_name(const char *name, size_t length) {
+    size_t low = 0, high = attn_html_name_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const attn_html_name *n = &attn_html_names[middle];
+        int order = strncmp(n->name, name, length);
+        order = order == 0 && n->name[length] != '\0' ? 1 : order;
+        if (order == 0) {
+            return n;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+/* The longest name that is known: with its semicolon, or one that needs none. */
+static size_t named(const char *text, size_t length, size_t name, uint32_t codes[2]) {
+    enum { LONGEST = 32 };
+    size_t end = name;
+    while (end < length && end - name < LONGEST && is_alnum(text[end])) {
+        end++;
+    }
+    if (end == name) {
         return 0;
     }
-    memcpy(copy, digits, length);
-    copy[length] = '\0';
-    char *end;
-    unsigned long code = strtoul(copy, &end, base);
-    bool fits = *end == '\0' && code >= 0x21 && code != 0x7f && (code < 0x80 || code > 0xA0) &&
-                code <= 0x10FFFF && !(code >= 0xD800 && code <= 0xDFFF) && code != 0xAD &&
-                !(code >= 0x2000 && code <= 0x200F) && (code & 0xFFFE) != 0xFFFE;
+    bool closed = end < length && text[end] == ';';
+    for (size_t size = end - name; size > 0; size--) {
+        const attn_html_name *n = find_name(text + name, size);
+        bool whole = closed && size == end - name;
+        if (n != NULL && (whole || n->bare)) {
+            codes[0] = n->code;
+            codes[1] = n->second;
+            return size + (whole ? 1 : 0);
+        }
+    }
+    return closed ? end + 1 - name : 0;
+}
+
+/* What a number stands for; 0 for what no text may hold. */
+static uint32_t numbered(unsigned long code) {
+    /* Pages mean Windows' characters by the numbers of Unicode's control characters. */
+    static const uint16_t windows[32] = {
+        0x20AC, 0,      0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021, 0x2C6,  0x2030, 0x160,
+        0x2039, 0x152,  0,      0x17D,  0,      0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+        0x2013, 0x2014, 0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0,      0x17E,  0x178};
+    if (code >= 0x80 && code < 0xA0) {
+        return windows[code - 0x80];
+    }
+    bool space = code == '\t' || code == '\n' || code == '\f' || code == '\r';
+    bool fits = (code >= ' ' || space) && code != 0x7f && code <= 0x10FFFF &&
+                !(code >= 0xD800 && code <= 0xDFFF) && (code & 0xFFFE) != 0xFFFE;
     return fits ? (uint32_t)code : 0;
 }
 
-size_t attn_html_reference(const char *text, size_t length, size_t at, uint32_t *code) {
-    size_t name = at + 1, end = name;
-    *code = 0;
-    while (end < length && end - name < ATTN_HTML_NAME &&
-           (is_letter(text[end]) || (text[end] >= '0' && text[end] <= '9') ||
-            (text[end] == '#' && end == name))) {
-        end++;
+static size_t number(const char *text, size_t length, size_t at, uint32_t *code) {
+    bool hexadecimal = at < length && (text[at] | 0x20) == 'x';
+    size_t start = at + hexadecimal, end = start;
+    unsigned long value = 0;
+    for (; end < length && (hexadecimal ? isxdigit((unsigned char)text[end]) != 0
+                                        : text[end] >= '0' && text[end] <= '9');
+         end++) {
+        int c = text[end] | 0x20;
+        unsigned digit = (unsigned)(text[end] <= '9' ? text[end] - '0' : c - 'a' + 10);
+        value = value > 0x110000 ? value : value * (hexadecimal ? 16 : 10) + digit;
     }
-    if (end == name || end >= length || text[end] != ';') {
+    if (end == start) {
         return 0;
     }
-    size_t size = end - name;
-    if (text[name] != '#') {
-        *code = named(text + name, size);
-    } else if (size > 2 && (text[name + 1] | 0x20) == 'x') {
-        *code = numbered(text + name + 2, size - 2, 16);
-    } else if (size > 1) {
-        *code = numbered(text + name + 1, size - 1, 10);
-    } else {
-        return 0;
+    *code = numbered(value);
+    return end - at + (end < length && text[end] == ';');
+}
+
+size_t attn_html_reference(const char *text, size_t length, size_t at, uint32_t codes[2]) {
+    codes[0] = codes[1] = 0;
+    if (at + 1 < length && text[at + 1] == '#') {
+        size_t size = number(text, length, at + 2, &codes[0]);
+        return size > 0 ? size + 2 : 0;
     }
-    return end + 1 - at;
+    size_t size = named(text, length, at + 1, codes);
+    return size > 0 ? size + 1 : 0;
 }
 
 void attn_html_escape(attn_buffer *out, const char *text, size_t length) {

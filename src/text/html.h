@@ -32,10 +32,10 @@ typedef struct attn_html_token {
  * class="notranslate". */
 attn_html_token attn_html_next(const char *text, size_t length, size_t start);
 
-/* The length of the character reference that begins at text[at] == '&', 0 when there is none. *code:
- * its character, or 0 where it is better kept as it is (unknown names, spaces that do not break,
- * numbers that are no character). */
-size_t attn_html_reference(const char *text, size_t length, size_t at, uint32_t *code);
+/* The length of the character reference that begins at text[at] == '&', 0 when there is none. codes: its
+ * character, and a second one or 0; both 0 where it is better kept as it is (unknown names, numbers that
+ * are no character). */
+size_t attn_html_reference(const char *text, size_t length, size_t at, uint32_t codes[2]);
 
 /* Adds text with & < > escaped. */
 void attn_html_escape(attn_buffer *out, const char *text, size_t length);

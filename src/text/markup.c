@@ -181,14 +181,22 @@ static bool find_run(const placing *p, const attn_mark *m, range within, size_t 
     return found;
 }
 
+/* Whether white space, or an end, is at text[at] or before it. */
+static bool at_space(const char *text, size_t at) {
+    return at == 0 || text[at] == '\0' || strchr(" \t\r\n\f", text[at]) != NULL ||
+           strchr(" \t\r\n\f", text[at - 1]) != NULL;
+}
+
 /* The boundary that best parts what looks at bytes before `at` from what looks behind it, and that lies in no
- * element of the owner's. */
-static size_t find_boundary(const placing *p, size_t at, range within, size_t owner) {
+ * element of the owner's; with `spaced`, between cells that white space parts. */
+static size_t find_boundary(const placing *p, size_t at, range within, size_t owner, bool spaced) {
     double sum = 0, best = -1e300;
     size_t found = within.first;
     for (size_t k = within.first; k <= within.end; k++) {
-        bool inside = k > within.first && k < within.end &&
-                      p->cells[k - 1].owner == p->cells[k].owner && p->cells[k].owner != owner;
+        bool between = k > within.first && k < within.end;
+        bool inside =
+            between && p->cells[k - 1].owner == p->cells[k].owner && p->cells[k].owner != owner;
+        inside = inside || (between && spaced && p->cells[k - 1].end == p->cells[k].start);
         if (!inside && sum > best) {
             best = sum;
             found = k;
@@ -209,7 +217,8 @@ static size_t end_of_elements(const placing *p, range within, size_t owner) {
 
 static void place_point(const placing *p, size_t first, size_t end, range within, size_t owner) {
     size_t at = p->marks[first].at;
-    size_t boundary = find_boundary(p, at, within, owner);
+    bool spaced = end == first + 1 && at_space(p->unit, at);
+    size_t boundary = find_boundary(p, at, within, owner, spaced);
     bool after_space = at == 0 || strchr(" \t\r\n\f", p->unit[at - 1]) != NULL;
     int side = boundary == within.end || (!after_space && boundary > within.first) ? 0 : 1;
     for (size_t m = first; m < end; m++) {
@@ -242,7 +251,7 @@ static void place(const placing *p, size_t first, size_t end, range within, size
             m = stop - 1;
         } else { /* the other tag is in another sentence: what follows stays on this side of it */
             range rest = {end_of_elements(p, within, owner), within.end};
-            within.first = find_boundary(p, mark->at, rest, owner);
+            within.first = find_boundary(p, mark->at, rest, owner, false);
             put(p, m, within.first, mark->kind == ATTN_MARK_OPEN ? 1 : 0);
         }
     }

@@ -1,10 +1,11 @@
-/* text/passage.c: cutting a text into units and literal parts.
+/* text/passage.c: cutting a text into sentences and what is between them.
  *
- * The stages: runs of text between blocks of markup (html.c), character references to characters,
- * sentences (sentences.c), protected parts (placeholder.c, glossary.c), tags within a sentence
- * (markup.c). Next: passage_join.c. */
+ * The stages: runs of text between blocks of markup (passage_html.c), sentences (sentences.c), protected
+ * parts (protect.c, glossary.c), and the ways in which a sentence is offered (passage_sentence.c). Next:
+ * passage_sentence.c, passage_join.c. */
 #include "text/passage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicode/uchar.h>
@@ -12,43 +13,12 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
-#include "text/buffer.h"
-#include "text/html.h"
 #include "text/passage_parts.h"
-#include "text/placeholder.h"
 #include "text/sentences.h"
-
-/* Names that translators know and leave as they are; a sentence that holds one itself uses another. */
-static const char *const stand_ins[] = {"Tom", "Mary", "Boston", "John"};
-enum { STAND_INS = sizeof stand_ins / sizeof stand_ins[0] };
-
-/* A tag in a run of text, by the text's bytes. */
-typedef struct tag_at {
-    attn_mark_kind kind;
-    size_t at, partner; /* as in attn_mark, by the run's tags */
-    const char *raw;
-    size_t raw_length;
-    bool done;     /* it is in the passage, or about to be */
-    size_t number; /* among the tags within its sentence */
-    char name[ATTN_HTML_NAME];
-} tag_at;
-
-/* Text without markup, between two blocks. */
-typedef struct run {
-    const char *text;   /* as it was */
-    const char *smooth; /* of the same length; in HTML, white space is a space */
-    size_t length;
-    attn_spans references; /* what is known to stay, in order */
-    tag_at *tags;          /* in order */
-    size_t tag_count;
-    size_t next_tag; /* those before it are in the passage */
-    size_t *inside;  /* the tags within the sentence at hand */
-    size_t inside_count;
-} run;
 
 /* ---- building ---- */
 
-static bool grow(void **array, size_t count, size_t *room, size_t size) {
+bool attn_passage_grow(void **array, size_t count, size_t *room, size_t size) {
     if (count < *room) {
         return true;
     }
@@ -62,18 +32,40 @@ static bool grow(void **array, size_t count, size_t *room, size_t size) {
     return true;
 }
 
-/* A new part; its place is not kept over the next call. NULL when out of memory. */
-static part *add_part(attn_passage *p, part_kind kind) {
-    if (!grow((void **)&p->parts, p->part_count, &p->part_room, sizeof *p->parts)) {
-        return NULL;
+attn_status attn_passage_add_literal(attn_passage *p, const char *text, size_t length, bool raw,
+                                     attn_error *error) {
+    if (length == 0) {
+        return ATTN_OK;
+    }
+    if (!attn_passage_grow((void **)&p->parts, p->part_count, &p->part_room, sizeof *p->parts)) {
+        return attn_fail_memory(error, sizeof *p->parts);
     }
     part *added = &p->parts[p->part_count++];
-    *added = (part){.kind = kind};
-    return added;
+    *added = (part){.kind = PART_LITERAL, .start = p->literals.length};
+    if (p->html && !raw) {
+        attn_html_escape(&p->literals, text, length);
+    } else {
+        attn_buffer_add(&p->literals, text, length);
+    }
+    added->length = p->literals.length - added->start;
+    return ATTN_OK;
 }
 
-/* Adds plain text to the literals as the output needs it. */
-static void add_escaped(attn_passage *p, const char *text, size_t length) {
+/* The first origin at or behind `at`. */
+static size_t first_origin(const run *r, size_t at) {
+    size_t low = 0, high = r->origin_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->origins[middle].at < at) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void copy_plain(attn_passage *p, const char *text, size_t length) {
     if (p->html) {
         attn_html_escape(&p->literals, text, length);
     } else {
@@ -81,41 +73,36 @@ static void add_escaped(attn_passage *p, const char *text, size_t length) {
     }
 }
 
-static attn_status add_literal(attn_passage *p, const char *text, size_t length, bool raw,
-                               attn_error *error) {
-    if (length == 0) {
-        return ATTN_OK;
+size_t attn_passage_copy_text(attn_passage *p, const run *r, size_t from, size_t to) {
+    size_t start = p->literals.length;
+    for (size_t o = first_origin(r, from); o < r->origin_count && r->origins[o].at < to; o++) {
+        const origin *next = &r->origins[o];
+        copy_plain(p, r->text + from, next->at - from);
+        attn_buffer_add(&p->literals, next->raw, next->raw_length);
+        from = next->at + next->length;
     }
-    part *added = add_part(p, PART_LITERAL);
-    if (added == NULL) {
-        return attn_fail_memory(error, sizeof *added);
+    if (from < to) {
+        copy_plain(p, r->text + from, to - from);
     }
-    added->start = p->literals.length;
-    if (raw) {
-        attn_buffer_add(&p->literals, text, length);
-    } else {
-        add_escaped(p, text, length);
-    }
-    added->length = p->literals.length - added->start;
-    return ATTN_OK;
+    return p->literals.length - start;
 }
 
-static attn_status add_unit(attn_passage *p, part_kind kind, const char *text, size_t length,
-                            attn_error *error) {
-    part *added = add_part(p, kind);
-    if (added == NULL ||
-        !grow((void **)&p->units, p->unit_count, &p->unit_room, sizeof *p->units)) {
-        return attn_fail_memory(error, length);
+attn_status attn_passage_add_text(attn_passage *p, const run *r, size_t from, size_t to,
+                                  attn_error *error) {
+    attn_status status = ATTN_OK;
+    if (from < to) {
+        status = attn_passage_add_literal(p, "", 1, true, error);
     }
-    added->unit = p->unit_count;
-    p->units[p->unit_count++] = (unit){.start = p->unit_text.length};
-    attn_buffer_add(&p->unit_text, text, length);
-    attn_buffer_add(&p->unit_text, "", 1);
-    return ATTN_OK;
+    if (from < to && status == ATTN_OK) {
+        part *added = &p->parts[p->part_count - 1];
+        p->literals.length = added->start;
+        added->length = attn_passage_copy_text(p, r, from, to);
+    }
+    return status;
 }
 
 /* What holds no letter means the same in every language. */
-static bool has_letter(const char *text, size_t length) {
+bool attn_has_letter(const char *text, size_t length) {
     for (size_t at = 0; at < length;) {
         UChar32 c;
         U8_NEXT(text, at, length, c);
@@ -126,31 +113,10 @@ static bool has_letter(const char *text, size_t length) {
     return false;
 }
 
-static bool blank_at(const char *text, size_t length, size_t at, size_t *next) {
-    UChar32 c;
-    *next = at;
-    U8_NEXT(text, *next, length, c);
-    return u_isUWhiteSpace(c) || u_iscntrl(c);
-}
-
-/* A part of a sentence between protected ones: its white space stays, the rest is a unit. */
-static attn_status add_piece(attn_passage *p, const run *r, size_t from, size_t to,
-                             attn_error *error) {
-    size_t first = to, last = from;
-    for (size_t at = from, next; at < to; at = next) {
-        if (!blank_at(r->text, to, at, &next)) {
-            first = first == to ? at : first;
-            last = next;
-        }
-    }
-    if (first >= last || !has_letter(r->text + from, to - from)) {
-        return add_literal(p, r->text + from, to - from, false, error);
-    }
-    attn_status status = add_literal(p, r->text + from, first - from, false, error);
-    if (status == ATTN_OK) {
-        status = add_unit(p, PART_UNIT, r->smooth + first, last - first, error);
-    }
-    return status == ATTN_OK ? add_literal(p, r->text + last, to - last, false, error) : status;
+attn_status attn_passage_add_tag(attn_passage *p, const run *r, const tag_at *tag,
+                                 attn_error *error) {
+    return tag->plain ? attn_passage_add_text(p, r, tag->at, tag->at + tag->width, error)
+                      : attn_passage_add_literal(p, tag->raw, tag->raw_length, true, error);
 }
 
 /* ---- protected parts ---- */
@@ -172,26 +138,63 @@ static size_t next_edge(const run *r, size_t at, size_t *tag, size_t *reference)
     return behind < s->count && s->span[behind].start < edge ? s->span[behind].start : edge;
 }
 
-static attn_status find_protected(const attn_passage_options *options, const run *r,
-                                  attn_spans *out, attn_error *error) {
-    size_t tag = 0, reference = 0;
+/* Whether a part that begins at `start` continues the one that ends at `end`. */
+static bool joins(const run *r, const attn_span *last, const attn_span *next, bool tag_between) {
+    size_t end = last->start + last->length;
+    bool plain = !last->raw && !next->raw && last->output == NULL && next->output == NULL;
+    if (!plain || tag_between) {
+        return false;
+    }
+    if (end == next->start) {
+        return true;
+    }
+    return last->kind != ATTN_SPAN_NAME && next->kind != ATTN_SPAN_NAME &&
+           attn_protect_joins(r->smooth, end, next->start);
+}
+
+/* Adds a part, as one with the last that is no sign where they belong together. *last: the place behind that one. */
+static attn_status add_protected(const run *r, attn_spans *out, attn_span span, size_t *last,
+                                 size_t tag, size_t *last_tag, attn_error *error) {
+    if (span.kind == ATTN_SPAN_SIGN) {
+        return attn_spans_add(out, span, error);
+    }
+    if (*last > 0 && joins(r, &out->span[*last - 1], &span, tag != *last_tag)) {
+        attn_span *before = &out->span[*last - 1];
+        bool foreign = before->kind == ATTN_SPAN_FOREIGN && span.kind == ATTN_SPAN_FOREIGN;
+        before->length = span.start + span.length - before->start;
+        before->kind = foreign ? ATTN_SPAN_FOREIGN
+                       : before->kind == ATTN_SPAN_NAME || span.kind == ATTN_SPAN_NAME
+                           ? ATTN_SPAN_NAME
+                           : ATTN_SPAN_NUMBER;
+        out->count = *last;
+        return ATTN_OK;
+    }
+    attn_status status = attn_spans_add(out, span, error);
+    *last = out->count;
+    *last_tag = tag;
+    return status;
+}
+
+static attn_status find_protected(const attn_passage *p, const attn_passage_options *options,
+                                  const run *r, attn_spans *out, attn_error *error) {
+    size_t tag = 0, reference = 0, last = 0, last_tag = 0;
     for (size_t at = 0; at < r->length;) {
         attn_span span = {.start = at};
         size_t edge = next_edge(r, at, &tag, &reference);
         if (reference < r->references.count && r->references.span[reference].start == at) {
             span = r->references.span[reference];
         } else {
-            span.length = attn_placeholder_at(r->smooth, edge, at);
-        }
-        if (span.length == 0) {
             span.length =
                 attn_glossary_at(options->glossary, r->smooth, r->length, at, &span.output);
+        }
+        if (span.length == 0) {
+            span.length = attn_protect_at(&p->rules, r->smooth, edge, at, &span.kind);
         }
         if (span.length == 0) {
             U8_FWD_1(r->smooth, at, r->length);
             continue;
         }
-        attn_status status = attn_spans_add(out, span, error);
+        attn_status status = add_protected(r, out, span, &last, tag, &last_tag, error);
         if (status != ATTN_OK) {
             return status;
         }
@@ -200,10 +203,84 @@ static attn_status find_protected(const attn_passage_options *options, const run
     return ATTN_OK;
 }
 
-/* What a protected part gives. */
-static const char *protected_output(const run *r, const attn_span *span, size_t *length) {
-    *length = span->output != NULL ? strlen(span->output) : span->length;
-    return span->output != NULL ? span->output : r->text + span->start;
+/* ---- signs ---- */
+
+static bool blank_byte(const run *r, size_t at) {
+    return at < r->length && strchr(" \t", r->text[at]) != NULL;
+}
+
+/* A sign as a tag that stands between words. Between spaces it takes one along. */
+static tag_at sign_tag(const run *r, const attn_span *span) {
+    tag_at tag = {.kind = ATTN_MARK_POINT,
+                  .at = span->start,
+                  .partner = ATTN_NO_MARK,
+                  .raw = span->output != NULL ? span->output : r->text + span->start,
+                  .raw_length = span->output != NULL ? strlen(span->output) : span->length,
+                  .width = span->length,
+                  .plain = !span->raw && span->output == NULL};
+    size_t end = span->start + span->length;
+    bool alone = span->start == 0 || blank_byte(r, span->start - 1);
+    if (alone && blank_byte(r, end) && span->output == NULL) {
+        tag.width++;
+        tag.raw_length++;
+    } else if (alone && span->start > 0 && end < r->length && u_ispunct(r->text[end]) &&
+               span->output == NULL) {
+        tag.at--; /* the sign that follows stands at the word before */
+        tag.width++;
+        tag.raw--;
+        tag.raw_length++;
+    }
+    return tag;
+}
+
+/* Moves the signs among the parts to the tags. */
+static attn_status signs_to_tags(run *r, attn_spans *spans, attn_error *error) {
+    size_t signs = 0, kept = 0, tag = 0, count = 0;
+    for (size_t i = 0; i < spans->count; i++) {
+        signs += spans->span[i].kind == ATTN_SPAN_SIGN;
+    }
+    if (signs == 0) {
+        return ATTN_OK;
+    }
+    tag_at *all = calloc(r->tag_count + signs, sizeof *all);
+    size_t *place = calloc(r->tag_count + 1, sizeof *place);
+    if (all == NULL || place == NULL) {
+        free(all);
+        free(place);
+        return attn_fail_memory(error, (r->tag_count + signs) * sizeof *all);
+    }
+    for (size_t i = 0; i <= spans->count; i++) {
+        size_t at = i < spans->count ? spans->span[i].start : SIZE_MAX;
+        for (; tag < r->tag_count && r->tags[tag].at <= at; tag++) {
+            place[tag] = count;
+            all[count++] = r->tags[tag];
+        }
+        if (i < spans->count && spans->span[i].kind == ATTN_SPAN_SIGN) {
+            all[count++] = sign_tag(r, &spans->span[i]);
+        } else if (i < spans->count) {
+            spans->span[kept++] = spans->span[i];
+        }
+    }
+    for (size_t t = 0; t < count; t++) {
+        all[t].partner = all[t].partner != ATTN_NO_MARK ? place[all[t].partner] : ATTN_NO_MARK;
+        /* A space that one sign took is not another's, and no tag stands in it. */
+        if (t > 0 && all[t].width > 0 && all[t].at < all[t - 1].at + all[t - 1].width) {
+            all[t].at++;
+            all[t].width--;
+            all[t].raw++;
+            all[t].raw_length--;
+        }
+        if (t + 1 < count && all[t].width > 0 && all[t + 1].at < all[t].at + all[t].width) {
+            all[t].width--;
+            all[t].raw_length--;
+        }
+    }
+    spans->count = kept;
+    free(place);
+    free(r->tags);
+    r->tags = all;
+    r->tag_count = count;
+    return ATTN_OK;
 }
 
 /* ---- tags ---- */
@@ -225,26 +302,6 @@ static void choose_tags(run *r, size_t from, size_t to) {
     }
 }
 
-/* No tag stays within a protected part. */
-static void move_tags(run *r, const attn_spans *spans) {
-    size_t last = 0;
-    for (size_t i = 0; i < r->inside_count; i++) {
-        tag_at *tag = &r->tags[r->inside[i]];
-        for (size_t s = 0; s < spans->count; s++) {
-            size_t start = spans->span[s].start, end = start + spans->span[s].length;
-            if (tag->at > start && tag->at < end) {
-                tag->at = tag->kind == ATTN_MARK_OPEN ? start : end;
-            }
-        }
-        tag->at = tag->at > last ? tag->at : last;
-        last = tag->at;
-    }
-}
-
-static attn_status add_tag(attn_passage *p, const tag_at *tag, attn_error *error) {
-    return add_literal(p, tag->raw, tag->raw_length, true, error);
-}
-
 /* Text that is not translated, with the tags in it and at its ends. */
 static attn_status add_gap(attn_passage *p, run *r, size_t from, size_t to, attn_error *error) {
     attn_status status = ATTN_OK;
@@ -256,180 +313,22 @@ static attn_status add_gap(attn_passage *p, run *r, size_t from, size_t to, attn
         }
         size_t at = tag->at > from ? tag->at : from;
         tag->done = true;
-        status = add_literal(p, r->text + from, at - from, false, error);
-        status = status == ATTN_OK ? add_tag(p, tag, error) : status;
-        from = at;
-    }
-    return status == ATTN_OK ? add_literal(p, r->text + from, to - from, false, error) : status;
-}
-
-/* The sentence's tags as marks of the unit that was added last. at[i]: where tag i is in it. */
-static attn_status add_marks(attn_passage *p, const run *r, const size_t *at, attn_error *error) {
-    part *owner = &p->parts[p->part_count - 1];
-    owner->mark = p->mark_count;
-    for (size_t i = 0; i < r->inside_count; i++) {
-        const tag_at *tag = &r->tags[r->inside[i]];
-        if (!grow((void **)&p->marks, p->mark_count, &p->mark_room, sizeof *p->marks)) {
-            return attn_fail_memory(error, sizeof *p->marks);
+        status = attn_passage_add_text(p, r, from, at, error);
+        if (status == ATTN_OK) {
+            status = attn_passage_add_tag(p, r, tag, error);
         }
-        attn_mark *mark = &p->marks[p->mark_count++];
-        *mark = (attn_mark){.kind = tag->kind,
-                            .at = at[i],
-                            .partner = ATTN_NO_MARK,
-                            .start = p->literals.length,
-                            .length = tag->raw_length};
-        attn_buffer_add(&p->literals, tag->raw, tag->raw_length);
-        if (tag->partner != ATTN_NO_MARK) {
-            size_t number = r->tags[tag->partner].number;
-            bool here = number < r->inside_count && r->inside[number] == tag->partner;
-            mark->partner = here ? number : ATTN_NO_MARK;
-        }
-        owner->mark_count++;
-        p->units[owner->unit].marked = true;
+        from = at + tag->width;
     }
-    return ATTN_OK;
+    from = from < to ? from : to;
+    return status == ATTN_OK ? attn_passage_add_text(p, r, from, to, error) : status;
 }
 
 /* ---- sentences ---- */
 
-/* text[from .. to), cut at the sentence's tags. *tag: the first that is not in the passage yet. */
-static attn_status add_cut(attn_passage *p, const run *r, size_t from, size_t to, size_t *tag,
-                           attn_error *error) {
-    attn_status status = ATTN_OK;
-    for (; *tag < r->inside_count && r->tags[r->inside[*tag]].at <= to && status == ATTN_OK;
-         ++*tag) {
-        const tag_at *next = &r->tags[r->inside[*tag]];
-        status = add_piece(p, r, from, next->at, error);
-        status = status == ATTN_OK ? add_tag(p, next, error) : status;
-        from = next->at;
-    }
-    return status == ATTN_OK ? add_piece(p, r, from, to, error) : status;
-}
-
-static attn_status add_pieces(attn_passage *p, const run *r, size_t from, size_t to,
-                              const attn_spans *spans, attn_error *error) {
-    attn_status status = ATTN_OK;
-    size_t tag = 0;
-    for (size_t i = 0; i < spans->count && status == ATTN_OK; i++) {
-        const attn_span *span = &spans->span[i];
-        size_t length;
-        const char *output = protected_output(r, span, &length);
-        status = add_cut(p, r, from, span->start, &tag, error);
-        if (status == ATTN_OK) {
-            status = add_literal(p, output, length, span->raw, error);
-        }
-        from = span->start + span->length;
-    }
-    return status == ATTN_OK ? add_cut(p, r, from, to, &tag, error) : status;
-}
-
-/* Whether the sentence keeps its letters when its protected parts are taken out. */
-static bool worth_masking(const char *text, size_t from, size_t to, const attn_spans *spans) {
-    bool letters = false;
-    for (size_t i = 0; i < spans->count && !letters; i++) {
-        letters = has_letter(text + from, spans->span[i].start - from);
-        from = spans->span[i].start + spans->span[i].length;
-    }
-    return letters || has_letter(text + from, to - from);
-}
-
-static bool contains(const char *text, size_t length, const char *word) {
-    size_t size = strlen(word);
-    for (size_t at = 0; at + size <= length; at++) {
-        if (memcmp(text + at, word, size) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A name for each protected part; false when the sentence holds too many of them itself. */
-static bool choose_names(const run *r, size_t from, size_t to, part *whole, size_t count) {
-    size_t name = 0;
-    for (size_t i = 0; i < count; i++, name++) {
-        while (name < STAND_INS && contains(r->smooth + from, to - from, stand_ins[name])) {
-            name++;
-        }
-        if (name >= STAND_INS) {
-            return false;
-        }
-        whole->stand_in[i] = stand_ins[name];
-    }
-    whole->masked = count;
-    return true;
-}
-
-/* The sentence with its names; at[i]: where tag i is in it. */
-static void mask(attn_passage *p, const run *r, size_t from, size_t to, const attn_spans *spans,
-                 part *whole, attn_buffer *masked, size_t *at) {
-    size_t tag = 0;
-    for (size_t i = 0; i <= spans->count; i++) {
-        size_t end = i < spans->count ? spans->span[i].start : to, length;
-        for (; tag < r->inside_count && r->tags[r->inside[tag]].at <= end; tag++) {
-            at[tag] = masked->length + r->tags[r->inside[tag]].at - from;
-        }
-        attn_buffer_add(masked, r->smooth + from, end - from);
-        if (i == spans->count) {
-            break;
-        }
-        const char *output = protected_output(r, &spans->span[i], &length);
-        whole->output_start[i] = p->literals.length;
-        if (spans->span[i].raw) {
-            attn_buffer_add(&p->literals, output, length);
-        } else {
-            add_escaped(p, output, length);
-        }
-        whole->output_length[i] = p->literals.length - whole->output_start[i];
-        attn_buffer_text(masked, whole->stand_in[i]);
-        from = end + spans->span[i].length;
-    }
-}
-
-/* The sentence as one unit, with a name for each protected part and its tags as marks. */
-static attn_status add_whole(attn_passage *p, const run *r, size_t from, size_t to,
-                             const attn_spans *spans, bool *added, attn_error *error) {
-    part whole = {.kind = spans->count > 0 ? PART_WHOLE : PART_UNIT};
-    attn_buffer masked = {0};
-    size_t at[ATTN_MOST_MARKS];
-    if (!choose_names(r, from, to, &whole, spans->count)) {
-        return ATTN_OK;
-    }
-    mask(p, r, from, to, spans, &whole, &masked, at);
-    char *sentence;
-    attn_status status = attn_buffer_take(&masked, &sentence, error);
-    if (status == ATTN_OK) {
-        status = add_unit(p, whole.kind, sentence, strlen(sentence), error);
-    }
-    if (status == ATTN_OK) {
-        part *last = &p->parts[p->part_count - 1];
-        whole.unit = last->unit;
-        *last = whole;
-        *added = true;
-        status = add_marks(p, r, at, error);
-    }
-    free(sentence);
-    return status;
-}
-
-/* text[from .. to), with its protected parts and tags. */
-static attn_status add_sentence(attn_passage *p, run *r, size_t from, size_t to,
-                                const attn_spans *spans, attn_error *error) {
-    bool whole = false;
-    size_t before = p->part_count;
-    attn_status status = ATTN_OK;
-    move_tags(r, spans);
-    if (spans->count <= ATTN_MOST_MASKED && r->inside_count <= ATTN_MOST_MARKS &&
-        worth_masking(r->smooth, from, to, spans)) {
-        status = add_whole(p, r, from, to, spans, &whole, error);
-    }
-    if (status == ATTN_OK && (!whole || spans->count > 0)) {
-        status = add_pieces(p, r, from, to, spans, error);
-    }
-    if (whole && status == ATTN_OK) {
-        p->parts[before].skip = p->part_count - before - 1;
-    }
-    return status;
-}
+/* Leaves out what is at a sentence's ends and no part of it: signs that are kept like tags, marks of lists, quotes
+ * around all of it. first, end: the protected parts within. */
+static void trim(const run *r, const attn_spans *spans, size_t first, size_t end, size_t *from,
+                 size_t *to);
 
 /* A protected part may hold what looks like the end of a sentence ("http://a.b/c?D"): sentences that
  * it runs through are one. */
@@ -449,32 +348,140 @@ static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sent
                 to = end > to ? end : to;
             }
         }
+        trim(r, spans, first, last, &from, &to);
         attn_spans inside = {.count = last - first};
         if (inside.count > 0) { /* without any, there is no array to point into */
             inside.span = spans->span + first;
         }
+        first = last;
+        if (from >= to) {
+            continue;
+        }
         choose_tags(r, from, to);
         status = add_gap(p, r, done, from, error);
         if (status == ATTN_OK) {
-            status = add_sentence(p, r, from, to, &inside, error);
+            status = attn_passage_add_sentence(p, r, from, to, &inside, error);
         }
         done = to;
-        first = last;
     }
     return status == ATTN_OK ? add_gap(p, r, done, r->length, error) : status;
 }
 
-static attn_status add_run(attn_passage *p, const attn_passage_options *options, run *r,
-                           attn_error *error) {
-    attn_spans sentences = {0}, spans = {0};
-    r->inside = calloc(r->tag_count + 1, sizeof *r->inside);
-    if (r->inside == NULL) {
-        return attn_fail_memory(error, r->tag_count * sizeof *r->inside);
+/* The sign that is a tag and covers `at`, or ends there where `behind`; NULL when there is none. */
+static const tag_at *sign_over(const run *r, size_t at, bool behind) {
+    size_t low = 0, high = r->tag_count;
+    while (low < high) { /* the first tag that begins at or after `at` */
+        size_t middle = low + (high - low) / 2;
+        if (r->tags[middle].at < at) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    attn_status status =
-        attn_sentences_split(r->smooth, r->length, options->language, &sentences, error);
+    if (behind) {
+        for (size_t t = low; t-- > 0 && low - t < 8;) {
+            if (r->tags[t].width > 0) {
+                return r->tags[t].at + r->tags[t].width >= at ? &r->tags[t] : NULL;
+            }
+        }
+        return NULL;
+    }
+    for (; low < r->tag_count && r->tags[low].at == at; low++) {
+        if (r->tags[low].width > 0) {
+            return &r->tags[low];
+        }
+    }
+    return NULL;
+}
+
+static UChar32 closer_of(UChar32 c) {
+    static const UChar32 pairs[][2] = {{'"', '"'},       {'(', ')'},       {'[', ']'},
+                                       {0xAB, 0xBB},     {0x201C, 0x201D}, {0x2018, 0x2019},
+                                       {0x201E, 0x201C}, {0x300C, 0x300D}, {0xFF08, 0xFF09}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (pairs[i][0] == c) {
+            return pairs[i][1];
+        }
+    }
+    return 0;
+}
+
+/* What a sentence may begin with beside letters and digits; other signs before it are marks of a list and the like. */
+static bool may_begin(UChar32 c) {
+    return closer_of(c) != 0 || (c < 0x80 && c > 0 && strchr("'.@#$+", (int)c) != NULL) ||
+           c == 0xBF || c == 0xA1 || c == 0x2019 || c == 0x2026;
+}
+
+static bool may_end(UChar32 c) {
+    return (c < 0x80 && c > 0 && strchr(".!?\"')]%", (int)c) != NULL) || c == 0x2026 || c == 0xBB ||
+           c == 0x201D || c == 0x2019 || c == 0x3002 || c == 0xFF01 || c == 0xFF1F || c == 0xFF0E ||
+           c == 0x061F || c == 0x0964 || c == 0x201C || c == 0x300D || c == 0xFF09;
+}
+
+static bool is_part(UChar32 c) {
+    return u_isalpha(c) || attn_is_digit(c) || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
+}
+
+/* Whether c is nowhere in text[from .. to). */
+static bool is_absent(const char *text, size_t from, size_t to, UChar32 c) {
+    while (from < to) {
+        UChar32 found;
+        U8_NEXT(text, from, to, found);
+        if (found == c) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void trim(const run *r, const attn_spans *spans, size_t first, size_t end, size_t *from,
+                 size_t *to) {
+    for (bool again = true; again && *from < *to;) {
+        size_t next = *from;
+        int32_t back = (int32_t)*to;
+        UChar32 head, tail;
+        U8_NEXT(r->smooth, next, *to, head);
+        U8_PREV(r->smooth, (int32_t)*from, back, tail);
+        const attn_span *head_span = first < end ? &spans->span[first] : NULL;
+        const attn_span *tail_span = first < end ? &spans->span[end - 1] : NULL;
+        bool head_kept = head_span != NULL && head_span->start <= *from;
+        bool tail_kept = tail_span != NULL && tail_span->start + tail_span->length >= *to;
+        const tag_at *sign = head_kept ? NULL : sign_over(r, *from, false);
+        const tag_at *last = tail_kept ? NULL : sign_over(r, *to, true);
+        again = true;
+        if (sign != NULL) {
+            *from += sign->width;
+        } else if (!head_kept && !is_part(head) && !may_begin(head)) {
+            *from = next;
+        } else if (last != NULL) {
+            *to = last->at;
+        } else if (!tail_kept && !is_part(tail) && !may_end(tail)) {
+            *to = (size_t)back;
+        } else if (!head_kept && !tail_kept && closer_of(head) == tail && tail != 0 &&
+                   next <= (size_t)back && is_absent(r->smooth, next, (size_t)back, head) &&
+                   is_absent(r->smooth, next, (size_t)back, tail)) {
+            *from = next;
+            *to = (size_t)back;
+        } else {
+            again = false;
+        }
+    }
+}
+
+attn_status attn_passage_add_run(attn_passage *p, const attn_passage_options *options, run *r,
+                                 attn_error *error) {
+    attn_spans sentences = {0}, spans = {0};
+    attn_status status = attn_sentences_split(r->smooth, r->length, p->language, &sentences, error);
     if (status == ATTN_OK) {
-        status = find_protected(options, r, &spans, error);
+        status = find_protected(p, options, r, &spans, error);
+    }
+    if (status == ATTN_OK) {
+        status = signs_to_tags(r, &spans, error);
+    }
+    if (status == ATTN_OK) {
+        r->inside = calloc(r->tag_count + 1, sizeof *r->inside);
+        status =
+            r->inside != NULL ? ATTN_OK : attn_fail_memory(error, r->tag_count * sizeof *r->inside);
     }
     if (status == ATTN_OK) {
         status = add_sentences(p, r, &sentences, &spans, error);
@@ -485,175 +492,23 @@ static attn_status add_run(attn_passage *p, const attn_passage_options *options,
     return status;
 }
 
-/* ---- HTML ---- */
-
-enum { DEEPEST = 64 }; /* elements that are open at once; an outer one then counts as one tag */
-
-/* A run that is being gathered. */
-typedef struct gathering {
-    attn_buffer plain;
-    run run;
-    size_t tag_room;
-    size_t open[DEEPEST], depth;
-} gathering;
-
-/* Text of a page: its character references become characters or are protected. */
-static attn_status gather_text(gathering *g, const char *text, size_t length, attn_error *error) {
-    for (size_t at = 0; at < length;) {
-        uint32_t code = 0;
-        size_t size = text[at] == '&' ? attn_html_reference(text, length, at, &code) : 0;
-        if (size == 0) {
-            attn_buffer_add(&g->plain, text + at++, 1);
-            continue;
-        }
-        if (code == 0) {
-            attn_span span = {.start = g->plain.length, .length = size, .raw = true};
-            attn_status status = attn_spans_add(&g->run.references, span, error);
-            if (status != ATTN_OK) {
-                return status;
-            }
-            attn_buffer_add(&g->plain, text + at, size);
-        } else {
-            char bytes[U8_MAX_LENGTH];
-            size_t count = 0;
-            U8_APPEND_UNSAFE(bytes, count, code);
-            attn_buffer_add(&g->plain, bytes, count);
-        }
-        at += size;
-    }
-    return ATTN_OK;
-}
-
-/* An element that stays is a protected part. */
-static attn_status gather_kept(gathering *g, const char *text, size_t length, attn_error *error) {
-    attn_span span = {.start = g->plain.length, .length = length, .raw = true};
-    attn_buffer_add(&g->plain, text, length);
-    return attn_spans_add(&g->run.references, span, error);
-}
-
-/* Finds the open tag that a closing one belongs to. */
-static void pair_tag(gathering *g, size_t closing) {
-    tag_at *tags = g->run.tags;
-    for (size_t d = g->depth; d-- > 0;) {
-        if (strcmp(tags[g->open[d]].name, tags[closing].name) == 0) {
-            tags[closing].partner = g->open[d];
-            tags[g->open[d]].partner = closing;
-            g->depth = d;
-            return;
-        }
-    }
-}
-
-static attn_status gather_tag(gathering *g, const char *text, const attn_html_token *token,
-                              attn_error *error) {
-    run *r = &g->run;
-    if (!grow((void **)&r->tags, r->tag_count, &g->tag_room, sizeof *r->tags)) {
-        return attn_fail_memory(error, sizeof *r->tags);
-    }
-    tag_at *tag = &r->tags[r->tag_count];
-    *tag = (tag_at){.kind = token->kind == ATTN_HTML_OPEN    ? ATTN_MARK_OPEN
-                            : token->kind == ATTN_HTML_CLOSE ? ATTN_MARK_CLOSE
-                                                             : ATTN_MARK_POINT,
-                    .at = g->plain.length,
-                    .partner = ATTN_NO_MARK,
-                    .raw = text + token->start,
-                    .raw_length = token->length};
-    memcpy(tag->name, token->name, sizeof tag->name);
-    if (token->kind == ATTN_HTML_CLOSE) {
-        pair_tag(g, r->tag_count);
-    } else if (token->kind == ATTN_HTML_OPEN) {
-        if (g->depth == DEEPEST) {
-            memmove(g->open, g->open + 1, (DEEPEST - 1) * sizeof *g->open);
-            g->depth--;
-        }
-        g->open[g->depth++] = r->tag_count;
-    }
-    r->tag_count++;
-    return ATTN_OK;
-}
-
-/* What has nothing in it and white space on both sides takes that behind it along, so that the sentence has it
- * once. */
-static void take_space(gathering *g, const char *text, size_t length, attn_html_token *token) {
-    const tag_at *tag = &g->run.tags[g->run.tag_count - 1];
-    size_t at = g->plain.length;
-    bool empty = tag->kind == ATTN_MARK_POINT ||
-                 (tag->partner != ATTN_NO_MARK && g->run.tags[tag->partner].at == tag->at);
-    if (empty && at > 0 && strchr(" \t\n\f\r", g->plain.data[at - 1]) != NULL) {
-        while (token->start + token->length < length &&
-               strchr(" \t\n\f\r", text[token->start + token->length]) != NULL) {
-            token->length++;
-        }
-        g->run.tags[g->run.tag_count - 1].raw_length = token->length;
-    }
-}
-
-/* Adds what was gathered to the passage, and begins anew. */
-static attn_status end_run(attn_passage *p, const attn_passage_options *options, gathering *g,
-                           attn_error *error) {
-    char *plain = NULL, *smooth = NULL;
-    g->run.length = g->plain.length;
-    attn_status status = attn_buffer_take(&g->plain, &plain, error);
-    if (status == ATTN_OK) {
-        smooth = strdup(plain);
-        status = smooth != NULL ? ATTN_OK : attn_fail_memory(error, g->run.length);
-    }
-    for (size_t i = 0; status == ATTN_OK && i < g->run.length; i++) {
-        smooth[i] = strchr("\t\n\f\r", smooth[i]) != NULL ? ' ' : smooth[i];
-    }
-    if (status == ATTN_OK) {
-        g->run.text = plain;
-        g->run.smooth = smooth;
-        status = add_run(p, options, &g->run, error);
-    }
-    free(plain);
-    free(smooth);
-    free(g->run.tags);
-    attn_spans_free(&g->run.references);
-    *g = (gathering){0};
-    return status;
-}
-
-static attn_status gather(gathering *g, const char *text, size_t length, attn_html_token *token,
-                          attn_error *error) {
-    attn_status status;
-    switch (token->kind) {
-    case ATTN_HTML_TEXT:
-        return gather_text(g, text + token->start, token->length, error);
-    case ATTN_HTML_KEPT:
-        return gather_kept(g, text + token->start, token->length, error);
-    default:
-        status = gather_tag(g, text, token, error);
-        if (status == ATTN_OK) {
-            take_space(g, text, length, token);
-        }
-        return status;
-    }
-}
-
-static attn_status add_html(attn_passage *p, const attn_passage_options *options, const char *text,
-                            size_t length, attn_error *error) {
-    gathering g = {0};
-    attn_status status = ATTN_OK;
-    for (size_t at = 0; at < length && status == ATTN_OK;) {
-        attn_html_token token = attn_html_next(text, length, at);
-        if (token.kind != ATTN_HTML_BLOCK) {
-            status = gather(&g, text, length, &token, error);
-        } else {
-            status = end_run(p, options, &g, error);
-            status =
-                status == ATTN_OK ? add_literal(p, text + at, token.length, true, error) : status;
-        }
-        at += token.length;
-    }
-    attn_status ended = end_run(p, options, &g, error);
-    return status == ATTN_OK ? ended : status;
-}
+/* ---- the whole ---- */
 
 static attn_status add_plain(attn_passage *p, const attn_passage_options *options, const char *text,
                              size_t length, attn_error *error) {
     run r = {.text = text, .smooth = text, .length = length};
-    return add_run(p, options, &r, error);
+    attn_status status = attn_passage_add_run(p, options, &r, error);
+    free(r.tags);
+    return status;
+}
+
+static void set_options(attn_passage *p, const attn_passage_options *options) {
+    p->html = options->html;
+    p->vocabulary = options->vocabulary;
+    snprintf(p->language, sizeof p->language, "%s",
+             options->language != NULL ? options->language : "");
+    snprintf(p->target, sizeof p->target, "%s", options->target != NULL ? options->target : "");
+    attn_protect_rules_init(&p->rules, p->language, &p->vocabulary);
 }
 
 attn_status attn_passage_parse(const char *text, size_t length, const attn_passage_options *options,
@@ -666,10 +521,10 @@ attn_status attn_passage_parse(const char *text, size_t length, const attn_passa
     if (p == NULL) {
         return attn_fail_memory(error, sizeof *p);
     }
-    p->html = options->html;
-    attn_status status = options->html ? add_html(p, options, text, length, error)
+    set_options(p, options);
+    attn_status status = options->html ? attn_passage_add_html(p, options, text, length, error)
                                        : add_plain(p, options, text, length, error);
-    if (status == ATTN_OK && (p->literals.failed || p->unit_text.failed)) {
+    if (status == ATTN_OK && (p->literals.failed || p->unit_text.failed || p->words.failed)) {
         status = attn_fail_memory(error, length);
     }
     if (status != ATTN_OK) {
@@ -686,9 +541,11 @@ void attn_passage_free(attn_passage *p) {
     }
     attn_buffer_free(&p->literals);
     attn_buffer_free(&p->unit_text);
+    attn_buffer_free(&p->words);
     free(p->parts);
     free(p->units);
     free(p->marks);
+    free(p->masks);
     free(p);
 }
 

@@ -1,13 +1,18 @@
 /* text/passage.h: a text of any length as what is to be translated and what stays as it is.
  *
  * Parsing gives units: sentences, or parts of them, without white space around them. Joining puts the
- * translations of the units where they belong; line breaks, spacing, markup, placeholders, addresses
- * and what holds no letter come out byte for byte, the terms of a glossary as it says.
+ * translations of the units where they belong; line breaks, spacing, list marks, markup, placeholders,
+ * numbers, addresses, emoji, foreign script and what holds no letter come out byte for byte, the terms of
+ * a glossary as it says.
  *
- * A sentence with protected parts is offered twice: whole, with names in their places, which reads
- * better, and in pieces around them. The whole one is used when each of its names came out exactly
- * once, so that a protected part can be neither lost nor doubled. The tags within a sentence of HTML are
- * put back around the words that they were around (markup.h). Next: passage.c. */
+ * A sentence is offered in several ways, best first: as it is, with number words or names in the places of its
+ * protected parts, in pieces around them. The first whose translation passes is used: each stand-in
+ * came out exactly once, no digit was invented, no word was stammered. What passes in no way is copied. So a
+ * protected part can be neither lost nor doubled, whatever the model. Capitals and the last sign are the
+ * source's. The tags within a sentence of HTML are put back around the words that they were around (markup.h).
+ *
+ * Who translates either gives all units to the model, or asks attn_passage_needed again and again for those
+ * that matter. Next: passage.c. */
 #ifndef ATTN_TEXT_PASSAGE_H
 #define ATTN_TEXT_PASSAGE_H
 
@@ -17,11 +22,14 @@
 #include "attn/status.h"
 #include "text/glossary.h"
 #include "text/markup.h"
+#include "text/vocabulary.h"
 
 typedef struct attn_passage_options {
     const char *language;          /* of the text, such as "en" */
+    const char *target;            /* that it is translated into, or NULL */
     bool html;                     /* else plain text */
     const attn_glossary *glossary; /* or NULL; must outlive the passage */
+    attn_vocabulary vocabulary;    /* of the model; all zero: it can write anything */
 } attn_passage_options;
 
 typedef struct attn_passage attn_passage;
@@ -36,11 +44,19 @@ size_t attn_passage_unit_count(const attn_passage *passage);
 const char *attn_passage_unit(const attn_passage *passage, size_t i);
 /* Whether tags are to be put into its translation, for which links help. */
 bool attn_passage_unit_is_marked(const attn_passage *passage, size_t i);
+/* Which units joining still asks for, given the translations so far (NULL: none yet): the next way of each sentence
+ * whose ways so far did not pass. needed: [units]. Returns how many; 0: attn_passage_join will not miss any. */
+size_t attn_passage_needed(const attn_passage *passage, const char *const *translations,
+                           bool *needed);
 /* The text with translations[i] for unit i (NULL: nothing yet); malloc'ed. links: NULL, or [units].
  * used[i], where used is not NULL: whether unit i is part of the result. */
 ATTN_MUST_CHECK attn_status attn_passage_join(const attn_passage *passage,
                                               const char *const *translations,
                                               const attn_links *links, bool *used, char **text,
                                               attn_error *error);
+/* The same while translations are under way and cannot be judged: the first way of each sentence that has anything. */
+ATTN_MUST_CHECK attn_status attn_passage_preview(const attn_passage *passage,
+                                                 const char *const *translations, char **text,
+                                                 attn_error *error);
 
 #endif

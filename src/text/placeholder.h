@@ -1,6 +1,8 @@
 /* text/placeholder.h: the parts of a text that no translation may change.
  *
  *     {name} {} {0:.2f} {{x}} ${x} %{x} #{x} %(name)s     templates
+ *     $x :x @user #12 #tag __X__ %X% [x] <0> </0> <%= x %> \n
+ *     {n, plural, one {# day} other {# days}}             messages of ICU
  *     %s %d %1$s %-5.2f %@ %%                             printf
  *     https://... ftp://... mailto:... www....            addresses, without what punctuates after them
  *     name@host.tld                                       electronic mail

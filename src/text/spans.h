@@ -7,11 +7,21 @@
 
 #include "attn/status.h"
 
+/* What a protected part is to the sentence around it. */
+typedef enum attn_span_kind {
+    ATTN_SPAN_NAME,    /* stands like a name: a template, an address, code */
+    ATTN_SPAN_NUMBER,  /* a number, with what is written onto it */
+    ATTN_SPAN_COUNT,   /* a number of things, before their name */
+    ATTN_SPAN_FOREIGN, /* words in letters that the text's language, or the model, does not write */
+    ATTN_SPAN_SIGN,    /* no word: an emoji, a sign that the model does not write */
+} attn_span_kind;
+
 typedef struct attn_span {
     size_t start, length;
     /* What stands for it in the translation, NUL-terminated; NULL: the part itself. Not owned. */
     const char *output;
     bool raw; /* it is markup already: not to be escaped */
+    attn_span_kind kind;
 } attn_span;
 
 typedef struct attn_spans {

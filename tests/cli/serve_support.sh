@@ -18,7 +18,7 @@ awk 'BEGIN {
     split("zero one two three four five six seven eight nine", word, " ")
     for (i = 0; i < 300; i++) {
         n = (i * 7919) % 10000; s = ""; t = ""
-        for (d = 0; d < 4; d++) { s = s word[n % 10 + 1] " "; t = t (n % 10); n = int(n / 10) }
+        for (d = 0; d < 4; d++) { s = s word[n % 10 + 1] " "; t = t substr("abcdefghij", n % 10 + 1, 1); n = int(n / 10) }
         print s > "s"; print t > "t"
     }
 }'

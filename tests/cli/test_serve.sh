@@ -3,11 +3,12 @@
 
 start
 json='Content-Type: application/json'
-text='{"q":"one two {x} three.","source":"en","target":"fr"}'
+text='{"q":"one two three four","source":"en","target":"fr"}'
 expect 200 '"status":"ok"' "$url/health"
 expect 200 '"targets":["fr"]' "$url/languages"
 expect 200 translatedText -d q="one two" -d source=en -d target=fr "$url/translate"
-expect 200 '{x}' -H "$json" -d "$text" "$url/translate"
+expect 200 '{x}' -H "$json" -d '{"q":"one two {x} three.","source":"en","target":"fr"}' "$url/translate"
+expect 200 translatedText -H "$json" -d "$text" "$url/translate"
 first=$(cat body)
 expect 200 '<b>' -H "$json" -d '{"q":"<b>one</b>","source":"auto","target":"fr","format":"html"}' "$url/translate"
 expect 200 '</a>' -H "$json" -d '{"q":"<p>one <a href=\"x\">two</a> three</p>","source":"en","target":"fr","format":"html"}' "$url/translate"
@@ -68,7 +69,7 @@ while [ $i -lt 12 ]; do
 done
 
 # What the page asks for: itself, the models, attention, its steps, the weights.
-look='{"model":0,"q":"one two","target":"12","part":"cross","layer":0}'
+look='{"model":0,"q":"one two","target":"bc","part":"cross","layer":0}'
 expect 200 '<script type="module" src="main.js">' "$url/"
 expect 200 'export async function openSource' "$url/source.js"
 expect 200 '"source":"en","target":"fr"' "$url/attn/models"
@@ -133,7 +134,7 @@ start --api-keys keys --receive-seconds 1 --batch-wait 500
 expect 400 'API key' -d q=one -d source=en -d target=fr "$url/translate"
 expect 403 'Invalid API key' -d q=one -d api_key=another-key "$url/translate"
 expect 200 translatedText -d q=one -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate"
-look='{"q":"one","target":"12","part":"cross","layer":0' bearer='Authorization: Bearer a-key-of-mine'
+look='{"q":"one","target":"bc","part":"cross","layer":0' bearer='Authorization: Bearer a-key-of-mine'
 for path in document layer matrices; do
     expect 400 'API key' -H "$json" -d "$look}" "$url/attn/$path"
     expect 403 'Invalid API key' -H "$json" -d "$look,\"api_key\":\"another-key\"}" "$url/attn/$path"
@@ -197,7 +198,7 @@ expect 200 '"model":"en-fr-large"' -H "$json" -d '{"q":"one","model":2}' "$url/a
 
 # The checkpoints of its training: each has numbers of its own, and the steps are of the same weights.
 expect 200 '"checkpoints":[1,2,3]' "$url/attn/models"
-look='"model":2,"q":"one two","target":"12","part":"encoder","layer":0'
+look='"model":2,"q":"one two","target":"bc","part":"encoder","layer":0'
 for path in document layer matrices; do
     for number in 0 1 2 3; do
         expect 200 '{' -H "$json" -d "{$look,\"checkpoint\":$number}" "$url/attn/$path"

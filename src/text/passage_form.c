@@ -1,0 +1,443 @@
+/* text/passage_form.c: how a sentence is written, whether a translation of it may be used, and writing the
+ * translation in the same way. Next: passage_join.c. */
+#include <stdlib.h>
+#include <string.h>
+#include <unicode/ucasemap.h>
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
+
+#include "text/boundary.h"
+#include "text/passage_parts.h"
+
+static bool is_ender(UChar32 c) {
+    switch (c) {
+    case '.':
+    case '!':
+    case '?':
+    case 0x2026: /* ... */
+    case 0x3002: /* those of Chinese and Japanese */
+    case 0xFF01:
+    case 0xFF1F:
+    case 0xFF0E:
+    case 0x061F: /* of Arabic */
+    case 0x06D4:
+    case 0x0964: /* of Hindi */
+    case 0x1362: /* of Amharic */
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_closer(UChar32 c) {
+    return (c > 0 && c < 0x80 && strchr("\"')]", (int)c) != NULL) || c == 0xBB || c == 0x201C ||
+           c == 0x201D || c == 0x2019 || c == 0x300D || c == 0xFF09;
+}
+
+/* Where the last signs of text[0 .. length) are: [*start, *end), empty when it has none. */
+static void last_signs(const char *text, size_t least, size_t length, size_t *start, size_t *end) {
+    int32_t at = (int32_t)length, back;
+    UChar32 c = 0;
+    for (back = at; at > (int32_t)least; at = back) {
+        U8_PREV(text, (int32_t)least, back, c);
+        if (!is_closer(c) && !u_isUWhiteSpace(c)) {
+            break;
+        }
+    }
+    *end = (size_t)at;
+    while (at > (int32_t)least) {
+        back = at;
+        U8_PREV(text, (int32_t)least, back, c);
+        if (!is_ender(c)) {
+            break;
+        }
+        at = back;
+    }
+    *start = (size_t)at;
+}
+
+/* ---- reading ---- */
+
+/* A letter that is a word of its own, in scripts that set no spaces. */
+static bool stands_alone(UChar32 c) {
+    switch (u_getIntPropertyValue(c, UCHAR_LINE_BREAK)) {
+    case U_LB_IDEOGRAPHIC:
+    case U_LB_COMPLEX_CONTEXT:
+    case U_LB_CONDITIONAL_JAPANESE_STARTER:
+    case U_LB_H2:
+    case U_LB_H3:
+        return true;
+    default:
+        return false;
+    }
+}
+
+passage_form attn_form_read(const attn_passage *p, const run *r, size_t from, size_t to,
+                            const attn_spans *spans) {
+    passage_form form = {0};
+    size_t upper = 0, lower = 0, span = 0, at = from;
+    bool open = false, first = true;
+    (void)p;
+    while (at < to) {
+        UChar32 c;
+        if (span < spans->count && spans->span[span].start <= at) {
+            at = spans->span[span].start + spans->span[span].length;
+            form.words++;
+            span++;
+            open = first = false;
+            continue;
+        }
+        U8_NEXT(r->smooth, at, to, c);
+        bool letter = u_isalpha(c);
+        form.words += letter && (!open || stands_alone(c));
+        form.small = form.small || (first && u_islower(c));
+        form.large = form.large || (first && letter && (u_isupper(c) || u_istitle(c)));
+        upper += u_isupper(c);
+        lower += u_islower(c);
+        first = first && !letter;
+        open = letter || (open && (c == '\'' || c == 0x2019 || c == '-' || c == 0xAD));
+    }
+    form.capitals = lower == 0 && upper > 1;
+    size_t start, end, last = from;
+    if (spans->count > 0) {
+        last = spans->span[spans->count - 1].start + spans->span[spans->count - 1].length;
+    }
+    last_signs(r->smooth, last, to, &start, &end);
+    form.ends = end > start;
+    if (form.ends && end - start < sizeof form.sign) {
+        memcpy(form.sign, r->smooth + start, end - start);
+    }
+    return form;
+}
+
+/* ---- stand-ins ---- */
+
+static bool starts_large(const char *word) {
+    return word[0] >= 'A' && word[0] <= 'Z';
+}
+
+/* The length of the word at text[at ..), in any case; 0 when it is not there. */
+static size_t match(const char *text, size_t length, size_t at, const char *word) {
+    size_t start = at, w = 0, size = strlen(word);
+    while (w < size) {
+        UChar32 a, b;
+        if (at >= length) {
+            return 0;
+        }
+        U8_NEXT(text, at, length, a);
+        U8_NEXT(word, w, size, b);
+        if (a != b && u_tolower(a) != u_tolower(b)) {
+            return 0;
+        }
+    }
+    if (attn_inside_word(text, length, start)) {
+        return 0;
+    }
+    /* Languages put endings to names; a number word that is part of another is another number. */
+    size_t ending = at, letters = 0;
+    while (attn_inside_word(text, length, ending)) {
+        U8_FWD_1(text, ending, length);
+        letters++;
+    }
+    bool joined = (start > 0 && text[start - 1] == '-') || (at < length && text[at] == '-');
+    return letters > (starts_large(word) ? 2 : 0) || (!starts_large(word) && joined) ? 0
+                                                                                     : at - start;
+}
+
+static const char *expected(const attn_passage *p, const part *tried, size_t number) {
+    return p->words.data + p->masks[tried->masked + number].expected;
+}
+
+const char *attn_form_find(const attn_passage *p, const part *tried, const char *text,
+                           const char *at, size_t *number, size_t *length) {
+    size_t size = strlen(text);
+    for (size_t i = (size_t)(at - text); i < size && tried->masked_count > 0;) {
+        size_t best = 0;
+        for (size_t m = 0; m < tried->masked_count; m++) {
+            size_t found = match(text, size, i, expected(p, tried, m));
+            if (found > best) {
+                best = found;
+                *number = m;
+            }
+        }
+        if (best > 0) {
+            *length = best;
+            return text + i;
+        }
+        U8_FWD_1(text, i, size);
+    }
+    return NULL;
+}
+
+/* ---- passing ---- */
+
+static bool has_digit(const char *text, size_t length) {
+    for (size_t at = 0; at < length;) {
+        UChar32 c;
+        U8_NEXT(text, at, length, c);
+        if (attn_is_digit(c)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each stand-in is there as often as it was given, and what is around them has no digit. */
+static bool stand_ins_pass(const attn_passage *p, const part *tried, const char *translation) {
+    size_t found[ATTN_MOST_MASKED] = {0}, number, length;
+    const char *done = translation;
+    for (const char *at = attn_form_find(p, tried, translation, done, &number, &length); at != NULL;
+         at = attn_form_find(p, tried, translation, done, &number, &length)) {
+        if (has_digit(done, (size_t)(at - done))) {
+            return false;
+        }
+        found[number]++;
+        done = at + length;
+    }
+    for (size_t i = 0; i < tried->masked_count; i++) {
+        size_t wanted = 0, seen = 0;
+        for (size_t j = 0; j < tried->masked_count; j++) {
+            bool same = strcmp(expected(p, tried, i), expected(p, tried, j)) == 0;
+            wanted += same;
+            seen += same ? found[j] : 0;
+        }
+        if (seen != wanted) {
+            return false;
+        }
+    }
+    return !has_digit(done, strlen(done));
+}
+
+enum { MOST_WORDS = 64, FEW_WORDS = 3 };
+
+/* The words of a text, the first of them by their ranges. */
+typedef struct word_list {
+    size_t count, kept;
+    size_t start[MOST_WORDS], length[MOST_WORDS];
+} word_list;
+
+static void list_words(const char *text, word_list *out) {
+    size_t length = strlen(text);
+    bool open = false;
+    *out = (word_list){0};
+    for (size_t at = 0, from; at < length;) {
+        UChar32 c;
+        from = at;
+        U8_NEXT(text, at, length, c);
+        bool letter = u_isalnum(c) || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
+        bool alone = letter && stands_alone(c);
+        if (letter && (!open || alone)) {
+            out->count++;
+            if (!alone && out->kept < MOST_WORDS) {
+                out->start[out->kept] = from;
+                out->length[out->kept++] = 0;
+            }
+        }
+        if (letter && !alone && out->count > 0 && out->kept > 0 && out->kept <= MOST_WORDS) {
+            out->length[out->kept - 1] = at - out->start[out->kept - 1];
+        }
+        open = letter && !alone;
+    }
+}
+
+static bool same_word(const char *text, const word_list *w, size_t a, size_t b) {
+    size_t x = w->start[a], y = w->start[b], end = x + w->length[a], stop = y + w->length[b];
+    while (x < end && y < stop) {
+        UChar32 c, d;
+        U8_NEXT(text, x, end, c);
+        U8_NEXT(text, y, stop, d);
+        if (u_tolower(c) != u_tolower(d)) {
+            return false;
+        }
+    }
+    return x == end && y == stop;
+}
+
+/* The most times that a word of at least `letters` bytes is there; with `in_row`, one after the other. */
+static size_t repeats(const char *text, const word_list *w, size_t letters, bool in_row) {
+    size_t most = 0;
+    for (size_t i = 0; i < w->kept; i++) {
+        size_t count = 1;
+        for (size_t j = i + 1; j < w->kept && w->length[i] >= letters; j++) {
+            bool same = same_word(text, w, i, j);
+            if (!same && in_row) {
+                break;
+            }
+            count += same;
+        }
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+/* A model that does not know what it reads repeats words, goes on and on, or says less than `least` words. */
+static bool stammers(const char *source, const char *translation, size_t least) {
+    word_list given, got;
+    list_words(source, &given);
+    list_words(translation, &got);
+    if (got.count < least) {
+        return true;
+    }
+    bool few = given.count <= FEW_WORDS;
+    if (got.count > 3 * given.count + (few ? 2 : 12)) {
+        return true;
+    }
+    if (repeats(translation, &got, 1, true) > 2 && repeats(source, &given, 1, true) < 2) {
+        return true;
+    }
+    size_t letters = given.count == 1 ? 2 : 4;
+    return few && repeats(translation, &got, letters, false) > 1 &&
+           repeats(source, &given, letters, false) < 2;
+}
+
+bool attn_form_passes(const attn_passage *p, const part *tried, const char *translation) {
+    return attn_has_letter(translation, strlen(translation)) &&
+           stand_ins_pass(p, tried, translation) &&
+           !stammers(attn_passage_unit(p, tried->unit), translation, tried->stretches);
+}
+
+/* ---- writing ---- */
+
+static bool is_language(const char *code, const char *language) {
+    return strncmp(code, language, strlen(language)) == 0;
+}
+
+passage_ending attn_form_ending(const attn_passage *p, const passage_form *form,
+                                const char *translation) {
+    size_t length = strlen(translation), start, end;
+    passage_ending out = {length, length, "", ""};
+    last_signs(translation, 0, length, &start, &end);
+    if (form->ends && end == start) {
+        bool wide = is_language(p->target, "zh") || is_language(p->target, "ja");
+        bool plain = form->sign[1] == '\0';
+        out.end = out.tail = end;
+        out.space = is_language(p->target, "fr") && plain && strchr("!?", form->sign[0]) ? " " : "";
+        out.sign = !wide || !plain        ? form->sign
+                   : form->sign[0] == '.' ? "\xe3\x80\x82"
+                   : form->sign[0] == '!' ? "\xef\xbc\x81"
+                   : form->sign[0] == '?' ? "\xef\xbc\x9f"
+                                          : form->sign;
+    } else if (!form->ends && end > start) {
+        out.tail = end;
+        while (start > 0) {
+            UChar32 c;
+            int32_t back = (int32_t)start;
+            U8_PREV(translation, 0, back, c);
+            if (!u_isUWhiteSpace(c)) {
+                break;
+            }
+            start = (size_t)back;
+        }
+        out.end = start;
+    }
+    return out;
+}
+
+static const char *written_as(const attn_passage *p, UChar32 c) {
+    for (size_t i = 0; i < p->reference_count; i++) {
+        if (p->references[i].c == c) {
+            return p->words.data + p->references[i].start;
+        }
+    }
+    return NULL;
+}
+
+/* Signs that the page writes as references are written so. */
+static void write_text(const attn_passage *p, attn_buffer *out, const char *text, size_t length) {
+    if (!p->html) {
+        attn_buffer_add(out, text, length);
+        return;
+    }
+    size_t done = 0;
+    for (size_t at = 0, from; p->reference_count > 0 && at < length;) {
+        UChar32 c;
+        from = at;
+        U8_NEXT(text, at, length, c);
+        const char *raw = c >= 0x80 ? written_as(p, c) : NULL;
+        if (raw != NULL) {
+            attn_html_escape(out, text + done, from - done);
+            attn_buffer_text(out, raw);
+            done = at;
+        }
+    }
+    attn_html_escape(out, text + done, length - done);
+}
+
+static void write_capitals(const attn_passage *p, const char *text, size_t length,
+                           attn_buffer *out) {
+    UErrorCode code = U_ZERO_ERROR;
+    size_t room = 3 * length + 8;
+    char *large = malloc(room);
+    UCaseMap *map = ucasemap_open(p->target, 0, &code);
+    int32_t count = 0;
+    if (large != NULL && U_SUCCESS(code)) {
+        count = ucasemap_utf8ToUpper(map, large, (int32_t)room, text, (int32_t)length, &code);
+    }
+    bool done = large != NULL && U_SUCCESS(code);
+    write_text(p, out, done ? large : text, done ? (size_t)count : length);
+    ucasemap_close(map);
+    free(large);
+}
+
+/* Whether the translation's first word, text[at ..), may be written small: it is no name and no noun of German. */
+static bool may_be_small(const attn_passage *p, const part *tried, const char *text, size_t at,
+                         size_t length) {
+    char word[64];
+    const char *source = attn_passage_unit(p, tried->unit);
+    size_t end = at, next = at, size = strlen(source);
+    UChar32 second;
+    do {
+        U8_FWD_1(text, end, length);
+    } while (end < length && attn_inside_word(text, length, end));
+    U8_FWD_1(text, next, length);
+    if (is_language(p->target, "de") || is_language(p->target, "lb") || end - at >= sizeof word ||
+        (is_language(p->target, "en") && text[at] == 'I' && end == at + 1)) {
+        return false;
+    }
+    if (next < end) {
+        U8_NEXT(text, next, length, second);
+        if (u_isupper(second)) {
+            return false;
+        }
+    }
+    memcpy(word, text + at, end - at);
+    word[end - at] = '\0';
+    size_t first = 0; /* behind the unit's first letter, which was made a capital */
+    for (UChar32 c = 0; first < size && !u_isalpha(c);) {
+        U8_NEXT(source, first, size, c);
+    }
+    return !attn_text_contains(source + first, size - first, word);
+}
+
+void attn_form_write(const attn_passage *p, const part *tried, const char *text, size_t from,
+                     size_t length, attn_buffer *out) {
+    const passage_form *form = &tried->form;
+    size_t at = from, end = from + length, next = from;
+    UChar32 c = 0;
+    if (form->capitals) {
+        write_capitals(p, text + from, length, out);
+        return;
+    }
+    for (bool letter = false; from == 0 && at < end && !letter;) {
+        next = at;
+        U8_NEXT(text, next, end, c);
+        letter = u_isalpha(c);
+        at = letter ? at : next;
+    }
+    UChar32 other = c;
+    if (from == 0 && at < end) {
+        other = form->large                                            ? u_totitle(c)
+                : form->small && may_be_small(p, tried, text, at, end) ? u_tolower(c)
+                                                                       : c;
+    }
+    if (other == c) {
+        write_text(p, out, text + from, length);
+        return;
+    }
+    char bytes[8];
+    size_t size = 0;
+    U8_APPEND_UNSAFE(bytes, size, other);
+    write_text(p, out, text + from, at - from);
+    write_text(p, out, bytes, size);
+    write_text(p, out, text + next, end - next);
+}

@@ -1,0 +1,40 @@
+/* text/vocabulary.c: asking the tokenizer. */
+#include "text/vocabulary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool all_known(const int32_t *ids, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i] == ATTN_UNK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t pieces(const void *context, const char *text, size_t length) {
+    const attn_tokenizer *tokenizer = context;
+    int32_t *ids;
+    size_t count;
+    if (attn_tokenizer_encode(tokenizer, text, length, &ids, &count, NULL) != ATTN_OK) {
+        return 0;
+    }
+    char *back = NULL;
+    if (!all_known(ids, count) ||
+        attn_tokenizer_decode(tokenizer, ids, count, &back, NULL) != ATTN_OK ||
+        strlen(back) != length || memcmp(back, text, length) != 0) {
+        count = 0;
+    }
+    free(back);
+    free(ids);
+    return count;
+}
+
+attn_vocabulary attn_vocabulary_of(const attn_tokenizer *tokenizer) {
+    return (attn_vocabulary){pieces, tokenizer};
+}
+
+bool attn_vocabulary_writes(const attn_vocabulary *v, const char *text, size_t length) {
+    return v->pieces == NULL || v->pieces(v->context, text, length) > 0;
+}

@@ -1,0 +1,24 @@
+/* text/vocabulary.h: what a model's vocabulary can write.
+ *
+ * A callback, so that who cuts texts needs no model. One that is all zero knows nothing: then everything counts
+ * as writable. */
+#ifndef ATTN_TEXT_VOCABULARY_H
+#define ATTN_TEXT_VOCABULARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "text/tokenizer.h"
+
+typedef struct attn_vocabulary {
+    /* How many pieces the text takes; 0 when it cannot be written: some of it is unknown, or it
+     * would come back as another text. Threads may call it at once. */
+    size_t (*pieces)(const void *context, const char *text, size_t length);
+    const void *context;
+} attn_vocabulary;
+
+/* That of a tokenizer, which must outlive it. */
+attn_vocabulary attn_vocabulary_of(const attn_tokenizer *tokenizer);
+bool attn_vocabulary_writes(const attn_vocabulary *vocabulary, const char *text, size_t length);
+
+#endif
