@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/grow.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "io/file.h"
@@ -39,18 +40,8 @@ static void names_free(names *list) {
 /* Keeps a copy of a, with a slash and b behind it when b is not NULL. */
 static attn_status names_add(names *list, const char *a, size_t a_length, const char *b,
                              attn_error *error) {
-    if (list->count == list->room) {
-        size_t room = list->room > 0 ? 2 * list->room : 64;
-        char **grown = attn_alloc_zero(room, sizeof *grown);
-        if (grown == NULL) {
-            return attn_fail_memory(error, room * sizeof *grown);
-        }
-        if (list->count > 0) {
-            memcpy(grown, list->name, list->count * sizeof *grown);
-        }
-        attn_free(list->name);
-        list->name = grown;
-        list->room = room;
+    if (!attn_grow(&list->name, &list->room, list->count + 1, sizeof *list->name)) {
+        return attn_fail_memory(error, list->count * sizeof *list->name);
     }
     size_t size = a_length + (b != NULL ? strlen(b) + 1 : 0) + 1;
     char *copy = attn_alloc(size);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/grow.h"
 #include "base/memory.h"
 #include "io/file.h"
 
@@ -16,7 +17,7 @@ typedef struct block {
 
 struct attn_keys {
     block *keys;
-    size_t count;
+    size_t count, room;
 };
 
 static attn_status add_line(attn_keys *keys, const char *line, size_t length, const char *path,
@@ -36,13 +37,12 @@ static attn_status add_line(attn_keys *keys, const char *line, size_t length, co
                          "make one with, for instance, openssl rand -hex 16",
                          "a key must have %d to %d visible ASCII characters", KEY_LOW, KEY_HIGH);
     }
-    block *grown = realloc(keys->keys, (keys->count + 1) * sizeof *grown);
-    if (grown == NULL) {
-        return attn_fail_memory(error, sizeof *grown);
+    if (!attn_grow(&keys->keys, &keys->room, keys->count + 1, sizeof *keys->keys)) {
+        return attn_fail_memory(error, sizeof *keys->keys);
     }
-    keys->keys = grown;
-    memset(&grown[keys->count], 0, sizeof *grown);
-    memcpy(grown[keys->count++].byte, line, length);
+    block *added = &keys->keys[keys->count++];
+    memset(added, 0, sizeof *added);
+    memcpy(added->byte, line, length);
     return ATTN_OK;
 }
 
@@ -79,7 +79,7 @@ attn_status attn_keys_read(const char *path, attn_keys **out, attn_error *error)
 
 void attn_keys_free(attn_keys *keys) {
     if (keys != NULL) {
-        free(keys->keys);
+        attn_free(keys->keys);
         free(keys);
     }
 }

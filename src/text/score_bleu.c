@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/grow.h"
 #include "base/memory.h"
 #include "text/score_parts.h"
 
@@ -46,25 +47,15 @@ typedef struct word_list {
 } word_list;
 
 static bool add_word(word_list *list, const char *text, size_t length) {
-    if (list->count == list->capacity) {
-        size_t capacity = 2 * list->capacity + 64;
-        word *grown = attn_alloc_zero(capacity, sizeof *grown);
-        if (grown == NULL) {
-            return false;
-        }
-        if (list->count > 0) {
-            memcpy(grown, list->item, list->count * sizeof *grown);
-        }
-        attn_free(list->item);
-        list->item = grown;
-        list->capacity = capacity;
+    if (!attn_grow(&list->item, &list->capacity, list->count + 1, sizeof *list->item)) {
+        return false;
     }
     list->item[list->count] = (word){text, length, list->count};
     list->count++;
     return true;
 }
 
-static bool split(const attn_text *text, word_list *list) {
+static bool split(const attn_buffer *text, word_list *list) {
     size_t start = 0, step;
     for (size_t i = 0; i <= text->length; i += step) {
         step = 1;
@@ -135,7 +126,7 @@ typedef struct bleu_counter {
 } bleu_counter;
 
 static bool count_pair(bleu_counter *c, const char *hypothesis, const char *reference) {
-    const attn_text *hypothesis_text, *reference_text;
+    const attn_buffer *hypothesis_text, *reference_text;
     c->words.count = 0;
     if (!attn_bleu_tokenize(&c->hypothesis_lines, hypothesis, &hypothesis_text) ||
         !attn_bleu_tokenize(&c->reference_lines, reference, &reference_text) ||

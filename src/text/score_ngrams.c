@@ -4,22 +4,13 @@
  * sorting the pairs (number of its first n - 1 symbols, last symbol). Exact, without hashing. */
 #include <stdlib.h>
 
+#include "base/grow.h"
 #include "base/memory.h"
 #include "text/score_parts.h"
 
 bool attn_symbols_add(attn_symbols *symbols, int32_t symbol) {
-    if (symbols->count == symbols->capacity) {
-        size_t capacity = 2 * symbols->capacity + 64;
-        int32_t *grown = attn_alloc_zero(capacity, sizeof *grown);
-        if (grown == NULL) {
-            return false;
-        }
-        for (size_t i = 0; i < symbols->count; i++) {
-            grown[i] = symbols->item[i];
-        }
-        attn_free(symbols->item);
-        symbols->item = grown;
-        symbols->capacity = capacity;
+    if (!attn_grow(&symbols->item, &symbols->capacity, symbols->count + 1, sizeof symbol)) {
+        return false;
     }
     symbols->item[symbols->count++] = symbol;
     return true;

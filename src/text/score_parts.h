@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text/buffer.h"
 #include "text/score.h"
 
 /* The release of sacreBLEU whose results these are; it stands in the signatures. */
@@ -16,17 +17,7 @@
 
 /* ---- score_text.c ---- */
 
-/* Bytes that grow. Zeroed is empty; the functions that add return false when out of memory. */
-typedef struct attn_text {
-    char *data;
-    size_t length, capacity;
-} attn_text;
-
-bool attn_text_add(attn_text *text, const char *bytes, size_t length);
-bool attn_text_add_char(attn_text *text, char byte);
-bool attn_text_add_code_point(attn_text *text, uint32_t code_point);
-void attn_text_free(attn_text *text);
-
+void attn_buffer_code_point(attn_buffer *buffer, uint32_t code_point);
 /* The code point at text (left >= 1) and, in *length, its bytes; a byte that is not UTF-8 counts
  * as U+FFFD. */
 uint32_t attn_code_point(const char *text, size_t left, size_t *length);
@@ -35,7 +26,7 @@ bool attn_is_space(uint32_t code_point);
 /* Without white space at the end. Returns the new length. */
 size_t attn_text_rstrip(const char *text, size_t length);
 /* Python's str.lower. */
-bool attn_text_lower(const char *text, size_t length, attn_text *out);
+void attn_text_lower(const char *text, size_t length, attn_buffer *out);
 
 /* ---- lowercase.c ---- */
 
@@ -49,11 +40,11 @@ uint32_t attn_lowercase(uint32_t code_point);
 typedef struct attn_bleu_lines {
     attn_bleu_tokenizer tokenizer;
     bool lowercase;
-    attn_text now, next;
+    attn_buffer now, next;
 } attn_bleu_lines;
 
-/* *out stays valid until the next call. */
-bool attn_bleu_tokenize(attn_bleu_lines *lines, const char *line, const attn_text **out);
+/* *out stays valid until the next call. false when out of memory. */
+bool attn_bleu_tokenize(attn_bleu_lines *lines, const char *line, const attn_buffer **out);
 void attn_bleu_lines_free(attn_bleu_lines *lines);
 
 /* ---- score_ngrams.c ---- */

@@ -1,44 +1,8 @@
 /* text/score_text.c: code points, white space and case as Python sees them. */
-#include <string.h>
-
-#include "base/memory.h"
 #include "base/utf8.h"
 #include "text/score_parts.h"
 
-static bool reserve(attn_text *text, size_t more) {
-    if (text->capacity - text->length >= more) {
-        return true;
-    }
-    size_t capacity = 2 * (text->length + more) + 256;
-    char *grown = attn_alloc(capacity);
-    if (grown == NULL) {
-        return false;
-    }
-    if (text->length > 0) {
-        memcpy(grown, text->data, text->length);
-    }
-    attn_free(text->data);
-    text->data = grown;
-    text->capacity = capacity;
-    return true;
-}
-
-bool attn_text_add(attn_text *text, const char *bytes, size_t length) {
-    if (!reserve(text, length)) {
-        return false;
-    }
-    if (length > 0) {
-        memcpy(text->data + text->length, bytes, length);
-    }
-    text->length += length;
-    return true;
-}
-
-bool attn_text_add_char(attn_text *text, char byte) {
-    return attn_text_add(text, &byte, 1);
-}
-
-bool attn_text_add_code_point(attn_text *text, uint32_t c) {
+void attn_buffer_code_point(attn_buffer *text, uint32_t c) {
     char bytes[4];
     size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
     static const unsigned char lead[5] = {0, 0, 0xC0, 0xE0, 0xF0};
@@ -47,12 +11,7 @@ bool attn_text_add_code_point(attn_text *text, uint32_t c) {
         c >>= 6;
     }
     bytes[0] = (char)(lead[length] | c);
-    return attn_text_add(text, bytes, length);
-}
-
-void attn_text_free(attn_text *text) {
-    attn_free(text->data);
-    *text = (attn_text){NULL, 0, 0};
+    attn_buffer_add(text, bytes, length);
 }
 
 uint32_t attn_code_point(const char *text, size_t left, size_t *length) {
@@ -121,11 +80,11 @@ static bool is_final_sigma(const char *after, size_t left, bool cased_before) {
     return cased_before;
 }
 
-bool attn_text_lower(const char *text, size_t length, attn_text *out) {
+void attn_text_lower(const char *text, size_t length, attn_buffer *out) {
     enum { CAPITAL_SIGMA = 0x3A3, FINAL_SIGMA = 0x3C2, I_WITH_DOT = 0x130, DOT_ABOVE = 0x307 };
-    bool cased_before = false, ok = true;
+    bool cased_before = false;
     size_t step;
-    for (size_t i = 0; i < length && ok; i += step) {
+    for (size_t i = 0; i < length; i += step) {
         uint32_t c = attn_code_point(text + i, length - i, &step);
         uint32_t lower = attn_lowercase(c);
         if (c == CAPITAL_SIGMA &&
@@ -133,11 +92,11 @@ bool attn_text_lower(const char *text, size_t length, attn_text *out) {
             lower = FINAL_SIGMA;
         }
         if (c == I_WITH_DOT) { /* the one letter whose lower case is two code points */
-            ok = attn_text_add_code_point(out, 'i') && attn_text_add_code_point(out, DOT_ABOVE);
+            attn_buffer_code_point(out, 'i');
+            attn_buffer_code_point(out, DOT_ABOVE);
         } else {
-            ok = attn_text_add_code_point(out, lower);
+            attn_buffer_code_point(out, lower);
         }
         cased_before = is_case_ignorable(c) ? cased_before : is_cased(c);
     }
-    return ok;
 }

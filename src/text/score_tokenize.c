@@ -5,7 +5,6 @@
  * spaces that an earlier one put in. They look only at ASCII, so they work on bytes. */
 #include <string.h>
 
-#include "base/memory.h"
 #include "text/score_parts.h"
 
 static bool is_digit(char c) {
@@ -24,70 +23,65 @@ static bool is_set_apart(char c) {
 
 /* ---- rules: each reads one text and writes another ---- */
 
-static bool add_apart(attn_text *out, char c) {
+static void add_apart(attn_buffer *out, char c) {
     char bytes[3] = {' ', c, ' '};
-    return attn_text_add(out, bytes, 3);
+    attn_buffer_add(out, bytes, 3);
 }
 
-static bool set_symbols_apart(const attn_text *in, attn_text *out) {
-    bool ok = true;
-    for (size_t i = 0; i < in->length && ok; i++) {
+static void set_symbols_apart(const attn_buffer *in, attn_buffer *out) {
+    for (size_t i = 0; i < in->length; i++) {
         char c = in->data[i];
-        ok = is_set_apart(c) ? add_apart(out, c) : attn_text_add_char(out, c);
+        if (is_set_apart(c)) {
+            add_apart(out, c);
+        } else {
+            attn_buffer_add(out, &c, 1);
+        }
     }
-    return ok;
 }
 
 /* A stop is set apart unless a digit is before it. Both characters are used up by a match: the
  * second of two stops in a row is not "before" a third. */
-static bool set_stop_apart_after_nondigit(const attn_text *in, attn_text *out) {
-    bool ok = true;
-    for (size_t i = 0; i < in->length && ok; i++) {
-        ok = attn_text_add_char(out, in->data[i]);
-        if (ok && !is_digit(in->data[i]) && i + 1 < in->length && is_stop(in->data[i + 1])) {
-            ok = add_apart(out, in->data[++i]);
+static void set_stop_apart_after_nondigit(const attn_buffer *in, attn_buffer *out) {
+    for (size_t i = 0; i < in->length; i++) {
+        attn_buffer_add(out, &in->data[i], 1);
+        if (!is_digit(in->data[i]) && i + 1 < in->length && is_stop(in->data[i + 1])) {
+            add_apart(out, in->data[++i]);
         }
     }
-    return ok;
 }
 
 /* A stop is set apart unless a digit is behind it. */
-static bool set_stop_apart_before_nondigit(const attn_text *in, attn_text *out) {
-    bool ok = true;
-    for (size_t i = 0; i < in->length && ok; i++) {
+static void set_stop_apart_before_nondigit(const attn_buffer *in, attn_buffer *out) {
+    for (size_t i = 0; i < in->length; i++) {
         char c = in->data[i];
         if (is_stop(c) && i + 1 < in->length && !is_digit(in->data[i + 1])) {
-            ok = add_apart(out, c) && attn_text_add_char(out, in->data[++i]);
+            add_apart(out, c);
+            attn_buffer_add(out, &in->data[++i], 1);
         } else {
-            ok = attn_text_add_char(out, c);
+            attn_buffer_add(out, &c, 1);
         }
     }
-    return ok;
 }
 
-static bool set_dash_apart_after_digit(const attn_text *in, attn_text *out) {
-    bool ok = true;
-    for (size_t i = 0; i < in->length && ok; i++) {
-        ok = attn_text_add_char(out, in->data[i]);
-        if (ok && is_digit(in->data[i]) && i + 1 < in->length && in->data[i + 1] == '-') {
-            ok = add_apart(out, in->data[++i]);
+static void set_dash_apart_after_digit(const attn_buffer *in, attn_buffer *out) {
+    for (size_t i = 0; i < in->length; i++) {
+        attn_buffer_add(out, &in->data[i], 1);
+        if (is_digit(in->data[i]) && i + 1 < in->length && in->data[i + 1] == '-') {
+            add_apart(out, in->data[++i]);
         }
     }
-    return ok;
 }
 
-static bool replace_all(const attn_text *in, const char *from, const char *to, attn_text *out) {
+static void replace_all(const attn_buffer *in, const char *from, const char *to, attn_buffer *out) {
     size_t length = strlen(from);
-    bool ok = true;
-    for (size_t i = 0; i < in->length && ok;) {
+    for (size_t i = 0; i < in->length;) {
         if (in->length - i >= length && memcmp(in->data + i, from, length) == 0) {
-            ok = attn_text_add(out, to, strlen(to));
+            attn_buffer_text(out, to);
             i += length;
         } else {
-            ok = attn_text_add_char(out, in->data[i++]);
+            attn_buffer_add(out, &in->data[i++], 1);
         }
     }
-    return ok;
 }
 
 /* Ranges of the zh tokenizer. U+2001..U+2A6D is what the original makes of a range meant to be
@@ -109,57 +103,58 @@ static bool is_chinese(uint32_t c) {
 }
 
 /* Spaces around each code point that is Chinese, or around every one. */
-static bool set_characters_apart(const attn_text *in, bool all, attn_text *out) {
-    bool ok = true;
+static void set_characters_apart(const attn_buffer *in, bool all, attn_buffer *out) {
     size_t step;
-    for (size_t i = 0; i < in->length && ok; i += step) {
+    for (size_t i = 0; i < in->length; i += step) {
         uint32_t c = attn_code_point(in->data + i, in->length - i, &step);
         bool apart = all || is_chinese(c);
-        ok = (!apart || attn_text_add_char(out, ' ')) && attn_text_add(out, in->data + i, step) &&
-             (!apart || attn_text_add_char(out, ' '));
+        attn_buffer_text(out, apart ? " " : "");
+        attn_buffer_add(out, in->data + i, step);
+        attn_buffer_text(out, apart ? " " : "");
     }
-    return ok;
 }
 
 /* ---- tokenizers ---- */
 
 /* What a rule wrote becomes what the next one reads. */
 static void advance(attn_bleu_lines *lines) {
-    attn_text written = lines->next;
+    attn_buffer written = lines->next;
     lines->next = lines->now;
     lines->now = written;
     lines->next.length = 0;
 }
 
-static bool apply(attn_bleu_lines *lines, bool (*rule)(const attn_text *, attn_text *)) {
-    bool ok = rule(&lines->now, &lines->next);
+static void apply(attn_bleu_lines *lines, void (*rule)(const attn_buffer *, attn_buffer *)) {
+    rule(&lines->now, &lines->next);
     advance(lines);
-    return ok;
 }
 
-static bool replace(attn_bleu_lines *lines, const char *from, const char *to) {
-    bool ok = replace_all(&lines->now, from, to, &lines->next);
+static void replace(attn_bleu_lines *lines, const char *from, const char *to) {
+    replace_all(&lines->now, from, to, &lines->next);
     advance(lines);
-    return ok;
 }
 
-static bool apply_western_rules(attn_bleu_lines *lines) {
-    return apply(lines, set_symbols_apart) && apply(lines, set_stop_apart_after_nondigit) &&
-           apply(lines, set_stop_apart_before_nondigit) && apply(lines, set_dash_apart_after_digit);
+static void apply_western_rules(attn_bleu_lines *lines) {
+    apply(lines, set_symbols_apart);
+    apply(lines, set_stop_apart_after_nondigit);
+    apply(lines, set_stop_apart_before_nondigit);
+    apply(lines, set_dash_apart_after_digit);
 }
 
-static bool tokenize_13a(attn_bleu_lines *lines) {
-    bool ok = replace(lines, "<skipped>", "") && replace(lines, "-\n", "") &&
-              replace(lines, "&quot;", "\"") && replace(lines, "&amp;", "&") &&
-              replace(lines, "&lt;", "<") && replace(lines, "&gt;", ">");
-    ok = ok && attn_text_add_char(&lines->next, ' ') &&
-         attn_text_add(&lines->next, lines->now.data, lines->now.length) &&
-         attn_text_add_char(&lines->next, ' ');
+static void tokenize_13a(attn_bleu_lines *lines) {
+    static const char *const replaced[][2] = {{"<skipped>", ""}, {"-\n", ""},   {"&quot;", "\""},
+                                              {"&amp;", "&"},    {"&lt;", "<"}, {"&gt;", ">"}};
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
+        replace(lines, replaced[i][0], replaced[i][1]);
+    }
+    attn_buffer_text(&lines->next, " ");
+    attn_buffer_add(&lines->next, lines->now.data, lines->now.length);
+    attn_buffer_text(&lines->next, " ");
     advance(lines);
-    return ok && apply_western_rules(lines);
+    apply_western_rules(lines);
 }
 
-static bool tokenize_zh(attn_bleu_lines *lines) {
+static void tokenize_zh(attn_bleu_lines *lines) {
     /* Leading white space goes: a stop at the very start of the line has nothing before it. */
     size_t start = 0, step;
     while (
@@ -167,44 +162,45 @@ static bool tokenize_zh(attn_bleu_lines *lines) {
         attn_is_space(attn_code_point(lines->now.data + start, lines->now.length - start, &step))) {
         start += step;
     }
-    bool ok = attn_text_add(&lines->next, lines->now.data + start, lines->now.length - start);
+    attn_buffer_add(&lines->next, lines->now.data + start, lines->now.length - start);
     advance(lines);
-    ok = ok && set_characters_apart(&lines->now, false, &lines->next);
+    set_characters_apart(&lines->now, false, &lines->next);
     advance(lines);
-    return ok && apply_western_rules(lines);
+    apply_western_rules(lines);
 }
 
-static bool tokenize_char(attn_bleu_lines *lines) {
-    bool ok = set_characters_apart(&lines->now, true, &lines->next);
+static void tokenize_char(attn_bleu_lines *lines) {
+    set_characters_apart(&lines->now, true, &lines->next);
     advance(lines);
-    return ok;
 }
 
-bool attn_bleu_tokenize(attn_bleu_lines *lines, const char *line, const attn_text **out) {
+bool attn_bleu_tokenize(attn_bleu_lines *lines, const char *line, const attn_buffer **out) {
     lines->next.length = 0;
-    size_t length = strlen(line);
-    bool ok = lines->lowercase ? attn_text_lower(line, length, &lines->next)
-                               : attn_text_add(&lines->next, line, length);
+    if (lines->lowercase) {
+        attn_text_lower(line, strlen(line), &lines->next);
+    } else {
+        attn_buffer_text(&lines->next, line);
+    }
     advance(lines);
     lines->now.length = attn_text_rstrip(lines->now.data, lines->now.length);
-    *out = &lines->now;
-    if (!ok) {
-        return false;
-    }
     switch (lines->tokenizer) {
     case ATTN_BLEU_13A:
-        return tokenize_13a(lines);
+        tokenize_13a(lines);
+        break;
     case ATTN_BLEU_ZH:
-        return tokenize_zh(lines);
+        tokenize_zh(lines);
+        break;
     case ATTN_BLEU_CHAR:
-        return tokenize_char(lines);
+        tokenize_char(lines);
+        break;
     case ATTN_BLEU_NONE:
         break;
     }
-    return true;
+    *out = &lines->now;
+    return !lines->now.failed && !lines->next.failed;
 }
 
 void attn_bleu_lines_free(attn_bleu_lines *lines) {
-    attn_text_free(&lines->now);
-    attn_text_free(&lines->next);
+    attn_buffer_free(&lines->now);
+    attn_buffer_free(&lines->next);
 }

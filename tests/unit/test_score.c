@@ -191,7 +191,7 @@ static void misuse_is_refused(void **state) {
 
 static void assert_tokens(attn_bleu_tokenizer tokenizer, const char *line, const char *expected) {
     attn_bleu_lines lines = {.tokenizer = tokenizer};
-    const attn_text *text;
+    const attn_buffer *text;
     assert_true(attn_bleu_tokenize(&lines, line, &text));
     char joined[256];
     size_t used = 0;
