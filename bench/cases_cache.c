@@ -15,7 +15,7 @@ typedef struct state {
     float *query, *output;
 } state;
 
-static void stop(void *given) {
+static void cache_stop(void *given) {
     state *s = given;
     if (s != NULL) {
         attn_cache_free(s->cache);
@@ -26,7 +26,7 @@ static void stop(void *given) {
     }
 }
 
-static attn_status run(void *given, attn_error *error) {
+static attn_status cache_run(void *given, attn_error *error) {
     state *s = given;
     s->attention.sequences = &s->sequence[s->turn];
     s->turn = (s->turn + 1) % s->copies;
@@ -34,7 +34,8 @@ static attn_status run(void *given, attn_error *error) {
 }
 
 /* Keys and values are random, the same for every type and copy. */
-static attn_status fill(state *s, int64_t keys, int64_t row, int64_t head_size, attn_error *error) {
+static attn_status fill_cache(state *s, int64_t keys, int64_t row, int64_t head_size,
+                              attn_error *error) {
     float *key = attn_bench_random(keys * row, 1, 2), *value = attn_bench_random(keys * row, 1, 3);
     attn_status status = key != NULL && value != NULL
                              ? ATTN_OK
@@ -58,8 +59,8 @@ static double row_bytes(attn_cache_type type, double head_size) {
                                      : head_size + sizeof(float);
 }
 
-static attn_status start(const attn_bench_case *given, void **out, attn_bench_work *work,
-                         attn_error *error) {
+static attn_status cache_start(const attn_bench_case *given, void **out, attn_bench_work *work,
+                               attn_error *error) {
     int64_t heads = given->size[0], keys = given->size[1], head_size = given->size[2];
     attn_cache_config config = {.kv_heads = heads,
                                 .head_size = head_size,
@@ -76,7 +77,7 @@ static attn_status start(const attn_bench_case *given, void **out, attn_bench_wo
     s->sequence = attn_alloc_zero((size_t)s->copies, sizeof *s->sequence);
     attn_status status = s->sequence != NULL ? attn_cache_create(&config, &s->cache, error)
                                              : attn_fail_memory(error, sizeof *s->sequence);
-    status = status == ATTN_OK ? fill(s, keys, heads * head_size, head_size, error) : status;
+    status = status == ATTN_OK ? fill_cache(s, keys, heads * head_size, head_size, error) : status;
     if (status != ATTN_OK) {
         return status;
     }
@@ -91,4 +92,5 @@ static attn_status start(const attn_bench_case *given, void **out, attn_bench_wo
     return ATTN_OK;
 }
 
-const attn_bench_kind attn_bench_cache_decode = {ATTN_BENCH_GBS, start, run, stop};
+const attn_bench_kind attn_bench_cache_decode = {ATTN_BENCH_GBS, cache_start, cache_run,
+                                                 cache_stop};

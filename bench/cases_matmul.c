@@ -16,7 +16,7 @@ typedef struct state {
     attn_matmul_i8_weights **weights; /* [copies] */
 } state;
 
-static void stop(void *given) {
+static void matmul_stop(void *given) {
     state *s = given;
     if (s != NULL) {
         attn_free(s->a);
@@ -31,7 +31,7 @@ static void stop(void *given) {
     }
 }
 
-static attn_status run(void *given, attn_error *error) {
+static attn_status matmul_run(void *given, attn_error *error) {
     const state *s = given;
     attn_status status = s->product_i8.weights != NULL ? attn_matmul_i8_run(&s->product_i8)
                                                        : attn_matmul_run(&s->product);
@@ -81,8 +81,8 @@ static attn_status pack(state *s, int64_t copies, int64_t k, int64_t n, attn_err
     return ATTN_OK;
 }
 
-static attn_status start(const attn_bench_case *given, void **out, attn_bench_work *work,
-                         attn_error *error) {
+static attn_status matmul_start(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                attn_error *error) {
     int64_t m = given->size[0], n = given->size[1], k = given->size[2];
     bool across = given->size[3] != 0, packed = given->size[4] != 0;
     attn_status status = allocate(m, n, k, out, error);
@@ -99,17 +99,18 @@ static attn_status start(const attn_bench_case *given, void **out, attn_bench_wo
     return status;
 }
 
-const attn_bench_kind attn_bench_matmul = {ATTN_BENCH_GFLOPS, start, run, stop};
+const attn_bench_kind attn_bench_matmul = {ATTN_BENCH_GFLOPS, matmul_start, matmul_run,
+                                           matmul_stop};
 
-static attn_status run_rows(void *given, attn_error *error) {
+static attn_status matmul_run_rows(void *given, attn_error *error) {
     state *s = given;
     s->product.b_packed = s->packed + s->turn * s->packed_size;
     s->turn = (s->turn + 1) % s->copies;
-    return run(s, error);
+    return matmul_run(s, error);
 }
 
-static attn_status start_rows(const attn_bench_case *given, void **out, attn_bench_work *work,
-                              attn_error *error) {
+static attn_status matmul_start_rows(const attn_bench_case *given, void **out,
+                                     attn_bench_work *work, attn_error *error) {
     int64_t m = given->size[0], k = given->size[1], n = given->size[2];
     attn_status status = allocate(m, n, k, out, error);
     if (status != ATTN_OK) {
@@ -120,7 +121,8 @@ static attn_status start_rows(const attn_bench_case *given, void **out, attn_ben
     return pack(*out, attn_bench_copies(work->amount), k, n, error);
 }
 
-const attn_bench_kind attn_bench_matmul_rows = {ATTN_BENCH_GBS, start_rows, run_rows, stop};
+const attn_bench_kind attn_bench_matmul_rows = {ATTN_BENCH_GBS, matmul_start_rows, matmul_run_rows,
+                                                matmul_stop};
 
 static attn_status allocate_i8(const attn_bench_case *given, int64_t copies, void **out,
                                attn_error *error) {
@@ -143,26 +145,27 @@ static attn_status allocate_i8(const attn_bench_case *given, int64_t copies, voi
     return ATTN_OK;
 }
 
-static attn_status start_i8(const attn_bench_case *given, void **out, attn_bench_work *work,
-                            attn_error *error) {
+static attn_status matmul_start_i8(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                   attn_error *error) {
     work->amount = 2.0 * (double)given->size[0] * (double)given->size[1] * (double)given->size[2];
     return allocate_i8(given, 1, out, error);
 }
 
-const attn_bench_kind attn_bench_matmul_i8 = {ATTN_BENCH_GFLOPS, start_i8, run, stop};
+const attn_bench_kind attn_bench_matmul_i8 = {ATTN_BENCH_GFLOPS, matmul_start_i8, matmul_run,
+                                              matmul_stop};
 
-static attn_status run_i8_rows(void *given, attn_error *error) {
+static attn_status matmul_run_i8_rows(void *given, attn_error *error) {
     state *s = given;
     s->product_i8.weights = s->weights[s->turn];
     s->turn = (s->turn + 1) % s->copies;
-    return run(s, error);
+    return matmul_run(s, error);
 }
 
-static attn_status start_i8_rows(const attn_bench_case *given, void **out, attn_bench_work *work,
-                                 attn_error *error) {
+static attn_status matmul_start_i8_rows(const attn_bench_case *given, void **out,
+                                        attn_bench_work *work, attn_error *error) {
     work->amount = (double)given->size[1] * (double)given->size[2];
     return allocate_i8(given, attn_bench_copies(work->amount), out, error);
 }
 
-const attn_bench_kind attn_bench_matmul_i8_rows = {ATTN_BENCH_GBS, start_i8_rows, run_i8_rows,
-                                                   stop};
+const attn_bench_kind attn_bench_matmul_i8_rows = {ATTN_BENCH_GBS, matmul_start_i8_rows,
+                                                   matmul_run_i8_rows, matmul_stop};

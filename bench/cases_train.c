@@ -24,7 +24,7 @@ typedef struct state {
     int64_t update;
 } state;
 
-static void stop(void *given) {
+static void train_stop(void *given) {
     state *s = given;
     if (s != NULL) {
         attn_learner_free(&s->learner);
@@ -34,7 +34,7 @@ static void stop(void *given) {
     }
 }
 
-static attn_status run(void *given, attn_error *error) {
+static attn_status train_run(void *given, attn_error *error) {
     state *s = given;
     attn_status status = ATTN_OK;
     for (int64_t i = 0; i < s->batch_count && status == ATTN_OK; i++) {
@@ -125,8 +125,8 @@ static void choose_batches(state *s, attn_bench_work *work) {
     }
 }
 
-static attn_status start(state *s, int64_t pairs, int64_t fixed, attn_bench_work *work,
-                         attn_error *error) {
+static attn_status train_start(state *s, int64_t pairs, int64_t fixed, attn_bench_work *work,
+                               attn_error *error) {
     int64_t words = s->recipe.vocabulary;
     attn_status status = make_corpus(pairs, fixed, words, &s->data.train, error);
     if (status == ATTN_OK) {
@@ -143,8 +143,8 @@ static attn_status start(state *s, int64_t pairs, int64_t fixed, attn_bench_work
     return status;
 }
 
-static attn_status start_multi30k(const attn_bench_case *given, void **out, attn_bench_work *work,
-                                  attn_error *error) {
+static attn_status train_start_multi30k(const attn_bench_case *given, void **out,
+                                        attn_bench_work *work, attn_error *error) {
     (void)given;
     state *s = *out = attn_alloc_zero(1, sizeof *s);
     if (s == NULL) {
@@ -161,13 +161,14 @@ static attn_status start_multi30k(const attn_bench_case *given, void **out, attn
     o->dropout = 0.3;
     o->train.clip_norm = 25;
     o->batch_tokens = 8192;
-    return start(s, 29000, 0, work, error);
+    return train_start(s, 29000, 0, work, error);
 }
 
-const attn_bench_kind attn_bench_train_multi30k = {ATTN_BENCH_GFLOPS, start_multi30k, run, stop};
+const attn_bench_kind attn_bench_train_multi30k = {ATTN_BENCH_GFLOPS, train_start_multi30k,
+                                                   train_run, train_stop};
 
-static attn_status start_base(const attn_bench_case *given, void **out, attn_bench_work *work,
-                              attn_error *error) {
+static attn_status train_start_base(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                    attn_error *error) {
     (void)given;
     enum { PAIRS = 128, LENGTH = 32 }; /* </s> counted */
     state *s = *out = attn_alloc_zero(1, sizeof *s);
@@ -184,7 +185,8 @@ static attn_status start_base(const attn_bench_case *given, void **out, attn_ben
     o->vocabulary = 16000;
     o->dropout = 0.1;
     o->batch_tokens = PAIRS * LENGTH;
-    return start(s, PAIRS, LENGTH - 1, work, error);
+    return train_start(s, PAIRS, LENGTH - 1, work, error);
 }
 
-const attn_bench_kind attn_bench_train_base = {ATTN_BENCH_GFLOPS, start_base, run, stop};
+const attn_bench_kind attn_bench_train_base = {ATTN_BENCH_GFLOPS, train_start_base, train_run,
+                                               train_stop};

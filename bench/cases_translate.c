@@ -18,7 +18,7 @@ typedef struct state {
     attn_search_options options;
 } state;
 
-static void stop(void *given) {
+static void translate_stop(void *given) {
     state *s = given;
     if (s != NULL) {
         attn_translator_free(s->model);
@@ -44,7 +44,7 @@ static attn_status translate(const state *s, int64_t *tokens, attn_error *error)
     return status;
 }
 
-static attn_status run(void *given, attn_error *error) {
+static attn_status translate_run(void *given, attn_error *error) {
     return translate(given, NULL, error);
 }
 
@@ -76,8 +76,8 @@ static double flops(const attn_translator_config *c, double sources, double targ
     return 2 * ((encoder + memory) * sources + decoder * targets * beam);
 }
 
-static attn_status start(const attn_bench_case *given, void **out, attn_bench_work *work,
-                         attn_error *error) {
+static attn_status translate_start(const attn_bench_case *given, void **out, attn_bench_work *work,
+                                   attn_error *error) {
     int64_t length = given->size[1];
     state *s = *out = attn_alloc_zero(1, sizeof *s);
     if (s == NULL) {
@@ -113,4 +113,5 @@ static attn_status start(const attn_bench_case *given, void **out, attn_bench_wo
     return status;
 }
 
-const attn_bench_kind attn_bench_translate = {ATTN_BENCH_GFLOPS, start, run, stop};
+const attn_bench_kind attn_bench_translate = {ATTN_BENCH_GFLOPS, translate_start, translate_run,
+                                              translate_stop};

@@ -302,7 +302,7 @@ static attn_status measure_all(const options *o, attn_error *error) {
     return status;
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int bench_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     (void)operand_count;
     (void)operand;
@@ -340,5 +340,5 @@ const attn_command attn_cmd_bench = {
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .options_size = sizeof(options),
-    .run = run,
+    .run = bench_run,
 };

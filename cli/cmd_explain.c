@@ -141,8 +141,8 @@ static attn_status choose(attn_explained *x, attn_explain *explain, const option
 
 /* ---- the command ---- */
 
-static attn_status fill(attn_explained *x, attn_explain *explain, const options *o, int64_t wanted,
-                        attn_error *error) {
+static attn_status fill_explained(attn_explained *x, attn_explain *explain, const options *o,
+                                  int64_t wanted, attn_error *error) {
     size_t matrix = (size_t)(x->shape.queries * x->shape.keys);
     x->weights = malloc((size_t)x->shape.heads * matrix * sizeof *x->weights);
     x->word_weights = malloc(matrix * sizeof *x->word_weights);
@@ -159,7 +159,7 @@ static attn_status fill(attn_explained *x, attn_explain *explain, const options 
                                   x->queries.word[x->word].first, &x->steps, error);
 }
 
-static attn_status print(const attn_explained *x, bool json, attn_error *error) {
+static attn_status print_explained(const attn_explained *x, bool json, attn_error *error) {
     if (!json) {
         attn_terminal terminal;
         attn_terminal_init(&terminal, stdout);
@@ -203,8 +203,8 @@ static int explain_open(const attn_model *model, const char *sentence, const opt
         result = say_words(o, &x.queries);
     }
     if (result == ATTN_EXIT_OK) {
-        status = fill(&x, explain, o, wanted, &error);
-        status = status == ATTN_OK ? print(&x, o->json, &error) : status;
+        status = fill_explained(&x, explain, o, wanted, &error);
+        status = status == ATTN_OK ? print_explained(&x, o->json, &error) : status;
     }
 out:
     free(x.weights);
@@ -216,7 +216,7 @@ out:
     return status == ATTN_OK ? result : attn_say_error(&error);
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int explain_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     attn_model model;
     attn_error error;
@@ -248,5 +248,5 @@ const attn_command attn_cmd_explain = {
     .options_size = sizeof(options),
     .min_operands = 1,
     .max_operands = 1,
-    .run = run,
+    .run = explain_run,
 };

@@ -71,7 +71,7 @@ static attn_status write_classes(const char *folder, const attn_classes *classes
     return status;
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int scenes_run(const void *given, int operand_count, char **operand) {
     (void)operand_count;
     const options *o = given;
     static attn_classes classes;
@@ -110,5 +110,5 @@ const attn_command attn_cmd_scenes = {
     .options_size = sizeof(options),
     .min_operands = 1,
     .max_operands = 1,
-    .run = run,
+    .run = scenes_run,
 };

@@ -88,7 +88,7 @@ static const attn_option table[] = {
 };
 /* clang-format on */
 
-static int run(const void *given, int operand_count, char **operand) {
+static int serve_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     (void)operand_count;
     (void)operand;
@@ -133,5 +133,5 @@ const attn_command attn_cmd_serve = {
     .defaults = &defaults,
     .options_size = sizeof(options),
     .max_operands = 0,
-    .run = run,
+    .run = serve_run,
 };

@@ -68,7 +68,7 @@ static attn_status write_shortlist(const options *o, const attn_corpus *corpus, 
     return status;
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int shortlist_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     (void)operand_count;
     (void)operand;
@@ -106,5 +106,5 @@ const attn_command attn_cmd_shortlist = {
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,
     .options_size = sizeof(options),
-    .run = run,
+    .run = shortlist_run,
 };

@@ -225,8 +225,8 @@ static attn_status print_json(const attn_document *document, attn_error *error) 
     return ATTN_OK;
 }
 
-static attn_status draw(const attn_document *document, const attn_view *view, const char *path,
-                        attn_error *error) {
+static attn_status draw_view(const attn_document *document, const attn_view *view, const char *path,
+                             attn_error *error) {
     char missing[64];
     attn_status status = attn_view_draw(document, view, path, missing, error);
     if (missing[0] != '\0') {
@@ -249,7 +249,7 @@ static int show(const options *o, const attn_document *document, attn_error *err
         return result;
     }
     if (o->output != NULL) {
-        status = draw(document, &view, o->output, error);
+        status = draw_view(document, &view, o->output, error);
     } else {
         attn_terminal terminal;
         attn_terminal_init(&terminal, stdout);
@@ -344,7 +344,7 @@ static int write_page(const attn_model *model, int count, char **sentence, const
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int show_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     attn_model model;
     attn_error error = {0};
@@ -391,5 +391,5 @@ const attn_command attn_cmd_show = {
     .options_size = sizeof(options),
     .min_operands = 1,
     .max_operands = ATTN_PAGE_SENTENCES,
-    .run = run,
+    .run = show_run,
 };

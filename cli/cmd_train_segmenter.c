@@ -91,7 +91,7 @@ static attn_status train(const options *given, attn_train_run *r,
     return status;
 }
 
-static attn_status check(const void *values, attn_error *error) {
+static attn_status check_recipe(const void *values, attn_error *error) {
     return attn_segmenter_recipe_check(values, error);
 }
 
@@ -110,7 +110,7 @@ static const char *misuse(const options *o) {
     return o->classes == NULL ? "give --classes FILE" : NULL;
 }
 
-static int run(const void *values, int operand_count, char **operand) {
+static int train_segmenter_run(const void *values, int operand_count, char **operand) {
     (void)operand_count;
     (void)operand;
     static attn_train_run r; /* large, and zero */
@@ -126,7 +126,7 @@ static int run(const void *values, int operand_count, char **operand) {
     r.recipe = attn_segmenter_recipe_table(&recipe);
     r.recipe_size = sizeof recipe;
     r.options = &recipe.train;
-    r.check = check;
+    r.check = check_recipe;
     attn_status status = attn_train_prepare(&r, &error);
     if (status == ATTN_OK && given->common.list) {
         attn_train_list(&r);
@@ -153,5 +153,5 @@ const attn_command attn_cmd_train_segmenter = {
     .defaults = &defaults,
     .options_size = sizeof(options),
     .max_operands = 0,
-    .run = run,
+    .run = train_segmenter_run,
 };

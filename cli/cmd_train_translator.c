@@ -114,11 +114,11 @@ static attn_status train(const options *given, attn_train_run *r,
     return status;
 }
 
-static attn_status check(const void *values, attn_error *error) {
+static attn_status check_recipe(const void *values, attn_error *error) {
     return attn_translator_recipe_check(values, error);
 }
 
-static int run(const void *values, int operand_count, char **operand) {
+static int train_translator_run(const void *values, int operand_count, char **operand) {
     (void)operand_count;
     (void)operand;
     static attn_train_run r; /* large, and zero */
@@ -138,7 +138,7 @@ static int run(const void *values, int operand_count, char **operand) {
     r.recipe = attn_translator_recipe_table(&recipe);
     r.recipe_size = sizeof recipe;
     r.options = &recipe.train;
-    r.check = check;
+    r.check = check_recipe;
     attn_status status = attn_train_prepare(&r, &error);
     if (status == ATTN_OK && given->common.list) {
         attn_train_list(&r);
@@ -165,5 +165,5 @@ const attn_command attn_cmd_train_translator = {
     .defaults = &defaults,
     .options_size = sizeof(options),
     .max_operands = 0,
-    .run = run,
+    .run = train_translator_run,
 };

@@ -149,7 +149,7 @@ static bool asks_for_help(const char *argument) {
 }
 
 /* argv without the program's name. */
-static int run(int argc, char **argv) {
+static int run_tool(int argc, char **argv) {
     if (argc == 0) {
         print_help(stderr);
         return ATTN_EXIT_MISUSE;
@@ -185,7 +185,7 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    int result = run(argc - (argc > 0), argv + (argc > 0));
+    int result = run_tool(argc - (argc > 0), argv + (argc > 0));
     attn_error error;
     /* A command that failed has said why. */
     if (attn_output_flush(&error) != ATTN_OK && result == ATTN_EXIT_OK) {

@@ -37,7 +37,7 @@ bool attn_is_jpeg(const void *bytes, size_t size) {
 
 static const char corrupt_hint[] = "the file is corrupt: fetch or export it again";
 
-static void fail(reader *r) {
+static void fail_jpeg(reader *r) {
     char message[JMSG_LENGTH_MAX];
     r->manager.format_message((j_common_ptr)&r->jpeg, message);
     switch (r->manager.msg_code) {
@@ -72,7 +72,7 @@ static void fail(reader *r) {
 }
 
 static void on_error(j_common_ptr jpeg) {
-    fail(jpeg->client_data);
+    fail_jpeg(jpeg->client_data);
 }
 
 /* Level -1 is a warning: the file is damaged but libjpeg could guess. Some cameras leave bytes
@@ -82,7 +82,7 @@ static void on_message(j_common_ptr jpeg, int level) {
     bool harmless =
         code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR;
     if (level < 0 && !harmless) {
-        fail(jpeg->client_data);
+        fail_jpeg(jpeg->client_data);
     }
 }
 

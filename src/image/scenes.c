@@ -58,7 +58,7 @@ typedef struct scene {
     bool light[MAX_COLORS];       /* what the stripes of each colour's marker say */
 } scene;
 
-static int64_t draw(scene *s, int64_t low, int64_t high) {
+static int64_t draw_number(scene *s, int64_t low, int64_t high) {
     return low + (int64_t)attn_random_below(&s->random, (uint64_t)(high - low + 1));
 }
 
@@ -70,19 +70,19 @@ static void set_pixel(scene *s, int64_t x, int64_t y, const uint8_t rgb[3], int 
 
 /* Full colours, about evenly apart on the circle of hues. */
 static void draw_colors(scene *s) {
-    int64_t start = draw(s, 0, HUES - 1), gap = HUES / s->options.colors;
+    int64_t start = draw_number(s, 0, HUES - 1), gap = HUES / s->options.colors;
     for (int i = 0; i < s->options.colors; i++) {
-        int64_t hue = (start + gap * i + draw(s, -gap / 6, gap / 6) + HUES) % HUES;
+        int64_t hue = (start + gap * i + draw_number(s, -gap / 6, gap / 6) + HUES) % HUES;
         uint8_t up = (uint8_t)(hue % SEXTANT), down = (uint8_t)(255 - up);
         const uint8_t sextant[6][3] = {{255, up, 0},   {down, 255, 0}, {0, 255, up},
                                        {0, down, 255}, {up, 0, 255},   {255, 0, down}};
         memcpy(s->color[i], sextant[hue / SEXTANT], 3);
-        s->light[i] = draw(s, 0, 1) == 1;
+        s->light[i] = draw_number(s, 0, 1) == 1;
     }
 }
 
 static void draw_ground(scene *s) {
-    int64_t level = draw(s, 80, 150), tilt = draw(s, -30, 30);
+    int64_t level = draw_number(s, 80, 150), tilt = draw_number(s, -30, 30);
     for (int64_t y = 0; y < s->picture.height; y++) {
         for (int64_t x = 0; x < s->picture.width; x++) {
             uint8_t v = (uint8_t)(level + tilt * x / s->picture.width);
@@ -111,8 +111,8 @@ static void draw_markers(scene *s) {
     int64_t order[MAX_COLORS] = {0, 1, 2};
     attn_random_shuffle(&s->random, order, n);
     for (int i = 0; i < n; i++) {
-        int64_t along = draw(s, length * i / n + 1, length * (i + 1) / n - MARKER - 1);
-        int64_t across = draw(s, 1, BAND - MARKER - 1);
+        int64_t along = draw_number(s, length * i / n + 1, length * (i + 1) / n - MARKER - 1);
+        int64_t across = draw_number(s, 1, BAND - MARKER - 1);
         across = s->side % 2 == 0 ? across : depth - MARKER - across;
         draw_marker(s, (int)order[i], upright ? across : along, upright ? along : across);
     }
@@ -131,7 +131,7 @@ static bool in_shape(int64_t kind, int64_t dx, int64_t dy, int64_t radius) {
 }
 
 static void draw_shape(scene *s) {
-    int64_t radius = draw(s, MIN_RADIUS, MAX_RADIUS);
+    int64_t radius = draw_number(s, MIN_RADIUS, MAX_RADIUS);
     int64_t keep = BAND + attn_scene_gap(&s->options) + radius; /* from the markers' side */
     int64_t low[2] = {radius, radius};
     int64_t high[2] = {s->picture.width - 1 - radius, s->picture.height - 1 - radius};
@@ -141,9 +141,9 @@ static void draw_shape(scene *s) {
     } else {
         high[axis] = (axis == 0 ? s->picture.width : s->picture.height) - 1 - keep;
     }
-    int64_t x = draw(s, low[0], high[0]), y = draw(s, low[1], high[1]);
-    int64_t kind = draw(s, 0, 2);
-    int like = (int)draw(s, 0, s->options.colors - 1);
+    int64_t x = draw_number(s, low[0], high[0]), y = draw_number(s, low[1], high[1]);
+    int64_t kind = draw_number(s, 0, 2);
+    int like = (int)draw_number(s, 0, s->options.colors - 1);
     int label = s->light[like] ? ATTN_SCENE_LIGHT : ATTN_SCENE_DARK;
     for (int64_t dy = -radius; dy <= radius; dy++) {
         for (int64_t dx = -radius; dx <= radius; dx++) {
@@ -167,7 +167,7 @@ static void add_noise(scene *s) {
 }
 
 static void draw_scene(scene *s) {
-    s->side = (int)draw(s, 0, 3);
+    s->side = (int)draw_number(s, 0, 3);
     draw_colors(s);
     draw_ground(s);
     draw_markers(s);

@@ -13,7 +13,7 @@ const char attn_content_security_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-static const attn_embedded_file *find(const char *path) {
+static const attn_embedded_file *find_file(const char *path) {
     path = strcmp(path, "/") == 0 ? "/index.html" : path;
     for (const attn_embedded_file *file = attn_embedded_files; file->path != NULL; file++) {
         if (strcmp(file->path, path) == 0) {
@@ -24,7 +24,7 @@ static const attn_embedded_file *find(const char *path) {
 }
 
 bool attn_file_exists(const char *path) {
-    return find(path) != NULL;
+    return find_file(path) != NULL;
 }
 
 static const char *type_of(const char *path) {
@@ -70,12 +70,12 @@ static bool inflate_file(const attn_embedded_file *file, attn_buffer *out) {
 }
 
 bool attn_embedded_text(const char *path, attn_buffer *out) {
-    return inflate_file(find(path), out);
+    return inflate_file(find_file(path), out);
 }
 
 void attn_file_answer(const attn_http_request *request, attn_http_answer *answer) {
     static _Thread_local char etag[24];
-    const attn_embedded_file *file = find(request->path);
+    const attn_embedded_file *file = find_file(request->path);
     snprintf(etag, sizeof etag, "\"%016" PRIx64 "\"", attn_hash64(file->gzip, file->gzip_size, 0));
     answer->etag = etag;
     answer->content_type = type_of(file->path);

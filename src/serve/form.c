@@ -67,7 +67,7 @@ static const char *parse_urlencoded(attn_form *form, size_t size) {
 }
 
 /* The first place of a needle, at or after `from`. */
-static char *find(char *from, const char *end, const char *needle, size_t size) {
+static char *find_bytes(char *from, const char *end, const char *needle, size_t size) {
     while ((size_t)(end - from) >= size) {
         char *at = memchr(from, needle[0], (size_t)(end - from) - size + 1);
         if (at == NULL || memcmp(at, needle, size) == 0) {
@@ -81,8 +81,8 @@ static char *find(char *from, const char *end, const char *needle, size_t size) 
 /* name="..." of a Content-Disposition line within [head, end), NULL when there is none. */
 static char *field_name(char *head, char *end, size_t *length) {
     static const char key[] = "name=\"";
-    for (char *at = find(head, end, key, sizeof key - 1); at != NULL;
-         at = find(at + 1, end, key, sizeof key - 1)) {
+    for (char *at = find_bytes(head, end, key, sizeof key - 1); at != NULL;
+         at = find_bytes(at + 1, end, key, sizeof key - 1)) {
         if (at > head && (at[-1] == ' ' || at[-1] == ';')) {
             char *value = at + sizeof key - 1;
             char *quote = memchr(value, '"', (size_t)(end - value));
@@ -117,20 +117,20 @@ static const char *parse_multipart(attn_form *form, size_t size, const char *con
     char boundary[80];
     size_t length = read_boundary(content_type, boundary);
     char *end = form->bytes + size;
-    char *at = length > 0 ? find(form->bytes, end, boundary, length) : NULL;
+    char *at = length > 0 ? find_bytes(form->bytes, end, boundary, length) : NULL;
     while (at != NULL) {
         at += length;
         if (end - at >= 2 && memcmp(at, "--", 2) == 0) {
             return NULL;
         }
-        char *value = find(at, end, "\r\n\r\n", 4);
+        char *value = find_bytes(at, end, "\r\n\r\n", 4);
         if (value == NULL) {
             return wrong_shape;
         }
         size_t name_length = 0;
         char *name = field_name(at, value, &name_length);
         value += 4;
-        char *next = find(value, end, boundary, length);
+        char *next = find_bytes(value, end, boundary, length);
         if (next == NULL || next - value < 2 || memcmp(next - 2, "\r\n", 2) != 0) {
             return wrong_shape;
         }

@@ -183,7 +183,7 @@ static void drain(attn_server *server) {
     }
 }
 
-static attn_status start(attn_server *server, attn_error *error) {
+static attn_status start_server(attn_server *server, attn_error *error) {
     const attn_serve_options *o = server->options;
     attn_batcher_options batching = {.batch_tokens = o->batch_tokens,
                                      .wait_seconds = 1e-3 * (double)o->batch_wait,
@@ -218,7 +218,7 @@ attn_status attn_serve_run(const attn_serve_options *options, attn_error *error)
     pthread_mutex_init(&server->lock, NULL);
     raise_descriptor_limit(options->connections);
     catch_signals();
-    attn_status status = start(server, error);
+    attn_status status = start_server(server, error);
     if (status == ATTN_OK) {
         announce(server);
         watch(server);

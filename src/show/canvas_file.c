@@ -156,7 +156,7 @@ static void finish_surface(attn_canvas *canvas) {
 }
 
 /* The place of `mark` in the file, or its end. */
-static size_t find(const attn_canvas_bytes *file, size_t from, const char *mark) {
+static size_t find_mark(const attn_canvas_bytes *file, size_t from, const char *mark) {
     size_t length = strlen(mark);
     for (size_t i = from; i + length <= file->size; i++) {
         if (memcmp(file->data + i, mark, length) == 0) {
@@ -170,7 +170,7 @@ static attn_status save_svg(attn_canvas *canvas, const char *path, attn_error *e
     static const char end[] = "</g>\n</svg>\n";
     attn_canvas_bytes head = {0}, *file = &canvas->file;
     char group[256];
-    size_t open = find(file, find(file, 0, "<svg"), ">") + 1, close = file->size;
+    size_t open = find_mark(file, find_mark(file, 0, "<svg"), ">") + 1, close = file->size;
     while (close > open && memcmp(file->data + close - 1, "<", 1) != 0) {
         close--; /* of </svg> */
     }

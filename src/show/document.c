@@ -133,9 +133,14 @@ static attn_status roll_out(attn_document *d, attn_error *error) {
                                       decoder->queries, decoder->rollout, error);
     }
     if (status == ATTN_OK) {
-        status = attn_measure_rollout_cross(decoder->weights, cross->weights, encoder->rollout,
-                                            cross->layers, cross->heads, cross->queries,
-                                            cross->keys, cross->rollout, error);
+        attn_decoder_weights weights = {.layers = cross->layers,
+                                        .heads = cross->heads,
+                                        .queries = cross->queries,
+                                        .keys = cross->keys,
+                                        .self = decoder->weights,
+                                        .cross = cross->weights,
+                                        .encoder = encoder->rollout};
+        status = attn_measure_rollout_cross(&weights, cross->rollout, error);
     }
     return status;
 }

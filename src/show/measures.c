@@ -56,8 +56,8 @@ static void add_residual(double *a, int64_t n) {
 }
 
 /* out [rows, columns] = scale * a [rows, inner] b [inner, columns] + keep * out */
-static void multiply(double scale, const double *a, const double *b, int64_t rows, int64_t inner,
-                     int64_t columns, double keep, double *out) {
+static void add_product(double scale, const double *a, const double *b, int64_t rows, int64_t inner,
+                        int64_t columns, double keep, double *out) {
     for (int64_t r = 0; r < rows; r++) {
         double *row = out + r * columns;
         for (int64_t c = 0; c < columns; c++) {
@@ -86,7 +86,7 @@ attn_status attn_measure_rollout(const attn_real *weights, int64_t layers, int64
     for (int64_t l = 0; l < layers; l++) {
         average_heads(weights + (size_t)(l * heads) * size, heads, (int64_t)size, layer);
         add_residual(layer, tokens);
-        multiply(1, layer, rolled, tokens, tokens, tokens, 0, next);
+        add_product(1, layer, rolled, tokens, tokens, tokens, 0, next);
         double *swap = rolled;
         rolled = next;
         next = swap;
@@ -111,10 +111,9 @@ static void renormalize(const double *rolled, int64_t rows, int64_t columns, att
     }
 }
 
-attn_status attn_measure_rollout_cross(const attn_real *self, const attn_real *cross,
-                                       const attn_real *encoder, int64_t layers, int64_t heads,
-                                       int64_t queries, int64_t keys, attn_real *out,
+attn_status attn_measure_rollout_cross(const attn_decoder_weights *w, attn_real *out,
                                        attn_error *error) {
+    int64_t heads = w->heads, queries = w->queries, keys = w->keys;
     size_t target = (size_t)(queries * queries), both = (size_t)(queries * keys),
            source = (size_t)(keys * keys), all = target + 3 * both + source;
     double *space = attn_alloc_zero(all, sizeof *space);
@@ -124,14 +123,14 @@ attn_status attn_measure_rollout_cross(const attn_real *self, const attn_real *c
     double *own = space, *across = own + target, *rolled = across + both, *next = rolled + both,
            *from = next + both;
     for (size_t i = 0; i < source; i++) {
-        from[i] = (double)encoder[i];
+        from[i] = (double)w->encoder[i];
     }
-    for (int64_t l = 0; l < layers; l++) {
-        average_heads(self + (size_t)(l * heads) * target, heads, (int64_t)target, own);
+    for (int64_t l = 0; l < w->layers; l++) {
+        average_heads(w->self + (size_t)(l * heads) * target, heads, (int64_t)target, own);
         add_residual(own, queries);
-        multiply(1, own, rolled, queries, queries, keys, 0, next);
-        average_heads(cross + (size_t)(l * heads) * both, heads, (int64_t)both, across);
-        multiply(0.5, across, from, queries, keys, keys, 0.5, next);
+        add_product(1, own, rolled, queries, queries, keys, 0, next);
+        average_heads(w->cross + (size_t)(l * heads) * both, heads, (int64_t)both, across);
+        add_product(0.5, across, from, queries, keys, keys, 0.5, next);
         double *swap = rolled;
         rolled = next;
         next = swap;

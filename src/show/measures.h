@@ -23,12 +23,14 @@ ATTN_MUST_CHECK attn_status attn_measure_rollout(const attn_real *weights, int64
                                                  attn_error *error);
 /* The same through a decoder, to the source: in each layer what came from the words already written
  * goes on as above, and the cross attention adds 0.5 A E, E the encoder's rollout [K, K], to what is
- * kept by half. What then comes from the source, 1 - 2^-L of each row, is renormalized to 1. self:
- * [L, H, Q, Q], cross: [L, H, Q, K] -> out [Q, K]. ATTN_ERR_MEMORY. */
-ATTN_MUST_CHECK attn_status attn_measure_rollout_cross(const attn_real *self,
-                                                       const attn_real *cross,
-                                                       const attn_real *encoder, int64_t layers,
-                                                       int64_t heads, int64_t queries, int64_t keys,
+ * kept by half. What then comes from the source, 1 - 2^-L of each row, is renormalized to 1. out:
+ * [Q, K]. ATTN_ERR_MEMORY. */
+typedef struct attn_decoder_weights {
+    int64_t layers, heads, queries, keys;
+    const attn_real *self, *cross; /* [L, H, Q, Q], [L, H, Q, K] */
+    const attn_real *encoder;      /* [K, K]: its rollout */
+} attn_decoder_weights;
+ATTN_MUST_CHECK attn_status attn_measure_rollout_cross(const attn_decoder_weights *weights,
                                                        attn_real *out, attn_error *error);
 
 #endif

@@ -58,7 +58,7 @@ static bool grow(table *t) {
 }
 
 /* The pair, made when it is new; NULL when out of memory. */
-static pair *find(table *t, int32_t source, int32_t target) {
+static pair *find_pair(table *t, int32_t source, int32_t target) {
     if (t->count == t->room && !grow(t)) {
         return NULL;
     }
@@ -76,7 +76,7 @@ static bool collect(table *t, const attn_corpus *corpus, int32_t empty) {
         for (int64_t y = corpus->target_start[i]; y < corpus->target_start[i + 1]; y++) {
             for (int64_t x = corpus->source_start[i]; x <= corpus->source_start[i + 1]; x++) {
                 bool last = x == corpus->source_start[i + 1];
-                pair *p = find(t, last ? empty : corpus->source[x], corpus->target[y]);
+                pair *p = find_pair(t, last ? empty : corpus->source[x], corpus->target[y]);
                 if (p == NULL) {
                     return false;
                 }
@@ -93,7 +93,7 @@ static void expect(table *t, const attn_corpus *corpus, int64_t i, int32_t targe
     int64_t first = corpus->source_start[i], length = corpus->source_start[i + 1] - first;
     double sum = 0;
     for (int64_t x = 0; x <= length; x++) {
-        seen[x] = find(t, x < length ? corpus->source[first + x] : empty, target);
+        seen[x] = find_pair(t, x < length ? corpus->source[first + x] : empty, target);
         sum += seen[x]->chance;
     }
     for (int64_t x = 0; sum > 0 && x <= length; x++) {

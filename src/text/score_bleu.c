@@ -80,7 +80,7 @@ static int compare_words(const void *left, const void *right) {
     return order;
 }
 
-static bool fill(attn_symbols *symbols, size_t count) {
+static bool fill_symbols(attn_symbols *symbols, size_t count) {
     symbols->count = 0;
     while (symbols->count < count) {
         if (!attn_symbols_add(symbols, 0)) {
@@ -93,7 +93,8 @@ static bool fill(attn_symbols *symbols, size_t count) {
 /* Equal words get equal numbers. */
 static bool number_words(word_list *list, size_t hypothesis_count, attn_symbols *hypothesis,
                          attn_symbols *reference) {
-    if (!fill(hypothesis, hypothesis_count) || !fill(reference, list->count - hypothesis_count)) {
+    if (!fill_symbols(hypothesis, hypothesis_count) ||
+        !fill_symbols(reference, list->count - hypothesis_count)) {
         return false;
     }
     if (list->count == 0) {

@@ -34,8 +34,8 @@ typedef struct section_list {
     size_t count;
 } section_list;
 
-static void add(section_list *list, const char *name, attn_dtype dtype, const void *data,
-                int64_t elements, size_t element_size) {
+static void add_section(section_list *list, const char *name, attn_dtype dtype, const void *data,
+                        int64_t elements, size_t element_size) {
     size_t i = list->count++;
     size_t size = (size_t)elements * element_size;
     list->section[i] = (attn_tensor_info){
@@ -58,15 +58,19 @@ attn_status attn_checkpoint_save(const attn_checkpoint *checkpoint, const char *
                                  attn_error *error) {
     section_list list = {.count = 0};
     const attn_train_state *state = &checkpoint->state;
-    add(&list, "counts", ATTN_DTYPE_I64, &state->count, COUNTS, sizeof(int64_t));
-    add(&list, "reals", ATTN_DTYPE_F64, &state->real, REALS, sizeof(double));
-    add(&list, "weights", ATTN_DTYPE_F32, checkpoint->weights, checkpoint->size, sizeof(float));
-    add(&list, "adam.m", ATTN_DTYPE_F32, checkpoint->adam_m, checkpoint->size, sizeof(float));
-    add(&list, "adam.v", ATTN_DTYPE_F32, checkpoint->adam_v, checkpoint->size, sizeof(float));
-    add(&list, "options", ATTN_DTYPE_U8, checkpoint->options, (int64_t)checkpoint->options_size, 1);
+    add_section(&list, "counts", ATTN_DTYPE_I64, &state->count, COUNTS, sizeof(int64_t));
+    add_section(&list, "reals", ATTN_DTYPE_F64, &state->real, REALS, sizeof(double));
+    add_section(&list, "weights", ATTN_DTYPE_F32, checkpoint->weights, checkpoint->size,
+                sizeof(float));
+    add_section(&list, "adam.m", ATTN_DTYPE_F32, checkpoint->adam_m, checkpoint->size,
+                sizeof(float));
+    add_section(&list, "adam.v", ATTN_DTYPE_F32, checkpoint->adam_v, checkpoint->size,
+                sizeof(float));
+    add_section(&list, "options", ATTN_DTYPE_U8, checkpoint->options,
+                (int64_t)checkpoint->options_size, 1);
     if (checkpoint->tokenizer != NULL) {
-        add(&list, "tokenizer", ATTN_DTYPE_U8, checkpoint->tokenizer,
-            (int64_t)checkpoint->tokenizer_size, 1);
+        add_section(&list, "tokenizer", ATTN_DTYPE_U8, checkpoint->tokenizer,
+                    (int64_t)checkpoint->tokenizer_size, 1);
     }
     return write_sections(&list, checkpoint->layout, path, error);
 }
@@ -74,7 +78,7 @@ attn_status attn_checkpoint_save(const attn_checkpoint *checkpoint, const char *
 attn_status attn_snapshot_save(const float *weights, int64_t size, uint64_t layout,
                                const char *path, attn_error *error) {
     section_list list = {.count = 0};
-    add(&list, "weights", ATTN_DTYPE_F32, weights, size, sizeof(float));
+    add_section(&list, "weights", ATTN_DTYPE_F32, weights, size, sizeof(float));
     return write_sections(&list, layout, path, error);
 }
 

@@ -447,7 +447,7 @@ static attn_status average(trainer *t, int64_t first, int64_t last, attn_error *
     return status;
 }
 
-static attn_status finish(trainer *t, attn_train_summary *summary, attn_error *error) {
+static attn_status finish_training(trainer *t, attn_train_summary *summary, attn_error *error) {
     attn_status status = ATTN_OK;
     if (t->state.count.validated_step != t->state.count.step) { /* time ran out between two */
         status = validate(t, error);
@@ -502,7 +502,7 @@ attn_status attn_training_run(const attn_training *training, attn_train_summary 
         }
     }
     if (status == ATTN_OK) {
-        status = finish(&t, summary, error);
+        status = finish_training(&t, summary, error);
     }
     if (t.learner.adam_m != NULL) {
         summarize(&t, summary);

@@ -104,8 +104,8 @@ static void test_rollout_cross(void **unused) {
     const double expected[] = {0.5, 0.5, 0.125, 0.875}; /* cross times encoder */
     attn_real out[4];
     attn_error error;
-    assert_int_equal(attn_measure_rollout_cross(self, cross, encoder, 1, 1, 2, 2, out, &error),
-                     ATTN_OK);
+    attn_decoder_weights weights = {1, 1, 2, 2, self, cross, encoder};
+    assert_int_equal(attn_measure_rollout_cross(&weights, out, &error), ATTN_OK);
     for (int i = 0; i < 4; i++) {
         assert_close((double)out[i], expected[i]);
     }
@@ -120,9 +120,8 @@ static void test_rollout_cross_of_many(void **unused) {
     fill(self, (int64_t)LAYERS * HEADS, Q, Q, true);
     fill(cross, (int64_t)LAYERS * HEADS, Q, K, false);
     fill(encoder, 1, K, K, false);
-    assert_int_equal(
-        attn_measure_rollout_cross(self, cross, encoder, LAYERS, HEADS, Q, K, out, &error),
-        ATTN_OK);
+    attn_decoder_weights weights = {LAYERS, HEADS, Q, K, self, cross, encoder};
+    assert_int_equal(attn_measure_rollout_cross(&weights, out, &error), ATTN_OK);
     assert_rows_sum_to_one(out, Q, K);
 }
 
