@@ -5,17 +5,15 @@
 
 #include "attn/threads.h"
 #include "base/fail.h"
+#include "base/minmax.h"
 #include "kernels/pixel_loss/pixel_loss.h"
 #include "models/segmenter.h"
 
 /* ---- pictures as rows ---- */
 
-static int64_t round_up(int64_t size) {
-    return (size + SEGMENTER_STRIDE - 1) / SEGMENTER_STRIDE * SEGMENTER_STRIDE;
-}
-
 static attn_grid padded_grid(const attn_pictures *p) {
-    return (attn_grid){p->count, round_up(p->height), round_up(p->width)};
+    return (attn_grid){p->count, attn_round_up(p->height, SEGMENTER_STRIDE),
+                       attn_round_up(p->width, SEGMENTER_STRIDE)};
 }
 
 static bool possible(const attn_pictures *p) {
