@@ -22,9 +22,6 @@ expect 405 'not allowed' "$url/translate"
 expect 200 doctype "$url/"
 expect 200 attn_requests_total "$url/metrics"
 expect 200 '"swagger":"2.0"' "$url/spec"
-if python3 -c 'import openapi_spec_validator' 2>err; then
-    python3 -c 'import json, openapi_spec_validator as v; v.validate(json.load(open("body")))' 2>err || fail "/spec: $(cat err)"
-fi
 curl -sS -i -X OPTIONS "$url/translate" | grep -qi '^access-control-allow-origin: \*' || fail "no CORS"
 
 # Pictures: the mask is the one that `attn segment` writes; what a pixel attends to.
