@@ -83,16 +83,16 @@ static attn_status add_param(writer *w, const attn_param *row, attn_storage stor
 }
 
 static attn_status add_tensors(writer *w, const attn_model_format *format,
-                               const attn_params *params, attn_storage storage,
-                               attn_model_extra extra, attn_error *error) {
-    size_t rows = attn_params_count(params);
+                               const attn_model_content *content, attn_error *error) {
+    attn_model_extra extra = content->extra;
+    size_t rows = attn_params_count(content->params);
     w->tensors = attn_arena_alloc(&w->arena, (2 * rows + 1) * sizeof *w->tensors);
     if (w->tensors == NULL) {
         return attn_fail_memory(error, rows * sizeof *w->tensors);
     }
     attn_status status = ATTN_OK;
     for (size_t i = 0; i < rows && status == ATTN_OK; i++) {
-        status = add_param(w, attn_params_at(params, i), storage, error);
+        status = add_param(w, attn_params_at(content->params, i), content->storage, error);
     }
     if (extra.data != NULL) {
         w->tensors[w->tensor_count++] = (attn_tensor_info){.name = format->extra,
@@ -105,10 +105,9 @@ static attn_status add_tensors(writer *w, const attn_model_format *format,
     return status;
 }
 
-static attn_status add_metadata(writer *w, const attn_model_format *format, const void *config,
-                                attn_storage storage, const attn_metadata *more, size_t more_count,
-                                attn_error *error) {
-    size_t count = 3 + format->key_count + more_count;
+static attn_status add_metadata(writer *w, const attn_model_format *format,
+                                const attn_model_content *content, attn_error *error) {
+    size_t count = 3 + format->key_count + content->metadata_count;
     w->metadata = attn_arena_alloc(&w->arena, count * sizeof *w->metadata);
     char(*values)[ATTN_CONFIG_VALUE_SIZE] =
         attn_arena_alloc(&w->arena, format->key_count * sizeof *values);
@@ -117,25 +116,24 @@ static attn_status add_metadata(writer *w, const attn_model_format *format, cons
     }
     w->metadata[w->metadata_count++] = (attn_metadata){FORMAT_KEY, format->name};
     w->metadata[w->metadata_count++] = (attn_metadata){VERSION_KEY, VERSION};
-    w->metadata[w->metadata_count++] = (attn_metadata){STORAGE_KEY, storage_names[storage]};
+    w->metadata[w->metadata_count++] =
+        (attn_metadata){STORAGE_KEY, storage_names[content->storage]};
     for (size_t i = 0; i < format->key_count; i++) {
-        attn_config_print(config, &format->keys[i], values[i]);
+        attn_config_print(content->config, &format->keys[i], values[i]);
         w->metadata[w->metadata_count++] = (attn_metadata){format->keys[i].key, values[i]};
     }
-    for (size_t i = 0; i < more_count; i++) {
-        w->metadata[w->metadata_count++] = more[i];
+    for (size_t i = 0; i < content->metadata_count; i++) {
+        w->metadata[w->metadata_count++] = content->metadata[i];
     }
     return ATTN_OK;
 }
 
-attn_status attn_model_file_save(const attn_model_format *format, const void *config,
-                                 const attn_params *params, attn_storage storage,
-                                 attn_model_extra extra, const attn_metadata *metadata,
-                                 size_t metadata_count, const char *path, attn_error *error) {
+attn_status attn_model_file_save(const attn_model_format *format, const attn_model_content *content,
+                                 const char *path, attn_error *error) {
     writer w = {0};
-    attn_status status = add_tensors(&w, format, params, storage, extra, error);
+    attn_status status = add_tensors(&w, format, content, error);
     if (status == ATTN_OK) {
-        status = add_metadata(&w, format, config, storage, metadata, metadata_count, error);
+        status = add_metadata(&w, format, content, error);
     }
     if (status == ATTN_OK) {
         status = attn_safetensors_write(path, w.tensors, w.tensor_count, w.metadata,

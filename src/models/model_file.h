@@ -25,13 +25,20 @@ typedef struct attn_model_extra {
     size_t size;
 } attn_model_extra;
 
+/* What a file holds. */
+typedef struct attn_model_content {
+    const void *config; /* the struct that the format's keys are of */
+    const attn_params *params;
+    attn_storage storage;
+    attn_model_extra extra;
+    const attn_metadata *metadata; /* more of it, after the format's own */
+    size_t metadata_count;
+} attn_model_content;
+
 /* Written atomically. */
 ATTN_MUST_CHECK attn_status attn_model_file_save(const attn_model_format *format,
-                                                 const void *config, const attn_params *params,
-                                                 attn_storage storage, attn_model_extra extra,
-                                                 const attn_metadata *metadata,
-                                                 size_t metadata_count, const char *path,
-                                                 attn_error *error);
+                                                 const attn_model_content *content,
+                                                 const char *path, attn_error *error);
 
 /* Loading: the configuration; then, with the table of tensors that it declares, whether the file holds
  * those and no others (a configuration can promise far more memory than the file holds); and when they

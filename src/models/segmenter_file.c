@@ -43,8 +43,13 @@ attn_status attn_segmenter_save(const attn_segmenter *m, attn_storage storage, c
                                 size_t classes_size, const attn_metadata *metadata,
                                 size_t metadata_count, const char *path, attn_error *error) {
     attn_model_extra extra = {classes, classes_size};
-    return attn_model_file_save(&format, &m->config, m->params, storage, extra, metadata,
-                                metadata_count, path, error);
+    attn_model_content content = {.config = &m->config,
+                                  .params = m->params,
+                                  .storage = storage,
+                                  .extra = extra,
+                                  .metadata = metadata,
+                                  .metadata_count = metadata_count};
+    return attn_model_file_save(&format, &content, path, error);
 }
 
 void attn_segmenter_free_bytes(void *bytes) {

@@ -47,8 +47,13 @@ attn_status attn_translator_save(const attn_translator *m, attn_storage storage,
         return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "load it with attn_translator_load",
                          "the model was loaded for decoding only and cannot be saved");
     }
-    return attn_model_file_save(&format, &m->config, m->params, storage, extra, metadata,
-                                metadata_count, path, error);
+    attn_model_content content = {.config = &m->config,
+                                  .params = m->params,
+                                  .storage = storage,
+                                  .extra = extra,
+                                  .metadata = metadata,
+                                  .metadata_count = metadata_count};
+    return attn_model_file_save(&format, &content, path, error);
 }
 
 void attn_translator_free_bytes(void *bytes) {
