@@ -123,13 +123,11 @@ static attn_status read_settings(attn_train_run *r, attn_error *error) {
     if (r->given->recipe != NULL) {
         status = find_recipe(r->given->recipe, r->path.recipe, error);
         if (status == ATTN_OK) {
-            status = attn_recipe_read(recipe->keys, recipe->count, recipe->values, r->path.recipe,
-                                      error);
+            status = attn_recipe_read(recipe, r->path.recipe, error);
         }
     }
     for (size_t i = 0; i < r->given->set.count && status == ATTN_OK; i++) {
-        status = attn_recipe_set_pair(recipe->keys, recipe->count, recipe->values,
-                                      r->given->set.item[i], error);
+        status = attn_recipe_set_pair(recipe, r->given->set.item[i], error);
     }
     if (r->given->seed >= 0) {
         r->options->seed = r->given->seed;
@@ -141,9 +139,8 @@ static attn_status read_options(attn_train_run *r, attn_error *error) {
     if (!r->resumed) {
         return read_settings(r, error);
     }
-    attn_status status =
-        attn_recipe_parse(r->recipe.keys, r->recipe.count, r->recipe.values, r->checkpoint.options,
-                          r->checkpoint.options_size, r->path.checkpoint, error);
+    attn_status status = attn_recipe_parse(&r->recipe, r->checkpoint.options,
+                                           r->checkpoint.options_size, r->path.checkpoint, error);
     attn_recipe before = r->recipe;
     before.values = attn_alloc(r->recipe_size);
     if (status == ATTN_OK && before.values == NULL) {

@@ -5,6 +5,7 @@
  * Numbers are read and printed with a '.', whatever the locale. The contract is io/recipe.h. */
 #include "io/recipe.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <ini.h>
 #include <inttypes.h>
@@ -254,24 +255,20 @@ static attn_status set_text(const place *p, char *field) {
     return ATTN_OK;
 }
 
-static attn_status unknown_key(const attn_key *keys, size_t key_count, const char *name,
-                               const char *where, int64_t line, attn_error *error) {
+static attn_status unknown_key(const attn_recipe *recipe, const char *name, const char *where,
+                               int64_t line, attn_error *error) {
     char quoted[QUOTE_SIZE];
     char hint[256] = "known are:";
     const char *nearest = NULL;
-    const char **names = attn_alloc_zero(key_count, sizeof *names);
-    if (names == NULL) {
-        return attn_fail_memory(error, key_count * sizeof *names);
-    }
-    for (size_t i = 0; i < key_count; i++) {
-        names[i] = keys[i].name;
+    const char *names[ATTN_RECIPE_KEYS];
+    for (size_t i = 0; i < recipe->count; i++) {
+        names[i] = recipe->keys[i].name;
         size_t used = strlen(hint);
         if (used + strlen(names[i]) + 8 < sizeof hint) {
             snprintf(hint + used, sizeof hint - used, " %s", names[i]);
         }
     }
-    nearest = attn_nearest(name, names, key_count);
-    attn_free(names);
+    nearest = attn_nearest(name, names, recipe->count);
     if (nearest != NULL) {
         snprintf(hint, sizeof hint, "did you mean %s?", nearest);
     }
@@ -279,24 +276,32 @@ static attn_status unknown_key(const attn_key *keys, size_t key_count, const cha
                      attn_utf8_quote(quoted, sizeof quoted, name));
 }
 
-/* key_count when there is none. */
-static size_t find_key(const attn_key *keys, size_t key_count, const char *name) {
+void attn_recipe_add(attn_recipe *recipe, const attn_key *keys, size_t count, size_t base) {
+    assert(recipe->count + count <= ATTN_RECIPE_KEYS);
+    for (size_t i = 0; i < count; i++) {
+        recipe->keys[recipe->count] = keys[i];
+        recipe->keys[recipe->count++].offset += base;
+    }
+}
+
+/* The number of keys when there is none. */
+static size_t find_key(const attn_recipe *recipe, const char *name) {
     size_t i = 0;
-    while (i < key_count && strcmp(keys[i].name, name) != 0) {
+    while (i < recipe->count && strcmp(recipe->keys[i].name, name) != 0) {
         i++;
     }
     return i;
 }
 
-attn_status attn_recipe_set(const attn_key *keys, size_t key_count, void *target, const char *name,
-                            const char *value, const char *where, int64_t line, attn_error *error) {
-    size_t index = find_key(keys, key_count, name);
-    if (index == key_count) {
-        return unknown_key(keys, key_count, name, where, line, error);
+attn_status attn_recipe_set(const attn_recipe *recipe, const char *name, const char *value,
+                            const char *where, int64_t line, attn_error *error) {
+    size_t index = find_key(recipe, name);
+    if (index == recipe->count) {
+        return unknown_key(recipe, name, where, line, error);
     }
-    const attn_key *key = &keys[index];
+    const attn_key *key = &recipe->keys[index];
     const place p = {where, line, key, value, error};
-    void *field = (char *)target + key->offset;
+    void *field = (char *)recipe->values + key->offset;
     if (strlen(value) > LINE_LIMIT) {
         return bad_value(&p, key->help, "a shorter value");
     }
@@ -315,8 +320,7 @@ attn_status attn_recipe_set(const attn_key *keys, size_t key_count, void *target
     return attn_fail(error, ATTN_ERR_ARGUMENT, where, line, NULL, "%s has no type", name);
 }
 
-attn_status attn_recipe_set_pair(const attn_key *keys, size_t key_count, void *target,
-                                 const char *pair, attn_error *error) {
+attn_status attn_recipe_set_pair(const attn_recipe *recipe, const char *pair, attn_error *error) {
     char name[NAME_LIMIT + 1];
     const char *equals = strchr(pair, '=');
     size_t length = equals != NULL ? (size_t)(equals - pair) : 0;
@@ -328,8 +332,7 @@ attn_status attn_recipe_set_pair(const attn_key *keys, size_t key_count, void *t
     }
     memcpy(name, pair, length);
     name[length] = '\0';
-    attn_status status =
-        attn_recipe_set(keys, key_count, target, name, equals + 1, "--set", -1, error);
+    attn_status status = attn_recipe_set(recipe, name, equals + 1, "--set", -1, error);
     if (status == ATTN_ERR_FORMAT) {
         /* The caller's words, not a file, are wrong. */
         status = ATTN_ERR_ARGUMENT;
@@ -340,8 +343,8 @@ attn_status attn_recipe_set_pair(const attn_key *keys, size_t key_count, void *t
     return status;
 }
 
-void attn_recipe_print(const attn_key *key, const void *target, char *buffer, size_t size) {
-    const void *field = (const char *)target + key->offset;
+void attn_recipe_print(const attn_key *key, const void *values, char *buffer, size_t size) {
+    const void *field = (const char *)values + key->offset;
     switch (key->type) {
     case ATTN_KEY_INT:
         snprintf(buffer, size, "%" PRId64, *(const int64_t *)field);
@@ -364,10 +367,8 @@ void attn_recipe_print(const attn_key *key, const void *target, char *buffer, si
 /* ---- a whole recipe ---- */
 
 typedef struct reader {
-    const attn_key *keys;
-    size_t key_count;
-    bool *seen; /* one a key */
-    void *target;
+    const attn_recipe *recipe;
+    bool seen[ATTN_RECIPE_KEYS];
     const char *text;
     size_t left;
     const char *name;
@@ -436,41 +437,32 @@ static int take_pair(void *context, const char *section, const char *name, const
     if (r->status != ATTN_OK) {
         return 0;
     }
-    size_t index = find_key(r->keys, r->key_count, name);
-    if (index < r->key_count && r->seen[index]) {
+    size_t index = find_key(r->recipe, name);
+    if (index < r->recipe->count && r->seen[index]) {
         char what[QUOTE_SIZE];
-        snprintf(what, sizeof what, "%s is given twice", r->keys[index].name);
+        snprintf(what, sizeof what, "%s is given twice", r->recipe->keys[index].name);
         refuse_line(r, "keep one of them", what);
         return 0;
     }
-    r->status =
-        attn_recipe_set(r->keys, r->key_count, r->target, name, value, r->name, r->line, r->error);
-    if (index < r->key_count) {
+    r->status = attn_recipe_set(r->recipe, name, value, r->name, r->line, r->error);
+    if (index < r->recipe->count) {
         r->seen[index] = true;
     }
     return r->status == ATTN_OK;
 }
 
-attn_status attn_recipe_parse(const attn_key *keys, size_t key_count, void *target,
-                              const char *text, size_t length, const char *name,
-                              attn_error *error) {
+attn_status attn_recipe_parse(const attn_recipe *recipe, const char *text, size_t length,
+                              const char *name, attn_error *error) {
     bool has_mark = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0;
     reader r = {
-        .keys = keys,
-        .key_count = key_count,
-        .seen = attn_alloc_zero(key_count, sizeof *r.seen),
-        .target = target,
+        .recipe = recipe,
         .text = has_mark ? text + 3 : text,
         .left = has_mark ? length - 3 : length,
         .name = name,
         .status = ATTN_OK,
         .error = error,
     };
-    if (r.seen == NULL) {
-        return attn_fail_memory(error, key_count);
-    }
     int result = ini_parse_stream(next_line, &r, take_pair, &r);
-    attn_free(r.seen);
     if (r.status == ATTN_OK && result != 0) {
         r.line = result > 0 ? result : -1;
         refuse_line(&r, "write key = value", "cannot be read as a recipe");
@@ -478,13 +470,12 @@ attn_status attn_recipe_parse(const attn_key *keys, size_t key_count, void *targ
     return r.status;
 }
 
-attn_status attn_recipe_read(const attn_key *keys, size_t key_count, void *target, const char *path,
-                             attn_error *error) {
+attn_status attn_recipe_read(const attn_recipe *recipe, const char *path, attn_error *error) {
     char *text = NULL;
     size_t length = 0;
     attn_status status = attn_file_read(path, FILE_LIMIT, &text, &length, error);
     if (status == ATTN_OK) {
-        status = attn_recipe_parse(keys, key_count, target, text, length, path, error);
+        status = attn_recipe_parse(recipe, text, length, path, error);
         attn_free(text);
     }
     return status;

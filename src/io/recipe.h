@@ -30,25 +30,46 @@ typedef struct attn_key {
     const char *help;
 } attn_key;
 
+/* A table of keys, joined from parts, with the values it is of. */
+enum { ATTN_RECIPE_KEYS = 80 };
+
+typedef struct attn_recipe {
+    attn_key keys[ATTN_RECIPE_KEYS];
+    size_t count;
+    void *values; /* the struct that the keys' offsets are in */
+} attn_recipe;
+
+/* Rows of a table of keys for the fields of the struct `type`, of the same names. */
+#define ATTN_RECIPE_INT(type, field, low, high, help)                                              \
+    { #field, ATTN_KEY_INT, offsetof(type, field), low, high, NULL, help }
+#define ATTN_RECIPE_REAL(type, field, low, high, help)                                             \
+    { #field, ATTN_KEY_REAL, offsetof(type, field), low, high, NULL, help }
+#define ATTN_RECIPE_CHOICE(type, field, choices, help)                                             \
+    { #field, ATTN_KEY_CHOICE, offsetof(type, field), 0, 0, choices, help }
+#define ATTN_RECIPE_TEXT(type, field, help)                                                        \
+    { #field, ATTN_KEY_TEXT, offsetof(type, field), 0, 0, NULL, help }
+
+/* Adds keys after those that are there; their offsets are in a member at `base` of the values. */
+void attn_recipe_add(attn_recipe *recipe, const attn_key *keys, size_t count, size_t base);
+
 /* Sets one key from text. `where` and `line` (or -1) go into errors: unknown key (with the nearest
  * known one as the hint), ill-typed value, value out of bounds (the bounds are named). Those are
  * ATTN_ERR_FORMAT and leave the field as it was. Numbers have a '.', whatever the locale. */
-ATTN_MUST_CHECK attn_status attn_recipe_set(const attn_key *keys, size_t key_count, void *target,
-                                            const char *name, const char *value, const char *where,
-                                            int64_t line, attn_error *error);
+ATTN_MUST_CHECK attn_status attn_recipe_set(const attn_recipe *recipe, const char *name,
+                                            const char *value, const char *where, int64_t line,
+                                            attn_error *error);
 /* "key=value", for --set. What ATTN_ERR_FORMAT is above is ATTN_ERR_ARGUMENT here. */
-ATTN_MUST_CHECK attn_status attn_recipe_set_pair(const attn_key *keys, size_t key_count,
-                                                 void *target, const char *pair, attn_error *error);
-/* Reads a recipe file / text into target; keys not mentioned keep their value; a key given twice
+ATTN_MUST_CHECK attn_status attn_recipe_set_pair(const attn_recipe *recipe, const char *pair,
+                                                 attn_error *error);
+/* Reads a recipe file / text into the values; keys not mentioned keep their value; a key given twice
  * is an error; sections are an error. # or ; begins a comment line. ATTN_ERR_FORMAT with the line;
  * keys above it have been set then. */
-ATTN_MUST_CHECK attn_status attn_recipe_read(const attn_key *keys, size_t key_count, void *target,
-                                             const char *path, attn_error *error);
-ATTN_MUST_CHECK attn_status attn_recipe_parse(const attn_key *keys, size_t key_count, void *target,
-                                              const char *text, size_t length, const char *name,
-                                              attn_error *error);
+ATTN_MUST_CHECK attn_status attn_recipe_read(const attn_recipe *recipe, const char *path,
+                                             attn_error *error);
+ATTN_MUST_CHECK attn_status attn_recipe_parse(const attn_recipe *recipe, const char *text,
+                                              size_t length, const char *name, attn_error *error);
 /* One key's value as text that attn_recipe_set reads back to the same value; cut to size. */
-void attn_recipe_print(const attn_key *key, const void *target, char *buffer, size_t size);
+void attn_recipe_print(const attn_key *key, const void *values, char *buffer, size_t size);
 
 /* The candidate nearest to name by edit distance, or NULL when none is near. */
 const char *attn_nearest(const char *name, const char *const *candidates, size_t count);

@@ -1,7 +1,6 @@
 /* train/options.c: the loop's defaults and checks, and recipes written and compared by their tables. */
 #include "train/options.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,14 +91,6 @@ attn_status attn_train_options_check(const attn_train_options *options, attn_err
                          "nothing would ever end this training");
     }
     return ATTN_OK;
-}
-
-void attn_recipe_add(attn_recipe *recipe, const attn_key *keys, size_t count, size_t base) {
-    assert(recipe->count + count <= ATTN_RECIPE_KEYS);
-    for (size_t i = 0; i < count; i++) {
-        recipe->keys[recipe->count] = keys[i];
-        recipe->keys[recipe->count++].offset += base;
-    }
 }
 
 void attn_recipe_add_train(attn_recipe *recipe, size_t base, const char *score_every) {

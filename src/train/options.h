@@ -44,28 +44,8 @@ void attn_train_options_init(attn_train_options *options);
 ATTN_MUST_CHECK attn_status attn_train_options_check(const attn_train_options *options,
                                                      attn_error *error);
 
-/* ---- a whole recipe, by its table ---- */
+/* ---- a whole recipe ---- */
 
-enum { ATTN_RECIPE_KEYS = 80 };
-
-typedef struct attn_recipe {
-    attn_key keys[ATTN_RECIPE_KEYS];
-    size_t count;
-    void *values; /* the struct that the keys' offsets are in */
-} attn_recipe;
-
-/* Rows of a table of keys for the fields of the struct `type`, of the same names. */
-#define ATTN_RECIPE_INT(type, field, low, high, help)                                              \
-    { #field, ATTN_KEY_INT, offsetof(type, field), low, high, NULL, help }
-#define ATTN_RECIPE_REAL(type, field, low, high, help)                                             \
-    { #field, ATTN_KEY_REAL, offsetof(type, field), low, high, NULL, help }
-#define ATTN_RECIPE_CHOICE(type, field, choices, help)                                             \
-    { #field, ATTN_KEY_CHOICE, offsetof(type, field), 0, 0, choices, help }
-#define ATTN_RECIPE_TEXT(type, field, help)                                                        \
-    { #field, ATTN_KEY_TEXT, offsetof(type, field), 0, 0, NULL, help }
-
-/* Adds keys after those that are there; their offsets are in a member at `base` of the values. */
-void attn_recipe_add(attn_recipe *recipe, const attn_key *keys, size_t count, size_t base);
 /* Adds the loop's keys; score_every: what the key of that member is called, "bleu_every". */
 void attn_recipe_add_train(attn_recipe *recipe, size_t base, const char *score_every);
 

@@ -31,6 +31,13 @@ static const attn_key keys[] = {
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
+static const attn_recipe *table_of(settings *values) {
+    static attn_recipe table;
+    table = (attn_recipe){.values = values};
+    attn_recipe_add(&table, keys, KEYS, 0);
+    return &table;
+}
+
 static void require(bool condition) {
     if (!condition) {
         abort();
@@ -54,7 +61,7 @@ static void check_settings(const settings *in) {
     for (size_t i = 0; i < KEYS; i++) {
         char text[ATTN_KEY_TEXT_SIZE];
         attn_recipe_print(&keys[i], in, text, sizeof text);
-        require(attn_recipe_set(keys, KEYS, &out, keys[i].name, text, "", -1, NULL) == ATTN_OK);
+        require(attn_recipe_set(table_of(&out), keys[i].name, text, "", -1, NULL) == ATTN_OK);
     }
     require(out.layers == in->layers && out.seed == in->seed && out.dropout == in->dropout &&
             out.rate == in->rate && out.tied == in->tied && out.norm == in->norm &&
@@ -65,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     settings out = {.layers = 1};
     attn_error error = {.position = -2};
     attn_status status =
-        attn_recipe_parse(keys, KEYS, &out, (const char *)data, size, "fuzz", &error);
+        attn_recipe_parse(table_of(&out), (const char *)data, size, "fuzz", &error);
     require(status == ATTN_OK || status == ATTN_ERR_FORMAT);
     if (status != ATTN_OK) {
         char message[1200];

@@ -113,9 +113,7 @@ static void recipes_read_back(void **state) {
     assert_int_equal(attn_recipe_write(&table, &text, NULL), ATTN_OK);
     attn_translator_recipe_init(&back);
     attn_error error;
-    assert_int_equal(
-        attn_recipe_parse(read.keys, read.count, &back, text, strlen(text), "text", &error),
-        ATTN_OK);
+    assert_int_equal(attn_recipe_parse(&read, text, strlen(text), "text", &error), ATTN_OK);
     assert_memory_equal(&back, &recipe, sizeof recipe);
     assert_int_equal(attn_recipe_same(&table, &read, &error), ATTN_OK);
     attn_free(text);
