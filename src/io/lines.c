@@ -1,5 +1,6 @@
-/* io/lines.c: lines of a text. A line is checked once, here; everything behind may rely on valid UTF-8 without NUL
- * bytes. */
+/* io/lines.c: lines of a text.
+ *
+ * A line is checked once, here; everything behind may rely on valid UTF-8 without NUL bytes. */
 #include "io/lines.h"
 
 #include <string.h>

@@ -21,7 +21,8 @@ typedef struct attn_route_parameter {
     const char *description;
 } attn_route_parameter;
 
-/* As attn_router_handle. parameters->request is the request; other fields are empty unless the body is a form. */
+/* As attn_router_handle. parameters->request is the request; the other fields are empty unless the body
+ * is a form. */
 typedef attn_job *attn_route_handler(attn_service *service, const attn_parameters *parameters,
                                      attn_http_answer *answer);
 

@@ -1,5 +1,7 @@
-/* serve/router.c: the table of routes. A new route is a row here and its handler: /spec, /metrics, the methods allowed
- * and the tests come from the row. */
+/* serve/router.c: the table of routes.
+ *
+ * A new route is a row here and its handler: /spec, /metrics, the methods allowed and the tests follow
+ * from the row. Next: service.c, look.c, pictures.c. */
 #include "serve/router.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
  * A view asks for the sizes of its texts, lays itself out, begins the canvas with its size, draws,
  * and the canvas is saved. Lengths are in points of a PDF, CSS pixels of an SVG, half pixels of a
  * PNG. A failure is kept: later calls do nothing, attn_canvas_save returns it. In SVG, text stays
- * text. Next: palette.h, picture.c. */
+ * text. Next: palette.h, view.c. */
 #ifndef ATTN_SHOW_CANVAS_H
 #define ATTN_SHOW_CANVAS_H
 

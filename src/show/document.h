@@ -2,7 +2,7 @@
  *
  * What the pictures draw, what `attn show --json` prints, and what a page is to read. A document
  * keeps its own copies; once made it is only read, so threads may share it.
- * Letters: L layers, H heads, Q queries, K keys. Next: measures.h, picture.h. */
+ * Letters: L layers, H heads, Q queries, K keys. Next: measures.h, view.h. */
 #ifndef ATTN_SHOW_DOCUMENT_H
 #define ATTN_SHOW_DOCUMENT_H
 
