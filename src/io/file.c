@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "base/grow.h"
 #include "base/memory.h"
 
 enum { FIRST_READ = 1 << 16, STREAM_LIMIT = 1 << 30 };
@@ -155,23 +156,6 @@ attn_status attn_file_replace(const char *path, const attn_bytes *pieces, size_t
     return replace_regular(place, &old, pieces, count, error);
 }
 
-/* Doubles *data, whose first `used` bytes count. */
-static bool grow(char **data, size_t *capacity, size_t used) {
-    size_t wanted;
-    if (!attn_size_mul(*capacity, 2, &wanted)) {
-        return false;
-    }
-    char *grown = attn_alloc(wanted);
-    if (grown == NULL) {
-        return false;
-    }
-    memcpy(grown, *data, used);
-    attn_free(*data);
-    *data = grown;
-    *capacity = wanted;
-    return true;
-}
-
 static attn_status too_large(const char *path, size_t limit, attn_error *error) {
     return attn_fail(error, ATTN_ERR_FORMAT, path, -1, "is it the file you meant?",
                      "the file is larger than %zu bytes", limit);
@@ -188,7 +172,7 @@ static attn_status read_all(int fd, const char *path, size_t limit, size_t expec
         return attn_fail_memory(error, capacity);
     }
     for (;;) {
-        if (used == capacity && !grow(&bytes, &capacity, used)) {
+        if (!attn_grow(&bytes, &capacity, used + 1, 1)) {
             status = attn_fail_memory(error, capacity);
             goto out;
         }
