@@ -1,7 +1,7 @@
 /* attn/attn.h: all of libattn.
  *
  * Reading order: version, status, threads, attention (the kernel), cache, matmul, tape, layers,
- * translator, search; for pictures images and segmenter. */
+ * optimizer, translator, search; for pictures images and segmenter. */
 #ifndef ATTN_ATTN_H
 #define ATTN_ATTN_H
 
@@ -12,6 +12,7 @@
 #include "attn/matmul.h"
 #include "attn/matmul_i8.h"
 #include "attn/memory.h"
+#include "attn/optimizer.h"
 #include "attn/safetensors.h"
 #include "attn/search.h"
 #include "attn/segmenter.h"

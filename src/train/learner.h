@@ -1,7 +1,7 @@
 /* train/learner.h: one update of the weights.
  *
  *     g = gradient of (sum of the losses of all units of the update) / their number
- *     g = g * clip / |g| when |g| > clip;    then Adam
+ *     then a step of the optimizer (attn/optimizer.h)
  *
  * Next: train/trainer.h. */
 #ifndef ATTN_TRAIN_LEARNER_H
@@ -13,8 +13,8 @@
 typedef struct attn_learner {
     const attn_train_options *options;
     const attn_task *task;
-    int64_t size;           /* of the parameters */
-    float *adam_m, *adam_v; /* [size] */
+    int64_t size; /* of the parameters */
+    attn_optimizer *optimizer;
 } attn_learner;
 
 typedef struct attn_learned {
@@ -30,9 +30,8 @@ ATTN_MUST_CHECK attn_status attn_learner_create(const attn_train_options *option
 void attn_learner_free(attn_learner *learner);
 
 /* One update from batches first .. first + count - 1. key: of the first batch's random numbers, the
- * others take the next ones. update: 1 for the first one that counts for Adam. */
+ * others take the next ones. */
 ATTN_MUST_CHECK attn_status attn_learner_update(attn_learner *learner, int64_t first, int64_t count,
-                                                uint64_t key, double learning_rate, int64_t update,
-                                                attn_learned *out, attn_error *error);
+                                                uint64_t key, attn_learned *out, attn_error *error);
 
 #endif

@@ -7,9 +7,9 @@
 #ifndef ATTN_TRAIN_OPTIONS_H
 #define ATTN_TRAIN_OPTIONS_H
 
+#include "attn/optimizer.h"
 #include "io/recipe.h"
 
-enum { ATTN_SCHEDULE_INVERSE_SQRT, ATTN_SCHEDULE_CONSTANT };
 enum { ATTN_AVERAGE_LAST, ATTN_AVERAGE_BEST };
 
 typedef struct attn_train_options {
@@ -19,7 +19,7 @@ typedef struct attn_train_options {
     /* the learning rate */
     double learning_rate, warmup_init;
     int64_t warmup_steps, cooldown_steps;
-    int schedule;
+    int schedule; /* attn_schedule */
     /* when it ends; 0: no limit */
     int64_t max_steps, max_epochs, patience;
     double max_minutes;

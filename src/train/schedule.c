@@ -1,27 +1,24 @@
-/* train/schedule.c: warm-up, decay, cooldown. */
+/* train/schedule.c: a recipe's options as the optimizer's. */
 #include "train/schedule.h"
 
-#include <math.h>
-
-static double before_cooldown(const attn_train_options *options, int64_t step) {
-    int64_t warmup = options->warmup_steps;
-    if (step < warmup) {
-        double rise = options->learning_rate - options->warmup_init;
-        return options->warmup_init + rise * ((double)step / (double)warmup);
-    }
-    if (options->schedule == ATTN_SCHEDULE_CONSTANT) {
-        return options->learning_rate;
-    }
-    double from = warmup > 0 ? (double)warmup : 1.0;
-    return options->learning_rate * sqrt(from / (double)step);
+attn_optimizer_options attn_train_optimizer(const attn_train_options *options) {
+    attn_optimizer_options out;
+    attn_optimizer_options_init(&out);
+    out.learning_rate = options->learning_rate;
+    out.warmup_init = options->warmup_init;
+    out.warmup_steps = options->warmup_steps;
+    out.schedule = (attn_schedule)options->schedule;
+    out.max_steps = options->max_steps;
+    out.cooldown_steps = options->cooldown_steps;
+    out.beta1 = options->adam_beta1;
+    out.beta2 = options->adam_beta2;
+    out.epsilon = options->adam_epsilon;
+    out.weight_decay = options->weight_decay;
+    out.clip_norm = options->clip_norm;
+    return out;
 }
 
 double attn_train_rate(const attn_train_options *options, int64_t step) {
-    int64_t start = options->max_steps - options->cooldown_steps;
-    if (options->cooldown_steps == 0 || step <= start) {
-        return before_cooldown(options, step);
-    }
-    int64_t left = options->max_steps + 1 - step;
-    double share = left > 0 ? (double)left / (double)(options->cooldown_steps + 1) : 0.0;
-    return before_cooldown(options, start > 0 ? start : 1) * share;
+    attn_optimizer_options optimizer = attn_train_optimizer(options);
+    return attn_optimizer_rate(&optimizer, step);
 }

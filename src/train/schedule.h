@@ -1,16 +1,12 @@
-/* train/schedule.h: the learning rate of each step.
+/* train/schedule.h: what a recipe says of the optimizer, and the learning rate of each step.
  *
- *     warm-up    init + (rate - init) * step / warmup           step <= warmup
- *     after it   rate * sqrt(warmup / step), or rate (constant)
- *     cooldown   the rate at its start, falling linearly to 0 just after max_steps
- *
- * In double with exact operations only, so that it is the same on every machine.
- * Source: Vaswani et al. 2017, section 5.3. */
+ * Next: attn/optimizer.h, which has the formulas. */
 #ifndef ATTN_TRAIN_SCHEDULE_H
 #define ATTN_TRAIN_SCHEDULE_H
 
 #include "train/options.h"
 
+attn_optimizer_options attn_train_optimizer(const attn_train_options *options);
 /* step counts from 1. */
 double attn_train_rate(const attn_train_options *options, int64_t step);
 

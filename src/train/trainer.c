@@ -110,14 +110,20 @@ static void snapshot_path(const trainer *t, int64_t validation, char *path, size
 }
 
 static attn_status save_checkpoint(trainer *t, attn_error *error) {
+    attn_optimizer_state optimizer;
+    attn_optimizer_state_init(&optimizer);
+    attn_status status = attn_optimizer_get_state(t->learner.optimizer, &optimizer, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     t->state.real.seconds = t->seconds_before + (attn_clock() - t->started);
     attn_checkpoint checkpoint = {
         .state = t->state,
         .layout = t->layout,
         .size = t->learner.size,
         .weights = attn_params_data(t->task->params),
-        .adam_m = t->learner.adam_m,
-        .adam_v = t->learner.adam_v,
+        .adam_m = optimizer.m,
+        .adam_v = optimizer.v,
         .options = t->recipe_text,
         .options_size = strlen(t->recipe_text),
         .tokenizer = t->task->tokenizer,
@@ -290,9 +296,8 @@ static attn_status step(trainer *t, attn_error *error) {
     int64_t left = t->batches - t->state.count.next_batch;
     int64_t count = left < t->options->accumulate ? left : t->options->accumulate;
     int64_t number = t->state.count.step + 1;
-    status = attn_learner_update(
-        &t->learner, t->state.count.next_batch, count, (uint64_t)t->state.count.batches,
-        attn_train_rate(t->options, number), number - t->state.count.skipped, &t->learned, error);
+    status = attn_learner_update(&t->learner, t->state.count.next_batch, count,
+                                 (uint64_t)t->state.count.batches, &t->learned, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -388,12 +393,17 @@ static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, at
             "give the files that this training started with, or start over with --force",
             "the checkpoint was trained on other data");
     }
-    size_t bytes = (size_t)t->learner.size * sizeof(float);
-    memcpy(attn_params_data(t->task->params), checkpoint->weights, bytes);
-    memcpy(t->learner.adam_m, checkpoint->adam_m, bytes);
-    memcpy(t->learner.adam_v, checkpoint->adam_v, bytes);
     t->state = checkpoint->state;
-    return ATTN_OK;
+    memcpy(attn_params_data(t->task->params), checkpoint->weights,
+           (size_t)t->learner.size * sizeof(float));
+    attn_optimizer_state optimizer;
+    attn_optimizer_state_init(&optimizer);
+    optimizer.steps = t->state.count.step;
+    optimizer.skipped = t->state.count.skipped;
+    optimizer.count = checkpoint->size;
+    optimizer.m = checkpoint->adam_m;
+    optimizer.v = checkpoint->adam_v;
+    return attn_optimizer_set_state(t->learner.optimizer, &optimizer, error);
 }
 
 static attn_status begin(trainer *t, attn_error *error) {
@@ -504,7 +514,7 @@ attn_status attn_training_run(const attn_training *training, attn_train_summary 
     if (status == ATTN_OK) {
         status = finish_training(&t, summary, error);
     }
-    if (t.learner.adam_m != NULL) {
+    if (t.learner.optimizer != NULL) {
         summarize(&t, summary);
     }
     attn_learner_free(&t.learner);

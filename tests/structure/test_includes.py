@@ -20,7 +20,7 @@ USES_SIDE = {"models", "search", "train", "show", "serve", "bench", "cli"}
 
 # A public header belongs to the room that implements it. attn.h includes all the others.
 PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels", "cache": "kernels",
-          "matmul": "kernels", "matmul_i8": "kernels", "tape": "tape", "params": "tape", "layers": "layers",
+          "matmul": "kernels", "matmul_i8": "kernels", "tape": "tape", "params": "tape", "optimizer": "tape", "layers": "layers",
           "images": "layers", "segmenter": "models", "translator": "models", "shortlist": "models",
           "search": "search", "safetensors": "io", "export": "base", "version": "base", "attn": "cli"}
 

@@ -13,6 +13,13 @@
 #include "support.h"
 #include "train/learner.h"
 
+static attn_optimizer_state moments_of(const attn_learner *learner) {
+    attn_optimizer_state state;
+    attn_optimizer_state_init(&state);
+    assert_int_equal(attn_optimizer_get_state(learner->optimizer, &state, NULL), ATTN_OK);
+    return state;
+}
+
 /* Two batches in one step give the gradient of both pairs together. */
 static void accumulation_is_one_large_batch(void **state) {
     (void)state;
@@ -23,6 +30,7 @@ static void accumulation_is_one_large_batch(void **state) {
     attn_learned together, apart;
     toy_options(&recipe);
     recipe.dropout = 0;
+    recipe.train.learning_rate = recipe.train.warmup_init = 0; /* the weights stay */
     toy_corpus(4, 3, &data.train);
     int64_t pairs[] = {0, 1, 2, 3}, one[] = {0, 4}, two[] = {0, 1, 4};
     attn_batches whole = {pairs, one, 1}, cut = {pairs, two, 2};
@@ -30,12 +38,12 @@ static void accumulation_is_one_large_batch(void **state) {
                      ATTN_OK);
     assert_int_equal(attn_learner_create(&recipe.train, &task.task, &learner, NULL), ATTN_OK);
     task.train = whole;
-    assert_int_equal(attn_learner_update(&learner, 0, 1, 0, 0, 1, &together, NULL), ATTN_OK);
+    assert_int_equal(attn_learner_update(&learner, 0, 1, 0, &together, NULL), ATTN_OK);
     size_t bytes = (size_t)learner.size * sizeof(float);
     float *gradient = attn_alloc(bytes);
     memcpy(gradient, attn_params_grad(task.task.params), bytes);
     task.train = cut;
-    assert_int_equal(attn_learner_update(&learner, 0, 2, 0, 0, 2, &apart, NULL), ATTN_OK);
+    assert_int_equal(attn_learner_update(&learner, 0, 2, 0, &apart, NULL), ATTN_OK);
     assert_int_equal(apart.sums.units, together.sums.units);
     assert_true(fabs(apart.sums.loss - together.sums.loss) < 1e-5 * together.sums.loss);
     assert_true(fabs(apart.gradient_norm - together.gradient_norm) < 1e-5);
@@ -66,11 +74,12 @@ static void clips_to_the_norm(void **state) {
                      ATTN_OK);
     assert_int_equal(attn_learner_create(&recipe.train, &task.task, &learner, NULL), ATTN_OK);
     task.train = batches;
-    assert_int_equal(attn_learner_update(&learner, 0, 1, 0, 0.01, 1, &learned, NULL), ATTN_OK);
+    assert_int_equal(attn_learner_update(&learner, 0, 1, 0, &learned, NULL), ATTN_OK);
     assert_true(learned.gradient_norm > 1e-3);
+    attn_optimizer_state moments = moments_of(&learner);
     double squares = 0; /* m = (1 - beta1) g after one step */
     for (int64_t i = 0; i < learner.size; i++) {
-        double g = learner.adam_m[i] / (1 - (double)(float)recipe.train.adam_beta1);
+        double g = moments.m[i] / (1 - (double)(float)recipe.train.adam_beta1);
         squares += g * g;
     }
     assert_true(fabs(sqrt(squares) - 1e-3) < 1e-6);
@@ -101,12 +110,14 @@ static void nan_changes_nothing(void **state) {
     assert_non_null(before);
     memcpy(before, weights, bytes);
     task.train = batches;
-    assert_int_equal(attn_learner_update(&learner, 0, 1, 0, 0.01, 1, &learned, NULL), ATTN_OK);
+    assert_int_equal(attn_learner_update(&learner, 0, 1, 0, &learned, NULL), ATTN_OK);
     assert_true(learned.skipped);
     assert_memory_equal(weights, before, bytes);
+    attn_optimizer_state moments = moments_of(&learner);
     for (int64_t i = 0; i < learner.size; i++) {
-        assert_true(learner.adam_m[i] == 0 && learner.adam_v[i] == 0);
+        assert_true(moments.m[i] == 0 && moments.v[i] == 0);
     }
+    assert_true(moments.steps == 1 && moments.skipped == 1);
     free(before);
     attn_learner_free(&learner);
     task.train = (attn_batches){.pair = NULL}; /* on the stack */

@@ -1,0 +1,208 @@
+/* The optimizer of attn/optimizer.h: its formula, its schedule, what it refuses, going on from a state. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "attn/optimizer.h"
+
+enum { SIZE = 6 };
+
+static attn_params *make_params(bool with_grad) {
+    attn_params *params;
+    assert_int_equal(attn_params_create(&params, NULL), ATTN_OK);
+    assert_non_null(attn_params_declare(params, "w", 2, 3, ATTN_INIT_XAVIER));
+    assert_int_equal(attn_params_allocate(params, with_grad, NULL), ATTN_OK);
+    attn_params_init(params, 3);
+    return params;
+}
+
+static attn_optimizer_options options_of(void) {
+    attn_optimizer_options options;
+    attn_optimizer_options_init(&options);
+    options.learning_rate = 0.01;
+    return options;
+}
+
+static attn_optimizer *make(const attn_optimizer_options *options, attn_params *params) {
+    attn_optimizer *optimizer;
+    assert_int_equal(attn_optimizer_create(options, params, &optimizer, NULL), ATTN_OK);
+    return optimizer;
+}
+
+static void set_gradient(attn_params *params, int step) {
+    for (int i = 0; i < SIZE; i++) {
+        attn_params_grad(params)[i] = (float)((i * 7 + step * 5) % 11 - 5) / 4.0f;
+    }
+}
+
+static void one_step(attn_optimizer *optimizer, attn_params *params, int step) {
+    set_gradient(params, step);
+    assert_int_equal(attn_optimizer_step(optimizer, NULL, NULL), ATTN_OK);
+}
+
+/* The corrected moments of the first step are g and g^2: it moves each weight by the rate. */
+static void first_step_and_decay(void **state) {
+    (void)state;
+    attn_params *params = make_params(true);
+    attn_optimizer_options options = options_of();
+    options.weight_decay = 0.1;
+    attn_optimizer *optimizer = make(&options, params);
+    float before[SIZE];
+    double norm;
+    memcpy(before, attn_params_data(params), sizeof before);
+    set_gradient(params, 0);
+    assert_int_equal(attn_optimizer_step(optimizer, &norm, NULL), ATTN_OK);
+    double squares = 0;
+    for (int i = 0; i < SIZE; i++) {
+        double g = (double)attn_params_grad(params)[i];
+        double moved = g > 0 ? 1 : g < 0 ? -1 : 0;
+        double expected = before[i] - 0.01 * (moved + 0.1 * before[i]);
+        assert_true(fabs(attn_params_data(params)[i] - expected) < 1e-6);
+        squares += g * g;
+    }
+    assert_true(fabs(norm - sqrt(squares)) < 1e-6);
+    attn_optimizer_free(optimizer);
+    attn_params_free(params);
+}
+
+static void rates(void **state) {
+    (void)state;
+    attn_optimizer_options options = options_of();
+    options.warmup_steps = 100;
+    options.schedule = ATTN_SCHEDULE_INVERSE_SQRT;
+    options.max_steps = 500;
+    options.cooldown_steps = 100;
+    assert_true(fabs(attn_optimizer_rate(&options, 50) - 0.005) < 1e-15);
+    assert_true(attn_optimizer_rate(&options, 100) == 0.01);
+    assert_true(fabs(attn_optimizer_rate(&options, 400) - 0.005) < 1e-15);
+    assert_true(fabs(attn_optimizer_rate(&options, 500) - 0.005 / 101) < 1e-15);
+    assert_true(attn_optimizer_rate(&options, 501) == 0);
+    options.size = 0;
+    assert_true(isnan(attn_optimizer_rate(&options, 1)));
+}
+
+static void wrong_options_are_named(void **state) {
+    (void)state;
+    attn_params *params = make_params(true), *fixed = make_params(false);
+    attn_optimizer *optimizer;
+    attn_optimizer_options options = options_of();
+    attn_error error;
+    options.beta2 = 1;
+    assert_int_equal(attn_optimizer_create(&options, params, &optimizer, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_string_equal(error.what, "beta2 is 1, expected 0 or more and below 1");
+    assert_null(optimizer);
+    options = options_of();
+    options.learning_rate = NAN;
+    assert_int_equal(attn_optimizer_create(&options, params, &optimizer, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "learning_rate"));
+    options = options_of();
+    options.cooldown_steps = 5;
+    assert_int_equal(attn_optimizer_create(&options, params, &optimizer, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "max_steps"));
+    options = options_of();
+    assert_int_equal(attn_optimizer_create(&options, fixed, &optimizer, &error), ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "params"));
+    memset(&options, 0, sizeof options);
+    assert_int_equal(attn_optimizer_create(&options, params, &optimizer, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "attn_optimizer_options_init"));
+    attn_params_free(params);
+    attn_params_free(fixed);
+}
+
+/* A gradient that is no number changes nothing but the count, and the correction forgets the step. */
+static void a_bad_gradient_is_skipped(void **state) {
+    (void)state;
+    attn_params *params = make_params(true), *other = make_params(true);
+    attn_optimizer_options options = options_of();
+    attn_optimizer *optimizer = make(&options, params), *never = make(&options, other);
+    attn_error error;
+    set_gradient(params, 0);
+    attn_params_grad(params)[4] = INFINITY;
+    assert_int_equal(attn_optimizer_step(optimizer, NULL, &error), ATTN_ERR_NUMERIC);
+    assert_memory_equal(attn_params_data(params), attn_params_data(other), SIZE * sizeof(float));
+    assert_true(isinf(attn_optimizer_skip(optimizer)));
+    for (int step = 1; step < 4; step++) {
+        one_step(optimizer, params, step);
+        one_step(never, other, step);
+    }
+    assert_memory_equal(attn_params_data(params), attn_params_data(other), SIZE * sizeof(float));
+    attn_optimizer_state now;
+    attn_optimizer_state_init(&now);
+    assert_int_equal(attn_optimizer_get_state(optimizer, &now, NULL), ATTN_OK);
+    assert_int_equal(now.steps, 5);
+    assert_int_equal(now.skipped, 2);
+    attn_optimizer_free(optimizer);
+    attn_optimizer_free(never);
+    attn_params_free(params);
+    attn_params_free(other);
+}
+
+static void clipping_bounds_the_moments(void **state) {
+    (void)state;
+    attn_params *params = make_params(true);
+    attn_optimizer_options options = options_of();
+    options.clip_norm = 0.5;
+    attn_optimizer *optimizer = make(&options, params);
+    one_step(optimizer, params, 0);
+    attn_optimizer_state now;
+    attn_optimizer_state_init(&now);
+    assert_int_equal(attn_optimizer_get_state(optimizer, &now, NULL), ATTN_OK);
+    double squares = 0;
+    for (int i = 0; i < SIZE; i++) {
+        squares += (double)now.m[i] * (double)now.m[i] / 0.01; /* m = (1 - beta1) g */
+    }
+    assert_true(fabs(sqrt(squares) - 0.5) < 1e-5);
+    attn_optimizer_free(optimizer);
+    attn_params_free(params);
+}
+
+static void a_training_goes_on_from_its_state(void **state) {
+    (void)state;
+    attn_params *params = make_params(true), *again = make_params(true);
+    attn_optimizer_options options = options_of();
+    options.warmup_steps = 4;
+    attn_optimizer *optimizer = make(&options, params), *resumed = make(&options, again);
+    for (int step = 0; step < 3; step++) {
+        one_step(optimizer, params, step);
+    }
+    attn_optimizer_state kept;
+    attn_error error;
+    attn_optimizer_state_init(&kept);
+    assert_int_equal(attn_optimizer_get_state(optimizer, &kept, NULL), ATTN_OK);
+    assert_int_equal(attn_optimizer_set_state(resumed, &kept, NULL), ATTN_OK);
+    memcpy(attn_params_data(again), attn_params_data(params), SIZE * sizeof(float));
+    for (int step = 3; step < 6; step++) {
+        one_step(optimizer, params, step);
+        one_step(resumed, again, step);
+    }
+    assert_memory_equal(attn_params_data(params), attn_params_data(again), SIZE * sizeof(float));
+    kept.count = SIZE + 1;
+    assert_int_equal(attn_optimizer_set_state(resumed, &kept, &error), ATTN_ERR_ARGUMENT);
+    kept.size = 3;
+    assert_int_equal(attn_optimizer_get_state(resumed, &kept, &error), ATTN_ERR_ARGUMENT);
+    attn_optimizer_free(optimizer);
+    attn_optimizer_free(resumed);
+    attn_params_free(params);
+    attn_params_free(again);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_step_and_decay),
+        cmocka_unit_test(rates),
+        cmocka_unit_test(wrong_options_are_named),
+        cmocka_unit_test(a_bad_gradient_is_skipped),
+        cmocka_unit_test(clipping_bounds_the_moments),
+        cmocka_unit_test(a_training_goes_on_from_its_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
