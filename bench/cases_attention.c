@@ -36,8 +36,10 @@ static attn_status run_forward(void *given, attn_error *error) {
 
 static attn_status run_backward(void *given, attn_error *error) {
     const state *s = given;
-    attn_attention_gradients gradients = {
-        .d_query = s->d_query, .d_key = s->d_key, .d_value = s->d_value};
+    attn_attention_gradients gradients = {.size = sizeof(attn_attention_gradients),
+                                          .d_query = s->d_query,
+                                          .d_key = s->d_key,
+                                          .d_value = s->d_value};
     return attn_attention_backward(&s->attention, s->query, s->key, s->value, s->output, s->lse,
                                    s->d_output, &gradients, error);
 }

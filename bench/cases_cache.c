@@ -62,7 +62,8 @@ static double row_bytes(attn_cache_type type, double head_size) {
 static attn_status cache_start(const attn_bench_case *given, void **out, attn_bench_work *work,
                                attn_error *error) {
     int64_t heads = given->size[0], keys = given->size[1], head_size = given->size[2];
-    attn_cache_config config = {.kv_heads = heads,
+    attn_cache_config config = {.size = sizeof(attn_cache_config),
+                                .kv_heads = heads,
                                 .head_size = head_size,
                                 .value_size = head_size,
                                 .type = (attn_cache_type)given->size[3]};

@@ -33,8 +33,8 @@ static void matmul_stop(void *given) {
 
 static attn_status matmul_run(void *given, attn_error *error) {
     const state *s = given;
-    attn_status status = s->product_i8.weights != NULL ? attn_matmul_i8_run(&s->product_i8)
-                                                       : attn_matmul_run(&s->product);
+    attn_status status = s->product_i8.weights != NULL ? attn_matmul_i8_run(&s->product_i8, NULL)
+                                                       : attn_matmul_run(&s->product, NULL);
     return status == ATTN_OK ? ATTN_OK
                              : attn_fail(error, status, "matmul", -1, NULL, "the product failed");
 }
@@ -50,7 +50,8 @@ static attn_status allocate(int64_t m, int64_t n, int64_t k, void **out, attn_er
     if (s == NULL || s->a == NULL || s->b == NULL || s->c == NULL) {
         return attn_fail_memory(error, (size_t)(m * k + k * n + m * n) * sizeof(float));
     }
-    s->product = (attn_matmul){.m = m,
+    s->product = (attn_matmul){.size = sizeof(attn_matmul),
+                               .m = m,
                                .n = n,
                                .k = k,
                                .a = s->a,
@@ -135,13 +136,18 @@ static attn_status allocate_i8(const attn_bench_case *given, int64_t copies, voi
     s->copies = copies;
     s->weights = attn_alloc_zero((size_t)copies, sizeof *s->weights);
     for (int64_t i = 0; s->weights != NULL && i < copies && status == ATTN_OK; i++) {
-        status = attn_matmul_i8_weights_create(k, n, s->b, n, 1, NULL, &s->weights[i]);
+        status = attn_matmul_i8_weights_create(k, n, s->b, n, 1, NULL, &s->weights[i], NULL);
     }
     if (s->weights == NULL || status != ATTN_OK) {
         return attn_fail_memory(error, (size_t)(copies * k * n));
     }
-    s->product_i8 = (attn_matmul_i8){
-        .m = m, .a = s->a, .a_row = k, .weights = s->weights[0], .c = s->c, .c_row = n};
+    s->product_i8 = (attn_matmul_i8){.size = sizeof(attn_matmul_i8),
+                                     .m = m,
+                                     .a = s->a,
+                                     .a_row = k,
+                                     .weights = s->weights[0],
+                                     .c = s->c,
+                                     .c_row = n};
     return ATTN_OK;
 }
 

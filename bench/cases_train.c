@@ -40,8 +40,8 @@ static attn_status train_run(void *given, attn_error *error) {
     for (int64_t i = 0; i < s->batch_count && status == ATTN_OK; i++) {
         attn_learned learned;
         s->update++;
-        status = attn_learner_update(&s->learner, s->batch[i], 1, (uint64_t)s->update, 1e-4,
-                                     s->update, &learned, error);
+        status =
+            attn_learner_update(&s->learner, s->batch[i], 1, (uint64_t)s->update, &learned, error);
         if (status == ATTN_OK && learned.skipped) {
             status =
                 attn_fail(error, ATTN_ERR_NUMERIC, "training", -1, NULL, "the loss is not finite");
@@ -138,6 +138,9 @@ static attn_status train_start(state *s, int64_t pairs, int64_t fixed, attn_benc
     }
     if (status == ATTN_OK) {
         choose_batches(s, work);
+        s->recipe.train.learning_rate = 1e-4; /* in every step */
+        s->recipe.train.warmup_steps = 0;
+        s->recipe.train.schedule = ATTN_SCHEDULE_CONSTANT;
         status = attn_learner_create(&s->recipe.train, &s->task.task, &s->learner, error);
     }
     return status;

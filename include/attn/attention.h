@@ -49,7 +49,9 @@ typedef struct attn_strides {
     int64_t batch, token, head;
 } attn_strides;
 
+/* Initialize it with attn_attention_init. */
 typedef struct attn_attention {
+    size_t size;                            /* of this struct, set by the init */
     int64_t batch, heads, kv_heads;         /* B, H, G; all >= 1 (batch may be 0) */
     int64_t query_length, key_length;       /* Tq, Tk; the padded lengths, >= 0 */
     int64_t head_size, value_size;          /* D, E; 1 .. ATTN_MAX_HEAD_SIZE */
@@ -102,9 +104,15 @@ typedef struct attn_attention {
 
 /* Sets the counts and the strides of contiguous [B, T, H, D] tensors. Every option is 0 or NULL,
  * and there are no windows. */
-ATTN_API void attn_attention_init(attn_attention *attention, int64_t batch, int64_t heads,
-                                  int64_t kv_heads, int64_t query_length, int64_t key_length,
-                                  int64_t head_size, int64_t value_size);
+ATTN_API void attn_attention_init_sized(attn_attention *attention, size_t size, int64_t batch,
+                                        int64_t heads, int64_t kv_heads, int64_t query_length,
+                                        int64_t key_length, int64_t head_size, int64_t value_size);
+static inline void attn_attention_init(attn_attention *attention, int64_t batch, int64_t heads,
+                                       int64_t kv_heads, int64_t query_length, int64_t key_length,
+                                       int64_t head_size, int64_t value_size) {
+    attn_attention_init_sized(attention, sizeof *attention, batch, heads, kv_heads, query_length,
+                              key_length, head_size, value_size);
+}
 
 /* Checks the description, as every function below does. ATTN_ERR_ARGUMENT names the field. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_attention_check(const attn_attention *attention,
@@ -120,8 +128,10 @@ typedef enum attn_plan_division {
     ATTN_PLAN_FEW
 } attn_plan_division;
 
-/* The result of attn_attention_plan. The reasons are constant English sentences. */
+/* The result of attn_attention_plan. The reasons are constant English sentences. Initialize it with
+ * attn_plan_init. */
 typedef struct attn_plan {
+    size_t size;                  /* of this struct, set by the init */
     const char *isa, *isa_reason; /* as attn_isa_name */
     int threads;
     const char *threads_reason;
@@ -130,6 +140,11 @@ typedef struct attn_plan {
     size_t memory;  /* temporary memory that the call allocates, in bytes */
     double visited; /* share of the Tq x Tk positions, in blocks, that masks and lengths leave */
 } attn_plan;
+
+ATTN_API void attn_plan_init_sized(attn_plan *plan, size_t size);
+static inline void attn_plan_init(attn_plan *plan) {
+    attn_plan_init_sized(plan, sizeof *plan);
+}
 
 /* Describes how attn_attention_forward, or attn_attention_backward with every gradient, would run
  * with the current settings of the process. There is no slow fallback: every description that
@@ -150,12 +165,20 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_attention_forward(
     const attn_attention *attention, const attn_real *query, const attn_real *key,
     const attn_real *value, attn_real *output, attn_real *lse, attn_error *error);
 
-/* The gradients to compute. Each may be NULL; each has the strides of its tensor. */
+/* The gradients to compute. Each may be NULL; each has the strides of its tensor. Initialize it with
+ * attn_attention_gradients_init, or in C with {.size = sizeof(attn_attention_gradients), ...}. */
 typedef struct attn_attention_gradients {
+    size_t size;                          /* of this struct, set by the init */
     attn_real *d_query, *d_key, *d_value; /* overwritten; 0 at padded positions */
     attn_real *d_bias;                    /* ADDED to, so that broadcasting sums */
     attn_real *d_sinks;                   /* [H], ADDED to */
 } attn_attention_gradients;
+
+/* All NULL. */
+ATTN_API void attn_attention_gradients_init_sized(attn_attention_gradients *gradients, size_t size);
+static inline void attn_attention_gradients_init(attn_attention_gradients *gradients) {
+    attn_attention_gradients_init_sized(gradients, sizeof *gradients);
+}
 
 /* Gradients of a scalar whose gradient with respect to the output is d_output:
  *     D = rowsum(dO * O);  P = exp(S - LSE);  dV = dropout(P)^T dO;  dP = dropout(dO V^T);
@@ -180,8 +203,10 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_attention_weights(const attn_attention
                                                             attn_real *mean, attn_error *error);
 
 /* The statistics to compute of the weights P, before dropout; each may be NULL. For packed
- * sequences the shape is, as for LSE, [H, total tokens] in place of [B, H, T]. */
+ * sequences the shape is, as for LSE, [H, total tokens] in place of [B, H, T]. Initialize it with
+ * attn_weight_statistics_init, or in C with {.size = sizeof(attn_weight_statistics), ...}. */
 typedef struct attn_weight_statistics {
+    size_t size;                /* of this struct, set by the init */
     attn_real *entropy;         /* [B, H, Tq] -sum of P ln P over the keys, in nats */
     int64_t largest;            /* k >= 0: */
     attn_real *largest_weights; /* [B, H, Tq, k] the k largest of each row, descending, and */
@@ -190,6 +215,12 @@ typedef struct attn_weight_statistics {
                                  * neither. */
     attn_real *column_sums;     /* [B, H, Tk] what each key receives: the sum over queries */
 } attn_weight_statistics;
+
+/* Nothing to compute. */
+ATTN_API void attn_weight_statistics_init_sized(attn_weight_statistics *wanted, size_t size);
+static inline void attn_weight_statistics_init(attn_weight_statistics *wanted) {
+    attn_weight_statistics_init_sized(wanted, sizeof *wanted);
+}
 
 /* Statistics of P, recomputed from the forward's LSE at about the speed of the forward and without
  * storing P. They are 0 at padded positions and for rows that see no key. With a sink, none of them

@@ -27,7 +27,9 @@ extern "C" {
  *          A row of zeros, or so small that its scale is not a float, has scale 0 and q 0. */
 typedef enum attn_cache_type { ATTN_CACHE_F32, ATTN_CACHE_BF16, ATTN_CACHE_I8 } attn_cache_type;
 
+/* Initialize it with attn_cache_config_init, or in C with {.size = sizeof(attn_cache_config), ...}. */
 typedef struct attn_cache_config {
+    size_t size;                             /* of this struct, set by the init */
     int64_t kv_heads, head_size, value_size; /* G >= 1; D, E: 1 .. ATTN_MAX_HEAD_SIZE */
     attn_cache_type type;
     /* P: a multiple of 128, or 64, or 32 (not for I8), or 16 (F32 only); 0: 128. Small pages
@@ -35,6 +37,12 @@ typedef struct attn_cache_config {
     int64_t page_tokens;
     int64_t max_pages; /* limit on allocated pages; 0: no limit but memory */
 } attn_cache_config;
+
+/* 0 for each: the first three are still to be filled in. */
+ATTN_API void attn_cache_config_init_sized(attn_cache_config *config, size_t size);
+static inline void attn_cache_config_init(attn_cache_config *config) {
+    attn_cache_config_init_sized(config, sizeof *config);
+}
 
 typedef struct attn_cache attn_cache;
 
@@ -91,8 +99,9 @@ ATTN_API attn_cache_usage attn_cache_get_usage(const attn_cache *cache);
  * over the tokens j that row r sees: those before lengths[r], and no more than window_left before
  * the last of them. For the last n queries of a sequence of T tokens with a causal mask, pass n
  * rows of that sequence with lengths T - n + 1 .. T. Consecutive rows of one sequence share its
- * reads. */
+ * reads. Initialize it with attn_cache_attention_init. */
 typedef struct attn_cache_attention {
+    size_t size;              /* of this struct, set by the init */
     int64_t rows, heads;      /* R >= 0; H, a multiple of G */
     float scale;              /* 0 means 1 / sqrt(D) */
     const int64_t *sequences; /* [R] */
@@ -112,8 +121,12 @@ typedef struct attn_cache_attention {
 
 /* Sets the strides of contiguous [R, H, D] and [R, H, E] tensors with the cache's D and E; no
  * window, lse or weights. The caller sets the pointers. */
-ATTN_API void attn_cache_attention_init(attn_cache_attention *attention, const attn_cache *cache,
-                                        int64_t rows, int64_t heads);
+ATTN_API void attn_cache_attention_init_sized(attn_cache_attention *attention, size_t size,
+                                              const attn_cache *cache, int64_t rows, int64_t heads);
+static inline void attn_cache_attention_init(attn_cache_attention *attention,
+                                             const attn_cache *cache, int64_t rows, int64_t heads) {
+    attn_cache_attention_init_sized(attention, sizeof *attention, cache, rows, heads);
+}
 
 /* The result is bit-identical to that of attn_attention_forward (and attn_attention_weights) with
  * one query and the keys and values key', value' of that sequence. A row without keys gets output 0

@@ -109,12 +109,20 @@ typedef struct attn_windows {
 ATTN_API attn_windows attn_grid_windows(attn_tape *tape, const attn_grid *grid, int64_t size);
 
 /* ---- loss of pixels: softmax cross-entropy over V <= 256 classes ---- */
+/* Initialize it with attn_pixel_labels_init, or in C with {.size = sizeof(attn_pixel_labels), ...}. */
 typedef struct attn_pixel_labels {
+    size_t size;                    /* of this struct, set by the init */
     const uint8_t *classes;         /* [rows]: below V, or the ignore value */
     int ignore;                     /* rows with this label do not count; -1: none */
     const attn_real *class_weights; /* [V]: the weight of a row of each class; NULL: 1 */
     double smoothing;               /* label smoothing (Szegedy et al. 2016), 0 <= e < 1 */
 } attn_pixel_labels;
+
+/* No labels yet, none ignored, equal weights, no smoothing. */
+ATTN_API void attn_pixel_labels_init_sized(attn_pixel_labels *labels, size_t size);
+static inline void attn_pixel_labels_init(attn_pixel_labels *labels) {
+    attn_pixel_labels_init_sized(labels, sizeof *labels);
+}
 
 /* Adds to *loss the sum over the rows that count of
  *     w[label] * ((1 - e) * -log p[label] + e / V * sum over v of -log p[v])
@@ -125,7 +133,7 @@ ATTN_API void attn_layer_pixel_loss(attn_tape *tape, attn_tensor *logits,
                                     const attn_pixel_labels *labels, attn_real gradient_scale,
                                     double *loss, double *nll);
 /* The sum of the class weights of the rows that count (their number when there are no weights); V =
- * classes. */
+ * classes. 0 for labels that were not initialised. */
 ATTN_API double attn_pixel_labels_weight(const attn_pixel_labels *labels, int64_t rows,
                                          int64_t classes);
 

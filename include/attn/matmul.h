@@ -24,7 +24,9 @@ typedef enum attn_activation {
     ATTN_ACTIVATION_GELU, /* x * (1 + erf(x / sqrt(2))) / 2 */
 } attn_activation;
 
+/* Initialize it with attn_matmul_init, or in C with {.size = sizeof(attn_matmul), ...}. */
 typedef struct attn_matmul {
+    size_t size;     /* of this struct, set by the init */
     int64_t m, n, k; /* each >= 0 */
     /* A[i, p] = a[i * a_row + p * a_col]: any strides, so a transpose needs no copy. */
     const attn_real *a;
@@ -45,10 +47,16 @@ typedef struct attn_matmul {
     int64_t residual_row;
 } attn_matmul;
 
+/* 0, NULL or NONE for each. */
+ATTN_API void attn_matmul_init_sized(attn_matmul *product, size_t size);
+static inline void attn_matmul_init(attn_matmul *product) {
+    attn_matmul_init_sized(product, sizeof *product);
+}
+
 /* Computes the product with attn_get_threads() threads. K = 0 sums to 0 (or to the old C).
- * Returns ATTN_ERR_ARGUMENT (negative sizes, NULL operands) or ATTN_ERR_MEMORY. Thread-safe.
- * Temporary memory comes from the allocator hook for the time of the call. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_run(const attn_matmul *product);
+ * ATTN_ERR_ARGUMENT names the field (a negative size, an operand that is NULL); ATTN_ERR_MEMORY.
+ * Thread-safe. Temporary memory comes from the allocator hook for the time of the call. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_run(const attn_matmul *product, attn_error *error);
 
 /* The number of attn_real that the packed form of B[K, N] takes. */
 ATTN_API size_t attn_matmul_packed_size(int64_t k, int64_t n);

@@ -36,16 +36,17 @@ typedef struct attn_matmul_i8_weights attn_matmul_i8_weights;
 
 /* W[p, j] = w[p * w_row + j * w_col]. scale: NULL, or [N]: use these as w_scale instead of
  * peak / 127, for instance the scales with which a file stores its integers; each must be finite.
- * Returns ATTN_ERR_ARGUMENT (negative sizes, K over the largest, w NULL) or ATTN_ERR_MEMORY. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_i8_weights_create(int64_t k, int64_t n,
-                                                                   const attn_real *w,
-                                                                   int64_t w_row, int64_t w_col,
-                                                                   const attn_real *scale,
-                                                                   attn_matmul_i8_weights **out);
+ * ATTN_ERR_ARGUMENT names the argument (a negative size, K over the largest, w NULL);
+ * ATTN_ERR_MEMORY. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_i8_weights_create(
+    int64_t k, int64_t n, const attn_real *w, int64_t w_row, int64_t w_col, const attn_real *scale,
+    attn_matmul_i8_weights **out, attn_error *error);
 /* NULL is allowed. */
 ATTN_API void attn_matmul_i8_weights_free(attn_matmul_i8_weights *weights);
 
+/* Initialize it with attn_matmul_i8_init, or in C with {.size = sizeof(attn_matmul_i8), ...}. */
 typedef struct attn_matmul_i8 {
+    size_t size;        /* of this struct, set by the init */
     int64_t m;          /* >= 0; K and N are the weights' */
     const attn_real *a; /* A[i, p] = a[i * a_row + p] */
     int64_t a_row;
@@ -59,10 +60,17 @@ typedef struct attn_matmul_i8 {
     int64_t residual_row;
 } attn_matmul_i8;
 
-/* Computes the product with attn_get_threads() threads. Returns ATTN_ERR_ARGUMENT (negative sizes,
- * NULL operands) or ATTN_ERR_MEMORY. Thread-safe. Temporary memory comes from the allocator hook
- * for the time of the call. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_i8_run(const attn_matmul_i8 *product);
+/* 0, NULL or NONE for each. */
+ATTN_API void attn_matmul_i8_init_sized(attn_matmul_i8 *product, size_t size);
+static inline void attn_matmul_i8_init(attn_matmul_i8 *product) {
+    attn_matmul_i8_init_sized(product, sizeof *product);
+}
+
+/* Computes the product with attn_get_threads() threads. ATTN_ERR_ARGUMENT names the field (a negative
+ * size, an operand that is NULL); ATTN_ERR_MEMORY. Thread-safe. Temporary memory comes from the
+ * allocator hook for the time of the call. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_i8_run(const attn_matmul_i8 *product,
+                                                        attn_error *error);
 
 #ifdef __cplusplus
 }

@@ -27,7 +27,7 @@ typedef enum attn_schedule {
     ATTN_SCHEDULE_CONSTANT,
 } attn_schedule;
 
-/* Made by attn_optimizer_options_init. */
+/* Initialize it with attn_optimizer_options_init. */
 typedef struct attn_optimizer_options {
     size_t size;            /* of this struct, set by the init */
     double learning_rate;   /* the highest, at the end of the warm-up; >= 0 */

@@ -13,7 +13,9 @@
 extern "C" {
 #endif
 
+/* Initialize it with attn_search_options_init. */
 typedef struct attn_search_options {
+    size_t size;           /* of this struct, set by the init */
     int64_t beam;          /* width, 1 .. 256; 1 is greedy search */
     int64_t n_best;        /* hypotheses per sentence, 1 .. beam; with `sample`: 1 .. 256 draws */
     double length_penalty; /* A in score = (sum of log p) / (T + 1)^A */
@@ -39,7 +41,10 @@ typedef struct attn_search_options {
 } attn_search_options;
 
 /* Beam 4, one hypothesis, length penalty 1, both guards on, the ids of attn's tokenizer. */
-ATTN_API void attn_search_options_init(attn_search_options *options);
+ATTN_API void attn_search_options_init_sized(attn_search_options *options, size_t size);
+static inline void attn_search_options_init(attn_search_options *options) {
+    attn_search_options_init_sized(options, sizeof *options);
+}
 
 typedef struct attn_hypothesis {
     int32_t *ids;                     /* [T], without </s> */

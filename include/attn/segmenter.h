@@ -38,7 +38,9 @@ typedef enum attn_segmenter_norm {
     ATTN_SEGMENTER_NORM_PLACE,
 } attn_segmenter_norm;
 
+/* Initialize it with attn_segmenter_config_init. */
 typedef struct attn_segmenter_config {
+    size_t size;                       /* of this struct, set by the init */
     int64_t classes;                   /* V, 2 .. 255 */
     int64_t width_2, width_4, d_model; /* channels at strides 2, 4 and 8, multiples of 8 */
     int64_t units_4, units_8;          /* residual units of two 3 x 3 convolutions each */
@@ -57,7 +59,10 @@ typedef struct attn_segmenter_config {
 } attn_segmenter_config;
 
 /* For CamVid: 11 classes, about 1.35 million parameters. */
-ATTN_API void attn_segmenter_config_init(attn_segmenter_config *config);
+ATTN_API void attn_segmenter_config_init_sized(attn_segmenter_config *config, size_t size);
+static inline void attn_segmenter_config_init(attn_segmenter_config *config) {
+    attn_segmenter_config_init_sized(config, sizeof *config);
+}
 ATTN_API ATTN_MUST_CHECK attn_status
 attn_segmenter_config_check(const attn_segmenter_config *config, attn_error *error);
 

@@ -14,7 +14,9 @@
 extern "C" {
 #endif
 
+/* Initialize it with attn_translator_config_init. */
 typedef struct attn_translator_config {
+    size_t size; /* of this struct, set by the init */
     int64_t vocabulary;
     int64_t d_model, ffn, heads, kv_heads; /* kv_heads divides heads, heads divides d_model */
     int64_t encoder_layers, decoder_layers;
@@ -27,7 +29,10 @@ typedef struct attn_translator_config {
 } attn_translator_config;
 
 /* The paper's base model with a vocabulary of 8,000. */
-ATTN_API void attn_translator_config_init(attn_translator_config *config);
+ATTN_API void attn_translator_config_init_sized(attn_translator_config *config, size_t size);
+static inline void attn_translator_config_init(attn_translator_config *config) {
+    attn_translator_config_init_sized(config, sizeof *config);
+}
 ATTN_API ATTN_MUST_CHECK attn_status
 attn_translator_config_check(const attn_translator_config *config, attn_error *error);
 

@@ -68,7 +68,8 @@ static void attention_backward(attn_tape *tape, void *record) {
     if (d_query == NULL || d_key_value == NULL) {
         return;
     }
-    attn_attention_gradients gradients = {.d_query = d_query,
+    attn_attention_gradients gradients = {.size = sizeof gradients,
+                                          .d_query = d_query,
                                           .d_key = d_key_value + r->key_offset,
                                           .d_value = d_key_value + r->value_offset};
     attn_error error;

@@ -32,7 +32,7 @@ static attn_status pack(const attn_linear *linear, attn_compute compute, attn_pa
     int64_t in = linear->in, count = linear->out;
     if (compute == ATTN_COMPUTE_I8) {
         return attn_matmul_i8_weights_create(in, count, weight, 1, in, linear->weight->row_scale,
-                                             &out->i8);
+                                             &out->i8, NULL);
     }
     if (compute == ATTN_COMPUTE_COMPACT && attn_matmul_bf16_holds(in * count, weight)) {
         return attn_matmul_bf16_create(in, count, weight, 1, in, &out->bf16);

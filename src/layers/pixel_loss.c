@@ -5,12 +5,30 @@
 #include "kernels/pixel_loss/pixel_loss.h"
 
 #include "attn/threads.h"
+#include "base/sized.h"
 #include "kernels/loss/loss.h"
 #include "layers/images.h"
 
-double attn_pixel_labels_weight(const attn_pixel_labels *labels, int64_t rows, int64_t classes) {
+void attn_pixel_labels_init_sized(attn_pixel_labels *labels, size_t size) {
+    const attn_pixel_labels none = {.size = sizeof none, .ignore = -1};
+    attn_sized_init(labels, size, &none, sizeof none);
+}
+
+static attn_status read_labels(const attn_pixel_labels *given, attn_pixel_labels *out,
+                               attn_error *error) {
+    *out = (attn_pixel_labels){.size = sizeof *out, .ignore = -1};
+    return attn_sized_read(given, out, sizeof *out, ATTN_SIZE_UP_TO(attn_pixel_labels, smoothing),
+                           "attn_pixel_labels", error);
+}
+
+double attn_pixel_labels_weight(const attn_pixel_labels *given, int64_t rows, int64_t classes) {
     int64_t counts[256] = {0};
     double weight = 0.0;
+    attn_pixel_labels known;
+    const attn_pixel_labels *labels = &known;
+    if (read_labels(given, &known, NULL) != ATTN_OK) {
+        return 0.0;
+    }
     for (int64_t r = 0; r < rows; r++) {
         counts[labels->classes[r]]++;
     }
@@ -70,9 +88,16 @@ static void add_sums(int64_t rows, const real *row_loss, const real *row_nll, do
     }
 }
 
-void attn_layer_pixel_loss(attn_tape *tape, attn_tensor *logits, const attn_pixel_labels *labels,
+void attn_layer_pixel_loss(attn_tape *tape, attn_tensor *logits, const attn_pixel_labels *given,
                            attn_real gradient_scale, double *loss, double *nll) {
+    attn_pixel_labels known;
+    const attn_pixel_labels *labels = &known;
+    attn_error error;
     attn_tape_layer(tape, "attn_layer_pixel_loss");
+    if (read_labels(given, &known, &error) != ATTN_OK) {
+        attn_tape_fail_as(tape, &error);
+        return;
+    }
     if (!attn_layers_given(tape, logits, "logits") ||
         !possible(tape, labels, logits->rows, logits->cols)) {
         return;

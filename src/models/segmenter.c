@@ -6,29 +6,33 @@
 #include <stdio.h>
 
 #include "base/fail.h"
+#include "base/sized.h"
 #include "models/config.h"
 #include "tape/tape.h"
 
 /* ---- configuration ---- */
 
-void attn_segmenter_config_init(attn_segmenter_config *config) {
-    *config = (attn_segmenter_config){
-        .classes = 11,
-        .width_2 = 32,
-        .width_4 = 64,
-        .d_model = 128,
-        .units_4 = 1,
-        .units_8 = 1,
-        .blocks = 4,
-        .heads = 4,
-        .ffn = 512,
-        .mixer = ATTN_MIXER_GLOBAL,
-        .window = 7,
-        .shrink = 2,
-        .activation = ATTN_ACTIVATION_GELU,
-        .norm = ATTN_SEGMENTER_NORM_PICTURE,
-        .dropout = 0.1,
-    };
+static const attn_segmenter_config defaults = {
+    .size = sizeof(attn_segmenter_config),
+    .classes = 11,
+    .width_2 = 32,
+    .width_4 = 64,
+    .d_model = 128,
+    .units_4 = 1,
+    .units_8 = 1,
+    .blocks = 4,
+    .heads = 4,
+    .ffn = 512,
+    .mixer = ATTN_MIXER_GLOBAL,
+    .window = 7,
+    .shrink = 2,
+    .activation = ATTN_ACTIVATION_GELU,
+    .norm = ATTN_SEGMENTER_NORM_PICTURE,
+    .dropout = 0.1,
+};
+
+void attn_segmenter_config_init_sized(attn_segmenter_config *config, size_t size) {
+    attn_sized_init(config, size, &defaults, sizeof defaults);
 }
 
 static attn_status check_multiples(const attn_segmenter_config *c, attn_error *error) {
@@ -51,7 +55,7 @@ static attn_status check_multiples(const attn_segmenter_config *c, attn_error *e
     return ATTN_OK;
 }
 
-attn_status attn_segmenter_config_check(const attn_segmenter_config *c, attn_error *error) {
+static attn_status check_config(const attn_segmenter_config *c, attn_error *error) {
     const struct {
         const char *name;
         int64_t value, low, high;
@@ -92,6 +96,20 @@ attn_status attn_segmenter_config_check(const attn_segmenter_config *c, attn_err
         }
     }
     return check_multiples(c, error);
+}
+
+static attn_status read_config(const attn_segmenter_config *given, attn_segmenter_config *out,
+                               attn_error *error) {
+    *out = defaults;
+    attn_status status = attn_sized_read(given, out, sizeof *out,
+                                         ATTN_SIZE_UP_TO(attn_segmenter_config, stochastic_depth),
+                                         "attn_segmenter_config", error);
+    return status == ATTN_OK ? check_config(out, error) : status;
+}
+
+attn_status attn_segmenter_config_check(const attn_segmenter_config *config, attn_error *error) {
+    attn_segmenter_config known;
+    return read_config(config, &known, error);
 }
 
 /* The parameters of a block's mixer with its norm. */
@@ -240,8 +258,9 @@ static attn_status build(attn_segmenter *m, attn_error *error) {
 
 attn_status attn_segmenter_declare(const attn_segmenter_config *config, attn_segmenter **out,
                                    attn_error *error) {
+    attn_segmenter_config known;
     *out = NULL;
-    attn_status status = attn_segmenter_config_check(config, error);
+    attn_status status = read_config(config, &known, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -249,7 +268,7 @@ attn_status attn_segmenter_declare(const attn_segmenter_config *config, attn_seg
     if (m == NULL) {
         return attn_fail_memory(error, sizeof *m);
     }
-    m->config = *config;
+    m->config = known;
     status = build(m, error);
     if (status != ATTN_OK) {
         attn_segmenter_free(m);

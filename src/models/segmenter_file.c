@@ -58,7 +58,7 @@ void attn_segmenter_free_bytes(void *bytes) {
 
 static attn_status declare(const attn_safetensors *file, const char *path, attn_segmenter **out,
                            attn_error *error) {
-    attn_segmenter_config config = {0};
+    attn_segmenter_config config = {.size = sizeof config};
     attn_error detail;
     attn_status status = attn_model_file_config(&format, file, path, &config, error);
     if (status != ATTN_OK) {

@@ -206,7 +206,8 @@ attn_tensor *attn_segmenter_forward(const attn_segmenter *m, attn_tape *tape,
 
 double attn_segmenter_batch_weight(const attn_segmenter *m, const attn_segmenter_batch *batch) {
     const attn_pictures *p = &batch->pictures;
-    attn_pixel_labels labels = {batch->labels, ATTN_IGNORE_LABEL, batch->class_weights, 0.0};
+    attn_pixel_labels labels = {sizeof labels, batch->labels, ATTN_IGNORE_LABEL,
+                                batch->class_weights, 0.0};
     return attn_pixel_labels_weight(&labels, p->count * p->height * p->width, m->config.classes);
 }
 
@@ -241,7 +242,7 @@ attn_status attn_segmenter_loss(const attn_segmenter *m, attn_tape *tape,
     attn_tensor *logits = attn_segmenter_forward(m, tape, &batch->pictures, &grid);
     const uint8_t *labels = logits != NULL ? pad_labels(tape, batch, &grid) : NULL;
     if (labels != NULL) {
-        attn_pixel_labels pixels = {labels, ATTN_IGNORE_LABEL, batch->class_weights,
+        attn_pixel_labels pixels = {sizeof pixels, labels, ATTN_IGNORE_LABEL, batch->class_weights,
                                     m->config.label_smoothing};
         attn_layer_pixel_loss(tape, logits, &pixels, gradient_scale, loss, nll);
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/sized.h"
 #include "kernels/elementwise/elementwise.h"
 #include "layers/layers.h"
 #include "models/config.h"
@@ -17,23 +18,26 @@
 
 /* ---- configuration ---- */
 
-void attn_translator_config_init(attn_translator_config *config) {
-    *config = (attn_translator_config){
-        .vocabulary = 8000,
-        .d_model = 512,
-        .ffn = 2048,
-        .heads = 8,
-        .kv_heads = 8,
-        .encoder_layers = 6,
-        .decoder_layers = 6,
-        .max_length = 256,
-        .activation = ATTN_ACTIVATION_RELU,
-        .dropout = 0.1,
-        .label_smoothing = 0.1,
-    };
+static const attn_translator_config defaults = {
+    .size = sizeof(attn_translator_config),
+    .vocabulary = 8000,
+    .d_model = 512,
+    .ffn = 2048,
+    .heads = 8,
+    .kv_heads = 8,
+    .encoder_layers = 6,
+    .decoder_layers = 6,
+    .max_length = 256,
+    .activation = ATTN_ACTIVATION_RELU,
+    .dropout = 0.1,
+    .label_smoothing = 0.1,
+};
+
+void attn_translator_config_init_sized(attn_translator_config *config, size_t size) {
+    attn_sized_init(config, size, &defaults, sizeof defaults);
 }
 
-attn_status attn_translator_config_check(const attn_translator_config *c, attn_error *error) {
+static attn_status check_config(const attn_translator_config *c, attn_error *error) {
     const struct {
         const char *name;
         int64_t value, low, high;
@@ -79,6 +83,20 @@ attn_status attn_translator_config_check(const attn_translator_config *c, attn_e
         }
     }
     return ATTN_OK;
+}
+
+static attn_status read_config(const attn_translator_config *given, attn_translator_config *out,
+                               attn_error *error) {
+    *out = defaults;
+    attn_status status = attn_sized_read(given, out, sizeof *out,
+                                         ATTN_SIZE_UP_TO(attn_translator_config, label_smoothing),
+                                         "attn_translator_config", error);
+    return status == ATTN_OK ? check_config(out, error) : status;
+}
+
+attn_status attn_translator_config_check(const attn_translator_config *config, attn_error *error) {
+    attn_translator_config known;
+    return read_config(config, &known, error);
 }
 
 /* ---- the table of tensors ---- */
@@ -153,8 +171,9 @@ static attn_status build(attn_translator *m, attn_error *error) {
 
 attn_status attn_translator_declare(const attn_translator_config *config, attn_translator **out,
                                     attn_error *error) {
+    attn_translator_config known;
     *out = NULL;
-    attn_status status = attn_translator_config_check(config, error);
+    attn_status status = read_config(config, &known, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -162,7 +181,7 @@ attn_status attn_translator_declare(const attn_translator_config *config, attn_t
     if (m == NULL) {
         return attn_fail_memory(error, sizeof *m);
     }
-    m->config = *config;
+    m->config = known;
     status = build(m, error);
     if (status != ATTN_OK) {
         attn_translator_free(m);

@@ -62,7 +62,7 @@ void attn_translator_free_bytes(void *bytes) {
 
 static attn_status declare(const attn_safetensors *file, const char *path, attn_translator **out,
                            attn_error *error) {
-    attn_translator_config config = {0};
+    attn_translator_config config = {.size = sizeof config};
     attn_error detail;
     attn_status status = attn_model_file_config(&format, file, path, &config, error);
     if (status != ATTN_OK) {

@@ -56,8 +56,11 @@ struct attn_translator_state {
 static attn_status create_caches(attn_translator_state *s) {
     const attn_translator_config *c = &s->model->config;
     int64_t size = s->model->decoder[0].self.head_size;
-    attn_cache_config config = {
-        .kv_heads = c->kv_heads, .head_size = size, .value_size = size, .page_tokens = PAGE_TOKENS};
+    attn_cache_config config = {.size = sizeof config,
+                                .kv_heads = c->kv_heads,
+                                .head_size = size,
+                                .value_size = size,
+                                .page_tokens = PAGE_TOKENS};
     s->caches = attn_alloc_zero((size_t)c->decoder_layers, sizeof *s->caches);
     attn_status status = s->caches != NULL ? ATTN_OK : ATTN_ERR_MEMORY;
     for (int64_t i = 0; status == ATTN_OK && i < c->decoder_layers; i++) {

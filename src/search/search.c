@@ -9,20 +9,24 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/sized.h"
 #include "models/translator.h"
 
 enum { MAX_WIDTH = 256 };
 
-void attn_search_options_init(attn_search_options *options) {
-    *options = (attn_search_options){.beam = 4,
-                                     .n_best = 1,
-                                     .length_penalty = 1.0,
-                                     .temperature = 1.0,
-                                     .length_guard = true,
-                                     .repeat_guard = true,
-                                     .start_token = 2,
-                                     .end_token = 3,
-                                     .forbidden_below = 3};
+static const attn_search_options defaults = {.size = sizeof(attn_search_options),
+                                             .beam = 4,
+                                             .n_best = 1,
+                                             .length_penalty = 1.0,
+                                             .temperature = 1.0,
+                                             .length_guard = true,
+                                             .repeat_guard = true,
+                                             .start_token = 2,
+                                             .end_token = 3,
+                                             .forbidden_below = 3};
+
+void attn_search_options_init_sized(attn_search_options *options, size_t size) {
+    attn_sized_init(options, size, &defaults, sizeof defaults);
 }
 
 typedef struct search {
@@ -418,12 +422,18 @@ static attn_status search_parts(const whole *w, attn_error *error) {
 
 attn_status attn_search(const attn_translator *model, int64_t count, const int32_t *source,
                         const int64_t *starts, const uint64_t *streams,
-                        const attn_search_options *options, attn_search_result *results,
+                        const attn_search_options *given_options, attn_search_result *results,
                         attn_error *error) {
+    attn_search_options known = defaults;
+    const attn_search_options *options = &known;
     whole w = {model, count, 1, source, starts, streams, options, results};
     memset(results, 0, (size_t)count * sizeof *results);
-    attn_status status =
-        check_options(options, attn_translator_get_config(model)->vocabulary, error);
+    attn_status status = attn_sized_read(given_options, &known, sizeof known,
+                                         ATTN_SIZE_UP_TO(attn_search_options, shortlist),
+                                         "attn_search_options", error);
+    if (status == ATTN_OK) {
+        status = check_options(options, attn_translator_get_config(model)->vocabulary, error);
+    }
     if (status != ATTN_OK || count == 0) {
         return status;
     }

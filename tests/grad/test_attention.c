@@ -81,7 +81,10 @@ static void check(int options) {
     for (int64_t n = 0; n < LARGEST; n++) { /* added to */
         gradients[BIAS][n] = gradients[SINKS][n] = 10;
     }
-    attn_attention_gradients wanted = {gradients[QUERY], gradients[KEY], gradients[VALUE],
+    attn_attention_gradients wanted = {sizeof(attn_attention_gradients),
+                                       gradients[QUERY],
+                                       gradients[KEY],
+                                       gradients[VALUE],
                                        a.bias != NULL ? gradients[BIAS] : NULL,
                                        a.sinks != NULL ? gradients[SINKS] : NULL};
     assert_int_equal(attn_attention_backward(&a, tensors[QUERY], tensors[KEY], tensors[VALUE],

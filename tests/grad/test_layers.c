@@ -404,7 +404,8 @@ static const attn_pixel_labels *pixel_labels(double smoothing) {
     for (int i = 0; i < 37; i++) {
         classes[i] = i % 6 == 5 ? 255 : (uint8_t)(i % 6);
     }
-    labels = (attn_pixel_labels){classes, 255, smoothing > 0 ? weights : NULL, smoothing};
+    labels = (attn_pixel_labels){sizeof(attn_pixel_labels), classes, 255,
+                                 smoothing > 0 ? weights : NULL, smoothing};
     return &labels;
 }
 

@@ -29,7 +29,10 @@ static void problem_run(problem *p, const char *isa, int threads) {
     assert_int_equal(attn_attention_forward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
                                             at(p, OUTPUT), at(p, LSE), &error),
                      ATTN_OK);
-    attn_attention_gradients gradients = {at(p, D_QUERY), at(p, D_KEY), at(p, D_VALUE),
+    attn_attention_gradients gradients = {sizeof(attn_attention_gradients),
+                                          at(p, D_QUERY),
+                                          at(p, D_KEY),
+                                          at(p, D_VALUE),
                                           p->spec.bias != NULL ? at(p, D_BIAS) : NULL,
                                           p->spec.sinks != NULL ? at(p, D_SINKS) : NULL};
     assert_int_equal(attn_attention_backward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
@@ -206,6 +209,7 @@ static void short_windows_on_long_sequences(void **state) {
                      .softcap = n == 3 ? 1 : 0};
         problem p = problem_new(&o, (uint64_t)n, n % 2 ? GUARD_ABOVE : GUARD_BELOW);
         attn_plan plan;
+        attn_plan_init(&plan);
         attn_set_threads(1); /* of which the longest runs come */
         assert_int_equal(attn_attention_plan(&p.spec, false, &plan, NULL), ATTN_OK);
         attn_set_threads(0);
@@ -607,7 +611,8 @@ static void gradients_that_are_not_wanted(void **state) {
         for (int t = D_QUERY; t <= D_VALUE; t++) {
             memset(at(&p, t), 0xA5, (size_t)p.count[t] * sizeof(float));
         }
-        attn_attention_gradients gradients = {.d_query = n & 1 ? at(&p, D_QUERY) : NULL,
+        attn_attention_gradients gradients = {.size = sizeof(attn_attention_gradients),
+                                              .d_query = n & 1 ? at(&p, D_QUERY) : NULL,
                                               .d_key = n & 2 ? at(&p, D_KEY) : NULL,
                                               .d_value = n & 4 ? at(&p, D_VALUE) : NULL};
         assert_int_equal(attn_attention_backward(&p.spec, at(&p, QUERY), at(&p, KEY), at(&p, VALUE),
@@ -696,7 +701,9 @@ static void impossible_descriptions(void **state) {
     float x[16] = {0};
     attn_attention_init(&a, 1, 1, 1, 2, 2, 2, 2);
     assert_int_equal(attn_attention_forward(&a, NULL, x, x, x, NULL, NULL), ATTN_ERR_ARGUMENT);
-    attn_attention_gradients bias = {.d_bias = x}, sinks = {.d_sinks = x}, query = {.d_query = x};
+    attn_attention_gradients bias = {.size = sizeof(attn_attention_gradients), .d_bias = x},
+                             sinks = {.size = sizeof(attn_attention_gradients), .d_sinks = x},
+                             query = {.size = sizeof(attn_attention_gradients), .d_query = x};
     assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &bias, NULL),
                      ATTN_ERR_ARGUMENT); /* d_bias without bias */
     assert_int_equal(attn_attention_backward(&a, x, x, x, x, x, x, &sinks, NULL),
@@ -725,7 +732,7 @@ static void out_of_memory(void **state) {
     attn_attention_init(&a, 1, 1, 1, 2, 2, 2, 2);
     attn_set_allocator(refuse_memory, release_nothing, NULL);
     attn_status forward = attn_attention_forward(&a, x, x, x, y, y, &error);
-    attn_attention_gradients gradients = {y, y, y, NULL, NULL};
+    attn_attention_gradients gradients = {sizeof(attn_attention_gradients), y, y, y, NULL, NULL};
     attn_status backward = attn_attention_backward(&a, x, x, x, x, x, x, &gradients, &error);
     attn_status weights = attn_attention_weights(&a, x, x, x, y, y, &error);
     attn_set_allocator(NULL, NULL, NULL);

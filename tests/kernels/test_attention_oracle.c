@@ -485,8 +485,9 @@ static void check_configuration(uint64_t seed) {
     tensors t = make_tensors(&c, &random);
     fill_inputs(&c, &t, &random, rows);
     assert_int_equal(attn_attention_forward(&c.spec, t.q, t.k, t.v, t.out, t.lse, NULL), ATTN_OK);
-    attn_attention_gradients gradients = {t.dq, t.dk, t.dv, t.d_bias,
-                                          c.spec.sinks != NULL ? t.d_sinks : NULL};
+    attn_attention_gradients gradients = {
+        sizeof(attn_attention_gradients),       t.dq, t.dk, t.dv, t.d_bias,
+        c.spec.sinks != NULL ? t.d_sinks : NULL};
     assert_int_equal(
         attn_attention_backward(&c.spec, t.q, t.k, t.v, t.out, t.lse, t.d_out, &gradients, NULL),
         ATTN_OK);

@@ -37,8 +37,9 @@ static results results_new(const problem *p, int64_t k) {
     for (int n = 0; n < RESULTS; n++) {
         r.memory[n] = guard_new(r.size[n], GUARD_ABOVE);
     }
-    r.wanted = (attn_weight_statistics){r.memory[ENTROPY].data, k, r.memory[LARGEST_WEIGHTS].data,
-                                        r.memory[LARGEST_KEYS].data, r.memory[COLUMN_SUMS].data};
+    r.wanted = (attn_weight_statistics){
+        sizeof(attn_weight_statistics), r.memory[ENTROPY].data,      k,
+        r.memory[LARGEST_WEIGHTS].data, r.memory[LARGEST_KEYS].data, r.memory[COLUMN_SUMS].data};
     return r;
 }
 
@@ -197,9 +198,10 @@ static void impossible_wishes(void **state) {
     float x[16] = {0}, lse[2] = {0};
     int64_t keys[16];
     attn_attention_init(&a, 1, 1, 1, 2, 2, 2, 2);
-    attn_weight_statistics half = {.largest = 1, .largest_keys = keys};
-    attn_weight_statistics negative = {.largest = -1};
-    attn_weight_statistics entropy = {.entropy = x};
+    attn_weight_statistics half = {
+        .size = sizeof(attn_weight_statistics), .largest = 1, .largest_keys = keys};
+    attn_weight_statistics negative = {.size = sizeof(attn_weight_statistics), .largest = -1};
+    attn_weight_statistics entropy = {.size = sizeof(attn_weight_statistics), .entropy = x};
     assert_int_equal(attn_attention_statistics(&a, x, x, lse, &half, NULL), ATTN_ERR_ARGUMENT);
     assert_int_equal(attn_attention_statistics(&a, x, x, lse, &negative, NULL), ATTN_ERR_ARGUMENT);
     assert_int_equal(attn_attention_statistics(&a, NULL, x, lse, &entropy, NULL),

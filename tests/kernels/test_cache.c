@@ -240,7 +240,8 @@ static void lengths_around_every_border(void **state) {
             continue;
         }
         const int64_t *size = sizes[n % 4];
-        attn_cache_config config = {.kv_heads = size[0],
+        attn_cache_config config = {.size = sizeof(attn_cache_config),
+                                    .kv_heads = size[0],
                                     .head_size = size[2],
                                     .value_size = size[3],
                                     .type = (attn_cache_type)(n % 3),
@@ -265,7 +266,8 @@ static void head_sizes(void **state) {
     (void)state;
     static const int64_t sizes[] = {1, 15, 16, 17, 48, 64, 80, 128, 200, 256};
     for (int n = 0; n < 10; n++) {
-        attn_cache_config config = {.kv_heads = 2,
+        attn_cache_config config = {.size = sizeof(attn_cache_config),
+                                    .kv_heads = 2,
                                     .head_size = sizes[n],
                                     .value_size = sizes[(n * 3 + 1) % 10],
                                     .type = (attn_cache_type)(n % 3),
@@ -289,7 +291,8 @@ static void rows_together(void **state) {
     (void)state;
     static const int64_t groups[][2] = {{2, 2}, {1, 3}, {1, 24}, {1, 30}, {2, 10}};
     for (int n = 0; n < 15; n++) {
-        attn_cache_config config = {.kv_heads = groups[n % 5][0],
+        attn_cache_config config = {.size = sizeof(attn_cache_config),
+                                    .kv_heads = groups[n % 5][0],
                                     .head_size = 9,
                                     .value_size = 20,
                                     .type = (attn_cache_type)(n % 3),
@@ -321,7 +324,8 @@ static void rows_together(void **state) {
 static void last_queries_of_a_sequence(void **state) {
     (void)state;
     enum { LENGTH = 200, QUERIES = 40, D = 16, HEADS = 2 };
-    attn_cache_config config = {.kv_heads = 1, .head_size = D, .value_size = D};
+    attn_cache_config config = {
+        .size = sizeof(attn_cache_config), .kv_heads = 1, .head_size = D, .value_size = D};
     setting s = setting_new(config, HEADS, 1);
     attn_cache *cache = cache_new(config);
     story *one = story_new(cache);
@@ -366,7 +370,11 @@ static int64_t used(const attn_cache *cache) {
 /* Pages are shared until one of the sharers writes to a page that is not full. */
 static void forks_share_pages(void **state) {
     (void)state;
-    attn_cache_config config = {.kv_heads = 2, .head_size = 8, .value_size = 8, .page_tokens = 32};
+    attn_cache_config config = {.size = sizeof(attn_cache_config),
+                                .kv_heads = 2,
+                                .head_size = 8,
+                                .value_size = 8,
+                                .page_tokens = 32};
     setting s = setting_new(config, 2, 3);
     attn_cache *cache = cache_new(config);
     story *a = story_new(cache);
@@ -425,7 +433,8 @@ static void many_lives(void **state) {
     (void)state;
     static const int64_t pages[] = {64, 0, 128};
     for (int n = 0; n < 9; n++) {
-        attn_cache_config config = {.kv_heads = 1 + n % 2,
+        attn_cache_config config = {.size = sizeof(attn_cache_config),
+                                    .kv_heads = 1 + n % 2,
                                     .head_size = 4 + n,
                                     .value_size = 12 + n,
                                     .type = (attn_cache_type)(n % 3),
@@ -479,8 +488,12 @@ static void many_lives(void **state) {
 
 static void a_limit_is_kept(void **state) {
     (void)state;
-    attn_cache_config config = {
-        .kv_heads = 1, .head_size = 4, .value_size = 4, .page_tokens = 16, .max_pages = 3};
+    attn_cache_config config = {.size = sizeof(attn_cache_config),
+                                .kv_heads = 1,
+                                .head_size = 4,
+                                .value_size = 4,
+                                .page_tokens = 16,
+                                .max_pages = 3};
     setting s = setting_new(config, 1, 4);
     attn_cache *cache = cache_new(config);
     story *a = story_new(cache);
@@ -575,7 +588,11 @@ static bool short_life(const setting *s) {
 
 static void every_allocation_fails_once(void **state) {
     (void)state;
-    attn_cache_config config = {.kv_heads = 1, .head_size = 4, .value_size = 8, .page_tokens = 16};
+    attn_cache_config config = {.size = sizeof(attn_cache_config),
+                                .kv_heads = 1,
+                                .head_size = 4,
+                                .value_size = 8,
+                                .page_tokens = 16};
     setting s = setting_new(config, 1, 7);
     bool failed = true;
     for (long n = 0; failed; n++) {
@@ -595,8 +612,11 @@ static void numbers_that_are_none(void **state) {
     float key[8] = {1, 2, NAN, 4, 5, 6, 7, 8}, value[8] = {1, 2, 3, 4, 5, 6, 7, INFINITY};
     attn_error error;
     int64_t number;
-    attn_cache_config config = {
-        .kv_heads = 1, .head_size = 4, .value_size = 4, .type = ATTN_CACHE_I8};
+    attn_cache_config config = {.size = sizeof(attn_cache_config),
+                                .kv_heads = 1,
+                                .head_size = 4,
+                                .value_size = 4,
+                                .type = ATTN_CACHE_I8};
     attn_cache *cache = cache_new(config);
     assert_int_equal(attn_cache_start(cache, &number, NULL), ATTN_OK);
     assert_int_equal(attn_cache_append(cache, number, 2, key, 4, 4, key + 4, 0, 4, &error),
@@ -633,29 +653,57 @@ static void numbers_that_are_none(void **state) {
 static void arguments_are_refused(void **state) {
     (void)state;
     static const attn_cache_config wrong[] = {
-        {.kv_heads = 0, .head_size = 4, .value_size = 4},
-        {.kv_heads = 1, .head_size = 0, .value_size = 4},
-        {.kv_heads = 1, .head_size = 257, .value_size = 4},
-        {.kv_heads = 1, .head_size = 4, .value_size = 0},
-        {.kv_heads = 1, .head_size = 4, .value_size = 4, .page_tokens = 48},
-        {.kv_heads = 1, .head_size = 4, .value_size = 4, .page_tokens = -128},
-        {.kv_heads = 1, .head_size = 4, .value_size = 4, .page_tokens = 8},
-        {.kv_heads = 1,
+        {.size = sizeof(attn_cache_config), .kv_heads = 0, .head_size = 4, .value_size = 4},
+        {.size = sizeof(attn_cache_config), .kv_heads = 1, .head_size = 0, .value_size = 4},
+        {.size = sizeof(attn_cache_config), .kv_heads = 1, .head_size = 257, .value_size = 4},
+        {.size = sizeof(attn_cache_config), .kv_heads = 1, .head_size = 4, .value_size = 0},
+        {.size = sizeof(attn_cache_config),
+         .kv_heads = 1,
+         .head_size = 4,
+         .value_size = 4,
+         .page_tokens = 48},
+        {.size = sizeof(attn_cache_config),
+         .kv_heads = 1,
+         .head_size = 4,
+         .value_size = 4,
+         .page_tokens = -128},
+        {.size = sizeof(attn_cache_config),
+         .kv_heads = 1,
+         .head_size = 4,
+         .value_size = 4,
+         .page_tokens = 8},
+        {.size = sizeof(attn_cache_config),
+         .kv_heads = 1,
          .head_size = 4,
          .value_size = 4,
          .page_tokens = 16,
          .type = ATTN_CACHE_BF16},
-        {.kv_heads = 1, .head_size = 4, .value_size = 4, .page_tokens = 32, .type = ATTN_CACHE_I8},
-        {.kv_heads = 1, .head_size = 4, .value_size = 4, .max_pages = -1},
-        {.kv_heads = 1, .head_size = 4, .value_size = 4, .type = (attn_cache_type)3},
+        {.size = sizeof(attn_cache_config),
+         .kv_heads = 1,
+         .head_size = 4,
+         .value_size = 4,
+         .page_tokens = 32,
+         .type = ATTN_CACHE_I8},
+        {.size = sizeof(attn_cache_config),
+         .kv_heads = 1,
+         .head_size = 4,
+         .value_size = 4,
+         .max_pages = -1},
+        {.size = sizeof(attn_cache_config),
+         .kv_heads = 1,
+         .head_size = 4,
+         .value_size = 4,
+         .type = (attn_cache_type)3},
     };
     attn_cache *cache;
     attn_error error;
     for (size_t n = 0; n < sizeof wrong / sizeof *wrong; n++) {
         assert_int_equal(attn_cache_create(&wrong[n], &cache, &error), ATTN_ERR_ARGUMENT);
+        assert_string_equal(error.where, "cache");
         assert_null(cache);
     }
-    attn_cache_config config = {.kv_heads = 2, .head_size = 4, .value_size = 4};
+    attn_cache_config config = {
+        .size = sizeof(attn_cache_config), .kv_heads = 2, .head_size = 4, .value_size = 4};
     cache = cache_new(config);
     int64_t number, none = 7;
     float x[16] = {0};

@@ -40,7 +40,8 @@ static int64_t strides(layout how, int64_t rows, int64_t columns, int64_t *row, 
 }
 
 static problem problem_new(const options *o) {
-    problem p = {.product = {.m = o->m,
+    problem p = {.product = {.size = sizeof(attn_matmul),
+                             .m = o->m,
                              .n = o->n,
                              .k = o->k,
                              .accumulate = o->accumulate,
@@ -112,7 +113,7 @@ static void run(problem *p, layout b) {
         product.b = NULL;
         product.b_packed = p->b_packed.at;
     }
-    assert_int_equal(attn_matmul_run(&product), ATTN_OK);
+    assert_int_equal(attn_matmul_run(&product, NULL), ATTN_OK);
 }
 
 /* Runs the problem on every instruction set and compares all of C and of the pre-activation, gaps
@@ -220,7 +221,7 @@ static void rows_stand_alone(void **state) {
         one.m = 1;
         one.a += i * o.k;
         one.c = row;
-        assert_int_equal(attn_matmul_run(&one), ATTN_OK);
+        assert_int_equal(attn_matmul_run(&one, NULL), ATTN_OK);
         for (int64_t j = 0; j < o.n; j++) {
             assert_int_equal(isnan(all.c.at[i * o.n + j]), i == 3);
         }
@@ -285,7 +286,7 @@ static void called_from_threads(void **state) {
     attn_status status[4];
 #pragma omp parallel for num_threads(2)
     for (int i = 0; i < 4; i++) {
-        status[i] = attn_matmul_run(&p[i].product);
+        status[i] = attn_matmul_run(&p[i].product, NULL);
     }
     for (int i = 0; i < 4; i++) {
         assert_int_equal(status[i], ATTN_OK);
@@ -352,22 +353,24 @@ static void refusals(void **state) {
     options o = {.m = 3, .n = 4, .k = 5};
     problem p = problem_new(&o);
     attn_matmul bad = p.product;
-    assert_int_equal(attn_matmul_run(NULL), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_run(NULL, NULL), ATTN_ERR_ARGUMENT);
     bad.m = -1;
-    assert_int_equal(attn_matmul_run(&bad), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_run(&bad, NULL), ATTN_ERR_ARGUMENT);
     bad = p.product;
     bad.a = NULL;
-    assert_int_equal(attn_matmul_run(&bad), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_run(&bad, NULL), ATTN_ERR_ARGUMENT);
     bad = p.product;
     bad.b = NULL;
-    assert_int_equal(attn_matmul_run(&bad), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_run(&bad, NULL), ATTN_ERR_ARGUMENT);
     bad = p.product;
     bad.c = NULL;
-    assert_int_equal(attn_matmul_run(&bad), ATTN_ERR_ARGUMENT);
+    attn_error error;
+    assert_int_equal(attn_matmul_run(&bad, &error), ATTN_ERR_ARGUMENT);
+    assert_string_equal(error.what, "c is NULL");
     bad.m = 0; /* nothing to do: nothing is touched */
-    assert_int_equal(attn_matmul_run(&bad), ATTN_OK);
+    assert_int_equal(attn_matmul_run(&bad, NULL), ATTN_OK);
     attn_set_allocator(refuse, release, NULL);
-    assert_int_equal(attn_matmul_run(&p.product), ATTN_ERR_MEMORY);
+    assert_int_equal(attn_matmul_run(&p.product, NULL), ATTN_ERR_MEMORY);
     attn_set_allocator(NULL, NULL, NULL);
     problem untouched = problem_new(&o);
     values_assert_equal(&p.c, &untouched.c);

@@ -66,7 +66,8 @@ static const float *residual_of(const problem *p, int64_t *row) {
 }
 
 static void run_floats(problem *p) {
-    attn_matmul product = {.m = p->o.m,
+    attn_matmul product = {.size = sizeof(attn_matmul),
+                           .m = p->o.m,
                            .n = p->o.n,
                            .k = p->o.k,
                            .a = p->a.at,
@@ -80,7 +81,7 @@ static void run_floats(problem *p) {
                            .bias = p->o.bias ? p->bias.at : NULL,
                            .activation = p->o.activation};
     product.residual = residual_of(p, &product.residual_row);
-    assert_int_equal(attn_matmul_run(&product), ATTN_OK);
+    assert_int_equal(attn_matmul_run(&product, NULL), ATTN_OK);
 }
 
 static void run_bf16(problem *p, const attn_matmul_bf16_weights *weights) {

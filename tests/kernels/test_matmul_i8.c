@@ -38,7 +38,8 @@ static int64_t span(int64_t rows, int64_t row, int64_t columns) {
 }
 
 static problem problem_new(const options *o) {
-    problem p = {.product = {.m = o->m,
+    problem p = {.product = {.size = sizeof(attn_matmul_i8),
+                             .m = o->m,
                              .a_row = o->k + o->gap,
                              .activation = o->activation,
                              .c_row = o->n + o->gap,
@@ -145,9 +146,9 @@ static void expect(problem *p) {
 
 static attn_matmul_i8_weights *pack(const problem *p) {
     attn_matmul_i8_weights *weights = NULL;
-    assert_int_equal(
-        attn_matmul_i8_weights_create(p->k, p->n, p->w.at, p->w_row, p->w_col, p->scale, &weights),
-        ATTN_OK);
+    assert_int_equal(attn_matmul_i8_weights_create(p->k, p->n, p->w.at, p->w_row, p->w_col,
+                                                   p->scale, &weights, NULL),
+                     ATTN_OK);
     return weights;
 }
 
@@ -155,7 +156,7 @@ static void run(problem *p) {
     attn_matmul_i8_weights *weights = pack(p);
     attn_matmul_i8 product = p->product;
     product.weights = weights;
-    assert_int_equal(attn_matmul_i8_run(&product), ATTN_OK);
+    assert_int_equal(attn_matmul_i8_run(&product, NULL), ATTN_OK);
     attn_matmul_i8_weights_free(weights);
 }
 
@@ -357,7 +358,7 @@ static void rows_stand_alone(void **state) {
         one.a += i * o.k;
         one.c = row;
         one.weights = weights;
-        assert_int_equal(attn_matmul_i8_run(&one), ATTN_OK);
+        assert_int_equal(attn_matmul_i8_run(&one, NULL), ATTN_OK);
         assert_memory_equal(row, all.c.at + i * o.n, sizeof row);
     }
     attn_matmul_i8_weights_free(weights);
@@ -453,7 +454,7 @@ static void called_from_threads(void **state) {
     }
 #pragma omp parallel for num_threads(2)
     for (int i = 0; i < 4; i++) {
-        status[i] = attn_matmul_i8_run(&p[i].product);
+        status[i] = attn_matmul_i8_run(&p[i].product, NULL);
     }
     for (int i = 0; i < 4; i++) {
         assert_int_equal(status[i], ATTN_OK);
@@ -481,43 +482,43 @@ static void refusals(void **state) {
     options o = {.m = 3, .n = 4, .k = 5};
     problem p = problem_new(&o);
     attn_matmul_i8_weights *weights = NULL;
-    assert_int_equal(
-        attn_matmul_i8_weights_create(ATTN_MATMUL_I8_MAX_K + 1, 1, p.w.at, 1, 1, NULL, &weights),
-        ATTN_ERR_ARGUMENT);
-    assert_int_equal(attn_matmul_i8_weights_create(-1, 1, p.w.at, 1, 1, NULL, &weights),
+    assert_int_equal(attn_matmul_i8_weights_create(ATTN_MATMUL_I8_MAX_K + 1, 1, p.w.at, 1, 1, NULL,
+                                                   &weights, NULL),
                      ATTN_ERR_ARGUMENT);
-    assert_int_equal(attn_matmul_i8_weights_create(1, 1, NULL, 1, 1, NULL, &weights),
+    assert_int_equal(attn_matmul_i8_weights_create(-1, 1, p.w.at, 1, 1, NULL, &weights, NULL),
+                     ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_i8_weights_create(1, 1, NULL, 1, 1, NULL, &weights, NULL),
                      ATTN_ERR_ARGUMENT);
     assert_null(weights);
     attn_set_allocator(sometimes, release, NULL);
     attn_status status = ATTN_ERR_MEMORY;
     for (int fail_at = 0; status != ATTN_OK; fail_at++) {
         allowed = fail_at;
-        status = attn_matmul_i8_weights_create(5, 4, p.w.at, 4, 1, NULL, &weights);
+        status = attn_matmul_i8_weights_create(5, 4, p.w.at, 4, 1, NULL, &weights, NULL);
         assert_true(status == ATTN_OK ? weights != NULL
                                       : weights == NULL && status == ATTN_ERR_MEMORY);
     }
     p.product.weights = weights;
     allowed = 0;
-    assert_int_equal(attn_matmul_i8_run(&p.product), ATTN_ERR_MEMORY);
+    assert_int_equal(attn_matmul_i8_run(&p.product, NULL), ATTN_ERR_MEMORY);
     problem untouched = problem_new(&o);
     values_assert_equal(&p.c, &untouched.c);
     problem_free(&untouched);
     attn_matmul_i8 bad = p.product;
-    assert_int_equal(attn_matmul_i8_run(NULL), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_i8_run(NULL, NULL), ATTN_ERR_ARGUMENT);
     bad.m = -1;
-    assert_int_equal(attn_matmul_i8_run(&bad), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_i8_run(&bad, NULL), ATTN_ERR_ARGUMENT);
     bad = p.product;
     bad.a = NULL;
-    assert_int_equal(attn_matmul_i8_run(&bad), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_i8_run(&bad, NULL), ATTN_ERR_ARGUMENT);
     bad = p.product;
     bad.weights = NULL;
-    assert_int_equal(attn_matmul_i8_run(&bad), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_i8_run(&bad, NULL), ATTN_ERR_ARGUMENT);
     bad = p.product;
     bad.c = NULL;
-    assert_int_equal(attn_matmul_i8_run(&bad), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_matmul_i8_run(&bad, NULL), ATTN_ERR_ARGUMENT);
     bad.m = 0; /* nothing to do: nothing is touched */
-    assert_int_equal(attn_matmul_i8_run(&bad), ATTN_OK);
+    assert_int_equal(attn_matmul_i8_run(&bad, NULL), ATTN_OK);
     attn_matmul_i8_weights_free(weights);
     attn_matmul_i8_weights_free(NULL);
     attn_set_allocator(NULL, NULL, NULL);

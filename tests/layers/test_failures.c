@@ -188,7 +188,7 @@ static void orders_and_labels(void **state) {
     int64_t order[ROWS] = {0};
     uint8_t classes[ROWS] = {0};
     double loss = 0, nll = 0;
-    attn_pixel_labels labels = {classes, 255, NULL, 0.0};
+    attn_pixel_labels labels = {sizeof(attn_pixel_labels), classes, 255, NULL, 0.0};
     order[3] = ROWS;
     classes[7] = COLS;
     open_network(&n, false);

@@ -42,15 +42,16 @@ static void project_i8(const attn_translator *model, const attn_tensor *x, attn_
     attn_matmul_i8_weights *weights;
     const attn_param *embedding = attn_params_find(attn_translator_params(model), "embedding");
     assert_int_equal(attn_matmul_i8_weights_create(x->cols, VOCABULARY, embedding->data, 1, x->cols,
-                                                   NULL, &weights),
+                                                   NULL, &weights, NULL),
                      ATTN_OK);
-    attn_matmul_i8 product = {.m = x->rows,
+    attn_matmul_i8 product = {.size = sizeof(attn_matmul_i8),
+                              .m = x->rows,
                               .a = x->data,
                               .a_row = x->cols,
                               .weights = weights,
                               .c = logits,
                               .c_row = VOCABULARY};
-    assert_int_equal(attn_matmul_i8_run(&product), ATTN_OK);
+    assert_int_equal(attn_matmul_i8_run(&product, NULL), ATTN_OK);
     attn_matmul_i8_weights_free(weights);
 }
 
@@ -64,7 +65,8 @@ static attn_real *forced(attn_translator *model, attn_compute compute,
     assert_non_null(x);
     int64_t channels = attn_translator_get_config(model)->d_model;
     attn_real *logits = malloc((size_t)(x->rows * VOCABULARY) * sizeof *logits);
-    attn_matmul product = {.m = x->rows,
+    attn_matmul product = {.size = sizeof(attn_matmul),
+                           .m = x->rows,
                            .n = VOCABULARY,
                            .k = channels,
                            .a = x->data,
@@ -78,7 +80,7 @@ static attn_real *forced(attn_translator *model, attn_compute compute,
     if (compute == ATTN_COMPUTE_I8) {
         project_i8(model, x, logits);
     } else {
-        assert_int_equal(attn_matmul_run(&product), ATTN_OK);
+        assert_int_equal(attn_matmul_run(&product, NULL), ATTN_OK);
     }
     attn_log_softmax(x->rows, VOCABULARY, VOCABULARY, logits);
     attn_tape_free(tape);

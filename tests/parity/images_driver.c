@@ -101,7 +101,8 @@ static attn_tensor *run(const char *layer, attn_tape *tape, attn_params *params,
         attn_grid to = {grid.batch, number("to_height"), number("to_width")};
         return attn_layer_resize(tape, x, &grid, &to);
     }
-    attn_pixel_labels labels = {need("labels")->data, 255, need("class_weights")->data,
+    attn_pixel_labels labels = {sizeof(attn_pixel_labels), need("labels")->data, 255,
+                                need("class_weights")->data,
                                 (double)number("smoothing_percent") / 100.0};
     attn_layer_pixel_loss(tape, x, &labels, 1.0f, &loss[0], &loss[1]);
     sums[0] = (float)loss[0];

@@ -138,8 +138,11 @@ static void run_attention(void) {
     float *dq = zeros(q->size), *dk = zeros(k->size), *dv = zeros(v->size);
     float *d_bias = a.bias != NULL ? zeros(need("bias")->size) : NULL;
     check(attn_attention_forward(&a, q->data, k->data, v->data, output, lse, &error), "forward");
-    attn_attention_gradients gradients = {
-        .d_query = dq, .d_key = dk, .d_value = dv, .d_bias = d_bias};
+    attn_attention_gradients gradients = {.size = sizeof(attn_attention_gradients),
+                                          .d_query = dq,
+                                          .d_key = dk,
+                                          .d_value = dv,
+                                          .d_bias = d_bias};
     check(attn_attention_backward(&a, q->data, k->data, v->data, output, lse,
                                   need("d.output")->data, &gradients, &error),
           "backward");

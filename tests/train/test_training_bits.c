@@ -121,7 +121,8 @@ static const struct {
     uint64_t hash;
 } trainings[] = {
     {"pre-norm, sinusoids, ReLU",
-     {.vocabulary = VOCABULARY,
+     {.size = sizeof(attn_translator_config),
+      .vocabulary = VOCABULARY,
       .d_model = 40,
       .ffn = 72,
       .heads = 4,
@@ -137,7 +138,8 @@ static const struct {
       .label_smoothing = 0.1},
      0xb8c93938abdf98c7},
     {"post-norm, learned positions, GELU",
-     {.vocabulary = VOCABULARY,
+     {.size = sizeof(attn_translator_config),
+      .vocabulary = VOCABULARY,
       .d_model = 32,
       .ffn = 56,
       .heads = 2,

@@ -204,8 +204,12 @@ attn_status attn_attention_forward(const attn_attention *attention, const real *
                                    const real *key, const real *value, real *output, real *lse,
                                    attn_error *error) {
     attn_scratch scratch = {0};
-    attn_status status =
-        attn_attention_forward_scratch(attention, query, key, value, output, lse, &scratch, error);
+    attn_attention known;
+    attn_status status = attn_attention_read(attention, &known, error);
+    if (status == ATTN_OK) {
+        status =
+            attn_attention_forward_scratch(&known, query, key, value, output, lse, &scratch, error);
+    }
     attn_scratch_free(&scratch);
     return status;
 }

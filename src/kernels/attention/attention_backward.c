@@ -312,8 +312,14 @@ attn_status attn_attention_backward(const attn_attention *attention, const real 
                                     const real *lse, const real *d_output,
                                     const attn_attention_gradients *gradients, attn_error *error) {
     attn_scratch scratch = {0};
-    attn_status status = attn_attention_backward_scratch(attention, query, key, value, output, lse,
-                                                         d_output, gradients, &scratch, error);
+    attn_attention known;
+    attn_attention_gradients wanted;
+    attn_status status = attn_attention_read(attention, &known, error);
+    status = status == ATTN_OK ? attn_attention_read_gradients(gradients, &wanted, error) : status;
+    if (status == ATTN_OK) {
+        status = attn_attention_backward_scratch(&known, query, key, value, output, lse, d_output,
+                                                 &wanted, &scratch, error);
+    }
     attn_scratch_free(&scratch);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "attn/threads.h"
 #include "base/fail.h"
 #include "base/narrow.h"
+#include "base/sized.h"
 #include "kernels/attention/attention.h"
 
 typedef struct sequence {
@@ -90,19 +91,34 @@ static bool make_layout(const attn_cache_config *config, attn_cache_layout *layo
            attn_size_add(layout->page_bytes, ATTN_CACHE_PAGE_HEAD, &layout->page_bytes);
 }
 
+void attn_cache_config_init_sized(attn_cache_config *config, size_t size) {
+    const attn_cache_config none = {.size = sizeof none};
+    attn_sized_init(config, size, &none, sizeof none);
+}
+
+static attn_status read_config(const attn_cache_config *given, attn_cache_config *out,
+                               attn_error *error) {
+    *out = (attn_cache_config){.size = sizeof *out};
+    attn_status status =
+        attn_sized_read(given, out, sizeof *out, ATTN_SIZE_UP_TO(attn_cache_config, max_pages),
+                        "attn_cache_config", error);
+    return status == ATTN_OK ? check_config(out, error) : status;
+}
+
 attn_status attn_cache_create(const attn_cache_config *config, attn_cache **out,
                               attn_error *error) {
+    attn_cache_config known;
     *out = NULL;
-    attn_status status = check_config(config, error);
+    attn_status status = read_config(config, &known, error);
     if (status != ATTN_OK) {
         return status;
     }
     attn_cache *cache = attn_alloc_zero(1, sizeof *cache);
-    if (cache == NULL || !make_layout(config, &cache->layout)) {
+    if (cache == NULL || !make_layout(&known, &cache->layout)) {
         attn_free(cache);
         return attn_fail_memory(error, cache == NULL ? sizeof *cache : SIZE_MAX);
     }
-    cache->max_pages = config->max_pages;
+    cache->max_pages = known.max_pages;
     *out = cache;
     return ATTN_OK;
 }

@@ -3,21 +3,23 @@
  * Rows of one sequence that follow each other, and the query heads that share a key head, are one
  * item of work: it reads the keys and values once. How rows fall into items changes no result.
  * R, H, G, D, E as in attn/cache.h. Next: attention_cache_body.h. */
+#include "base/sized.h"
 #include <string.h>
 
 #include "kernels/attention/attention_driver.h"
 #include "kernels/table.h"
 
-void attn_cache_attention_init(attn_cache_attention *attention, const attn_cache *cache,
-                               int64_t rows, int64_t heads) {
+void attn_cache_attention_init_sized(attn_cache_attention *attention, size_t size,
+                                     const attn_cache *cache, int64_t rows, int64_t heads) {
     const attn_cache_layout *layout = attn_cache_get_layout(cache);
-    *attention = (attn_cache_attention){.rows = rows,
+    const attn_cache_attention fresh = {.rows = rows,
                                         .heads = heads,
                                         .window_left = -1,
                                         .query_row = heads * layout->head_size,
                                         .query_head = layout->head_size,
                                         .output_row = heads * layout->value_size,
                                         .output_head = layout->value_size};
+    attn_sized_init(attention, size, &fresh, sizeof fresh);
 }
 
 /* How a call is cut into items. */
@@ -226,7 +228,13 @@ attn_status attn_cache_attend_scratch(const attn_cache *cache,
 attn_status attn_cache_attend(const attn_cache *cache, const attn_cache_attention *attention,
                               attn_error *error) {
     attn_scratch scratch = {0};
-    attn_status status = attn_cache_attend_scratch(cache, attention, &scratch, error);
+    attn_cache_attention known = {.size = sizeof known};
+    attn_status status = attn_sized_read(attention, &known, sizeof known,
+                                         ATTN_SIZE_UP_TO(attn_cache_attention, weights_row),
+                                         "attn_cache_attention", error);
+    if (status == ATTN_OK) {
+        status = attn_cache_attend_scratch(cache, &known, &scratch, error);
+    }
     attn_scratch_free(&scratch);
     return status;
 }

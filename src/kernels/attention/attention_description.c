@@ -5,13 +5,14 @@
 #include <float.h>
 
 #include "base/math.h"
+#include "base/sized.h"
 #include "kernels/attention/attention_driver.h"
 #include "kernels/elementwise/elementwise.h"
 
-void attn_attention_init(attn_attention *attention, int64_t batch, int64_t heads, int64_t kv_heads,
-                         int64_t query_length, int64_t key_length, int64_t head_size,
-                         int64_t value_size) {
-    *attention = (attn_attention){
+void attn_attention_init_sized(attn_attention *attention, size_t size, int64_t batch, int64_t heads,
+                               int64_t kv_heads, int64_t query_length, int64_t key_length,
+                               int64_t head_size, int64_t value_size) {
+    const attn_attention fresh = {
         .batch = batch,
         .heads = heads,
         .kv_heads = kv_heads,
@@ -26,6 +27,28 @@ void attn_attention_init(attn_attention *attention, int64_t batch, int64_t heads
         .window_left = -1,
         .window_right = -1,
     };
+    attn_sized_init(attention, size, &fresh, sizeof fresh);
+}
+
+/* What later versions add is 0 unless it is asked for. */
+static attn_status read_description(const attn_attention *given, attn_attention *out,
+                                    attn_error *error) {
+    *out = (attn_attention){.size = sizeof *out};
+    return attn_sized_read(given, out, sizeof *out, ATTN_SIZE_UP_TO(attn_attention, dropout_key),
+                           "attn_attention", error);
+}
+
+void attn_attention_gradients_init_sized(attn_attention_gradients *gradients, size_t size) {
+    const attn_attention_gradients none = {.size = sizeof none};
+    attn_sized_init(gradients, size, &none, sizeof none);
+}
+
+attn_status attn_attention_read_gradients(const attn_attention_gradients *given,
+                                          attn_attention_gradients *out, attn_error *error) {
+    *out = (attn_attention_gradients){.size = sizeof *out};
+    return attn_sized_read(given, out, sizeof *out,
+                           ATTN_SIZE_UP_TO(attn_attention_gradients, d_sinks),
+                           "attn_attention_gradients", error);
 }
 
 static attn_status check_sizes(const attn_attention *attention, attn_error *error) {
@@ -112,7 +135,7 @@ static attn_status check_scores(const attn_attention *attention, attn_error *err
     return ATTN_OK;
 }
 
-attn_status attn_attention_check(const attn_attention *attention, attn_error *error) {
+static attn_status check(const attn_attention *attention, attn_error *error) {
     attn_status status = check_sizes(attention, error);
     status = status != ATTN_OK ? status : check_scores(attention, error);
     if (status != ATTN_OK) {
@@ -173,4 +196,15 @@ attn_attention_call attn_attention_new_call(const attn_attention *attention) {
     call.dropout_key[0] = (uint32_t)attention->dropout_key;
     call.dropout_key[1] = (uint32_t)(attention->dropout_key >> 32);
     return call;
+}
+
+attn_status attn_attention_read(const attn_attention *given, attn_attention *out,
+                                attn_error *error) {
+    attn_status status = read_description(given, out, error);
+    return status == ATTN_OK ? check(out, error) : status;
+}
+
+attn_status attn_attention_check(const attn_attention *attention, attn_error *error) {
+    attn_attention known;
+    return attn_attention_read(attention, &known, error);
 }

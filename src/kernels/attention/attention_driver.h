@@ -18,6 +18,13 @@ static inline int omp_get_thread_num(void) {
 }
 #endif
 
+/* A caller's description as this version has it, checked. */
+ATTN_MUST_CHECK attn_status attn_attention_read(const attn_attention *given, attn_attention *out,
+                                                attn_error *error);
+ATTN_MUST_CHECK attn_status attn_attention_read_gradients(const attn_attention_gradients *given,
+                                                          attn_attention_gradients *out,
+                                                          attn_error *error);
+
 /* What follows from the description; the tensors are still to be filled in. */
 attn_attention_call attn_attention_new_call(const attn_attention *attention);
 

@@ -1,5 +1,6 @@
 /* kernels/attention/attention_plan.c: tells how a call will run, from what the calls themselves
  * decide by. Next: attention.c and attention_backward.c, which decide. */
+#include "base/sized.h"
 #include "kernels/attention/attention_driver.h"
 #include "kernels/table.h"
 
@@ -59,12 +60,19 @@ static double visited_share(const attn_attention *spec) {
     return all > 0 ? visited / all : 0;
 }
 
-attn_status attn_attention_plan(const attn_attention *attention, bool backward, attn_plan *plan,
-                                attn_error *error) {
-    attn_status status = attn_attention_check(attention, error);
+void attn_plan_init_sized(attn_plan *plan, size_t size) {
+    const attn_plan none = {.size = sizeof none};
+    attn_sized_init(plan, size, &none, sizeof none);
+}
+
+attn_status attn_attention_plan(const attn_attention *given_attention, bool backward,
+                                attn_plan *plan, attn_error *error) {
+    attn_attention known;
+    attn_status status = attn_attention_read(given_attention, &known, error);
     if (status != ATTN_OK) {
         return status;
     }
+    const attn_attention *attention = &known;
     const attn_kernels *kernels = attn_kernels_current();
     attn_division division = attn_attention_divide_forward(attention, &kernels->attention);
     bool pieces_too = false;
@@ -82,7 +90,7 @@ attn_status attn_attention_plan(const attn_attention *attention, bool backward, 
     if (!fits) {
         return attn_fail_memory(error, SIZE_MAX);
     }
-    *plan = (attn_plan){
+    const attn_plan found = {
         .isa = kernels->isa,
         .isa_reason = why_isa(),
         .threads = division.threads,
@@ -92,5 +100,6 @@ attn_status attn_attention_plan(const attn_attention *attention, bool backward, 
         .memory = bytes > more ? bytes : more,
         .visited = visited_share(attention),
     };
-    return ATTN_OK;
+    return attn_sized_write(plan, &found, sizeof found, ATTN_SIZE_UP_TO(attn_plan, visited),
+                            "attn_plan", error);
 }

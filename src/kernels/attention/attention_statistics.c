@@ -6,6 +6,7 @@
  * B, H, G, Tq, Tk as in attn/attention.h. Next: attention_statistics_body.h. */
 #include <string.h>
 
+#include "base/sized.h"
 #include "kernels/attention/attention_driver.h"
 #include "kernels/table.h"
 
@@ -88,13 +89,32 @@ static void clear_statistics(const attn_attention *spec, const attn_weight_stati
     }
 }
 
-attn_status attn_attention_statistics(const attn_attention *attention, const real *query,
+void attn_weight_statistics_init_sized(attn_weight_statistics *wanted, size_t size) {
+    const attn_weight_statistics none = {.size = sizeof none};
+    attn_sized_init(wanted, size, &none, sizeof none);
+}
+
+static attn_status read_wanted(const attn_weight_statistics *given, attn_weight_statistics *out,
+                               attn_error *error) {
+    *out = (attn_weight_statistics){.size = sizeof *out};
+    return attn_sized_read(given, out, sizeof *out,
+                           ATTN_SIZE_UP_TO(attn_weight_statistics, column_sums),
+                           "attn_weight_statistics", error);
+}
+
+attn_status attn_attention_statistics(const attn_attention *given_attention, const real *query,
                                       const real *key, const real *lse,
-                                      const attn_weight_statistics *wanted, attn_error *error) {
-    attn_status status = attn_attention_check(attention, error);
+                                      const attn_weight_statistics *given_wanted,
+                                      attn_error *error) {
+    attn_attention known;
+    attn_weight_statistics known_wanted;
+    attn_status status = attn_attention_read(given_attention, &known, error);
+    status = status == ATTN_OK ? read_wanted(given_wanted, &known_wanted, error) : status;
     if (status != ATTN_OK) {
         return status;
     }
+    const attn_attention *attention = &known;
+    const attn_weight_statistics *wanted = &known_wanted;
     if (wanted->largest < 0 ||
         (wanted->largest_weights == NULL) != (wanted->largest_keys == NULL)) {
         return refuse(error, "largest must be at least 0, and largest_weights and largest_keys "

@@ -71,13 +71,15 @@ static attn_status weights_scratch(const attn_attention_call *call, real *all, r
     return ATTN_OK;
 }
 
-attn_status attn_attention_weights(const attn_attention *attention, const real *query,
+attn_status attn_attention_weights(const attn_attention *given_attention, const real *query,
                                    const real *key, const real *lse, real *all, real *mean,
                                    attn_error *error) {
-    attn_status status = attn_attention_check(attention, error);
+    attn_attention known;
+    attn_status status = attn_attention_read(given_attention, &known, error);
     if (status != ATTN_OK) {
         return status;
     }
+    const attn_attention *attention = &known;
     if (attention->batch == 0 || attention->query_length == 0 || attention->key_length == 0 ||
         (all == NULL && mean == NULL)) {
         return ATTN_OK;

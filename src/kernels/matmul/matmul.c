@@ -8,6 +8,8 @@
 #include "kernels/matmul/matmul.h"
 
 #include "cpu/cpu.h"
+#include "base/fail.h"
+#include "base/sized.h"
 #include "kernels/table.h"
 
 enum {
@@ -306,17 +308,27 @@ static void run_plan(const matmul_plan *plan, real *b_packed, real *rooms) {
     }
 }
 
-static bool valid(const attn_matmul *product) {
-    if (product == NULL || product->m < 0 || product->n < 0 || product->k < 0) {
-        return false;
+/* What is wrong with a product; NULL: nothing. */
+static const char *fault(const attn_matmul *product) {
+    if (product->m < 0 || product->n < 0 || product->k < 0) {
+        return "m, n or k is negative";
     }
-    bool empty = product->m == 0 || product->n == 0;
-    bool has_operands = product->a != NULL && (product->b != NULL || product->b_packed != NULL);
-    return empty || (product->c != NULL && (product->k == 0 || has_operands));
+    if (product->m == 0 || product->n == 0) {
+        return NULL;
+    }
+    if (product->c == NULL) {
+        return "c is NULL";
+    }
+    if (product->k == 0) {
+        return NULL;
+    }
+    return product->a == NULL                                ? "a is NULL"
+           : product->b == NULL && product->b_packed == NULL ? "b and b_packed are NULL"
+                                                             : NULL;
 }
 
 attn_status attn_matmul_run_scratch(const attn_matmul *product, attn_scratch *scratch) {
-    if (!valid(product)) {
+    if (fault(product) != NULL) {
         return ATTN_ERR_ARGUMENT;
     }
     if (product->m == 0 || product->n == 0) {
@@ -338,9 +350,27 @@ attn_status attn_matmul_run_scratch(const attn_matmul *product, attn_scratch *sc
     return ATTN_OK;
 }
 
-attn_status attn_matmul_run(const attn_matmul *product) {
+void attn_matmul_init_sized(attn_matmul *product, size_t size) {
+    const attn_matmul none = {.size = sizeof none};
+    attn_sized_init(product, size, &none, sizeof none);
+}
+
+attn_status attn_matmul_run(const attn_matmul *product, attn_error *error) {
+    attn_matmul known = {.size = sizeof known};
+    attn_status status =
+        attn_sized_read(product, &known, sizeof known, ATTN_SIZE_UP_TO(attn_matmul, residual_row),
+                        "attn_matmul", error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    const char *wrong = fault(&known);
+    if (wrong != NULL) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "matmul", -1, NULL, "%s", wrong);
+    }
     attn_scratch scratch = {NULL, 0};
-    attn_status status = attn_matmul_run_scratch(product, &scratch);
+    status = attn_matmul_run_scratch(&known, &scratch);
     attn_scratch_free(&scratch);
-    return status;
+    return status == ATTN_OK
+               ? ATTN_OK
+               : attn_fail_memory(error, attn_matmul_packed_size(known.k, known.n) * sizeof(real));
 }

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "base/fail.h"
+#include "base/sized.h"
 #include "kernels/matmul_i8/blocks.h"
 #include "kernels/table.h"
 
@@ -93,17 +95,21 @@ static attn_status allocate_weights(int64_t k, int64_t n, attn_matmul_i8_weights
 
 attn_status attn_matmul_i8_weights_create(int64_t k, int64_t n, const attn_real *w, int64_t w_row,
                                           int64_t w_col, const attn_real *scale,
-                                          attn_matmul_i8_weights **out) {
+                                          attn_matmul_i8_weights **out, attn_error *error) {
     *out = NULL;
-    if (k < 0 || n < 0 || n > INT64_MAX / 64 || k > ATTN_MATMUL_I8_MAX_K ||
-        (w == NULL && k > 0 && n > 0)) {
-        return ATTN_ERR_ARGUMENT;
+    if (k < 0 || n < 0 || n > INT64_MAX / 64 || k > ATTN_MATMUL_I8_MAX_K) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "matmul_i8", -1, NULL,
+                         "k is %lld and n %lld, expected k of 0 to %d and n of 0 or more",
+                         (long long)k, (long long)n, ATTN_MATMUL_I8_MAX_K);
+    }
+    if (w == NULL && k > 0 && n > 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "matmul_i8", -1, NULL, "w is NULL");
     }
     attn_status status = allocate_weights(k, n, out);
     if (status != ATTN_OK) {
         attn_matmul_i8_weights_free(*out);
         *out = NULL;
-        return status;
+        return attn_fail_memory(error, (size_t)k * (size_t)n);
     }
     attn_matmul_i8_weights *weights = *out;
     int threads = weights->panels * weights->groups < SERIAL / 1024 ? 1 : attn_get_threads();
@@ -252,16 +258,24 @@ static void run_plan(const i8_plan *plan) {
     }
 }
 
-static bool valid(const attn_matmul_i8 *product) {
-    if (product == NULL || product->m < 0 || product->weights == NULL) {
-        return false;
+/* What is wrong with a product; NULL: nothing. */
+static const char *fault(const attn_matmul_i8 *product) {
+    if (product->m < 0) {
+        return "m is negative";
     }
-    bool empty = product->m == 0 || product->weights->n == 0;
-    return empty || (product->c != NULL && (product->a != NULL || product->weights->k == 0));
+    if (product->weights == NULL) {
+        return "weights is NULL";
+    }
+    if (product->m == 0 || product->weights->n == 0) {
+        return NULL;
+    }
+    return product->c == NULL                              ? "c is NULL"
+           : product->a == NULL && product->weights->k > 0 ? "a is NULL"
+                                                           : NULL;
 }
 
 attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product, attn_scratch *scratch) {
-    if (!valid(product)) {
+    if (fault(product) != NULL) {
         return ATTN_ERR_ARGUMENT;
     }
     if (product->m == 0 || product->weights->n == 0) {
@@ -283,9 +297,26 @@ attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product, attn_scrat
     return ATTN_OK;
 }
 
-attn_status attn_matmul_i8_run(const attn_matmul_i8 *product) {
+void attn_matmul_i8_init_sized(attn_matmul_i8 *product, size_t size) {
+    const attn_matmul_i8 none = {.size = sizeof none};
+    attn_sized_init(product, size, &none, sizeof none);
+}
+
+attn_status attn_matmul_i8_run(const attn_matmul_i8 *product, attn_error *error) {
+    attn_matmul_i8 known = {.size = sizeof known};
+    attn_status status =
+        attn_sized_read(product, &known, sizeof known,
+                        ATTN_SIZE_UP_TO(attn_matmul_i8, residual_row), "attn_matmul_i8", error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    const char *wrong = fault(&known);
+    if (wrong != NULL) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "matmul_i8", -1, NULL, "%s", wrong);
+    }
     attn_scratch scratch = {NULL, 0};
-    attn_status status = attn_matmul_i8_run_scratch(product, &scratch);
+    status = attn_matmul_i8_run_scratch(&known, &scratch);
     attn_scratch_free(&scratch);
-    return status;
+    return status == ATTN_OK ? ATTN_OK
+                             : attn_fail_memory(error, (size_t)known.m * (size_t)known.weights->k);
 }
