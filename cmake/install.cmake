@@ -1,5 +1,22 @@
-# make install: headers, both libraries, pkg-config file, CMake package, the tool and its data.
+# make install: headers and their manual pages, both libraries, pkg-config file, CMake package, examples,
+# the tool and its data.
 include(CMakePackageConfigHelpers)
+
+# The manual pages of section 3 are the headers laid out by a script, where there is a Python.
+find_program(ATTN_MAN3_PYTHON python3)
+if(ATTN_MAN3_PYTHON)
+  file(GLOB public_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/attn/*.h)
+  set(man3_maker ${PROJECT_SOURCE_DIR}/scripts/make-man3)
+  add_custom_command(
+    OUTPUT ${PROJECT_BINARY_DIR}/man/man3/attn.3
+    COMMAND ${ATTN_MAN3_PYTHON} ${man3_maker} ${PROJECT_VERSION} ${PROJECT_BINARY_DIR}/man/man3
+            ${public_headers}
+    DEPENDS ${man3_maker} ${public_headers}
+    COMMENT "Making the manual pages of the library"
+    VERBATIM)
+  add_custom_target(attn_man3 ALL DEPENDS ${PROJECT_BINARY_DIR}/man/man3/attn.3)
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/man/man3 DESTINATION ${CMAKE_INSTALL_MANDIR})
+endif()
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h")
@@ -40,3 +57,4 @@ if(TARGET attn_cli)
   endif()
 endif()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})

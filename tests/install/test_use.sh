@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs into an empty folder and builds the same program against it four ways: pkg-config and
-# CMake package, shared and static. Environment: see cmake/tests.cmake.
+# CMake package, shared and static; then the same as C++, the installed examples, and the manual pages.
+# Environment: see cmake/tests.cmake.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -31,3 +32,45 @@ CC=$cc cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/root$prefix"
 cmake --build "$work/build" >"$work/cmake.log" || { cat "$work/cmake.log"; exit 1; }
 "$work/build/consumer_shared" "$version"
 "$work/build/consumer_static" "$version"
+
+cxx=${CXX:-$(command -v c++ || true)}
+if [ -n "$cxx" ]; then
+    echo "C++, shared"
+    $cxx -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror "$here/consumer.c" -o "$work/plus" \
+        $(pkg-config --cflags --libs attn)
+    LD_LIBRARY_PATH=$lib "$work/plus" "$version"
+fi
+
+examples=$(find "$work/root" -path '*/doc/*/examples' -type d)
+for source in "$examples"/*.c; do
+    name=$(basename "$source" .c)
+    echo "example: $name"
+    package=$(sed -n 's/.*pkg-config --cflags --libs \([a-z-]*\).*/\1/p' "$source" | head -n 1)
+    $cc -std=c11 "$source" -o "$work/$name" $(pkg-config --cflags --libs "$package") -lm
+done
+LD_LIBRARY_PATH=$lib "$work/attention"
+LD_LIBRARY_PATH=$lib "$work/layers" | tee "$work/layers.log"
+# It learns: the last loss is a fraction of the first.
+awk '/mean loss/ { last = $NF; if (!first) first = $NF }
+     END { exit !(first > 0.1 && last < first / 10) }' "$work/layers.log" ||
+    { echo "examples/layers.c does not learn"; exit 1; }
+
+pages=$(find "$work/root" -name man3 -type d)
+[ -n "$pages" ] || { echo "no manual pages: there is no python3"; exit 0; }
+echo "manual pages"
+for function in $(nm -D --defined-only "$lib/libattn.so" | awk '{ print $3 }' | sed 's/@.*//' |
+    grep -v '_init_sized$'); do
+    [ -s "$pages/$function.3" ] || { echo "$function has no page"; exit 1; }
+done
+for page in "$pages"/*.3; do
+    target=$(sed -n 's/^[.]so man3[/]//p' "$page")
+    [ -s "$pages/${target:-$(basename "$page")}" ] || { echo "$page points nowhere"; exit 1; }
+done
+grep -q 'attn_status attn_attention_forward(' "$pages/attn_attention.3"
+grep -q 'void attn_attention_init(attn_attention \*attention, int64_t batch,' "$pages/attn_attention.3"
+if command -v mandoc >/dev/null; then
+    for page in $(grep -L '^[.]so' "$pages"/*.3); do
+        mandoc -Tlint -W style "$page" || true
+    done | grep -v 'missing date' && { echo "^ mandoc's complaints"; exit 1; }
+fi
+exit 0
