@@ -34,7 +34,7 @@ typedef enum attn_status {
     ATTN_ERR_INTERRUPTED = 8, /* the caller asked to stop */
 } attn_status;
 
-/* What went wrong. Plain data: copy it, keep it; nothing in it needs freeing. */
+/* What went wrong. Plain data: copy it, keep it; nothing in it needs freeing. It never grows. */
 typedef struct attn_error {
     attn_status status;
     int64_t position; /* line number or byte offset in `where`; -1 when there is none */

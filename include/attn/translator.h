@@ -90,14 +90,15 @@ typedef struct attn_translator_batch {
  * the batch's target tokens to *loss and *nll. Then attn_tape_backward adds the gradients, times
  * gradient_scale. ATTN_ERR_ARGUMENT: an id out of range, a sequence longer than max_length, or a
  * tape that records for a model that is not trainable. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_translator_loss(attn_translator *model, attn_tape *tape,
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_loss(const attn_translator *model,
+                                                          attn_tape *tape,
                                                           const attn_translator_batch *batch,
                                                           attn_real gradient_scale, double *loss,
                                                           double *nll, attn_error *error);
 /* Forward without loss: the decoder's output [N target, d_model] before the output projection
  * (teacher forcing), for scoring, explaining and tests. With target_input NULL: the encoder's
  * output. */
-ATTN_API attn_tensor *attn_translator_forward(attn_translator *model, attn_tape *tape,
+ATTN_API attn_tensor *attn_translator_forward(const attn_translator *model, attn_tape *tape,
                                               const attn_translator_batch *batch);
 /* Packs the weights for inference (load does it when not trainable). ATTN_COMPUTE_I8: all linear
  * layers multiply 8-bit integers, and so does the product with the embedding in decoding; norms,

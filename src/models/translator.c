@@ -465,7 +465,7 @@ static attn_sequences describe(int64_t count, const int64_t *starts) {
     return sequences;
 }
 
-attn_tensor *attn_translator_forward(attn_translator *m, attn_tape *tape,
+attn_tensor *attn_translator_forward(const attn_translator *m, attn_tape *tape,
                                      const attn_translator_batch *batch) {
     attn_sequences sources = describe(batch->count, batch->source_starts);
     attn_tensor *memory = attn_translator_encoder(m, tape, batch->source, &sources);
@@ -476,7 +476,7 @@ attn_tensor *attn_translator_forward(attn_translator *m, attn_tape *tape,
     return decoder(m, tape, batch->target_input, &targets, memory, &sources);
 }
 
-attn_status attn_translator_loss(attn_translator *m, attn_tape *tape,
+attn_status attn_translator_loss(const attn_translator *m, attn_tape *tape,
                                  const attn_translator_batch *batch, attn_real gradient_scale,
                                  double *loss, double *nll, attn_error *error) {
     int64_t tokens = batch->target_starts[batch->count];

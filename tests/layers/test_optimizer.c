@@ -4,10 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "attn/memory.h"
 #include "attn/optimizer.h"
 
 enum { SIZE = 6 };
@@ -195,6 +197,36 @@ static void a_training_goes_on_from_its_state(void **state) {
     attn_params_free(again);
 }
 
+static int left; /* allocations that still succeed */
+
+static void *allocate(size_t size, void *context) {
+    (void)context;
+    return left-- > 0 ? malloc(size) : NULL;
+}
+
+static void release(void *pointer, void *context) {
+    (void)context;
+    free(pointer);
+}
+
+static void out_of_memory(void **state) {
+    (void)state;
+    attn_optimizer_options options = options_of();
+    attn_optimizer *optimizer;
+    attn_error error;
+    for (int n = 0; n < 3; n++) {
+        left = 1 << 20;
+        attn_set_allocator(allocate, release, NULL);
+        attn_params *params = make_params(true);
+        left = n;
+        assert_int_equal(attn_optimizer_create(&options, params, &optimizer, &error),
+                         ATTN_ERR_MEMORY);
+        assert_null(optimizer);
+        attn_params_free(params);
+        attn_set_allocator(NULL, NULL, NULL);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_step_and_decay),
@@ -203,6 +235,7 @@ int main(void) {
         cmocka_unit_test(a_bad_gradient_is_skipped),
         cmocka_unit_test(clipping_bounds_the_moments),
         cmocka_unit_test(a_training_goes_on_from_its_state),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
