@@ -185,18 +185,19 @@ static attn_status remember_layer(attn_translator_state *s, attn_tensor *memory,
     }
     attn_cache *cache = s->caches[layer].memory;
     attn_status status = ATTN_OK;
+    attn_error error;
     for (int64_t i = 0; status == ATTN_OK && i < s->sentences; i++) {
         int64_t start = s->source_starts[i], sequence;
         const real *key = projected->data + start * projected->cols;
-        status = attn_cache_start(cache, &sequence, NULL);
+        status = attn_cache_start(cache, &sequence, &error);
         if (status == ATTN_OK) {
             status = attn_cache_append(cache, sequence, s->source_starts[i + 1] - start, key,
                                        projected->cols, size, key + cross->kv_heads * size,
-                                       projected->cols, size, NULL);
+                                       projected->cols, size, &error);
         }
     }
     if (status != ATTN_OK) {
-        attn_tape_fail(s->encode_tape, status, "%s", attn_status_name(status));
+        attn_tape_fail_as(s->encode_tape, &error);
     }
     return status;
 }
@@ -381,15 +382,24 @@ static attn_status assign_sequences(attn_translator_state *s, int64_t rows,
 static attn_status check_step(const attn_translator_state *s, int64_t rows, const int32_t *tokens,
                               const int64_t *parents, attn_error *error) {
     int64_t bound = s->step == 0 ? s->sentences : s->rows;
-    bool possible = rows >= 1 && rows <= s->max_rows && s->step < s->max_steps;
-    for (int64_t r = 0; possible && r < rows; r++) {
-        possible = parents[r] >= 0 && parents[r] < bound && tokens[r] >= 0 &&
-                   tokens[r] < s->model->config.vocabulary;
+    if (s->step >= s->max_steps || rows < 1 || rows > s->max_rows) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "encode for as many",
+                         "step %lld of %lld with %lld rows: 1 to %lld were encoded for",
+                         (long long)s->step + 1, (long long)s->max_steps, (long long)rows,
+                         (long long)s->max_rows);
     }
-    if (!possible) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
-                         "decoding step %lld: rows, parents or tokens out of range",
-                         (long long)s->step);
+    for (int64_t r = 0; r < rows; r++) {
+        if (parents[r] < 0 || parents[r] >= bound) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                             "parents[%lld] is %lld, not one of %lld %s", (long long)r,
+                             (long long)parents[r], (long long)bound,
+                             s->step == 0 ? "sentences" : "rows");
+        }
+        if (tokens[r] < 0 || tokens[r] >= s->model->config.vocabulary) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                             "tokens[%lld] is %d, the vocabulary is %lld", (long long)r,
+                             (int)tokens[r], (long long)s->model->config.vocabulary);
+        }
     }
     return ATTN_OK;
 }
@@ -411,10 +421,11 @@ static attn_tensor *attend(attn_translator_state *s, const attn_multi_head *a,
     attention.output = heads->data;
     attention.weights = weights;
     attention.weights_row = s->source_longest;
+    attn_error error;
     attn_status status =
-        attn_cache_attend_scratch(cache, &attention, attn_tape_scratch(tape), NULL);
+        attn_cache_attend_scratch(cache, &attention, attn_tape_scratch(tape), &error);
     if (status != ATTN_OK) {
-        attn_tape_fail(tape, status, "%s", attn_status_name(status));
+        attn_tape_fail_as(tape, &error);
         return NULL;
     }
     return heads;
@@ -427,13 +438,14 @@ static attn_tensor *step_self(attn_translator_state *s, attn_tensor *x, int64_t 
         return NULL;
     }
     attn_cache *cache = s->caches[layer].self;
+    attn_error error;
     for (int64_t r = 0; r < s->rows; r++) {
         const real *key = joined->data + r * joined->cols + a->channels;
         attn_status status =
             attn_cache_append(cache, s->sequence[r], 1, key, 0, a->head_size,
-                              key + a->kv_heads * a->head_size, 0, a->head_size, NULL);
+                              key + a->kv_heads * a->head_size, 0, a->head_size, &error);
         if (status != ATTN_OK) {
-            attn_tape_fail(s->step_tape, status, "%s", attn_status_name(status));
+            attn_tape_fail_as(s->step_tape, &error);
             return NULL;
         }
     }
@@ -556,8 +568,10 @@ attn_status attn_translator_step(attn_translator_state *s, int64_t rows, const i
     status = x != NULL ? score_words(s, x, logits) : attn_tape_status(s->step_tape);
     if (status != ATTN_OK) {
         s->max_rows = 0; /* the rows are half moved on: no step until the next encode */
-        return attn_fail(error, status, NULL, -1, "use a smaller batch", "decoding failed: %s",
-                         attn_status_name(status));
+        return attn_tape_status(s->step_tape) != ATTN_OK
+                   ? attn_tape_check(s->step_tape, error)
+                   : attn_fail_memory(error,
+                                      (size_t)(rows * s->model->config.vocabulary) * sizeof(real));
     }
     s->step++;
     return ATTN_OK;

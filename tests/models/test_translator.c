@@ -333,10 +333,13 @@ static void test_step_refuses_nonsense(void **unused) {
     const int64_t no_parent[] = {1};
     assert_int_equal(attn_translator_step(state, 2, tokens, parents, logits, NULL, &error),
                      ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "with 2 rows"));
     assert_int_equal(attn_translator_step(state, 1, tokens, no_parent, logits, NULL, &error),
                      ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "parents[0]"));
     assert_int_equal(attn_translator_step(state, 1, foreign + 1, parents, logits, NULL, &error),
                      ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "tokens[0]"));
     assert_int_equal(attn_translator_step(state, 1, tokens, parents, logits, NULL, &error),
                      ATTN_OK);
     /* There was room for one step. */
