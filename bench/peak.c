@@ -1,11 +1,13 @@
 /* bench/peak.c: loops that do nothing but fused multiply-adds, or nothing but reading. */
 #include "bench/peak.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "attn/threads.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
-#include "cpu/cpu.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -94,19 +96,28 @@ static float fma_neon(int64_t rounds, float factor, float term) {
 #endif
 
 static const attn_peak_fma loops[] = {
-    {"plain", 0, fma_plain, 2 * 4 * CHAINS_16},
+    {"plain", fma_plain, 2 * 4 * CHAINS_16},
 #if defined(__x86_64__)
-    {"avx2", ATTN_CPU_AVX2, fma_avx2, 2 * 8 * CHAINS_16},
-    {"avx512", ATTN_CPU_AVX512, fma_avx512, 2 * 16 * CHAINS_32},
+    {"avx2", fma_avx2, 2 * 8 * CHAINS_16},
+    {"avx512", fma_avx512, 2 * 16 * CHAINS_32},
 #elif defined(__aarch64__)
-    {"neon", ATTN_CPU_NEON, fma_neon, 2 * 4 * CHAINS_32},
+    {"neon", fma_neon, 2 * 4 * CHAINS_32},
 #endif
 };
+
+static bool here(const char *isa) {
+    for (int i = 0; attn_isa_at(i) != NULL; i++) {
+        if (strcmp(attn_isa_at(i), isa) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 int attn_peak_fma_list(const attn_peak_fma *out[], int max) {
     int count = 0;
     for (size_t i = 0; i < sizeof loops / sizeof *loops && count < max; i++) {
-        if ((loops[i].needs & ~attn_cpu_features()) == 0) {
+        if (loops[i].run == fma_plain || here(loops[i].isa)) {
             out[count++] = &loops[i];
         }
     }
@@ -181,7 +192,7 @@ double attn_peak_memory_measure(const attn_peak_memory *memory) {
     enum { PARTS = 256 };
     uint64_t (*run)(const uint64_t *, int64_t) = sum_plain;
 #if defined(__x86_64__)
-    if ((attn_cpu_features() & ATTN_CPU_AVX2) != 0) {
+    if (here("avx2")) {
         run = sum_avx2;
     }
 #endif

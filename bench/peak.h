@@ -12,8 +12,7 @@
 #include "attn/status.h"
 
 typedef struct attn_peak_fma {
-    const char *isa;
-    unsigned needs; /* of attn_cpu_features */
+    const char *isa; /* as attn_isa_at, or "plain" */
     float (*run)(int64_t rounds, float factor, float term);
     int64_t round_flops;
 } attn_peak_fma;

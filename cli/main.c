@@ -7,6 +7,7 @@
 #include <malloc.h>
 #endif
 
+#include "attn/threads.h"
 #include "attn/version.h"
 #include "base/utf8.h"
 #include "command.h"
@@ -174,6 +175,11 @@ static int run_tool(int argc, char **argv) {
         if (command == NULL) {
             help = help || (argc > 1 && asks_for_help(argv[1]));
             return help && print_family(argv[0], stdout) ? ATTN_EXIT_OK : unknown_command(argv);
+        }
+        attn_error error;
+        if (!help && attn_isa_check(&error) != ATTN_OK) {
+            attn_say_error(&error);
+            return ATTN_EXIT_MISUSE;
         }
         if (!help) {
             set_allocator(command->gives_back);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "attn/threads.h"
 #include "attn/version.h"
 
 /* Text in a troff line: backslashes and dashes escaped, '\n' a new paragraph. */
@@ -73,12 +74,16 @@ void attn_manual_print(const attn_command *const *commands, size_t count, FILE *
     for (size_t i = 0; i < count; i++) {
         manual_command(commands[i], out);
     }
-    fputs(".SH EXIT STATUS\n0: success. 1: failure; the reason is on stderr. 2: wrong usage.\n"
-          ".SH ENVIRONMENT\n"
-          ".TP\n.B ATTN_MODEL\nthe model file where \\-\\-model is not given\n"
-          ".TP\n.B ATTN_ISA\nforces an instruction set: ref, avx2, avx512, avx512vnni, amx, neon, "
-          "neondot\n"
-          ".TP\n.B OMP_NUM_THREADS\nthe number of threads where \\-\\-threads is not given\n",
+    fputs(
+        ".SH EXIT STATUS\n0: success. 1: failure; the reason is on stderr. 2: wrong usage.\n"
+        ".SH ENVIRONMENT\n"
+        ".TP\n.B ATTN_MODEL\nthe model file where \\-\\-model is not given\n"
+        ".TP\n.B ATTN_ISA\nforces an instruction set; the results stay the same. This machine has",
+        out);
+    for (int i = 0; attn_isa_at(i) != NULL; i++) {
+        fprintf(out, "%s %s", i > 0 ? "," : "", attn_isa_at(i));
+    }
+    fputs("\n.TP\n.B OMP_NUM_THREADS\nthe number of threads where \\-\\-threads is not given\n",
           out);
 }
 

@@ -1,6 +1,6 @@
 # libattn, shared and static. Every folder below is taken whole; of src/io only what reads and writes
-# model files. A kernel file's name ends in the instruction set it is compiled for (attention_avx2.c);
-# all the rest is compiled for the oldest processor of the architecture.
+# model files. Only kernels/isa/NAME.c is compiled for the instruction set NAME; all the rest is compiled
+# for the oldest processor of the architecture.
 include(CheckCCompilerFlag)
 
 set(ATTN_SRC ${PROJECT_SOURCE_DIR}/src)
@@ -10,46 +10,40 @@ set(library_patterns
 list(TRANSFORM library_patterns PREPEND ${ATTN_SRC}/)
 file(GLOB library_sources CONFIGURE_DEPENDS ${library_patterns})
 
-# Moves the kernel files of one instruction set into ATTN_KERNELS_<NAME>, with their flags, when this
-# architecture and compiler can build them, and out of library_sources in any case.
-function(attn_isa name arch)
-  string(TOUPPER ${name} upper)
-  set(files ${library_sources})
-  list(FILTER files INCLUDE REGEX "/kernels/.*_${name}\\.c$")
-  list(FILTER library_sources EXCLUDE REGEX "/kernels/.*_${name}\\.c$")
-  set(library_sources ${library_sources} PARENT_SCOPE)
-  if(NOT files OR NOT arch STREQUAL ATTN_ARCH)
-    return()
-  endif()
-  string(REPLACE ";" " " flags "${ARGN}")
-  if(flags)
-    check_c_compiler_flag("${flags}" ATTN_COMPILER_HAS_${upper})
-    if(NOT ATTN_COMPILER_HAS_${upper})
-      return()
-    endif()
-    set_source_files_properties(${files} PROPERTIES COMPILE_OPTIONS "${ARGN}")
-  endif()
-  set(ATTN_KERNELS_${upper} ${files} PARENT_SCOPE)
-endfunction()
-
-attn_isa(avx2 x86-64 -mavx2 -mfma)
-attn_isa(avx512 x86-64 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
-         -mprefer-vector-width=512)
-attn_isa(avx512vnni x86-64 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512vnni -mfma
-         -mprefer-vector-width=512)
-attn_isa(amx x86-64 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mamx-tile -mamx-int8
-         -mprefer-vector-width=512)
-attn_isa(neon aarch64)
-attn_isa(neondot aarch64 -march=armv8.2-a+dotprod)
-
+# The instruction sets, from the rows of kernels/isa/list.h. src/kernels/isa/NAME.c is compiled, with the
+# row's flags, where this architecture and compiler can; ATTN_HAVE_NAME tells kernels/table.c.
 set(isa_sources "")
 set(isa_definitions "")
-foreach(isa AVX2 AVX512 AVX512VNNI AMX NEON NEONDOT)
-  if(ATTN_KERNELS_${isa})
-    list(APPEND isa_sources ${ATTN_KERNELS_${isa}})
-    list(APPEND isa_definitions ATTN_HAVE_${isa}=1)
+set(isa_none "") # those of a build that has only plain C
+file(READ ${ATTN_SRC}/kernels/isa/list.h isa_list)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ATTN_SRC}/kernels/isa/list.h)
+set(isa_row "\nATTN_ISA\\(([a-z0-9]+), \"([^\"]*)\",[ \n]*\"([^\"]*)\"")
+string(REGEX MATCHALL "${isa_row}" isa_rows "${isa_list}")
+foreach(row IN LISTS isa_rows)
+  string(REGEX MATCH "${isa_row}" row "${row}")
+  set(name "${CMAKE_MATCH_1}")
+  set(architecture "${CMAKE_MATCH_2}")
+  set(flags "${CMAKE_MATCH_3}")
+  set(source ${ATTN_SRC}/kernels/isa/${name}.c)
+  list(REMOVE_ITEM library_sources ${source})
+  set(have 0)
+  if(architecture STREQUAL "any" OR (architecture STREQUAL ATTN_ARCH AND flags STREQUAL ""))
+    set(have 1)
+  elseif(architecture STREQUAL ATTN_ARCH)
+    check_c_compiler_flag("${flags}" ATTN_COMPILER_HAS_${name})
+    if(ATTN_COMPILER_HAS_${name})
+      set(have 1)
+      separate_arguments(flags UNIX_COMMAND "${flags}")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${flags}")
+    endif()
   endif()
+  if(have)
+    list(APPEND isa_sources ${source})
+  endif()
+  list(APPEND isa_definitions ATTN_HAVE_${name}=${have})
+  list(APPEND isa_none ATTN_HAVE_${name}=0)
 endforeach()
+list(REMOVE_ITEM isa_none ATTN_HAVE_ref=0)
 
 # What every compilation of library code shares; tests see the same internal headers through it.
 add_library(attn_common INTERFACE)
@@ -60,7 +54,7 @@ endif()
 
 add_library(attn_objects OBJECT ${library_sources} ${isa_sources})
 target_link_libraries(attn_objects PRIVATE attn_common)
-target_compile_definitions(attn_objects PUBLIC ${isa_definitions} PRIVATE ATTN_BUILD_SHARED)
+target_compile_definitions(attn_objects PRIVATE ATTN_BUILD_SHARED ${isa_definitions})
 
 add_library(attn_shared SHARED $<TARGET_OBJECTS:attn_objects>)
 set_target_properties(attn_shared PROPERTIES OUTPUT_NAME attn EXPORT_NAME attn LINKER_LANGUAGE C
@@ -94,7 +88,8 @@ endforeach()
 if(ATTN_TESTS)
   set(double_sources ${library_sources})
   list(FILTER double_sources EXCLUDE REGEX "/src/(io|search)/|/models/.*_file\\.c$")
-  add_library(attn_double STATIC EXCLUDE_FROM_ALL ${double_sources})
-  target_compile_definitions(attn_double PUBLIC ATTN_REAL_DOUBLE=1)
+  add_library(attn_double STATIC EXCLUDE_FROM_ALL ${double_sources} ${ATTN_SRC}/kernels/isa/ref.c)
+  target_compile_definitions(attn_double PUBLIC ATTN_REAL_DOUBLE=1
+                             PRIVATE ATTN_HAVE_ref=1 ${isa_none})
   target_link_libraries(attn_double PUBLIC attn_common m)
 endif()

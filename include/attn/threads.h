@@ -22,17 +22,25 @@ ATTN_API void attn_set_threads(int threads);
 /* The number of threads the next call will use; at least 1. Thread-safe. */
 ATTN_API int attn_get_threads(void);
 
-/* The instruction set in use: "ref", "avx2", "avx512", "avx512vnni", "amx", "neon" or "neondot".
- * "avx512vnni", "amx" and "neondot" differ from the one before them only in products of 8-bit
- * integers. Where the processor has AMX, the library asks the system for permission to use its
- * tiles. ATTN_ISA in the environment, read once, forces a lower one; a name that this processor
- * lacks or attn does not know is ignored. */
+/* The instruction sets that this build and this processor have, the lowest and slowest first; NULL from
+ * their number on. The first is "ref", plain C; the library uses the last one unless it is told
+ * otherwise. Where the processor has AMX, the library asks the system for permission to use its tiles.
+ * Thread-safe. */
+ATTN_API const char *attn_isa_at(int i);
+
+/* The instruction set in use: the last of attn_isa_at, or the one that ATTN_ISA in the environment,
+ * read once, or attn_set_isa asks for. If ATTN_ISA names none of them it is "ref": whoever sets ATTN_ISA
+ * wants less than the best, and only plain C is certainly not more than they meant. Thread-safe. */
 ATTN_API const char *attn_isa_name(void);
 
+/* Returns ATTN_ERR_UNSUPPORTED, with a list of those there are, if ATTN_ISA in the environment names none
+ * of attn_isa_at. A program calls this at its start; the library itself does not complain. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_isa_check(attn_error *error);
+
 /* Forces an instruction set for the process ("" or NULL: the best there is). Returns
- * ATTN_ERR_UNSUPPORTED when this processor or this build lacks it; then nothing changes. Call it
- * while no other attn call is running. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_set_isa(const char *name);
+ * ATTN_ERR_UNSUPPORTED, with a list of those there are, when this processor or this build lacks it;
+ * then nothing changes. Call it while no other attn call is running. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_set_isa(const char *name, attn_error *error);
 
 #ifdef __cplusplus
 }

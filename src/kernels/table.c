@@ -2,83 +2,50 @@
 #include "kernels/table.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fail.h"
+#include "base/utf8.h"
 #include "cpu/cpu.h"
 
 static attn_kernels tables[ATTN_KERNELS_MAX];
 static int table_count;
 static _Atomic(const attn_kernels *) current;
 
-#define FILL(table, isa)                                                                           \
-    do {                                                                                           \
-        attn_matmul_fill_##isa(&(table)->matmul);                                                  \
-        attn_matmul_i8_fill_##isa(&(table)->matmul_i8);                                            \
-        attn_matmul_bf16_fill_##isa(&(table)->matmul_bf16);                                        \
-        attn_attention_fill_##isa(&(table)->attention);                                            \
-        attn_norm_fill_##isa(&(table)->norm);                                                      \
-        attn_elementwise_fill_##isa(&(table)->elementwise);                                        \
-        attn_loss_fill_##isa(&(table)->loss);                                                      \
-        attn_optimizer_fill_##isa(&(table)->optimizer);                                            \
-        attn_depthwise_fill_##isa(&(table)->depthwise);                                            \
-        attn_group_norm_fill_##isa(&(table)->group_norm);                                          \
-        attn_resize_fill_##isa(&(table)->resize);                                                  \
-        attn_pixel_loss_fill_##isa(&(table)->pixel_loss);                                          \
-    } while (0)
+#define ATTN_ISA(name, ...) extern const attn_isa_kernels attn_isa_##name;
+#include "kernels/isa/list.h"
 
-/* A new table that starts as a copy of the one below. */
-static attn_kernels *overlay(const char *isa) {
+/* A new table: the one below, and over it what this instruction set provides. */
+static void overlay(const char *isa, const attn_isa_kernels *own) {
     attn_kernels *table = &tables[table_count];
     if (table_count > 0) {
         *table = table[-1];
     }
     table->isa = isa;
+#define TAKE(operation)                                                                            \
+    if (own->operation != NULL) {                                                                  \
+        table->operation = *own->operation;                                                        \
+    }
+    ATTN_OPERATIONS(TAKE)
+#undef TAKE
     table_count++;
-    return table;
 }
 
+/* The build defines ATTN_HAVE_name as 1 for each row of the list that it compiled, as 0 for others. */
+#define ROW_0(name, here)
+#define ROW_1(name, here)                                                                          \
+    if (!(here)) {                                                                                 \
+        return;                                                                                    \
+    }                                                                                              \
+    overlay(#name, &attn_isa_##name);
+#define ROW(have, name, here)             ROW_IF(have, name, here)
+#define ROW_IF(have, name, here)          ROW_##have(name, here)
+#define ATTN_ISA(name, arch, flags, here) ROW(ATTN_HAVE_##name, name, here)
+
 static void fill_tables(void) {
-    unsigned features = attn_cpu_features();
-    attn_kernels *table = overlay("ref");
-    FILL(table, ref);
-#ifdef ATTN_HAVE_AVX2
-    if (features & ATTN_CPU_AVX2) {
-        table = overlay("avx2");
-        FILL(table, avx2);
-    }
-#endif
-#ifdef ATTN_HAVE_AVX512
-    if (features & ATTN_CPU_AVX512) {
-        table = overlay("avx512");
-        FILL(table, avx512);
-    }
-#endif
-#ifdef ATTN_HAVE_AVX512VNNI
-    if (features & ATTN_CPU_AVX512VNNI) {
-        table = overlay("avx512vnni");
-        attn_matmul_i8_fill_avx512vnni(&table->matmul_i8);
-    }
-#endif
-#ifdef ATTN_HAVE_AMX
-    if (features & ATTN_CPU_AMX) {
-        table = overlay("amx");
-        attn_matmul_i8_fill_amx(&table->matmul_i8);
-    }
-#endif
-#ifdef ATTN_HAVE_NEON
-    if (features & ATTN_CPU_NEON) {
-        table = overlay("neon");
-        FILL(table, neon);
-    }
-#endif
-#ifdef ATTN_HAVE_NEONDOT
-    if (features & ATTN_CPU_NEONDOT) {
-        table = overlay("neondot");
-        attn_matmul_i8_fill_neondot(&table->matmul_i8);
-    }
-#endif
-    (void)features;
+#include "kernels/isa/list.h"
 }
 
 /* Fills on the first call; whoever comes meanwhile waits the microsecond that it takes. */
@@ -116,18 +83,18 @@ int attn_kernels_list(const attn_kernels *out[], int max) {
     return count;
 }
 
-static const attn_kernels *best(void) {
+/* "" or NULL: the best there is. NULL when there is none of that name. */
+static const attn_kernels *find(const char *name) {
     ensure_filled();
-    return &tables[table_count - 1];
+    return name == NULL || name[0] == '\0' ? &tables[table_count - 1] : attn_kernels_for(name);
 }
 
 const attn_kernels *attn_kernels_current(void) {
     const attn_kernels *chosen = atomic_load_explicit(&current, memory_order_acquire);
     if (chosen == NULL) {
-        const char *forced = getenv("ATTN_ISA");
-        chosen = forced != NULL ? attn_kernels_for(forced) : NULL;
+        chosen = find(getenv("ATTN_ISA"));
         if (chosen == NULL) {
-            chosen = best();
+            chosen = &tables[0]; /* attn/threads.h says why */
         }
         /* Unless attn_set_isa came first. */
         const attn_kernels *none = NULL;
@@ -142,11 +109,32 @@ const char *attn_isa_name(void) {
     return attn_kernels_current()->isa;
 }
 
-attn_status attn_set_isa(const char *name) {
-    const attn_kernels *chosen = name == NULL || name[0] == '\0' ? best() : attn_kernels_for(name);
+const char *attn_isa_at(int i) {
+    ensure_filled();
+    return i >= 0 && i < table_count ? tables[i].isa : NULL;
+}
+
+static attn_status fail_unknown(const char *where, const char *name, attn_error *error) {
+    char quoted[64], hint[sizeof error->hint] = "choose one of";
+    for (int i = 0; i < table_count; i++) {
+        size_t length = strlen(hint);
+        snprintf(hint + length, sizeof hint - length, "%s %s", i > 0 ? "," : "", tables[i].isa);
+    }
+    return attn_fail(error, ATTN_ERR_UNSUPPORTED, where, -1, hint,
+                     "no instruction set '%s' in this build or this processor",
+                     attn_utf8_quote(quoted, sizeof quoted, name));
+}
+
+attn_status attn_set_isa(const char *name, attn_error *error) {
+    const attn_kernels *chosen = find(name);
     if (chosen == NULL) {
-        return ATTN_ERR_UNSUPPORTED;
+        return fail_unknown(NULL, name, error);
     }
     atomic_store(&current, chosen);
     return ATTN_OK;
+}
+
+attn_status attn_isa_check(attn_error *error) {
+    const char *name = getenv("ATTN_ISA");
+    return find(name) != NULL ? ATTN_OK : fail_unknown("ATTN_ISA", name, error);
 }

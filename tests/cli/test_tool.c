@@ -15,8 +15,8 @@
 #include <jansson.h>
 
 #include "attn/safetensors.h"
+#include "attn/threads.h"
 #include "attn/translator.h"
-#include "kernels/table.h"
 #include "support/sentences.h"
 #include "text/tokenizer.h"
 
@@ -211,6 +211,28 @@ static void expect_same(const char *command) {
     free(before);
 }
 
+static void expect_same_on_every_isa(const char *command) {
+    for (int i = 0; attn_isa_at(i) != NULL; i++) {
+        char with[256];
+        snprintf(with, sizeof with, "ATTN_ISA=%s %s", attn_isa_at(i), command);
+        expect_same(with);
+    }
+}
+
+/* Slower than asked for would be a surprise, and so would faster. */
+static void unknown_instruction_sets_are_refused(void **unused) {
+    (void)unused;
+    expect_error(2, sh("ATTN_ISA=avx521 $T translate lines"),
+                 "attn: ATTN_ISA: no instruction set 'avx521' in this build or this processor: "
+                 "choose one of ref");
+    assert_int_equal(sh("ATTN_ISA= $T translate lines"), 0);
+    assert_int_equal(sh("ATTN_ISA=avx521 $T --help"), 0);
+    assert_int_equal(sh("$T --man | grep -A1 'B ATTN_ISA'"), 0);
+    for (int i = 0; attn_isa_at(i) != NULL; i++) {
+        assert_non_null(strstr(output, attn_isa_at(i)));
+    }
+}
+
 static void lines_keep_their_order_and_their_bits(void **unused) {
     (void)unused;
     assert_int_equal(sh("$T translate --scores lines"), 0);
@@ -237,15 +259,7 @@ static void integers_have_their_own_bits(void **unused) {
                         ">integers; ! cmp -s floats integers && cat integers"),
                      0);
     expect_same("$T translate --int8 --scores --batch 1 -j 1 lines");
-    const attn_kernels *kernels[ATTN_KERNELS_MAX];
-    int count = attn_kernels_list(kernels, ATTN_KERNELS_MAX);
-    for (int i = 0; i < count; i++) {
-        char command[120];
-        snprintf(command, sizeof command, "ATTN_ISA=%s $T translate --int8 --scores -j %d lines",
-                 kernels[i]->isa, 1 + i % 2);
-        expect_same(command);
-    }
-    expect_same("ATTN_ISA=ref $T translate --int8 --scores --batch 2 lines");
+    expect_same_on_every_isa("$T translate --int8 --scores -j2 --batch 2 lines");
     assert_int_equal(sh("$T evaluate --int8 --source lines --reference lines --output out && "
                         "$T translate --int8 lines | cmp - out"),
                      0);
@@ -262,9 +276,9 @@ static void shortlists(void **unused) {
                         "! cmp -s whole few && cat few"),
                      0);
     expect_same("$T translate --scores --shortlist some --batch 1 -j 1 lines");
-    expect_same("ATTN_ISA=ref $T translate --scores --shortlist some -j2 lines");
+    expect_same_on_every_isa("$T translate --scores --shortlist some -j2 lines");
     assert_int_equal(sh("$T translate --int8 --scores --shortlist some lines"), 0);
-    expect_same("ATTN_ISA=ref $T translate --int8 --scores --shortlist some --batch 2 lines");
+    expect_same_on_every_isa("$T translate --int8 --scores --shortlist some --batch 2 lines");
     expect_error(2, sh("$T shortlist -s en -t fr"), "--output");
     expect_error(1, sh("$T translate --shortlist lines lines"), "lines");
     expect_error(1, sh("$T translate --shortlist model.safetensors lines"), "not a shortlist");
@@ -500,6 +514,7 @@ int main(void) {
         cmocka_unit_test(help_is_even),
         cmocka_unit_test(manual_and_completion),
         cmocka_unit_test(lines_keep_their_order_and_their_bits),
+        cmocka_unit_test(unknown_instruction_sets_are_refused),
         cmocka_unit_test(integers_have_their_own_bits),
         cmocka_unit_test(shortlists),
         cmocka_unit_test(what_has_arrived_is_translated),

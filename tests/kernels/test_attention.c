@@ -19,7 +19,7 @@
 #include "kernels/table.h"
 
 static void problem_run(problem *p, const char *isa, int threads) {
-    assert_int_equal(attn_set_isa(isa), ATTN_OK);
+    assert_int_equal(attn_set_isa(isa, NULL), ATTN_OK);
     attn_set_threads(threads);
     for (int t = OUTPUT; t < TENSORS; t++) {
         memset(at(p, t), t == D_BIAS || t == D_SINKS ? 0 : 0xA5,
@@ -43,7 +43,7 @@ static void problem_run(problem *p, const char *isa, int threads) {
                                             at(p, ALL_WEIGHTS), at(p, MEAN_WEIGHTS), &error),
                      ATTN_OK);
     attn_set_threads(0);
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
 }
 
 static float *saved[TENSORS];

@@ -75,7 +75,7 @@ static void memory_is_what_is_asked_for(void **state) {
     int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
     size_t extra = bookkeeping();
     for (int n = 0; n < 16 * count; n++) {
-        assert_int_equal(attn_set_isa(list[n / 16]->isa), ATTN_OK);
+        assert_int_equal(attn_set_isa(list[n / 16]->isa, NULL), ATTN_OK);
         attn_set_threads(1 + n % 3);
         int64_t heads = n % 2 ? 16 : 1;
         attn_attention a;
@@ -90,7 +90,7 @@ static void memory_is_what_is_asked_for(void **state) {
         }
     }
     attn_set_threads(0);
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
 }
 
 static void divisions(void **state) {

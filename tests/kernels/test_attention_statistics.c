@@ -50,24 +50,24 @@ static void results_free(results *r) {
 }
 
 static void run(problem *p, const attn_weight_statistics *wanted, const char *isa, int threads) {
-    assert_int_equal(attn_set_isa(isa), ATTN_OK);
+    assert_int_equal(attn_set_isa(isa, NULL), ATTN_OK);
     attn_set_threads(threads);
     assert_int_equal(
         attn_attention_statistics(&p->spec, at(p, QUERY), at(p, KEY), at(p, LSE), wanted, NULL),
         ATTN_OK);
     attn_set_threads(0);
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
 }
 
 static void forward_and_weights(problem *p) {
-    assert_int_equal(attn_set_isa("ref"), ATTN_OK);
+    assert_int_equal(attn_set_isa("ref", NULL), ATTN_OK);
     assert_int_equal(attn_attention_forward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
                                             at(p, OUTPUT), at(p, LSE), NULL),
                      ATTN_OK);
     assert_int_equal(attn_attention_weights(&p->spec, at(p, QUERY), at(p, KEY), at(p, LSE),
                                             at(p, ALL_WEIGHTS), NULL, NULL),
                      ATTN_OK);
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
 }
 
 /* The k largest by choosing k times the first of the largest that are left. */

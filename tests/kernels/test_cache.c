@@ -184,7 +184,7 @@ static void check_rows(attn_cache *cache, setting *s, const rows *r, bool all_is
     const attn_kernels *list[ATTN_KERNELS_MAX];
     int isas = attn_kernels_list(list, ATTN_KERNELS_MAX);
     for (int n = all_isas ? 0 : isas - 1; n < isas; n++) {
-        assert_int_equal(attn_set_isa(list[n]->isa), ATTN_OK);
+        assert_int_equal(attn_set_isa(list[n]->isa, NULL), ATTN_OK);
         for (int twice = 0; twice < 2; twice++) {
             attn_set_threads(1 + (n + twice) % 3);
             a.lse = twice ? lse.data : NULL;
@@ -198,7 +198,7 @@ static void check_rows(attn_cache *cache, setting *s, const rows *r, bool all_is
         assert_memory_equal(weights.data, expected_weights, count * (size_t)longest * float_size);
     }
     attn_set_threads(0);
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
     free(expected);
     free(expected_lse);
     free(expected_weights);

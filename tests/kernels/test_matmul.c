@@ -122,14 +122,14 @@ static void check_every_isa(const options *o, const problem *expected) {
     const attn_kernels *list[ATTN_KERNELS_MAX];
     int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
     for (int i = 0; i < count; i++) {
-        assert_int_equal(attn_set_isa(list[i]->isa), ATTN_OK);
+        assert_int_equal(attn_set_isa(list[i]->isa, NULL), ATTN_OK);
         problem p = problem_new(o);
         run(&p, o->b);
         values_assert_equal(&p.c, &expected->c);
         values_assert_equal(&p.pre_activation, &expected->pre_activation);
         problem_free(&p);
     }
-    assert_int_equal(attn_set_isa(""), ATTN_OK);
+    assert_int_equal(attn_set_isa("", NULL), ATTN_OK);
 }
 
 static void check(const options *o) {

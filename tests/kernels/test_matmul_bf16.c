@@ -114,12 +114,12 @@ static void check(const options *o) {
     attn_matmul_bf16_weights *weights = weights_of(&expected);
     for (int i = 0; i < count; i++) {
         problem p = problem_new(o);
-        assert_int_equal(attn_set_isa(list[i]->isa), ATTN_OK);
+        assert_int_equal(attn_set_isa(list[i]->isa, NULL), ATTN_OK);
         run_bf16(&p, weights);
         values_assert_equal(&p.c, &expected.c);
         problem_free(&p);
     }
-    assert_int_equal(attn_set_isa(""), ATTN_OK);
+    assert_int_equal(attn_set_isa("", NULL), ATTN_OK);
     attn_matmul_bf16_free(weights);
     problem_free(&expected);
 }

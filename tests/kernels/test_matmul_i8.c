@@ -168,7 +168,7 @@ static void check_every_isa(const options *o, preparation *prepare, const proble
     const attn_kernels *list[ATTN_KERNELS_MAX];
     int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
     for (int i = 0; i < count; i++) {
-        assert_int_equal(attn_set_isa(list[i]->isa), ATTN_OK);
+        assert_int_equal(attn_set_isa(list[i]->isa, NULL), ATTN_OK);
         problem p = problem_new(o);
         if (prepare != NULL) {
             prepare(&p);
@@ -177,7 +177,7 @@ static void check_every_isa(const options *o, preparation *prepare, const proble
         values_assert_equal(&p.c, &expected->c);
         problem_free(&p);
     }
-    assert_int_equal(attn_set_isa(""), ATTN_OK);
+    assert_int_equal(attn_set_isa("", NULL), ATTN_OK);
 }
 
 static void check(const options *o, preparation *prepare) {
@@ -324,7 +324,7 @@ static void not_finite(void **state) {
     const attn_kernels *list[ATTN_KERNELS_MAX];
     int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
     for (int code = 0; code < count * 4 * 37; code++) {
-        assert_int_equal(attn_set_isa(list[code % count]->isa), ATTN_OK);
+        assert_int_equal(attn_set_isa(list[code % count]->isa, NULL), ATTN_OK);
         int64_t at = code / count / 4;
         problem p = problem_new(&o), good = problem_new(&o);
         p.a.at[3 * o.k + at] = bad[code / count % 4];
@@ -341,7 +341,7 @@ static void not_finite(void **state) {
         problem_free(&good);
         problem_free(&p);
     }
-    assert_int_equal(attn_set_isa(""), ATTN_OK);
+    assert_int_equal(attn_set_isa("", NULL), ATTN_OK);
 }
 
 /* A row of C is the same alone and among others. */

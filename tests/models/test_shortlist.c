@@ -127,7 +127,7 @@ static void steps_score_the_chosen_words(void **unused) {
     int count = attn_kernels_list(kernels, ATTN_KERNELS_MAX);
     for (int i = 0; i < 2 * count; i++) {
         attn_compute compute = i < count ? ATTN_COMPUTE_F32 : ATTN_COMPUTE_I8;
-        assert_int_equal(attn_set_isa(kernels[i % count]->isa), ATTN_OK);
+        assert_int_equal(attn_set_isa(kernels[i % count]->isa, NULL), ATTN_OK);
         assert_int_equal(attn_translator_pack(model, compute, NULL), ATTN_OK);
         attn_set_threads(1 + i % 3);
         decode(model, NULL, &batch, &whole);
@@ -140,7 +140,7 @@ static void steps_score_the_chosen_words(void **unused) {
         }
         assert_memory_equal(&part, &first, sizeof part);
     }
-    assert_int_equal(attn_set_isa(""), ATTN_OK);
+    assert_int_equal(attn_set_isa("", NULL), ATTN_OK);
     attn_set_threads(0);
     attn_shortlist_free(everything);
     attn_shortlist_free(list);

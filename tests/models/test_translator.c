@@ -20,10 +20,6 @@
 
 enum { VOCABULARY = TINY_VOCABULARY };
 
-static const char *const all_isas[] = {"ref", "avx2", "avx512", "avx512vnni",
-                                       "amx", "neon", "neondot"};
-enum { ISAS = sizeof all_isas / sizeof all_isas[0] };
-
 /* The kinds of model that the tests walk through. */
 static attn_translator_config variant(int number) {
     attn_translator_config config = tiny_config();
@@ -192,10 +188,8 @@ static void test_steps_are_the_full_pass(void **unused) {
         attn_translator *model = tiny_translator(&config, false);
         attn_compute compute = v % 2 == 0 ? ATTN_COMPUTE_F32 : ATTN_COMPUTE_I8;
         attn_real *first = NULL;
-        for (int i = 0; i < ISAS; i++) {
-            if (attn_set_isa(all_isas[i]) != ATTN_OK) {
-                continue;
-            }
+        for (int i = 0; attn_isa_at(i) != NULL; i++) {
+            assert_int_equal(attn_set_isa(attn_isa_at(i), NULL), ATTN_OK);
             attn_set_threads(1 + i % 3);
             assert_int_equal(attn_translator_pack(model, compute, NULL), ATTN_OK);
             attn_real *expected = forced(model, compute, &batch.view);
@@ -212,7 +206,7 @@ static void test_steps_are_the_full_pass(void **unused) {
         free(first);
         attn_translator_free(model);
     }
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
     attn_set_threads(0);
 }
 
@@ -418,10 +412,8 @@ static void assert_same_training(attn_translator *model, const tiny_batch *batch
     size_t bytes = (size_t)attn_params_size(params) * sizeof(attn_real);
     attn_real *first = malloc(bytes);
     double loss = 0;
-    for (int i = 0, runs = 0; i < ISAS; i++) {
-        if (attn_set_isa(all_isas[i]) != ATTN_OK) {
-            continue;
-        }
+    for (int i = 0, runs = 0; attn_isa_at(i) != NULL; i++) {
+        assert_int_equal(attn_set_isa(attn_isa_at(i), NULL), ATTN_OK);
         for (int threads = 1; threads <= 3; threads++, runs++) {
             attn_set_threads(threads);
             double now = train(model, &batch->view);
@@ -435,7 +427,7 @@ static void assert_same_training(attn_translator *model, const tiny_batch *batch
     }
     free(first);
     attn_set_threads(0);
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
 }
 
 static void test_threads_and_isas(void **unused) {

@@ -19,7 +19,7 @@ typedef struct isa_walk {
 
 static inline void isa_set(const isa_walk *w) {
     if (w->step < 2 * w->count) {
-        assert_int_equal(attn_set_isa(w->list[w->step / 2]->isa), ATTN_OK);
+        assert_int_equal(attn_set_isa(w->list[w->step / 2]->isa, NULL), ATTN_OK);
         attn_set_threads(w->step % 2 == 0 ? 1 : 3);
     }
 }
@@ -36,7 +36,7 @@ static inline bool isa_more(const isa_walk *w) {
         return true;
     }
     attn_set_threads(0);
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
     return false;
 }
 

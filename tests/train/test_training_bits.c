@@ -159,7 +159,7 @@ static void check_everywhere(size_t which) {
     int count = attn_kernels_list(kernels, 8);
     assert_true(count >= 1);
     for (int i = 0; i < count; i++) {
-        assert_int_equal(attn_set_isa(kernels[i]->isa), ATTN_OK);
+        assert_int_equal(attn_set_isa(kernels[i]->isa, NULL), ATTN_OK);
         for (int threads = 1; threads <= 3; threads++) {
             double first, last;
             attn_set_threads(threads);
@@ -171,7 +171,7 @@ static void check_everywhere(size_t which) {
             assert_true(last < first - 0.5); /* it has learned something */
         }
     }
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
     attn_set_threads(0);
 }
 

@@ -64,72 +64,89 @@ static void tables_are_whole(void **state) {
     assert_null(attn_kernels_for("z80"));
 }
 
-static void tables_follow_the_processor(void **state) {
+/* Every row of the list, in its order: those that are here, and no more after one that is not. */
+static void tables_follow_the_list(void **state) {
     (void)state;
-    unsigned features = attn_cpu_features();
-    (void)features;
-#ifdef ATTN_HAVE_AVX2
-    assert_int_equal(attn_kernels_for("avx2") != NULL, (features & ATTN_CPU_AVX2) != 0);
-#else
-    assert_null(attn_kernels_for("avx2"));
-#endif
-#ifdef ATTN_HAVE_AVX512
-    assert_int_equal(attn_kernels_for("avx512") != NULL, (features & ATTN_CPU_AVX512) != 0);
-#else
-    assert_null(attn_kernels_for("avx512"));
-#endif
-#ifdef ATTN_HAVE_AVX512VNNI
-    assert_int_equal(attn_kernels_for("avx512vnni") != NULL, (features & ATTN_CPU_AVX512VNNI) != 0);
-#else
-    assert_null(attn_kernels_for("avx512vnni"));
-#endif
-#ifdef ATTN_HAVE_AMX
-    assert_int_equal(attn_kernels_for("amx") != NULL, (features & ATTN_CPU_AMX) != 0);
-#else
-    assert_null(attn_kernels_for("amx"));
-#endif
-#ifdef ATTN_HAVE_NEON
-    assert_int_equal(attn_kernels_for("neon") != NULL, (features & ATTN_CPU_NEON) != 0);
-#else
-    assert_null(attn_kernels_for("neon"));
-#endif
-#ifdef ATTN_HAVE_NEONDOT
-    assert_int_equal(attn_kernels_for("neondot") != NULL, (features & ATTN_CPU_NEONDOT) != 0);
-#else
-    assert_null(attn_kernels_for("neondot"));
+    static const char *const all[] = {
+#define ATTN_ISA(name, ...) #name,
+#include "kernels/isa/list.h"
+    };
+    const attn_kernels *list[ATTN_KERNELS_MAX];
+    int count = attn_kernels_list(list, ATTN_KERNELS_MAX), found = 0;
+    for (int i = 0; i < ATTN_KERNELS_MAX; i++) {
+        if (found < count && strcmp(all[i], list[found]->isa) == 0) {
+            assert_string_equal(attn_isa_at(found++), all[i]);
+        } else {
+            assert_null(attn_kernels_for(all[i]));
+        }
+    }
+    assert_int_equal(found, count);
+    assert_null(attn_isa_at(count));
+    assert_null(attn_isa_at(-1));
+}
+
+/* The processor of every machine that runs the tests has more than plain C. */
+static void there_is_more_than_plain_c(void **state) {
+    (void)state;
+#if defined(__x86_64__)
+    assert_int_equal(attn_kernels_for("avx2") != NULL,
+                     __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
+#elif defined(__aarch64__)
+    assert_non_null(attn_kernels_for("neon"));
 #endif
 }
 
 static void instructions_can_be_forced(void **state) {
     (void)state;
+    for (int i = 0; attn_isa_at(i) != NULL; i++) {
+        assert_int_equal(attn_set_isa(attn_isa_at(i), NULL), ATTN_OK);
+        assert_string_equal(attn_isa_name(), attn_isa_at(i));
+        assert_ptr_equal(attn_kernels_current(), attn_kernels_for(attn_isa_at(i)));
+    }
+    assert_int_equal(attn_set_isa("ref", NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa("z80", NULL), ATTN_ERR_UNSUPPORTED);
+    assert_string_equal(attn_isa_name(), "ref");
     const attn_kernels *list[ATTN_KERNELS_MAX];
     int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
-    for (int i = 0; i < count; i++) {
-        assert_int_equal(attn_set_isa(list[i]->isa), ATTN_OK);
-        assert_string_equal(attn_isa_name(), list[i]->isa);
-        assert_ptr_equal(attn_kernels_current(), list[i]);
-    }
-    assert_int_equal(attn_set_isa("ref"), ATTN_OK);
-    assert_int_equal(attn_set_isa("z80"), ATTN_ERR_UNSUPPORTED);
-    assert_string_equal(attn_isa_name(), "ref");
-    assert_int_equal(attn_set_isa(NULL), ATTN_OK);
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
     assert_string_equal(attn_isa_name(), list[count - 1]->isa);
 }
 
-/* First of all tests: the environment is read once. */
+/* What is not there is refused with the list of what is. */
+static void unknown_names_are_refused(void **state) {
+    (void)state;
+    attn_error error;
+    assert_int_equal(attn_set_isa("z80", &error), ATTN_ERR_UNSUPPORTED);
+    assert_non_null(strstr(error.what, "z80"));
+    for (int i = 0; attn_isa_at(i) != NULL; i++) {
+        assert_non_null(strstr(error.hint, attn_isa_at(i)));
+    }
+    assert_int_equal(setenv("ATTN_ISA", "avx521", 1), 0);
+    assert_int_equal(attn_isa_check(&error), ATTN_ERR_UNSUPPORTED);
+    assert_string_equal(error.where, "ATTN_ISA");
+    assert_non_null(strstr(error.what, "avx521"));
+    assert_int_equal(setenv("ATTN_ISA", "ref", 1), 0);
+    assert_int_equal(attn_isa_check(&error), ATTN_OK);
+    assert_int_equal(setenv("ATTN_ISA", "", 1), 0);
+    assert_int_equal(attn_isa_check(&error), ATTN_OK);
+}
+
+/* First of all tests: the environment is read once. A name that is not there leaves plain C, never more
+ * than was meant. */
 static void environment_forces(void **state) {
     (void)state;
-    assert_int_equal(setenv("ATTN_ISA", "ref", 1), 0);
-    assert_string_equal(attn_isa_name(), "ref");
     assert_int_equal(setenv("ATTN_ISA", "z80", 1), 0);
+    assert_string_equal(attn_isa_name(), "ref");
+    assert_int_equal(unsetenv("ATTN_ISA"), 0);
     assert_string_equal(attn_isa_name(), "ref");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(environment_forces),          cmocka_unit_test(threads_are_clamped),
-        cmocka_unit_test(one_thread_inside_a_team),    cmocka_unit_test(tables_are_whole),
-        cmocka_unit_test(tables_follow_the_processor), cmocka_unit_test(instructions_can_be_forced),
+        cmocka_unit_test(environment_forces),         cmocka_unit_test(threads_are_clamped),
+        cmocka_unit_test(one_thread_inside_a_team),   cmocka_unit_test(tables_are_whole),
+        cmocka_unit_test(tables_follow_the_list),     cmocka_unit_test(there_is_more_than_plain_c),
+        cmocka_unit_test(instructions_can_be_forced), cmocka_unit_test(unknown_names_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

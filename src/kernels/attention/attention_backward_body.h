@@ -73,7 +73,7 @@ static int64_t backward_scratch_size(const backward_layout *layout) {
            layout->packed_queries;
 }
 
-static attn_attention_sizes sizes(const attn_attention *spec) {
+static attn_attention_sizes attention_sizes(const attn_attention *spec) {
     backward_layout layout = layout_of(spec);
     return (attn_attention_sizes){
         .forward_key = spec->head_size + layout.value_row,
@@ -86,8 +86,8 @@ static attn_attention_sizes sizes(const attn_attention *spec) {
 
 /* ---- packing ---- */
 
-static void backward_pack_keys(const attn_attention_call *call, int64_t b, int64_t g,
-                               int64_t first_key, float *packed) {
+static void attention_backward_pack_keys(const attn_attention_call *call, int64_t b, int64_t g,
+                                         int64_t first_key, float *packed) {
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
     attn_sequence sequence = attn_sequence_of(spec, b);
@@ -113,8 +113,8 @@ static float output_dot(const float *d_output, const float *output, int64_t size
 }
 
 /* A row that sees nothing that counts (LSE = -infinity) is packed as zeros. */
-static void backward_pack_queries(const attn_attention_call *call, int64_t b, int64_t h,
-                                  int64_t first_query, float *packed) {
+static void attention_backward_pack_queries(const attn_attention_call *call, int64_t b, int64_t h,
+                                            int64_t first_query, float *packed) {
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
     attn_sequence sequence = attn_sequence_of(spec, b);
@@ -199,7 +199,7 @@ V_INLINE void softmax_gradient(const attn_attention_call *call, row_place place,
                                int last, float minus_lse, float dot, float *p_row, float *ds_row) {
     if (!call->dropout) {
         for (int j = first & ~15; j < last; j += 16) {
-            v16 p = weight(v_load(p_row + j), minus_lse);
+            v16 p = attention_weight(v_load(p_row + j), minus_lse);
             v_store(p_row + j, p);
             v_store(ds_row + j, v_mul(p, v_sub(v_load(ds_row + j), v_set1(dot))));
         }
@@ -212,7 +212,7 @@ V_INLINE void softmax_gradient(const attn_attention_call *call, row_place place,
 #pragma GCC unroll 4
         for (int n = 0; n < 4; n++) {
             int j = group + 16 * n;
-            v16 p = weight(v_load(p_row + j), minus_lse);
+            v16 p = attention_weight(v_load(p_row + j), minus_lse);
             v16 dp = v_select(kept[n], v_mul(v_load(ds_row + j), factor), v_zero());
             v_store(p_row + j, v_select(kept[n], v_mul(p, factor), v_zero()));
             v_store(ds_row + j, v_mul(p, v_sub(dp, v_set1(dot))));
@@ -341,7 +341,7 @@ static void gradient_block(backward_item *item, int64_t block) {
 
 /* ---- items ---- */
 
-static void clear(float *sums, int64_t count) {
+static void attention_clear(float *sums, int64_t count) {
     memset(sums, 0, (size_t)count * sizeof(float));
 }
 
@@ -387,9 +387,9 @@ static void backward_head(backward_item *item, int64_t h) {
     const backward_layout *layout = item->layout;
     const backward_memory *memory = item->memory;
     for (int64_t first = 0; first < item->sequence.queries; first += ATTN_QUERY_BLOCK) {
-        backward_pack_queries(call, item->b, h, first, memory->packed_queries);
+        attention_backward_pack_queries(call, item->b, h, first, memory->packed_queries);
     }
-    clear(memory->d_query, item->sequence.queries * layout->query_row);
+    attention_clear(memory->d_query, item->sequence.queries * layout->query_row);
     for (int64_t block = 0; block < item->sequence.keys; block += ATTN_KEY_BLOCK) {
         item->d_key = call->d_key != NULL ? memory->d_key + block * layout->query_row : NULL;
         item->d_value = call->d_value != NULL ? memory->d_value + block * layout->value_row : NULL;
@@ -408,7 +408,8 @@ static void backward_head(backward_item *item, int64_t h) {
     }
 }
 
-static void backward(const attn_attention_call *call, int64_t b, int64_t g, float *scratch) {
+static void attention_backward(const attn_attention_call *call, int64_t b, int64_t g,
+                               float *scratch) {
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
     backward_memory memory = backward_memory_at(&layout, scratch);
@@ -420,18 +421,19 @@ static void backward(const attn_attention_call *call, int64_t b, int64_t g, floa
                           .b = b};
     int64_t group = spec->heads / spec->kv_heads, keys = item.sequence.keys;
     for (int64_t first = 0; first < keys; first += ATTN_KEY_BLOCK) {
-        backward_pack_keys(call, b, g, first, memory.packed_keys);
+        attention_backward_pack_keys(call, b, g, first, memory.packed_keys);
     }
-    clear(memory.d_key, keys * layout.query_row);
-    clear(memory.d_value, keys * layout.value_row);
+    attention_clear(memory.d_key, keys * layout.query_row);
+    attention_clear(memory.d_value, keys * layout.value_row);
     for (int64_t h = g * group; h < (g + 1) * group; h++) {
         backward_head(&item, h);
     }
     store_keys(&item, g, 0, keys, memory.d_key, memory.d_value);
 }
 
-static void backward_keys(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
-                          attn_backward_packed packed, float *scratch) {
+static void attention_backward_keys(const attn_attention_call *call, int64_t b, int64_t g,
+                                    int64_t first_key, attn_backward_packed packed,
+                                    float *scratch) {
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
     backward_memory memory = backward_memory_at(&layout, scratch);
@@ -443,8 +445,8 @@ static void backward_keys(const attn_attention_call *call, int64_t b, int64_t g,
                           .b = b};
     int64_t group = spec->heads / spec->kv_heads;
     int64_t count = lesser(item.sequence.keys - first_key, ATTN_KEY_BLOCK);
-    clear(memory.d_key, count * layout.query_row);
-    clear(memory.d_value, count * layout.value_row);
+    attention_clear(memory.d_key, count * layout.query_row);
+    attention_clear(memory.d_value, count * layout.value_row);
     item.d_key = call->d_key != NULL ? memory.d_key : NULL;
     item.d_value = call->d_value != NULL ? memory.d_value : NULL;
     for (int64_t n = 0; n < group; n++) {
@@ -460,8 +462,9 @@ static void backward_keys(const attn_attention_call *call, int64_t b, int64_t g,
     store_keys(&item, g, first_key, count, memory.d_key, memory.d_value);
 }
 
-static void backward_queries(const attn_attention_call *call, int64_t b, int64_t h,
-                             int64_t first_query, attn_backward_packed packed, float *scratch) {
+static void attention_backward_queries(const attn_attention_call *call, int64_t b, int64_t h,
+                                       int64_t first_query, attn_backward_packed packed,
+                                       float *scratch) {
     backward_layout layout = layout_of(call->spec);
     backward_memory memory = backward_memory_at(&layout, scratch);
     backward_item item = {.call = call,
@@ -473,7 +476,7 @@ static void backward_queries(const attn_attention_call *call, int64_t b, int64_t
                           .d_query = memory.d_query};
     start_queries(&item, h, first_query, packed.queries);
     load_queries(&item);
-    clear(memory.d_query, item.ranges.rows * layout.query_row);
+    attention_clear(memory.d_query, item.ranges.rows * layout.query_row);
     int64_t block = item.ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; block < item.ranges.last_key; block += ATTN_KEY_BLOCK) {
         gradient_block(&item, block);
@@ -481,9 +484,9 @@ static void backward_queries(const attn_attention_call *call, int64_t b, int64_t
     store_queries(&item, h, first_query, item.ranges.rows, memory.d_query);
 }
 
-static void backward_bias(const attn_attention_call *call, int64_t b, int64_t h,
-                          int64_t first_query, int64_t first_key, attn_backward_packed packed,
-                          float *scratch) {
+static void attention_backward_bias(const attn_attention_call *call, int64_t b, int64_t h,
+                                    int64_t first_query, int64_t first_key,
+                                    attn_backward_packed packed, float *scratch) {
     backward_layout layout = layout_of(call->spec);
     backward_memory memory = backward_memory_at(&layout, scratch);
     backward_item item = {.call = call,
@@ -500,7 +503,7 @@ static void backward_bias(const attn_attention_call *call, int64_t b, int64_t h,
     }
 }
 
-static float backward_sink(const attn_attention_call *call, int64_t h) {
+static float attention_backward_sink(const attn_attention_call *call, int64_t h) {
     const attn_attention *spec = call->spec;
     float sum = 0, sink = attn_sink(spec, h);
     for (int64_t b = 0; b < spec->batch && sink > -INFINITY; b++) {
@@ -519,19 +522,19 @@ static float backward_sink(const attn_attention_call *call, int64_t h) {
 }
 
 static const attn_attention_kernels attention_kernels = {
-    .sizes = sizes,
-    .pack = pack,
-    .forward = forward,
-    .forward_few = forward_few,
-    .weights = weights,
-    .statistics = statistics,
-    .backward = backward,
-    .backward_pack_keys = backward_pack_keys,
-    .backward_pack_queries = backward_pack_queries,
-    .backward_keys = backward_keys,
-    .backward_queries = backward_queries,
-    .backward_bias = backward_bias,
-    .backward_sink = backward_sink,
+    .sizes = attention_sizes,
+    .pack = attention_pack,
+    .forward = attention_forward,
+    .forward_few = attention_forward_few,
+    .weights = attention_weights,
+    .statistics = attention_statistics,
+    .backward = attention_backward,
+    .backward_pack_keys = attention_backward_pack_keys,
+    .backward_pack_queries = attention_backward_pack_queries,
+    .backward_keys = attention_backward_keys,
+    .backward_queries = attention_backward_queries,
+    .backward_bias = attention_backward_bias,
+    .backward_sink = attention_backward_sink,
     .cache_scratch = cache_scratch,
     .cache_attend = cache_attend,
     .cache_add_weights = cache_add_weights,

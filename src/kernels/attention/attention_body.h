@@ -35,9 +35,9 @@ static inline int64_t lesser(int64_t a, int64_t b) {
 
 /* c[rows][16 * panels] = or += a[rows, k] b[k][16 * panels], the panels of b `b_panel` apart. rows,
  * panels, add and the strides of a are constants. */
-V_INLINE void product_tile(const int rows, const int panels, const bool add, int64_t k,
-                           const float *a, const int64_t a_row, const int64_t a_col, const float *b,
-                           int64_t b_panel, float *c, int64_t c_row) {
+V_INLINE void attention_product_tile(const int rows, const int panels, const bool add, int64_t k,
+                                     const float *a, const int64_t a_row, const int64_t a_col,
+                                     const float *b, int64_t b_panel, float *c, int64_t c_row) {
     v_tile_sums acc;
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
@@ -57,14 +57,14 @@ V_INLINE void product_tile(const int rows, const int panels, const bool add, int
 }
 
 /* The same for as many panels as a tile of `rows` rows may have. */
-V_INLINE void product_rows(const int rows, int panels, const bool add, int64_t k, const float *a,
-                           const int64_t a_row, const int64_t a_col, const float *b,
-                           int64_t b_panel, float *c, int64_t c_row) {
+V_INLINE void attention_product_rows(const int rows, int panels, const bool add, int64_t k,
+                                     const float *a, const int64_t a_row, const int64_t a_col,
+                                     const float *b, int64_t b_panel, float *c, int64_t c_row) {
     switch (panels) {
 #define PANELS(n)                                                                                  \
     case n:                                                                                        \
         if (rows <= v_tile_rows(n)) {                                                              \
-            product_tile(rows, n, add, k, a, a_row, a_col, b, b_panel, c, c_row);                  \
+            attention_product_tile(rows, n, add, k, a, a_row, a_col, b, b_panel, c, c_row);        \
         }                                                                                          \
         break;
         PANELS(1)
@@ -78,13 +78,13 @@ V_INLINE void product_rows(const int rows, int panels, const bool add, int64_t k
 }
 
 /* The same for any number of rows up to v_tile_rows(panels). */
-V_INLINE void product(int rows, int panels, const bool add, int64_t k, const float *a,
-                      const int64_t a_row, const int64_t a_col, const float *b, int64_t b_panel,
-                      float *c, int64_t c_row) {
+V_INLINE void attention_product(int rows, int panels, const bool add, int64_t k, const float *a,
+                                const int64_t a_row, const int64_t a_col, const float *b,
+                                int64_t b_panel, float *c, int64_t c_row) {
     switch (rows) {
 #define ROWS(n)                                                                                    \
     case n:                                                                                        \
-        product_rows(n, panels, add, k, a, a_row, a_col, b, b_panel, c, c_row);                    \
+        attention_product_rows(n, panels, add, k, a, a_row, a_col, b, b_panel, c, c_row);          \
         break;
         ROWS(1)
         ROWS(2)
@@ -213,10 +213,10 @@ V_INLINE void ragged_product(const int64_t a_row, const int64_t a_col, int rows,
         for (int n = 0; n < tiles; n++) {
             int from = common[n].from, to = common[n].to, r0 = n * height;
             if (from < to) {
-                product(tile_rows(rows, height, n), count, true, to - from,
-                        a + r0 * a_row + from * a_col, a_row, a_col,
-                        b + panel * b_panel + from * 16, b_panel, c + r0 * c_row + 16 * panel,
-                        c_row);
+                attention_product(tile_rows(rows, height, n), count, true, to - from,
+                                  a + r0 * a_row + from * a_col, a_row, a_col,
+                                  b + panel * b_panel + from * 16, b_panel,
+                                  c + r0 * c_row + 16 * panel, c_row);
             }
         }
     }
@@ -261,9 +261,10 @@ static __attribute__((noinline)) void score(int rows, const int *first, const in
             int from = panel < seen[n].from ? seen[n].from : panel;
             int to = (int)lesser(panel + V_TILE_PANELS, seen[n].to);
             if (from < to) {
-                product(tile_rows(rows, height, n), to - from, false, size,
-                        queries + n * height * QUERY_ROW, QUERY_ROW, 1, keys + from * 16 * size,
-                        16 * size, scores + n * height * SCORE_ROW + 16 * from, SCORE_ROW);
+                attention_product(tile_rows(rows, height, n), to - from, false, size,
+                                  queries + n * height * QUERY_ROW, QUERY_ROW, 1,
+                                  keys + from * 16 * size, 16 * size,
+                                  scores + n * height * SCORE_ROW + 16 * from, SCORE_ROW);
             }
         }
     }
@@ -310,8 +311,8 @@ static inline float *packed_values(const attn_attention *spec, attn_packed_keys 
     return packed.memory + packed.capacity * spec->head_size + (key - packed.first) * 16;
 }
 
-static void pack(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
-                 attn_packed_keys packed) {
+static void attention_pack(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
+                           attn_packed_keys packed) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     int64_t count = lesser(sequence.keys - first_key, ATTN_KEY_BLOCK);
@@ -656,8 +657,8 @@ static void forward_finish(const attn_attention_call *call, const attn_sequence 
     }
 }
 
-static void forward(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    attn_packed_keys packed, float *scratch) {
+static void attention_forward(const attn_attention_call *call, int64_t b, int64_t h,
+                              int64_t first_query, attn_packed_keys packed, float *scratch) {
     attn_sequence sequence = attn_sequence_of(call->spec, b);
     forward_memory memory = forward_memory_at(call->spec, scratch);
     row_ranges ranges;
@@ -691,7 +692,8 @@ static void pack_keys(const attn_attention_call *call, const attn_sequence *sequ
 
 /* The same for all queries of the heads that share a key head, block by block of keys: each block is
  * packed into memory that stays in the cache, and used at once. */
-static void forward_few(const attn_attention_call *call, int64_t b, int64_t g, float *scratch) {
+static void attention_forward_few(const attn_attention_call *call, int64_t b, int64_t g,
+                                  float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     int64_t group = spec->heads / spec->kv_heads, acc_row = attn_round_up(spec->value_size, 16);
@@ -717,7 +719,7 @@ static void forward_few(const attn_attention_call *call, int64_t b, int64_t g, f
         if (packed.values_in_place) {
             pack_keys(call, &sequence, g, packed);
         } else {
-            pack(call, b, g, packed.first, packed);
+            attention_pack(call, b, g, packed.first, packed);
         }
         find_block_ranges(&ranges, packed.first,
                           (int)lesser(sequence.keys - packed.first, ATTN_KEY_BLOCK));
@@ -736,12 +738,13 @@ static void forward_few(const attn_attention_call *call, int64_t b, int64_t g, f
 /* ---- weights ---- */
 
 /* P of scores, once LSE is known. */
-V_INLINE v16 weight(v16 scores, float minus_lse) {
+V_INLINE v16 attention_weight(v16 scores, float minus_lse) {
     return v_exp2(v_fma(v_set1(minus_lse), v_set1(REAL_LOG2E), scores));
 }
 
-static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                    attn_packed_keys packed, float *out, int64_t out_row, float *scratch) {
+static void attention_weights(const attn_attention_call *call, int64_t b, int64_t h,
+                              int64_t first_query, attn_packed_keys packed, float *out,
+                              int64_t out_row, float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     const float *lse = call->forward_lse + attn_lse_offset(spec, &sequence, h, first_query);
@@ -773,7 +776,7 @@ static void weights(const attn_attention_call *call, int64_t b, int64_t h, int64
                     change_scores(call, here, first, last, row, &trace);
                 }
                 for (int j = first & ~15; j < last; j += 16) {
-                    v_store(row + j, weight(v_load(row + j), -lse[r]));
+                    v_store(row + j, attention_weight(v_load(row + j), -lse[r]));
                 }
                 memcpy(out + r * out_row + block + first, row + first,
                        (size_t)(last - first) * sizeof(float));

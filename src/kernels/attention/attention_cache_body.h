@@ -385,7 +385,8 @@ static void cache_add_weights(int64_t first, int64_t last, const float *scores, 
                               float *weights) {
     for (int64_t j = first & ~(int64_t)15; j < last; j += 16) {
         int part = v_rest(last - j);
-        v16 p = v_select(v_range(first - j, 16), weight(v_load(scores + j), -lse), v_zero());
+        v16 p =
+            v_select(v_range(first - j, 16), attention_weight(v_load(scores + j), -lse), v_zero());
         v_store_part(weights + j, v_add(v_load_part(weights + j, part), p), part);
     }
 }

@@ -227,9 +227,6 @@ typedef struct attn_attention_kernels {
                               real *weights);
 } attn_attention_kernels;
 
-void attn_attention_fill_ref(attn_attention_kernels *kernels);
-void attn_attention_fill_avx2(attn_attention_kernels *kernels);
-void attn_attention_fill_avx512(attn_attention_kernels *kernels);
-void attn_attention_fill_neon(attn_attention_kernels *kernels);
+extern const attn_attention_kernels attn_attention_ref; /* plain C: the definition */
 
 #endif

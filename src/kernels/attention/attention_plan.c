@@ -31,7 +31,7 @@ static const char *why_isa(void) {
     int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
     return attn_kernels_current() == list[count - 1]
                ? "the best of this build that this processor has"
-               : "asked for by ATTN_ISA or attn_set_isa";
+               : "asked for by ATTN_ISA or attn_set_isa, or ATTN_ISA names none of this machine";
 }
 
 static const char *why_threads(int threads) {

@@ -8,18 +8,18 @@
 #include "base/random.h"
 #include "kernels/attention/attention_ref.h"
 
-static attn_attention_sizes sizes_ref(const attn_attention *spec) {
+static attn_attention_sizes attention_sizes(const attn_attention *spec) {
     (void)spec;
     return (attn_attention_sizes){0};
 }
 
-static void pack_ref(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
-                     attn_packed_keys packed) {
+static void attention_pack(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
+                           attn_packed_keys packed) {
     (void)call, (void)b, (void)g, (void)first_key, (void)packed;
 }
 
-static void backward_pack_ref(const attn_attention_call *call, int64_t b, int64_t head,
-                              int64_t first, real *packed) {
+static void attention_backward_pack(const attn_attention_call *call, int64_t b, int64_t head,
+                                    int64_t first, real *packed) {
     (void)call, (void)b, (void)head, (void)first, (void)packed;
 }
 
@@ -108,8 +108,8 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
     }
 }
 
-static void forward_ref(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                        attn_packed_keys packed, real *scratch) {
+static void attention_forward(const attn_attention_call *call, int64_t b, int64_t h,
+                              int64_t first_query, attn_packed_keys packed, real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
     int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
@@ -118,15 +118,17 @@ static void forward_ref(const attn_attention_call *call, int64_t b, int64_t h, i
     }
 }
 
-static void forward_few_ref(const attn_attention_call *call, int64_t b, int64_t g, real *memory) {
+static void attention_forward_few(const attn_attention_call *call, int64_t b, int64_t g,
+                                  real *memory) {
     int64_t group = call->spec->heads / call->spec->kv_heads;
     for (int64_t h = g * group; h < (g + 1) * group; h++) {
-        forward_ref(call, b, h, 0, (attn_packed_keys){0}, memory);
+        attention_forward(call, b, h, 0, (attn_packed_keys){0}, memory);
     }
 }
 
-static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                        attn_packed_keys packed, real *weights, int64_t row, real *scratch) {
+static void attention_weights(const attn_attention_call *call, int64_t b, int64_t h,
+                              int64_t first_query, attn_packed_keys packed, real *weights,
+                              int64_t row, real *scratch) {
     (void)packed, (void)scratch;
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
@@ -148,10 +150,10 @@ static void weights_ref(const attn_attention_call *call, int64_t b, int64_t h, i
     }
 }
 
-static void statistics_ref(const attn_attention_call *call, int64_t b, int64_t h,
-                           int64_t first_query, int64_t first_key, int64_t last_key,
-                           attn_packed_keys packed, const attn_weight_statistics *wanted,
-                           real *scratch) {
+static void attention_statistics(const attn_attention_call *call, int64_t b, int64_t h,
+                                 int64_t first_query, int64_t first_key, int64_t last_key,
+                                 attn_packed_keys packed, const attn_weight_statistics *wanted,
+                                 real *scratch) {
     (void)packed, (void)scratch;
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
@@ -285,8 +287,8 @@ static void backward_query(const attn_attention_call *call, const attn_sequence 
     }
 }
 
-static void backward_keys_ref(const attn_attention_call *call, int64_t b, int64_t g,
-                              int64_t first_key, attn_backward_packed packed, real *scratch) {
+static void attention_backward_keys(const attn_attention_call *call, int64_t b, int64_t g,
+                                    int64_t first_key, attn_backward_packed packed, real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
     int64_t last = minimum(first_key + ATTN_KEY_BLOCK, sequence.keys);
@@ -295,8 +297,9 @@ static void backward_keys_ref(const attn_attention_call *call, int64_t b, int64_
     }
 }
 
-static void backward_queries_ref(const attn_attention_call *call, int64_t b, int64_t h,
-                                 int64_t first_query, attn_backward_packed packed, real *scratch) {
+static void attention_backward_queries(const attn_attention_call *call, int64_t b, int64_t h,
+                                       int64_t first_query, attn_backward_packed packed,
+                                       real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
     int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
@@ -305,25 +308,26 @@ static void backward_queries_ref(const attn_attention_call *call, int64_t b, int
     }
 }
 
-static void backward_ref(const attn_attention_call *call, int64_t b, int64_t g, real *scratch) {
+static void attention_backward(const attn_attention_call *call, int64_t b, int64_t g,
+                               real *scratch) {
     attn_sequence sequence = attn_sequence_of(call->spec, b);
     int64_t group = call->spec->heads / call->spec->kv_heads;
     attn_backward_packed none = {NULL, NULL};
     if (call->d_key != NULL || call->d_value != NULL) {
         for (int64_t first = 0; first < sequence.keys; first += ATTN_KEY_BLOCK) {
-            backward_keys_ref(call, b, g, first, none, scratch);
+            attention_backward_keys(call, b, g, first, none, scratch);
         }
     }
     for (int64_t h = g * group; h < (g + 1) * group && call->d_query != NULL; h++) {
         for (int64_t first = 0; first < sequence.queries; first += ATTN_QUERY_BLOCK) {
-            backward_queries_ref(call, b, h, first, none, scratch);
+            attention_backward_queries(call, b, h, first, none, scratch);
         }
     }
 }
 
-static void backward_bias_ref(const attn_attention_call *call, int64_t b, int64_t h,
-                              int64_t first_query, int64_t first_key, attn_backward_packed packed,
-                              real *scratch) {
+static void attention_backward_bias(const attn_attention_call *call, int64_t b, int64_t h,
+                                    int64_t first_query, int64_t first_key,
+                                    attn_backward_packed packed, real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
     int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
@@ -337,7 +341,7 @@ static void backward_bias_ref(const attn_attention_call *call, int64_t b, int64_
     }
 }
 
-static real backward_sink_ref(const attn_attention_call *call, int64_t h) {
+static real attention_backward_sink(const attn_attention_call *call, int64_t h) {
     const attn_attention *spec = call->spec;
     real sum = 0, sink = attn_sink(spec, h);
     for (int64_t b = 0; b < spec->batch && sink > -INFINITY; b++) {
@@ -354,23 +358,21 @@ static real backward_sink_ref(const attn_attention_call *call, int64_t h) {
     return sum;
 }
 
-void attn_attention_fill_ref(attn_attention_kernels *kernels) {
-    *kernels = (attn_attention_kernels){
-        .sizes = sizes_ref,
-        .pack = pack_ref,
-        .forward = forward_ref,
-        .forward_few = forward_few_ref,
-        .weights = weights_ref,
-        .statistics = statistics_ref,
-        .backward = backward_ref,
-        .backward_pack_keys = backward_pack_ref,
-        .backward_pack_queries = backward_pack_ref,
-        .backward_keys = backward_keys_ref,
-        .backward_queries = backward_queries_ref,
-        .backward_bias = backward_bias_ref,
-        .backward_sink = backward_sink_ref,
-        .cache_scratch = attn_cache_scratch_ref,
-        .cache_attend = attn_cache_attend_ref,
-        .cache_add_weights = attn_cache_add_weights_ref,
-    };
-}
+const attn_attention_kernels attn_attention_ref = {
+    .sizes = attention_sizes,
+    .pack = attention_pack,
+    .forward = attention_forward,
+    .forward_few = attention_forward_few,
+    .weights = attention_weights,
+    .statistics = attention_statistics,
+    .backward = attention_backward,
+    .backward_pack_keys = attention_backward_pack,
+    .backward_pack_queries = attention_backward_pack,
+    .backward_keys = attention_backward_keys,
+    .backward_queries = attention_backward_queries,
+    .backward_bias = attention_backward_bias,
+    .backward_sink = attention_backward_sink,
+    .cache_scratch = attn_cache_scratch_ref,
+    .cache_attend = attn_cache_attend_ref,
+    .cache_add_weights = attn_cache_add_weights_ref,
+};

@@ -95,9 +95,10 @@ static void statistics_group(const attn_attention_call *call, row_place place,
     }
 }
 
-static void statistics(const attn_attention_call *call, int64_t b, int64_t h, int64_t first_query,
-                       int64_t first_key, int64_t last_key, attn_packed_keys packed,
-                       const attn_weight_statistics *wanted, float *scratch) {
+static void attention_statistics(const attn_attention_call *call, int64_t b, int64_t h,
+                                 int64_t first_query, int64_t first_key, int64_t last_key,
+                                 attn_packed_keys packed, const attn_weight_statistics *wanted,
+                                 float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
     forward_memory memory = forward_memory_at(spec, scratch);

@@ -6,8 +6,8 @@
 #include "kernels/isa/part16.h"
 
 /* `pixels` pixels from x on, n channels from c on; pixels is a constant in every call. */
-V_INLINE void line_tile(const int pixels, const attn_depthwise_line *l, int64_t x, int64_t c,
-                        int n) {
+V_INLINE void depthwise_line_tile(const int pixels, const attn_depthwise_line *l, int64_t x,
+                                  int64_t c, int n) {
     v16 acc[V_CHAINS];
 #pragma GCC unroll 16
     for (int i = 0; i < pixels; i++) {
@@ -28,33 +28,33 @@ V_INLINE void line_tile(const int pixels, const attn_depthwise_line *l, int64_t 
     }
 }
 
-V_INLINE void line_pixels(const int pixels, const attn_depthwise_line *l, int64_t x) {
+V_INLINE void depthwise_line_pixels(const int pixels, const attn_depthwise_line *l, int64_t x) {
     int64_t c = 0;
     for (; c + 16 <= l->channels; c += 16) {
-        line_tile(pixels, l, x, c, 16);
+        depthwise_line_tile(pixels, l, x, c, 16);
     }
     if (c < l->channels) {
-        line_tile(pixels, l, x, c, (int)(l->channels - c));
+        depthwise_line_tile(pixels, l, x, c, (int)(l->channels - c));
     }
 }
 
-static void line(const attn_depthwise_line *l) {
+static void depthwise_line(const attn_depthwise_line *l) {
     int64_t x = 0;
     for (; x + V_CHAINS <= l->pixels; x += V_CHAINS) {
-        line_pixels(V_CHAINS, l, x);
+        depthwise_line_pixels(V_CHAINS, l, x);
     }
     for (; x + 3 <= l->pixels; x += 3) {
-        line_pixels(3, l, x);
+        depthwise_line_pixels(3, l, x);
     }
     for (; x < l->pixels; x++) {
-        line_pixels(1, l, x);
+        depthwise_line_pixels(1, l, x);
     }
 }
 
 enum { WEIGHT_TAPS = 4 }; /* chains at a time: a multiply-add has to wait for the one before */
 
-V_INLINE void weights_tile(const int taps, const attn_depthwise_weights *l, int t, int64_t c,
-                           int n) {
+V_INLINE void depthwise_weights_tile(const int taps, const attn_depthwise_weights *l, int t,
+                                     int64_t c, int n) {
     v16 acc[WEIGHT_TAPS];
     const float *in[WEIGHT_TAPS];
 #pragma GCC unroll 4
@@ -76,26 +76,27 @@ V_INLINE void weights_tile(const int taps, const attn_depthwise_weights *l, int 
     }
 }
 
-V_INLINE void weights_channels(const attn_depthwise_weights *l, int64_t c, int n) {
+V_INLINE void depthwise_weights_channels(const attn_depthwise_weights *l, int64_t c, int n) {
     int t = 0;
     for (; t + WEIGHT_TAPS <= l->taps; t += WEIGHT_TAPS) {
-        weights_tile(WEIGHT_TAPS, l, t, c, n);
+        depthwise_weights_tile(WEIGHT_TAPS, l, t, c, n);
     }
     for (; t < l->taps; t++) {
-        weights_tile(1, l, t, c, n);
+        depthwise_weights_tile(1, l, t, c, n);
     }
 }
 
-static void weights(const attn_depthwise_weights *l) {
+static void depthwise_weights(const attn_depthwise_weights *l) {
     int64_t c = 0;
     for (; c + 16 <= l->channels; c += 16) {
-        weights_channels(l, c, 16);
+        depthwise_weights_channels(l, c, 16);
     }
     if (c < l->channels) {
-        weights_channels(l, c, (int)(l->channels - c));
+        depthwise_weights_channels(l, c, (int)(l->channels - c));
     }
 }
 
-static void fill(attn_depthwise_kernels *kernels) {
-    *kernels = (attn_depthwise_kernels){line, weights};
-}
+static const attn_depthwise_kernels depthwise_kernels = {
+    .line = depthwise_line,
+    .weights = depthwise_weights,
+};

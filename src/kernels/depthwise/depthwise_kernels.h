@@ -38,9 +38,6 @@ typedef struct attn_depthwise_kernels {
     void (*weights)(const attn_depthwise_weights *line);
 } attn_depthwise_kernels;
 
-void attn_depthwise_fill_ref(attn_depthwise_kernels *kernels);
-void attn_depthwise_fill_avx2(attn_depthwise_kernels *kernels);
-void attn_depthwise_fill_avx512(attn_depthwise_kernels *kernels);
-void attn_depthwise_fill_neon(attn_depthwise_kernels *kernels);
+extern const attn_depthwise_kernels attn_depthwise_ref; /* plain C: the definition */
 
 #endif

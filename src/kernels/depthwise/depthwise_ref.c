@@ -1,7 +1,7 @@
 /* kernels/depthwise/depthwise_ref.c: depthwise convolution in plain C: the definition. */
 #include "kernels/depthwise/depthwise_kernels.h"
 
-static void line(const attn_depthwise_line *l) {
+static void depthwise_line(const attn_depthwise_line *l) {
     for (int64_t x = 0; x < l->pixels; x++) {
         for (int64_t c = 0; c < l->channels; c++) {
             real sum = l->start ? l->start[x * l->start_step + c] : 0;
@@ -13,7 +13,7 @@ static void line(const attn_depthwise_line *l) {
     }
 }
 
-static void weights(const attn_depthwise_weights *l) {
+static void depthwise_weights(const attn_depthwise_weights *l) {
     for (int t = 0; t < l->taps; t++) {
         for (int64_t x = 0; x < l->pixels; x++) {
             for (int64_t c = 0; c < l->channels; c++) {
@@ -24,6 +24,7 @@ static void weights(const attn_depthwise_weights *l) {
     }
 }
 
-void attn_depthwise_fill_ref(attn_depthwise_kernels *kernels) {
-    *kernels = (attn_depthwise_kernels){line, weights};
-}
+const attn_depthwise_kernels attn_depthwise_ref = {
+    .line = depthwise_line,
+    .weights = depthwise_weights,
+};

@@ -18,7 +18,7 @@
         }                                                                                          \
     } while (0)
 
-static void add(int64_t count, const float *x, float *y) {
+static void elementwise_add(int64_t count, const float *x, float *y) {
 #define STEP(i, n) v_store_part(y + i, v_add(v_load_part(y + i, n), v_load_part(x + i, n)), n)
     FOR_EACH_16(count, STEP);
 #undef STEP
@@ -27,7 +27,8 @@ static void add(int64_t count, const float *x, float *y) {
 enum { ROWS_TOGETHER = 8 }; /* so that a sum is loaded and stored once for so many additions */
 
 /* rows is a constant in every call. */
-V_INLINE void add_rows_step(const int rows, int64_t stride, const float *x, float *sum, int n) {
+V_INLINE void elementwise_add_rows_step(const int rows, int64_t stride, const float *x, float *sum,
+                                        int n) {
     v16 total = v_load_part(sum, n);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
@@ -36,28 +37,30 @@ V_INLINE void add_rows_step(const int rows, int64_t stride, const float *x, floa
     v_store_part(sum, total, n);
 }
 
-V_INLINE void add_rows_across(const int rows, int64_t cols, int64_t stride, const float *x,
-                              float *sum) {
+V_INLINE void elementwise_add_rows_across(const int rows, int64_t cols, int64_t stride,
+                                          const float *x, float *sum) {
     int64_t c = 0;
     for (; c + 16 <= cols; c += 16) {
-        add_rows_step(rows, stride, x + c, sum + c, 16);
+        elementwise_add_rows_step(rows, stride, x + c, sum + c, 16);
     }
     if (c < cols) {
-        add_rows_step(rows, stride, x + c, sum + c, (int)(cols - c));
+        elementwise_add_rows_step(rows, stride, x + c, sum + c, (int)(cols - c));
     }
 }
 
-static void add_rows(int64_t rows, int64_t cols, int64_t stride, const float *x, float *sum) {
+static void elementwise_add_rows(int64_t rows, int64_t cols, int64_t stride, const float *x,
+                                 float *sum) {
     int64_t r = 0;
     for (; r + ROWS_TOGETHER <= rows; r += ROWS_TOGETHER) {
-        add_rows_across(ROWS_TOGETHER, cols, stride, x + r * stride, sum);
+        elementwise_add_rows_across(ROWS_TOGETHER, cols, stride, x + r * stride, sum);
     }
     for (; r < rows; r++) {
-        add_rows_across(1, cols, stride, x + r * stride, sum);
+        elementwise_add_rows_across(1, cols, stride, x + r * stride, sum);
     }
 }
 
-static void scale_add(int64_t count, float factor, const float *x, const float *base, float *y) {
+static void elementwise_scale_add(int64_t count, float factor, const float *x, const float *base,
+                                  float *y) {
     v16 f = v_set1(factor);
     if (base) {
 #define STEP(i, n) v_store_part(y + i, v_fma(f, v_load_part(x + i, n), v_load_part(base + i, n)), n)
@@ -70,38 +73,38 @@ static void scale_add(int64_t count, float factor, const float *x, const float *
     }
 }
 
-static void relu(int64_t count, const float *x, float *y) {
+static void elementwise_relu(int64_t count, const float *x, float *y) {
 #define STEP(i, n) v_store_part(y + i, v_relu(v_load_part(x + i, n)), n)
     FOR_EACH_16(count, STEP);
 #undef STEP
 }
 
-static void gelu(int64_t count, const float *x, float *y) {
+static void elementwise_gelu(int64_t count, const float *x, float *y) {
 #define STEP(i, n) v_store_part(y + i, v_gelu(v_load_part(x + i, n)), n)
     FOR_EACH_16(count, STEP);
 #undef STEP
 }
 
 /* The two have their error function in common. */
-V_INLINE void gelu_slope_step(const float *x, float *y, float *slope, int n) {
+V_INLINE void elementwise_gelu_slope_step(const float *x, float *y, float *slope, int n) {
     v16 at = v_load_part(x, n);
     v_store_part(slope, v_gelu_derivative(at), n);
     v_store_part(y, v_gelu(at), n);
 }
 
-static void gelu_slope(int64_t count, const float *x, float *y, float *slope) {
-#define STEP(i, n) gelu_slope_step(x + i, y + i, slope + i, n)
+static void elementwise_gelu_slope(int64_t count, const float *x, float *y, float *slope) {
+#define STEP(i, n) elementwise_gelu_slope_step(x + i, y + i, slope + i, n)
     FOR_EACH_16(count, STEP);
 #undef STEP
 }
 
-static void multiply(int64_t count, const float *x, float *y) {
+static void elementwise_multiply(int64_t count, const float *x, float *y) {
 #define STEP(i, n) v_store_part(y + i, v_mul(v_load_part(y + i, n), v_load_part(x + i, n)), n)
     FOR_EACH_16(count, STEP);
 #undef STEP
 }
 
-static void relu_backward(int64_t count, const float *x, const float *d_y, float *d_x) {
+static void elementwise_relu_backward(int64_t count, const float *x, const float *d_y, float *d_x) {
 #define STEP(i, n)                                                                                 \
     v_store_part(                                                                                  \
         d_x + i,                                                                                   \
@@ -110,7 +113,7 @@ static void relu_backward(int64_t count, const float *x, const float *d_y, float
 #undef STEP
 }
 
-static void gelu_backward(int64_t count, const float *x, const float *d_y, float *d_x) {
+static void elementwise_gelu_backward(int64_t count, const float *x, const float *d_y, float *d_x) {
 #define STEP(i, n)                                                                                 \
     v_store_part(d_x + i,                                                                          \
                  v_mul(v_load_part(d_y + i, n), v_gelu_derivative(v_load_part(x + i, n))), n)
@@ -118,16 +121,16 @@ static void gelu_backward(int64_t count, const float *x, const float *d_y, float
 #undef STEP
 }
 
-V_INLINE void dropout_step(u16x32 word, const attn_dropout *mask, const float *x, const float *base,
-                           float *y, int n) {
+V_INLINE void elementwise_dropout_step(u16x32 word, const attn_dropout *mask, const float *x,
+                                       const float *base, float *y, int n) {
     m16 kept = vu_at_least(word, mask->threshold);
     v16 old = base ? v_load_part(base, n) : v_zero();
     v16 added = v_fma(v_load_part(x, n), v_set1(mask->inverse), old);
     v_store_part(y, v_select(kept, added, old), n);
 }
 
-static void dropout(int64_t first, int64_t count, const attn_dropout *mask, const float *x,
-                    const float *base, float *y) {
+static void elementwise_dropout(int64_t first, int64_t count, const attn_dropout *mask,
+                                const float *x, const float *base, float *y) {
     for (int64_t start = 0; start < count; start += ATTN_DROPOUT_BLOCK) {
         uint64_t index = (uint64_t)(first + start) / ATTN_DROPOUT_BLOCK * 16;
         u16x32 word[4] = {vu_iota((uint32_t)index), vu_set1((uint32_t)(index >> 32)), vu_set1(0),
@@ -138,23 +141,23 @@ static void dropout(int64_t first, int64_t count, const attn_dropout *mask, cons
             int64_t e = start + w * 16;
             const float *old = base ? base + e : NULL;
             if (rest >= ATTN_DROPOUT_BLOCK) {
-                dropout_step(word[w], mask, x + e, old, y + e, 16);
+                elementwise_dropout_step(word[w], mask, x + e, old, y + e, 16);
             } else {
-                dropout_step(word[w], mask, x + e, old, y + e, v_rest(rest - w * 16));
+                elementwise_dropout_step(word[w], mask, x + e, old, y + e, v_rest(rest - w * 16));
             }
         }
     }
 }
 
-static void fill(attn_elementwise_kernels *kernels) {
-    kernels->add = add;
-    kernels->add_rows = add_rows;
-    kernels->scale_add = scale_add;
-    kernels->relu = relu;
-    kernels->gelu = gelu;
-    kernels->gelu_slope = gelu_slope;
-    kernels->multiply = multiply;
-    kernels->relu_backward = relu_backward;
-    kernels->gelu_backward = gelu_backward;
-    kernels->dropout = dropout;
-}
+static const attn_elementwise_kernels elementwise_kernels = {
+    .add = elementwise_add,
+    .add_rows = elementwise_add_rows,
+    .scale_add = elementwise_scale_add,
+    .relu = elementwise_relu,
+    .gelu = elementwise_gelu,
+    .gelu_slope = elementwise_gelu_slope,
+    .multiply = elementwise_multiply,
+    .relu_backward = elementwise_relu_backward,
+    .gelu_backward = elementwise_gelu_backward,
+    .dropout = elementwise_dropout,
+};

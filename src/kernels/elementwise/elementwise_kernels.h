@@ -37,9 +37,6 @@ typedef struct attn_elementwise_kernels {
                     const real *base, real *y);
 } attn_elementwise_kernels;
 
-void attn_elementwise_fill_ref(attn_elementwise_kernels *kernels);
-void attn_elementwise_fill_avx2(attn_elementwise_kernels *kernels);
-void attn_elementwise_fill_avx512(attn_elementwise_kernels *kernels);
-void attn_elementwise_fill_neon(attn_elementwise_kernels *kernels);
+extern const attn_elementwise_kernels attn_elementwise_ref; /* plain C: the definition */
 
 #endif

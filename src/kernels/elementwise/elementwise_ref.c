@@ -3,13 +3,14 @@
 #include "base/random.h"
 #include "kernels/elementwise/elementwise_kernels.h"
 
-static void add(int64_t count, const real *x, real *y) {
+static void elementwise_add(int64_t count, const real *x, real *y) {
     for (int64_t i = 0; i < count; i++) {
         y[i] += x[i];
     }
 }
 
-static void add_rows(int64_t rows, int64_t cols, int64_t stride, const real *x, real *sum) {
+static void elementwise_add_rows(int64_t rows, int64_t cols, int64_t stride, const real *x,
+                                 real *sum) {
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t c = 0; c < cols; c++) {
             sum[c] += x[r * stride + c];
@@ -17,44 +18,45 @@ static void add_rows(int64_t rows, int64_t cols, int64_t stride, const real *x, 
     }
 }
 
-static void scale_add(int64_t count, real factor, const real *x, const real *base, real *y) {
+static void elementwise_scale_add(int64_t count, real factor, const real *x, const real *base,
+                                  real *y) {
     for (int64_t i = 0; i < count; i++) {
         y[i] = base ? real_fma(factor, x[i], base[i]) : factor * x[i];
     }
 }
 
-static void relu(int64_t count, const real *x, real *y) {
+static void elementwise_relu(int64_t count, const real *x, real *y) {
     for (int64_t i = 0; i < count; i++) {
         y[i] = real_relu(x[i]);
     }
 }
 
-static void gelu(int64_t count, const real *x, real *y) {
+static void elementwise_gelu(int64_t count, const real *x, real *y) {
     for (int64_t i = 0; i < count; i++) {
         y[i] = real_gelu(x[i]);
     }
 }
 
-static void gelu_slope(int64_t count, const real *x, real *y, real *slope) {
+static void elementwise_gelu_slope(int64_t count, const real *x, real *y, real *slope) {
     for (int64_t i = 0; i < count; i++) {
         slope[i] = real_gelu_derivative(x[i]);
         y[i] = real_gelu(x[i]);
     }
 }
 
-static void multiply(int64_t count, const real *x, real *y) {
+static void elementwise_multiply(int64_t count, const real *x, real *y) {
     for (int64_t i = 0; i < count; i++) {
         y[i] *= x[i];
     }
 }
 
-static void relu_backward(int64_t count, const real *x, const real *d_y, real *d_x) {
+static void elementwise_relu_backward(int64_t count, const real *x, const real *d_y, real *d_x) {
     for (int64_t i = 0; i < count; i++) {
         d_x[i] = x[i] > 0 ? d_y[i] : 0;
     }
 }
 
-static void gelu_backward(int64_t count, const real *x, const real *d_y, real *d_x) {
+static void elementwise_gelu_backward(int64_t count, const real *x, const real *d_y, real *d_x) {
     for (int64_t i = 0; i < count; i++) {
         d_x[i] = d_y[i] * real_gelu_derivative(x[i]);
     }
@@ -62,8 +64,8 @@ static void gelu_backward(int64_t count, const real *x, const real *d_y, real *d
 
 /* Sixteen counters give four words each: word w of counter i decides element 16 w + i of a block.
  */
-static void dropout(int64_t first, int64_t count, const attn_dropout *mask, const real *x,
-                    const real *base, real *y) {
+static void elementwise_dropout(int64_t first, int64_t count, const attn_dropout *mask,
+                                const real *x, const real *base, real *y) {
     const uint32_t key[2] = {(uint32_t)mask->key, (uint32_t)(mask->key >> 32)};
     for (int64_t start = 0; start < count; start += ATTN_DROPOUT_BLOCK) {
         for (int64_t i = 0; i < LANES && start + i < count; i++) {
@@ -78,15 +80,15 @@ static void dropout(int64_t first, int64_t count, const attn_dropout *mask, cons
     }
 }
 
-void attn_elementwise_fill_ref(attn_elementwise_kernels *kernels) {
-    kernels->add = add;
-    kernels->add_rows = add_rows;
-    kernels->scale_add = scale_add;
-    kernels->relu = relu;
-    kernels->gelu = gelu;
-    kernels->gelu_slope = gelu_slope;
-    kernels->multiply = multiply;
-    kernels->relu_backward = relu_backward;
-    kernels->gelu_backward = gelu_backward;
-    kernels->dropout = dropout;
-}
+const attn_elementwise_kernels attn_elementwise_ref = {
+    .add = elementwise_add,
+    .add_rows = elementwise_add_rows,
+    .scale_add = elementwise_scale_add,
+    .relu = elementwise_relu,
+    .gelu = elementwise_gelu,
+    .gelu_slope = elementwise_gelu_slope,
+    .multiply = elementwise_multiply,
+    .relu_backward = elementwise_relu_backward,
+    .gelu_backward = elementwise_gelu_backward,
+    .dropout = elementwise_dropout,
+};

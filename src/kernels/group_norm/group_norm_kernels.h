@@ -32,9 +32,6 @@ typedef struct attn_group_norm_kernels {
                      bool accumulate, real *d_x);
 } attn_group_norm_kernels;
 
-void attn_group_norm_fill_ref(attn_group_norm_kernels *kernels);
-void attn_group_norm_fill_avx2(attn_group_norm_kernels *kernels);
-void attn_group_norm_fill_avx512(attn_group_norm_kernels *kernels);
-void attn_group_norm_fill_neon(attn_group_norm_kernels *kernels);
+extern const attn_group_norm_kernels attn_group_norm_ref; /* plain C: the definition */
 
 #endif

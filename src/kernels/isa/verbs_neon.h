@@ -6,8 +6,8 @@
 
 #include <arm_neon.h>
 #include <stdint.h>
+#include <string.h>
 
-#define V_ISA neon
 /* The register tile: 6 rows of one panel of sixteen columns are 24 of the 32 registers. */
 #define V_TILE_ROWS   6
 #define V_TILE_PANELS 1
@@ -207,5 +207,62 @@ V_INLINE m16 v_range(int64_t first, int64_t last) {
     m16 before = V_EACH2(m16, vcltq_u32, lane, to);
     return V_EACH2(m16, vandq_u32, reached, before);
 }
+
+/* ---- products of 8-bit integers (matmul_i8_body.h says what each is) ---- */
+
+#define I8_TILE_ROWS   6 /* 6 x 16 sums are 24 of the 32 registers, a group of weights 4 */
+#define I8_TILE_PANELS 1
+#define I8_VALUE_BYTES 1 /* int8_t */
+
+typedef struct {
+    int32x4_t q0, q1, q2, q3;
+} vi;
+typedef struct {
+    int8x16_t q0, q1, q2, q3; /* four columns of four each */
+} v_weights;
+
+V_INLINE vi vi_zero(void) {
+    int32x4_t zero = vdupq_n_s32(0);
+    return (vi){zero, zero, zero, zero};
+}
+V_INLINE vi vi_start(const int32_t *w_sums) {
+    (void)w_sums;
+    return vi_zero();
+}
+V_INLINE vi vi_add(vi a, vi b) {
+    return V_EACH2(vi, vaddq_s32, a, b);
+}
+V_INLINE v16 vi_to_float(vi a) {
+    return V_EACH1(v16, vcvtq_f32_s32, a);
+}
+V_INLINE v_weights v_weights_load(const int8_t *w) {
+    return (v_weights){vld1q_s8(w), vld1q_s8(w + 16), vld1q_s8(w + 32), vld1q_s8(w + 48)};
+}
+/* A row's four integers, four times. */
+V_INLINE int8x16_t v_four(const char *values) {
+    int32_t four;
+    memcpy(&four, values, sizeof four);
+    return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+V_INLINE void v_store_integers(char *out, v16 x) {
+    int16x8_t low = vcombine_s16(vmovn_s32(vcvtq_s32_f32(x.q0)), vmovn_s32(vcvtq_s32_f32(x.q1)));
+    int16x8_t high = vcombine_s16(vmovn_s32(vcvtq_s32_f32(x.q2)), vmovn_s32(vcvtq_s32_f32(x.q3)));
+    vst1q_s8((int8_t *)out, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+}
+
+#ifndef V_OWN_DOT /* an instruction set that differs in these alone defines it, and them */
+#define I8_HAS_DOT 0
+
+/* Products and sums of two of them fit 16 bits: 2 * 127 * 127 < 2^15. */
+V_INLINE int32x4_t vi_dot_part(int32x4_t acc, int8x16_t w, int8x16_t four) {
+    int16x8_t low = vmull_s8(vget_low_s8(w), vget_low_s8(four)), high = vmull_high_s8(w, four);
+    return vpadalq_s16(acc, vpaddq_s16(low, high));
+}
+V_INLINE vi vi_dot(vi acc, v_weights w, const char *values) {
+    int8x16_t four = v_four(values);
+    return (vi){vi_dot_part(acc.q0, w.q0, four), vi_dot_part(acc.q1, w.q1, four),
+                vi_dot_part(acc.q2, w.q2, four), vi_dot_part(acc.q3, w.q3, four)};
+}
+#endif
 
 #endif

@@ -4,25 +4,25 @@
 #include "kernels/isa/part16.h"
 #include "kernels/loss/loss_kernels.h"
 
-V_INLINE v16 max_step(v16 max, const float *x, int n) {
+V_INLINE v16 loss_max_step(v16 max, const float *x, int n) {
     v16 part = v_load_part(x, n);
     return v_max(n == 16 ? part : v_select(v_range(0, n), part, v_set1(-INFINITY)), max);
 }
 
-static float row_max(int64_t classes, const float *x) {
+static float loss_row_max(int64_t classes, const float *x) {
     v16 max = v_set1(-INFINITY), other = max;
     int64_t v = 0;
     for (; v + 32 <= classes; v += 32) { /* two chains: a maximum has to wait for the one before */
-        max = max_step(max, x + v, 16);
-        other = max_step(other, x + v + 16, 16);
+        max = loss_max_step(max, x + v, 16);
+        other = loss_max_step(other, x + v + 16, 16);
     }
     for (; v < classes; v += 16) {
-        max = max_step(max, x + v, v_rest(classes - v));
+        max = loss_max_step(max, x + v, v_rest(classes - v));
     }
     return v_max_lane(v_max(max, other));
 }
 
-V_INLINE void sums_step(v16 sum[2], const float *x, v16 max, float *power, int n) {
+V_INLINE void loss_sums_step(v16 sum[2], const float *x, v16 max, float *power, int n) {
     v16 shifted = v_sub(v_load_part(x, n), max);
     v16 p = v_exp2(v_mul(shifted, v_set1(REAL_LOG2E)));
     sum[0] = v_add(sum[0], v_keep_first(p, n));
@@ -32,19 +32,19 @@ V_INLINE void sums_step(v16 sum[2], const float *x, v16 max, float *power, int n
     }
 }
 
-static attn_loss_sums row_sums(int64_t classes, const float *x, float max, float *power) {
+static attn_loss_sums loss_row_sums(int64_t classes, const float *x, float max, float *power) {
     v16 sum[2] = {v_zero(), v_zero()}, largest = v_set1(max);
     int64_t v = 0;
     for (; v + 16 <= classes; v += 16) {
-        sums_step(sum, x + v, largest, power ? power + v : NULL, 16);
+        loss_sums_step(sum, x + v, largest, power ? power + v : NULL, 16);
     }
     if (v < classes) {
-        sums_step(sum, x + v, largest, power ? power + v : NULL, (int)(classes - v));
+        loss_sums_step(sum, x + v, largest, power ? power + v : NULL, (int)(classes - v));
     }
     return (attn_loss_sums){v_sum(sum[0]), v_sum(sum[1])};
 }
 
-static void row_affine(int64_t classes, float factor, float offset, float *x) {
+static void loss_row_affine(int64_t classes, float factor, float offset, float *x) {
     v16 f = v_set1(factor), o = v_set1(offset);
     int64_t v = 0;
     for (; v + 16 <= classes; v += 16) {
@@ -56,7 +56,7 @@ static void row_affine(int64_t classes, float factor, float offset, float *x) {
     }
 }
 
-static void row_less(int64_t classes, float first, float second, float *x) {
+static void loss_row_less(int64_t classes, float first, float second, float *x) {
     v16 a = v_set1(first), b = v_set1(second);
     int64_t v = 0;
     for (; v + 16 <= classes; v += 16) {
@@ -68,9 +68,9 @@ static void row_less(int64_t classes, float first, float second, float *x) {
     }
 }
 
-static void fill(attn_loss_kernels *kernels) {
-    kernels->row_max = row_max;
-    kernels->row_sums = row_sums;
-    kernels->row_affine = row_affine;
-    kernels->row_less = row_less;
-}
+static const attn_loss_kernels loss_kernels = {
+    .row_max = loss_row_max,
+    .row_sums = loss_row_sums,
+    .row_affine = loss_row_affine,
+    .row_less = loss_row_less,
+};

@@ -22,9 +22,6 @@ typedef struct attn_loss_kernels {
     void (*row_less)(int64_t classes, real first, real second, real *x);
 } attn_loss_kernels;
 
-void attn_loss_fill_ref(attn_loss_kernels *kernels);
-void attn_loss_fill_avx2(attn_loss_kernels *kernels);
-void attn_loss_fill_avx512(attn_loss_kernels *kernels);
-void attn_loss_fill_neon(attn_loss_kernels *kernels);
+extern const attn_loss_kernels attn_loss_ref; /* plain C: the definition */
 
 #endif

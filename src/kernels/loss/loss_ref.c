@@ -4,7 +4,7 @@
 #include "base/math.h"
 #include "kernels/loss/loss_kernels.h"
 
-static real row_max(int64_t classes, const real *x) {
+static real loss_row_max(int64_t classes, const real *x) {
     real max = -INFINITY;
     for (int64_t v = 0; v < classes; v++) {
         max = x[v] > max ? x[v] : max;
@@ -12,7 +12,7 @@ static real row_max(int64_t classes, const real *x) {
     return max;
 }
 
-static attn_loss_sums row_sums(int64_t classes, const real *x, real max, real *power) {
+static attn_loss_sums loss_row_sums(int64_t classes, const real *x, real max, real *power) {
     real sum_power[LANES] = {0}, sum_shifted[LANES] = {0};
     for (int64_t v = 0; v < classes; v++) {
         real shifted = x[v] - max;
@@ -26,21 +26,21 @@ static attn_loss_sums row_sums(int64_t classes, const real *x, real max, real *p
     return (attn_loss_sums){lanes_sum(sum_power), lanes_sum(sum_shifted)};
 }
 
-static void row_affine(int64_t classes, real factor, real offset, real *x) {
+static void loss_row_affine(int64_t classes, real factor, real offset, real *x) {
     for (int64_t v = 0; v < classes; v++) {
         x[v] = real_fma(x[v], factor, offset);
     }
 }
 
-static void row_less(int64_t classes, real first, real second, real *x) {
+static void loss_row_less(int64_t classes, real first, real second, real *x) {
     for (int64_t v = 0; v < classes; v++) {
         x[v] = (x[v] - first) - second;
     }
 }
 
-void attn_loss_fill_ref(attn_loss_kernels *kernels) {
-    kernels->row_max = row_max;
-    kernels->row_sums = row_sums;
-    kernels->row_affine = row_affine;
-    kernels->row_less = row_less;
-}
+const attn_loss_kernels attn_loss_ref = {
+    .row_max = loss_row_max,
+    .row_sums = loss_row_sums,
+    .row_affine = loss_row_affine,
+    .row_less = loss_row_less,
+};

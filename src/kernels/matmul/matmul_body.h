@@ -1,12 +1,15 @@
 /* kernels/matmul/matmul_body.h: the matrix product over vectors; each instruction set includes it.
  *
  * The same chains as matmul_ref.c: a tile of rows and panels of sixteen columns stays in registers
- * for a whole slice of k. Include it after a verbs header, isa/math16.h, isa/part16.h and isa/tile.h. */
+ * for a whole slice of k. Include it after a verbs header. */
 #ifndef ATTN_KERNELS_MATMUL_BODY_H
 #define ATTN_KERNELS_MATMUL_BODY_H
 
 #include <string.h>
 
+#include "kernels/isa/math16.h"
+#include "kernels/isa/part16.h"
+#include "kernels/isa/tile.h"
 #include "kernels/matmul/matmul_kernels.h"
 
 /* Rows that are packed together, so that a column of A is read in whole cache lines. */
@@ -17,8 +20,8 @@ enum { PACK_ROWS = 48, PACK_AHEAD = 16 };
 enum { A_AHEAD = 16, B_AHEAD = 64, ASKS_AHEAD = V_TILE_PANELS == 1 };
 
 /* packed[p][r] of one tile, p from `first` on; any strides. */
-static void pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_t a_row,
-                      int64_t a_col, float *packed) {
+static void matmul_pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_t a_row,
+                             int64_t a_col, float *packed) {
     for (int64_t p = first; p < k; p++) {
         for (int r = 0; r < rows; r++) {
             packed[p * rows + r] = a[r * a_row + p * a_col];
@@ -27,7 +30,7 @@ static void pack_tile(int rows, int64_t first, int64_t k, const float *a, int64_
 }
 
 /* V_TILE_ROWS contiguous rows. The last four rows may overlap those before. */
-static void pack_tile_rows(int64_t k, const float *a, int64_t a_row, float *packed) {
+static void matmul_pack_tile_rows(int64_t k, const float *a, int64_t a_row, float *packed) {
     int64_t p = 0;
     for (; p + 4 <= k; p += 4) {
         for (int r = 0; r < V_TILE_ROWS; r += 4) {
@@ -36,11 +39,12 @@ static void pack_tile_rows(int64_t k, const float *a, int64_t a_row, float *pack
                          V_TILE_ROWS);
         }
     }
-    pack_tile(V_TILE_ROWS, p, k, a, a_row, 1, packed);
+    matmul_pack_tile(V_TILE_ROWS, p, k, a, a_row, 1, packed);
 }
 
 /* Whole tiles of contiguous columns. */
-static void pack_columns(int64_t rows, int64_t k, const float *a, int64_t a_col, float *packed) {
+static void matmul_pack_columns(int64_t rows, int64_t k, const float *a, int64_t a_col,
+                                float *packed) {
     for (int64_t p = 0; p < k; p++) {
         for (int64_t i = 0; i < rows; i += V_TILE_ROWS) {
             float *out = packed + i * k + p * V_TILE_ROWS;
@@ -50,24 +54,26 @@ static void pack_columns(int64_t rows, int64_t k, const float *a, int64_t a_col,
     }
 }
 
-static void pack_a(int64_t rows, int64_t k, const float *a, int64_t a_row, int64_t a_col,
-                   float *packed) {
+static void matmul_pack_a(int64_t rows, int64_t k, const float *a, int64_t a_row, int64_t a_col,
+                          float *packed) {
     int64_t whole = rows / V_TILE_ROWS * V_TILE_ROWS;
     int64_t step = a_row == 1 ? PACK_ROWS : V_TILE_ROWS;
     for (int64_t i = 0; i < whole; i += step) {
         if (a_row == 1) {
-            pack_columns(whole - i < step ? whole - i : step, k, a + i, a_col, packed + i * k);
+            matmul_pack_columns(whole - i < step ? whole - i : step, k, a + i, a_col,
+                                packed + i * k);
         } else if (a_col == 1) {
-            pack_tile_rows(k, a + i * a_row, a_row, packed + i * k);
+            matmul_pack_tile_rows(k, a + i * a_row, a_row, packed + i * k);
         } else {
-            pack_tile(V_TILE_ROWS, 0, k, a + i * a_row, a_row, a_col, packed + i * k);
+            matmul_pack_tile(V_TILE_ROWS, 0, k, a + i * a_row, a_row, a_col, packed + i * k);
         }
     }
-    pack_tile((int)(rows - whole), 0, k, a + whole * a_row, a_row, a_col, packed + whole * k);
+    matmul_pack_tile((int)(rows - whole), 0, k, a + whole * a_row, a_row, a_col,
+                     packed + whole * k);
 }
 
-static void pack_b(int64_t k, int columns, const float *b, int64_t b_row, int64_t b_col,
-                   float *packed) {
+static void matmul_pack_b(int64_t k, int columns, const float *b, int64_t b_row, int64_t b_col,
+                          float *packed) {
     int64_t p = 0;
     if (b_col == 1) {
         for (; p < k; p++) {
@@ -97,8 +103,8 @@ static void pack_b(int64_t k, int columns, const float *b, int64_t b_row, int64_
 
 /* The epilogue over `rows` rows of sums, which stand for row i and the next and for columns j to
  * j + columns - 1 of the panels. */
-static void apply_epilogue(const attn_matmul_panel *panel, int64_t i, int j, int rows, int columns,
-                           float *sums) {
+static void matmul_apply_epilogue(const attn_matmul_panel *panel, int64_t i, int j, int rows,
+                                  int columns, float *sums) {
     const attn_matmul_epilogue *epilogue = panel->epilogue;
     if (epilogue->bias != NULL) {
         v16 bias = v_load_part(epilogue->bias + j, columns);
@@ -120,25 +126,25 @@ static void apply_epilogue(const attn_matmul_panel *panel, int64_t i, int j, int
     }
 }
 
-static __attribute__((noinline)) void finish(const attn_matmul_panel *panel, int64_t i, int j,
-                                             int rows, float *sums) {
+static __attribute__((noinline)) void matmul_finish(const attn_matmul_panel *panel, int64_t i,
+                                                    int j, int rows, float *sums) {
     float *c = panel->c + i * panel->c_row + j;
     int columns = v_rest(panel->columns - j);
     if (panel->epilogue != NULL) {
-        apply_epilogue(panel, i, j, rows, columns, sums);
+        matmul_apply_epilogue(panel, i, j, rows, columns, sums);
     }
     FOR_ROWS(v_store_part(c + r * panel->c_row, x, columns))
 }
 #undef FOR_ROWS
 
 /* GELU needs registers of its own. */
-V_INLINE bool stays_in_registers(const attn_matmul_epilogue *epilogue) {
+V_INLINE bool matmul_stays_in_registers(const attn_matmul_epilogue *epilogue) {
     return epilogue == NULL || epilogue->activation != ATTN_ACTIVATION_GELU;
 }
 
 /* The epilogue of whole rows of panel n without leaving the registers. */
-V_INLINE void finish_registers(const int rows, const attn_matmul_panel *panel, int64_t i,
-                               const int n, v16 *acc) {
+V_INLINE void matmul_finish_registers(const int rows, const attn_matmul_panel *panel, int64_t i,
+                                      const int n, v16 *acc) {
     const attn_matmul_epilogue *epilogue = panel->epilogue;
     if (epilogue->bias != NULL) {
         v16 bias = v_load(epilogue->bias + 16 * n);
@@ -170,7 +176,7 @@ V_INLINE void finish_registers(const int rows, const attn_matmul_panel *panel, i
 }
 
 /* A cache line of each row: what A_AHEAD steps read. */
-V_INLINE void prefetch_rows(const int rows, const float *a, int64_t a_row) {
+V_INLINE void matmul_prefetch_rows(const int rows, const float *a, int64_t a_row) {
 #pragma GCC unroll 16
     for (int r = 0; ASKS_AHEAD && r < rows; r++) {
         __builtin_prefetch(a + r * a_row, 0, 3);
@@ -179,8 +185,8 @@ V_INLINE void prefetch_rows(const int rows, const float *a, int64_t a_row) {
 
 /* Of the next panels of B the share of steps p .. p + count - 1 of the tile at row i, into the second cache:
  * each tile of rows, and each step of it, asks for as much. */
-V_INLINE void prefetch_b(const int panels, const attn_matmul_panel *panel, int64_t i, int64_t rows,
-                         int64_t p, int64_t count) {
+V_INLINE void matmul_prefetch_b(const int panels, const attn_matmul_panel *panel, int64_t i,
+                                int64_t rows, int64_t p, int64_t count) {
     int64_t done = i * panel->k + p * rows, all = panel->rows;
     int64_t from = done / all, to = (done + count * rows) / all;
     for (int64_t line = from; line < to; line++) {
@@ -192,8 +198,8 @@ V_INLINE void prefetch_b(const int panels, const attn_matmul_panel *panel, int64
 }
 
 /* rows, panels and packed are constants in every call. */
-V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
-                            const attn_matmul_panel *panel, int64_t i) {
+V_INLINE void matmul_multiply_tile(const int rows, const int panels, const bool packed,
+                                   const attn_matmul_panel *panel, int64_t i) {
     v_tile_sums acc;
     float *c = panel->c + i * panel->c_row;
     const float *next = i + 2 * rows <= panel->rows ? c + rows * panel->c_row : c;
@@ -214,27 +220,27 @@ V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
         int64_t k = panel->k - p < step ? panel->k - p : step;
         if (panel->b_next != NULL && p % B_AHEAD == 0) {
             int64_t ahead = panel->k - p < B_AHEAD ? panel->k - p : B_AHEAD;
-            prefetch_b(panels, panel, i, rows, p, ahead);
+            matmul_prefetch_b(panels, panel, i, rows, p, ahead);
         }
         const float *b = panel->b + p * panel->b_row;
         if (packed) {
             const int together = rows < V_TILE_ROWS ? rows : V_TILE_ROWS; /* as pack_a has them */
             const float *a = panel->a + i * panel->k + p * together;
-            prefetch_rows(rows, a + a_next * panel->k, 16);
+            matmul_prefetch_rows(rows, a + a_next * panel->k, 16);
             v_tile(rows, panels, k, a, together * panel->k, 1, together, b, panel->b_row,
                    panel->b_panel, acc);
         } else {
             const float *a = panel->a + i * panel->a_row + p;
-            prefetch_rows(rows, a + a_next * panel->a_row, panel->a_row);
+            matmul_prefetch_rows(rows, a + a_next * panel->a_row, panel->a_row);
             v_tile(rows, panels, k, a, V_TILE_ROWS * panel->a_row, panel->a_row, 1, b, panel->b_row,
                    panel->b_panel, acc);
         }
     }
-    if (last_columns == 16 && stays_in_registers(panel->epilogue)) {
+    if (last_columns == 16 && matmul_stays_in_registers(panel->epilogue)) {
 #pragma GCC unroll 4
         for (int n = 0; n < panels; n++) {
             if (panel->epilogue != NULL) {
-                finish_registers(rows, panel, i, n, acc + n * rows);
+                matmul_finish_registers(rows, panel, i, n, acc + n * rows);
             }
 #pragma GCC unroll 16
             for (int r = 0; r < rows; r++) {
@@ -252,23 +258,24 @@ V_INLINE void multiply_tile(const int rows, const int panels, const bool packed,
         }
     }
     for (int n = 0; n < panels; n++) {
-        finish(panel, i, 16 * n, rows, sums[n]);
+        matmul_finish(panel, i, 16 * n, rows, sums[n]);
     }
 }
 
-V_INLINE void multiply_rows(const int panels, const bool packed, const attn_matmul_panel *panel) {
+V_INLINE void matmul_multiply_rows(const int panels, const bool packed,
+                                   const attn_matmul_panel *panel) {
     int64_t i = 0;
     const int height = v_tile_rows(panels);
     for (; i + height <= panel->rows; i += height) {
-        multiply_tile(height, panels, packed, panel, i);
+        matmul_multiply_tile(height, panels, packed, panel, i);
     }
     if (height > V_TILE_ROWS && i + V_TILE_ROWS <= panel->rows) {
-        multiply_tile(V_TILE_ROWS, panels, packed, panel, i);
+        matmul_multiply_tile(V_TILE_ROWS, panels, packed, panel, i);
         i += V_TILE_ROWS;
     }
 #define REST(n)                                                                                    \
     case n:                                                                                        \
-        multiply_tile(n, panels, packed, panel, i);                                                \
+        matmul_multiply_tile(n, panels, packed, panel, i);                                         \
         break;
     switch (panel->rows - i) {
         REST(1)
@@ -284,9 +291,9 @@ V_INLINE void multiply_rows(const int panels, const bool packed, const attn_matm
 #define MULTIPLY(panels)                                                                           \
     static __attribute__((noinline)) void multiply_##panels(const attn_matmul_panel *panel) {      \
         if (panel->a_row == 0) {                                                                   \
-            multiply_rows(panels, true, panel);                                                    \
+            matmul_multiply_rows(panels, true, panel);                                             \
         } else {                                                                                   \
-            multiply_rows(panels, false, panel);                                                   \
+            matmul_multiply_rows(panels, false, panel);                                            \
         }                                                                                          \
     }
 MULTIPLY(1)
@@ -297,7 +304,7 @@ MULTIPLY(4)
 #endif
 #undef MULTIPLY
 
-static void multiply(const attn_matmul_panel *panel) {
+static void matmul_multiply(const attn_matmul_panel *panel) {
     switch ((panel->columns + 15) / 16) {
     case 1:
         multiply_1(panel);
@@ -315,5 +322,14 @@ static void multiply(const attn_matmul_panel *panel) {
 #endif
     }
 }
+
+static const attn_matmul_kernels matmul_kernels = {
+    .tile_rows = V_TILE_ROWS,
+    .a_in_place = true,
+    .tile_panels = V_TILE_PANELS,
+    .pack_a = matmul_pack_a,
+    .pack_b = matmul_pack_b,
+    .multiply = matmul_multiply,
+};
 
 #endif

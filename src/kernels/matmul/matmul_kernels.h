@@ -51,9 +51,6 @@ typedef struct attn_matmul_kernels {
     void (*multiply)(const attn_matmul_panel *panel);
 } attn_matmul_kernels;
 
-void attn_matmul_fill_ref(attn_matmul_kernels *kernels);
-void attn_matmul_fill_avx2(attn_matmul_kernels *kernels);
-void attn_matmul_fill_avx512(attn_matmul_kernels *kernels);
-void attn_matmul_fill_neon(attn_matmul_kernels *kernels);
+extern const attn_matmul_kernels attn_matmul_ref; /* plain C: the definition */
 
 #endif

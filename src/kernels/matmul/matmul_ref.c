@@ -7,8 +7,8 @@
 
 enum { TILE_ROWS = 4 };
 
-static void pack_a(int64_t rows, int64_t k, const real *a, int64_t a_row, int64_t a_col,
-                   real *packed) {
+static void matmul_pack_a(int64_t rows, int64_t k, const real *a, int64_t a_row, int64_t a_col,
+                          real *packed) {
     for (int64_t i = 0; i < rows; i += TILE_ROWS) {
         int64_t height = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
         for (int64_t p = 0; p < k; p++) {
@@ -19,8 +19,8 @@ static void pack_a(int64_t rows, int64_t k, const real *a, int64_t a_row, int64_
     }
 }
 
-static void pack_b(int64_t k, int columns, const real *b, int64_t b_row, int64_t b_col,
-                   real *packed) {
+static void matmul_pack_b(int64_t k, int columns, const real *b, int64_t b_row, int64_t b_col,
+                          real *packed) {
     for (int64_t p = 0; p < k; p++) {
         for (int j = 0; j < LANES; j++) {
             packed[p * LANES + j] = j < columns ? b[p * b_row + j * b_col] : 0;
@@ -28,7 +28,7 @@ static void pack_b(int64_t k, int columns, const real *b, int64_t b_row, int64_t
     }
 }
 
-static real activate(attn_activation activation, real x) {
+static real matmul_activate(attn_activation activation, real x) {
     switch (activation) {
     case ATTN_ACTIVATION_RELU:
         return real_relu(x);
@@ -40,7 +40,7 @@ static real activate(attn_activation activation, real x) {
     return x;
 }
 
-static real finish(const attn_matmul_panel *panel, int64_t i, int j, real x) {
+static real matmul_finish(const attn_matmul_panel *panel, int64_t i, int j, real x) {
     const attn_matmul_epilogue *epilogue = panel->epilogue;
     if (epilogue->bias != NULL) {
         x = x + epilogue->bias[j];
@@ -48,14 +48,14 @@ static real finish(const attn_matmul_panel *panel, int64_t i, int j, real x) {
     if (epilogue->pre_activation != NULL) {
         epilogue->pre_activation[i * panel->c_row + j] = x;
     }
-    x = activate(epilogue->activation, x);
+    x = matmul_activate(epilogue->activation, x);
     if (epilogue->residual != NULL) {
         x = epilogue->residual[i * epilogue->residual_row + j] + x;
     }
     return x;
 }
 
-static void multiply(const attn_matmul_panel *panel) {
+static void matmul_multiply(const attn_matmul_panel *panel) {
     for (int64_t i = 0; i < panel->rows; i++) {
         int64_t first = i / TILE_ROWS * TILE_ROWS;
         int64_t height = panel->rows - first < TILE_ROWS ? panel->rows - first : TILE_ROWS;
@@ -66,11 +66,16 @@ static void multiply(const attn_matmul_panel *panel) {
             for (int64_t p = 0; p < panel->k; p++) {
                 sum = real_fma(a[p * height], panel->b[p * panel->b_row + j], sum);
             }
-            *c = panel->epilogue != NULL ? finish(panel, i, j, sum) : sum;
+            *c = panel->epilogue != NULL ? matmul_finish(panel, i, j, sum) : sum;
         }
     }
 }
 
-void attn_matmul_fill_ref(attn_matmul_kernels *kernels) {
-    *kernels = (attn_matmul_kernels){TILE_ROWS, false, 1, pack_a, pack_b, multiply};
-}
+const attn_matmul_kernels attn_matmul_ref = {
+    .tile_rows = TILE_ROWS,
+    .a_in_place = false,
+    .tile_panels = 1,
+    .pack_a = matmul_pack_a,
+    .pack_b = matmul_pack_b,
+    .multiply = matmul_multiply,
+};

@@ -3,18 +3,25 @@
  *
  * The chains of matmul_bf16_ref.c. Every element is one chain, and each link waits for the one before:
  * so that the processor has enough of them at once, few rows take several panels together. Include it
- * after a verbs header, isa/math16.h, isa/part16.h and isa/tile.h. */
+ * after a verbs header. */
 #ifndef ATTN_KERNELS_MATMUL_BF16_BODY_H
 #define ATTN_KERNELS_MATMUL_BF16_BODY_H
 
+#include "kernels/isa/math16.h"
+#include "kernels/isa/part16.h"
+#include "kernels/isa/tile.h"
 #include "kernels/matmul_bf16/matmul_bf16_kernels.h"
 
-enum { MOST_PANELS = 4, AHEAD = 1024 /* values that are asked for before they are used */ };
+enum {
+    BF16_MOST_PANELS = 4,
+    BF16_AHEAD = 1024 /* values that are asked for before they are used */
+};
 
 /* A panel's row is widened for each tile, which takes as long as two multiply-adds: so tiles are
  * rather high than wide. Panels that `rows` rows take together: */
-enum { TILE_ROWS = V_TILE_MOST_ROWS };
-#define PANELS(rows) ((rows) == 1 ? 4 : (rows) <= TILE_ROWS / 2 || V_TILE_PANELS == 4 ? 2 : 1)
+enum { BF16_TILE_ROWS = V_TILE_MOST_ROWS };
+#define BF16_PANELS(rows)                                                                          \
+    ((rows) == 1 ? 4 : (rows) <= BF16_TILE_ROWS / 2 || V_TILE_PANELS == 4 ? 2 : 1)
 
 /* x = f(x) for each of the tile's rows. */
 #define FOR_ROWS(statement)                                                                        \
@@ -24,14 +31,15 @@ enum { TILE_ROWS = V_TILE_MOST_ROWS };
     }
 
 /* Nothing follows the sums. */
-static bool is_plain(const attn_matmul_bf16_block *block) {
+static bool matmul_bf16_is_plain(const attn_matmul_bf16_block *block) {
     return block->bias == NULL && block->activation == ATTN_ACTIVATION_NONE &&
            block->residual == NULL;
 }
 
 /* What follows the sums of `rows` rows, block row i and the next, columns j to j + 15. */
-static __attribute__((noinline)) void finish(const attn_matmul_bf16_block *block, int64_t i,
-                                             int64_t j, int rows, float *sums) {
+static __attribute__((noinline)) void matmul_bf16_finish(const attn_matmul_bf16_block *block,
+                                                         int64_t i, int64_t j, int rows,
+                                                         float *sums) {
     int columns = v_rest(block->columns - j);
     if (block->bias != NULL) {
         v16 bias = v_load_part(block->bias + j, columns);
@@ -53,13 +61,13 @@ static __attribute__((noinline)) void finish(const attn_matmul_bf16_block *block
 #undef FOR_ROWS
 
 /* rows and panels are constants in every call. */
-V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_bf16_block *block,
-                            int64_t i, int64_t j) {
-    v16 acc[TILE_ROWS * 2 > MOST_PANELS ? TILE_ROWS * 2 : MOST_PANELS];
+V_INLINE void matmul_bf16_multiply_tile(const int rows, const int panels,
+                                        const attn_matmul_bf16_block *block, int64_t i, int64_t j) {
+    v16 acc[BF16_TILE_ROWS * 2 > BF16_MOST_PANELS ? BF16_TILE_ROWS * 2 : BF16_MOST_PANELS];
     int64_t k = block->k, a_row = block->a_row;
     const uint16_t *w = block->w + j * k;
     /* A pointer for every third row: more would not fit the integer registers. */
-    const float *a[(TILE_ROWS + 2) / 3];
+    const float *a[(BF16_TILE_ROWS + 2) / 3];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r += 3) {
         a[r / 3] = block->a + (i + r) * a_row;
@@ -70,13 +78,13 @@ V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_
     }
 #pragma GCC unroll 4
     for (int64_t p = 0; p < k; p++) {
-        v16 w_p[MOST_PANELS];
+        v16 w_p[BF16_MOST_PANELS];
 #pragma GCC unroll 4
         for (int n = 0; n < panels; n++) {
             const uint16_t *at = w + (n * k + p) * 16;
             w_p[n] = v_load_bf16(at);
             if (p % 2 == 0) { /* a cache line holds two */
-                __builtin_prefetch(at + AHEAD, 0, 2);
+                __builtin_prefetch(at + BF16_AHEAD, 0, 2);
             }
         }
 #pragma GCC unroll 16
@@ -88,7 +96,7 @@ V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_
             }
         }
     }
-    bool plain = is_plain(block) && j + 16 * panels <= block->columns;
+    bool plain = matmul_bf16_is_plain(block) && j + 16 * panels <= block->columns;
 #pragma GCC unroll 4
     for (int n = 0; n < panels; n++) {
         if (plain) {
@@ -98,24 +106,24 @@ V_INLINE void multiply_tile(const int rows, const int panels, const attn_matmul_
             }
             continue;
         }
-        float sums[TILE_ROWS * 16];
+        float sums[BF16_TILE_ROWS * 16];
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++) {
             v_store(sums + 16 * r, acc[n * rows + r]);
         }
-        finish(block, i, j + 16 * n, rows, sums);
+        matmul_bf16_finish(block, i, j + 16 * n, rows, sums);
     }
 }
 
-/* Columns j and the next of `rows` rows, as many as PANELS says; returns how many those were. */
-V_INLINE int64_t multiply_columns(const int rows, const attn_matmul_bf16_block *block, int64_t i,
-                                  int64_t j) {
-    const int panels = PANELS(rows);
+/* Columns j and the next of `rows` rows, as many as BF16_PANELS says; returns how many those were. */
+V_INLINE int64_t matmul_bf16_multiply_columns(const int rows, const attn_matmul_bf16_block *block,
+                                              int64_t i, int64_t j) {
+    const int panels = BF16_PANELS(rows);
     if (j + 16 * (panels - 1) < block->columns) {
-        multiply_tile(rows, panels, block, i, j);
+        matmul_bf16_multiply_tile(rows, panels, block, i, j);
         return 16 * panels;
     }
-    multiply_tile(rows, 1, block, i, j);
+    matmul_bf16_multiply_tile(rows, 1, block, i, j);
     return 16;
 }
 
@@ -128,20 +136,20 @@ enum { WIDE_ROWS = 48, WIDE_STEPS = 128, WIDE_COLUMNS = 16 * V_TILE_PANELS };
 
 typedef float wide_panels[V_TILE_PANELS][WIDE_STEPS * 16];
 
-static void widen(const attn_matmul_bf16_block *block, int64_t j, int64_t first, int64_t steps,
-                  wide_panels wide) {
+static void matmul_bf16_widen(const attn_matmul_bf16_block *block, int64_t j, int64_t first,
+                              int64_t steps, wide_panels wide) {
     for (int n = 0; n < V_TILE_PANELS; n++) {
         const uint16_t *w = block->w + ((j + 16 * n) * block->k + first * 16);
         for (int64_t p = 0; p < steps; p++) {
-            __builtin_prefetch(w + 16 * p + AHEAD, 0, 2);
+            __builtin_prefetch(w + 16 * p + BF16_AHEAD, 0, 2);
             v_store(wide[n] + 16 * p, v_load_bf16(w + 16 * p));
         }
     }
 }
 
 /* `rows` rows from i on, a constant, columns j to j + WIDE_COLUMNS - 1, steps first to first + steps - 1. */
-V_INLINE void add_wide(const int rows, const attn_matmul_bf16_block *block, int64_t i, int64_t j,
-                       int64_t first, int64_t steps, wide_panels wide) {
+V_INLINE void matmul_bf16_add_wide(const int rows, const attn_matmul_bf16_block *block, int64_t i,
+                                   int64_t j, int64_t first, int64_t steps, wide_panels wide) {
     v_tile_sums acc;
     float *c = block->c + i * block->c_row + j;
 #pragma GCC unroll 32
@@ -157,15 +165,15 @@ V_INLINE void add_wide(const int rows, const attn_matmul_bf16_block *block, int6
     }
 }
 
-static void add_wide_rows(const attn_matmul_bf16_block *block, int64_t j, int64_t first,
-                          int64_t steps, wide_panels wide) {
+static void matmul_bf16_add_wide_rows(const attn_matmul_bf16_block *block, int64_t j, int64_t first,
+                                      int64_t steps, wide_panels wide) {
     int64_t i = 0;
     for (; i + V_TILE_ROWS <= block->rows; i += V_TILE_ROWS) {
-        add_wide(V_TILE_ROWS, block, i, j, first, steps, wide);
+        matmul_bf16_add_wide(V_TILE_ROWS, block, i, j, first, steps, wide);
     }
 #define REST(n)                                                                                    \
     case n:                                                                                        \
-        add_wide(n, block, i, j, first, steps, wide);                                              \
+        matmul_bf16_add_wide(n, block, i, j, first, steps, wide);                                  \
         break;
     switch (block->rows - i) {
         REST(1)
@@ -178,21 +186,21 @@ static void add_wide_rows(const attn_matmul_bf16_block *block, int64_t j, int64_
 }
 
 /* WIDE_COLUMNS columns from j on. What follows the sums finds them in C. */
-static void multiply_wide(const attn_matmul_bf16_block *block, int64_t j) {
+static void matmul_bf16_multiply_wide(const attn_matmul_bf16_block *block, int64_t j) {
     wide_panels wide;
     for (int64_t first = 0; first < block->k; first += WIDE_STEPS) {
         int64_t steps = block->k - first < WIDE_STEPS ? block->k - first : WIDE_STEPS;
-        widen(block, j, first, steps, wide);
-        add_wide_rows(block, j, first, steps, wide);
+        matmul_bf16_widen(block, j, first, steps, wide);
+        matmul_bf16_add_wide_rows(block, j, first, steps, wide);
     }
-    for (int64_t i = 0; i < block->rows && !is_plain(block); i += V_TILE_ROWS) {
+    for (int64_t i = 0; i < block->rows && !matmul_bf16_is_plain(block); i += V_TILE_ROWS) {
         int rows = block->rows - i < V_TILE_ROWS ? (int)(block->rows - i) : V_TILE_ROWS;
         for (int64_t n = j; n < j + WIDE_COLUMNS; n += 16) {
             float sums[V_TILE_ROWS * 16];
             for (int r = 0; r < rows; r++) {
                 v_store(sums + 16 * r, v_load(block->c + (i + r) * block->c_row + n));
             }
-            finish(block, i, n, rows, sums);
+            matmul_bf16_finish(block, i, n, rows, sums);
         }
     }
 }
@@ -200,29 +208,29 @@ static void multiply_wide(const attn_matmul_bf16_block *block, int64_t j) {
 /* ---- a block ---- */
 
 /* The columns from j on of `rows` rows. */
-V_INLINE void multiply_rows(const int rows, const attn_matmul_bf16_block *block, int64_t i,
-                            int64_t j) {
+V_INLINE void matmul_bf16_multiply_rows(const int rows, const attn_matmul_bf16_block *block,
+                                        int64_t i, int64_t j) {
     while (j < block->columns) {
-        j += multiply_columns(rows, block, i, j);
+        j += matmul_bf16_multiply_columns(rows, block, i, j);
     }
 }
 
 /* Panels stay in the cache for all whole tiles of rows; the rows that are left come after. */
-static void multiply(const attn_matmul_bf16_block *block) {
-    int64_t whole = block->rows / TILE_ROWS * TILE_ROWS, wide = 0, columns = 0;
+static void matmul_bf16_multiply(const attn_matmul_bf16_block *block) {
+    int64_t whole = block->rows / BF16_TILE_ROWS * BF16_TILE_ROWS, wide = 0, columns = 0;
     if (block->rows >= WIDE_ROWS && block->k > 0 && block->residual != block->c) {
         for (; wide + WIDE_COLUMNS <= block->columns; wide += WIDE_COLUMNS) {
-            multiply_wide(block, wide);
+            matmul_bf16_multiply_wide(block, wide);
         }
     }
     for (int64_t j = wide; whole > 0 && j < block->columns; j += columns) {
-        for (int64_t i = 0; i < whole; i += TILE_ROWS) {
-            columns = multiply_columns(TILE_ROWS, block, i, j);
+        for (int64_t i = 0; i < whole; i += BF16_TILE_ROWS) {
+            columns = matmul_bf16_multiply_columns(BF16_TILE_ROWS, block, i, j);
         }
     }
 #define REST(n)                                                                                    \
     case n:                                                                                        \
-        multiply_rows(n, block, whole, wide);                                                      \
+        matmul_bf16_multiply_rows(n, block, whole, wide);                                          \
         break;
     switch (block->rows - whole) {
         REST(1)
@@ -241,5 +249,10 @@ static void multiply(const attn_matmul_bf16_block *block) {
     }
 #undef REST
 }
+
+static const attn_matmul_bf16_kernels matmul_bf16_kernels = {
+    .tile_rows = BF16_TILE_ROWS,
+    .multiply = matmul_bf16_multiply,
+};
 
 #endif

@@ -29,9 +29,6 @@ typedef struct attn_matmul_bf16_kernels {
     void (*multiply)(const attn_matmul_bf16_block *block);
 } attn_matmul_bf16_kernels;
 
-void attn_matmul_bf16_fill_ref(attn_matmul_bf16_kernels *kernels);
-void attn_matmul_bf16_fill_avx2(attn_matmul_bf16_kernels *kernels);
-void attn_matmul_bf16_fill_avx512(attn_matmul_bf16_kernels *kernels);
-void attn_matmul_bf16_fill_neon(attn_matmul_bf16_kernels *kernels);
+extern const attn_matmul_bf16_kernels attn_matmul_bf16_ref; /* plain C: the definition */
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/narrow.h"
 #include "kernels/matmul_bf16/matmul_bf16_kernels.h"
 
-static real activate(attn_activation activation, real x) {
+static real matmul_bf16_activate(attn_activation activation, real x) {
     switch (activation) {
     case ATTN_ACTIVATION_RELU:
         return real_relu(x);
@@ -19,7 +19,7 @@ static real activate(attn_activation activation, real x) {
     return x;
 }
 
-static real element(const attn_matmul_bf16_block *block, int64_t i, int64_t j) {
+static real matmul_bf16_element(const attn_matmul_bf16_block *block, int64_t i, int64_t j) {
     const real *a = block->a + i * block->a_row;
     const uint16_t *w = block->w + j / LANES * block->k * LANES + j % LANES;
     real sum = 0;
@@ -27,18 +27,19 @@ static real element(const attn_matmul_bf16_block *block, int64_t i, int64_t j) {
         sum = real_fma(a[p], (real)narrow_from_bf16(w[p * LANES]), sum);
     }
     sum = block->bias != NULL ? sum + block->bias[j] : sum;
-    sum = activate(block->activation, sum);
+    sum = matmul_bf16_activate(block->activation, sum);
     return block->residual != NULL ? block->residual[i * block->residual_row + j] + sum : sum;
 }
 
-static void multiply(const attn_matmul_bf16_block *block) {
+static void matmul_bf16_multiply(const attn_matmul_bf16_block *block) {
     for (int64_t i = 0; i < block->rows; i++) {
         for (int64_t j = 0; j < block->columns; j++) {
-            block->c[i * block->c_row + j] = element(block, i, j);
+            block->c[i * block->c_row + j] = matmul_bf16_element(block, i, j);
         }
     }
 }
 
-void attn_matmul_bf16_fill_ref(attn_matmul_bf16_kernels *kernels) {
-    *kernels = (attn_matmul_bf16_kernels){1, multiply};
-}
+const attn_matmul_bf16_kernels attn_matmul_bf16_ref = {
+    .tile_rows = 1,
+    .multiply = matmul_bf16_multiply,
+};

@@ -23,12 +23,12 @@
 #endif
 
 /* The most vectors of sums: few rows have several chains instead of panels. */
-enum { SUMS = I8_TILE_ROWS * I8_TILE_PANELS > 8 ? I8_TILE_ROWS *I8_TILE_PANELS : 8 };
+enum { I8_SUMS = I8_TILE_ROWS * I8_TILE_PANELS > 8 ? I8_TILE_ROWS *I8_TILE_PANELS : 8 };
 
 /* Groups g to g + chains - 1. A row's integers that are loaded once serve all panels. */
-V_INLINE void add_groups(const int rows, const int panels, const int chains,
-                         const attn_matmul_i8_panel *panel, int first, const char *a, int64_t g,
-                         vi acc[SUMS]) {
+V_INLINE void matmul_i8_add_groups(const int rows, const int panels, const int chains,
+                                   const attn_matmul_i8_panel *panel, int first, const char *a,
+                                   int64_t g, vi acc[I8_SUMS]) {
 #pragma GCC unroll 4
     for (int chain = 0; chain < chains; chain++) {
         v_weights group[I8_TILE_PANELS];
@@ -51,9 +51,9 @@ V_INLINE void add_groups(const int rows, const int panels, const int chains,
 
 /* rows, panels and chains are constants in every call; first: the first of the panels; i: the first row
  * of a tile. */
-V_INLINE void multiply_tile(const int rows, const int panels, const int chains,
-                            const attn_matmul_i8_panel *panel, int first, int64_t i) {
-    vi acc[SUMS];
+V_INLINE void matmul_i8_multiply_tile(const int rows, const int panels, const int chains,
+                                      const attn_matmul_i8_panel *panel, int first, int64_t i) {
+    vi acc[I8_SUMS];
     const char *a = (const char *)panel->a + i * panel->a_bytes;
 #pragma GCC unroll 32
     for (int r = 0; r < rows * panels * chains; r++) {
@@ -61,10 +61,10 @@ V_INLINE void multiply_tile(const int rows, const int panels, const int chains,
     }
     int64_t g = 0;
     for (; g + chains <= panel->groups; g += chains) {
-        add_groups(rows, panels, chains, panel, first, a, g, acc);
+        matmul_i8_add_groups(rows, panels, chains, panel, first, a, g, acc);
     }
     for (; chains > 1 && g < panel->groups; g++) {
-        add_groups(rows, panels, 1, panel, first, a, g, acc);
+        matmul_i8_add_groups(rows, panels, 1, panel, first, a, g, acc);
     }
 #pragma GCC unroll 4
     for (int n = 0; n < panels; n++) {
@@ -77,29 +77,30 @@ V_INLINE void multiply_tile(const int rows, const int panels, const int chains,
             }
             x[r] = vi_to_float(sum);
         }
-        finish(rows, panel, i, first + n, x);
+        matmul_i8_finish(rows, panel, i, first + n, x);
     }
 }
 
 /* Few rows take one panel after the other, in several chains; more take all panels at once. */
-V_INLINE void multiply_panels(const int rows, const attn_matmul_i8_panel *panel, int64_t i) {
+V_INLINE void matmul_i8_multiply_panels(const int rows, const attn_matmul_i8_panel *panel,
+                                        int64_t i) {
     if (I8_TILE_PANELS == 2 && rows > 4 && panel->columns > 16) {
-        multiply_tile(rows, I8_TILE_PANELS, 1, panel, 0, i);
+        matmul_i8_multiply_tile(rows, I8_TILE_PANELS, 1, panel, 0, i);
         return;
     }
     for (int n = 0; 16 * n < panel->columns; n++) {
-        multiply_tile(rows, 1, I8_CHAINS(rows), panel, n, i);
+        matmul_i8_multiply_tile(rows, 1, I8_CHAINS(rows), panel, n, i);
     }
 }
 
-static void multiply(const attn_matmul_i8_panel *panel) {
+static void matmul_i8_multiply(const attn_matmul_i8_panel *panel) {
     int64_t i = 0;
     for (; i + I8_TILE_ROWS <= panel->rows; i += I8_TILE_ROWS) {
-        multiply_panels(I8_TILE_ROWS, panel, i);
+        matmul_i8_multiply_panels(I8_TILE_ROWS, panel, i);
     }
 #define REST(n)                                                                                    \
     case n:                                                                                        \
-        multiply_panels(n, panel, i);                                                              \
+        matmul_i8_multiply_panels(n, panel, i);                                                    \
         break;
     switch (panel->rows - i) {
         REST(1)
@@ -120,5 +121,14 @@ static void multiply(const attn_matmul_i8_panel *panel) {
     }
 #undef REST
 }
+
+static const attn_matmul_i8_kernels matmul_i8_kernels = {
+    .tile_rows = I8_TILE_ROWS,
+    .group_rows = I8_TILE_ROWS,
+    .tile_panels = I8_TILE_PANELS,
+    .value_bytes = I8_VALUE_BYTES,
+    .quantize_row = matmul_i8_quantize_row,
+    .multiply = matmul_i8_multiply,
+};
 
 #endif

@@ -49,12 +49,6 @@ typedef struct attn_matmul_i8_kernels {
     void (*multiply)(const attn_matmul_i8_panel *panel);
 } attn_matmul_i8_kernels;
 
-void attn_matmul_i8_fill_ref(attn_matmul_i8_kernels *kernels);
-void attn_matmul_i8_fill_avx2(attn_matmul_i8_kernels *kernels);
-void attn_matmul_i8_fill_avx512(attn_matmul_i8_kernels *kernels);
-void attn_matmul_i8_fill_avx512vnni(attn_matmul_i8_kernels *kernels);
-void attn_matmul_i8_fill_amx(attn_matmul_i8_kernels *kernels);
-void attn_matmul_i8_fill_neon(attn_matmul_i8_kernels *kernels);
-void attn_matmul_i8_fill_neondot(attn_matmul_i8_kernels *kernels);
+extern const attn_matmul_i8_kernels attn_matmul_i8_ref; /* plain C: the definition */
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/math.h"
 #include "kernels/matmul_i8/matmul_i8_kernels.h"
 
-static void quantize_row(int64_t k, const real *a, void *out, int64_t step, real *scale) {
+static void matmul_i8_quantize_row(int64_t k, const real *a, void *out, int64_t step, real *scale) {
     int8_t *q = out;
     real peak = 0;
     bool finite = true;
@@ -25,7 +25,7 @@ static void quantize_row(int64_t k, const real *a, void *out, int64_t step, real
     }
 }
 
-static int32_t sum_products(const attn_matmul_i8_panel *panel, const int8_t *a, int j) {
+static int32_t matmul_i8_sum_products(const attn_matmul_i8_panel *panel, const int8_t *a, int j) {
     int32_t sum = 0;
     for (int64_t g = 0; g < panel->groups; g++) {
         const int8_t *w = panel->w + (g * LANES + j) * I8_GROUP;
@@ -36,7 +36,7 @@ static int32_t sum_products(const attn_matmul_i8_panel *panel, const int8_t *a, 
     return sum;
 }
 
-static real activate(attn_activation activation, real x) {
+static real matmul_i8_activate(attn_activation activation, real x) {
     switch (activation) {
     case ATTN_ACTIVATION_RELU:
         return real_relu(x);
@@ -48,13 +48,13 @@ static real activate(attn_activation activation, real x) {
     return x;
 }
 
-static void multiply(const attn_matmul_i8_panel *panel) {
+static void matmul_i8_multiply(const attn_matmul_i8_panel *panel) {
     for (int64_t i = 0; i < panel->rows; i++) {
         const int8_t *a = (const int8_t *)panel->a + i * panel->a_bytes;
         for (int j = 0; j < panel->columns; j++) {
-            real x = (real)sum_products(panel, a, j) * panel->a_scale[i];
+            real x = (real)matmul_i8_sum_products(panel, a, j) * panel->a_scale[i];
             x = real_fma(x, panel->w_scale[j], panel->bias != NULL ? panel->bias[j] : 0);
-            x = activate(panel->activation, x);
+            x = matmul_i8_activate(panel->activation, x);
             if (panel->residual != NULL) {
                 x = panel->residual[i * panel->residual_row + j] + x;
             }
@@ -63,6 +63,11 @@ static void multiply(const attn_matmul_i8_panel *panel) {
     }
 }
 
-void attn_matmul_i8_fill_ref(attn_matmul_i8_kernels *kernels) {
-    *kernels = (attn_matmul_i8_kernels){1, 1, 1, 1, quantize_row, multiply};
-}
+const attn_matmul_i8_kernels attn_matmul_i8_ref = {
+    .tile_rows = 1,
+    .group_rows = 1,
+    .tile_panels = 1,
+    .value_bytes = 1,
+    .quantize_row = matmul_i8_quantize_row,
+    .multiply = matmul_i8_multiply,
+};

@@ -1,8 +1,8 @@
 /* kernels/matmul_i8/matmul_i8_rows.h: what the 8-bit product does with rows before and after the
  * sums: A's become integers, C's get scales, bias, activation and residual.
  *
- * The same results as matmul_i8_ref.c. Include it after a verbs header, isa/math16.h, isa/part16.h,
- * and these:
+ * The same results as matmul_i8_ref.c. Include it after a verbs header, which
+ * also gives these:
  *
  *     I8_TILE_ROWS        the most rows that are finished at a time
  *     I8_VALUE_BYTES      of an integer of A
@@ -12,12 +12,14 @@
 
 #include <string.h>
 
+#include "kernels/isa/math16.h"
+#include "kernels/isa/part16.h"
 #include "kernels/matmul_i8/matmul_i8_kernels.h"
 
 enum { GROUP_BYTES = I8_GROUP * I8_VALUE_BYTES };
 
 /* The largest magnitude, and whether all are finite: 0 times an element is 0, or else NaN. */
-static float find_peak(int64_t k, const float *a, bool *finite) {
+static float matmul_i8_find_peak(int64_t k, const float *a, bool *finite) {
     v16 peak = v_zero(), zeros = v_zero();
     for (int64_t p = 0; p < k; p += I8_ROW_STEP) {
         v16 x = v_load_part(a + p, v_rest(k - p));
@@ -28,9 +30,9 @@ static float find_peak(int64_t k, const float *a, bool *finite) {
     return v_max_lane(peak);
 }
 
-static void quantize_row(int64_t k, const float *a, void *q, int64_t step, float *scale) {
+static void matmul_i8_quantize_row(int64_t k, const float *a, void *q, int64_t step, float *scale) {
     bool finite;
-    float peak = find_peak(k, a, &finite);
+    float peak = matmul_i8_find_peak(k, a, &finite);
     bool zero = !finite || peak < I8_LEAST_PEAK;
     v16 inverse = v_set1(zero ? 0.0f : 127.0f / peak);
     *scale = !finite ? NAN : zero ? 0.0f : peak / 127.0f;
@@ -51,15 +53,15 @@ static void quantize_row(int64_t k, const float *a, void *q, int64_t step, float
     }
 
 /* GELU needs registers of its own. */
-static __attribute__((noinline)) void apply_gelu(int rows, float *x) {
+static __attribute__((noinline)) void matmul_i8_apply_gelu(int rows, float *x) {
     for (int r = 0; r < rows; r++) {
         v_store(x + 16 * r, v_gelu(v_load(x + 16 * r)));
     }
 }
 
 /* What follows the sums: rows i and the next, panel n. */
-V_INLINE void finish(const int rows, const attn_matmul_i8_panel *panel, int64_t i, int n,
-                     v16 x[I8_TILE_ROWS]) {
+V_INLINE void matmul_i8_finish(const int rows, const attn_matmul_i8_panel *panel, int64_t i, int n,
+                               v16 x[I8_TILE_ROWS]) {
     int columns = v_rest(panel->columns - 16 * n);
     v16 w_scale = v_load(panel->w_scale + 16 * n);
     v16 bias = panel->bias != NULL ? v_load_part(panel->bias + 16 * n, columns) : v_zero();
@@ -69,7 +71,7 @@ V_INLINE void finish(const int rows, const attn_matmul_i8_panel *panel, int64_t 
     } else if (panel->activation == ATTN_ACTIVATION_GELU) {
         float memory[I8_TILE_ROWS * 16];
         FOR_ROWS(v_store(memory + 16 * r, x[r]))
-        apply_gelu(rows, memory);
+        matmul_i8_apply_gelu(rows, memory);
         FOR_ROWS(x[r] = v_load(memory + 16 * r))
     }
     if (panel->residual != NULL) {

@@ -21,9 +21,6 @@ typedef struct attn_norm_kernels {
                                 real *d_beta);
 } attn_norm_kernels;
 
-void attn_norm_fill_ref(attn_norm_kernels *kernels);
-void attn_norm_fill_avx2(attn_norm_kernels *kernels);
-void attn_norm_fill_avx512(attn_norm_kernels *kernels);
-void attn_norm_fill_neon(attn_norm_kernels *kernels);
+extern const attn_norm_kernels attn_norm_ref; /* plain C: the definition */
 
 #endif

@@ -4,8 +4,8 @@
  */
 #include "kernels/norm/norm_kernels.h"
 
-static void forward(int64_t rows, int64_t channels, const real *x, const real *gamma,
-                    const real *beta, real epsilon, real *y, real *mean, real *rstd) {
+static void norm_forward(int64_t rows, int64_t channels, const real *x, const real *gamma,
+                         const real *beta, real epsilon, real *y, real *mean, real *rstd) {
     for (int64_t r = 0; r < rows; r++, x += channels, y += channels) {
         real sum[LANES] = {0}, squares[LANES] = {0};
         for (int64_t c = 0; c < channels; c++) {
@@ -31,8 +31,8 @@ static void forward(int64_t rows, int64_t channels, const real *x, const real *g
 
 /* With n = (x - mean) * rstd and d_n = d_y * gamma:
  *     d_x += rstd * (d_n - mean of d_n - n * mean of (d_n * n)) */
-static void backward_input(int64_t rows, int64_t channels, const real *x, const real *gamma,
-                           const real *mean, const real *rstd, const real *d_y, real *d_x) {
+static void norm_backward_input(int64_t rows, int64_t channels, const real *x, const real *gamma,
+                                const real *mean, const real *rstd, const real *d_y, real *d_x) {
     for (int64_t r = 0; r < rows; r++, x += channels, d_y += channels, d_x += channels) {
         real sum[LANES] = {0}, products[LANES] = {0};
         for (int64_t c = 0; c < channels; c++) {
@@ -51,9 +51,9 @@ static void backward_input(int64_t rows, int64_t channels, const real *x, const 
     }
 }
 
-static void backward_parameters(int64_t rows, int64_t channels, int64_t stride, const real *x,
-                                const real *mean, const real *rstd, const real *d_y, real *d_gamma,
-                                real *d_beta) {
+static void norm_backward_parameters(int64_t rows, int64_t channels, int64_t stride, const real *x,
+                                     const real *mean, const real *rstd, const real *d_y,
+                                     real *d_gamma, real *d_beta) {
     for (int64_t r = 0; r < rows; r++, x += stride, d_y += stride) {
         for (int64_t c = 0; d_gamma && c < channels; c++) {
             d_gamma[c] = real_fma(d_y[c], (x[c] - mean[r]) * rstd[r], d_gamma[c]);
@@ -64,8 +64,8 @@ static void backward_parameters(int64_t rows, int64_t channels, int64_t stride, 
     }
 }
 
-void attn_norm_fill_ref(attn_norm_kernels *kernels) {
-    kernels->forward = forward;
-    kernels->backward_input = backward_input;
-    kernels->backward_parameters = backward_parameters;
-}
+const attn_norm_kernels attn_norm_ref = {
+    .forward = norm_forward,
+    .backward_input = norm_backward_input,
+    .backward_parameters = norm_backward_parameters,
+};

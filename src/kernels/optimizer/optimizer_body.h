@@ -5,8 +5,8 @@
 #include "kernels/isa/part16.h"
 #include "kernels/optimizer/optimizer_kernels.h"
 
-V_INLINE void adam_step(const attn_adam_factors *f, const float *gradient, float *m, float *v,
-                        float *weight, int n) {
+V_INLINE void optimizer_adam_step(const attn_adam_factors *f, const float *gradient, float *m,
+                                  float *v, float *weight, int n) {
     v16 g = v_mul(v_load_part(gradient, n), v_set1(f->gradient));
     v16 m16_new = v_fma(v_set1(f->beta1), v_load_part(m, n), v_mul(v_set1(f->one_less_beta1), g));
     v16 v16_new =
@@ -20,19 +20,19 @@ V_INLINE void adam_step(const attn_adam_factors *f, const float *gradient, float
     v_store_part(weight, v_fma(v_set1(-f->step), direction, decayed), n);
 }
 
-static void adam(int64_t count, const attn_adam_factors *factors, const float *gradient, float *m,
-                 float *v, float *weight) {
+static void optimizer_adam(int64_t count, const attn_adam_factors *factors, const float *gradient,
+                           float *m, float *v, float *weight) {
     const attn_adam_factors f = *factors; /* a copy that no store can change */
     int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
-        adam_step(&f, gradient + i, m + i, v + i, weight + i, 16);
+        optimizer_adam_step(&f, gradient + i, m + i, v + i, weight + i, 16);
     }
     if (i < count) {
-        adam_step(&f, gradient + i, m + i, v + i, weight + i, (int)(count - i));
+        optimizer_adam_step(&f, gradient + i, m + i, v + i, weight + i, (int)(count - i));
     }
 }
 
-static float sum_squares(int64_t count, const float *values) {
+static float optimizer_sum_squares(int64_t count, const float *values) {
     v16 sum = v_zero();
     int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
@@ -46,7 +46,7 @@ static float sum_squares(int64_t count, const float *values) {
     return v_sum(sum);
 }
 
-static void fill(attn_optimizer_kernels *kernels) {
-    kernels->adam = adam;
-    kernels->sum_squares = sum_squares;
-}
+static const attn_optimizer_kernels optimizer_kernels = {
+    .adam = optimizer_adam,
+    .sum_squares = optimizer_sum_squares,
+};

@@ -25,9 +25,6 @@ typedef struct attn_optimizer_kernels {
     real (*sum_squares)(int64_t count, const real *values);
 } attn_optimizer_kernels;
 
-void attn_optimizer_fill_ref(attn_optimizer_kernels *kernels);
-void attn_optimizer_fill_avx2(attn_optimizer_kernels *kernels);
-void attn_optimizer_fill_avx512(attn_optimizer_kernels *kernels);
-void attn_optimizer_fill_neon(attn_optimizer_kernels *kernels);
+extern const attn_optimizer_kernels attn_optimizer_ref; /* plain C: the definition */
 
 #endif

@@ -1,8 +1,8 @@
 /* kernels/optimizer/optimizer_ref.c: Adam and the sum of squares in plain C: the definition. */
 #include "kernels/optimizer/optimizer_kernels.h"
 
-static void adam(int64_t count, const attn_adam_factors *f, const real *gradient, real *m, real *v,
-                 real *weight) {
+static void optimizer_adam(int64_t count, const attn_adam_factors *f, const real *gradient, real *m,
+                           real *v, real *weight) {
     for (int64_t i = 0; i < count; i++) {
         real g = gradient[i] * f->gradient;
         m[i] = real_fma(f->beta1, m[i], f->one_less_beta1 * g);
@@ -13,7 +13,7 @@ static void adam(int64_t count, const attn_adam_factors *f, const real *gradient
     }
 }
 
-static real sum_squares(int64_t count, const real *values) {
+static real optimizer_sum_squares(int64_t count, const real *values) {
     real sum[LANES] = {0};
     for (int64_t i = 0; i < count; i++) {
         sum[i % LANES] = real_fma(values[i], values[i], sum[i % LANES]);
@@ -21,7 +21,7 @@ static real sum_squares(int64_t count, const real *values) {
     return lanes_sum(sum);
 }
 
-void attn_optimizer_fill_ref(attn_optimizer_kernels *kernels) {
-    kernels->adam = adam;
-    kernels->sum_squares = sum_squares;
-}
+const attn_optimizer_kernels attn_optimizer_ref = {
+    .adam = optimizer_adam,
+    .sum_squares = optimizer_sum_squares,
+};

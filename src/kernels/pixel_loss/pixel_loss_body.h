@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* turned[v * 16 + r] = x[r * classes + v]; lanes without a row become those of row 0. */
-static void turn(int rows, int64_t classes, const float *x, float *turned) {
+static void pixel_loss_turn(int rows, int64_t classes, const float *x, float *turned) {
     int64_t v = 0;
     if (rows == 16) {
         for (; v + 8 <= classes; v += 8) {
@@ -22,7 +22,7 @@ static void turn(int rows, int64_t classes, const float *x, float *turned) {
     }
 }
 
-static void turn_back(int rows, int64_t classes, const float *turned, float *y) {
+static void pixel_loss_turn_back(int rows, int64_t classes, const float *turned, float *y) {
     int64_t v = 0;
     if (rows == 16) {
         for (; v + 8 <= classes; v += 8) {
@@ -37,9 +37,9 @@ static void turn_back(int rows, int64_t classes, const float *turned, float *y) 
     }
 }
 
-static void powers(int rows, int64_t classes, const float *x, float *turned,
-                   attn_pixel_sums *sums) {
-    turn(rows, classes, x, turned);
+static void pixel_loss_powers(int rows, int64_t classes, const float *x, float *turned,
+                              attn_pixel_sums *sums) {
+    pixel_loss_turn(rows, classes, x, turned);
     v16 max = v_load(turned), power = v_zero(), shifted = v_zero();
     for (int64_t v = 1; v < classes; v++) {
         max = v_max(v_load(turned + v * 16), max);
@@ -56,17 +56,18 @@ static void powers(int rows, int64_t classes, const float *x, float *turned,
     v_store(sums->shifted, shifted);
 }
 
-static void affine(int rows, int64_t classes, float *turned, const float factor[16],
-                   const float offset[16], float *y) {
+static void pixel_loss_affine(int rows, int64_t classes, float *turned, const float factor[16],
+                              const float offset[16], float *y) {
     v16 f = v_load(factor), o = v_load(offset);
     for (int64_t v = 0; v < classes; v++) {
         v_store(turned + v * 16, v_fma(v_load(turned + v * 16), f, o));
     }
-    turn_back(rows, classes, turned, y);
+    pixel_loss_turn_back(rows, classes, turned, y);
 }
 
-static void largest(int rows, int64_t classes, const float *x, float *turned, float index[16]) {
-    turn(rows, classes, x, turned);
+static void pixel_loss_largest(int rows, int64_t classes, const float *x, float *turned,
+                               float index[16]) {
+    pixel_loss_turn(rows, classes, x, turned);
     v16 max = v_load(turned), found = v_zero();
     for (int64_t v = 1; v < classes; v++) {
         v16 next = v_load(turned + v * 16);
@@ -77,6 +78,8 @@ static void largest(int rows, int64_t classes, const float *x, float *turned, fl
     v_store(index, found);
 }
 
-static void fill(attn_pixel_loss_kernels *kernels) {
-    *kernels = (attn_pixel_loss_kernels){powers, affine, largest};
-}
+static const attn_pixel_loss_kernels pixel_loss_kernels = {
+    .powers = pixel_loss_powers,
+    .affine = pixel_loss_affine,
+    .largest = pixel_loss_largest,
+};

@@ -23,9 +23,6 @@ typedef struct attn_pixel_loss_kernels {
     void (*largest)(int rows, int64_t classes, const real *x, real *turned, real index[LANES]);
 } attn_pixel_loss_kernels;
 
-void attn_pixel_loss_fill_ref(attn_pixel_loss_kernels *kernels);
-void attn_pixel_loss_fill_avx2(attn_pixel_loss_kernels *kernels);
-void attn_pixel_loss_fill_avx512(attn_pixel_loss_kernels *kernels);
-void attn_pixel_loss_fill_neon(attn_pixel_loss_kernels *kernels);
+extern const attn_pixel_loss_kernels attn_pixel_loss_ref; /* plain C: the definition */
 
 #endif

@@ -2,7 +2,8 @@
 #include "base/math.h"
 #include "kernels/pixel_loss/pixel_loss_kernels.h"
 
-static void powers(int rows, int64_t classes, const real *x, real *turned, attn_pixel_sums *sums) {
+static void pixel_loss_powers(int rows, int64_t classes, const real *x, real *turned,
+                              attn_pixel_sums *sums) {
     for (int r = 0; r < rows; r++, x += classes) {
         real max = x[0], power = 0, shifted = 0;
         for (int64_t v = 1; v < classes; v++) {
@@ -20,8 +21,8 @@ static void powers(int rows, int64_t classes, const real *x, real *turned, attn_
     }
 }
 
-static void affine(int rows, int64_t classes, real *turned, const real factor[LANES],
-                   const real offset[LANES], real *y) {
+static void pixel_loss_affine(int rows, int64_t classes, real *turned, const real factor[LANES],
+                              const real offset[LANES], real *y) {
     for (int r = 0; r < rows; r++, y += classes) {
         for (int64_t v = 0; v < classes; v++) {
             y[v] = real_fma(turned[v * LANES + r], factor[r], offset[r]);
@@ -29,7 +30,8 @@ static void affine(int rows, int64_t classes, real *turned, const real factor[LA
     }
 }
 
-static void largest(int rows, int64_t classes, const real *x, real *turned, real index[LANES]) {
+static void pixel_loss_largest(int rows, int64_t classes, const real *x, real *turned,
+                               real index[LANES]) {
     (void)turned;
     for (int r = 0; r < rows; r++, x += classes) {
         int64_t found = 0;
@@ -40,6 +42,8 @@ static void largest(int rows, int64_t classes, const real *x, real *turned, real
     }
 }
 
-void attn_pixel_loss_fill_ref(attn_pixel_loss_kernels *kernels) {
-    *kernels = (attn_pixel_loss_kernels){powers, affine, largest};
-}
+const attn_pixel_loss_kernels attn_pixel_loss_ref = {
+    .powers = pixel_loss_powers,
+    .affine = pixel_loss_affine,
+    .largest = pixel_loss_largest,
+};

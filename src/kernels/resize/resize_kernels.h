@@ -24,9 +24,6 @@ typedef struct attn_resize_kernels {
                           const real *d_y, real *d_x);
 } attn_resize_kernels;
 
-void attn_resize_fill_ref(attn_resize_kernels *kernels);
-void attn_resize_fill_avx2(attn_resize_kernels *kernels);
-void attn_resize_fill_avx512(attn_resize_kernels *kernels);
-void attn_resize_fill_neon(attn_resize_kernels *kernels);
+extern const attn_resize_kernels attn_resize_ref; /* plain C: the definition */
 
 #endif

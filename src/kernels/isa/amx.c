@@ -1,12 +1,11 @@
-/* kernels/matmul_i8/matmul_i8_amx.c: the 8-bit product for AMX, whose registers are tiles.
+/* kernels/isa/amx.c: AMX, whose registers are tiles: another 8-bit product, all else as avx512.
  *
  * A tile holds 16 rows of 64 bytes: 16 x 16 sums, 16 rows of A by 64 steps of k, or a panel of W by
  * 64 steps of k, as it lies in memory. One instruction multiplies two and adds 16 x 16 x 64
  * products, exactly. Two tiles of rows meet two panels, so that each tile that is loaded serves
  * twice. Next: matmul_i8_rows.h. */
+#define V_OWN_DOT
 #include "kernels/isa/verbs_avx512.h"
-#include "kernels/isa/math16.h"
-#include "kernels/isa/part16.h"
 
 #define I8_TILE_ROWS   16
 #define I8_VALUE_BYTES 1
@@ -16,6 +15,7 @@ V_INLINE void v_store_integers(char *out, v16 x) {
 }
 
 #include "kernels/matmul_i8/matmul_i8_rows.h"
+#include "kernels/operations.h"
 
 enum {
     TILE = I8_TILE_ROWS,
@@ -44,7 +44,7 @@ typedef struct tile_shapes {
 } tile_shapes;
 
 /* For up to `rows` rows: few take less time. Tiles of rows that are not there are not used. */
-static void configure(int64_t rows) {
+static void matmul_i8_configure(int64_t rows) {
     tile_shapes shapes = {.palette = 1};
     int upper = (int)(rows < TILE ? rows : TILE), lower = rows > TILE ? (int)rows - TILE : TILE;
     const int heights[8] = {upper, upper, lower, lower, upper, lower, GROUPS, GROUPS};
@@ -56,20 +56,20 @@ static void configure(int64_t rows) {
 }
 
 /* Sums of one tile become elements of C: row i and the next, panel n. */
-static void finish_tile(int64_t rows, const attn_matmul_i8_panel *panel, int64_t i, int n,
-                        const int32_t *sums) {
+static void matmul_i8_finish_tile(int64_t rows, const attn_matmul_i8_panel *panel, int64_t i, int n,
+                                  const int32_t *sums) {
     v16 x[TILE];
     if (rows == TILE) {
 #pragma GCC unroll 16
         for (int r = 0; r < TILE; r++) {
             x[r] = _mm512_cvtepi32_ps(_mm512_loadu_si512(sums + 16 * r));
         }
-        finish(TILE, panel, i, n, x);
+        matmul_i8_finish(TILE, panel, i, n, x);
         return;
     }
     for (int64_t r = 0; r < rows; r++) {
         x[0] = _mm512_cvtepi32_ps(_mm512_loadu_si512(sums + 16 * r));
-        finish(1, panel, i + r, n, x);
+        matmul_i8_finish(1, panel, i + r, n, x);
     }
 }
 
@@ -81,7 +81,7 @@ typedef struct w_panel {
     int8_t end[W_TILE] __attribute__((aligned(64)));
 } w_panel;
 
-static void start_panel(const attn_matmul_i8_panel *panel, int n, w_panel *out) {
+static void matmul_i8_start_panel(const attn_matmul_i8_panel *panel, int n, w_panel *out) {
     int64_t bytes = panel->groups * 16 * I8_GROUP, left = bytes % W_TILE;
     out->w = panel->w + n * bytes;
     out->whole = bytes - left;
@@ -91,14 +91,14 @@ static void start_panel(const attn_matmul_i8_panel *panel, int n, w_panel *out) 
     }
 }
 
-static inline const int8_t *w_tile(const w_panel *panel, int64_t at) {
+static inline const int8_t *matmul_i8_w_tile(const w_panel *panel, int64_t at) {
     return at < panel->whole ? panel->w + at : panel->end;
 }
 
 /* Up to ROWS rows from i on of panel n, and of the next when `right` is its. What A has room for beyond
  * its rows is multiplied too, up to the height of the tiles, and dropped. */
-static void multiply_tiles(int64_t rows, const attn_matmul_i8_panel *panel, int64_t i, int n,
-                           const w_panel *left, const w_panel *right) {
+static void matmul_i8_multiply_tiles(int64_t rows, const attn_matmul_i8_panel *panel, int64_t i,
+                                     int n, const w_panel *left, const w_panel *right) {
     int32_t sums[4][TILE * 16] __attribute__((aligned(64)));
     int64_t a_bytes = panel->a_bytes;
     const char *upper = (const char *)panel->a + i * a_bytes;
@@ -112,10 +112,10 @@ static void multiply_tiles(int64_t rows, const attn_matmul_i8_panel *panel, int6
     for (int64_t p = 0; p < a_bytes; p += STEP) {
         int64_t at = p / STEP * W_TILE;
         _tile_loadd(UPPER, upper + p, a_bytes);
-        _tile_loadd(LEFT, w_tile(left, at), 64);
+        _tile_loadd(LEFT, matmul_i8_w_tile(left, at), 64);
         _tile_dpbssd(UPPER_LEFT, UPPER, LEFT);
         if (right != NULL) {
-            _tile_loadd(RIGHT, w_tile(right, at), 64);
+            _tile_loadd(RIGHT, matmul_i8_w_tile(right, at), 64);
             _tile_dpbssd(UPPER_RIGHT, UPPER, RIGHT);
         }
         if (lower != NULL) {
@@ -133,30 +133,38 @@ static void multiply_tiles(int64_t rows, const attn_matmul_i8_panel *panel, int6
         _tile_stored(LOWER_RIGHT, sums[LOWER_RIGHT], 64);
     }
     for (int side = 0; side < (right != NULL ? 2 : 1); side++) {
-        finish_tile(lower != NULL ? TILE : rows, panel, i, n + side, sums[UPPER_LEFT + side]);
+        matmul_i8_finish_tile(lower != NULL ? TILE : rows, panel, i, n + side,
+                              sums[UPPER_LEFT + side]);
         if (lower != NULL) {
-            finish_tile(rows - TILE, panel, i + TILE, n + side, sums[LOWER_LEFT + side]);
+            matmul_i8_finish_tile(rows - TILE, panel, i + TILE, n + side, sums[LOWER_LEFT + side]);
         }
     }
 }
 
-static void multiply(const attn_matmul_i8_panel *panel) {
+static void matmul_i8_multiply(const attn_matmul_i8_panel *panel) {
     w_panel left, right;
-    configure(panel->rows < ROWS ? panel->rows : ROWS);
+    matmul_i8_configure(panel->rows < ROWS ? panel->rows : ROWS);
     for (int n = 0; 16 * n < panel->columns; n += 2) {
         bool two = 16 * (n + 1) < panel->columns;
-        start_panel(panel, n, &left);
+        matmul_i8_start_panel(panel, n, &left);
         if (two) {
-            start_panel(panel, n + 1, &right);
+            matmul_i8_start_panel(panel, n + 1, &right);
         }
         for (int64_t i = 0; i < panel->rows; i += ROWS) {
             int64_t rows = panel->rows - i < ROWS ? panel->rows - i : ROWS;
-            multiply_tiles(rows, panel, i, n, &left, two ? &right : NULL);
+            matmul_i8_multiply_tiles(rows, panel, i, n, &left, two ? &right : NULL);
         }
     }
     _tile_release(); /* or the system would go on saving them */
 }
 
-void attn_matmul_i8_fill_amx(attn_matmul_i8_kernels *kernels) {
-    *kernels = (attn_matmul_i8_kernels){ROWS, 1, PANELS, I8_VALUE_BYTES, quantize_row, multiply};
-}
+static const attn_matmul_i8_kernels matmul_i8_kernels = {
+    .tile_rows = ROWS,
+    .group_rows = 1,
+    .tile_panels = PANELS,
+    .value_bytes = I8_VALUE_BYTES,
+    .quantize_row = matmul_i8_quantize_row,
+    .multiply = matmul_i8_multiply,
+};
+
+const attn_isa_kernels attn_isa_amx = {.matmul_i8 = &matmul_i8_kernels};
