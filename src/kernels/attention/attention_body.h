@@ -17,6 +17,7 @@
 
 #include "base/math.h"
 #include "kernels/attention/attention_kernels.h"
+#include "kernels/isa/constant.h"
 #include "kernels/isa/math16.h"
 #include "kernels/isa/part16.h"
 #include "kernels/isa/philox16.h"
@@ -38,6 +39,9 @@ static inline int64_t lesser(int64_t a, int64_t b) {
 V_INLINE void attention_product_tile(const int rows, const int panels, const bool add, int64_t k,
                                      const float *a, const int64_t a_row, const int64_t a_col,
                                      const float *b, int64_t b_panel, float *c, int64_t c_row) {
+    if (rows > v_tile_rows(panels)) {
+        return; /* nobody asks for it, so it is not compiled */
+    }
     v_tile_sums acc;
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
@@ -60,48 +64,16 @@ V_INLINE void attention_product_tile(const int rows, const int panels, const boo
 V_INLINE void attention_product_rows(const int rows, int panels, const bool add, int64_t k,
                                      const float *a, const int64_t a_row, const int64_t a_col,
                                      const float *b, int64_t b_panel, float *c, int64_t c_row) {
-    switch (panels) {
-#define PANELS(n)                                                                                  \
-    case n:                                                                                        \
-        if (rows <= v_tile_rows(n)) {                                                              \
-            attention_product_tile(rows, n, add, k, a, a_row, a_col, b, b_panel, c, c_row);        \
-        }                                                                                          \
-        break;
-        PANELS(1)
-#if V_TILE_PANELS == 4
-        PANELS(2)
-        PANELS(3)
-        PANELS(4)
-#endif
-#undef PANELS
-    }
+    V_CONSTANT(panels, V_TILE_PANELS, n,
+               attention_product_tile(rows, n, add, k, a, a_row, a_col, b, b_panel, c, c_row));
 }
 
 /* The same for any number of rows up to v_tile_rows(panels). */
 V_INLINE void attention_product(int rows, int panels, const bool add, int64_t k, const float *a,
                                 const int64_t a_row, const int64_t a_col, const float *b,
                                 int64_t b_panel, float *c, int64_t c_row) {
-    switch (rows) {
-#define ROWS(n)                                                                                    \
-    case n:                                                                                        \
-        attention_product_rows(n, panels, add, k, a, a_row, a_col, b, b_panel, c, c_row);          \
-        break;
-        ROWS(1)
-        ROWS(2)
-        ROWS(3)
-        ROWS(4)
-        ROWS(5)
-        ROWS(6)
-#if V_TILE_PANELS == 4
-        ROWS(7)
-        ROWS(8)
-        ROWS(9)
-        ROWS(10)
-        ROWS(11)
-        ROWS(12)
-#endif
-#undef ROWS
-    }
+    V_CONSTANT(rows, V_TILE_MOST_ROWS, r,
+               attention_product_rows(r, panels, add, k, a, a_row, a_col, b, b_panel, c, c_row));
 }
 
 /* One row by `panels` <= 4 panels at a time, whose chains hide each other's latency. */

@@ -64,12 +64,12 @@ static void matmul_i8_finish_tile(int64_t rows, const attn_matmul_i8_panel *pane
         for (int r = 0; r < TILE; r++) {
             x[r] = _mm512_cvtepi32_ps(_mm512_loadu_si512(sums + 16 * r));
         }
-        matmul_i8_finish(TILE, panel, i, n, x);
+        matmul_i8_finish(TILE, 1, panel, i, n, x);
         return;
     }
     for (int64_t r = 0; r < rows; r++) {
         x[0] = _mm512_cvtepi32_ps(_mm512_loadu_si512(sums + 16 * r));
-        matmul_i8_finish(1, panel, i + r, n, x);
+        matmul_i8_finish(1, 1, panel, i + r, n, x);
     }
 }
 

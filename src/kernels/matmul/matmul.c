@@ -220,23 +220,10 @@ static bool has_epilogue(const attn_matmul *product) {
            product->activation != ATTN_ACTIVATION_NONE || product->residual != NULL;
 }
 
-static attn_matmul_epilogue epilogue_at(const attn_matmul *product, int64_t i, int64_t j) {
-    attn_matmul_epilogue epilogue = {.activation = product->activation,
-                                     .residual_row = product->residual_row};
-    if (product->bias != NULL) {
-        epilogue.bias = product->bias + j;
-    }
-    if (product->pre_activation != NULL) {
-        epilogue.pre_activation = product->pre_activation + i * product->c_row + j;
-    }
-    if (product->residual != NULL) {
-        epilogue.residual = product->residual + i * product->residual_row + j;
-    }
-    return epilogue;
-}
-
 static void multiply_slice(const matmul_plan *plan, const c_block *block, int64_t p, int64_t k) {
     const attn_matmul *product = plan->product;
+    const attn_matmul_epilogue whole = {product->bias, product->pre_activation, product->activation,
+                                        product->residual, product->residual_row};
     bool last = p + k == product->k && has_epilogue(product);
     int64_t end = block->panel + block->panels;
     int64_t step = plan->kernels->tile_panels;
@@ -246,7 +233,8 @@ static void multiply_slice(const matmul_plan *plan, const c_block *block, int64_
     for (int64_t index = block->panel; index < end; index += step) {
         int count = (int)min64(end - index, step);
         int64_t j = index * LANES;
-        attn_matmul_epilogue epilogue = epilogue_at(product, block->row, j);
+        attn_matmul_epilogue epilogue =
+            attn_matmul_epilogue_at(whole, product->c_row, block->row, j);
         attn_matmul_panel panel = {
             .rows = block->rows,
             .k = k,

@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-#include "kernels/isa/math16.h"
-#include "kernels/isa/part16.h"
+#include "kernels/isa/constant.h"
 #include "kernels/isa/tile.h"
+#include "kernels/matmul/epilogue16.h"
 #include "kernels/matmul/matmul_kernels.h"
 
 /* Rows that are packed together, so that a column of A is read in whole cache lines. */
@@ -94,87 +94,6 @@ static void matmul_pack_b(int64_t k, int columns, const float *b, int64_t b_row,
     }
 }
 
-/* sums[r] = f(sums[r]) for each of the tile's rows. */
-#define FOR_ROWS(statement)                                                                        \
-    for (int r = 0; r < rows; r++) {                                                               \
-        v16 x = v_load(sums + 16 * r);                                                             \
-        statement;                                                                                 \
-    }
-
-/* The epilogue over `rows` rows of sums, which stand for row i and the next and for columns j to
- * j + columns - 1 of the panels. */
-static void matmul_apply_epilogue(const attn_matmul_panel *panel, int64_t i, int j, int rows,
-                                  int columns, float *sums) {
-    const attn_matmul_epilogue *epilogue = panel->epilogue;
-    if (epilogue->bias != NULL) {
-        v16 bias = v_load_part(epilogue->bias + j, columns);
-        FOR_ROWS(v_store(sums + 16 * r, v_add(x, bias)))
-    }
-    if (epilogue->pre_activation != NULL) {
-        float *pre_activation = epilogue->pre_activation + i * panel->c_row + j;
-        FOR_ROWS(v_store_part(pre_activation + r * panel->c_row, x, columns))
-    }
-    if (epilogue->activation == ATTN_ACTIVATION_RELU) {
-        FOR_ROWS(v_store(sums + 16 * r, v_relu(x)))
-    } else if (epilogue->activation == ATTN_ACTIVATION_GELU) {
-        FOR_ROWS(v_store(sums + 16 * r, v_gelu(x)))
-    }
-    if (epilogue->residual != NULL) {
-        const float *residual = epilogue->residual + i * epilogue->residual_row + j;
-        FOR_ROWS(v16 before = v_load_part(residual + r * epilogue->residual_row, columns);
-                 v_store(sums + 16 * r, v_add(before, x)))
-    }
-}
-
-static __attribute__((noinline)) void matmul_finish(const attn_matmul_panel *panel, int64_t i,
-                                                    int j, int rows, float *sums) {
-    float *c = panel->c + i * panel->c_row + j;
-    int columns = v_rest(panel->columns - j);
-    if (panel->epilogue != NULL) {
-        matmul_apply_epilogue(panel, i, j, rows, columns, sums);
-    }
-    FOR_ROWS(v_store_part(c + r * panel->c_row, x, columns))
-}
-#undef FOR_ROWS
-
-/* GELU needs registers of its own. */
-V_INLINE bool matmul_stays_in_registers(const attn_matmul_epilogue *epilogue) {
-    return epilogue == NULL || epilogue->activation != ATTN_ACTIVATION_GELU;
-}
-
-/* The epilogue of whole rows of panel n without leaving the registers. */
-V_INLINE void matmul_finish_registers(const int rows, const attn_matmul_panel *panel, int64_t i,
-                                      const int n, v16 *acc) {
-    const attn_matmul_epilogue *epilogue = panel->epilogue;
-    if (epilogue->bias != NULL) {
-        v16 bias = v_load(epilogue->bias + 16 * n);
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            acc[r] = v_add(acc[r], bias);
-        }
-    }
-    if (epilogue->pre_activation != NULL) {
-        float *pre_activation = epilogue->pre_activation + i * panel->c_row + 16 * n;
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            v_store(pre_activation + r * panel->c_row, acc[r]);
-        }
-    }
-    if (epilogue->activation == ATTN_ACTIVATION_RELU) {
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            acc[r] = v_relu(acc[r]);
-        }
-    }
-    if (epilogue->residual != NULL) {
-        const float *residual = epilogue->residual + i * epilogue->residual_row + 16 * n;
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            acc[r] = v_add(v_load(residual + r * epilogue->residual_row), acc[r]);
-        }
-    }
-}
-
 /* A cache line of each row: what A_AHEAD steps read. */
 V_INLINE void matmul_prefetch_rows(const int rows, const float *a, int64_t a_row) {
 #pragma GCC unroll 16
@@ -236,30 +155,7 @@ V_INLINE void matmul_multiply_tile(const int rows, const int panels, const bool 
                    panel->b_panel, acc);
         }
     }
-    if (last_columns == 16 && matmul_stays_in_registers(panel->epilogue)) {
-#pragma GCC unroll 4
-        for (int n = 0; n < panels; n++) {
-            if (panel->epilogue != NULL) {
-                matmul_finish_registers(rows, panel, i, n, acc + n * rows);
-            }
-#pragma GCC unroll 16
-            for (int r = 0; r < rows; r++) {
-                v_store(c + r * panel->c_row + 16 * n, acc[n * rows + r]);
-            }
-        }
-        return;
-    }
-    float sums[V_TILE_PANELS][V_TILE_MOST_ROWS * 16];
-#pragma GCC unroll 4
-    for (int n = 0; n < panels; n++) {
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            v_store(sums[n] + 16 * r, acc[n * rows + r]);
-        }
-    }
-    for (int n = 0; n < panels; n++) {
-        matmul_finish(panel, i, 16 * n, rows, sums[n]);
-    }
+    epilogue_tile(rows, panels, panel->epilogue, i, 0, panel->columns, panel->c, panel->c_row, acc);
 }
 
 V_INLINE void matmul_multiply_rows(const int panels, const bool packed,
@@ -273,23 +169,14 @@ V_INLINE void matmul_multiply_rows(const int panels, const bool packed,
         matmul_multiply_tile(V_TILE_ROWS, panels, packed, panel, i);
         i += V_TILE_ROWS;
     }
-#define REST(n)                                                                                    \
-    case n:                                                                                        \
-        matmul_multiply_tile(n, panels, packed, panel, i);                                         \
-        break;
-    switch (panel->rows - i) {
-        REST(1)
-        REST(2)
-        REST(3)
-        REST(4)
-        REST(5)
-    }
-#undef REST
+    V_CONSTANT(panel->rows - i, V_TILE_ROWS - 1, rest,
+               matmul_multiply_tile(rest, panels, packed, panel, i));
 }
 
 /* Each a function of its own: the constants make each long. */
 #define MULTIPLY(panels)                                                                           \
-    static __attribute__((noinline)) void multiply_##panels(const attn_matmul_panel *panel) {      \
+    static                                                                                         \
+        __attribute__((noinline)) void matmul_multiply_##panels(const attn_matmul_panel *panel) {  \
         if (panel->a_row == 0) {                                                                   \
             matmul_multiply_rows(panels, true, panel);                                             \
         } else {                                                                                   \
@@ -297,29 +184,29 @@ V_INLINE void matmul_multiply_rows(const int panels, const bool packed,
         }                                                                                          \
     }
 MULTIPLY(1)
-#if V_TILE_PANELS == 4
+#if V_TILE_PANELS > 1
 MULTIPLY(2)
+#endif
+#if V_TILE_PANELS > 2
 MULTIPLY(3)
 MULTIPLY(4)
 #endif
 #undef MULTIPLY
+_Static_assert(V_TILE_PANELS == 1 || V_TILE_PANELS == 2 || V_TILE_PANELS == 4, "as many as above");
 
 static void matmul_multiply(const attn_matmul_panel *panel) {
-    switch ((panel->columns + 15) / 16) {
-    case 1:
-        multiply_1(panel);
-        break;
-#if V_TILE_PANELS == 4
-    case 2:
-        multiply_2(panel);
-        break;
-    case 3:
-        multiply_3(panel);
-        break;
-    case 4:
-        multiply_4(panel);
-        break;
+    static void (*const multiply[])(const attn_matmul_panel *) = {
+        matmul_multiply_1,
+#if V_TILE_PANELS > 1
+        matmul_multiply_2,
 #endif
+#if V_TILE_PANELS > 2
+        matmul_multiply_3,
+        matmul_multiply_4,
+#endif
+    };
+    if (panel->columns > 0) {
+        multiply[(panel->columns + 15) / 16 - 1](panel);
     }
 }
 

@@ -9,17 +9,7 @@
 
 #include <stdbool.h>
 
-#include "attn/matmul.h"
-#include "base/real.h"
-
-/* What follows the sum; pointers already stand at this panel's first row and column. */
-typedef struct attn_matmul_epilogue {
-    const real *bias;
-    real *pre_activation; /* rows c_row apart */
-    attn_activation activation;
-    const real *residual;
-    int64_t residual_row;
-} attn_matmul_epilogue;
+#include "kernels/matmul/epilogue.h"
 
 /* C[rows, columns] = or += A[rows, k] B[k, columns], columns <= 16 * tile_panels. */
 typedef struct attn_matmul_panel {

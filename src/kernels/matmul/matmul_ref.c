@@ -2,7 +2,6 @@
  *
  * One chain of real_fma per element in the order of k, then the epilogue. M rows, N columns, K
  * summed. Next: matmul_body.h, the same over vectors. */
-#include "base/math.h"
 #include "kernels/matmul/matmul_kernels.h"
 
 enum { TILE_ROWS = 4 };
@@ -28,33 +27,6 @@ static void matmul_pack_b(int64_t k, int columns, const real *b, int64_t b_row, 
     }
 }
 
-static real matmul_activate(attn_activation activation, real x) {
-    switch (activation) {
-    case ATTN_ACTIVATION_RELU:
-        return real_relu(x);
-    case ATTN_ACTIVATION_GELU:
-        return real_gelu(x);
-    case ATTN_ACTIVATION_NONE:
-        break;
-    }
-    return x;
-}
-
-static real matmul_finish(const attn_matmul_panel *panel, int64_t i, int j, real x) {
-    const attn_matmul_epilogue *epilogue = panel->epilogue;
-    if (epilogue->bias != NULL) {
-        x = x + epilogue->bias[j];
-    }
-    if (epilogue->pre_activation != NULL) {
-        epilogue->pre_activation[i * panel->c_row + j] = x;
-    }
-    x = matmul_activate(epilogue->activation, x);
-    if (epilogue->residual != NULL) {
-        x = epilogue->residual[i * epilogue->residual_row + j] + x;
-    }
-    return x;
-}
-
 static void matmul_multiply(const attn_matmul_panel *panel) {
     for (int64_t i = 0; i < panel->rows; i++) {
         int64_t first = i / TILE_ROWS * TILE_ROWS;
@@ -66,7 +38,9 @@ static void matmul_multiply(const attn_matmul_panel *panel) {
             for (int64_t p = 0; p < panel->k; p++) {
                 sum = real_fma(a[p * height], panel->b[p * panel->b_row + j], sum);
             }
-            *c = panel->epilogue != NULL ? matmul_finish(panel, i, j, sum) : sum;
+            *c = panel->epilogue != NULL
+                     ? attn_matmul_epilogue_element(panel->epilogue, panel->c_row, i, j, sum)
+                     : sum;
         }
     }
 }

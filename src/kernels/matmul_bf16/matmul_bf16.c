@@ -116,6 +116,8 @@ static void multiply_block(const attn_matmul_bf16 *product, const attn_blocks *b
     const attn_matmul_bf16_weights *weights = product->weights;
     attn_block at = attn_block_at(blocks, number);
     int64_t row = at.first_tile * kernels->tile_rows, j = at.first_panel * LANES;
+    const attn_matmul_epilogue whole = {product->bias, NULL, product->activation, product->residual,
+                                        product->residual_row};
     attn_matmul_bf16_block block = {
         .rows = min64(at.last_tile * kernels->tile_rows, product->m) - row,
         .k = weights->k,
@@ -125,13 +127,8 @@ static void multiply_block(const attn_matmul_bf16 *product, const attn_blocks *b
         .w = weights->packed + j * weights->k,
         .c = product->c + row * product->c_row + j,
         .c_row = product->c_row,
-        .bias = product->bias != NULL ? product->bias + j : NULL,
-        .activation = product->activation,
-        .residual_row = product->residual_row,
+        .epilogue = attn_matmul_epilogue_at(whole, product->c_row, row, j),
     };
-    if (product->residual != NULL) {
-        block.residual = product->residual + row * product->residual_row + j;
-    }
     kernels->multiply(&block);
 }
 

@@ -7,9 +7,9 @@
 #ifndef ATTN_KERNELS_MATMUL_BF16_BODY_H
 #define ATTN_KERNELS_MATMUL_BF16_BODY_H
 
-#include "kernels/isa/math16.h"
-#include "kernels/isa/part16.h"
+#include "kernels/isa/constant.h"
 #include "kernels/isa/tile.h"
+#include "kernels/matmul/epilogue16.h"
 #include "kernels/matmul_bf16/matmul_bf16_kernels.h"
 
 enum {
@@ -23,42 +23,12 @@ enum { BF16_TILE_ROWS = V_TILE_MOST_ROWS };
 #define BF16_PANELS(rows)                                                                          \
     ((rows) == 1 ? 4 : (rows) <= BF16_TILE_ROWS / 2 || V_TILE_PANELS == 4 ? 2 : 1)
 
-/* x = f(x) for each of the tile's rows. */
-#define FOR_ROWS(statement)                                                                        \
-    for (int r = 0; r < rows; r++) {                                                               \
-        v16 x = v_load(sums + 16 * r);                                                             \
-        statement;                                                                                 \
-    }
-
 /* Nothing follows the sums. */
 static bool matmul_bf16_is_plain(const attn_matmul_bf16_block *block) {
-    return block->bias == NULL && block->activation == ATTN_ACTIVATION_NONE &&
-           block->residual == NULL;
+    const attn_matmul_epilogue *epilogue = &block->epilogue;
+    return epilogue->bias == NULL && epilogue->activation == ATTN_ACTIVATION_NONE &&
+           epilogue->residual == NULL;
 }
-
-/* What follows the sums of `rows` rows, block row i and the next, columns j to j + 15. */
-static __attribute__((noinline)) void matmul_bf16_finish(const attn_matmul_bf16_block *block,
-                                                         int64_t i, int64_t j, int rows,
-                                                         float *sums) {
-    int columns = v_rest(block->columns - j);
-    if (block->bias != NULL) {
-        v16 bias = v_load_part(block->bias + j, columns);
-        FOR_ROWS(v_store(sums + 16 * r, v_add(x, bias)))
-    }
-    if (block->activation == ATTN_ACTIVATION_RELU) {
-        FOR_ROWS(v_store(sums + 16 * r, v_relu(x)))
-    } else if (block->activation == ATTN_ACTIVATION_GELU) {
-        FOR_ROWS(v_store(sums + 16 * r, v_gelu(x)))
-    }
-    if (block->residual != NULL) {
-        const float *residual = block->residual + i * block->residual_row + j;
-        FOR_ROWS(v16 before = v_load_part(residual + r * block->residual_row, columns);
-                 v_store(sums + 16 * r, v_add(before, x)))
-    }
-    float *c = block->c + i * block->c_row + j;
-    FOR_ROWS(v_store_part(c + r * block->c_row, x, columns))
-}
-#undef FOR_ROWS
 
 /* rows and panels are constants in every call. */
 V_INLINE void matmul_bf16_multiply_tile(const int rows, const int panels,
@@ -96,23 +66,8 @@ V_INLINE void matmul_bf16_multiply_tile(const int rows, const int panels,
             }
         }
     }
-    bool plain = matmul_bf16_is_plain(block) && j + 16 * panels <= block->columns;
-#pragma GCC unroll 4
-    for (int n = 0; n < panels; n++) {
-        if (plain) {
-#pragma GCC unroll 16
-            for (int r = 0; r < rows; r++) {
-                v_store(block->c + (i + r) * block->c_row + j + 16 * n, acc[n * rows + r]);
-            }
-            continue;
-        }
-        float sums[BF16_TILE_ROWS * 16];
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            v_store(sums + 16 * r, acc[n * rows + r]);
-        }
-        matmul_bf16_finish(block, i, j + 16 * n, rows, sums);
-    }
+    epilogue_tile(rows, panels, &block->epilogue, i, j, block->columns - j, block->c, block->c_row,
+                  acc);
 }
 
 /* Columns j and the next of `rows` rows, as many as BF16_PANELS says; returns how many those were. */
@@ -171,18 +126,8 @@ static void matmul_bf16_add_wide_rows(const attn_matmul_bf16_block *block, int64
     for (; i + V_TILE_ROWS <= block->rows; i += V_TILE_ROWS) {
         matmul_bf16_add_wide(V_TILE_ROWS, block, i, j, first, steps, wide);
     }
-#define REST(n)                                                                                    \
-    case n:                                                                                        \
-        matmul_bf16_add_wide(n, block, i, j, first, steps, wide);                                  \
-        break;
-    switch (block->rows - i) {
-        REST(1)
-        REST(2)
-        REST(3)
-        REST(4)
-        REST(5)
-    }
-#undef REST
+    V_CONSTANT(block->rows - i, V_TILE_ROWS - 1, rest,
+               matmul_bf16_add_wide(rest, block, i, j, first, steps, wide));
 }
 
 /* WIDE_COLUMNS columns from j on. What follows the sums finds them in C. */
@@ -193,15 +138,9 @@ static void matmul_bf16_multiply_wide(const attn_matmul_bf16_block *block, int64
         matmul_bf16_widen(block, j, first, steps, wide);
         matmul_bf16_add_wide_rows(block, j, first, steps, wide);
     }
-    for (int64_t i = 0; i < block->rows && !matmul_bf16_is_plain(block); i += V_TILE_ROWS) {
-        int rows = block->rows - i < V_TILE_ROWS ? (int)(block->rows - i) : V_TILE_ROWS;
-        for (int64_t n = j; n < j + WIDE_COLUMNS; n += 16) {
-            float sums[V_TILE_ROWS * 16];
-            for (int r = 0; r < rows; r++) {
-                v_store(sums + 16 * r, v_load(block->c + (i + r) * block->c_row + n));
-            }
-            matmul_bf16_finish(block, i, n, rows, sums);
-        }
+    for (int64_t n = j; n < j + WIDE_COLUMNS && !matmul_bf16_is_plain(block); n += 16) {
+        epilogue_memory(&block->epilogue, 0, n, (int)block->rows, 16, block->c + n, block->c_row,
+                        block->c, block->c_row);
     }
 }
 
@@ -218,7 +157,7 @@ V_INLINE void matmul_bf16_multiply_rows(const int rows, const attn_matmul_bf16_b
 /* Panels stay in the cache for all whole tiles of rows; the rows that are left come after. */
 static void matmul_bf16_multiply(const attn_matmul_bf16_block *block) {
     int64_t whole = block->rows / BF16_TILE_ROWS * BF16_TILE_ROWS, wide = 0, columns = 0;
-    if (block->rows >= WIDE_ROWS && block->k > 0 && block->residual != block->c) {
+    if (block->rows >= WIDE_ROWS && block->k > 0 && block->epilogue.residual != block->c) {
         for (; wide + WIDE_COLUMNS <= block->columns; wide += WIDE_COLUMNS) {
             matmul_bf16_multiply_wide(block, wide);
         }
@@ -228,26 +167,8 @@ static void matmul_bf16_multiply(const attn_matmul_bf16_block *block) {
             columns = matmul_bf16_multiply_columns(BF16_TILE_ROWS, block, i, j);
         }
     }
-#define REST(n)                                                                                    \
-    case n:                                                                                        \
-        matmul_bf16_multiply_rows(n, block, whole, wide);                                          \
-        break;
-    switch (block->rows - whole) {
-        REST(1)
-        REST(2)
-        REST(3)
-        REST(4)
-        REST(5)
-#if V_TILE_PANELS == 4
-        REST(6)
-        REST(7)
-        REST(8)
-        REST(9)
-        REST(10)
-        REST(11)
-#endif
-    }
-#undef REST
+    V_CONSTANT(block->rows - whole, BF16_TILE_ROWS - 1, rest,
+               matmul_bf16_multiply_rows(rest, block, whole, wide));
 }
 
 static const attn_matmul_bf16_kernels matmul_bf16_kernels = {

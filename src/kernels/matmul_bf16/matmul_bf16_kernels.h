@@ -6,8 +6,7 @@
 #ifndef ATTN_KERNELS_MATMUL_BF16_KERNELS_H
 #define ATTN_KERNELS_MATMUL_BF16_KERNELS_H
 
-#include "attn/matmul.h"
-#include "base/real.h"
+#include "kernels/matmul/epilogue.h"
 
 /* C[rows, columns] of a block of rows and some panels; pointers already stand at the block's first
  * row and column. */
@@ -18,10 +17,7 @@ typedef struct attn_matmul_bf16_block {
     const uint16_t *w; /* [columns / 16][k][16] */
     real *c;
     int64_t c_row;
-    const real *bias; /* NULL: none */
-    attn_activation activation;
-    const real *residual; /* NULL: none */
-    int64_t residual_row;
+    attn_matmul_epilogue epilogue;
 } attn_matmul_bf16_block;
 
 typedef struct attn_matmul_bf16_kernels {

@@ -3,21 +3,8 @@
  *
  * The chain of matmul_ref.c over widened weights. M rows, N columns, K summed. Next:
  * matmul_bf16_body.h. */
-#include "base/math.h"
 #include "base/narrow.h"
 #include "kernels/matmul_bf16/matmul_bf16_kernels.h"
-
-static real matmul_bf16_activate(attn_activation activation, real x) {
-    switch (activation) {
-    case ATTN_ACTIVATION_RELU:
-        return real_relu(x);
-    case ATTN_ACTIVATION_GELU:
-        return real_gelu(x);
-    case ATTN_ACTIVATION_NONE:
-        break;
-    }
-    return x;
-}
 
 static real matmul_bf16_element(const attn_matmul_bf16_block *block, int64_t i, int64_t j) {
     const real *a = block->a + i * block->a_row;
@@ -26,9 +13,7 @@ static real matmul_bf16_element(const attn_matmul_bf16_block *block, int64_t i, 
     for (int64_t p = 0; p < block->k; p++) {
         sum = real_fma(a[p], (real)narrow_from_bf16(w[p * LANES]), sum);
     }
-    sum = block->bias != NULL ? sum + block->bias[j] : sum;
-    sum = matmul_bf16_activate(block->activation, sum);
-    return block->residual != NULL ? block->residual[i * block->residual_row + j] + sum : sum;
+    return attn_matmul_epilogue_element(&block->epilogue, block->c_row, i, j, sum);
 }
 
 static void matmul_bf16_multiply(const attn_matmul_bf16_block *block) {

@@ -203,6 +203,8 @@ static bool make_room(i8_plan *plan, attn_scratch *scratch) {
 static void multiply_block(const i8_plan *plan, int64_t number) {
     const attn_matmul_i8 *product = plan->product;
     const attn_matmul_i8_weights *weights = plan->weights;
+    const attn_matmul_epilogue whole = {NULL, NULL, product->activation, product->residual,
+                                        product->residual_row};
     int64_t tile = plan->kernels->tile_rows;
     attn_block at = attn_block_at(&plan->blocks, number);
     int64_t row = at.first_tile * tile, end = at.last_tile * tile;
@@ -223,12 +225,8 @@ static void multiply_block(const i8_plan *plan, int64_t number) {
             .c = product->c + row * product->c_row + j,
             .c_row = product->c_row,
             .bias = product->bias != NULL ? product->bias + j : NULL,
-            .activation = product->activation,
-            .residual_row = product->residual_row,
+            .epilogue = attn_matmul_epilogue_at(whole, product->c_row, row, j),
         };
-        if (product->residual != NULL) {
-            panel.residual = product->residual + row * product->residual_row + j;
-        }
         plan->kernels->multiply(&panel);
     }
 }

@@ -12,6 +12,7 @@
 #ifndef ATTN_KERNELS_MATMUL_I8_BODY_H
 #define ATTN_KERNELS_MATMUL_I8_BODY_H
 
+#include "kernels/isa/constant.h"
 #include "kernels/matmul_i8/matmul_i8_rows.h"
 
 /* An instruction that sums a whole group answers late: few rows need several chains each. Sums of
@@ -66,19 +67,16 @@ V_INLINE void matmul_i8_multiply_tile(const int rows, const int panels, const in
     for (; chains > 1 && g < panel->groups; g++) {
         matmul_i8_add_groups(rows, panels, 1, panel, first, a, g, acc);
     }
-#pragma GCC unroll 4
-    for (int n = 0; n < panels; n++) {
-        v16 x[I8_TILE_ROWS];
-#pragma GCC unroll 16
-        for (int r = 0; r < rows; r++) {
-            vi sum = acc[n * rows + r];
-            for (int chain = 1; chain < chains; chain++) {
-                sum = vi_add(sum, acc[(chain * panels + n) * rows + r]);
-            }
-            x[r] = vi_to_float(sum);
+    v16 x[I8_TILE_ROWS * I8_TILE_PANELS];
+#pragma GCC unroll 32
+    for (int n = 0; n < rows * panels; n++) {
+        vi sum = acc[n];
+        for (int chain = 1; chain < chains; chain++) {
+            sum = vi_add(sum, acc[chain * panels * rows + n]);
         }
-        matmul_i8_finish(rows, panel, i, first + n, x);
+        x[n] = vi_to_float(sum);
     }
+    matmul_i8_finish(rows, panels, panel, i, first, x);
 }
 
 /* Few rows take one panel after the other, in several chains; more take all panels at once. */
@@ -98,28 +96,7 @@ static void matmul_i8_multiply(const attn_matmul_i8_panel *panel) {
     for (; i + I8_TILE_ROWS <= panel->rows; i += I8_TILE_ROWS) {
         matmul_i8_multiply_panels(I8_TILE_ROWS, panel, i);
     }
-#define REST(n)                                                                                    \
-    case n:                                                                                        \
-        matmul_i8_multiply_panels(n, panel, i);                                                    \
-        break;
-    switch (panel->rows - i) {
-        REST(1)
-        REST(2)
-        REST(3)
-#if I8_TILE_ROWS > 4
-        REST(4)
-        REST(5)
-#endif
-#if I8_TILE_ROWS > 6
-        REST(6)
-        REST(7)
-        REST(8)
-        REST(9)
-        REST(10)
-        REST(11)
-#endif
-    }
-#undef REST
+    V_CONSTANT(panel->rows - i, I8_TILE_ROWS - 1, rest, matmul_i8_multiply_panels(rest, panel, i));
 }
 
 static const attn_matmul_i8_kernels matmul_i8_kernels = {

@@ -9,7 +9,7 @@
 #define ATTN_KERNELS_MATMUL_I8_KERNELS_H
 
 #include "attn/matmul_i8.h"
-#include "base/real.h"
+#include "kernels/matmul/epilogue.h"
 
 enum {
     I8_GROUP = 4,     /* of k: what one instruction sums */
@@ -32,10 +32,8 @@ typedef struct attn_matmul_i8_panel {
     const int32_t *w_sums; /* [panels][16]: the sum over k of the weights of a column */
     real *c;
     int64_t c_row;
-    const real *bias; /* NULL: 0 */
-    attn_activation activation;
-    const real *residual;
-    int64_t residual_row;
+    const real *bias;              /* added as the sum is scaled; NULL: 0 */
+    attn_matmul_epilogue epilogue; /* the rest, without bias */
 } attn_matmul_i8_panel;
 
 typedef struct attn_matmul_i8_kernels {

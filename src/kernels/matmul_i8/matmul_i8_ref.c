@@ -36,29 +36,14 @@ static int32_t matmul_i8_sum_products(const attn_matmul_i8_panel *panel, const i
     return sum;
 }
 
-static real matmul_i8_activate(attn_activation activation, real x) {
-    switch (activation) {
-    case ATTN_ACTIVATION_RELU:
-        return real_relu(x);
-    case ATTN_ACTIVATION_GELU:
-        return real_gelu(x);
-    case ATTN_ACTIVATION_NONE:
-        break;
-    }
-    return x;
-}
-
 static void matmul_i8_multiply(const attn_matmul_i8_panel *panel) {
     for (int64_t i = 0; i < panel->rows; i++) {
         const int8_t *a = (const int8_t *)panel->a + i * panel->a_bytes;
         for (int j = 0; j < panel->columns; j++) {
             real x = (real)matmul_i8_sum_products(panel, a, j) * panel->a_scale[i];
             x = real_fma(x, panel->w_scale[j], panel->bias != NULL ? panel->bias[j] : 0);
-            x = matmul_i8_activate(panel->activation, x);
-            if (panel->residual != NULL) {
-                x = panel->residual[i * panel->residual_row + j] + x;
-            }
-            panel->c[i * panel->c_row + j] = x;
+            panel->c[i * panel->c_row + j] =
+                attn_matmul_epilogue_element(&panel->epilogue, panel->c_row, i, j, x);
         }
     }
 }

@@ -12,8 +12,7 @@
 
 #include <string.h>
 
-#include "kernels/isa/math16.h"
-#include "kernels/isa/part16.h"
+#include "kernels/matmul/epilogue16.h"
 #include "kernels/matmul_i8/matmul_i8_kernels.h"
 
 enum { GROUP_BYTES = I8_GROUP * I8_VALUE_BYTES };
@@ -46,41 +45,25 @@ static void matmul_i8_quantize_row(int64_t k, const float *a, void *q, int64_t s
     }
 }
 
-/* x[r] = f(x[r]) for each of the tile's rows, in registers. */
-#define FOR_ROWS(statement)                                                                        \
-    _Pragma("GCC unroll 16") for (int r = 0; r < rows; r++) {                                      \
-        statement;                                                                                 \
+/* What follows the sums of rows i and the next and panel n on, x[n * rows + r]. rows and panels are
+ * constants in every call. */
+V_INLINE void matmul_i8_finish(const int rows, const int panels, const attn_matmul_i8_panel *panel,
+                               int64_t i, int first, v16 *x) {
+#pragma GCC unroll 4
+    for (int n = 0; n < panels; n++) {
+        int64_t j = 16 * (first + n);
+        v16 w_scale = v_load(panel->w_scale + j), bias = v_zero();
+        if (panel->bias != NULL) {
+            bias = v_load_part(panel->bias + j, v_rest(panel->columns - j));
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            v16 scaled = v_mul(x[n * rows + r], v_set1(panel->a_scale[i + r]));
+            x[n * rows + r] = v_fma(scaled, w_scale, bias);
+        }
     }
-
-/* GELU needs registers of its own. */
-static __attribute__((noinline)) void matmul_i8_apply_gelu(int rows, float *x) {
-    for (int r = 0; r < rows; r++) {
-        v_store(x + 16 * r, v_gelu(v_load(x + 16 * r)));
-    }
+    epilogue_tile(rows, panels, &panel->epilogue, i, 16 * first, panel->columns - 16 * first,
+                  panel->c, panel->c_row, x);
 }
-
-/* What follows the sums: rows i and the next, panel n. */
-V_INLINE void matmul_i8_finish(const int rows, const attn_matmul_i8_panel *panel, int64_t i, int n,
-                               v16 x[I8_TILE_ROWS]) {
-    int columns = v_rest(panel->columns - 16 * n);
-    v16 w_scale = v_load(panel->w_scale + 16 * n);
-    v16 bias = panel->bias != NULL ? v_load_part(panel->bias + 16 * n, columns) : v_zero();
-    FOR_ROWS(x[r] = v_fma(v_mul(x[r], v_set1(panel->a_scale[i + r])), w_scale, bias))
-    if (panel->activation == ATTN_ACTIVATION_RELU) {
-        FOR_ROWS(x[r] = v_relu(x[r]))
-    } else if (panel->activation == ATTN_ACTIVATION_GELU) {
-        float memory[I8_TILE_ROWS * 16];
-        FOR_ROWS(v_store(memory + 16 * r, x[r]))
-        matmul_i8_apply_gelu(rows, memory);
-        FOR_ROWS(x[r] = v_load(memory + 16 * r))
-    }
-    if (panel->residual != NULL) {
-        const float *residual = panel->residual + i * panel->residual_row + 16 * n;
-        FOR_ROWS(x[r] = v_add(v_load_part(residual + r * panel->residual_row, columns), x[r]))
-    }
-    float *c = panel->c + i * panel->c_row + 16 * n;
-    FOR_ROWS(v_store_part(c + r * panel->c_row, x[r], columns))
-}
-#undef FOR_ROWS
 
 #endif
