@@ -132,8 +132,9 @@ static void forward_runs(const attn_attention_call *call, const attn_attention_k
     }
 }
 
-static void forward_few(const attn_attention_call *call, const attn_attention_kernels *kernels,
-                        const work_memory *memory) {
+static void attention_forward_few(const attn_attention_call *call,
+                                  const attn_attention_kernels *kernels,
+                                  const work_memory *memory) {
     const attn_attention *spec = call->spec;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(memory->threads) if (memory->threads > 1)
     for (int64_t item = 0; item < spec->batch * spec->kv_heads; item++) {
@@ -191,7 +192,7 @@ attn_status attn_attention_forward_scratch(const attn_attention *attention, cons
         return status;
     }
     if (division.kind == ATTN_PLAN_FEW) {
-        forward_few(&call, kernels, &memory);
+        attention_forward_few(&call, kernels, &memory);
     } else if (division.kind == ATTN_PLAN_BLOCKS) {
         forward_blocks(&call, kernels, &memory);
     } else {

@@ -442,7 +442,8 @@ static void put_head(const attn_cache_layout *layout, attn_cache_page *const *pa
 
 /* Makes the pages of tokens length .. length + count - 1 the sequence's own. All that can fail comes
  * first. */
-static attn_status make_room(attn_cache *cache, sequence *grown, int64_t count, attn_error *error) {
+static attn_status cache_make_room(attn_cache *cache, sequence *grown, int64_t count,
+                                   attn_error *error) {
     const attn_cache_layout *layout = &cache->layout;
     int64_t had = pages_for(cache, grown->length), pages = pages_for(cache, grown->length + count);
     int64_t inside = grown->length % layout->page_tokens;
@@ -487,7 +488,7 @@ attn_status attn_cache_append(attn_cache *cache, int64_t number, int64_t count, 
     }
     attn_status status =
         layout->type == ATTN_CACHE_I8 ? check_finite(layout, &added, error) : ATTN_OK;
-    status = status == ATTN_OK ? make_room(cache, grown, count, error) : status;
+    status = status == ATTN_OK ? cache_make_room(cache, grown, count, error) : status;
     if (status != ATTN_OK) {
         return status;
     }

@@ -174,8 +174,8 @@ static void run_rows(const plan *p, const attn_attention_kernels *kernels, int64
     }
 }
 
-static void run(const plan *p, const attn_attention_kernels *kernels, int threads,
-                const work_memory *memory) {
+static void cache_attend_run(const plan *p, const attn_attention_kernels *kernels, int threads,
+                             const work_memory *memory) {
     enum { SHARES = 16 }; /* of the items a thread gets: few enough to be cheap */
     int64_t rows = p->attention->rows, each = p->layout->heads * p->parts;
     if (p->attention->weights != NULL) {
@@ -220,7 +220,7 @@ attn_status attn_cache_attend_scratch(const attn_cache *cache,
     work_memory memory = {.shared = NULL};
     status = find_memory(&memory, &division, scratch, error);
     if (status == ATTN_OK) {
-        run(&p, kernels, threads, &memory);
+        cache_attend_run(&p, kernels, threads, &memory);
     }
     return status;
 }

@@ -50,15 +50,16 @@ typedef struct conv_plan {
 } conv_plan;
 
 /* How many pixels of the input `count` outputs along an axis reach over. */
-static int64_t reach(const conv_axis *a, int64_t stride, int64_t count) {
+static int64_t conv_reach(const conv_axis *a, int64_t stride, int64_t count) {
     return (count - 1) * stride + (conv_max(a->count, 1) - 1) * a->step + 1;
 }
 
 static void choose_blocks(conv_plan *p) {
     int64_t columns = p->columns, most = conv_max(1, p->rows);
-    while (columns > LEAST_COLUMNS &&
-           reach(&p->down, p->stride, 1) * reach(&p->across, p->stride, columns) * p->in_channels >
-               BAND) {
+    while (columns > LEAST_COLUMNS && conv_reach(&p->down, p->stride, 1) *
+                                              conv_reach(&p->across, p->stride, columns) *
+                                              p->in_channels >
+                                          BAND) {
         columns = conv_ceil_div(conv_ceil_div(columns, 2), LEAST_COLUMNS) * LEAST_COLUMNS;
     }
     int64_t strips = conv_ceil_div(p->columns, columns) * p->batch;
@@ -67,8 +68,8 @@ static void choose_blocks(conv_plan *p) {
                         conv_max(1, p->rows * strips / ((int64_t)p->threads * BLOCKS_PER_THREAD)));
     }
     int64_t rows = 1;
-    while (rows < most && reach(&p->down, p->stride, rows + 1) *
-                                  reach(&p->across, p->stride, columns) * p->in_channels <=
+    while (rows < most && conv_reach(&p->down, p->stride, rows + 1) *
+                                  conv_reach(&p->across, p->stride, columns) * p->in_channels <=
                               BAND) {
         rows++;
     }
@@ -77,8 +78,8 @@ static void choose_blocks(conv_plan *p) {
 }
 
 static bool choose_room(conv_plan *p, size_t *bytes) {
-    size_t height = (size_t)reach(&p->down, p->stride, p->block_rows);
-    size_t width = (size_t)reach(&p->across, p->stride, p->block_columns), each;
+    size_t height = (size_t)conv_reach(&p->down, p->stride, p->block_rows);
+    size_t width = (size_t)conv_reach(&p->across, p->stride, p->block_columns), each;
     if (!attn_size_mul(height, width, &p->band_size) ||
         !attn_size_mul(p->band_size, (size_t)p->in_channels, &p->band_size)) {
         return false;
@@ -118,8 +119,8 @@ static void copy_row(const conv_plan *p, int64_t picture, int64_t y, int64_t x, 
 /* The picture's rows under the block: where they stand when none reaches outside, else copied. */
 static void read_band(const conv_plan *p, conv_block *b, real *band) {
     int64_t y = b->row * p->stride + p->down.first, x = b->column * p->stride + p->across.first;
-    int64_t height = reach(&p->down, p->stride, b->rows);
-    int64_t width = reach(&p->across, p->stride, b->columns);
+    int64_t height = conv_reach(&p->down, p->stride, b->rows);
+    int64_t width = conv_reach(&p->across, p->stride, b->columns);
     if (y >= 0 && x >= 0 && y + height <= p->in_height && x + width <= p->in_width) {
         b->in = p->in + ((b->picture * p->in_height + y) * p->in_width + x) * p->in_channels;
         b->in_row = p->in_width * p->in_channels;
@@ -193,7 +194,7 @@ static void multiply_piece(const conv_plan *p, const conv_block *b, const piece 
 }
 
 /* The taps in order, as runs of contiguous values, no longer than PIECE. */
-static void multiply_block(const conv_plan *p, const conv_block *b) {
+static void conv_multiply_block(const conv_plan *p, const conv_block *b) {
     int64_t products = p->down.count * p->across.count * p->in_channels;
     bool joined = p->across.step == 1;
     int64_t runs = joined ? 1 : p->across.count;
@@ -231,11 +232,11 @@ static void run_blocks(const conv_plan *p, real *room) {
         b.rows = conv_min(p->block_rows, p->rows - b.row);
         b.columns = conv_min(p->block_columns, p->columns - b.column);
         read_band(p, &b, mine);
-        multiply_block(p, &b);
+        conv_multiply_block(p, &b);
     }
 }
 
-static int count_threads(const attn_conv_shape *s) {
+static int conv_count_threads(const attn_conv_shape *s) {
     double products = (double)s->kernel_height * (double)s->kernel_width * (double)s->in *
                       (double)s->out * (double)s->batch * (double)attn_conv_out_height(s) *
                       (double)attn_conv_out_width(s);
@@ -244,7 +245,7 @@ static int count_threads(const attn_conv_shape *s) {
 
 /* ---- forward ---- */
 
-static bool plan_forward(conv_plan *p, const attn_conv_shape *s, size_t *bytes) {
+static bool conv_plan_forward(conv_plan *p, const attn_conv_shape *s, size_t *bytes) {
     *p = (conv_plan){
         .kernels = &attn_kernels_current()->matmul,
         .batch = s->batch,
@@ -257,7 +258,7 @@ static bool plan_forward(conv_plan *p, const attn_conv_shape *s, size_t *bytes) 
         .rows = attn_conv_out_height(s),
         .columns = attn_conv_out_width(s),
         .out_channels = s->out,
-        .threads = count_threads(s),
+        .threads = conv_count_threads(s),
     };
     p->out_column = s->out;
     p->out_row = p->columns * p->out_column;
@@ -281,7 +282,8 @@ attn_status attn_conv_forward(const attn_conv_shape *s, const real *x, const rea
         return ATTN_OK;
     }
     size_t packed_size = packed == NULL ? attn_matmul_packed_size(products, s->out) : 0;
-    if (!plan_forward(&p, s, &bytes) || !attn_size_add(bytes, packed_size * sizeof(real), &bytes)) {
+    if (!conv_plan_forward(&p, s, &bytes) ||
+        !attn_size_add(bytes, packed_size * sizeof(real), &bytes)) {
         return ATTN_ERR_MEMORY;
     }
     real *room = attn_scratch_get(scratch, bytes);
@@ -342,7 +344,7 @@ static attn_status input_phase(const attn_conv_shape *s, int64_t py, int64_t px,
         .out_column = s->stride * s->in,
         .out = d_x + (py * s->width + px) * s->in,
         .accumulate = accumulate,
-        .threads = count_threads(s),
+        .threads = conv_count_threads(s),
     };
     choose_blocks(&p);
     int64_t products = p.down.count * p.across.count * s->out;

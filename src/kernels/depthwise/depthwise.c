@@ -64,7 +64,8 @@ static bool worth_threads(const attn_conv_shape *s) {
            SERIAL;
 }
 
-static depthwise_plan plan_forward(const attn_conv_shape *s, const real *x, const real *weight) {
+static depthwise_plan depthwise_plan_forward(const attn_conv_shape *s, const real *x,
+                                             const real *weight) {
     return (depthwise_plan){
         .channels = s->in,
         .in_height = s->height,
@@ -95,7 +96,7 @@ static void activate_row(attn_activation activation, int64_t count, real *y, rea
 void attn_depthwise_forward(const attn_conv_shape *s, const real *x, const real *weight,
                             const real *bias, attn_activation activation, real *y, real *slope) {
     const attn_depthwise_kernels *kernels = &attn_kernels_current()->depthwise;
-    depthwise_plan p = plan_forward(s, x, weight);
+    depthwise_plan p = depthwise_plan_forward(s, x, weight);
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (worth_threads(s))
     for (int64_t row = 0; row < s->batch * p.rows; row++) {
         line_taps taps;
@@ -193,7 +194,7 @@ static void weight_channels(const attn_conv_shape *s, const depthwise_plan *p, c
 void attn_depthwise_backward_weight(const attn_conv_shape *s, const real *x, const real *d_y,
                                     real *d_weight) {
     /* The places of the weights' gradient are found from those of the weights. */
-    depthwise_plan p = plan_forward(s, x, d_weight);
+    depthwise_plan p = depthwise_plan_forward(s, x, d_weight);
     int64_t threads = worth_threads(s) ? attn_get_threads() : 1;
     int64_t groups = conv_ceil_div(s->in, CHANNELS), parts = conv_min(groups, threads);
 #pragma omp parallel for schedule(static) num_threads(parts) if (parts > 1)

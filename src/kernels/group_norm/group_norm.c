@@ -120,22 +120,22 @@ static void find_scales(const norm_pass *p, int64_t picture, real epsilon, const
     }
 }
 
-static void activate(attn_activation activation, int64_t count, const real *x, real *y) {
+static void group_norm_activate(attn_activation activation, int64_t count, const real *x, real *y) {
     const attn_elementwise_kernels *kernels = &attn_kernels_current()->elementwise;
     if (activation != ATTN_ACTIVATION_NONE) {
         (activation == ATTN_ACTIVATION_RELU ? kernels->relu : kernels->gelu)(count, x, y);
     }
 }
 
-static void apply(const norm_pass *p, int64_t picture, const real *beta, attn_activation activation,
-                  real *normal, real *y) {
+static void group_norm_apply(const norm_pass *p, int64_t picture, const real *beta,
+                             attn_activation activation, real *normal, real *y) {
     int64_t channels = p->shape->channels, first = picture * channels;
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < p->blocks; i++) {
         norm_block b = block_at(p, picture, i);
         p->kernels->apply(b.rows, channels, p->x + b.offset, p->mean + first, p->scale + first,
                           beta, normal + b.offset);
-        activate(activation, b.rows * channels, normal + b.offset, y + b.offset);
+        group_norm_activate(activation, b.rows * channels, normal + b.offset, y + b.offset);
     }
 }
 
@@ -153,7 +153,7 @@ attn_status attn_group_norm_forward(const attn_group_norm_shape *s, const real *
         find_means(&p, b, mean);
         sum_blocks(&p, b, true);
         find_scales(&p, b, epsilon, gamma, rstd);
-        apply(&p, b, beta, activation, pre_activation != NULL ? pre_activation : y, y);
+        group_norm_apply(&p, b, beta, activation, pre_activation != NULL ? pre_activation : y, y);
     }
     return ATTN_OK;
 }

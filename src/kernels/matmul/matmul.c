@@ -7,9 +7,10 @@
  * summed. Next: matmul_kernels.h. */
 #include "kernels/matmul/matmul.h"
 
-#include "cpu/cpu.h"
 #include "base/fail.h"
 #include "base/sized.h"
+#include "cpu/cpu.h"
+#include "kernels/matmul/blocks.h"
 #include "kernels/table.h"
 
 enum {
@@ -19,7 +20,6 @@ enum {
     BLOCK_ROWS = 240,        /* rows of a block when rows alone give work enough */
     SERIAL = 1 << 19,        /* products below which a second thread costs more than it gives */
     COLUMNS_PER_BLOCK = 256, /* when columns are cut: A is read or packed once for so many */
-    BLOCKS_PER_THREAD = 4,   /* to even out threads that are held up */
 };
 
 typedef struct matmul_plan {
@@ -34,29 +34,12 @@ typedef struct matmul_plan {
     size_t a_size, b_size; /* each thread's room, in reals */
 } matmul_plan;
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static int64_t min64(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-/* Where part i of `parts` nearly equal parts of `count` starts. */
-static int64_t part_start(int64_t count, int64_t parts, int64_t i) {
-    return count / parts * i + count % parts * i / parts;
-}
-
 size_t attn_matmul_packed_size(int64_t k, int64_t n) {
     return (size_t)(ceil_div(n, LANES) * LANES * k);
 }
 
-static void pack_panel(const attn_matmul_kernels *kernels, const attn_matmul *product,
-                       int64_t panel, int64_t p, int64_t k, real *packed) {
+static void matmul_pack_panel(const attn_matmul_kernels *kernels, const attn_matmul *product,
+                              int64_t panel, int64_t p, int64_t k, real *packed) {
     int64_t j = panel * LANES;
     int columns = (int)min64(product->n - j, LANES);
     const real *b = product->b + p * product->b_row + j * product->b_col;
@@ -68,13 +51,13 @@ void attn_matmul_pack(int64_t k, int64_t n, const real *b, int64_t b_row, int64_
     const attn_matmul_kernels *kernels = &attn_kernels_current()->matmul;
     const attn_matmul product = {.n = n, .k = k, .b = b, .b_row = b_row, .b_col = b_col};
     for (int64_t panel = 0; panel < ceil_div(n, LANES); panel++) {
-        pack_panel(kernels, &product, panel, 0, k, packed + panel * k * LANES);
+        matmul_pack_panel(kernels, &product, panel, 0, k, packed + panel * k * LANES);
     }
 }
 
 /* ---- the plan ---- */
 
-static int count_threads(const attn_matmul *product) {
+static int matmul_count_threads(const attn_matmul *product) {
     double products = (double)product->m * (double)product->n * (double)product->k;
     return products < SERIAL ? 1 : attn_get_threads();
 }
@@ -210,8 +193,8 @@ static void panels_of_b(const matmul_plan *plan, const c_block *block, int64_t i
         return;
     }
     for (int n = 0; n < count; n++) {
-        pack_panel(plan->kernels, product, index + n, p, panel->k,
-                   block->b_room + n * panel->b_panel);
+        matmul_pack_panel(plan->kernels, product, index + n, p, panel->k,
+                          block->b_room + n * panel->b_panel);
     }
 }
 
@@ -220,7 +203,8 @@ static bool has_epilogue(const attn_matmul *product) {
            product->activation != ATTN_ACTIVATION_NONE || product->residual != NULL;
 }
 
-static void multiply_slice(const matmul_plan *plan, const c_block *block, int64_t p, int64_t k) {
+static void matmul_multiply_slice(const matmul_plan *plan, const c_block *block, int64_t p,
+                                  int64_t k) {
     const attn_matmul *product = plan->product;
     const attn_matmul_epilogue whole = {product->bias, product->pre_activation, product->activation,
                                         product->residual, product->residual_row};
@@ -251,7 +235,7 @@ static void multiply_slice(const matmul_plan *plan, const c_block *block, int64_
     }
 }
 
-static void multiply_block(const matmul_plan *plan, int64_t number, real *room) {
+static void matmul_multiply_block(const matmul_plan *plan, int64_t number, real *room) {
     const attn_matmul *product = plan->product;
     int64_t tile = plan->kernels->tile_rows;
     int64_t down = number / plan->column_blocks, across = number % plan->column_blocks;
@@ -269,13 +253,13 @@ static void multiply_block(const matmul_plan *plan, int64_t number, real *room) 
         int64_t p = part_start(product->k, plan->slices, s);
         int64_t k = part_start(product->k, plan->slices, s + 1) - p;
         slice_of_a(plan, &block, p, k);
-        multiply_slice(plan, &block, p, k);
+        matmul_multiply_slice(plan, &block, p, k);
     }
 }
 
 /* ---- the whole product ---- */
 
-static void run_plan(const matmul_plan *plan, real *b_packed, real *rooms) {
+static void matmul_run_plan(const matmul_plan *plan, real *b_packed, real *rooms) {
     const attn_matmul *product = plan->product;
     int64_t blocks = plan->row_blocks * plan->column_blocks;
     size_t room = plan->a_size + plan->b_size;
@@ -284,20 +268,20 @@ static void run_plan(const matmul_plan *plan, real *b_packed, real *rooms) {
         if (plan->pack_first) {
 #pragma omp for schedule(static)
             for (int64_t panel = 0; panel < plan->panels; panel++) {
-                pack_panel(plan->kernels, product, panel, 0, product->k,
-                           b_packed + panel * product->k * LANES);
+                matmul_pack_panel(plan->kernels, product, panel, 0, product->k,
+                                  b_packed + panel * product->k * LANES);
             }
         }
         real *mine = rooms + room * (size_t)attn_thread_index();
 #pragma omp for schedule(dynamic, 1)
         for (int64_t number = 0; number < blocks; number++) {
-            multiply_block(plan, number, mine);
+            matmul_multiply_block(plan, number, mine);
         }
     }
 }
 
 /* What is wrong with a product; NULL: nothing. */
-static const char *fault(const attn_matmul *product) {
+static const char *matmul_fault(const attn_matmul *product) {
     if (product->m < 0 || product->n < 0 || product->k < 0) {
         return "m, n or k is negative";
     }
@@ -316,14 +300,14 @@ static const char *fault(const attn_matmul *product) {
 }
 
 attn_status attn_matmul_run_scratch(const attn_matmul *product, attn_scratch *scratch) {
-    if (fault(product) != NULL) {
+    if (matmul_fault(product) != NULL) {
         return ATTN_ERR_ARGUMENT;
     }
     if (product->m == 0 || product->n == 0) {
         return ATTN_OK;
     }
     matmul_plan plan = {.product = product, .kernels = &attn_kernels_current()->matmul};
-    plan.threads = count_threads(product);
+    plan.threads = matmul_count_threads(product);
     plan.tiles = ceil_div(product->m, plan.kernels->tile_rows);
     plan.panels = ceil_div(product->n, LANES);
     plan.slices = count_slices(&plan);
@@ -334,7 +318,7 @@ attn_status attn_matmul_run_scratch(const attn_matmul *product, attn_scratch *sc
         return ATTN_ERR_MEMORY;
     }
     plan.b_packed = plan.pack_first ? room : product->b != NULL ? NULL : product->b_packed;
-    run_plan(&plan, room, room + b_size);
+    matmul_run_plan(&plan, room, room + b_size);
     return ATTN_OK;
 }
 
@@ -351,7 +335,7 @@ attn_status attn_matmul_run(const attn_matmul *product, attn_error *error) {
     if (status != ATTN_OK) {
         return status;
     }
-    const char *wrong = fault(&known);
+    const char *wrong = matmul_fault(&known);
     if (wrong != NULL) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "matmul", -1, NULL, "%s", wrong);
     }

@@ -11,7 +11,7 @@
 
 #include "base/narrow.h"
 #include "cpu/cpu.h"
-#include "kernels/matmul_i8/blocks.h"
+#include "kernels/matmul/blocks.h"
 #include "kernels/table.h"
 
 enum {
@@ -36,16 +36,17 @@ bool attn_matmul_bf16_holds(int64_t count, const real *values) {
     return true;
 }
 
-static uint16_t *element(const attn_matmul_bf16_weights *weights, int64_t p, int64_t j) {
+static uint16_t *matmul_bf16_element(const attn_matmul_bf16_weights *weights, int64_t p,
+                                     int64_t j) {
     return weights->packed + (j / LANES * weights->k + p) * LANES + j % LANES;
 }
 
-static void pack_panel(const attn_matmul_bf16_weights *weights, int64_t panel, const real *w,
-                       int64_t w_row, int64_t w_col) {
+static void matmul_bf16_pack_panel(const attn_matmul_bf16_weights *weights, int64_t panel,
+                                   const real *w, int64_t w_row, int64_t w_col) {
     for (int64_t p = 0; p < weights->k; p++) {
         for (int64_t j = panel * LANES; j < (panel + 1) * LANES; j++) {
             real value = j < weights->n ? w[p * w_row + j * w_col] : 0;
-            *element(weights, p, j) = narrow_to_bf16((float)value);
+            *matmul_bf16_element(weights, p, j) = narrow_to_bf16((float)value);
         }
     }
 }
@@ -67,7 +68,7 @@ attn_status attn_matmul_bf16_create(int64_t k, int64_t n, const real *w, int64_t
         return ATTN_ERR_MEMORY;
     }
     for (int64_t panel = 0; panel < weights->panels; panel++) {
-        pack_panel(weights, panel, w, w_row, w_col);
+        matmul_bf16_pack_panel(weights, panel, w, w_row, w_col);
     }
     return ATTN_OK;
 }
@@ -81,7 +82,7 @@ void attn_matmul_bf16_free(attn_matmul_bf16_weights *weights) {
 
 void attn_matmul_bf16_column(const attn_matmul_bf16_weights *weights, int64_t j, real *out) {
     for (int64_t p = 0; p < weights->k; p++) {
-        out[p] = (real)narrow_from_bf16(*element(weights, p, j));
+        out[p] = (real)narrow_from_bf16(*matmul_bf16_element(weights, p, j));
     }
 }
 
@@ -99,8 +100,8 @@ attn_matmul_bf16_weights *attn_matmul_bf16_select(const attn_matmul_bf16_weights
         (attn_matmul_bf16_weights){.k = from->k, .n = count, .panels = ceil_div(count, LANES)};
     weights->packed = (void *)((char *)memory + (sizeof *from + LINE - 1) / LINE * LINE);
     for (int64_t j = 0; j < weights->panels * LANES; j++) {
-        const uint16_t *in = element(from, 0, columns[j < count ? j : count - 1]);
-        uint16_t *out = element(weights, 0, j);
+        const uint16_t *in = matmul_bf16_element(from, 0, columns[j < count ? j : count - 1]);
+        uint16_t *out = matmul_bf16_element(weights, 0, j);
         for (int64_t p = 0; p < from->k; p++) {
             out[p * LANES] = in[p * LANES];
         }
@@ -110,8 +111,8 @@ attn_matmul_bf16_weights *attn_matmul_bf16_select(const attn_matmul_bf16_weights
 
 /* ---- the product ---- */
 
-static void multiply_block(const attn_matmul_bf16 *product, const attn_blocks *blocks,
-                           int64_t number) {
+static void matmul_bf16_multiply_block(const attn_matmul_bf16 *product, const attn_blocks *blocks,
+                                       int64_t number) {
     const attn_matmul_bf16_kernels *kernels = &attn_kernels_current()->matmul_bf16;
     const attn_matmul_bf16_weights *weights = product->weights;
     attn_block at = attn_block_at(blocks, number);
@@ -145,6 +146,6 @@ void attn_matmul_bf16_run(const attn_matmul_bf16 *product) {
     }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
     for (int64_t number = 0; number < blocks.down * blocks.across; number++) {
-        multiply_block(product, &blocks, number);
+        matmul_bf16_multiply_block(product, &blocks, number);
     }
 }

@@ -10,10 +10,10 @@
 
 #include <string.h>
 
-#include "cpu/cpu.h"
 #include "base/fail.h"
 #include "base/sized.h"
-#include "kernels/matmul_i8/blocks.h"
+#include "cpu/cpu.h"
+#include "kernels/matmul/blocks.h"
 #include "kernels/table.h"
 
 enum {
@@ -58,8 +58,8 @@ static int32_t pack_column(const attn_matmul_i8_weights *weights, const real *w,
     return sum;
 }
 
-static void pack_panel(attn_matmul_i8_weights *weights, int64_t panel, const real *w, int64_t w_row,
-                       int64_t w_col, const real *scale) {
+static void matmul_i8_pack_panel(attn_matmul_i8_weights *weights, int64_t panel, const real *w,
+                                 int64_t w_row, int64_t w_col, const real *scale) {
     size_t size = (size_t)(weights->groups * LANES * I8_GROUP);
     int8_t *packed = weights->packed + (size_t)panel * size;
     memset(packed, 0, size);
@@ -116,7 +116,7 @@ attn_status attn_matmul_i8_weights_create(int64_t k, int64_t n, const attn_real 
     (void)threads; /* not read without OpenMP */
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
     for (int64_t panel = 0; panel < weights->panels; panel++) {
-        pack_panel(weights, panel, w, w_row, w_col, scale);
+        matmul_i8_pack_panel(weights, panel, w, w_row, w_col, scale);
     }
     return ATTN_OK;
 }
@@ -174,7 +174,7 @@ typedef struct i8_plan {
     real *a_scale;   /* [M] */
 } i8_plan;
 
-static int count_threads(const attn_matmul_i8 *product) {
+static int matmul_i8_count_threads(const attn_matmul_i8 *product) {
     const attn_matmul_i8_weights *weights = product->weights;
     double products = (double)product->m * (double)weights->n * (double)weights->k;
     return products < SERIAL ? 1 : attn_get_threads();
@@ -185,7 +185,7 @@ static int64_t row_bytes(const i8_plan *plan) {
 }
 
 /* Room for the integers and their scales; false when there is none. */
-static bool make_room(i8_plan *plan, attn_scratch *scratch) {
+static bool matmul_i8_make_room(i8_plan *plan, attn_scratch *scratch) {
     size_t integers, scales, all;
     size_t tiles = (size_t)plan->blocks.tiles, tile = (size_t)plan->kernels->tile_rows;
     if (!attn_size_mul(tiles * tile, (size_t)plan->a_bytes, &integers) ||
@@ -200,7 +200,7 @@ static bool make_room(i8_plan *plan, attn_scratch *scratch) {
 
 /* ---- one block of C ---- */
 
-static void multiply_block(const i8_plan *plan, int64_t number) {
+static void matmul_i8_multiply_block(const i8_plan *plan, int64_t number) {
     const attn_matmul_i8 *product = plan->product;
     const attn_matmul_i8_weights *weights = plan->weights;
     const attn_matmul_epilogue whole = {NULL, NULL, product->activation, product->residual,
@@ -233,31 +233,31 @@ static void multiply_block(const i8_plan *plan, int64_t number) {
 
 /* ---- the whole product ---- */
 
-static void quantize_row(const i8_plan *plan, int64_t i) {
+static void matmul_i8_quantize(const i8_plan *plan, int64_t i) {
     int64_t rows = plan->kernels->group_rows, group = I8_GROUP * plan->kernels->value_bytes;
     char *to = plan->a + i / rows * rows * plan->a_bytes + i % rows * group;
     plan->kernels->quantize_row(plan->weights->k, plan->product->a + i * plan->product->a_row, to,
                                 rows * group, plan->a_scale + i);
 }
 
-static void run_plan(const i8_plan *plan) {
+static void matmul_i8_run_plan(const i8_plan *plan) {
     const attn_matmul_i8 *product = plan->product;
     int64_t blocks = plan->blocks.down * plan->blocks.across;
 #pragma omp parallel num_threads(plan->threads) if (plan->threads > 1)
     {
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < product->m; i++) {
-            quantize_row(plan, i);
+            matmul_i8_quantize(plan, i);
         }
 #pragma omp for schedule(dynamic, 1)
         for (int64_t number = 0; number < blocks; number++) {
-            multiply_block(plan, number);
+            matmul_i8_multiply_block(plan, number);
         }
     }
 }
 
 /* What is wrong with a product; NULL: nothing. */
-static const char *fault(const attn_matmul_i8 *product) {
+static const char *matmul_i8_fault(const attn_matmul_i8 *product) {
     if (product->m < 0) {
         return "m is negative";
     }
@@ -273,7 +273,7 @@ static const char *fault(const attn_matmul_i8 *product) {
 }
 
 attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product, attn_scratch *scratch) {
-    if (fault(product) != NULL) {
+    if (matmul_i8_fault(product) != NULL) {
         return ATTN_ERR_ARGUMENT;
     }
     if (product->m == 0 || product->weights->n == 0) {
@@ -282,16 +282,16 @@ attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product, attn_scrat
     i8_plan plan = {.product = product,
                     .weights = product->weights,
                     .kernels = &attn_kernels_current()->matmul_i8,
-                    .threads = count_threads(product)};
+                    .threads = matmul_i8_count_threads(product)};
     int64_t tile = plan.kernels->tile_rows;
     plan.a_bytes = row_bytes(&plan);
     plan.blocks =
         attn_blocks_choose(ceil_div(product->m, tile), product->weights->panels,
                            max64(1, BLOCK_A / max64(1, plan.a_bytes) / tile), plan.threads);
-    if (!make_room(&plan, scratch)) {
+    if (!matmul_i8_make_room(&plan, scratch)) {
         return ATTN_ERR_MEMORY;
     }
-    run_plan(&plan);
+    matmul_i8_run_plan(&plan);
     return ATTN_OK;
 }
 
@@ -308,7 +308,7 @@ attn_status attn_matmul_i8_run(const attn_matmul_i8 *product, attn_error *error)
     if (status != ATTN_OK) {
         return status;
     }
-    const char *wrong = fault(&known);
+    const char *wrong = matmul_i8_fault(&known);
     if (wrong != NULL) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "matmul_i8", -1, NULL, "%s", wrong);
     }

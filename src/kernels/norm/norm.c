@@ -11,7 +11,7 @@ enum {
     COLUMNS = 32, /* columns of one part: whole cache lines, so that threads do not share any */
 };
 
-static int64_t least(int64_t a, int64_t b) {
+static int64_t norm_least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
@@ -27,34 +27,35 @@ void attn_norm_forward(int64_t rows, int64_t channels, const real *x, const real
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (parts > 1)
     for (int64_t i = 0; i < parts; i++) {
         int64_t r = i * part;
-        kernels->forward(least(part, rows - r), channels, x + r * channels, gamma, beta, epsilon,
-                         y + r * channels, mean ? mean + r : NULL, rstd ? rstd + r : NULL);
+        kernels->forward(norm_least(part, rows - r), channels, x + r * channels, gamma, beta,
+                         epsilon, y + r * channels, mean ? mean + r : NULL, rstd ? rstd + r : NULL);
     }
 }
 
-static void backward_input(int64_t rows, int64_t channels, const real *x, const real *gamma,
-                           const real *mean, const real *rstd, const real *d_y, real *d_x) {
+static void norm_backward_input(int64_t rows, int64_t channels, const real *x, const real *gamma,
+                                const real *mean, const real *rstd, const real *d_y, real *d_x) {
     const attn_norm_kernels *kernels = &attn_kernels_current()->norm;
     int64_t part = rows_per_part(channels);
     int64_t parts = (rows + part - 1) / part;
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (parts > 1)
     for (int64_t i = 0; i < parts; i++) {
         int64_t r = i * part;
-        kernels->backward_input(least(part, rows - r), channels, x + r * channels, gamma, mean + r,
-                                rstd + r, d_y + r * channels, d_x + r * channels);
+        kernels->backward_input(norm_least(part, rows - r), channels, x + r * channels, gamma,
+                                mean + r, rstd + r, d_y + r * channels, d_x + r * channels);
     }
 }
 
-static void backward_parameters(int64_t rows, int64_t channels, const real *x, const real *mean,
-                                const real *rstd, const real *d_y, real *d_gamma, real *d_beta) {
+static void norm_backward_parameters(int64_t rows, int64_t channels, const real *x,
+                                     const real *mean, const real *rstd, const real *d_y,
+                                     real *d_gamma, real *d_beta) {
     const attn_norm_kernels *kernels = &attn_kernels_current()->norm;
     int64_t part = rows * channels > PART ? COLUMNS : channels;
     int64_t parts = (channels + part - 1) / part;
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (parts > 1)
     for (int64_t i = 0; i < parts; i++) {
         int64_t c = i * part;
-        kernels->backward_parameters(rows, least(part, channels - c), channels, x + c, mean, rstd,
-                                     d_y + c, d_gamma ? d_gamma + c : NULL,
+        kernels->backward_parameters(rows, norm_least(part, channels - c), channels, x + c, mean,
+                                     rstd, d_y + c, d_gamma ? d_gamma + c : NULL,
                                      d_beta ? d_beta + c : NULL);
     }
 }
@@ -66,9 +67,9 @@ void attn_norm_backward(int64_t rows, int64_t channels, const real *x, const rea
         return;
     }
     if (d_gamma || d_beta) {
-        backward_parameters(rows, channels, x, mean, rstd, d_y, d_gamma, d_beta);
+        norm_backward_parameters(rows, channels, x, mean, rstd, d_y, d_gamma, d_beta);
     }
     if (d_x) {
-        backward_input(rows, channels, x, gamma, mean, rstd, d_y, d_x);
+        norm_backward_input(rows, channels, x, gamma, mean, rstd, d_y, d_x);
     }
 }

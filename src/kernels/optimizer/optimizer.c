@@ -11,7 +11,7 @@ enum {
     CHUNKS = 256, /* chunks whose sums are kept at a time */
 };
 
-static int64_t least(int64_t a, int64_t b) {
+static int64_t optimizer_least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
@@ -46,7 +46,7 @@ void attn_adam_update(int64_t count, const attn_adam *adam, real gradient_scale,
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (parts > 1)
     for (int64_t i = 0; i < parts; i++) {
         int64_t at = i * PART;
-        kernels->adam(least(PART, count - at), &factors, gradient + at, m + at, v + at,
+        kernels->adam(optimizer_least(PART, count - at), &factors, gradient + at, m + at, v + at,
                       weight + at);
     }
 }
@@ -55,11 +55,11 @@ double attn_sum_squares(int64_t count, const real *values) {
     const attn_optimizer_kernels *kernels = &attn_kernels_current()->optimizer;
     double sum = 0.0, part[CHUNKS];
     for (int64_t start = 0; start < count; start += (int64_t)CHUNKS * CHUNK) {
-        int64_t chunks = least(CHUNKS, (count - start + CHUNK - 1) / CHUNK);
+        int64_t chunks = optimizer_least(CHUNKS, (count - start + CHUNK - 1) / CHUNK);
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (chunks > 8)
         for (int64_t i = 0; i < chunks; i++) {
             int64_t at = start + i * CHUNK;
-            part[i] = (double)kernels->sum_squares(least(CHUNK, count - at), values + at);
+            part[i] = (double)kernels->sum_squares(optimizer_least(CHUNK, count - at), values + at);
         }
         for (int64_t i = 0; i < chunks; i++) {
             sum += part[i];

@@ -12,7 +12,7 @@
 enum { PART = 16384 }; /* elements worth a second thread */
 
 /* ((2 i + 1) in - out) / (2 out), between 0 and the last input. */
-static attn_resize_place place_of(int64_t i, int64_t in, int64_t out) {
+static attn_resize_place resize_place_of(int64_t i, int64_t in, int64_t out) {
     int64_t above = (2 * i + 1) * in - out;
     above = above < 0 ? 0 : above;
     int64_t left = above / (2 * out);
@@ -49,7 +49,7 @@ static bool start_plan(resize_plan *p, const attn_resize_shape *s, attn_scratch 
     p->columns = (attn_resize_place *)(void *)room;
     p->rows = (real *)(void *)(room + places);
     for (int64_t i = 0; i < s->out_width; i++) {
-        p->columns[i] = place_of(i, s->in_width, s->out_width);
+        p->columns[i] = resize_place_of(i, s->in_width, s->out_width);
     }
     return true;
 }
@@ -63,7 +63,7 @@ attn_status attn_resize_forward(const attn_resize_shape *s, const real *x, real 
     int64_t in_row = s->in_width * s->channels, out_row = s->out_width * s->channels;
 #pragma omp parallel for schedule(static) num_threads(p.threads) if (p.threads > 1)
     for (int64_t i = 0; i < s->batch * s->out_height; i++) {
-        attn_resize_place row = place_of(i % s->out_height, s->in_height, s->out_height);
+        attn_resize_place row = resize_place_of(i % s->out_height, s->in_height, s->out_height);
         const real *in = x + i / s->out_height * s->in_height * in_row;
         real *mine = p.rows + in_row * attn_thread_index();
         p.kernels->blend(in_row, row.weight, in + row.left * in_row, in + row.right * in_row, mine);
@@ -85,7 +85,7 @@ static void backward_rows(const resize_plan *p, int64_t b, int64_t first, int64_
         memset(d_x + first * in_row, 0, (size_t)((end - first) * in_row) * sizeof *d_x);
     }
     for (int64_t j = 0; j < s->out_height; j++) {
-        attn_resize_place row = place_of(j, s->in_height, s->out_height);
+        attn_resize_place row = resize_place_of(j, s->in_height, s->out_height);
         if (row.right < first || row.left >= end) {
             continue;
         }

@@ -1,9 +1,9 @@
-/* kernels/matmul_i8/blocks.h: how a product with packed weights is cut into blocks, for the drivers
+/* kernels/matmul/blocks.h: how a product with packed weights is cut into blocks, for the drivers
  * that do not cut k.
  *
  * C is a grid of blocks, whole register tiles high and whole panels of 16 columns wide. */
-#ifndef ATTN_KERNELS_MATMUL_I8_BLOCKS_H
-#define ATTN_KERNELS_MATMUL_I8_BLOCKS_H
+#ifndef ATTN_KERNELS_MATMUL_BLOCKS_H
+#define ATTN_KERNELS_MATMUL_BLOCKS_H
 
 #include <stdint.h>
 
