@@ -13,6 +13,7 @@
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #endif
 
 /* Linux saves the tiles only for a process that has asked for it. */
@@ -42,6 +43,15 @@ int attn_cpu_has_dotprod(void) {
     return 1;
 #elif defined(__aarch64__) && defined(__linux__)
     return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+    return 0;
+#endif
+}
+
+int attn_cpu_scalable_bits(void) {
+#if defined(__aarch64__) && defined(__linux__) && defined(HWCAP_SVE) && defined(PR_SVE_GET_VL)
+    int length = (getauxval(AT_HWCAP) & HWCAP_SVE) != 0 ? prctl(PR_SVE_GET_VL) : -1; /* in bytes */
+    return length > 0 ? 8 * (length & PR_SVE_VL_LEN_MASK) : 0;
 #else
     return 0;
 #endif

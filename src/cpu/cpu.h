@@ -12,6 +12,9 @@ int attn_cpu_may_use_amx(void);
 /* 64-bit ARM: the dot products of 8-bit integers of ARMv8.2. */
 int attn_cpu_has_dotprod(void);
 
+/* 64-bit ARM: how many bits this process's scalable vectors have; 0: the processor has none. */
+int attn_cpu_scalable_bits(void);
+
 /* Which thread of the innermost parallel region this is, from 0. */
 int attn_thread_index(void);
 

@@ -96,6 +96,18 @@ static void there_is_more_than_plain_c(void **state) {
 #endif
 }
 
+/* Of vectors whose length the processor chooses: a multiple of 128 bits, as the architecture has it, and none
+ * where there are none. */
+static void scalable_vectors_have_a_length(void **state) {
+    (void)state;
+    int bits = attn_cpu_scalable_bits();
+#if defined(__aarch64__)
+    assert_true(bits == 0 || (bits >= 128 && bits % 128 == 0 && bits <= 2048));
+#else
+    assert_int_equal(bits, 0);
+#endif
+}
+
 static void instructions_can_be_forced(void **state) {
     (void)state;
     for (int i = 0; attn_isa_at(i) != NULL; i++) {
@@ -143,10 +155,15 @@ static void environment_forces(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(environment_forces),         cmocka_unit_test(threads_are_clamped),
-        cmocka_unit_test(one_thread_inside_a_team),   cmocka_unit_test(tables_are_whole),
-        cmocka_unit_test(tables_follow_the_list),     cmocka_unit_test(there_is_more_than_plain_c),
-        cmocka_unit_test(instructions_can_be_forced), cmocka_unit_test(unknown_names_are_refused),
+        cmocka_unit_test(environment_forces),
+        cmocka_unit_test(threads_are_clamped),
+        cmocka_unit_test(one_thread_inside_a_team),
+        cmocka_unit_test(tables_are_whole),
+        cmocka_unit_test(tables_follow_the_list),
+        cmocka_unit_test(there_is_more_than_plain_c),
+        cmocka_unit_test(scalable_vectors_have_a_length),
+        cmocka_unit_test(instructions_can_be_forced),
+        cmocka_unit_test(unknown_names_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
