@@ -96,6 +96,22 @@ static void there_is_more_than_plain_c(void **state) {
 #endif
 }
 
+/* Where ATTN_TEST_ALL_OF names an architecture, each of its instruction sets is here: an emulator that
+ * lacks one would let its tests pass by leaving them out. */
+static void none_is_left_out(void **state) {
+    (void)state;
+    static const char *const row[][2] = {
+#define ATTN_ISA(name, architecture, ...) {#name, architecture},
+#include "kernels/isa/list.h"
+    };
+    const char *wanted = getenv("ATTN_TEST_ALL_OF");
+    for (int i = 0; wanted != NULL && i < ATTN_KERNELS_MAX; i++) {
+        if (strcmp(row[i][1], wanted) == 0 && attn_kernels_for(row[i][0]) == NULL) {
+            fail_msg("%s is not here", row[i][0]);
+        }
+    }
+}
+
 /* Of vectors whose length the processor chooses: a multiple of 128 bits, as the architecture has it, and none
  * where there are none. */
 static void scalable_vectors_have_a_length(void **state) {
@@ -161,6 +177,7 @@ int main(void) {
         cmocka_unit_test(tables_are_whole),
         cmocka_unit_test(tables_follow_the_list),
         cmocka_unit_test(there_is_more_than_plain_c),
+        cmocka_unit_test(none_is_left_out),
         cmocka_unit_test(scalable_vectors_have_a_length),
         cmocka_unit_test(instructions_can_be_forced),
         cmocka_unit_test(unknown_names_are_refused),
