@@ -25,5 +25,6 @@ ATTN_ISA(amx, "x86-64",
 
 ATTN_ISA(neon, "aarch64", "", 1)
 ATTN_ISA(neondot, "aarch64", "-march=armv8.2-a+dotprod", attn_cpu_has_dotprod())
+ATTN_ISA(sve, "aarch64", "-march=armv8.2-a+sve -msve-vector-bits=256", attn_cpu_scalable_bits() == 256)
 /* clang-format on */
 #undef ATTN_ISA
