@@ -9,7 +9,7 @@
 #include "command.h"
 #include "image/overlay.h"
 #include "model.h"
-#include "show/segmenting.h"
+#include "pipeline/segment.h"
 #include "show/terminal.h"
 
 typedef struct options {
@@ -108,7 +108,7 @@ static attn_status attend(const options *o, attn_segmenting *s, const attn_pictu
                          "give X,Y, counted from 0 at the top left",
                          "'%.40s' is not a pixel position", o->at);
     }
-    int64_t last = attn_segmenter_get_config(s->model)->blocks;
+    int64_t last = attn_segmenter_get_config(s->model->segmenter)->blocks;
     attn_pixel_query at = {x, y, o->layer > 0 ? o->layer : last, o->mean ? 0 : o->head};
     attn_grid keys;
     float *weights;
@@ -120,10 +120,11 @@ static attn_status attend(const options *o, attn_segmenting *s, const attn_pictu
     return status;
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int attend_run(const void *given, int operand_count, char **operand) {
     (void)operand_count;
     const options *o = given;
-    static attn_segmenting segmenting; /* large */
+    attn_model *model = NULL;
+    attn_segmenting segmenting = {.model = NULL};
     attn_picture picture = {.rgb = NULL};
     attn_error error;
     if (o->at == NULL) {
@@ -132,7 +133,8 @@ static int run(const void *given, int operand_count, char **operand) {
     if (o->threads > 0) {
         attn_set_threads((int)o->threads);
     }
-    attn_status status = attn_model_open_segmenter(o->model, &segmenting, &error);
+    attn_status status = attn_segmenter_model_open(o->model, &model, &error);
+    status = status == ATTN_OK ? attn_segmenting_start(model, &segmenting, &error) : status;
     if (status == ATTN_OK) {
         status = attn_picture_read(operand[0], o->max_pixels, &picture, &error);
     }
@@ -140,7 +142,8 @@ static int run(const void *given, int operand_count, char **operand) {
         status = attend(o, &segmenting, &picture, &error);
     }
     attn_picture_free(&picture);
-    attn_segmenting_close(&segmenting);
+    attn_segmenting_end(&segmenting);
+    attn_model_close(model);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 
@@ -156,5 +159,5 @@ const attn_command attn_cmd_attend = {
     .options_size = sizeof(options),
     .min_operands = 1,
     .max_operands = 1,
-    .run = run,
+    .run = attend_run,
 };

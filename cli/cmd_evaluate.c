@@ -59,26 +59,24 @@ static attn_status check_counts(const char *a_name, size_t a, const char *b_name
 /* The model's translations of the lines, malloc'ed strings. */
 static attn_status translate(const options *o, const attn_lines *source, char **texts,
                              attn_decode_stats *stats, attn_error *error) {
-    attn_model model;
+    attn_model *model = NULL;
+    attn_translation *translation = NULL;
     attn_search_options search = attn_decode_search_options(&o->decode);
-    attn_translation *translations = calloc(source->count, sizeof *translations);
-    if (translations == NULL) {
-        return attn_fail_memory(error, source->count * sizeof *translations);
-    }
+    attn_translate_options how = attn_decode_translate_options(&o->decode, &search);
     attn_set_threads((int)o->decode.threads);
     attn_status status = attn_decode_open(&o->decode, &model, error);
-    if (status != ATTN_OK) {
-        free(translations);
-        return status;
+    if (status == ATTN_OK) {
+        status = attn_decode_texts(model, (const char *const *)source->line, source->count, &how,
+                                   &translation, stats, error);
     }
-    status = attn_decode_lines(&model, (const char *const *)source->line, source->count, o->source,
-                               1, o->decode.batch, &search, translations, stats, error);
+    if (status == ATTN_OK) {
+        attn_decode_warn(translation, o->source, 1);
+    }
     for (size_t i = 0; i < source->count && status == ATTN_OK; i++) {
-        status = attn_translation_text(&model, &translations[i], 0, &texts[i], error);
+        status = attn_translation_text(translation, i, 0, &texts[i], error);
     }
-    attn_translations_free(translations, source->count);
-    free(translations);
-    attn_model_close(&model);
+    attn_translation_free(translation);
+    attn_model_close(model);
     return status;
 }
 
@@ -200,7 +198,7 @@ static int score_pictures(const options *o) {
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int evaluate_run(const void *given, int operand_count, char **operand) {
     (void)operand_count;
     (void)operand;
     const options *o = given;
@@ -242,5 +240,5 @@ const attn_command attn_cmd_evaluate = {
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,
     .options_size = sizeof(options),
-    .run = run,
+    .run = evaluate_run,
 };

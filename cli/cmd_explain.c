@@ -6,20 +6,20 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "command.h"
-#include "decode.h"
 #include "explain_print.h"
-#include "pair.h"
+#include "model.h"
+#include "pipeline/pair.h"
 
 typedef struct options {
     const char *model, *token, *target;
-    int64_t layer, head;
+    int64_t layer, head, sentence;
     int part;
-    bool json;
+    bool raw, json;
 } options;
 
 /* What layer and head are when they are left open. */
 enum { OPEN = INT32_MIN };
-static const options defaults = {.layer = OPEN, .head = OPEN};
+static const options defaults = {.layer = OPEN, .head = OPEN, .sentence = 1};
 
 static const char *const part_names[] = {"encoder", "decoder", "cross", NULL};
 
@@ -38,6 +38,10 @@ static const attn_option table[] = {
      .help = "encoder: among source words (default); decoder: among words of the translation; cross: from the translation to the source"},
     {"target", 0, ATTN_OPTION_TEXT, offsetof(options, target), .value = "TEXT",
      .help = "the translation to use with decoder and cross (default: the model's own)"},
+    {"sentence", 's', ATTN_OPTION_INT, offsetof(options, sentence), 1, 1e9, .value = "N",
+     .help = "which sentence of a text of several, from 1 (default 1): each is translated on its own"},
+    {"raw", 0, ATTN_OPTION_FLAG, offsetof(options, raw),
+     .help = "hand the text to the model as it is: no sentences are cut, nothing is kept"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
      .help = "print every number as JSON; piece indices count from 0"},
 };
@@ -47,8 +51,8 @@ static const attn_option table[] = {
 
 /* The words on both sides of the attention. The rows of cross attention are named by what is being
  * written, those of the decoder's own by what has been read. */
-static attn_status read_words(const attn_model *model, const attn_pair *p, attn_explained *x,
-                              attn_error *error) {
+static attn_status read_words(const attn_model *model, const attn_sentence_pair *p,
+                              attn_explained *x, attn_error *error) {
     const int32_t *queries = x->part == ATTN_EXPLAIN_ENCODER ? p->source
                              : x->part == ATTN_EXPLAIN_CROSS ? p->target + 1
                                                              : p->target;
@@ -169,18 +173,38 @@ static attn_status print_explained(const attn_explained *x, bool json, attn_erro
     return attn_explained_print_json(x, stdout) ? ATTN_OK : attn_fail_memory(error, 0);
 }
 
+/* The sentence asked for, and its translation where it is looked at: the one given, or the model's own. */
+static attn_status read_pair(const attn_model *model, const char *text, const options *o,
+                             attn_sentence_pair *out, attn_error *error) {
+    size_t number = (size_t)o->sentence - 1, count;
+    attn_translate_options how;
+    attn_translate_options_init(&how);
+    how.format = o->raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN;
+    if (o->part == ATTN_EXPLAIN_ENCODER) {
+        return attn_sentence_pair_of_source(model, text, how.format, number, out, &count, error);
+    }
+    if (o->target != NULL) {
+        return o->raw ? attn_sentence_pair_raw(model, text, o->target, out, error)
+                      : attn_sentence_pair_of_texts(model, text, o->target, number, out, &count,
+                                                    error);
+    }
+    attn_translation *translation = NULL;
+    attn_status status = attn_translate_texts(model, &text, 1, &how, &translation, error);
+    if (status == ATTN_OK) {
+        status = attn_sentence_pair_of_translation(translation, 0, number, out, error);
+    }
+    attn_translation_free(translation);
+    return status;
+}
+
 static int explain_open(const attn_model *model, const char *sentence, const options *o) {
-    attn_explained x = {.sentence = sentence, .part = (attn_explain_part)o->part};
+    attn_explained x = {.part = (attn_explain_part)o->part};
     attn_explain *explain = NULL;
     attn_error error = {0};
-    attn_pair p = {0};
+    attn_sentence_pair p = {0};
     int64_t wanted = -1;
     int result = ATTN_EXIT_FAILURE;
-    const attn_decode_options decode = ATTN_DECODE_DEFAULTS;
-    attn_status status =
-        o->part == ATTN_EXPLAIN_ENCODER
-            ? attn_pair_read_source(model, sentence, &p, &error)
-            : attn_text_pair_read(model, sentence, o->target, decode.beam, &p, &error);
+    attn_status status = read_pair(model, sentence, o, &p, &error);
     if (status == ATTN_OK) {
         status = attn_explain_create(model->translator, p.source, p.source_length, p.target,
                                      p.target_length, &explain, &error);
@@ -188,6 +212,7 @@ static int explain_open(const attn_model *model, const char *sentence, const opt
     if (status != ATTN_OK) {
         goto out;
     }
+    x.sentence = p.sentence;
     x.target = p.translation;
     x.shape = attn_explain_get_shape(explain, x.part);
     status = read_words(model, &p, &x, &error);
@@ -212,23 +237,25 @@ out:
     attn_words_free(&x.queries);
     attn_words_free(&x.keys);
     attn_explain_free(explain);
-    attn_pair_free(&p);
+    attn_sentence_pair_free(&p);
     return status == ATTN_OK ? result : attn_say_error(&error);
 }
 
 static int explain_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
-    attn_model model;
+    attn_model *model = NULL;
+    attn_model_options whole;
     attn_error error;
     (void)operand_count;
     if (o->target != NULL && o->part == ATTN_EXPLAIN_ENCODER) {
         return attn_say_misuse("explain: --target goes with --part decoder or --part cross");
     }
-    if (attn_model_open(o->model, ATTN_COMPUTE_F32, &model, &error) != ATTN_OK) {
-        return attn_say_error(&error);
-    }
-    int result = explain_open(&model, operand[0], o);
-    attn_model_close(&model);
+    attn_model_options_init(&whole);
+    whole.whole = true;
+    int result = attn_translator_model_open(o->model, &whole, &model, &error) == ATTN_OK
+                     ? explain_open(model, operand[0], o)
+                     : attn_say_error(&error);
+    attn_model_close(model);
     return result;
 }
 

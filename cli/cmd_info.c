@@ -33,8 +33,8 @@ static json_t *describe_translator(const attn_translator_config *c) {
                      attn_activation_names[c->activation]);
 }
 
-static json_t *describe_segmenter(const attn_segmenting *s) {
-    const attn_segmenter_config *c = attn_segmenter_get_config(s->model);
+static json_t *describe_segmenter(const attn_model *model) {
+    const attn_segmenter_config *c = attn_segmenter_get_config(model->segmenter);
     json_t *config =
         json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s}",
                   "classes", (json_int_t)c->classes, "width_2", (json_int_t)c->width_2, "width_4",
@@ -44,10 +44,10 @@ static json_t *describe_segmenter(const attn_segmenting *s) {
                   "mixer", attn_mixer_names[c->mixer], "window", (json_int_t)c->window, "shrink",
                   (json_int_t)c->shrink, "activation", attn_activation_names[c->activation], "norm",
                   attn_segmenter_norm_names[c->norm]);
-    for (int i = 0; i < s->classes.count; i++) {
+    for (int i = 0; i < model->classes.count; i++) {
         char key[32];
         snprintf(key, sizeof key, "class %d", i);
-        json_object_set_new(config, key, json_string(s->classes.item[i].name));
+        json_object_set_new(config, key, json_string(model->classes.item[i].name));
     }
     return config;
 }
@@ -144,50 +144,27 @@ out:
     return status;
 }
 
-static attn_status info_of_translator(const char *path, bool as_json, attn_error *error) {
-    attn_model model;
-    attn_status status = attn_model_open(path, ATTN_COMPUTE_F32, &model, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    status =
-        print_info(model.path, describe_translator(attn_translator_get_config(model.translator)),
-                   describe_parts(attn_translator_params(model.translator)), as_json, error);
-    attn_model_close(&model);
-    return status;
+static attn_status info_of_model(const attn_model *model, bool as_json, attn_error *error) {
+    return model->kind == ATTN_MODEL_SEGMENTER
+               ? print_info(model->path, describe_segmenter(model),
+                            describe_parts(attn_segmenter_params(model->segmenter)), as_json, error)
+               : print_info(model->path,
+                            describe_translator(attn_translator_get_config(model->translator)),
+                            describe_parts(attn_translator_params(model->translator)), as_json,
+                            error);
 }
 
-static attn_status info_of_segmenter(const char *path, bool as_json, attn_error *error) {
-    static attn_segmenting segmenting; /* large */
-    attn_status status = attn_segmenting_open(path, &segmenting, error);
-    if (status == ATTN_OK) {
-        status =
-            print_info(path, describe_segmenter(&segmenting),
-                       describe_parts(attn_segmenter_params(segmenting.model)), as_json, error);
-    }
-    attn_segmenting_close(&segmenting);
-    return status;
-}
-
-/* Whether the file says that it is one; one that cannot be read does not. */
-static bool is_segmenter(const char *path) {
-    attn_safetensors *file = NULL;
-    attn_error ignored;
-    const char *kind = attn_safetensors_open(path, &file, &ignored) == ATTN_OK
-                           ? attn_safetensors_metadata(file, "attn.model")
-                           : NULL;
-    bool found = kind != NULL && strcmp(kind, "segmenter") == 0;
-    attn_safetensors_close(file);
-    return found;
-}
-
-static int run(const void *given, int operand_count, char **operand) {
+static int info_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     const char *path = operand_count > 0 ? operand[0] : NULL;
+    char found[4096];
+    attn_model *model = NULL;
     attn_error error;
-    attn_status status = path != NULL && is_segmenter(path)
-                             ? info_of_segmenter(path, o->json, &error)
-                             : info_of_translator(path, o->json, &error);
+    attn_status status = attn_model_find(path, "ATTN_MODEL", "models/en-fr.safetensors", found,
+                                         sizeof found, &error);
+    status = status == ATTN_OK ? attn_model_open(found, NULL, &model, &error) : status;
+    status = status == ATTN_OK ? info_of_model(model, o->json, &error) : status;
+    attn_model_close(model);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 
@@ -199,5 +176,5 @@ const attn_command attn_cmd_info = {
     .option_count = ATTN_LENGTH(table),
     .options_size = sizeof(options),
     .max_operands = 1,
-    .run = run,
+    .run = info_run,
 };

@@ -1,20 +1,21 @@
 /* cli/cmd_score.c: `attn score`: how likely the model finds given translations.
  *
- * The decoder is fed the given target ids step by step, a batch of pairs at a time; a pair's figures
- * are the bits that searching would have given. */
+ * A pair's figures are the bits that searching would have given (pipeline/pair.h). */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attn/threads.h"
 #include "base/fail.h"
-#include "decode.h"
+#include "command.h"
+#include "model.h"
+#include "pipeline/pair.h"
 #include "text/corpus.h"
 
 typedef struct options {
     const char *model, *source, *target;
     int64_t batch, threads;
-    bool json;
+    bool json, raw;
 } options;
 
 static const options defaults = {.batch = 64};
@@ -29,6 +30,8 @@ static const attn_option table[] = {
      .help = "their translations"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
      .help = "print one JSON object per line, with every token's log-probability"},
+    {"raw", 0, ATTN_OPTION_FLAG, offsetof(options, raw),
+     .help = "score each pair of lines as one sequence each: no sentences are cut"},
     {"batch", 0, ATTN_OPTION_INT, offsetof(options, batch), 1, 4096, .value = "N",
      .help = "pairs scored together; affects speed only (default 64)"},
     {"threads", 'j', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
@@ -36,198 +39,158 @@ static const attn_option table[] = {
 };
 /* clang-format on */
 
-/* One pair: ids with </s> at the end, and log p of each target id. */
-typedef struct pair {
-    int32_t *source, *target;
-    int64_t source_length, target_length;
-    attn_real *log_p; /* [target_length] */
-} pair;
+/* A line of both files: pairs of sentences, one after another among those of the batch. */
+typedef struct scored_line {
+    size_t first, count;
+} scored_line;
 
-static attn_status read_side(const attn_model *model, const char *text, const char *name,
-                             int64_t line, int32_t **ids, int64_t *length, attn_error *error) {
-    int64_t most = attn_translator_get_config(model->translator)->max_length;
-    int32_t *found = NULL;
-    size_t count = 0;
-    attn_status status =
-        attn_tokenizer_encode(model->tokenizer, text, strlen(text), &found, &count, error);
-    if (status != ATTN_OK) {
-        return status;
+typedef struct batch {
+    scored_line *lines;
+    attn_sentence_pair *pairs;
+    attn_real **log_p; /* [pair_count], each [its target_length] */
+    size_t line_count, pair_count, room;
+} batch;
+
+static attn_status grow_batch(batch *b, attn_error *error) {
+    if (b->pair_count < b->room) {
+        return ATTN_OK;
     }
-    *ids = realloc(found, (count + 1) * sizeof **ids);
-    if (*ids == NULL) {
-        free(found);
-        return attn_fail_memory(error, (count + 1) * sizeof **ids);
+    size_t room = 2 * b->room + 16;
+    attn_sentence_pair *pairs = realloc(b->pairs, room * sizeof *pairs);
+    b->pairs = pairs != NULL ? pairs : b->pairs;
+    attn_real **log_p = realloc(b->log_p, room * sizeof *log_p);
+    b->log_p = log_p != NULL ? log_p : b->log_p;
+    if (pairs == NULL || log_p == NULL) {
+        return attn_fail_memory(error, room * sizeof *pairs);
     }
-    (*ids)[count] = ATTN_EOS;
-    *length = (int64_t)count + 1;
-    if (*length > most) {
-        return attn_fail(error, ATTN_ERR_FORMAT, name, line, "split the line",
-                         "%lld tokens, but the model takes at most %lld", (long long)*length,
-                         (long long)most);
-    }
+    b->room = room;
     return ATTN_OK;
 }
 
-static void free_pairs(pair *pairs, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
-        free(pairs[i].source);
-        free(pairs[i].target);
-        free(pairs[i].log_p);
+static void free_batch(batch *b) {
+    for (size_t i = 0; i < b->pair_count; i++) {
+        attn_sentence_pair_free(&b->pairs[i]);
+        free(b->log_p[i]);
     }
+    free(b->lines);
+    free(b->pairs);
+    free(b->log_p);
 }
 
-/* The pairs that still have a target id at this step, as rows; returns how many. */
-static int64_t gather_rows(const pair *pairs, int64_t count, int64_t step, int64_t *row_of,
-                           int32_t *tokens, int64_t *parents) {
-    int64_t rows = 0;
-    for (int64_t i = 0; i < count; i++) {
-        if (step < pairs[i].target_length) {
-            tokens[rows] = step == 0 ? ATTN_BOS : pairs[i].target[step - 1];
-            parents[rows] = step == 0 ? i : row_of[i];
-            row_of[i] = rows++;
-        }
+/* Sentence i of a line; the whole line as one sequence where its sides do not match. */
+static attn_status read_pair(const attn_model *model, const options *o, const char *source,
+                             const char *target, size_t i, attn_sentence_pair *out, size_t *count,
+                             attn_error *error) {
+    attn_status status = ATTN_ERR_ARGUMENT;
+    if (!o->raw) {
+        status = attn_sentence_pair_of_texts(model, source, target, i, out, count, error);
     }
-    return rows;
-}
-
-static attn_status encode(attn_translator_state *state, const pair *pairs, int64_t count,
-                          attn_error *error) {
-    int64_t total = 0, steps = 0;
-    for (int64_t i = 0; i < count; i++) {
-        total += pairs[i].source_length;
-        steps = pairs[i].target_length > steps ? pairs[i].target_length : steps;
+    if (status == ATTN_ERR_ARGUMENT && i == 0) {
+        attn_sentence_pair_free(out);
+        *count = 1;
+        status = attn_sentence_pair_raw(model, source, target, out, error);
     }
-    int32_t *source = malloc((size_t)(total + 1) * sizeof *source);
-    int64_t *starts = malloc((size_t)(count + 1) * sizeof *starts);
-    attn_status status;
-    if (source == NULL || starts == NULL) {
-        status = attn_fail_memory(error, (size_t)total * sizeof *source);
-        goto out;
-    }
-    starts[0] = 0;
-    for (int64_t i = 0; i < count; i++) {
-        memcpy(source + starts[i], pairs[i].source,
-               (size_t)pairs[i].source_length * sizeof *source);
-        starts[i + 1] = starts[i] + pairs[i].source_length;
-    }
-    status = attn_translator_encode(state, count, source, starts, count, steps, error);
-out:
-    free(source);
-    free(starts);
     return status;
 }
 
-static attn_status score_batch(const attn_model *model, attn_translator_state *state, pair *pairs,
-                               int64_t count, attn_error *error) {
-    int64_t vocabulary = attn_translator_get_config(model->translator)->vocabulary;
-    size_t n = (size_t)count;
-    attn_real *log_p = malloc(n * (size_t)vocabulary * sizeof *log_p);
-    int64_t *row_of = malloc(n * sizeof *row_of), *parents = malloc(n * sizeof *parents);
-    int32_t *tokens = malloc(n * sizeof *tokens);
+static attn_status add_line(const attn_model *model, const options *o, const char *source,
+                            const char *target, int64_t number, batch *b, attn_error *error) {
+    scored_line *line = &b->lines[b->line_count++];
     attn_status status = ATTN_OK;
-    if (log_p == NULL || row_of == NULL || parents == NULL || tokens == NULL) {
-        status = attn_fail_memory(error, n * (size_t)vocabulary * sizeof *log_p);
-        goto out;
-    }
-    status = encode(state, pairs, count, error);
-    for (int64_t step = 0; status == ATTN_OK; step++) {
-        int64_t rows = gather_rows(pairs, count, step, row_of, tokens, parents);
-        if (rows == 0) {
+    line->first = b->pair_count;
+    line->count = 1;
+    for (size_t i = 0; i < line->count && status == ATTN_OK; i++) {
+        status = grow_batch(b, error);
+        if (status != ATTN_OK) {
             break;
         }
-        status = attn_translator_step(state, rows, tokens, parents, log_p, NULL, error);
-        for (int64_t i = 0; i < count && status == ATTN_OK; i++) {
-            if (step < pairs[i].target_length) {
-                pairs[i].log_p[step] = log_p[row_of[i] * vocabulary + pairs[i].target[step]];
-            }
+        attn_sentence_pair *pair = &b->pairs[b->pair_count];
+        b->log_p[b->pair_count++] = NULL;
+        *pair = (attn_sentence_pair){0};
+        status = read_pair(model, o, source, target, i, pair, &line->count, error);
+        if (status == ATTN_OK) {
+            attn_real *log_p = malloc((size_t)(pair->target_length + 1) * sizeof *log_p);
+            b->log_p[b->pair_count - 1] = log_p;
+            status = log_p != NULL ? ATTN_OK : attn_fail_memory(error, sizeof *log_p);
         }
     }
-out:
-    free(log_p);
-    free(row_of);
-    free(parents);
-    free(tokens);
+    if (status == ATTN_ERR_ARGUMENT) {
+        snprintf(error->where, sizeof error->where, "%s", o->source);
+        error->position = number;
+    }
     return status;
 }
 
-static void print_pair(const attn_model *model, const options *o, int64_t line, const pair *p) {
-    double sum = 0.0;
+/* One sentence's tokens and their log-probabilities go behind those of the line so far. */
+static void add_tokens(const attn_model *model, const attn_sentence_pair *p, const attn_real *log_p,
+                       json_t *tokens, json_t *values) {
     for (int64_t t = 0; t < p->target_length; t++) {
-        sum += p->log_p[t];
-    }
-    double each = sum / (double)p->target_length;
-    if (!o->json) {
-        printf("%.4f\t%.4f\n", sum, each);
-        return;
-    }
-    json_t *tokens = json_array(), *log_p = json_array();
-    for (int64_t t = 0; t < p->target_length; t++) {
-        const char *piece = attn_tokenizer_piece(model->tokenizer, p->target[t]);
+        const char *piece = attn_tokenizer_piece(model->tokenizer, p->target[t + 1]);
         json_array_append_new(tokens, json_string(piece));
-        json_array_append_new(log_p, json_real(p->log_p[t]));
+        json_array_append_new(values, json_real(log_p[t]));
+    }
+}
+
+static void print_line(const attn_model *model, const options *o, int64_t number, const batch *b,
+                       const scored_line *line) {
+    double sum = 0.0;
+    int64_t length = 0;
+    json_t *tokens = json_array(), *log_p = json_array();
+    for (size_t i = line->first; i < line->first + line->count; i++) {
+        const attn_sentence_pair *p = &b->pairs[i];
+        for (int64_t t = 0; t < p->target_length; t++) {
+            sum += b->log_p[i][t];
+        }
+        length += p->target_length;
+        add_tokens(model, p, b->log_p[i], tokens, log_p);
     }
     json_t *object =
-        json_pack("{s:I, s:f, s:f, s:o, s:o}", "line", (json_int_t)line, "log_probability", sum,
-                  "per_token", each, "tokens", tokens, "token_log_probabilities", log_p);
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(7));
-    putchar('\n');
+        json_pack("{s:I, s:f, s:f, s:I, s:o, s:o}", "line", (json_int_t)number, "log_probability",
+                  sum, "per_token", sum / (double)length, "sentences", (json_int_t)line->count,
+                  "tokens", tokens, "token_log_probabilities", log_p);
+    if (o->json) {
+        json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(7));
+        putchar('\n');
+    } else {
+        printf("%.4f\t%.4f\n", sum, sum / (double)length);
+    }
     json_decref(object);
 }
 
-/* Reads, scores and prints the pairs from line `first` (from 0) on. */
+/* Reads, scores and prints `count` lines from line `first` (from 0) on. */
 static attn_status score_lines(const attn_model *model, const options *o, const attn_lines *source,
                                const attn_lines *target, size_t first, size_t count,
-                               attn_translator_state *state, attn_error *error) {
-    pair *pairs = calloc(count, sizeof *pairs);
-    if (pairs == NULL) {
-        return attn_fail_memory(error, count * sizeof *pairs);
-    }
-    attn_status status = ATTN_OK;
-    for (size_t i = 0; i < count && status == ATTN_OK; i++) {
-        int64_t line = (int64_t)(first + i) + 1;
-        status = read_side(model, source->line[first + i], o->source, line, &pairs[i].source,
-                           &pairs[i].source_length, error);
-        if (status == ATTN_OK) {
-            status = read_side(model, target->line[first + i], o->target, line, &pairs[i].target,
-                               &pairs[i].target_length, error);
-        }
-        if (status == ATTN_OK) {
-            pairs[i].log_p = malloc((size_t)(pairs[i].target_length + 1) * sizeof(attn_real));
-            status = pairs[i].log_p != NULL ? ATTN_OK : attn_fail_memory(error, sizeof(attn_real));
-        }
+                               attn_error *error) {
+    batch b = {.lines = calloc(count, sizeof *b.lines)};
+    attn_status status =
+        b.lines != NULL ? ATTN_OK : attn_fail_memory(error, count * sizeof *b.lines);
+    for (size_t i = first; i < first + count && status == ATTN_OK; i++) {
+        status = add_line(model, o, source->line[i], target->line[i], (int64_t)i + 1, &b, error);
     }
     if (status == ATTN_OK) {
-        status = score_batch(model, state, pairs, (int64_t)count, error);
+        status = attn_sentence_pairs_score(model, b.pairs, b.pair_count, b.log_p, error);
     }
     for (size_t i = 0; i < count && status == ATTN_OK; i++) {
-        print_pair(model, o, (int64_t)(first + i) + 1, &pairs[i]);
+        print_line(model, o, (int64_t)(first + i) + 1, &b, &b.lines[i]);
     }
-    free_pairs(pairs, (int64_t)count);
-    free(pairs);
+    free_batch(&b);
     return status == ATTN_OK ? attn_output_flush(error) : status;
 }
 
 static attn_status score_files(const options *o, const attn_lines *source, const attn_lines *target,
                                attn_error *error) {
-    attn_model model;
-    attn_translator_state *state = NULL;
-    attn_status status = attn_model_open(o->model, ATTN_COMPUTE_F32, &model, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    status = attn_translator_state_create(model.translator, &state, error);
-    size_t batch = (size_t)o->batch;
-    for (size_t first = 0; first < source->count && status == ATTN_OK; first += batch) {
+    attn_model *model = NULL;
+    attn_status status = attn_translator_model_open(o->model, NULL, &model, error);
+    size_t most = (size_t)o->batch;
+    for (size_t first = 0; first < source->count && status == ATTN_OK; first += most) {
         size_t left = source->count - first;
-        status = score_lines(&model, o, source, target, first, left < batch ? left : batch, state,
-                             error);
+        status = score_lines(model, o, source, target, first, left < most ? left : most, error);
     }
-    attn_translator_state_free(state);
-    attn_model_close(&model);
+    attn_model_close(model);
     return status;
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int score_run(const void *given, int operand_count, char **operand) {
     (void)operand_count;
     (void)operand;
     const options *o = given;
@@ -258,12 +221,13 @@ const attn_command attn_cmd_score = {
     .name = "score",
     .summary = "Print how likely a model finds given translations",
     .usage = "[OPTION]... --source FILE --target FILE",
-    .description =
-        "Prints, for each pair of lines, the natural logarithm of the target's probability given "
-        "the source, end of sentence included, and the same per token.",
+    .description = "Prints for each pair of lines the natural logarithm of the target's "
+                   "probability given the source, ends of sentences included, and the same per "
+                   "token. Lines of as many sentences on both sides are scored sentence by "
+                   "sentence, as they are translated; other lines as one sequence.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,
     .options_size = sizeof(options),
-    .run = run,
+    .run = score_run,
 };

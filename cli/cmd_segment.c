@@ -16,14 +16,13 @@
 #include "image/pairs.h"
 #include "model.h"
 #include "tiling.h"
-#include "show/segmenting.h"
 
 typedef struct options {
     const char *model, *out;
     bool probabilities, json, no_overlay;
     double opacity;
     int64_t max_pixels, threads;
-    attn_tiling tiling;
+    attn_segment_options tiling;
 } options;
 
 static const options defaults = {.out = ".", .opacity = 0.6, .tiling = ATTN_TILING_DEFAULTS};
@@ -89,16 +88,17 @@ static attn_status receive(void *context, int64_t first, int64_t rows, const flo
 
 static attn_status compute(attn_segmenting *s, const options *o, const attn_picture *picture,
                            result *out, attn_error *error) {
-    *out = (result){.classes = s->classes.count};
-    size_t pixels = (size_t)(picture->width * picture->height);
+    *out = (result){.classes = s->model->classes.count};
+    attn_pixels pixels = {picture->width, picture->height, picture->rgb};
+    size_t area = (size_t)(picture->width * picture->height);
     attn_status status = attn_mask_create(picture->width, picture->height, &out->mask, error);
     if (status == ATTN_OK && o->probabilities) {
-        out->probabilities = attn_alloc_zero(pixels * (size_t)out->classes, sizeof(float));
+        out->probabilities = attn_alloc_zero(area * (size_t)out->classes, sizeof(float));
         if (out->probabilities == NULL) {
-            status = attn_fail_memory(error, pixels * (size_t)out->classes * sizeof(float));
+            status = attn_fail_memory(error, area * (size_t)out->classes * sizeof(float));
         }
     }
-    return status == ATTN_OK ? attn_segment_rows(s, picture, &o->tiling, receive, out, error)
+    return status == ATTN_OK ? attn_segment_rows(s, &pixels, &o->tiling, receive, out, error)
                              : status;
 }
 
@@ -106,9 +106,10 @@ static attn_status write_overlay(const attn_segmenting *s, const options *o,
                                  const attn_picture *picture, const attn_mask *mask,
                                  const char *path, attn_error *error) {
     attn_picture overlay = {.rgb = NULL};
-    attn_status status = attn_overlay_mask(picture, mask, &s->classes, o->opacity, &overlay, error);
+    attn_status status =
+        attn_overlay_mask(picture, mask, &s->model->classes, o->opacity, &overlay, error);
     if (status == ATTN_OK) {
-        status = attn_overlay_legend(&overlay, mask, &s->classes, error);
+        status = attn_overlay_legend(&overlay, mask, &s->model->classes, error);
     }
     if (status == ATTN_OK) {
         status = attn_picture_write(path, &overlay, error);
@@ -123,7 +124,7 @@ static attn_status write_results(const attn_segmenting *s, const options *o, con
     const int64_t shape[3] = {r->mask.height, r->mask.width, r->classes};
     attn_status status = output_path(o, name, ".mask.png", path, error);
     if (status == ATTN_OK) {
-        status = attn_mask_write(path, &r->mask, &s->classes, error);
+        status = attn_mask_write(path, &r->mask, &s->model->classes, error);
     }
     if (status == ATTN_OK && r->probabilities != NULL) {
         status = output_path(o, name, ".npy", path, error);
@@ -145,8 +146,8 @@ static attn_status print_json(const attn_segmenting *s, const char *name, const 
     json_object_set_new(line, "picture", json_string(name));
     json_object_set_new(line, "width", json_integer(r->mask.width));
     json_object_set_new(line, "height", json_integer(r->mask.height));
-    for (int c = 0; c < s->classes.count; c++) {
-        json_object_set_new(pixels, s->classes.item[c].name, json_integer(seen[c]));
+    for (int c = 0; c < s->model->classes.count; c++) {
+        json_object_set_new(pixels, s->model->classes.item[c].name, json_integer(seen[c]));
     }
     json_object_set_new(line, "pixels", pixels);
     json_object_set_new(line, "seconds", json_real(seconds));
@@ -207,14 +208,16 @@ static attn_status segment_folder(attn_segmenting *s, const options *o, const ch
     return status;
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int segment_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
-    static attn_segmenting segmenting; /* large */
+    attn_model *model = NULL;
+    attn_segmenting segmenting = {.model = NULL};
     attn_error error;
     if (o->threads > 0) {
         attn_set_threads((int)o->threads);
     }
-    attn_status status = attn_model_open_segmenter(o->model, &segmenting, &error);
+    attn_status status = attn_segmenter_model_open(o->model, &model, &error);
+    status = status == ATTN_OK ? attn_segmenting_start(model, &segmenting, &error) : status;
     if (status == ATTN_OK && mkdir(o->out, 0777) != 0 && !is_folder(o->out)) {
         status = attn_fail(&error, ATTN_ERR_IO, o->out, -1, "choose another with --out",
                            "cannot create the folder");
@@ -223,7 +226,8 @@ static int run(const void *given, int operand_count, char **operand) {
         status = is_folder(operand[i]) ? segment_folder(&segmenting, o, operand[i], &error)
                                        : segment_file(&segmenting, o, operand[i], &error);
     }
-    attn_segmenting_close(&segmenting);
+    attn_segmenting_end(&segmenting);
+    attn_model_close(model);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 
@@ -241,5 +245,5 @@ const attn_command attn_cmd_segment = {
     .options_size = sizeof(options),
     .min_operands = 1,
     .max_operands = 1000000,
-    .run = run,
+    .run = segment_run,
 };

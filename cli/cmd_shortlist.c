@@ -76,22 +76,23 @@ static int shortlist_run(const void *given, int operand_count, char **operand) {
         return attn_say_misuse("shortlist: name the text with --source and --target, and the "
                                "shortlist with --output");
     }
-    attn_model model;
+    attn_model *model;
     attn_error error;
     attn_set_threads((int)o->threads);
-    attn_status status = attn_model_open(o->model, ATTN_COMPUTE_F32, &model, &error);
+    attn_status status = attn_translator_model_open(o->model, NULL, &model, &error);
     if (status != ATTN_OK) {
+        attn_model_close(model);
         return attn_say_error(&error);
     }
-    const attn_translator_config *config = attn_translator_get_config(model.translator);
+    const attn_translator_config *config = attn_translator_get_config(model->translator);
     attn_corpus corpus = {0};
-    status = attn_corpus_read(o->source, o->target, model.tokenizer, config->max_length - 1,
+    status = attn_corpus_read(o->source, o->target, model->tokenizer, config->max_length - 1,
                               attn_get_threads(), &corpus, &error);
     if (status == ATTN_OK) {
         status = write_shortlist(o, &corpus, config->vocabulary, &error);
     }
     attn_corpus_free(&corpus);
-    attn_model_close(&model);
+    attn_model_close(model);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 

@@ -7,22 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attn/safetensors.h"
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "command.h"
-#include "pair.h"
+#include "model.h"
+#include "pipeline/pair.h"
 #include "show/view.h"
 #include "show_page.h"
 
 typedef struct options {
     const char *model, *target, *layer, *head, *token, *output;
     int part, view, theme; /* -1: left open */
-    int64_t beam;
-    bool words, json;
+    int64_t beam, sentence;
+    bool words, raw, json;
 } options;
 
-static const options defaults = {.part = -1, .view = -1, .theme = ATTN_THEME_LIGHT, .beam = 1};
+static const options defaults = {
+    .part = -1, .view = -1, .theme = ATTN_THEME_LIGHT, .beam = 4, .sentence = 1};
 
 static const char *const part_names[] = {"encoder", "decoder", "cross", NULL};
 static const char *const view_names[] = {"lines", "matrix", "grid", "rollout", NULL};
@@ -40,7 +41,9 @@ static const attn_option table[] = {
     {"target", 0, ATTN_OPTION_TEXT, offsetof(options, target), .value = "TEXT",
      .help = "the translation to use (default: the model's own)"},
     {"beam", 'b', ATTN_OPTION_INT, offsetof(options, beam), 1, 256, .value = "N",
-     .help = "beam width for the model's own translation (default 1, greedy)"},
+     .help = "beam width for the model's own translation (default 4, as in translate)"},
+    {"sentence", 's', ATTN_OPTION_INT, offsetof(options, sentence), 1, 1e9, .value = "N",
+     .help = "which sentence of a text of several, from 1 (default 1): each is translated on its own"},
     {"view", 'v', ATTN_OPTION_CHOICE, offsetof(options, view), .choices = view_names,
      .value = "VIEW",
      .help = "matrix (default); lines between two columns of words (default with --token); grid of all layers and heads (default with 'all'); rollout through all layers"},
@@ -54,6 +57,8 @@ static const attn_option table[] = {
      .help = "merge the tokenizer's pieces into words"},
     {"theme", 0, ATTN_OPTION_CHOICE, offsetof(options, theme), .choices = theme_names,
      .value = "THEME", .help = "light (default) or dark"},
+    {"raw", 0, ATTN_OPTION_FLAG, offsetof(options, raw),
+     .help = "hand the text to the model as it is: no sentences are cut, nothing is kept"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
      .help = "print all weights, rollout, entropy and distance as JSON"},
 };
@@ -258,95 +263,88 @@ static int show(const options *o, const attn_document *document, attn_error *err
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(error);
 }
 
-/* The last part of a path without its extension. */
-static void name_of_file(const char *path, char *out, size_t size) {
-    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-    attn_utf8_quote(out, size, name);
-    char *end = strstr(out, ".safetensors");
-    if (end != NULL) {
-        *end = '\0';
+/* The sentence asked for and its translation: the one given, or the model's own. */
+static attn_status read_pair(const attn_model *model, const char *text, const options *o,
+                             attn_sentence_pair *out, attn_error *error) {
+    size_t number = (size_t)o->sentence - 1, count;
+    if (o->target != NULL) {
+        return o->raw ? attn_sentence_pair_raw(model, text, o->target, out, error)
+                      : attn_sentence_pair_of_texts(model, text, o->target, number, out, &count,
+                                                    error);
     }
+    attn_search_options search;
+    attn_search_options_init(&search);
+    search.beam = o->beam;
+    attn_translate_options how;
+    attn_translate_options_init(&how);
+    how.search = &search;
+    how.format = o->raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN;
+    attn_translation *translation = NULL;
+    attn_status status = attn_translate_texts(model, &text, 1, &how, &translation, error);
+    if (status == ATTN_OK) {
+        status = attn_sentence_pair_of_translation(translation, 0, number, out, error);
+    }
+    attn_translation_free(translation);
+    return status;
 }
 
-/* A sentence, its translation, and all that a document of them is made of. */
-typedef struct reading {
-    attn_pair pair;
-    char name[128];
-    attn_safetensors *file;
-    attn_document_request request;
-} reading;
-
-static attn_status read_sentence(const attn_model *model, const char *sentence, const options *o,
-                                 reading *r, attn_error *error) {
-    attn_status status = attn_safetensors_open(model->path, &r->file, error);
-    if (status == ATTN_OK) {
-        status = attn_text_pair_read(model, sentence, o->target, o->beam, &r->pair, error);
-    }
-    if (status != ATTN_OK) {
-        return status;
-    }
-    const char *given = attn_safetensors_metadata(r->file, "name");
-    if (given != NULL && given[0] != '\0') {
-        attn_utf8_quote(r->name, sizeof r->name, given);
-    } else {
-        name_of_file(model->path, r->name, sizeof r->name);
-    }
-    r->request = (attn_document_request){
+/* pair: to be freed in any case. */
+static attn_status read_sentence(const attn_model *model, const char *text, const options *o,
+                                 attn_sentence_pair *pair, attn_document_request *out,
+                                 attn_error *error) {
+    attn_status status = read_pair(model, text, o, pair, error);
+    *out = (attn_document_request){
         .translator = model->translator,
         .tokenizer = model->tokenizer,
-        .model = r->name,
-        .source_language = attn_safetensors_metadata(r->file, "source_language"),
-        .target_language = attn_safetensors_metadata(r->file, "target_language"),
-        .sentence = sentence,
-        .translation = r->pair.translation,
-        .source = r->pair.source,
-        .source_length = r->pair.source_length,
-        .target = r->pair.target,
-        .target_length = r->pair.target_length,
+        .model = attn_model_name(model),
+        .source_language = model->source,
+        .target_language = model->target,
+        .sentence = pair->sentence,
+        .translation = pair->translation,
+        .source = pair->source,
+        .source_length = pair->source_length,
+        .target = pair->target,
+        .target_length = pair->target_length,
     };
-    return ATTN_OK;
+    return status;
 }
 
-static void free_reading(reading *r) {
-    attn_pair_free(&r->pair);
-    attn_safetensors_close(r->file);
-}
-
-static int show_sentence(const attn_model *model, const char *sentence, const options *o) {
-    reading r = {.file = NULL};
+static int show_sentence(const attn_model *model, const char *text, const options *o) {
+    attn_sentence_pair pair = {0};
+    attn_document_request request;
     attn_document *document = NULL;
     attn_error error = {0};
-    attn_status status = read_sentence(model, sentence, o, &r, &error);
+    attn_status status = read_sentence(model, text, o, &pair, &request, &error);
     if (status == ATTN_OK) {
-        status = attn_document_create(&r.request, &document, &error);
+        status = attn_document_create(&request, &document, &error);
     }
     int result = status == ATTN_OK ? show(o, document, &error) : attn_say_error(&error);
     attn_document_free(document);
-    free_reading(&r);
+    attn_sentence_pair_free(&pair);
     return result;
 }
 
-static int write_page(const attn_model *model, int count, char **sentence, const options *o) {
-    reading r[ATTN_PAGE_SENTENCES] = {{.file = NULL}};
+static int write_page(const attn_model *model, int count, char **text, const options *o) {
+    attn_sentence_pair pairs[ATTN_PAGE_SENTENCES] = {{0}};
     attn_document_request requests[ATTN_PAGE_SENTENCES];
     attn_error error = {0};
     attn_status status = ATTN_OK;
     for (int i = 0; i < count && status == ATTN_OK; i++) {
-        status = read_sentence(model, sentence[i], o, &r[i], &error);
-        requests[i] = r[i].request;
+        status = read_sentence(model, text[i], o, &pairs[i], &requests[i], &error);
     }
     if (status == ATTN_OK) {
         status = attn_page_write(requests, (size_t)count, o->output, &error);
     }
     for (int i = 0; i < count; i++) {
-        free_reading(&r[i]);
+        attn_sentence_pair_free(&pairs[i]);
     }
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 
 static int show_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
-    attn_model model;
+    attn_model *model = NULL;
+    attn_model_options whole;
     attn_error error = {0};
     bool page = o->output != NULL && attn_is_page(o->output);
     int result = check_options(o);
@@ -356,12 +354,15 @@ static int show_run(const void *given, int operand_count, char **operand) {
     if (result != ATTN_EXIT_OK) {
         return result;
     }
-    if (attn_model_open(o->model, ATTN_COMPUTE_F32, &model, &error) != ATTN_OK) {
-        return attn_say_error(&error);
+    attn_model_options_init(&whole);
+    whole.whole = true;
+    if (attn_translator_model_open(o->model, &whole, &model, &error) != ATTN_OK) {
+        result = attn_say_error(&error);
+    } else {
+        result = page ? write_page(model, operand_count, operand, o)
+                      : show_sentence(model, operand[0], o);
     }
-    result =
-        page ? write_page(&model, operand_count, operand, o) : show_sentence(&model, operand[0], o);
-    attn_model_close(&model);
+    attn_model_close(model);
     return result;
 }
 

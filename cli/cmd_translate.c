@@ -42,7 +42,7 @@ static const attn_option table[] = {
 /* Lines that are translated together, and the failure that ended their reading. */
 typedef struct chunk {
     char *line[CHUNK];
-    attn_translation translation[CHUNK];
+    attn_translation *translation;
     size_t count;
     int64_t first_line;
 } chunk;
@@ -60,7 +60,8 @@ static attn_status read_chunk(attn_line_reader *reader, chunk *c, attn_error *er
 }
 
 static void free_chunk(chunk *c) {
-    attn_translations_free(c->translation, c->count);
+    attn_translation_free(c->translation);
+    c->translation = NULL;
     for (size_t i = 0; i < c->count; i++) {
         free(c->line[i]);
     }
@@ -82,8 +83,12 @@ static json_t *json_reals(const attn_real *values, int64_t count) {
     return array;
 }
 
-static json_t *json_hypothesis(const attn_model *model, const attn_hypothesis *h,
-                               const char *text) {
+static json_t *json_hypothesis(const attn_model *model, const attn_hypothesis *h) {
+    char *text;
+    if (attn_tokenizer_decode(model->tokenizer, h->ids, (size_t)h->length, &text, NULL) !=
+        ATTN_OK) {
+        return NULL;
+    }
     json_t *tokens = json_tokens(model, h->ids, h->length);
     json_t *attention = json_array();
     json_array_append_new(tokens, json_string("</s>"));
@@ -91,29 +96,52 @@ static json_t *json_hypothesis(const attn_model *model, const attn_hypothesis *h
         json_array_append_new(attention,
                               json_reals(h->attention + t * h->source_length, h->source_length));
     }
-    return json_pack("{s:s, s:f, s:f, s:b, s:o, s:o, s:o}", "text", text, "score", h->score,
-                     "log_probability", h->log_probability, "cut", h->cut, "tokens", tokens,
-                     "token_log_probabilities", json_reals(h->token_log_probability, h->length + 1),
-                     "attention", attention);
+    json_t *object = json_pack(
+        "{s:s, s:f, s:f, s:b, s:o, s:o, s:o}", "text", text, "score", h->score, "log_probability",
+        h->log_probability, "cut", h->cut, "tokens", tokens, "token_log_probabilities",
+        json_reals(h->token_log_probability, h->length + 1), "attention", attention);
+    free(text);
+    return object;
 }
 
-static attn_status print_json(const attn_model *model, const char *line, int64_t number,
-                              const attn_translation *translation, attn_error *error) {
-    json_t *hypotheses = json_array();
-    attn_status status = ATTN_OK;
-    for (int64_t rank = 0; rank < translation->result.count && status == ATTN_OK; rank++) {
-        char *text;
-        status = attn_translation_text(model, translation, rank, &text, error);
-        if (status == ATTN_OK) {
-            json_array_append_new(
-                hypotheses, json_hypothesis(model, &translation->result.hypotheses[rank], text));
+/* What the line's translations are made of: each sentence with its hypotheses. */
+static json_t *json_sentences(const attn_translation *translation, size_t line) {
+    const attn_model *model = attn_translation_model(translation);
+    json_t *sentences = json_array();
+    attn_translated_sentence s;
+    for (size_t i = 0; attn_translation_sentence(translation, line, i, &s); i++) {
+        json_t *hypotheses = json_array();
+        const attn_hypothesis *h = s.best;
+        for (int64_t rank = 0; h != NULL;) {
+            json_array_append_new(hypotheses, json_hypothesis(model, h));
+            h = attn_translation_hypothesis(translation, line, i, ++rank);
         }
-        free(text);
+        json_array_append_new(sentences,
+                              json_pack("{s:s, s:o, s:o}", "source", s.source, "source_tokens",
+                                        json_tokens(model, s.source_ids, s.source_length),
+                                        "hypotheses", hypotheses));
     }
-    json_t *object = json_pack("{s:I, s:s, s:o, s:o}", "line", (json_int_t)number, "source", line,
-                               "source_tokens",
-                               json_tokens(model, translation->source, translation->source_length),
-                               "translations", hypotheses);
+    return sentences;
+}
+
+static attn_status print_json(const chunk *c, size_t line, attn_error *error) {
+    json_t *translations = json_array();
+    attn_status status = ATTN_OK;
+    int64_t ranks = attn_translation_ranks(c->translation, line);
+    for (int64_t rank = 0; rank < ranks && status == ATTN_OK; rank++) {
+        char *text;
+        status = attn_translation_text(c->translation, line, rank, &text, error);
+        if (status == ATTN_OK) {
+            double score = attn_translation_score(c->translation, line, rank);
+            json_array_append_new(translations,
+                                  json_pack("{s:s, s:f}", "text", text, "score", score));
+            free(text);
+        }
+    }
+    json_t *object =
+        json_pack("{s:I, s:s, s:o, s:o}", "line", (json_int_t)(c->first_line + (int64_t)line),
+                  "source", c->line[line], "translations", translations, "sentences",
+                  json_sentences(c->translation, line));
     if (object == NULL && status == ATTN_OK) {
         status = attn_fail(error, ATTN_ERR_MEMORY, NULL, -1, NULL, "out of memory");
     }
@@ -125,36 +153,30 @@ static attn_status print_json(const attn_model *model, const char *line, int64_t
     return status;
 }
 
-static attn_status print_text(const attn_model *model, const options *o, int64_t number,
-                              const attn_translation *translation, attn_error *error) {
-    int64_t rank = 0;
-    do {
+static attn_status print_text(const options *o, const chunk *c, size_t line, attn_error *error) {
+    int64_t ranks = attn_translation_ranks(c->translation, line);
+    for (int64_t rank = 0; rank < ranks; rank++) {
         char *text;
-        attn_status status = attn_translation_text(model, translation, rank, &text, error);
+        attn_status status = attn_translation_text(c->translation, line, rank, &text, error);
         if (status != ATTN_OK) {
             return status;
         }
         if (o->decode.n_best > 1) {
-            printf("%lld\t", (long long)number);
+            printf("%lld\t", (long long)(c->first_line + (int64_t)line));
         }
         if (o->scores) {
-            bool empty = translation->result.count == 0;
-            printf("%.4f\t", empty ? 0.0 : translation->result.hypotheses[rank].score);
+            printf("%.4f\t", attn_translation_score(c->translation, line, rank));
         }
         puts(text);
         free(text);
-        rank++;
-    } while (rank < translation->result.count);
+    }
     return ATTN_OK;
 }
 
-static attn_status print_chunk(const attn_model *model, const options *o, const chunk *c,
-                               attn_error *error) {
+static attn_status print_chunk(const options *o, const chunk *c, attn_error *error) {
     attn_status status = ATTN_OK;
     for (size_t i = 0; i < c->count && status == ATTN_OK; i++) {
-        int64_t number = c->first_line + (int64_t)i;
-        status = o->json ? print_json(model, c->line[i], number, &c->translation[i], error)
-                         : print_text(model, o, number, &c->translation[i], error);
+        status = o->json ? print_json(c, i, error) : print_text(o, c, i, error);
     }
     return status == ATTN_OK ? attn_output_flush(error) : status;
 }
@@ -162,10 +184,11 @@ static attn_status print_chunk(const attn_model *model, const options *o, const 
 /* What could be read is translated and printed before a failure to read on is reported. */
 static attn_status translate_all(const attn_model *model, const options *o,
                                  attn_line_reader *reader, attn_error *error) {
-    chunk *c = malloc(sizeof *c);
+    chunk *c = calloc(1, sizeof *c);
     attn_decode_stats stats = {0};
     attn_search_options search = attn_decode_search_options(&o->decode);
     search.attention = o->json;
+    attn_translate_options translate = attn_decode_translate_options(&o->decode, &search);
     if (c == NULL) {
         return attn_fail_memory(error, sizeof *c);
     }
@@ -176,11 +199,12 @@ static attn_status translate_all(const attn_model *model, const options *o,
         if (c->count == 0) {
             break;
         }
-        status = attn_decode_lines(model, (const char *const *)c->line, c->count, reader->name,
-                                   c->first_line, o->decode.batch, &search, c->translation, &stats,
-                                   error);
+        translate.first_text = (uint64_t)c->first_line;
+        status = attn_decode_texts(model, (const char *const *)c->line, c->count, &translate,
+                                   &c->translation, &stats, error);
         if (status == ATTN_OK) {
-            status = print_chunk(model, o, c, error);
+            attn_decode_warn(c->translation, reader->name, c->first_line);
+            status = print_chunk(o, c, error);
         }
         free_chunk(c);
     } while (status == ATTN_OK && reading == ATTN_OK);
@@ -199,13 +223,13 @@ static attn_status translate_all(const attn_model *model, const options *o,
     return status;
 }
 
-static int run(const void *given, int operand_count, char **operand) {
+static int translate_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     if (!o->decode.sample && o->decode.n_best > o->decode.beam) {
         return attn_say_misuse("translate: --n-best %lld needs --beam %lld or more",
                                (long long)o->decode.n_best, (long long)o->decode.n_best);
     }
-    attn_model model;
+    attn_model *model = NULL;
     attn_line_reader reader;
     attn_error error;
     if (attn_line_reader_open(operand_count > 0 ? operand[0] : NULL, &reader, &error) != ATTN_OK) {
@@ -214,9 +238,9 @@ static int run(const void *given, int operand_count, char **operand) {
     attn_set_threads((int)o->decode.threads);
     attn_status status = attn_decode_open(&o->decode, &model, &error);
     if (status == ATTN_OK) {
-        status = translate_all(&model, o, &reader, &error);
-        attn_model_close(&model);
+        status = translate_all(model, o, &reader, &error);
     }
+    attn_model_close(model);
     attn_line_reader_close(&reader);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
@@ -226,14 +250,18 @@ const attn_command attn_cmd_translate = {
     .summary = "Translate lines of text",
     .usage = "[OPTION]... [FILE]",
     .description =
-        "Reads FILE or standard input and prints one translation per line, in order and as soon as "
-        "possible: lines that arrive on a pipe are translated without waiting for more. A line's "
-        "translation depends only on the line, the model and the options. A line longer than the "
-        "model's limit is translated in parts that end at the ends of sentences.",
+        "Reads FILE, or standard input, and prints one translation for each line, in order and as "
+        "soon as it can: on a pipe, what has arrived is translated without waiting for more. A "
+        "line's translation depends on the line, the model and the options alone. A line is a text "
+        "like "
+        "any other: its sentences are translated one by one and joined; placeholders, addresses "
+        "and "
+        "what holds no letter are kept as they are. With --raw the line goes to the model as it "
+        "is.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,
     .options_size = sizeof(options),
     .max_operands = 1,
-    .run = run,
+    .run = translate_run,
 };

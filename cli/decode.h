@@ -1,20 +1,18 @@
-/* cli/decode.h: from lines of text to translations; shared by the commands that translate.
- *
- * Lines are cut into ids; those of like length are searched together; what comes out is in the
- * order of what went in, and does not depend on the grouping. */
+/* cli/decode.h: what a user can say about decoding, shared by the commands that translate. */
 #ifndef ATTN_CLI_DECODE_H
 #define ATTN_CLI_DECODE_H
 
-#include "attn/search.h"
+#include "attn/translate.h"
 #include "command.h"
 #include "model.h"
+#include "pipeline/translation.h"
 
 /* What the user can say about decoding. */
 typedef struct attn_decode_options {
-    const char *model, *shortlist;
+    const char *model, *shortlist, *glossary;
     int64_t beam, n_best, top_k, max_length, batch, threads, seed;
     double length_penalty, temperature;
-    bool sample, no_repeat_guard, no_length_guard, int8, stats;
+    bool sample, no_repeat_guard, no_length_guard, int8, raw, stats;
 } attn_decode_options;
 
 #define ATTN_DECODE_DEFAULTS                                                                       \
@@ -39,6 +37,10 @@ typedef struct attn_decode_options {
      .help = "use 8-bit integer products: faster, with almost the same translations"},                     \
     {"shortlist", 0, ATTN_OPTION_FILE, offsetof(T, field.shortlist), .value = "FILE",              \
      .help = "consider only the words proposed by FILE, from `attn shortlist`: faster"},        \
+    {"glossary", 0, ATTN_OPTION_FILE, offsetof(T, field.glossary), .value = "FILE",                \
+     .help = "terms whose translation is fixed: lines of SOURCE<TAB>TARGET"},                      \
+    {"raw", 0, ATTN_OPTION_FLAG, offsetof(T, field.raw),                                           \
+     .help = "hand each line to the model as it is: no sentences are cut, nothing is kept"},       \
     {"batch", 0, ATTN_OPTION_INT, offsetof(T, field.batch), 1, 4096, .value = "N",                 \
      .help = "sentences per thread and batch; affects speed only (default 64)"},           \
     {"threads", 'j', ATTN_OPTION_INT, offsetof(T, field.threads), 1, 256, .value = "N",            \
@@ -47,39 +49,26 @@ typedef struct attn_decode_options {
      .help = "print the speed on stderr at the end"}
 /* clang-format on */
 
-/* One line's translations. A line longer than the model's limit is translated in pieces: each
- * piece's
- * </s> is then kept among the ids. */
-typedef struct attn_translation {
-    int32_t *source;       /* ids, </s> included */
-    int64_t source_length; /* 0: an empty line */
-    attn_search_result result;
-} attn_translation;
-
 /* Speed, counted over several calls. */
 typedef struct attn_decode_stats {
-    int64_t sentences, tokens; /* tokens of the best translations, </s> included */
+    int64_t lines, sentences, tokens; /* tokens of the best translations, </s> included */
     double seconds;
 } attn_decode_stats;
 
 attn_search_options attn_decode_search_options(const attn_decode_options *options);
-/* Opens the model, and the shortlist where there is one, for decoding as the options say. */
-ATTN_MUST_CHECK attn_status attn_decode_open(const attn_decode_options *options, attn_model *out,
+/* With that search, which must outlive it. */
+attn_translate_options attn_decode_translate_options(const attn_decode_options *options,
+                                                     const attn_search_options *search);
+/* Opens the model for decoding as the options say. Close it also after a failure. */
+ATTN_MUST_CHECK attn_status attn_decode_open(const attn_decode_options *options, attn_model **out,
                                              attn_error *error);
-/* Translates lines first_line .. first_line + count - 1 (numbers from 1) of `name`. Lines that had
- * to be cut are warned of on stderr. translations: [count], freed by the caller with
- * attn_translations_free, also after an error. */
-ATTN_MUST_CHECK attn_status attn_decode_lines(const attn_model *model, const char *const *lines,
-                                              size_t count, const char *name, int64_t first_line,
-                                              int64_t batch, const attn_search_options *search,
-                                              attn_translation *translations,
-                                              attn_decode_stats *stats, attn_error *error);
-void attn_translations_free(attn_translation *translations, size_t count);
-/* The text of hypothesis `rank`, on one line, malloc'ed; "" when there is none. */
-ATTN_MUST_CHECK attn_status attn_translation_text(const attn_model *model,
-                                                  const attn_translation *translation, int64_t rank,
-                                                  char **text, attn_error *error);
+/* attn_translate_texts, counted. */
+ATTN_MUST_CHECK attn_status attn_decode_texts(const attn_model *model, const char *const *texts,
+                                              size_t count, const attn_translate_options *options,
+                                              attn_translation **out, attn_decode_stats *stats,
+                                              attn_error *error);
+/* Warns on stderr of sentences that had to be cut inside; text 0 is line first_line of `name`. */
+void attn_decode_warn(const attn_translation *translation, const char *name, int64_t first_line);
 void attn_decode_stats_print(const attn_decode_stats *stats);
-double attn_decode_clock(void);
 
 #endif

@@ -22,15 +22,15 @@ static attn_status read_classes(const attn_evaluate_pictures_options *o, const a
     if (o->classes != NULL) {
         int ignore = o->ignore >= 0 ? (int)o->ignore : ATTN_DEFAULT_IGNORE;
         attn_status status = attn_classes_read(o->classes, ignore, out, error);
-        if (status == ATTN_OK && out->count != s->classes.count) {
+        if (status == ATTN_OK && out->count != s->model->classes.count) {
             status = attn_fail(error, ATTN_ERR_ARGUMENT, o->classes, -1,
                                "name the classes that the model was trained with",
-                               "%d classes, but the model %s has %d", out->count, s->path,
-                               s->classes.count);
+                               "%d classes, but the model %s has %d", out->count, s->model->path,
+                               s->model->classes.count);
         }
         return status;
     }
-    *out = s->classes;
+    *out = s->model->classes;
     if (o->ignore >= 0 && o->ignore < out->count) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "--ignore", -1,
                          "choose a value that is not a class", "%lld is the model's class '%s'",
@@ -167,13 +167,15 @@ static attn_status report(const attn_evaluate_pictures_options *o, const attn_co
     return status;
 }
 
-attn_status attn_evaluate_pictures(const attn_evaluate_pictures_options *o, const char *model,
+attn_status attn_evaluate_pictures(const attn_evaluate_pictures_options *o, const char *path,
                                    bool json, attn_error *error) {
-    static attn_segmenting segmenting; /* large, as are the classes */
-    static attn_classes classes;
+    attn_model *model = NULL;
+    attn_segmenting segmenting = {.model = NULL};
+    static attn_classes classes; /* large */
     attn_pairs pairs = {.count = 0};
     attn_confusion confusion = {.count = NULL};
-    attn_status status = attn_model_open_segmenter(model, &segmenting, error);
+    attn_status status = attn_segmenter_model_open(path, &model, error);
+    status = status == ATTN_OK ? attn_segmenting_start(model, &segmenting, error) : status;
     if (status == ATTN_OK) {
         status = read_classes(o, &segmenting, &classes, error);
     }
@@ -192,6 +194,7 @@ attn_status attn_evaluate_pictures(const attn_evaluate_pictures_options *o, cons
     }
     attn_confusion_free(&confusion);
     attn_pairs_free(&pairs);
-    attn_segmenting_close(&segmenting);
+    attn_segmenting_end(&segmenting);
+    attn_model_close(model);
     return status;
 }

@@ -10,7 +10,7 @@ typedef struct attn_evaluate_pictures_options {
     int64_t ignore; /* of the masks; -1: the classes' own */
     int64_t max_pixels;
     bool colors;
-    attn_tiling tiling;
+    attn_segment_options tiling;
 } attn_evaluate_pictures_options;
 
 #define ATTN_EVALUATE_PICTURES_DEFAULTS                                                            \

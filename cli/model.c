@@ -1,4 +1,4 @@
-/* cli/model.c: finding and opening a model file. */
+/* cli/model.c: finding model files. */
 #include "model.h"
 
 #include <stdio.h>
@@ -52,70 +52,21 @@ attn_status attn_model_find(const char *path, const char *variable, const char *
     return ATTN_OK;
 }
 
-static attn_status open_model(const char *path, bool packed, attn_compute compute, attn_model *out,
-                              attn_error *error) {
-    void *bytes = NULL;
-    size_t size = 0;
-    memset(out, 0, sizeof *out);
-    attn_status status = attn_model_find(path, "ATTN_MODEL", "models/en-fr.safetensors", out->path,
-                                         sizeof out->path, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    status = packed ? attn_translator_load_packed(out->path, compute, &out->translator, &bytes,
-                                                  &size, error)
-                    : attn_translator_load(out->path, false, compute, &out->translator, &bytes,
-                                           &size, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    if (bytes == NULL) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, out->path, -1,
-                           "save it with `attn train translator`", "the model has no tokenizer");
-        goto out;
-    }
-    status = attn_tokenizer_from_bytes(bytes, size, &out->tokenizer, error);
-    if (status != ATTN_OK) {
-        goto out;
-    }
-    int64_t vocabulary = attn_translator_get_config(out->translator)->vocabulary;
-    if (attn_tokenizer_size(out->tokenizer) != vocabulary) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, out->path, -1,
-                           "re-export it: tokenizer and weights differ",
-                           "the tokenizer has %d pieces, but the model has %lld",
-                           (int)attn_tokenizer_size(out->tokenizer), (long long)vocabulary);
-    }
-out:
-    attn_translator_free_bytes(bytes);
-    if (status != ATTN_OK) {
-        attn_model_close(out);
-    }
-    return status;
-}
-
-attn_status attn_model_open(const char *path, attn_compute compute, attn_model *out,
-                            attn_error *error) {
-    return open_model(path, false, compute, out, error);
-}
-
-attn_status attn_model_open_packed(const char *path, attn_compute compute, attn_model *out,
-                                   attn_error *error) {
-    return open_model(path, true, compute, out, error);
-}
-
-void attn_model_close(attn_model *model) {
-    attn_tokenizer_free(model->tokenizer);
-    attn_translator_free(model->translator);
-    attn_shortlist_free(model->shortlist);
-    model->tokenizer = NULL;
-    model->translator = NULL;
-    model->shortlist = NULL;
-}
-
-attn_status attn_model_open_segmenter(const char *path, attn_segmenting *out, attn_error *error) {
+attn_status attn_translator_model_open(const char *path, const attn_model_options *options,
+                                       attn_model **out, attn_error *error) {
     char found[4096];
-    memset(out, 0, sizeof *out);
+    *out = NULL;
+    attn_status status =
+        attn_model_find(path, "ATTN_MODEL", "models/en-fr.safetensors", found, sizeof found, error);
+    status = status == ATTN_OK ? attn_model_open(found, options, out, error) : status;
+    return status == ATTN_OK ? attn_model_check_kind(*out, ATTN_MODEL_TRANSLATOR, error) : status;
+}
+
+attn_status attn_segmenter_model_open(const char *path, attn_model **out, attn_error *error) {
+    char found[4096];
+    *out = NULL;
     attn_status status = attn_model_find(path, "ATTN_SEGMENTER", "models/street.safetensors", found,
                                          sizeof found, error);
-    return status == ATTN_OK ? attn_segmenting_open(found, out, error) : status;
+    status = status == ATTN_OK ? attn_model_open(found, NULL, out, error) : status;
+    return status == ATTN_OK ? attn_model_check_kind(*out, ATTN_MODEL_SEGMENTER, error) : status;
 }

@@ -1,30 +1,17 @@
-/* cli/model.h: finding model files; a translator and its tokenizer, opened together. */
+/* cli/model.h: the model that a command works with: the one named, or one of the places it may be. */
 #ifndef ATTN_CLI_MODEL_H
 #define ATTN_CLI_MODEL_H
 
-#include "attn/translator.h"
-#include "show/segmenting.h"
-#include "text/tokenizer.h"
+#include "pipeline/model.h"
 
-typedef struct attn_model {
-    char path[4096];
-    attn_translator *translator;
-    attn_tokenizer *tokenizer;
-    attn_shortlist *shortlist; /* NULL: none */
-} attn_model;
-
-/* Opens the model file `path`; NULL: $ATTN_MODEL, else models/en-fr.safetensors in the current
- * folder, beside the program and in the folder of installed data. The error names what was tried.
- */
-ATTN_MUST_CHECK attn_status attn_model_open(const char *path, attn_compute compute, attn_model *out,
-                                            attn_error *error);
-/* The same, for decoding alone: attn_translator_load_packed. */
-ATTN_MUST_CHECK attn_status attn_model_open_packed(const char *path, attn_compute compute,
-                                                   attn_model *out, attn_error *error);
-void attn_model_close(attn_model *model);
-/* The same for a segmenter: NULL: $ATTN_SEGMENTER, else models/street.safetensors. Close it also
- * after a failure. */
-ATTN_MUST_CHECK attn_status attn_model_open_segmenter(const char *path, attn_segmenting *out,
+/* Opens the translator `path`; NULL: $ATTN_MODEL, else models/en-fr.safetensors in the current folder,
+ * beside the program and in the folder of installed data. The error names what was tried, or says that
+ * the file is a segmenter. Close *out also after a failure. */
+ATTN_MUST_CHECK attn_status attn_translator_model_open(const char *path,
+                                                       const attn_model_options *options,
+                                                       attn_model **out, attn_error *error);
+/* The same for a segmenter: NULL: $ATTN_SEGMENTER, else models/street.safetensors. */
+ATTN_MUST_CHECK attn_status attn_segmenter_model_open(const char *path, attn_model **out,
                                                       attn_error *error);
 /* `path`; NULL: what the environment's `variable` says; else `name` in the current folder, beside the
  * program and in the folder of installed data. */

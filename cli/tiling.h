@@ -3,12 +3,12 @@
 #define ATTN_CLI_TILING_H
 
 #include "command.h"
-#include "show/segmenting.h"
+#include "pipeline/segment.h"
 
 #define ATTN_TILING_DEFAULTS                                                                       \
-    { .tile = 1024, .overlap = 128 }
+    { .size = sizeof(attn_segment_options), .tile = 1024, .overlap = 128 }
 
-/* Lines for the option table of a command whose options have an attn_tiling `field`. */
+/* Lines for the option table of a command whose options have an attn_segment_options `field`. */
 /* clang-format off */
 #define ATTN_TILING_TABLE(T, field)                                                                \
     {"tile", 0, ATTN_OPTION_INT, offsetof(T, field.tile), 64, 16384, .value = "N",                 \

@@ -18,7 +18,7 @@ if(missing_modules)
                       "with -DATTN_LIBRARY_ONLY=ON to build the library alone")
 endif()
 
-set(tool_patterns text/*.c text/*.cpp train/*.c io/*.c image/*.c show/*.c serve/*.c)
+set(tool_patterns pipeline/*.c text/*.c text/*.cpp train/*.c io/*.c image/*.c show/*.c serve/*.c)
 list(TRANSFORM tool_patterns PREPEND ${ATTN_SRC}/)
 file(GLOB tool_sources CONFIGURE_DEPENDS ${tool_patterns})
 list(REMOVE_ITEM tool_sources ${library_sources})

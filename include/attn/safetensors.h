@@ -56,6 +56,18 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_parse(const void *bytes, s
                                                             const char *name,
                                                             attn_safetensors **out,
                                                             attn_error *error);
+/* Reads the header alone and keeps the file open: the tensors' data is NULL, attn_safetensors_read gives
+ * it. The file is never mapped: one that is cut short while in use gives an error. What is not a regular
+ * file is read whole. Errors as those of attn_safetensors_open. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_open_header(const char *path,
+                                                                  attn_safetensors **out,
+                                                                  attn_error *error);
+/* Bytes from .. from + size - 1 of a tensor of this file, however it was opened. The range is the
+ * caller's to keep inside the tensor. ATTN_ERR_IO, ATTN_ERR_FORMAT (cut short meanwhile). */
+ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_read(const attn_safetensors *file,
+                                                           const attn_tensor_info *tensor,
+                                                           size_t from, size_t size, void *to,
+                                                           attn_error *error);
 ATTN_API void attn_safetensors_close(attn_safetensors *file);
 ATTN_API size_t attn_safetensors_count(const attn_safetensors *file);
 /* Tensors in the order of their data; NULL past the end. The pointers live until the file is

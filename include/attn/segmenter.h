@@ -95,6 +95,12 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_save(
 ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_load(const char *path, bool trainable,
                                                          attn_segmenter **out, void **classes,
                                                          size_t *classes_size, attn_error *error);
+/* The same from a file that is open already (attn_safetensors_open_header), for who reads its metadata
+ * too. path: its name in errors. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_segmenter_read(const attn_safetensors *file,
+                                                         const char *path, bool trainable,
+                                                         attn_segmenter **out, void **classes,
+                                                         size_t *classes_size, attn_error *error);
 ATTN_API void attn_segmenter_free_bytes(void *bytes);
 
 /* ---- pictures in, classes out ----

@@ -72,6 +72,14 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_load(const char *path, bool
 ATTN_API ATTN_MUST_CHECK attn_status
 attn_translator_load_packed(const char *path, attn_compute compute, attn_translator **out,
                             void **tokenizer, size_t *tokenizer_size, attn_error *error);
+/* What a model is loaded for: attn_translator_load with trainable true or false, or
+ * attn_translator_load_packed. */
+typedef enum attn_load { ATTN_LOAD_TO_TRAIN, ATTN_LOAD_TO_RUN, ATTN_LOAD_TO_DECODE } attn_load;
+/* The same from a file that is open already (attn_safetensors_open_header), for who reads its metadata
+ * too. path: its name in errors. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_read(
+    const attn_safetensors *file, const char *path, attn_load purpose, attn_compute compute,
+    attn_translator **out, void **tokenizer, size_t *tokenizer_size, attn_error *error);
 ATTN_API void attn_translator_free_bytes(void *bytes);
 
 /* ---- training ---- */

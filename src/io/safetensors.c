@@ -17,7 +17,6 @@
 #include "io/dtype.h"
 #include "io/file.h"
 #include "io/safetensors_header.h"
-#include "io/safetensors_read.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "tensor data is little-endian and is used in place: this processor would need a conversion"

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/real.h"
 #include "io/dtype.h"
-#include "io/safetensors_read.h"
+#include "attn/safetensors.h"
 
 #define FORMAT_KEY  "attn.model"
 #define VERSION_KEY "attn.version"

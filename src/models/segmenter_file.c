@@ -87,6 +87,25 @@ static attn_status load(const attn_safetensors *file, const char *path, bool tra
     return status == ATTN_OK && !trainable ? attn_segmenter_pack(*out, error) : status;
 }
 
+attn_status attn_segmenter_read(const attn_safetensors *file, const char *path, bool trainable,
+                                attn_segmenter **out, void **classes, size_t *classes_size,
+                                attn_error *error) {
+    *out = NULL;
+    if (classes != NULL) {
+        *classes = NULL;
+        *classes_size = 0;
+    }
+    attn_status status = load(file, path, trainable, out, error);
+    if (status == ATTN_OK && classes != NULL) {
+        status = attn_model_file_extra(&format, file, path, classes, classes_size, error);
+    }
+    if (status != ATTN_OK) {
+        attn_segmenter_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 attn_status attn_segmenter_load(const char *path, bool trainable, attn_segmenter **out,
                                 void **classes, size_t *classes_size, attn_error *error) {
     attn_safetensors *file = NULL;
@@ -95,16 +114,9 @@ attn_status attn_segmenter_load(const char *path, bool trainable, attn_segmenter
         *classes = NULL;
         *classes_size = 0;
     }
-    attn_status status = attn_safetensors_open(path, &file, error);
+    attn_status status = attn_safetensors_open_header(path, &file, error);
     if (status == ATTN_OK) {
-        status = load(file, path, trainable, out, error);
-    }
-    if (status == ATTN_OK && classes != NULL) {
-        status = attn_model_file_extra(&format, file, path, classes, classes_size, error);
-    }
-    if (status != ATTN_OK) {
-        attn_segmenter_free(*out);
-        *out = NULL;
+        status = attn_segmenter_read(file, path, trainable, out, classes, classes_size, error);
     }
     attn_safetensors_close(file);
     return status;

@@ -4,7 +4,7 @@
  * tokenizer's bytes. Next: models/model_file.c. */
 #include <stdio.h>
 
-#include "io/safetensors_read.h"
+#include "attn/safetensors.h"
 #include "models/model_file.h"
 #include "models/translator.h"
 #include "tape/tape.h"
@@ -158,29 +158,34 @@ static attn_status load_whole(const attn_safetensors *file, const char *path, bo
     return status == ATTN_OK && !trainable ? attn_translator_pack(m, compute, error) : status;
 }
 
-typedef enum load_kind { TO_TRAIN, TO_RUN, TO_DECODE } load_kind;
+static attn_status read_all(const attn_safetensors *file, const char *path, attn_load purpose,
+                            attn_compute compute, attn_translator **out, void **tokenizer,
+                            size_t *tokenizer_size, attn_error *error) {
+    attn_status status = declare(file, path, out, error);
+    if (status == ATTN_OK) {
+        status = attn_model_file_check(&format, file, path, (*out)->params, error);
+    }
+    if (status == ATTN_OK) {
+        status = purpose == ATTN_LOAD_TO_DECODE
+                     ? load_packed(file, path, compute, *out, error)
+                     : load_whole(file, path, purpose == ATTN_LOAD_TO_TRAIN, compute, *out, error);
+    }
+    if (status == ATTN_OK && tokenizer != NULL) {
+        status = attn_model_file_extra(&format, file, path, tokenizer, tokenizer_size, error);
+    }
+    return status;
+}
 
-static attn_status load(const char *path, load_kind kind, attn_compute compute,
-                        attn_translator **out, void **tokenizer, size_t *tokenizer_size,
-                        attn_error *error) {
-    attn_safetensors *file = NULL;
+attn_status attn_translator_read(const attn_safetensors *file, const char *path, attn_load purpose,
+                                 attn_compute compute, attn_translator **out, void **tokenizer,
+                                 size_t *tokenizer_size, attn_error *error) {
     *out = NULL;
     if (tokenizer != NULL) {
         *tokenizer = NULL;
         *tokenizer_size = 0;
     }
-    attn_status status = attn_safetensors_open_header(path, &file, error);
-    status = status == ATTN_OK ? declare(file, path, out, error) : status;
-    if (status == ATTN_OK) {
-        status = attn_model_file_check(&format, file, path, (*out)->params, error);
-    }
-    if (status == ATTN_OK) {
-        status = kind == TO_DECODE ? load_packed(file, path, compute, *out, error)
-                                   : load_whole(file, path, kind == TO_TRAIN, compute, *out, error);
-    }
-    if (status == ATTN_OK && tokenizer != NULL) {
-        status = attn_model_file_extra(&format, file, path, tokenizer, tokenizer_size, error);
-    }
+    attn_status status =
+        read_all(file, path, purpose, compute, out, tokenizer, tokenizer_size, error);
     bool of_file = status == ATTN_ERR_IO || status == ATTN_ERR_FORMAT;
     if (of_file && error != NULL && error->where[0] == '\0') {
         snprintf(error->where, sizeof error->where, "%s", path); /* a tensor does not know it */
@@ -194,6 +199,23 @@ static attn_status load(const char *path, load_kind kind, attn_compute compute,
             *tokenizer_size = 0;
         }
     }
+    return status;
+}
+
+static attn_status load(const char *path, attn_load purpose, attn_compute compute,
+                        attn_translator **out, void **tokenizer, size_t *tokenizer_size,
+                        attn_error *error) {
+    attn_safetensors *file = NULL;
+    *out = NULL;
+    if (tokenizer != NULL) {
+        *tokenizer = NULL;
+        *tokenizer_size = 0;
+    }
+    attn_status status = attn_safetensors_open_header(path, &file, error);
+    if (status == ATTN_OK) {
+        status = attn_translator_read(file, path, purpose, compute, out, tokenizer, tokenizer_size,
+                                      error);
+    }
     attn_safetensors_close(file);
     return status;
 }
@@ -201,12 +223,12 @@ static attn_status load(const char *path, load_kind kind, attn_compute compute,
 attn_status attn_translator_load(const char *path, bool trainable, attn_compute compute,
                                  attn_translator **out, void **tokenizer, size_t *tokenizer_size,
                                  attn_error *error) {
-    return load(path, trainable ? TO_TRAIN : TO_RUN, compute, out, tokenizer, tokenizer_size,
-                error);
+    return load(path, trainable ? ATTN_LOAD_TO_TRAIN : ATTN_LOAD_TO_RUN, compute, out, tokenizer,
+                tokenizer_size, error);
 }
 
 attn_status attn_translator_load_packed(const char *path, attn_compute compute,
                                         attn_translator **out, void **tokenizer,
                                         size_t *tokenizer_size, attn_error *error) {
-    return load(path, TO_DECODE, compute, out, tokenizer, tokenizer_size, error);
+    return load(path, ATTN_LOAD_TO_DECODE, compute, out, tokenizer, tokenizer_size, error);
 }

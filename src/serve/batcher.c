@@ -1,4 +1,4 @@
-/* serve/batcher.c: the queue, and the worker that forms batches and searches them. */
+/* serve/batcher.c: the queue, and the worker that takes batches from it (pipeline/batch.h). */
 #include "serve/batcher.h"
 
 #include <errno.h>
@@ -9,8 +9,6 @@
 
 #include "base/fail.h"
 
-/* Memory that cached keys and values may take in one batch. */
-static const double CACHE_BYTES = 256e6;
 enum { MOST_SENTENCES = 256 };
 
 struct attn_batcher {
@@ -44,28 +42,26 @@ static double now(void) {
 
 /* ---- forming a batch; the lock is held ---- */
 
-/* Bytes of cached keys and values of `count` sentences of at most `length` ids. */
-static double cache_bytes(const attn_batch_group *g, int64_t count, int64_t length) {
-    const attn_translator_config *c = attn_translator_get_config(g->model);
-    double steps = (double)(g->search.length_guard ? 2 * length + 20 : c->max_length);
-    steps = steps < (double)c->max_length ? steps : (double)c->max_length;
-    double channels = (double)(c->d_model / c->heads * c->kv_heads);
-    return 2 * sizeof(float) * (double)c->decoder_layers * channels * steps *
-           (double)g->search.beam * (double)count;
-}
-
-static bool fits(const attn_batcher *b, const batch *formed, const attn_batch_group *g,
-                 int64_t length) {
-    int64_t longest = length > formed->longest ? length : formed->longest;
+static bool fits(const attn_batcher *b, const batch *formed, const attn_batch_group *g) {
+    const attn_sentence *next = &g->sentences[g->taken];
+    int64_t longest = next->length > formed->longest ? next->length : formed->longest;
     return formed->count == 0 ||
-           (formed->count < MOST_SENTENCES && formed->tokens + length <= b->options.batch_tokens &&
-            cache_bytes(g, formed->count + 1, longest) <= CACHE_BYTES);
+           (formed->count < MOST_SENTENCES &&
+            formed->tokens + next->length <= b->options.batch_tokens &&
+            attn_batch_fits(g->model, next->search, formed->count + 1, longest));
 }
 
-static bool same_search(const attn_search_options *a, const attn_search_options *b) {
-    return a->beam == b->beam && a->n_best == b->n_best && a->attention == b->attention &&
-           a->length_penalty == b->length_penalty && a->max_length == b->max_length &&
-           a->length_guard == b->length_guard && a->repeat_guard == b->repeat_guard;
+/* Whether the group's next sentence may be searched with the batch's first. */
+static bool alike(const batch *formed, const attn_batch_group *g) {
+    if (g->work != NULL || g->taken == g->count) {
+        return false;
+    }
+    if (formed->count == 0) {
+        return true;
+    }
+    const seat *first = &formed->seat[0];
+    return g->model == first->group->model &&
+           attn_batch_alike(&g->sentences[g->taken], &first->group->sentences[first->sentence]);
 }
 
 /* Takes the first group, which is no translation. */
@@ -79,23 +75,20 @@ static attn_batch_group *take_work(attn_batcher *b) {
 
 /* Takes sentences from the front of the queue that can be searched like the first one. */
 static void form_batch(attn_batcher *b, batch *formed) {
-    const attn_batch_group *head = b->first;
     formed->count = formed->tokens = formed->longest = 0;
     attn_batch_group **link = &b->first, *previous = NULL;
     while (*link != NULL) {
         attn_batch_group *g = *link;
-        bool alike =
-            g->work == NULL && g->model == head->model && same_search(&g->search, &head->search);
-        while (alike && g->taken < g->count && fits(b, formed, g, g->sentences[g->taken].length)) {
+        while (alike(formed, g) && fits(b, formed, g)) {
             int64_t length = g->sentences[g->taken].length;
             formed->seat[formed->count++] = (seat){g, g->taken++};
             formed->tokens += length;
             formed->longest = length > formed->longest ? length : formed->longest;
         }
+        if (alike(formed, g)) {
+            break; /* full: nobody overtakes */
+        }
         if (g->work != NULL || g->taken < g->count) {
-            if (alike) {
-                break; /* full: nobody overtakes */
-            }
             previous = g;
             link = &g->next;
             continue;
@@ -137,36 +130,14 @@ static void tell_progress(void *context, int64_t sentence, const int32_t *ids, i
 }
 
 static attn_status search_seats(seat *seats, int64_t count, attn_error *error) {
-    int64_t total = 0;
+    attn_sentence *sentences[MOST_SENTENCES];
     bool progress = false;
     for (int64_t i = 0; i < count; i++) {
-        total += seats[i].group->sentences[seats[i].sentence].length;
+        sentences[i] = &seats[i].group->sentences[seats[i].sentence];
         progress = progress || seats[i].group->progress != NULL;
     }
-    int64_t starts[MOST_SENTENCES + 1] = {0};
-    attn_search_result results[MOST_SENTENCES];
-    int32_t *source = malloc((size_t)(total + 1) * sizeof *source);
-    if (source == NULL) {
-        return attn_fail_memory(error, (size_t)total * sizeof *source);
-    }
-    for (int64_t i = 0; i < count; i++) {
-        const attn_batch_sentence *s = &seats[i].group->sentences[seats[i].sentence];
-        memcpy(source + starts[i], s->ids, (size_t)s->length * sizeof *source);
-        starts[i + 1] = starts[i] + s->length;
-    }
-    attn_search_options options = seats[0].group->search;
-    options.progress = progress ? tell_progress : NULL;
-    options.progress_context = seats;
-    attn_status status =
-        attn_search(seats[0].group->model, count, source, starts, NULL, &options, results, error);
-    for (int64_t i = 0; i < count && status == ATTN_OK; i++) {
-        seats[i].group->sentences[seats[i].sentence].result = results[i];
-    }
-    if (status != ATTN_OK) {
-        attn_search_results_free(results, count);
-    }
-    free(source);
-    return status;
+    return attn_batch_search(seats[0].group->model, sentences, count,
+                             progress ? tell_progress : NULL, seats, error);
 }
 
 /* A failure in company says nothing about one sentence: each is then tried alone. */
@@ -185,6 +156,20 @@ static void search_batch(batch *formed) {
     }
 }
 
+/* A group that goes on has waited already. */
+static void put_first(attn_batcher *b, attn_batch_group *g) {
+    pthread_mutex_lock(&b->lock);
+    g->taken = g->finished = 0;
+    g->next = b->first;
+    b->first = g;
+    b->last = b->last != NULL ? b->last : g;
+    b->waiting++;
+    for (size_t i = 0; i < g->count; i++) {
+        b->tokens += g->sentences[i].length;
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
 static void finish_batch(attn_batcher *b, batch *formed) {
     int64_t tokens = 0;
     for (int64_t i = 0; i < formed->count; i++) {
@@ -197,7 +182,12 @@ static void finish_batch(attn_batcher *b, batch *formed) {
     }
     for (int64_t i = 0; i < formed->count; i++) {
         attn_batch_group *g = formed->seat[i].group;
-        if (++g->finished == g->count) {
+        if (++g->finished < g->count) {
+            continue;
+        }
+        if (g->status == ATTN_OK && g->go_on != NULL && g->go_on(g->context)) {
+            put_first(b, g);
+        } else {
             g->done(g->context); /* the group may be gone afterwards */
         }
     }

@@ -1,4 +1,5 @@
-/* serve/batcher.h: sentences of many requests, searched together by one worker; and its other work.
+/* serve/batcher.h: the queue of many requests, whose sentences one worker has searched together; and its
+ * other work.
  *
  * Requests wait in a bounded queue, in order. When the worker is free it takes sentences from the front
  * until a batch has enough tokens; a short wait lets others join an almost empty batch. What a sentence
@@ -9,26 +10,22 @@
 
 #include <stdbool.h>
 
-#include "attn/search.h"
+#include "pipeline/batch.h"
 #include "serve/metrics.h"
-
-typedef struct attn_batch_sentence {
-    const int32_t *ids; /* with </s>; fits the model */
-    int64_t length;
-    attn_search_result result; /* set by the worker; freed by the owner */
-} attn_batch_sentence;
 
 /* The sentences of one request. Belongs to the caller, and to the batcher from submitting until `done`
  * has been called. */
 typedef struct attn_batch_group {
-    attn_translator *model;
-    attn_search_options search; /* without progress; groups with equal ones may share a batch */
-    attn_batch_sentence *sentences;
-    size_t count; /* at least 1, unless there is `work` */
+    const attn_model *model;
+    attn_sentence *sentences; /* those that are alike may share a batch with others' */
+    size_t count;             /* at least 1, unless there is `work` */
     /* NULL, or what the worker does in the place of translating. */
     void (*work)(void *context);
-    /* Called by the worker. progress: NULL, or as in attn/search.h. */
+    /* Called by the worker. progress: NULL, or of a sentence, as in attn/search.h. */
     void (*progress)(void *context, size_t sentence, const int32_t *ids, int64_t count);
+    /* NULL, or called when all sentences have results: true when others are to be searched then, which it has put in
+     * their place. */
+    bool (*go_on)(void *context);
     void (*done)(void *context);
     void *context;
     attn_status status; /* the first failure */

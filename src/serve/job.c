@@ -7,87 +7,26 @@
 
 #include "base/fail.h"
 #include "serve/job_parts.h"
-#include "text/pieces.h"
 
-/* ---- from texts to sentences ---- */
-
-static attn_status add_sentence(attn_job *job, const int32_t *ids, int64_t length,
-                                attn_error *error) {
-    if (job->group.count == job->sentence_room) {
-        size_t room = job->sentence_room > 0 ? 2 * job->sentence_room : 8;
-        attn_batch_sentence *grown = realloc(job->group.sentences, room * sizeof *grown);
-        if (grown == NULL) {
-            return attn_fail_memory(error, room * sizeof *grown);
-        }
-        job->group.sentences = grown;
-        job->sentence_room = room;
-    }
-    int32_t *copy = malloc((size_t)(length + 1) * sizeof *copy);
-    if (copy == NULL) {
-        return attn_fail_memory(error, (size_t)length * sizeof *copy);
-    }
-    memcpy(copy, ids, (size_t)length * sizeof *copy);
-    copy[length] = ATTN_EOS;
-    job->group.sentences[job->group.count++] =
-        (attn_batch_sentence){.ids = copy, .length = length + 1};
-    return ATTN_OK;
+static attn_search_options search_of(const attn_job_options *options) {
+    attn_search_options search = options->search;
+    int64_t n = options->n_best > 1 ? options->n_best : 1;
+    search.n_best = options->alternatives + 1 > n ? options->alternatives + 1 : n;
+    search.attention = options->attention;
+    return search;
 }
 
-/* A unit as sentences of ids, each as long as the model can read. */
-static attn_status add_unit(attn_job *job, const char *text, attn_job_unit *unit,
-                            attn_error *error) {
-    const attn_tokenizer *tokenizer = job->model->tokenizer;
-    int64_t most = attn_translator_get_config(job->model->translator)->max_length - 1;
-    int32_t *ids;
-    size_t count;
-    unit->first = job->group.count;
-    attn_status status = attn_tokenizer_encode(tokenizer, text, strlen(text), &ids, &count, error);
-    for (int64_t done = 0; status == ATTN_OK && done < (int64_t)count;) {
-        bool clean;
-        int64_t length =
-            attn_piece_length(tokenizer, ids + done, (int64_t)count - done, most, &clean);
-        status = add_sentence(job, ids + done, length, error);
-        done += length;
+/* What was searched last goes into the texts; whether more is to be searched. */
+static bool go_on(void *context) {
+    attn_job *job = context;
+    bool more = false;
+    pthread_mutex_lock(&job->lock);
+    job->group.status = attn_translation_go_on(job->translation, &more, &job->group.error);
+    if (more) {
+        job->group.sentences = attn_translation_to_search(job->translation, &job->group.count);
     }
-    if (status == ATTN_OK) {
-        free(ids);
-    }
-    unit->count = job->group.count - unit->first;
-    return status;
-}
-
-static attn_status add_text(attn_job *job, const char *text, attn_error *error) {
-    attn_passage_options options = {.language = job->model->source,
-                                    .html = job->options.html,
-                                    .glossary = job->model->glossary};
-    attn_job_text *added = &job->texts[job->text_count];
-    attn_status status = attn_passage_parse(text, strlen(text), &options, &added->passage, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    job->text_count++;
-    added->unit_count = attn_passage_unit_count(added->passage);
-    added->units = calloc(added->unit_count + 1, sizeof *added->units);
-    if (added->units == NULL) {
-        return attn_fail_memory(error, added->unit_count * sizeof *added->units);
-    }
-    for (size_t i = 0; i < added->unit_count && status == ATTN_OK; i++) {
-        /* Where tags go is read from it. */
-        job->group.search.attention =
-            job->group.search.attention || attn_passage_unit_is_marked(added->passage, i);
-        status = add_unit(job, attn_passage_unit(added->passage, i), &added->units[i], error);
-    }
-    return status;
-}
-
-static void set_search(attn_job *job) {
-    attn_search_options *search = &job->group.search;
-    int64_t n = job->options.n_best > 1 ? job->options.n_best : 1;
-    n = job->options.alternatives + 1 > n ? job->options.alternatives + 1 : n;
-    *search = job->options.search;
-    search->n_best = n;
-    search->beam = search->beam > n ? search->beam : n;
-    search->attention = job->options.attention;
+    pthread_mutex_unlock(&job->lock);
+    return more && job->group.status == ATTN_OK;
 }
 
 attn_status attn_job_create(attn_serve_models *models, attn_serve_model *model,
@@ -103,22 +42,21 @@ attn_status attn_job_create(attn_serve_models *models, attn_serve_model *model,
     job->models = models;
     job->model = model;
     job->options = *options;
-    job->group.model = model->translator;
-    set_search(job);
-    job->texts = calloc(count + 1, sizeof *job->texts);
+    attn_search_options search = search_of(options);
+    attn_translate_options translate;
+    attn_translate_options_init(&translate);
+    translate.format = options->html ? ATTN_TEXT_HTML : ATTN_TEXT_PLAIN;
+    translate.search = &search;
     attn_status status =
-        job->texts == NULL ? attn_fail_memory(error, count * sizeof *job->texts) : ATTN_OK;
-    for (size_t i = 0; i < count && status == ATTN_OK; i++) {
-        status = add_text(job, texts[i], error);
-    }
-    if (status == ATTN_OK && options->stream) {
-        job->partial = calloc(job->group.count + 1, sizeof *job->partial);
-        status = job->partial == NULL ? attn_fail_memory(error, job->group.count) : ATTN_OK;
-    }
+        attn_translation_create(model->open, texts, count, &translate, &job->translation, error);
     if (status != ATTN_OK) {
         attn_job_free(job);
         return status;
     }
+    job->group.model = model->open;
+    job->group.go_on = go_on;
+    job->group.context = job;
+    job->group.sentences = attn_translation_to_search(job->translation, &job->group.count);
     *out = job;
     return ATTN_OK;
 }
@@ -156,18 +94,7 @@ void attn_job_free(attn_job *job) {
     } else {
         attn_serve_model_release(job->models, job->model);
     }
-    for (size_t i = 0; i < job->group.count; i++) {
-        free((void *)(uintptr_t)job->group.sentences[i].ids);
-        attn_search_results_free(&job->group.sentences[i].result, 1);
-        free(job->partial != NULL ? job->partial[i] : NULL);
-    }
-    for (size_t i = 0; i < job->text_count; i++) {
-        attn_passage_free(job->texts[i].passage);
-        free(job->texts[i].units);
-    }
-    free(job->texts);
-    free(job->partial);
-    free(job->group.sentences);
+    attn_translation_free(job->translation);
     attn_buffer_free(&job->events);
     free(job->last_event);
     pthread_mutex_destroy(&job->lock);
@@ -183,7 +110,7 @@ attn_batch_group *attn_job_group(attn_job *job) {
 /* Adds an event for what is translated so far, unless the text is the same as before. */
 static void add_partial_event(attn_job *job, size_t sentence) {
     char *text = NULL;
-    if (attn_job_text_so_far(job, &text) != ATTN_OK) {
+    if (attn_translation_so_far(job->translation, 0, &text, NULL) != ATTN_OK) {
         return; /* the answer at the end will say so */
     }
     if (job->last_event != NULL && strcmp(text, job->last_event) == 0) {
@@ -197,16 +124,16 @@ static void add_partial_event(attn_job *job, size_t sentence) {
 
 static void progress(void *context, size_t sentence, const int32_t *ids, int64_t count) {
     attn_job *job = context;
-    char *text;
-    if (attn_tokenizer_decode(job->model->tokenizer, ids, (size_t)count, &text, NULL) != ATTN_OK) {
-        return;
-    }
+    size_t text;
     pthread_mutex_lock(&job->lock);
-    free(job->partial[sentence]);
-    job->partial[sentence] = text;
-    add_partial_event(job, sentence);
+    bool seen = attn_translation_note(job->translation, sentence, ids, count, &text);
+    if (seen) {
+        add_partial_event(job, sentence);
+    }
     pthread_mutex_unlock(&job->lock);
-    job->wake(job->wake_context, false);
+    if (seen) {
+        job->wake(job->wake_context, false);
+    }
 }
 
 static void finish(void *context) {
@@ -236,6 +163,7 @@ bool attn_job_start(attn_job *job, attn_batcher *batcher, void (*wake)(void *con
     job->group.progress = job->options.stream ? progress : NULL;
     job->group.context = job;
     if (job->group.count == 0 && job->work == NULL) {
+        (void)go_on(job);
         finish(job);
         return true;
     }

@@ -1,7 +1,7 @@
 /* serve/job.h: one request for translation, from its texts to its JSON answer.
  *
- * text -> passage (what stays, what is translated) -> units -> sentences that fit the model -> batcher
- * -> hypotheses -> units -> text. Next: text/passage.h, batcher.h. */
+ * The way between is pipeline/translation.h's; the sentences wait in the batcher with those of others.
+ * Next: batcher.h. */
 #ifndef ATTN_SERVE_JOB_H
 #define ATTN_SERVE_JOB_H
 

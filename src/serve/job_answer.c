@@ -6,104 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fail.h"
-#include "serve/job_links.h"
-
-/* A sentence's hypothesis of that rank, or its last one; NULL when the model gave none. */
-static const attn_hypothesis *hypothesis(const attn_batch_sentence *sentence, int64_t rank) {
-    int64_t count = sentence->result.count;
-    return count == 0 ? NULL : &sentence->result.hypotheses[rank < count ? rank : count - 1];
-}
-
-static attn_status decode(const attn_job *job, const int32_t *ids, int64_t count, char **text) {
-    attn_status status =
-        attn_tokenizer_decode(job->model->tokenizer, ids, (size_t)count, text, NULL);
-    for (char *c = *text; status == ATTN_OK && *c != '\0'; c++) {
-        if (*c == '\n' || *c == '\r') { /* line breaks are the passage's alone */
-            *c = ' ';
-        }
-    }
-    return status;
-}
-
-/* ---- texts ---- */
-
-/* What a sentence reads: its hypothesis, or the part of one that a stream has so far. */
-static attn_status sentence_text(const attn_job *job, size_t sentence, int64_t rank, bool so_far,
-                                 char **text) {
-    const attn_hypothesis *h = hypothesis(&job->group.sentences[sentence], rank);
-    if (so_far) {
-        const char *partial = job->partial[sentence];
-        *text = strdup(partial != NULL ? partial : "");
-        return *text != NULL ? ATTN_OK : ATTN_ERR_MEMORY;
-    }
-    return decode(job, h != NULL ? h->ids : NULL, h != NULL ? h->length : 0, text);
-}
-
-static attn_status unit_text(const attn_job *job, const attn_job_unit *unit, int64_t rank,
-                             bool so_far, char **text) {
-    attn_buffer joined = {0};
-    *text = NULL;
-    for (size_t i = 0; i < unit->count; i++) {
-        char *part;
-        attn_status status = sentence_text(job, unit->first + i, rank, so_far, &part);
-        if (status != ATTN_OK) {
-            attn_buffer_free(&joined);
-            return status;
-        }
-        attn_buffer_text(&joined, joined.length > 0 && part[0] != '\0' ? " " : "");
-        attn_buffer_text(&joined, part);
-        free(part);
-    }
-    return attn_buffer_take(&joined, text, NULL);
-}
-
-/* Links of a unit that holds tags; none where it became several sentences, or is under way. */
-static void unit_links(const attn_job *job, const attn_job_text *t, size_t i, int64_t rank,
-                       const char *translation, attn_links *out) {
-    if (t->units[i].count == 1 && attn_passage_unit_is_marked(t->passage, i)) {
-        const attn_batch_sentence *sentence = &job->group.sentences[t->units[i].first];
-        (void)attn_job_links(job->model->tokenizer, sentence, hypothesis(sentence, rank),
-                             attn_passage_unit(t->passage, i), translation, out);
-    }
-}
-
-/* used: NULL, or [unit_count]. */
-static attn_status text_of(const attn_job *job, const attn_job_text *t, int64_t rank, bool so_far,
-                           bool *used, char **out) {
-    char **units = calloc(t->unit_count + 1, sizeof *units);
-    attn_links *links = calloc(t->unit_count + 1, sizeof *links);
-    attn_status status = units != NULL && links != NULL ? ATTN_OK : ATTN_ERR_MEMORY;
-    *out = NULL;
-    for (size_t i = 0; i < t->unit_count && status == ATTN_OK; i++) {
-        status = unit_text(job, &t->units[i], rank, so_far, &units[i]);
-        if (status == ATTN_OK && !so_far) {
-            unit_links(job, t, i, rank, units[i], &links[i]);
-        }
-    }
-    if (status == ATTN_OK) {
-        status = attn_passage_join(t->passage, (const char *const *)units, links, used, out, NULL);
-    }
-    for (size_t i = 0; units != NULL && links != NULL && i < t->unit_count; i++) {
-        free(units[i]);
-        attn_job_links_free(&links[i]);
-    }
-    free(units);
-    free(links);
-    return status;
-}
-
-attn_status attn_job_text_so_far(const attn_job *job, char **text) {
-    return text_of(job, &job->texts[0], 0, true, NULL, text);
-}
-
-/* ---- JSON ---- */
+#include "serve/job_parts.h"
 
 static json_t *tokens(const attn_job *job, const int32_t *ids, int64_t count, bool end) {
     json_t *array = json_array();
     for (int64_t i = 0; i < count; i++) {
-        json_array_append_new(array,
-                              json_string(attn_tokenizer_piece(job->model->tokenizer, ids[i])));
+        json_array_append_new(
+            array, json_string(attn_tokenizer_piece(job->model->open->tokenizer, ids[i])));
     }
     if (end) {
         json_array_append_new(array, json_string("</s>"));
@@ -129,7 +38,8 @@ static json_t *matrix(const attn_real *values, int64_t rows, int64_t columns) {
 
 static json_t *hypothesis_json(const attn_job *job, const attn_hypothesis *h) {
     char *text;
-    if (decode(job, h->ids, h->length, &text) != ATTN_OK) {
+    if (attn_tokenizer_decode(job->model->open->tokenizer, h->ids, (size_t)h->length, &text,
+                              NULL) != ATTN_OK) {
         return NULL;
     }
     json_t *object = json_pack("{s:s, s:f, s:f, s:b}", "translation", text, "score", h->score,
@@ -146,23 +56,24 @@ static json_t *hypothesis_json(const attn_job *job, const attn_hypothesis *h) {
 }
 
 /* NULL when memory ran out. */
-static json_t *sentence_json(const attn_job *job, const attn_batch_sentence *sentence) {
-    const attn_hypothesis *best = hypothesis(sentence, 0);
-    char *source;
-    if (best == NULL || decode(job, sentence->ids, sentence->length - 1, &source) != ATTN_OK) {
+static json_t *sentence_json(const attn_job *job, size_t text, size_t i,
+                             const attn_translated_sentence *s) {
+    json_t *object = s->best != NULL ? hypothesis_json(job, s->best) : NULL;
+    if (object == NULL) {
         return NULL;
     }
-    json_t *object = hypothesis_json(job, best);
-    json_object_set_new(object, "source", json_string(source));
-    free(source);
+    json_object_set_new(object, "source", json_string(s->source));
     if (job->options.attention) {
         json_object_set_new(object, "source_tokens",
-                            tokens(job, sentence->ids, sentence->length, false));
+                            tokens(job, s->source_ids, s->source_length, false));
     }
     if (job->options.n_best > 0) {
         json_t *all = json_array();
-        for (int64_t i = 0; i < sentence->result.count && i < job->options.n_best; i++) {
-            json_array_append_new(all, hypothesis_json(job, &sentence->result.hypotheses[i]));
+        for (int64_t rank = 0; rank < job->options.n_best; rank++) {
+            const attn_hypothesis *h = attn_translation_hypothesis(job->translation, text, i, rank);
+            if (h != NULL) {
+                json_array_append_new(all, hypothesis_json(job, h));
+            }
         }
         json_object_set_new(object, "hypotheses", all);
     }
@@ -170,38 +81,36 @@ static json_t *sentence_json(const attn_job *job, const attn_batch_sentence *sen
 }
 
 /* The sentences that the answer is made of. */
-static json_t *sentences_json(const attn_job *job, const attn_job_text *t, const bool *used) {
+static json_t *sentences_json(const attn_job *job, size_t text) {
     json_t *array = json_array();
-    for (size_t u = 0; u < t->unit_count; u++) {
-        for (size_t i = 0; used[u] && i < t->units[u].count; i++) {
-            json_array_append_new(array,
-                                  sentence_json(job, &job->group.sentences[t->units[u].first + i]));
-        }
+    attn_translated_sentence s;
+    for (size_t i = 0; attn_translation_sentence(job->translation, text, i, &s); i++) {
+        json_array_append_new(array, sentence_json(job, text, i, &s));
     }
     return array;
 }
 
-/* The other translations of a text: those of rank 1, 2 ... of all its sentences, each text once. */
-static attn_status alternatives_json(const attn_job *job, const attn_job_text *t, json_t *first,
-                                     json_t **out) {
+/* The other translations of a text, each once. */
+static attn_status alternatives_json(const attn_job *job, size_t i, json_t *first, json_t **out) {
     json_t *array = json_array();
+    int64_t ranks = attn_translation_ranks(job->translation, i);
     attn_status status = ATTN_OK;
-    for (int64_t rank = 1; rank <= job->options.alternatives && status == ATTN_OK; rank++) {
+    for (int64_t rank = 1; rank <= job->options.alternatives && rank < ranks; rank++) {
         char *text;
-        status = text_of(job, t, rank, false, NULL, &text);
+        status = attn_translation_text(job->translation, i, rank, &text, NULL);
         if (status != ATTN_OK) {
             break;
         }
         json_t *string = json_string(text);
         bool known = json_equal(string, first);
-        for (size_t i = 0; i < json_array_size(array) && !known; i++) {
-            known = json_equal(string, json_array_get(array, i));
+        for (size_t k = 0; k < json_array_size(array) && !known; k++) {
+            known = json_equal(string, json_array_get(array, k));
         }
         if (!known) {
             json_array_append(array, string);
         }
         json_decref(string);
-        free(text);
+        attn_translate_free(text);
     }
     *out = array;
     return status;
@@ -211,28 +120,27 @@ typedef struct fields {
     json_t *text, *alternatives, *sentences, *detected; /* lists, one entry a text */
 } fields;
 
-static attn_status add_fields(const attn_job *job, const attn_job_text *t, fields *f) {
-    bool *used = calloc(t->unit_count + 1, sizeof *used);
+static attn_status add_fields(const attn_job *job, size_t i, fields *f) {
     char *text = NULL;
-    attn_status status = used == NULL ? ATTN_ERR_MEMORY : text_of(job, t, 0, false, used, &text);
-    if (status == ATTN_OK) {
-        json_t *string = json_string(text), *others;
-        json_array_append_new(f->text, string);
-        if (job->options.alternatives > 0) {
-            status = alternatives_json(job, t, string, &others);
-            json_array_append_new(f->alternatives, others);
-        }
-        if (job->options.scores || job->options.attention || job->options.n_best > 0) {
-            json_array_append_new(f->sentences, sentences_json(job, t, used));
-        }
-        if (job->options.detected != NULL) {
-            json_array_append_new(f->detected,
-                                  json_pack("{s:f, s:s}", "confidence", job->options.confidence,
-                                            "language", job->options.detected));
-        }
+    attn_status status = attn_translation_text(job->translation, i, 0, &text, NULL);
+    if (status != ATTN_OK) {
+        return status;
     }
-    free(text);
-    free(used);
+    json_t *string = json_string(text), *others;
+    json_array_append_new(f->text, string);
+    attn_translate_free(text);
+    if (job->options.alternatives > 0) {
+        status = alternatives_json(job, i, string, &others);
+        json_array_append_new(f->alternatives, others);
+    }
+    if (job->options.scores || job->options.attention || job->options.n_best > 0) {
+        json_array_append_new(f->sentences, sentences_json(job, i));
+    }
+    if (job->options.detected != NULL) {
+        json_array_append_new(f->detected,
+                              json_pack("{s:f, s:s}", "confidence", job->options.confidence,
+                                        "language", job->options.detected));
+    }
     return status;
 }
 
@@ -256,8 +164,8 @@ void attn_job_answer(attn_job *job, attn_http_answer *answer) {
     }
     fields f = {json_array(), json_array(), json_array(), json_array()};
     attn_status status = ATTN_OK;
-    for (size_t i = 0; i < job->text_count && status == ATTN_OK; i++) {
-        status = add_fields(job, &job->texts[i], &f);
+    for (size_t i = 0; i < attn_translation_count(job->translation) && status == ATTN_OK; i++) {
+        status = add_fields(job, i, &f);
     }
     json_t *object = json_object();
     set_field(job, object, "translatedText", f.text);

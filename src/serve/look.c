@@ -8,11 +8,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "attn/search.h"
 #include "base/fail.h"
-#include "base/utf8.h"
+#include "pipeline/pair.h"
+#include "pipeline/translation.h"
 #include "show/document.h"
 #include "show/layer_json.h"
 #include "text/language.h"
@@ -36,10 +35,9 @@ bool attn_look_answers(const char *path) {
 
 /* ---- checkpoints ---- */
 
-/* "en-fr" of "models/en-fr.safetensors", with or without its folder. */
-static void stem_of(const char *path, bool folder, char *stem, size_t size) {
-    const char *slash = strrchr(path, '/');
-    snprintf(stem, size, "%s", folder || slash == NULL ? path : slash + 1);
+/* "models/en-fr" of "models/en-fr.safetensors". */
+static void stem_of(const char *path, char *stem, size_t size) {
+    snprintf(stem, size, "%s", path);
     char *end = strstr(stem, ".safetensors");
     if (end != NULL && end[strlen(".safetensors")] == '\0') {
         *end = '\0';
@@ -52,13 +50,13 @@ static int by_number(const void *a, const void *b) {
 }
 
 /* Their numbers, ascending. */
-static json_t *list_checkpoints(const attn_serve_model *model) {
+static json_t *list_checkpoints(const attn_model *model) {
     char stem[4100], pattern[4200];
     long long number[256];
     size_t count = 0;
     glob_t found;
     json_t *list = json_array();
-    stem_of(model->path, true, stem, sizeof stem);
+    stem_of(model->path, stem, sizeof stem);
     snprintf(pattern, sizeof pattern, "%s.checkpoint.[0-9]*", stem);
     if (model->path[0] != '\0' && glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc && count < 256; i++) {
@@ -77,10 +75,10 @@ static json_t *list_checkpoints(const attn_serve_model *model) {
 }
 
 /* The model with the weights of that checkpoint. */
-static attn_status load_checkpoint(const attn_serve_model *model, int64_t number,
-                                   attn_translator **out, attn_error *error) {
+static attn_status load_checkpoint(const attn_model *model, int64_t number, attn_translator **out,
+                                   attn_error *error) {
     char path[4200], stem[4100];
-    stem_of(model->path, true, stem, sizeof stem);
+    stem_of(model->path, stem, sizeof stem);
     snprintf(path, sizeof path, "%s.checkpoint.%lld", stem, (long long)number);
     attn_status status =
         attn_translator_create(attn_translator_get_config(model->translator), false, out, error);
@@ -102,112 +100,98 @@ static attn_status load_checkpoint(const attn_serve_model *model, int64_t number
 
 /* ---- a sentence and its translation ---- */
 
+/* One sentence of a text, its translation, and the texts of all the sentences. */
 typedef struct reading {
-    attn_translator *translator;
-    attn_tokenizer *tokenizer;
-    const char *sentence;
-    char *translation;
-    int32_t *source, *target;             /* ids and </s>; <s>, ids, </s> */
-    int64_t source_length, target_length; /* without the target's </s> */
+    const attn_model *model;
+    attn_sentence_pair pair;
+    json_t *sentences; /* strings */
 } reading;
 
 static void free_reading(reading *r) {
-    free(r->translation);
-    free(r->source);
-    free(r->target);
+    attn_sentence_pair_free(&r->pair);
+    json_decref(r->sentences);
 }
 
-/* room: one more in front, for <s>. */
-static attn_status encode(const reading *r, const char *what, const char *text, bool room,
-                          int32_t **out, int64_t *length, attn_error *error) {
-    int32_t *ids = NULL;
-    size_t count = 0;
-    int64_t most = attn_translator_get_config(r->translator)->max_length - 1;
-    attn_status status =
-        attn_tokenizer_encode(r->tokenizer, text, strlen(text), &ids, &count, error);
-    if (status == ATTN_OK && (count == 0 || (int64_t)count > most)) {
-        status = attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
-                           "the %s has %zu tokens; the model takes 1 to %lld", what, count,
-                           (long long)most);
-    }
-    *out = status == ATTN_OK ? malloc((count + 2) * sizeof **out) : NULL;
-    if (*out != NULL) {
-        (*out)[0] = ATTN_BOS;
-        memcpy(*out + room, ids, count * sizeof *ids);
-        (*out)[(size_t)room + count] = ATTN_EOS;
-        *length = (int64_t)count + 1;
-    } else if (status == ATTN_OK) {
-        status = attn_fail_memory(error, count * sizeof *ids);
-    }
-    free(ids);
-    return status;
-}
-
-/* The model's own translation, greedy. */
-static attn_status translate(reading *r, attn_error *error) {
-    const int64_t starts[] = {0, r->source_length};
-    attn_search_options options;
-    attn_search_result result = {0};
-    attn_search_options_init(&options);
-    options.beam = 1;
-    attn_status status =
-        attn_search(r->translator, 1, r->source, starts, NULL, &options, &result, error);
-    if (status == ATTN_OK) {
-        const attn_hypothesis *h = &result.hypotheses[0];
-        r->target_length = h->length + 1;
-        r->target = malloc((size_t)(h->length + 2) * sizeof *r->target);
-        if (r->target == NULL) {
-            status = attn_fail_memory(error, (size_t)h->length * sizeof *r->target);
-        } else {
-            r->target[0] = ATTN_BOS;
-            memcpy(r->target + 1, h->ids, (size_t)h->length * sizeof *h->ids);
-            r->target[h->length + 1] = ATTN_EOS;
-            status = attn_tokenizer_decode(r->tokenizer, h->ids, (size_t)h->length, &r->translation,
-                                           error);
-        }
-    }
-    attn_search_results_free(&result, 1);
-    return status;
-}
-
-static attn_status read_pair(reading *r, const char *target, attn_error *error) {
-    attn_status status =
-        encode(r, "sentence", r->sentence, false, &r->source, &r->source_length, error);
+/* The pass that makes the translation is the server's own: the same search gives the same ids. */
+static attn_status read_translation(reading *r, const char *text, size_t i,
+                                    const attn_search_options *search, attn_error *error) {
+    attn_translate_options options;
+    attn_translation *translation = NULL;
+    attn_translated_sentence s;
+    attn_translate_options_init(&options);
+    options.search = search;
+    attn_status status = attn_translate_texts(r->model, &text, 1, &options, &translation, error);
     if (status != ATTN_OK) {
         return status;
     }
-    if (target == NULL) {
-        return translate(r, error);
+    bool copied = attn_translation_sentences(translation, 0) == 0;
+    for (size_t k = 0; copied ? attn_translation_searched(translation, 0, k, &s)
+                              : attn_translation_sentence(translation, 0, k, &s);
+         k++) {
+        json_array_append_new(r->sentences, json_string(s.source));
     }
-    r->translation = strdup(target);
-    if (r->translation == NULL) {
-        return attn_fail_memory(error, strlen(target));
+    status = attn_sentence_pair_of_translation(translation, 0, i, &r->pair, error);
+    attn_translation_free(translation);
+    return status;
+}
+
+/* With the translation that was given. */
+static attn_status read_texts(reading *r, const char *text, const char *target, size_t i,
+                              attn_error *error) {
+    size_t count = 1;
+    attn_status status =
+        attn_sentence_pair_of_texts(r->model, text, target, i, &r->pair, &count, error);
+    for (size_t k = 0; k < count && status == ATTN_OK && count > 1; k++) {
+        attn_sentence_pair one;
+        status =
+            attn_sentence_pair_of_source(r->model, text, ATTN_TEXT_PLAIN, k, &one, &count, error);
+        json_array_append_new(r->sentences, json_string(one.sentence));
+        attn_sentence_pair_free(&one);
     }
-    return encode(r, "translation", target, true, &r->target, &r->target_length, error);
+    if (status == ATTN_OK && count == 1) {
+        json_array_append_new(r->sentences, json_string(r->pair.sentence));
+    }
+    return status;
+}
+
+static attn_status read_pair(reading *r, json_t *asked, const attn_search_options *search,
+                             attn_error *error) {
+    const char *text = json_string_value(json_object_get(asked, "q"));
+    const char *target = json_string_value(json_object_get(asked, "target"));
+    json_int_t i = json_integer_value(json_object_get(asked, "sentence"));
+    r->sentences = json_array();
+    if (i < 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "sentence counts from 0");
+    }
+    return target != NULL ? read_texts(r, text, target, (size_t)i, error)
+                          : read_translation(r, text, (size_t)i, search, error);
 }
 
 /* ---- what is asked for ---- */
 
-static attn_status make_document(const attn_serve_model *model, const reading *r, json_t **out,
-                                 attn_error *error) {
-    char name[sizeof model->path];
+static attn_status make_document(const reading *r, json_t *asked, json_t **out, attn_error *error) {
+    const attn_sentence_pair *p = &r->pair;
     attn_document *document = NULL;
-    stem_of(model->path, false, name, sizeof name);
     attn_document_request request = {
-        .translator = r->translator,
-        .tokenizer = r->tokenizer,
-        .model = name,
-        .source_language = model->source,
-        .target_language = model->target,
-        .sentence = r->sentence,
-        .translation = r->translation,
-        .source = r->source,
-        .source_length = r->source_length,
-        .target = r->target,
-        .target_length = r->target_length,
+        .translator = r->model->translator,
+        .tokenizer = r->model->tokenizer,
+        .model = attn_model_name(r->model),
+        .source_language = r->model->source,
+        .target_language = r->model->target,
+        .sentence = p->sentence,
+        .translation = p->translation,
+        .source = p->source,
+        .source_length = p->source_length,
+        .target = p->target,
+        .target_length = p->target_length,
     };
     attn_status status = attn_document_create(&request, &document, error);
     *out = status == ATTN_OK ? attn_document_json(document, true) : NULL;
+    if (*out != NULL) {
+        json_object_set(*out, "sentences", r->sentences);
+        json_object_set_new(*out, "sentence",
+                            json_integer(json_integer_value(json_object_get(asked, "sentence"))));
+    }
     attn_document_free(document);
     return status;
 }
@@ -216,8 +200,9 @@ static attn_status make_layer(look what, const reading *r, attn_explain_part par
                               json_t **out, attn_error *error) {
     attn_explain *explain = NULL;
     attn_explain_layer layer;
-    attn_status status = attn_explain_create(r->translator, r->source, r->source_length, r->target,
-                                             r->target_length, &explain, error);
+    attn_status status =
+        attn_explain_create(r->model->translator, r->pair.source, r->pair.source_length,
+                            r->pair.target, r->pair.target_length, &explain, error);
     if (status == ATTN_OK) {
         status = attn_explain_get_layer(explain, part, number, &layer, error);
     }
@@ -229,14 +214,14 @@ static attn_status make_layer(look what, const reading *r, attn_explain_part par
     return status;
 }
 
-static attn_status make(look what, const attn_serve_model *model, json_t *asked, reading *r,
+static attn_status make(look what, const attn_search_options *search, json_t *asked, reading *r,
                         json_t **out, attn_error *error) {
-    attn_status status = read_pair(r, json_string_value(json_object_get(asked, "target")), error);
+    attn_status status = read_pair(r, asked, search, error);
     if (status != ATTN_OK) {
         return status;
     }
     if (what == DOCUMENT) {
-        return make_document(model, r, out, error);
+        return make_document(r, asked, out, error);
     }
     const char *name = json_string_value(json_object_get(asked, "part"));
     for (int i = 0; i < ATTN_DOCUMENT_PARTS && name != NULL; i++) {
@@ -249,25 +234,24 @@ static attn_status make(look what, const attn_serve_model *model, json_t *asked,
                      "part must be encoder, decoder or cross");
 }
 
-static void answer_look(look what, const attn_serve_model *model, json_t *asked,
-                        attn_http_answer *answer) {
-    reading r = {.translator = model->translator,
-                 .tokenizer = model->tokenizer,
-                 .sentence = json_string_value(json_object_get(asked, "q"))};
+static void answer_look(look what, const attn_model *open, const attn_search_options *search,
+                        json_t *asked, attn_http_answer *answer) {
+    attn_model model = *open; /* perhaps with other weights */
+    reading r = {.model = &model};
     int64_t checkpoint = json_integer_value(json_object_get(asked, "checkpoint"));
     attn_error error = {0};
     attn_status status = ATTN_OK;
     json_t *value = NULL;
     const char *where = ""; /* a stranger is not told the path */
-    if (r.sentence == NULL) {
+    if (!json_is_string(json_object_get(asked, "q"))) {
         attn_http_error(answer, 400, "Invalid request: missing q parameter");
         return;
     }
     if (checkpoint > 0) {
-        status = load_checkpoint(model, checkpoint, &r.translator, &error);
+        status = load_checkpoint(open, checkpoint, &model.translator, &error);
         where = status == ATTN_OK ? "" : "the checkpoint: ";
     }
-    status = status == ATTN_OK ? make(what, model, asked, &r, &value, &error) : status;
+    status = status == ATTN_OK ? make(what, search, asked, &r, &value, &error) : status;
     if (status == ATTN_OK) {
         attn_http_json(answer, value);
     } else {
@@ -276,16 +260,14 @@ static void answer_look(look what, const attn_serve_model *model, json_t *asked,
     }
     free_reading(&r);
     if (checkpoint > 0) {
-        attn_translator_free(r.translator);
+        attn_translator_free(model.translator);
     }
 }
 
-static json_t *model_json(const attn_serve_model *model, size_t i) {
-    char name[sizeof model->path];
-    stem_of(model->path, false, name, sizeof name);
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:o}", "model", (json_int_t)i, "name", name,
-                     "source", model->source, "target", model->target, "source_name",
-                     attn_language_name(model->source), "target_name",
+static json_t *model_json(const attn_model *model, size_t i) {
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:o}", "model", (json_int_t)i, "name",
+                     attn_model_name(model), "source", model->source, "target", model->target,
+                     "source_name", attn_language_name(model->source), "target_name",
                      attn_language_name(model->target), "checkpoints", list_checkpoints(model));
 }
 
@@ -293,8 +275,8 @@ static void answer_models(attn_service *s, attn_http_answer *answer) {
     json_t *list = json_array();
     for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
         attn_serve_model *model = attn_serve_models_get(s->models, i);
-        if (model->translator != NULL) {
-            json_array_append_new(list, model_json(model, i));
+        if (attn_serve_model_translates(model)) {
+            json_array_append_new(list, model_json(model->open, i));
         }
         attn_serve_model_release(s->models, model);
     }
@@ -321,11 +303,12 @@ typedef struct work {
     attn_serve_models *models;
     attn_serve_model *model;
     json_t *asked;
+    attn_search_options search; /* the server's own */
 } work;
 
 static void do_work(void *context, attn_http_answer *answer) {
     work *w = context;
-    answer_look(w->what, w->model, w->asked, answer);
+    answer_look(w->what, w->model->open, &w->search, w->asked, answer);
 }
 
 static void release(void *context) {
@@ -346,8 +329,8 @@ static attn_job *make_job(attn_service *s, look what, size_t i, json_t *asked,
         attn_http_error(answer, 500, "out of memory");
         return NULL;
     }
-    *w = (work){what, s->models, attn_serve_models_get(s->models, i), asked};
-    if (w->model->translator == NULL) {
+    *w = (work){what, s->models, attn_serve_models_get(s->models, i), asked, s->search};
+    if (!attn_serve_model_translates(w->model)) {
         release(w);
         attn_http_error(answer, 400, "Invalid request: model %zu does not translate", i);
     } else if (attn_job_create_work(do_work, release, w, &job, &error) != ATTN_OK) {

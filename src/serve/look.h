@@ -6,7 +6,8 @@
  *   POST /attn/matrices   the weights behind those steps
  *
  * A request is a JSON object: model (its place in the list of models), checkpoint (0: the model itself),
- * q, target (the translation; else the model's own, greedy), part, layer, api_key. */
+ * q, sentence (of a text of several, from 0), target (the translation; else the model's own, of the very
+ * pass that /translate makes), part, layer, api_key. */
 #ifndef ATTN_SERVE_LOOK_H
 #define ATTN_SERVE_LOOK_H
 

@@ -5,20 +5,13 @@
 #ifndef ATTN_SERVE_MODELS_H
 #define ATTN_SERVE_MODELS_H
 
-#include "attn/translator.h"
-#include "show/segmenting.h"
-#include "text/glossary.h"
-#include "text/tokenizer.h"
+#include "pipeline/segment.h"
 
-enum { ATTN_SERVE_MODELS = 64, ATTN_LANGUAGE_CODE = 16 };
+enum { ATTN_SERVE_MODELS = 64 };
 
 typedef struct attn_serve_model {
-    char path[4096];
-    attn_segmenting *segmenting; /* a model for pictures, which then has nothing of the following */
-    char source[ATTN_LANGUAGE_CODE], target[ATTN_LANGUAGE_CODE];
-    attn_translator *translator;
-    attn_tokenizer *tokenizer;
-    attn_glossary *glossary; /* or NULL */
+    attn_model *open;           /* a translator or a segmenter; only read */
+    attn_segmenting segmenting; /* of a segmenter, for the worker alone */
     /* Kept by models.c. */
     int references;
     int64_t identity[4]; /* of the file: device, inode, size, time */
@@ -45,10 +38,11 @@ ATTN_MUST_CHECK attn_status attn_serve_models_wrap(attn_translator *translator,
                                                    attn_tokenizer *tokenizer, const char *source,
                                                    const char *target, attn_serve_models **out,
                                                    attn_error *error);
-/* Adds one for pictures, which is then owned; for tests. false: no room. */
-bool attn_serve_models_add_pictures(attn_serve_models *models, attn_segmenting *segmenting);
+/* Adds a segmenter, which is then owned; for tests. false: no room. */
+bool attn_serve_models_add_pictures(attn_serve_models *models, attn_model *segmenter);
 void attn_serve_models_close(attn_serve_models *models);
 
+bool attn_serve_model_translates(const attn_serve_model *model);
 size_t attn_serve_models_count(const attn_serve_models *models);
 /* Model i, with a reference. */
 attn_serve_model *attn_serve_models_get(attn_serve_models *models, size_t i);

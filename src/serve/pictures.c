@@ -9,8 +9,6 @@
 #include "image/encode.h"
 #include "image/mask.h"
 
-static const attn_tiling tiling = {.tile = 1024, .overlap = 128};
-
 typedef struct work {
     attn_serve_models *models;
     attn_serve_model *model;
@@ -70,15 +68,15 @@ static void segment(attn_segmenting *s, const attn_picture *picture, attn_http_a
     attn_error error;
     char *png = NULL;
     size_t size = 0;
-    attn_status status = attn_segment_mask(s, picture, &tiling, &mask, &error);
+    attn_status status = attn_segment_mask(s, picture, NULL, &mask, &error);
     if (status == ATTN_OK) {
-        status = attn_mask_encode(&mask, &s->classes, &png, &size, &error);
+        status = attn_mask_encode(&mask, &s->model->classes, &png, &size, &error);
     }
     if (status == ATTN_OK) {
         char *address = data_address("image/png", png, size);
         attn_http_json(answer, json_pack("{s:I, s:I, s:o, s:s}", "width", (json_int_t)mask.width,
                                          "height", (json_int_t)mask.height, "classes",
-                                         classes_json(&s->classes, &mask), "mask", address));
+                                         classes_json(&s->model->classes, &mask), "mask", address));
         free(address);
     } else {
         fail(answer, status, &error);
@@ -99,7 +97,7 @@ static void attend(attn_segmenting *s, const attn_picture *picture, const attn_p
         fail(answer, status, &error);
         return;
     }
-    const attn_segmenter_config *config = attn_segmenter_get_config(s->model);
+    const attn_segmenter_config *config = attn_segmenter_get_config(s->model->segmenter);
     json_t *list = json_array();
     for (int64_t i = 0; i < keys.height * keys.width; i++) {
         json_array_append_new(list, json_real((double)weights[i]));
@@ -124,9 +122,9 @@ static void do_work(void *context, attn_http_answer *answer) {
     if (status != ATTN_OK) {
         fail(answer, status, &error);
     } else if (w->attend) {
-        attend(w->model->segmenting, &picture, &w->query, answer);
+        attend(&w->model->segmenting, &picture, &w->query, answer);
     } else {
-        segment(w->model->segmenting, &picture, answer);
+        segment(&w->model->segmenting, &picture, answer);
     }
     attn_picture_free(&picture);
 }

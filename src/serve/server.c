@@ -121,13 +121,13 @@ static void announce(const attn_server *server) {
     bool six = strchr(server->options->host, ':') != NULL;
     for (size_t i = 0; i < attn_serve_models_count(server->service.models); i++) {
         attn_serve_model *model = attn_serve_models_get(server->service.models, i);
-        if (model->segmenting != NULL) {
-            fprintf(stderr, "attn: pictures: %s, %d classes\n", model->path,
-                    model->segmenting->classes.count);
+        const attn_model *open = model->open;
+        if (!attn_serve_model_translates(model)) {
+            fprintf(stderr, "attn: pictures: %s, %d classes\n", open->path, open->classes.count);
         } else {
-            fprintf(stderr, "attn: %s to %s: %s, glossary of %zu terms\n", model->source,
-                    model->target, model->path,
-                    model->glossary != NULL ? attn_glossary_size(model->glossary) : 0);
+            fprintf(stderr, "attn: %s to %s: %s, glossary of %zu terms\n", open->source,
+                    open->target, open->path,
+                    open->glossary != NULL ? attn_glossary_size(open->glossary) : 0);
         }
         attn_serve_model_release(server->service.models, model);
     }

@@ -108,11 +108,11 @@ static void list_codes(attn_service *s, bool targets, codes *out) {
     out->count = 0;
     for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
         attn_serve_model *model = attn_serve_models_get(s->models, i);
-        if (model->translator != NULL) {
-            add_code(out, model->source);
+        if (attn_serve_model_translates(model)) {
+            add_code(out, model->open->source);
         }
-        if (model->translator != NULL && targets) {
-            add_code(out, model->target);
+        if (attn_serve_model_translates(model) && targets) {
+            add_code(out, model->open->target);
         }
         attn_serve_model_release(s->models, model);
     }
@@ -194,11 +194,11 @@ static json_t *language_json(attn_service *s, const char *code) {
         attn_serve_model *model = attn_serve_models_get(s->models, i);
         bool known = false;
         for (size_t k = 0; k < json_array_size(targets); k++) {
-            known =
-                known || strcmp(json_string_value(json_array_get(targets, k)), model->target) == 0;
+            known = known ||
+                    strcmp(json_string_value(json_array_get(targets, k)), model->open->target) == 0;
         }
-        if (strcmp(model->source, code) == 0 && !known) {
-            json_array_append_new(targets, json_string(model->target));
+        if (strcmp(model->open->source, code) == 0 && !known) {
+            json_array_append_new(targets, json_string(model->open->target));
         }
         attn_serve_model_release(s->models, model);
     }
@@ -223,7 +223,7 @@ attn_job *attn_service_languages(attn_service *s, const attn_parameters *p,
 static attn_serve_model *first_translator(attn_service *s) {
     for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
         attn_serve_model *model = attn_serve_models_get(s->models, i);
-        if (model->translator != NULL) {
+        if (attn_serve_model_translates(model)) {
             return model;
         }
         attn_serve_model_release(s->models, model);
@@ -235,7 +235,7 @@ attn_job *attn_service_settings(attn_service *s, const attn_parameters *p,
                                 attn_http_answer *answer) {
     (void)p;
     attn_serve_model *model = first_translator(s), *pictures;
-    const char *target = model != NULL ? model->target : "";
+    const char *target = model != NULL ? model->open->target : "";
     pictures = attn_serve_models_for_pictures(s->models);
     json_t *value = json_pack(
         "{s:b, s:I, s:b, s:i, s:b, s:b, s:[], s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "apiKeys",
@@ -286,8 +286,8 @@ static attn_serve_model *get_model(attn_service *s, int64_t number, const char *
     attn_serve_model *model = NULL;
     if (number < (int64_t)attn_serve_models_count(s->models)) {
         model = attn_serve_models_get(s->models, (size_t)number);
-        if (model->translator != NULL && strcmp(model->source, source) == 0 &&
-            strcmp(model->target, target) == 0) {
+        if (attn_serve_model_translates(model) && strcmp(model->open->source, source) == 0 &&
+            strcmp(model->open->target, target) == 0) {
             return model;
         }
         attn_serve_model_release(s->models, model);
@@ -323,7 +323,7 @@ static attn_job *make_job(attn_service *s, attn_serve_model *model, const texts 
                           attn_job_options *options, bool detected, attn_http_answer *answer) {
     attn_job *job;
     attn_error error;
-    options->detected = detected ? model->source : NULL;
+    options->detected = detected ? model->open->source : NULL;
     attn_status status =
         attn_job_create(s->models, model, t->text, t->count, options, &job, &error);
     if (status != ATTN_OK) {

@@ -7,7 +7,7 @@
 #define ATTN_SHOW_WORDS_H
 
 #include "attn/status.h"
-#include "text/tokenizer.h"
+#include "attn/tokenizer.h"
 
 typedef struct attn_word {
     char *text;           /* as it is read: no mark for the space; malloc'ed with the list */

@@ -4,8 +4,8 @@
 #ifndef ATTN_TEXT_CORPUS_H
 #define ATTN_TEXT_CORPUS_H
 
+#include "attn/tokenizer.h"
 #include "io/lines.h"
-#include "text/tokenizer.h"
 
 /* Sentence pair i: source ids source[source_start[i] .. source_start[i + 1]), likewise target.
  * The ids carry no <s> or </s>. */

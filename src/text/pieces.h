@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "text/tokenizer.h"
+#include "attn/tokenizer.h"
 
 /* How many of the `count` ids, at most `most`, make up the next piece: all if they fit; else up to
  * the last end of a sentence (. ! ? and their kin), else up to the last end of a word, else `most`.

@@ -1,4 +1,4 @@
-/* text/tokenizer.cpp: SentencePiece behind the C interface of tokenizer.h.
+/* text/tokenizer.cpp: SentencePiece behind the C interface of attn/tokenizer.h.
  *
  * The only C++ in attn. No exception leaves this file. SentencePiece ends the process on a few
  * kinds of bad input; each of them is looked for here first.
@@ -19,12 +19,12 @@
 #include <vector>
 
 extern "C" {
+#include "attn/tokenizer.h"
 #include "base/fail.h"
 #include "io/lines.h"
 #include "text/charsmap.h"
 #include "text/elision.h"
 #include "text/protobuf.h"
-#include "text/tokenizer.h"
 }
 
 struct attn_tokenizer {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "text/tokenizer.h"
+#include "attn/tokenizer.h"
 
 typedef struct attn_vocabulary {
     /* How many pieces the text takes; 0 when it cannot be written: some of it is unknown, or it

@@ -1,13 +1,14 @@
-/* train/bleu.h: translating the validation sentences and scoring them, while training. */
+/* train/bleu.h: translating the validation lines and scoring them, while training. */
 #ifndef ATTN_TRAIN_BLEU_H
 #define ATTN_TRAIN_BLEU_H
 
-#include "attn/translator.h"
 #include "train/translator_data.h"
 
-/* *bleu: corpus BLEU (13a, cased) of beam search over data->sentence, detokenized. */
+/* *bleu: corpus BLEU (13a, cased) of data->line, translated as `attn translate` would; recipe: the beam,
+ * the languages, and whether the lines go to the model raw. Packs the model. */
 ATTN_MUST_CHECK attn_status attn_train_bleu(attn_translator *model,
-                                            const attn_translator_data *data, int64_t beam,
-                                            double *bleu, attn_error *error);
+                                            const attn_translator_recipe *recipe,
+                                            const attn_translator_data *data, double *bleu,
+                                            attn_error *error);
 
 #endif

@@ -147,10 +147,10 @@ attn_status attn_recipe_write(const attn_recipe *recipe, char **text, attn_error
 /* May change when a training goes on. */
 static bool free_to_change(const char *name) {
     static const char *const names[] = {
-        "max_steps", "max_epochs",  "patience",         "max_minutes", "bleu_every",
-        "bleu_beam", "log_every",   "checkpoint_every", "average",     "average_from",
-        "storage",   "name",        "source_language",  "licence",     "target_language",
-        "data",      "attribution", "keep_checkpoint",  "miou_every",
+        "max_steps",       "max_epochs", "patience",    "max_minutes",      "bleu_every",
+        "bleu_beam",       "bleu_raw",   "log_every",   "checkpoint_every", "average",
+        "average_from",    "storage",    "name",        "source_language",  "licence",
+        "target_language", "data",       "attribution", "keep_checkpoint",  "miou_every",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0) {

@@ -158,75 +158,59 @@ out:
     return status;
 }
 
-/* ---- sentences to translate ---- */
+/* ---- lines to translate ---- */
 
-static attn_status sentences_allocate(size_t count, attn_translator_data *out, attn_error *error) {
-    out->sentence = attn_alloc_zero(count, sizeof *out->sentence);
-    if (out->sentence == NULL) {
-        return attn_fail_memory(error, count * sizeof *out->sentence);
+static attn_status lines_allocate(size_t count, attn_translator_data *out, attn_error *error) {
+    out->line = attn_alloc_zero(count, sizeof *out->line);
+    if (out->line == NULL) {
+        return attn_fail_memory(error, count * sizeof *out->line);
     }
-    out->sentence_count = count;
+    out->line_count = count;
     return ATTN_OK;
 }
 
-static void *copy_of(const void *data, size_t size) {
-    void *copy = malloc(size > 0 ? size : 1);
-    if (copy != NULL && size > 0) {
-        memcpy(copy, data, size);
-    }
-    return copy;
-}
-
-/* The held-out pairs: their references are the target ids turned into text again. */
-static attn_status sentences_from_corpus(attn_translator_data *data, attn_error *error) {
+/* The held-out pairs: their ids turned into text again. */
+static attn_status lines_from_corpus(attn_translator_data *data, attn_error *error) {
     const attn_corpus *corpus = &data->valid;
-    attn_status status = sentences_allocate((size_t)corpus->count, data, error);
-    for (size_t i = 0; i < data->sentence_count && status == ATTN_OK; i++) {
-        attn_translator_sentence *sentence = &data->sentence[i];
+    attn_status status = lines_allocate((size_t)corpus->count, data, error);
+    for (size_t i = 0; i < data->line_count && status == ATTN_OK; i++) {
         int64_t source = corpus->source_start[i], target = corpus->target_start[i];
-        sentence->length = (size_t)(corpus->source_start[i + 1] - source);
-        sentence->source =
-            copy_of(corpus->source + source, sentence->length * sizeof *sentence->source);
-        if (sentence->source == NULL) {
-            return attn_fail_memory(error, sentence->length * sizeof *sentence->source);
+        status = attn_tokenizer_decode(data->tokenizer, corpus->source + source,
+                                       (size_t)(corpus->source_start[i + 1] - source),
+                                       &data->line[i].source, error);
+        if (status == ATTN_OK) {
+            status = attn_tokenizer_decode(data->tokenizer, corpus->target + target,
+                                           (size_t)(corpus->target_start[i + 1] - target),
+                                           &data->line[i].reference, error);
         }
-        status = attn_tokenizer_decode(data->tokenizer, corpus->target + target,
-                                       (size_t)(corpus->target_start[i + 1] - target),
-                                       &sentence->reference, error);
     }
     return status;
 }
 
 /* All lines of the validation files, also those that the corpus left out. */
-static attn_status sentences_from_lines(const attn_lines *source, const attn_lines *target,
-                                        size_t max_tokens, attn_translator_data *data,
-                                        attn_error *error) {
-    attn_status status = sentences_allocate(source->count, data, error);
-    for (size_t i = 0; i < data->sentence_count && status == ATTN_OK; i++) {
-        attn_translator_sentence *sentence = &data->sentence[i];
-        status = attn_tokenizer_encode(data->tokenizer, source->line[i], source->length[i],
-                                       &sentence->source, &sentence->length, error);
-        if (sentence->length > max_tokens) {
-            sentence->length = max_tokens;
-        }
-        sentence->reference = copy_of(target->line[i], target->length[i] + 1);
-        if (status == ATTN_OK && sentence->reference == NULL) {
-            status = attn_fail_memory(error, target->length[i] + 1);
+static attn_status lines_from_texts(const attn_lines *source, const attn_lines *target,
+                                    attn_translator_data *data, attn_error *error) {
+    attn_status status = lines_allocate(source->count, data, error);
+    for (size_t i = 0; i < data->line_count && status == ATTN_OK; i++) {
+        data->line[i].source = strdup(source->line[i]);
+        data->line[i].reference = strdup(target->line[i]);
+        if (data->line[i].source == NULL || data->line[i].reference == NULL) {
+            status = attn_fail_memory(error, source->length[i] + target->length[i]);
         }
     }
     return status;
 }
 
 /* The corpus has been read from the same files, so both have as many lines. */
-static attn_status sentences_from_files(const attn_translator_files *files, int64_t max_tokens,
-                                        attn_translator_data *data, attn_error *error) {
+static attn_status lines_from_files(const attn_translator_files *files, attn_translator_data *data,
+                                    attn_error *error) {
     attn_lines source = {0}, target = {0};
     attn_status status = attn_lines_read(files->valid_source, &source, error);
     if (status == ATTN_OK) {
         status = attn_lines_read(files->valid_target, &target, error);
     }
     if (status == ATTN_OK) {
-        status = sentences_from_lines(&source, &target, (size_t)max_tokens, data, error);
+        status = lines_from_texts(&source, &target, data, error);
     }
     attn_lines_free(&source);
     attn_lines_free(&target);
@@ -248,11 +232,11 @@ static attn_status read_corpora(const attn_translator_files *files,
         int64_t count = out->train.count / 100;
         out->held_out = count > 1000 ? 1000 : count > 1 ? count : 1;
         status = attn_corpus_hold_out(&out->train, out->held_out, &out->valid, error);
-        return status == ATTN_OK ? sentences_from_corpus(out, error) : status;
+        return status == ATTN_OK ? lines_from_corpus(out, error) : status;
     }
     status = attn_corpus_read(files->valid_source, files->valid_target, out->tokenizer, limit,
                               threads, &out->valid, error);
-    return status == ATTN_OK ? sentences_from_files(files, limit, out, error) : status;
+    return status == ATTN_OK ? lines_from_files(files, out, error) : status;
 }
 
 attn_status attn_translator_data_read(const attn_translator_files *files,
@@ -281,10 +265,10 @@ void attn_translator_data_free(attn_translator_data *data) {
     attn_tokenizer_free(data->tokenizer);
     attn_corpus_free(&data->train);
     attn_corpus_free(&data->valid);
-    for (size_t i = 0; i < data->sentence_count; i++) {
-        free(data->sentence[i].source);
-        free(data->sentence[i].reference);
+    for (size_t i = 0; i < data->line_count; i++) {
+        free(data->line[i].source);
+        free(data->line[i].reference);
     }
-    attn_free(data->sentence);
+    attn_free(data->line);
     *data = (attn_translator_data){.tokenizer = NULL};
 }

@@ -14,17 +14,15 @@ typedef struct attn_translator_files {
 } attn_translator_files;
 
 /* What validation translates, and what should come out; both malloc'ed. */
-typedef struct attn_translator_sentence {
-    int32_t *source; /* ids without </s>, at most the model's max_length - 1 */
-    size_t length;
-    char *reference;
-} attn_translator_sentence;
+typedef struct attn_translator_line {
+    char *source, *reference;
+} attn_translator_line;
 
 typedef struct attn_translator_data {
     attn_tokenizer *tokenizer;
     attn_corpus train, valid;
-    attn_translator_sentence *sentence;
-    size_t sentence_count;
+    attn_translator_line *line;
+    size_t line_count;
     int64_t
         held_out; /* pairs of the corpus that became validation; 0: validation has its own files */
 } attn_translator_data;

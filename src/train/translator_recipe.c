@@ -41,6 +41,8 @@ static const attn_key keys[] = {
     REAL(label_smoothing, 0, 0.9, "share of the target probability spread over the vocabulary"),
     INT(batch_tokens, 1, 100000000, "tokens per batch, on its longer side"),
     INT(bleu_beam, 1, 100, "beam width for the translations that BLEU scores"),
+    {"bleu_raw", ATTN_KEY_BOOL, offsetof(attn_translator_recipe, bleu_raw), 0, 0, NULL,
+     "hand the validation lines to the model as they are, as translate --raw does"},
     TEXT(source_language, "source language code, such as en"),
     TEXT(target_language, "target language code, such as fr"),
 };

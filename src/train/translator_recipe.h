@@ -24,6 +24,7 @@ typedef struct attn_translator_recipe {
     double dropout, attention_dropout, activation_dropout, label_smoothing;
     /* data and validation */
     int64_t batch_tokens, bleu_beam;
+    bool bleu_raw;
     char source_language[ATTN_KEY_TEXT_SIZE], target_language[ATTN_KEY_TEXT_SIZE];
     attn_train_options train;
 } attn_translator_recipe;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "text/tokenizer.h"
+#include "attn/tokenizer.h"
 #include "train/bleu.h"
 
 /* ---- batches ---- */
@@ -139,10 +139,10 @@ static attn_status validate(void *self, attn_task_loss *out, attn_error *error) 
 
 static attn_status measure(void *self, double *score, attn_error *error) {
     const attn_translator_task *t = self;
-    if (t->data->sentence_count == 0) {
+    if (t->data->line_count == 0) {
         return ATTN_OK;
     }
-    return attn_train_bleu(t->model, t->data, t->recipe->bleu_beam, score, error);
+    return attn_train_bleu(t->model, t->recipe, t->data, score, error);
 }
 
 static attn_status save(void *self, attn_storage storage, const attn_metadata *facts, size_t count,

@@ -18,7 +18,7 @@
 #include "attn/threads.h"
 #include "attn/translator.h"
 #include "support/sentences.h"
-#include "text/tokenizer.h"
+#include "attn/tokenizer.h"
 
 enum { TEXT_SIZE = 1 << 20 };
 
@@ -332,8 +332,10 @@ static void json_holds_tokens_scores_and_attention(void **unused) {
     (void)unused;
     assert_int_equal(sh("head -1 lines | $T translate --json --n-best 3"), 0);
     json_t *object = parse_line(output);
-    size_t source = json_array_size(json_object_get(object, "source_tokens"));
-    json_t *translations = json_object_get(object, "translations");
+    assert_int_equal(json_array_size(json_object_get(object, "translations")), 3);
+    json_t *sentence = json_array_get(json_object_get(object, "sentences"), 0);
+    size_t source = json_array_size(json_object_get(sentence, "source_tokens"));
+    json_t *translations = json_object_get(sentence, "hypotheses");
     assert_int_equal(json_array_size(translations), 3);
     assert_string_equal(json_string_value(json_object_get(object, "source")),
                         "The cat sees the river, number 12.");
@@ -366,9 +368,9 @@ static void json_holds_tokens_scores_and_attention(void **unused) {
 static void score_agrees_with_translate(void **unused) {
     (void)unused;
     assert_int_equal(sh("for i in 1 2 3 4 5 6 7 8 9; do cat lines; done | grep . >many; "
-                        "$T translate --sample --max-length 6 --json many >drawn; "
-                        "$T translate --sample --max-length 6 many >texts; "
-                        "$T score --source many --target texts --json --batch 5 >scored; "
+                        "$T translate --raw --sample --max-length 6 --json many >drawn; "
+                        "$T translate --raw --sample --max-length 6 many >texts; "
+                        "$T score --raw --source many --target texts --json --batch 5 >scored; "
                         "cat drawn"),
                      0);
     char *drawn = strdup(output);
@@ -377,7 +379,8 @@ static void score_agrees_with_translate(void **unused) {
     int same = 0;
     for (int i = 0; i < 36; i++) {
         json_t *x = parse_line(a), *y = parse_line(b);
-        json_t *first = json_array_get(json_object_get(x, "translations"), 0);
+        json_t *sentence = json_array_get(json_object_get(x, "sentences"), 0);
+        json_t *first = json_array_get(json_object_get(sentence, "hypotheses"), 0);
         if (json_equal(json_object_get(first, "tokens"), json_object_get(y, "tokens"))) {
             same++;
             assert_true(json_equal(json_object_get(first, "token_log_probabilities"),
@@ -403,17 +406,34 @@ static void a_long_line_is_translated_in_parts(void **unused) {
     assert_int_equal(atoi(output), 1);
     assert_int_equal(sh("$T translate --json long"), 0);
     json_t *object = parse_line(output);
-    json_t *first = json_array_get(json_object_get(object, "translations"), 0);
-    assert_int_equal(json_array_size(json_array_get(json_object_get(first, "attention"), 0)),
-                     json_array_size(json_object_get(object, "source_tokens")));
-    assert_true(json_array_size(json_object_get(object, "source_tokens")) > 64);
+    json_t *sentences = json_object_get(object, "sentences"), *sentence;
+    size_t i;
+    assert_int_equal(json_array_size(sentences), 14);
+    json_array_foreach(sentences, i, sentence) {
+        assert_string_equal(json_string_value(json_object_get(sentence, "source")),
+                            "The cat sees the river.");
+    }
+    json_decref(object);
+    /* Raw, the line is one sequence, cut where the model can read no more. */
+    assert_int_equal(sh("$T translate --raw --json long"), 0);
+    object = parse_line(output);
+    sentences = json_object_get(object, "sentences");
+    assert_in_range(json_array_size(sentences), 2, 13);
+    size_t tokens = 0;
+    json_array_foreach(sentences, i, sentence) {
+        size_t these = json_array_size(json_object_get(sentence, "source_tokens"));
+        assert_in_range(these, 2, 64);
+        tokens += these;
+    }
+    assert_true(tokens > 64);
     json_decref(object);
     assert_int_equal(sh("tr -d . <long >endless; $T translate endless"), 0);
     expect_text("attn: warning: endless:1: ");
-    assert_int_equal(sh("$T score --source lines --target lines >all; $T score --source long "
-                        "--target long"),
-                     1);
-    expect_text("attn: long:1: ");
+    assert_int_equal(
+        sh("$T score --source lines --target lines >all; $T score --raw --source endless "
+           "--target endless"),
+        1);
+    expect_text("attn: endless:1: ");
 }
 
 static void evaluate_measures(void **unused) {

@@ -30,13 +30,13 @@ static void start(void) {
 /* One hypothesis: the source. */
 static void echo(attn_batch_group *group) {
     for (size_t i = 0; i < group->count; i++) {
-        attn_batch_sentence *s = &group->sentences[i];
+        attn_sentence *s = &group->sentences[i];
         int64_t length = s->length - 1;
         attn_hypothesis *h = attn_alloc_zero(1, sizeof *h);
         h->ids = attn_alloc_zero((size_t)s->length, sizeof *h->ids);
         memcpy(h->ids, s->ids, (size_t)length * sizeof *h->ids);
         h->token_log_probability = attn_alloc_zero((size_t)s->length, sizeof(attn_real));
-        if (group->search.attention) {
+        if (s->search->attention) {
             h->attention =
                 attn_alloc_zero((size_t)s->length * (size_t)s->length, sizeof(attn_real));
         }
@@ -95,7 +95,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     attn_job *job = attn_router_handle(&service, &request, &answer);
     if (job != NULL) {
         answer = (attn_http_answer){0};
-        echo(attn_job_group(job));
+        attn_batch_group *group = attn_job_group(job);
+        do {
+            echo(group);
+        } while (group->work == NULL && group->go_on(group->context));
         attn_job_answer(job, &answer);
         attn_job_free(job);
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Includes go one way only (docs/architecture.md):
 
-    base <- cpu <- kernels <- tape <- layers <- models <- search, train <- show <- serve, bench <- cli
+    base <- cpu <- kernels <- tape <- layers <- models <- search <- pipeline <- train <- show <- serve, bench <- cli
     base <- io, text, image
 
 Within a room there are no loops: no file needs one that needs it again, where NAME.h, NAME.c and NAME_parts.h are
@@ -12,17 +12,19 @@ import pathlib
 import re
 import sys
 
-CHAIN = [["base"], ["cpu"], ["kernels"], ["tape"], ["layers"], ["models"], ["search"], ["train"],
+CHAIN = [["base"], ["cpu"], ["kernels"], ["tape"], ["layers"], ["models"], ["search"], ["pipeline"], ["train"],
          ["show"], ["serve", "bench"], ["cli"]]
 SIDE = {"io", "text", "image"}
 # The rooms of the chain that may use files, text and pictures.
-USES_SIDE = {"models", "search", "train", "show", "serve", "bench", "cli"}
+USES_SIDE = {"models", "search", "pipeline", "train", "show", "serve", "bench", "cli"}
 
 # A public header belongs to the room that implements it. attn.h includes all the others.
 PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels", "cache": "kernels",
           "matmul": "kernels", "matmul_i8": "kernels", "tape": "tape", "params": "tape", "optimizer": "tape", "layers": "layers",
           "images": "layers", "segmenter": "models", "translator": "models", "shortlist": "models",
-          "search": "search", "safetensors": "io", "export": "base", "version": "base", "attn": "cli"}
+          "search": "search", "model": "pipeline", "translate": "pipeline", "segment": "pipeline",
+          "tokenizer": "text", "safetensors": "io", "export": "base", "version": "base",
+          "attn": "cli"}
 
 
 def allowed_rooms():

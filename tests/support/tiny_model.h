@@ -6,7 +6,7 @@
 #include "attn/safetensors.h"
 #include "attn/translator.h"
 #include "support/sentences.h"
-#include "text/tokenizer.h"
+#include "attn/tokenizer.h"
 
 static inline attn_tokenizer *tiny_model_tokenizer(void) {
     char files[2][64];

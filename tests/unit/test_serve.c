@@ -434,22 +434,22 @@ static void a_full_queue_refuses(void **unused) {
 /* ---- pictures ---- */
 
 /* A file with a tiny segmenter and two of its classes' names, opened as the server does it. */
-static attn_segmenting *open_segmenter(void) {
+static attn_model *open_segmenter(void) {
     static const char classes[] = "0 sky 1 2 3\n1 a \"road\" 255 0 16\n2 c 4 4 4\n3 d 5 5 5\n"
                                   "4 e 6 6 6\n";
     char folder[64], path[96];
     attn_segmenter_config config = tiny_config(ATTN_MIXER_GLOBAL);
     attn_segmenter *model = tiny_segmenter(&config, false);
-    attn_segmenting *segmenting = calloc(1, sizeof *segmenting);
+    attn_model *opened = NULL;
     folder_make(folder);
     snprintf(path, sizeof path, "%s/m.safetensors", folder);
     assert_int_equal(attn_segmenter_save(model, ATTN_STORE_F32, classes, sizeof classes - 1, NULL,
                                          0, path, NULL),
                      ATTN_OK);
     attn_segmenter_free(model);
-    assert_int_equal(attn_segmenting_open(path, segmenting, NULL), ATTN_OK);
+    assert_int_equal(attn_model_open(path, NULL, &opened, NULL), ATTN_OK);
     folder_remove(folder);
-    return segmenting;
+    return opened;
 }
 
 static int send_picture(const char *path, const char *query, const void *bytes, size_t size) {
@@ -480,8 +480,8 @@ static void pictures(void **unused) {
     file_bytes png = make_png(&kind, p.pixels);
     assert_int_equal(send_picture("/attn/segment", "", png.data, png.size), 404);
     expect("No segmenter is served");
-    attn_segmenting *segmenting = open_segmenter();
-    assert_true(attn_serve_models_add_pictures(service.models, segmenting));
+    attn_model *segmenter = open_segmenter();
+    assert_true(attn_serve_models_add_pictures(service.models, segmenter));
     assert_int_equal(ask("GET", "/frontend/settings", NULL, ""), 200);
     expect("\"pictures\":true");
     assert_int_equal(ask("GET", "/languages", NULL, ""), 200);
@@ -514,6 +514,8 @@ static void pictures(void **unused) {
                                           "x=0&y=9&head=mean&layer=2"};
     static const attn_pixel_query same[] = {{39, 23, 2, 0}, {39, 23, 1, 2}, {0, 9, 2, 0}};
     attn_picture picture = {WIDTH, HEIGHT, p.pixels};
+    attn_segmenting segmenting;
+    assert_int_equal(attn_segmenting_start(segmenter, &segmenting, NULL), ATTN_OK);
     for (size_t q = 0; q < 3; q++) {
         attn_grid keys;
         float *weights;
@@ -521,8 +523,8 @@ static void pictures(void **unused) {
         assert_int_equal(send_picture("/attn/attend", queries[q], png.data, png.size), 200);
         value = json_loads(answer.body.data, 0, NULL);
         json_t *list = json_object_get(value, "weights");
-        assert_int_equal(attn_segment_attend(segmenting, &picture, &same[q], &keys, &weights, NULL),
-                         ATTN_OK);
+        assert_int_equal(
+            attn_segment_attend(&segmenting, &picture, &same[q], &keys, &weights, NULL), ATTN_OK);
         assert_int_equal(json_integer_value(json_object_get(value, "columns")), keys.width);
         assert_int_equal(json_integer_value(json_object_get(value, "rows")), keys.height);
         assert_int_equal(json_integer_value(json_object_get(value, "layers")), 2);
@@ -536,6 +538,7 @@ static void pictures(void **unused) {
         attn_free(weights);
         json_decref(value);
     }
+    attn_segmenting_end(&segmenting);
 
     /* refusals */
     static const char *const wrong[] = {"x=1",

@@ -10,7 +10,7 @@
 
 #include "support/sentences.h"
 #include "text/charsmap.h"
-#include "text/tokenizer.h"
+#include "attn/tokenizer.h"
 
 static char files[2][64];
 static const char *const paths[2] = {files[0], files[1]};

@@ -13,6 +13,9 @@ export function sentenceView(host, source, show, fail) {
   let checkpoint = 0;
   let asked = 0; // the number of the latest question: answers to earlier ones are dropped
   let output = null;
+  let sentences = []; // of the text that was translated
+  let number = 0; // of the one that is looked at
+  const picker = el("div", {});
 
   const request = (q) => ({ model, checkpoint, q });
 
@@ -25,19 +28,43 @@ export function sentenceView(host, source, show, fail) {
     output.setAttribute("aria-busy", "true");
     try {
       const wanted = request(text);
+      let whole = null;
       if (checkpoint === 0) {
-        wanted.target = await source.translate(wanted, (sofar) => { if (mine === asked) output.textContent = sofar; }) || undefined; // "" would be no target
+        whole = await source.translate(wanted, (sofar) => { if (mine === asked) output.textContent = sofar; });
       }
       const doc = await source.document(wanted);
       if (mine !== asked) return;
-      translation = doc.target.text;
+      translation = whole ?? doc.target.text;
       output.textContent = translation;
+      sentences = doc.sentences;
+      number = 0;
+      picker.replaceChildren(sentencePicker());
       await show(doc);
     } catch (error) {
       if (mine === asked) fail(error);
     } finally {
       output.setAttribute("aria-busy", "false");
     }
+  }
+
+  /** Another sentence of the text: each was translated, and is looked at, on its own. */
+  async function look(i) {
+    const mine = ++asked;
+    try {
+      const doc = await source.document({ ...request(text), sentence: i });
+      if (mine !== asked) return;
+      number = i;
+      await show(doc);
+    } catch (error) {
+      if (mine === asked) fail(error);
+    }
+  }
+
+  function sentencePicker() {
+    if (!live || sentences.length < 2) return "";
+    const select = el("select", { id: "which", onchange: () => look(Number(select.value)) },
+      ...sentences.map((one, i) => el("option", { value: String(i), selected: i === number }, `${i + 1}. ${one}`)));
+    return el("p", { class: "line" }, el("label", { for: "which" }, t("which_sentence")), select);
   }
 
   /** Languages and name; of two models of the same name in two folders the second says so. */
@@ -95,7 +122,8 @@ export function sentenceView(host, source, show, fail) {
   function draw() {
     output = el("p", { class: "translation", "aria-live": "polite" }, translation);
     const given = live ? form() : el("p", { class: "given" }, text);
-    host.replaceChildren(given, output, modelPicker(), checkpointSlider());
+    picker.replaceChildren(sentencePicker());
+    host.replaceChildren(given, output, picker, modelPicker(), checkpointSlider());
   }
 
   async function start() {

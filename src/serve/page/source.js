@@ -90,7 +90,7 @@ function serverSource(models, settings) {
     },
     async document(request) {
       const doc = await ask("attn/document", withKey(request));
-      doc.request = { ...request, target: doc.target.text || undefined };
+      doc.request = request; // the same search gives the same ids again
       return doc;
     },
     layer: (doc, part, layer) => of(doc, "attn/layer", part, layer),

@@ -1,40 +1,31 @@
-/* show/segmenting.h: a segmenter and its classes, opened together; a picture of any size through it,
- * and what a pixel of one attends to. One thread at a time. */
-#ifndef ATTN_SHOW_SEGMENTING_H
-#define ATTN_SHOW_SEGMENTING_H
+/* pipeline/segment.h: a picture of any size through a segmenter, and what a pixel of one attends to.
+ * The door is attn/segment.h. */
+#ifndef ATTN_PIPELINE_SEGMENT_H
+#define ATTN_PIPELINE_SEGMENT_H
 
-#include <stdbool.h>
-
-#include "attn/segmenter.h"
-#include "image/classes.h"
+#include "attn/segment.h"
 #include "image/picture.h"
+#include "pipeline/model.h"
 
+/* A model at work on one picture after another; one thread at a time. */
 typedef struct attn_segmenting {
-    char path[4096];
-    attn_segmenter *model;
-    attn_classes classes;
+    const attn_model *model;
     attn_tape *tape;
 } attn_segmenting;
 
-/* Close it also after a failure. */
-ATTN_MUST_CHECK attn_status attn_segmenting_open(const char *path, attn_segmenting *out,
-                                                 attn_error *error);
-void attn_segmenting_close(attn_segmenting *segmenting);
-
-typedef struct attn_tiling {
-    int64_t tile, overlap; /* pixels; pictures of no more than a tile are done whole */
-    bool flip;             /* the mean of what is said of a tile and of its mirror image */
-    const char *scales;    /* "0.75,1,1.25": the mean over these sizes; NULL: its own */
-} attn_tiling;
+/* ATTN_ERR_ARGUMENT: the model is a translator. End it also after a failure. */
+ATTN_MUST_CHECK attn_status attn_segmenting_start(const attn_model *model, attn_segmenting *out,
+                                                  attn_error *error);
+void attn_segmenting_end(attn_segmenting *segmenting);
 
 /* What a picture becomes: rows of the picture as they are ready, from the top. probabilities
  * [rows, W, V]. */
 typedef attn_status attn_segmented_rows(void *context, int64_t first, int64_t rows,
                                         const float *probabilities, attn_error *error);
-/* Memory is bounded by a row of tiles. ATTN_ERR_ARGUMENT: scales that are no such list. */
+/* Memory is bounded by a row of tiles. Errors as those of attn_segment. */
 ATTN_MUST_CHECK attn_status attn_segment_rows(attn_segmenting *segmenting,
-                                              const attn_picture *picture,
-                                              const attn_tiling *tiling,
+                                              const attn_pixels *picture,
+                                              const attn_segment_options *options,
                                               attn_segmented_rows *receive, void *context,
                                               attn_error *error);
 /* Of `count` pixels the likeliest class each; of equal ones the first. */
@@ -43,7 +34,7 @@ void attn_segment_choose(const float *probabilities, int64_t count, int64_t clas
 /* The picture's mask, which is then to be freed, also after a failure. */
 ATTN_MUST_CHECK attn_status attn_segment_mask(attn_segmenting *segmenting,
                                               const attn_picture *picture,
-                                              const attn_tiling *tiling, attn_mask *out,
+                                              const attn_segment_options *options, attn_mask *out,
                                               attn_error *error);
 
 /* Which pixel asks, in which block, through which head. */

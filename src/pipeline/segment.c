@@ -1,5 +1,5 @@
-/* show/segmenting.c: opening a model with its classes, pictures tile by tile, one pixel's attention. */
-#include "show/segmenting.h"
+/* pipeline/segment.c: pictures tile by tile, and one pixel's attention. */
+#include "pipeline/segment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,40 +9,23 @@
 #include "base/memory.h"
 #include "image/resize.h"
 #include "image/tiles.h"
-#include "kernels/resize/resize.h"
+#include "pipeline/sized.h"
 
-attn_status attn_segmenting_open(const char *path, attn_segmenting *out, attn_error *error) {
-    void *text = NULL;
-    size_t size = 0;
-    memset(out, 0, sizeof *out);
-    attn_status status = ATTN_OK;
-    if (snprintf(out->path, sizeof out->path, "%s", path) >= (int)sizeof out->path) {
-        status = attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL, "the path is too long");
-    }
-    if (status == ATTN_OK) {
-        status = attn_segmenter_load(out->path, false, &out->model, &text, &size, error);
-    }
-    if (status == ATTN_OK && text == NULL) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, out->path, -1,
-                           "save it with `attn train segmenter`", "the model names no classes");
-    }
-    if (status == ATTN_OK) {
-        status = attn_classes_parse(text, size, out->path, ATTN_IGNORE_LABEL, &out->classes, error);
-    }
-    attn_segmenter_free_bytes(text);
-    if (status == ATTN_OK && out->classes.count != attn_segmenter_get_config(out->model)->classes) {
-        status =
-            attn_fail(error, ATTN_ERR_FORMAT, out->path, -1, "take an undamaged copy of the model",
-                      "it names %d classes, but the model has %lld", out->classes.count,
-                      (long long)attn_segmenter_get_config(out->model)->classes);
-    }
+void attn_segment_options_init_sized(attn_segment_options *options, size_t size) {
+    const attn_segment_options defaults = {.tile = 1024, .overlap = 128};
+    attn_sized_init(options, size, &defaults, sizeof defaults);
+}
+
+attn_status attn_segmenting_start(const attn_model *model, attn_segmenting *out,
+                                  attn_error *error) {
+    *out = (attn_segmenting){.model = model};
+    attn_status status = attn_model_check_kind(model, ATTN_MODEL_SEGMENTER, error);
     return status == ATTN_OK ? attn_tape_create(&out->tape, error) : status;
 }
 
-void attn_segmenting_close(attn_segmenting *segmenting) {
+void attn_segmenting_end(attn_segmenting *segmenting) {
     attn_tape_free(segmenting->tape);
-    attn_segmenter_free(segmenting->model);
-    memset(segmenting, 0, sizeof *segmenting);
+    segmenting->tape = NULL;
 }
 
 /* ---- views: a tile at other sizes, and in the mirror ---- */
@@ -73,14 +56,14 @@ static attn_status parse_scales(const char *text, scale_list *out, attn_error *e
 
 typedef struct tile_work {
     attn_segmenting *segmenting;
-    const attn_picture *picture;
+    const attn_pixels *picture;
     attn_tile_axis x, y;
     attn_tile_blend *blend;
     scale_list scales;
     bool flip;
     uint8_t *pixels;      /* of one tile */
     float *probabilities; /* of one tile */
-    attn_scratch view_pixels, view_probabilities, resized, filter;
+    attn_scratch view_pixels, view_probabilities, filter;
 } tile_work;
 
 /* Both ways round: [height, width, each] with every row from right to left, in place. */
@@ -96,16 +79,30 @@ static void mirror(void *rows, int64_t height, int64_t width, size_t each) {
     }
 }
 
+/* What was said of height x width pixels, in the tile's size: on the tape until it begins again. */
+static attn_status resize_answer(tile_work *w, int64_t height, int64_t width, const float *said,
+                                 float **answer, attn_error *error) {
+    attn_tape *tape = w->segmenting->tape;
+    int64_t classes = w->segmenting->model->classes.count;
+    attn_grid from = {1, height, width}, to = {1, w->y.tile, w->x.tile};
+    attn_tape_begin(tape, false, 0, 0);
+    attn_tensor *x = attn_tape_tensor(tape, height * width, classes);
+    if (x != NULL) {
+        memcpy(x->data, said, (size_t)(height * width * classes) * sizeof *said);
+    }
+    const attn_tensor *y = attn_layer_resize(tape, x, &from, &to);
+    *answer = y != NULL ? y->data : NULL;
+    return y != NULL ? ATTN_OK : attn_fail_memory(error, (size_t)(to.height * to.width));
+}
+
 /* What the model says of a tile's pixels at height x width, in the tile's size and direction. */
 static attn_status ask_view(tile_work *w, int64_t height, int64_t width, bool flipped,
                             float **answer, attn_error *error) {
-    int64_t classes = w->segmenting->classes.count;
+    int64_t classes = w->segmenting->model->classes.count;
     size_t pixels = (size_t)(height * width);
     uint8_t *seen = attn_scratch_get(&w->view_pixels, pixels * 3);
     float *said = attn_scratch_get(&w->view_probabilities, pixels * (size_t)classes * sizeof *said);
-    *answer =
-        attn_scratch_get(&w->resized, (size_t)(w->x.tile * w->y.tile * classes) * sizeof **answer);
-    if (seen == NULL || said == NULL || *answer == NULL) {
+    if (seen == NULL || said == NULL) {
         return attn_fail_memory(error, pixels * (size_t)classes * sizeof *said);
     }
     attn_picture tile = {w->x.tile, w->y.tile, w->pixels};
@@ -118,21 +115,17 @@ static attn_status ask_view(tile_work *w, int64_t height, int64_t width, bool fl
         mirror(seen, height, width, 3);
     }
     attn_pictures one = {1, height, width, seen};
-    status =
-        attn_segmenter_predict(w->segmenting->model, w->segmenting->tape, &one, NULL, said, error);
+    status = attn_segmenter_predict(w->segmenting->model->segmenter, w->segmenting->tape, &one,
+                                    NULL, said, error);
     if (status == ATTN_OK && flipped) {
         mirror(said, height, width, (size_t)classes * sizeof *said);
     }
-    attn_resize_shape shape = {1, height, width, w->y.tile, w->x.tile, classes};
-    if (status == ATTN_OK && attn_resize_forward(&shape, said, *answer, &w->filter) != ATTN_OK) {
-        status = attn_fail_memory(error, pixels * (size_t)classes * sizeof *said);
-    }
-    return status;
+    return status == ATTN_OK ? resize_answer(w, height, width, said, answer, error) : status;
 }
 
 /* The mean over all views, in their order. */
 static attn_status ask_views(tile_work *w, attn_error *error) {
-    int64_t values = w->x.tile * w->y.tile * w->segmenting->classes.count;
+    int64_t values = w->x.tile * w->y.tile * w->segmenting->model->classes.count;
     int views = w->scales.count * (w->flip ? 2 : 1);
     attn_status status = ATTN_OK;
     memset(w->probabilities, 0, (size_t)values * sizeof *w->probabilities);
@@ -140,7 +133,7 @@ static attn_status ask_views(tile_work *w, attn_error *error) {
         double scale = w->scales.scale[v % w->scales.count];
         int64_t height = (int64_t)((double)w->y.tile * scale + 0.5);
         int64_t width = (int64_t)((double)w->x.tile * scale + 0.5);
-        float *answer;
+        float *answer = NULL;
         status = ask_view(w, height > 0 ? height : 1, width > 0 ? width : 1, v >= w->scales.count,
                           &answer, error);
         for (int64_t i = 0; i < values && status == ATTN_OK; i++) {
@@ -155,7 +148,7 @@ static attn_status ask(tile_work *w, attn_error *error) {
         return ask_views(w, error);
     }
     attn_pictures one = {1, w->y.tile, w->x.tile, w->pixels};
-    return attn_segmenter_predict(w->segmenting->model, w->segmenting->tape, &one, NULL,
+    return attn_segmenter_predict(w->segmenting->model->segmenter, w->segmenting->tape, &one, NULL,
                                   w->probabilities, error);
 }
 
@@ -192,19 +185,36 @@ static attn_status do_tiles(tile_work *w, attn_segmented_rows *receive, void *co
     return status;
 }
 
-attn_status attn_segment_rows(attn_segmenting *segmenting, const attn_picture *picture,
-                              const attn_tiling *tiling, attn_segmented_rows *receive,
+static attn_status check_work(const attn_pixels *picture, const attn_segment_options *options,
+                              attn_error *error) {
+    if (picture->width < 1 || picture->height < 1) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "picture", -1, NULL, "it has no pixels");
+    }
+    if (options->tile < 1 || options->overlap < 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "tile", -1,
+                         "give a tile of at least 1 pixel and an overlap of at least 0",
+                         "tiles of %lld pixels that overlap by %lld", (long long)options->tile,
+                         (long long)options->overlap);
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_segment_rows(attn_segmenting *segmenting, const attn_pixels *picture,
+                              const attn_segment_options *options, attn_segmented_rows *receive,
                               void *context, attn_error *error) {
-    tile_work w = {.segmenting = segmenting,
-                   .picture = picture,
-                   .x = attn_tile_plan(picture->width, tiling->tile, tiling->overlap),
-                   .y = attn_tile_plan(picture->height, tiling->tile, tiling->overlap),
-                   .flip = tiling->flip};
-    size_t area = (size_t)(w.x.tile * w.y.tile), classes = (size_t)segmenting->classes.count;
-    attn_status status = parse_scales(tiling->scales, &w.scales, error);
+    attn_segment_options chosen;
+    attn_segment_options_init(&chosen);
+    attn_status status =
+        attn_sized_read(&chosen, sizeof chosen, options, "attn_segment_options_init", error);
+    status = status == ATTN_OK ? check_work(picture, &chosen, error) : status;
+    tile_work w = {.segmenting = segmenting, .picture = picture, .flip = chosen.flip};
+    status = status == ATTN_OK ? parse_scales(chosen.scales, &w.scales, error) : status;
     if (status != ATTN_OK) {
         return status;
     }
+    w.x = attn_tile_plan(picture->width, chosen.tile, chosen.overlap);
+    w.y = attn_tile_plan(picture->height, chosen.tile, chosen.overlap);
+    size_t area = (size_t)(w.x.tile * w.y.tile), classes = (size_t)segmenting->model->classes.count;
     w.pixels = attn_alloc(3 * area);
     w.probabilities = attn_alloc_zero(area * classes, sizeof *w.probabilities);
     status = w.pixels == NULL || w.probabilities == NULL
@@ -218,7 +228,6 @@ attn_status attn_segment_rows(attn_segmenting *segmenting, const attn_picture *p
     attn_free(w.probabilities);
     attn_scratch_free(&w.view_pixels);
     attn_scratch_free(&w.view_probabilities);
-    attn_scratch_free(&w.resized);
     attn_scratch_free(&w.filter);
     return status;
 }
@@ -238,33 +247,61 @@ void attn_segment_choose(const float *probabilities, int64_t count, int64_t clas
 }
 
 typedef struct mask_rows {
-    attn_mask *mask;
-    int64_t classes;
+    uint8_t *labels; /* [H, W] */
+    int64_t width, classes;
 } mask_rows;
 
 static attn_status receive_mask(void *context, int64_t first, int64_t rows,
                                 const float *probabilities, attn_error *error) {
     const mask_rows *m = context;
     (void)error;
-    attn_segment_choose(probabilities, rows * m->mask->width, m->classes,
-                        m->mask->label + first * m->mask->width);
+    attn_segment_choose(probabilities, rows * m->width, m->classes, m->labels + first * m->width);
     return ATTN_OK;
 }
 
 attn_status attn_segment_mask(attn_segmenting *segmenting, const attn_picture *picture,
-                              const attn_tiling *tiling, attn_mask *out, attn_error *error) {
-    mask_rows rows = {out, segmenting->classes.count};
+                              const attn_segment_options *options, attn_mask *out,
+                              attn_error *error) {
     attn_status status = attn_mask_create(picture->width, picture->height, out, error);
-    return status == ATTN_OK
-               ? attn_segment_rows(segmenting, picture, tiling, receive_mask, &rows, error)
-               : status;
+    if (status != ATTN_OK) {
+        return status;
+    }
+    attn_pixels pixels = {picture->width, picture->height, picture->rgb};
+    mask_rows rows = {out->label, picture->width, segmenting->model->classes.count};
+    return attn_segment_rows(segmenting, &pixels, options, receive_mask, &rows, error);
+}
+
+attn_status attn_segment(const attn_model *model, const attn_pixels *picture,
+                         const attn_segment_options *options, uint8_t *classes, attn_error *error) {
+    attn_segmenting segmenting;
+    attn_status status = attn_segmenting_start(model, &segmenting, error);
+    if (status == ATTN_OK) {
+        mask_rows rows = {classes, picture->width, model->classes.count};
+        status = attn_segment_rows(&segmenting, picture, options, receive_mask, &rows, error);
+    }
+    attn_segmenting_end(&segmenting);
+    return status;
+}
+
+/* ---- classes ---- */
+
+int attn_model_classes(const attn_model *model) {
+    return model->classes.count;
+}
+
+const char *attn_model_class_name(const attn_model *model, int number) {
+    return number >= 0 && number < model->classes.count ? model->classes.item[number].name : NULL;
+}
+
+const uint8_t *attn_model_class_color(const attn_model *model, int number) {
+    return number >= 0 && number < model->classes.count ? model->classes.item[number].color : NULL;
 }
 
 /* ---- attention ---- */
 
 static attn_status check_query(const attn_segmenting *s, const attn_picture *picture,
                                const attn_pixel_query *q, attn_error *error) {
-    const attn_segmenter_config *config = attn_segmenter_get_config(s->model);
+    const attn_segmenter_config *config = attn_segmenter_get_config(s->model->segmenter);
     if (q->x < 0 || q->y < 0 || q->x >= picture->width || q->y >= picture->height) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "--at", -1,
                          "give X,Y, counted from 0 at the top left",
@@ -285,16 +322,18 @@ static attn_status check_query(const attn_segmenting *s, const attn_picture *pic
 /* weights [heads, places] of the place that the pixel lies in. */
 static attn_status run_and_look(attn_segmenting *s, const attn_picture *picture,
                                 const attn_pixel_query *q, float *weights, attn_error *error) {
-    int64_t layer = q->layer > 0 ? q->layer : attn_segmenter_get_config(s->model)->blocks;
+    int64_t layer =
+        q->layer > 0 ? q->layer : attn_segmenter_get_config(s->model->segmenter)->blocks;
     attn_pictures one = {1, picture->height, picture->width, picture->rgb};
     attn_grid grid;
     attn_tape_watch(s->tape, true);
     attn_tape_begin(s->tape, false, 0, 0);
-    if (attn_segmenter_forward(s->model, s->tape, &one, &grid) == NULL) {
-        return attn_tape_check(s->tape, error);
+    if (attn_segmenter_forward(s->model->segmenter, s->tape, &one, &grid) == NULL) {
+        return attn_fail(error, attn_tape_status(s->tape), NULL, -1, "give a smaller picture",
+                         "%s while running the model", attn_status_name(attn_tape_status(s->tape)));
     }
-    return attn_segmenter_attend(s->model, s->tape, picture->height, picture->width, layer - 1,
-                                 q->y / 8, q->x / 8, weights, error);
+    return attn_segmenter_attend(s->model->segmenter, s->tape, picture->height, picture->width,
+                                 layer - 1, q->y / 8, q->x / 8, weights, error);
 }
 
 /* weights [heads, places] to one map at their beginning: a head, or the mean of all. */
@@ -316,8 +355,8 @@ attn_status attn_segment_attend(attn_segmenting *s, const attn_picture *picture,
     if (status != ATTN_OK) {
         return status;
     }
-    int64_t heads = attn_segmenter_get_config(s->model)->heads;
-    *keys = attn_segmenter_key_grid(s->model, picture->height, picture->width);
+    int64_t heads = attn_segmenter_get_config(s->model->segmenter)->heads;
+    *keys = attn_segmenter_key_grid(s->model->segmenter, picture->height, picture->width);
     size_t places = (size_t)(keys->height * keys->width), count = places * (size_t)heads;
     float *all = attn_alloc_zero(count, sizeof *all);
     status = all != NULL ? run_and_look(s, picture, query, all, error)

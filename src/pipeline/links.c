@@ -1,5 +1,5 @@
-/* serve/job_links.c: cross-attention from pieces to bytes. </s> has no part in it. */
-#include "serve/job_links.h"
+/* pipeline/links.c: cross-attention from pieces to bytes. </s> has no part in it. */
+#include "pipeline/links.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +56,9 @@ static bool map_to_unit(const attn_tokenizer *tokenizer, const int32_t *ids, siz
     return good;
 }
 
-bool attn_job_links(const attn_tokenizer *tokenizer, const attn_batch_sentence *sentence,
-                    const attn_hypothesis *h, const char *unit, const char *translation,
-                    attn_links *out) {
+bool attn_links_find(const attn_tokenizer *tokenizer, const attn_sentence *sentence,
+                     const attn_hypothesis *h, const char *unit, const char *translation,
+                     attn_links *out) {
     *out = (attn_links){0};
     if (h == NULL || h->attention == NULL || h->length == 0 || sentence->length < 2) {
         return false;
@@ -71,7 +71,7 @@ bool attn_job_links(const attn_tokenizer *tokenizer, const attn_batch_sentence *
     if (target_end == NULL || source_end == NULL || weight == NULL ||
         !find_ends(tokenizer, h->ids, targets, strlen(translation), target_end) ||
         !map_to_unit(tokenizer, sentence->ids, sources, unit, source_end)) {
-        attn_job_links_free(out);
+        attn_links_free(out);
         return false;
     }
     for (size_t t = 0; t < targets; t++) {
@@ -82,7 +82,7 @@ bool attn_job_links(const attn_tokenizer *tokenizer, const attn_batch_sentence *
     return true;
 }
 
-void attn_job_links_free(attn_links *links) {
+void attn_links_free(attn_links *links) {
     free((void *)(uintptr_t)links->target_end);
     free((void *)(uintptr_t)links->source_end);
     free((void *)(uintptr_t)links->weight);

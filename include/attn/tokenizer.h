@@ -1,0 +1,77 @@
+/* attn/tokenizer.h: text to ids and back: SentencePiece behind a C interface.
+ *
+ * Of the second library, libattn-pipeline (pkg-config attn-pipeline, CMake attn::pipeline).
+ * A tokenizer is made by training on files, from a model file, or from the bytes of a SentencePiece model; the bytes
+ * are what a model file carries. SentencePiece reads them too; the list of elisions, which it does not
+ * know, is in a field that it leaves to others. Piece ids: 0 <pad>, 1 <unk>, 2 <s>, 3 </s> (fixed when training).
+ * Encoding and decoding may be called from several threads at once. */
+#ifndef ATTN_TOKENIZER_H
+#define ATTN_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { ATTN_PAD = 0, ATTN_UNK = 1, ATTN_BOS = 2, ATTN_EOS = 3 };
+
+/* A list of elisions is shorter than this. */
+enum { ATTN_ELISIONS_SIZE = 128 };
+
+typedef struct attn_tokenizer attn_tokenizer;
+
+typedef struct attn_tokenizer_options {
+    const char *type;          /* "unigram" or "bpe" */
+    const char *normalization; /* "identity", "nfkc", "nmt_nfkc" ... (SentencePiece's names) */
+    int32_t vocabulary;        /* number of pieces, the four special ones included */
+    double character_coverage; /* 0.9995 when 0 */
+    const char *elisions;      /* words set apart from the next (text/elision.h); "": none */
+    int threads;               /* does not change the result */
+} attn_tokenizer_options;
+
+/* Trains one model on all the files together (a joint vocabulary). Never prints. When the text is
+ * too small for the vocabulary asked for, the error says how many pieces are possible. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_train(const char *const *files, int file_count,
+                                                          const attn_tokenizer_options *options,
+                                                          attn_tokenizer **out, attn_error *error);
+ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_from_bytes(const void *bytes, size_t size,
+                                                               attn_tokenizer **out,
+                                                               attn_error *error);
+/* The tokenizer that a model file carries. ATTN_ERR_IO; ATTN_ERR_FORMAT: not such a file, or one without a
+ * tokenizer; ATTN_ERR_MEMORY. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_open(const char *path, attn_tokenizer **out,
+                                                         attn_error *error);
+/* NULL is allowed. */
+ATTN_API void attn_tokenizer_free(attn_tokenizer *tokenizer);
+
+/* The serialized SentencePiece model; owned by the tokenizer. */
+ATTN_API const void *attn_tokenizer_bytes(const attn_tokenizer *tokenizer, size_t *size);
+ATTN_API int32_t attn_tokenizer_size(const attn_tokenizer *tokenizer);
+/* The surface of a piece ("\xe2\x96\x81" marks a preceding space); owned by the tokenizer; "" when out of
+ * range. */
+ATTN_API const char *attn_tokenizer_piece(const attn_tokenizer *tokenizer, int32_t id);
+
+/* Frees what encoding and decoding give. NULL is allowed. */
+ATTN_API void attn_tokenizer_release(void *memory);
+
+/* Ids of the text, no <s> or </s> added. *ids is to be freed with attn_tokenizer_release, or free (NULL
+ * when there are none). */
+ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer,
+                                                           const char *text, size_t length,
+                                                           int32_t **ids, size_t *count,
+                                                           attn_error *error);
+/* The text of the ids, special pieces left out, NUL-terminated; *text is to be freed with
+ * attn_tokenizer_release, or free. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_decode(const attn_tokenizer *tokenizer,
+                                                           const int32_t *ids, size_t count,
+                                                           char **text, attn_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,15 @@
+/* pipeline/links.h: where the parts of a translation came from, for putting tags back (text/markup.h). */
+#ifndef ATTN_PIPELINE_LINKS_H
+#define ATTN_PIPELINE_LINKS_H
+
+#include "pipeline/batch.h"
+#include "text/markup.h"
+
+/* From the attention of a hypothesis whose text is `translation`, of the sentence that is the whole unit. False
+ * when out of memory, or when the hypothesis has no attention; *out is then zero. */
+bool attn_links_find(const attn_tokenizer *tokenizer, const attn_sentence *sentence,
+                     const attn_hypothesis *hypothesis, const char *unit, const char *translation,
+                     attn_links *out);
+void attn_links_free(attn_links *links);
+
+#endif

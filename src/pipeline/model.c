@@ -1,0 +1,299 @@
+/* pipeline/model.c: opening a model file: its header once, then what the kind of model needs. */
+#include "pipeline/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attn/safetensors.h"
+#include "base/fail.h"
+#include "base/utf8.h"
+#include "pipeline/sized.h"
+
+void attn_model_options_init_sized(attn_model_options *options, size_t size) {
+    const attn_model_options defaults = {.compute = ATTN_COMPUTE_F32};
+    attn_sized_init(options, size, &defaults, sizeof defaults);
+}
+
+/* ---- names ---- */
+
+/* "en-fr" of "models/en-fr.safetensors". */
+static char *name_of_path(const char *path) {
+    static const char ending[] = ".safetensors";
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    size_t length = strlen(name), cut = sizeof ending - 1;
+    bool ends = length > cut && strcmp(name + length - cut, ending) == 0;
+    return strndup(name, ends ? length - cut : length);
+}
+
+static attn_status find_name(attn_model *model, const attn_safetensors *file, attn_error *error) {
+    const char *given = attn_safetensors_metadata(file, "name");
+    char *name = given != NULL && given[0] != '\0' ? strdup(given) : name_of_path(model->path);
+    char quoted[128];
+    if (name != NULL) { /* it is shown on terminals */
+        model->name = strdup(attn_utf8_quote(quoted, sizeof quoted, name));
+        free(name);
+    }
+    return model->name != NULL ? ATTN_OK : attn_fail_memory(error, sizeof quoted);
+}
+
+/* ---- languages ---- */
+
+/* A code like en, zh, pt-BR or zh_Hant: letters, digits, '-' and '_'. */
+static bool is_code(const char *text, size_t length) {
+    if (length < 2 || length >= ATTN_LANGUAGE_CODE) {
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        bool letter = (text[i] | 0x20) >= 'a' && (text[i] | 0x20) <= 'z';
+        bool other = (text[i] >= '0' && text[i] <= '9') || text[i] == '-' || text[i] == '_';
+        if (!letter && !(i >= 2 && other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "en-fr..." up to a dot. */
+static void languages_of_name(attn_model *model) {
+    const char *slash = strrchr(model->path, '/');
+    const char *name = slash != NULL ? slash + 1 : model->path;
+    const char *dash = strchr(name, '-');
+    size_t first = dash != NULL ? (size_t)(dash - name) : 0;
+    size_t second = dash != NULL ? strcspn(dash + 1, ".-_") : 0;
+    if (first <= 3 && second <= 3 && is_code(name, first) && is_code(dash + 1, second)) {
+        snprintf(model->source, sizeof model->source, "%.*s", (int)first, name);
+        snprintf(model->target, sizeof model->target, "%.*s", (int)second, dash + 1);
+    }
+}
+
+static void find_languages(attn_model *model, const attn_safetensors *file) {
+    const char *source = attn_safetensors_metadata(file, "source_language");
+    const char *target = attn_safetensors_metadata(file, "target_language");
+    if (source != NULL && is_code(source, strlen(source))) {
+        snprintf(model->source, sizeof model->source, "%s", source);
+    }
+    if (target != NULL && is_code(target, strlen(target))) {
+        snprintf(model->target, sizeof model->target, "%s", target);
+    }
+    if (model->source[0] == '\0' && model->target[0] == '\0') {
+        languages_of_name(model);
+    }
+}
+
+/* ---- a translator ---- */
+
+static attn_status read_tokenizer(attn_model *model, const void *bytes, size_t size,
+                                  attn_error *error) {
+    if (bytes == NULL) {
+        return attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
+                         "save it with `attn train translator`", "the model has no tokenizer");
+    }
+    attn_status status = attn_tokenizer_from_bytes(bytes, size, &model->tokenizer, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    int64_t vocabulary = attn_translator_get_config(model->translator)->vocabulary;
+    if (attn_tokenizer_size(model->tokenizer) != vocabulary) {
+        return attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
+                         "re-export it: tokenizer and weights differ",
+                         "the tokenizer has %d pieces, but the model has %lld",
+                         (int)attn_tokenizer_size(model->tokenizer), (long long)vocabulary);
+    }
+    return ATTN_OK;
+}
+
+static attn_status read_shortlist(attn_model *model, const char *path, attn_error *error) {
+    attn_status status = attn_shortlist_load(path, &model->shortlist, error);
+    int64_t words = attn_translator_get_config(model->translator)->vocabulary;
+    if (status == ATTN_OK && attn_shortlist_vocabulary(model->shortlist) != words) {
+        status =
+            attn_fail(error, ATTN_ERR_FORMAT, path, -1, "make it with this model: `attn shortlist`",
+                      "the shortlist covers %lld words, but the model has %lld",
+                      (long long)attn_shortlist_vocabulary(model->shortlist), (long long)words);
+    }
+    return status;
+}
+
+attn_status attn_model_set_glossary(attn_model *model, const char *path, attn_error *error) {
+    attn_glossary_free(model->glossary);
+    model->glossary = NULL;
+    return attn_glossary_read(path, &model->glossary, error);
+}
+
+static attn_status read_translator(attn_model *model, const attn_safetensors *file,
+                                   const attn_model_options *options, attn_error *error) {
+    void *bytes = NULL;
+    size_t size = 0;
+    find_languages(model, file);
+    attn_status status = attn_translator_read(
+        file, model->path, options->whole ? ATTN_LOAD_TO_RUN : ATTN_LOAD_TO_DECODE,
+        options->compute, &model->translator, &bytes, &size, error);
+    if (status == ATTN_OK) {
+        status = read_tokenizer(model, bytes, size, error);
+    }
+    attn_translator_free_bytes(bytes);
+    if (status == ATTN_OK && options->shortlist != NULL) {
+        status = read_shortlist(model, options->shortlist, error);
+    }
+    if (status == ATTN_OK && options->glossary != NULL) {
+        status = attn_model_set_glossary(model, options->glossary, error);
+    }
+    return status;
+}
+
+/* ---- a segmenter ---- */
+
+static attn_status read_classes(attn_model *model, const void *text, size_t size,
+                                attn_error *error) {
+    if (text == NULL) {
+        return attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
+                         "save it with `attn train segmenter`", "the model names no classes");
+    }
+    attn_status status =
+        attn_classes_parse(text, size, model->path, ATTN_IGNORE_LABEL, &model->classes, error);
+    int64_t classes = attn_segmenter_get_config(model->segmenter)->classes;
+    if (status == ATTN_OK && model->classes.count != classes) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
+                           "take an undamaged copy of the model",
+                           "it names %d classes, but the model has %lld", model->classes.count,
+                           (long long)classes);
+    }
+    return status;
+}
+
+static attn_status read_segmenter(attn_model *model, const attn_safetensors *file,
+                                  attn_error *error) {
+    void *text = NULL;
+    size_t size = 0;
+    attn_status status =
+        attn_segmenter_read(file, model->path, false, &model->segmenter, &text, &size, error);
+    if (status == ATTN_OK) {
+        status = read_classes(model, text, size, error);
+    }
+    attn_segmenter_free_bytes(text);
+    return status;
+}
+
+/* ---- both ---- */
+
+static attn_model *make_model(const char *path) {
+    attn_model *model = calloc(1, sizeof *model);
+    if (model != NULL) {
+        model->path = strdup(path);
+    }
+    if (model != NULL && model->path == NULL) {
+        free(model);
+        return NULL;
+    }
+    return model;
+}
+
+static attn_status read_model(attn_model *model, const attn_model_options *options,
+                              attn_error *error) {
+    attn_safetensors *file = NULL;
+    attn_status status = attn_safetensors_open_header(model->path, &file, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    const char *kind = attn_safetensors_metadata(file, "attn.model");
+    bool pictures = kind != NULL && strcmp(kind, "segmenter") == 0;
+    model->kind = pictures ? ATTN_MODEL_SEGMENTER : ATTN_MODEL_TRANSLATOR;
+    status = find_name(model, file, error);
+    if (status == ATTN_OK) {
+        status = pictures ? read_segmenter(model, file, error)
+                          : read_translator(model, file, options, error);
+    }
+    attn_safetensors_close(file);
+    return status;
+}
+
+attn_status attn_model_open(const char *path, const attn_model_options *options, attn_model **out,
+                            attn_error *error) {
+    attn_model_options chosen;
+    attn_model_options_init(&chosen);
+    *out = NULL;
+    attn_status status =
+        attn_sized_read(&chosen, sizeof chosen, options, "attn_model_options_init", error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    attn_model *model = make_model(path);
+    if (model == NULL) {
+        return attn_fail_memory(error, sizeof *model);
+    }
+    status = read_model(model, &chosen, error);
+    if (status != ATTN_OK) {
+        attn_model_close(model);
+        return status;
+    }
+    *out = model;
+    return ATTN_OK;
+}
+
+attn_status attn_model_wrap(attn_translator *translator, attn_tokenizer *tokenizer,
+                            const char *source, const char *target, attn_model **out,
+                            attn_error *error) {
+    attn_model *model = make_model("");
+    *out = model;
+    if (model == NULL) {
+        attn_translator_free(translator);
+        attn_tokenizer_free(tokenizer);
+        return attn_fail_memory(error, sizeof *model);
+    }
+    snprintf(model->source, sizeof model->source, "%s", source);
+    snprintf(model->target, sizeof model->target, "%s", target);
+    model->translator = translator;
+    model->tokenizer = tokenizer;
+    return ATTN_OK;
+}
+
+void attn_model_close(attn_model *model) {
+    if (model == NULL) {
+        return;
+    }
+    attn_translator_free(model->translator);
+    attn_tokenizer_free(model->tokenizer);
+    attn_shortlist_free(model->shortlist);
+    attn_glossary_free(model->glossary);
+    attn_segmenter_free(model->segmenter);
+    free(model->path);
+    free(model->name);
+    free(model);
+}
+
+attn_status attn_model_check_kind(const attn_model *model, attn_model_kind kind,
+                                  attn_error *error) {
+    if (model->kind == kind) {
+        return ATTN_OK;
+    }
+    return kind == ATTN_MODEL_TRANSLATOR
+               ? attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "name a model for text",
+                           "it is a segmenter, for pictures")
+               : attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "name a model for pictures",
+                           "it is a translator, for text");
+}
+
+attn_model_kind attn_model_get_kind(const attn_model *model) {
+    return model->kind;
+}
+
+const char *attn_model_name(const attn_model *model) {
+    return model->name != NULL ? model->name : "";
+}
+
+const char *attn_model_path(const attn_model *model) {
+    return model->path;
+}
+
+const char *attn_model_source_language(const attn_model *model) {
+    return model->source;
+}
+
+const char *attn_model_target_language(const attn_model *model) {
+    return model->target;
+}
+
+const attn_tokenizer *attn_model_tokenizer(const attn_model *model) {
+    return model->tokenizer;
+}

@@ -1,0 +1,38 @@
+/* pipeline/model.h: what an open model holds; the rooms above read it. The door is attn/model.h.
+ *
+ * Next: translation.h, segment.h. */
+#ifndef ATTN_PIPELINE_MODEL_H
+#define ATTN_PIPELINE_MODEL_H
+
+#include "attn/model.h"
+#include "attn/segmenter.h"
+#include "attn/translator.h"
+#include "image/classes.h"
+#include "text/glossary.h"
+
+enum { ATTN_LANGUAGE_CODE = 16 };
+
+struct attn_model {
+    char *path, *name;
+    attn_model_kind kind;
+    char source[ATTN_LANGUAGE_CODE], target[ATTN_LANGUAGE_CODE]; /* "": not known */
+    attn_translator *translator;
+    attn_tokenizer *tokenizer;
+    attn_shortlist *shortlist; /* or NULL */
+    attn_glossary *glossary;   /* or NULL */
+    attn_segmenter *segmenter;
+    attn_classes classes;
+};
+
+/* A translator that was made elsewhere. The model takes both over, also on failure. */
+ATTN_MUST_CHECK attn_status attn_model_wrap(attn_translator *translator, attn_tokenizer *tokenizer,
+                                            const char *source, const char *target,
+                                            attn_model **out, attn_error *error);
+/* Gives a model its glossary, before anyone uses it. Errors as those of attn_glossary_read. */
+ATTN_MUST_CHECK attn_status attn_model_set_glossary(attn_model *model, const char *path,
+                                                    attn_error *error);
+/* ATTN_ERR_ARGUMENT unless it is of that kind, in words for who named the file. */
+ATTN_MUST_CHECK attn_status attn_model_check_kind(const attn_model *model, attn_model_kind kind,
+                                                  attn_error *error);
+
+#endif
