@@ -19,12 +19,28 @@ if(ATTN_MAN3_PYTHON)
 endif()
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        FILES_MATCHING PATTERN "*.h")
+        FILES_MATCHING PATTERN "*.h"
+        REGEX "/attn/(model|segment|tokenizer|translate)[.]h$" EXCLUDE)
 install(TARGETS attn_shared attn_static EXPORT attn-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attn)
+if(TARGET attn_pipeline_shared)
+  foreach(header model segment tokenizer translate)
+    install(FILES ${PROJECT_SOURCE_DIR}/include/attn/${header}.h
+            DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn)
+  endforeach()
+  install(TARGETS attn_pipeline_shared attn_pipeline_static EXPORT attn-targets
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+          ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  list(JOIN pipeline_modules " " ATTN_PC_PIPELINE)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/attn-pipeline.pc.in
+                 ${PROJECT_BINARY_DIR}/attn-pipeline.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/attn-pipeline.pc
+          DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+
 install(EXPORT attn-targets NAMESPACE attn:: DESTINATION ${package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/attn-config.cmake.in
                               ${PROJECT_BINARY_DIR}/attn-config.cmake

@@ -183,11 +183,22 @@ if(NOT ATTN_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
   endforeach()
 endif()
 
-# examples/*.c use public headers only and link the shared library, as a reader's own program would.
-file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c)
+# examples/*.c and *.cpp use public headers only and link the shared libraries, as a reader's own program
+# would. Tests run some: they lie beside the tool as example_NAME.
+file(GLOB examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c
+     ${PROJECT_SOURCE_DIR}/examples/*.cpp)
 foreach(source ${examples})
-  get_filename_component(name ${source} NAME_WE)
+  get_filename_component(name ${source} NAME)
+  string(REGEX REPLACE "[.]c$" "" name ${name})
+  string(REPLACE "." "_" name ${name})
+  file(STRINGS ${source} needs_pipeline REGEX "#include <attn/(model|segment|tokenizer|translate)")
+  if(needs_pipeline AND ATTN_LIBRARY_ONLY)
+    continue()
+  endif()
   add_executable(example_${name} EXCLUDE_FROM_ALL ${source})
   add_dependencies(tests example_${name})
   target_link_libraries(example_${name} PRIVATE attn_shared m)
+  if(needs_pipeline)
+    target_link_libraries(example_${name} PRIVATE attn_pipeline_shared)
+  endif()
 endforeach()

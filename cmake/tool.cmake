@@ -1,27 +1,12 @@
-# The command-line tool: everything of src/ that libattn does not hold, as one internal library that
+# The command-line tool: everything of src/ that the two libraries do not hold, as one internal library that
 # the tests link too, and the `attn` executable from cli/ and bench/.
-find_package(PkgConfig)
-if(NOT PkgConfig_FOUND)
-  message(FATAL_ERROR "pkg-config is missing: run scripts/setup, or configure with "
-                      "-DATTN_LIBRARY_ONLY=ON to build the library alone")
-endif()
-set(tool_modules sentencepiece jansson inih cairo pangocairo libpng libjpeg icu-uc icu-i18n libmicrohttpd zlib)
-foreach(module ${tool_modules})
-  pkg_check_modules(${module} QUIET IMPORTED_TARGET ${module})
-  if(NOT ${module}_FOUND)
-    list(APPEND missing_modules ${module})
-  endif()
-endforeach()
-if(missing_modules)
-  list(JOIN missing_modules ", " missing_modules)
-  message(FATAL_ERROR "not found by pkg-config: ${missing_modules}: run scripts/setup, or configure "
-                      "with -DATTN_LIBRARY_ONLY=ON to build the library alone")
-endif()
+set(tool_modules jansson inih cairo pangocairo libpng libjpeg libmicrohttpd zlib)
+attn_find_modules(${tool_modules})
 
-set(tool_patterns pipeline/*.c text/*.c text/*.cpp train/*.c io/*.c image/*.c show/*.c serve/*.c)
+set(tool_patterns text/*.c train/*.c io/*.c image/*.c show/*.c serve/*.c)
 list(TRANSFORM tool_patterns PREPEND ${ATTN_SRC}/)
 file(GLOB tool_sources CONFIGURE_DEPENDS ${tool_patterns})
-list(REMOVE_ITEM tool_sources ${library_sources})
+list(REMOVE_ITEM tool_sources ${library_sources} ${pipeline_sources})
 
 # The page of `attn serve`, embedded.
 find_program(GZIP gzip REQUIRED)
@@ -38,7 +23,8 @@ add_library(attn_tool STATIC ${tool_sources} ${page_source})
 set_target_properties(attn_tool PROPERTIES LINKER_LANGUAGE CXX)
 target_compile_definitions(attn_tool PUBLIC
                            ATTN_DATA_DIR="${CMAKE_INSTALL_FULL_DATADIR}/attn")
-target_link_libraries(attn_tool PUBLIC attn_common attn_static Threads::Threads m)
+target_link_libraries(attn_tool PUBLIC attn_common attn_pipeline_static attn_static
+                      Threads::Threads m)
 foreach(module ${tool_modules})
   target_link_libraries(attn_tool PUBLIC PkgConfig::${module})
 endforeach()

@@ -22,6 +22,15 @@
 #define ATTN_API
 #endif
 
+/* The same, of the second library, libattn-pipeline: ATTN_BUILD_PIPELINE is defined where it is built. */
+#if (defined(_WIN32) || defined(__CYGWIN__)) && defined(ATTN_BUILD_PIPELINE)
+#define ATTN_PIPELINE_API __declspec(dllexport)
+#elif (defined(_WIN32) || defined(__CYGWIN__)) && !defined(ATTN_STATIC)
+#define ATTN_PIPELINE_API __declspec(dllimport)
+#else
+#define ATTN_PIPELINE_API ATTN_API
+#endif
+
 /* A result that must not be ignored. */
 #if defined(__GNUC__)
 #define ATTN_MUST_CHECK __attribute__((warn_unused_result))

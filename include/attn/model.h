@@ -37,7 +37,7 @@ typedef struct attn_model_options {
 } attn_model_options;
 
 /* Defaults: float32, packed alone, no shortlist, no glossary. */
-ATTN_API void attn_model_options_init_sized(attn_model_options *options, size_t size);
+ATTN_PIPELINE_API void attn_model_options_init_sized(attn_model_options *options, size_t size);
 static inline void attn_model_options_init(attn_model_options *options) {
     attn_model_options_init_sized(options, sizeof *options);
 }
@@ -46,23 +46,23 @@ static inline void attn_model_options_init(attn_model_options *options) {
  * open. Free the model with attn_model_close.
  * ATTN_ERR_IO, ATTN_ERR_FORMAT (the error names the byte or the tensor), ATTN_ERR_MEMORY;
  * ATTN_ERR_ARGUMENT: options that were not initialised. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_model_open(const char *path,
-                                                     const attn_model_options *options,
-                                                     attn_model **out, attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_model_open(const char *path,
+                                                              const attn_model_options *options,
+                                                              attn_model **out, attn_error *error);
 /* NULL is allowed. */
-ATTN_API void attn_model_close(attn_model *model);
+ATTN_PIPELINE_API void attn_model_close(attn_model *model);
 
-ATTN_API attn_model_kind attn_model_get_kind(const attn_model *model);
+ATTN_PIPELINE_API attn_model_kind attn_model_get_kind(const attn_model *model);
 /* What it is called: the metadata name, else the file's name without folder and ending. */
-ATTN_API const char *attn_model_name(const attn_model *model);
+ATTN_PIPELINE_API const char *attn_model_name(const attn_model *model);
 /* The path it was opened from. */
-ATTN_API const char *attn_model_path(const attn_model *model);
+ATTN_PIPELINE_API const char *attn_model_path(const attn_model *model);
 /* Codes such as "en": the metadata source_language and target_language, else what the file's name says
  * (en-fr.safetensors); "" when neither tells, and of a segmenter. */
-ATTN_API const char *attn_model_source_language(const attn_model *model);
-ATTN_API const char *attn_model_target_language(const attn_model *model);
+ATTN_PIPELINE_API const char *attn_model_source_language(const attn_model *model);
+ATTN_PIPELINE_API const char *attn_model_target_language(const attn_model *model);
 /* Of a translator; owned by the model. NULL of a segmenter. */
-ATTN_API const attn_tokenizer *attn_model_tokenizer(const attn_model *model);
+ATTN_PIPELINE_API const attn_tokenizer *attn_model_tokenizer(const attn_model *model);
 
 #ifdef __cplusplus
 }

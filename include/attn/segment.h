@@ -30,24 +30,24 @@ typedef struct attn_segment_options {
     const char *scales;    /* "0.75,1,1.25": the mean over these sizes; NULL: its own */
 } attn_segment_options;
 
-ATTN_API void attn_segment_options_init_sized(attn_segment_options *options, size_t size);
+ATTN_PIPELINE_API void attn_segment_options_init_sized(attn_segment_options *options, size_t size);
 static inline void attn_segment_options_init(attn_segment_options *options) {
     attn_segment_options_init_sized(options, sizeof *options);
 }
 
 /* The likeliest class of each pixel: classes [H, W], below attn_model_classes. ATTN_ERR_ARGUMENT: an empty
  * picture, scales that are no such list, or a translator; ATTN_ERR_MEMORY. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_segment(const attn_model *model,
-                                                  const attn_pixels *picture,
-                                                  const attn_segment_options *options,
-                                                  uint8_t *classes, attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_segment(const attn_model *model,
+                                                           const attn_pixels *picture,
+                                                           const attn_segment_options *options,
+                                                           uint8_t *classes, attn_error *error);
 
 /* How many classes a segmenter knows; 0 of a translator. */
-ATTN_API int attn_model_classes(const attn_model *model);
+ATTN_PIPELINE_API int attn_model_classes(const attn_model *model);
 /* The name of a class, and its colour (red, green, blue); owned by the model; NULL when there is none
  * such. */
-ATTN_API const char *attn_model_class_name(const attn_model *model, int number);
-ATTN_API const uint8_t *attn_model_class_color(const attn_model *model, int number);
+ATTN_PIPELINE_API const char *attn_model_class_name(const attn_model *model, int number);
+ATTN_PIPELINE_API const uint8_t *attn_model_class_color(const attn_model *model, int number);
 
 #ifdef __cplusplus
 }

@@ -36,40 +36,43 @@ typedef struct attn_tokenizer_options {
 
 /* Trains one model on all the files together (a joint vocabulary). Never prints. When the text is
  * too small for the vocabulary asked for, the error says how many pieces are possible. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_train(const char *const *files, int file_count,
-                                                          const attn_tokenizer_options *options,
-                                                          attn_tokenizer **out, attn_error *error);
-ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_from_bytes(const void *bytes, size_t size,
-                                                               attn_tokenizer **out,
-                                                               attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_train(
+    const char *const *files, int file_count, const attn_tokenizer_options *options,
+    attn_tokenizer **out, attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_from_bytes(const void *bytes,
+                                                                        size_t size,
+                                                                        attn_tokenizer **out,
+                                                                        attn_error *error);
 /* The tokenizer that a model file carries. ATTN_ERR_IO; ATTN_ERR_FORMAT: not such a file, or one without a
  * tokenizer; ATTN_ERR_MEMORY. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_open(const char *path, attn_tokenizer **out,
-                                                         attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_open(const char *path,
+                                                                  attn_tokenizer **out,
+                                                                  attn_error *error);
 /* NULL is allowed. */
-ATTN_API void attn_tokenizer_free(attn_tokenizer *tokenizer);
+ATTN_PIPELINE_API void attn_tokenizer_free(attn_tokenizer *tokenizer);
 
 /* The serialized SentencePiece model; owned by the tokenizer. */
-ATTN_API const void *attn_tokenizer_bytes(const attn_tokenizer *tokenizer, size_t *size);
-ATTN_API int32_t attn_tokenizer_size(const attn_tokenizer *tokenizer);
+ATTN_PIPELINE_API const void *attn_tokenizer_bytes(const attn_tokenizer *tokenizer, size_t *size);
+ATTN_PIPELINE_API int32_t attn_tokenizer_size(const attn_tokenizer *tokenizer);
 /* The surface of a piece ("\xe2\x96\x81" marks a preceding space); owned by the tokenizer; "" when out of
  * range. */
-ATTN_API const char *attn_tokenizer_piece(const attn_tokenizer *tokenizer, int32_t id);
+ATTN_PIPELINE_API const char *attn_tokenizer_piece(const attn_tokenizer *tokenizer, int32_t id);
 
 /* Frees what encoding and decoding give. NULL is allowed. */
-ATTN_API void attn_tokenizer_release(void *memory);
+ATTN_PIPELINE_API void attn_tokenizer_release(void *memory);
 
 /* Ids of the text, no <s> or </s> added. *ids is to be freed with attn_tokenizer_release, or free (NULL
  * when there are none). */
-ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer,
-                                                           const char *text, size_t length,
-                                                           int32_t **ids, size_t *count,
-                                                           attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer,
+                                                                    const char *text, size_t length,
+                                                                    int32_t **ids, size_t *count,
+                                                                    attn_error *error);
 /* The text of the ids, special pieces left out, NUL-terminated; *text is to be freed with
  * attn_tokenizer_release, or free. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_tokenizer_decode(const attn_tokenizer *tokenizer,
-                                                           const int32_t *ids, size_t count,
-                                                           char **text, attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_decode(const attn_tokenizer *tokenizer,
+                                                                    const int32_t *ids,
+                                                                    size_t count, char **text,
+                                                                    attn_error *error);
 
 #ifdef __cplusplus
 }

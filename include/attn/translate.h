@@ -43,7 +43,8 @@ typedef struct attn_translate_options {
     void *progress_context;
 } attn_translate_options;
 
-ATTN_API void attn_translate_options_init_sized(attn_translate_options *options, size_t size);
+ATTN_PIPELINE_API void attn_translate_options_init_sized(attn_translate_options *options,
+                                                         size_t size);
 static inline void attn_translate_options_init(attn_translate_options *options) {
     attn_translate_options_init_sized(options, sizeof *options);
 }
@@ -51,34 +52,32 @@ static inline void attn_translate_options_init(attn_translate_options *options) 
 /* Translates one text. *translation is NUL-terminated and to be freed with attn_translate_free.
  * ATTN_ERR_FORMAT: not UTF-8; ATTN_ERR_ARGUMENT: an option out of range, or a segmenter;
  * ATTN_ERR_NUMERIC: the model yields no number; ATTN_ERR_MEMORY. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_translate(const attn_model *model, const char *text,
-                                                    const attn_translate_options *options,
-                                                    char **translation, attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_translate(const attn_model *model,
+                                                             const char *text,
+                                                             const attn_translate_options *options,
+                                                             char **translation, attn_error *error);
 /* NULL is allowed. */
-ATTN_API void attn_translate_free(char *text);
+ATTN_PIPELINE_API void attn_translate_free(char *text);
 
 /* Translations of many texts, with all that was found on the way. Only read once made. The model must
  * outlive it. */
 typedef struct attn_translation attn_translation;
 
 /* Translates texts[0 .. count), sharing batches. Errors as those of attn_translate. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_translate_texts(const attn_model *model,
-                                                          const char *const *texts, size_t count,
-                                                          const attn_translate_options *options,
-                                                          attn_translation **out,
-                                                          attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_translate_texts(
+    const attn_model *model, const char *const *texts, size_t count,
+    const attn_translate_options *options, attn_translation **out, attn_error *error);
 /* NULL is allowed. */
-ATTN_API void attn_translation_free(attn_translation *translation);
+ATTN_PIPELINE_API void attn_translation_free(attn_translation *translation);
 
 /* How many different translations of a text there are: at least 1, at most n_best. */
-ATTN_API int64_t attn_translation_ranks(const attn_translation *translation, size_t text);
+ATTN_PIPELINE_API int64_t attn_translation_ranks(const attn_translation *translation, size_t text);
 /* Translation `rank` of a text, the best being 0, to be freed with attn_translate_free. */
-ATTN_API ATTN_MUST_CHECK attn_status attn_translation_text(const attn_translation *translation,
-                                                           size_t text, int64_t rank, char **out,
-                                                           attn_error *error);
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_translation_text(
+    const attn_translation *translation, size_t text, int64_t rank, char **out, attn_error *error);
 /* Its score: the sum of log p over its sentences / (their tokens)^length_penalty; 0 when it has none. */
-ATTN_API double attn_translation_score(const attn_translation *translation, size_t text,
-                                       int64_t rank);
+ATTN_PIPELINE_API double attn_translation_score(const attn_translation *translation, size_t text,
+                                                int64_t rank);
 
 /* A sentence that a text's translation is made of. The pointers belong to the translation. */
 typedef struct attn_translated_sentence {
@@ -89,13 +88,14 @@ typedef struct attn_translated_sentence {
 } attn_translated_sentence;
 
 /* How many sentences the best translation of a text is made of; 0 where nothing held a letter. */
-ATTN_API size_t attn_translation_sentences(const attn_translation *translation, size_t text);
+ATTN_PIPELINE_API size_t attn_translation_sentences(const attn_translation *translation,
+                                                    size_t text);
 /* Sentence i of a text, from 0; false past the end. */
-ATTN_API bool attn_translation_sentence(const attn_translation *translation, size_t text, size_t i,
-                                        attn_translated_sentence *out);
+ATTN_PIPELINE_API bool attn_translation_sentence(const attn_translation *translation, size_t text,
+                                                 size_t i, attn_translated_sentence *out);
 /* Its hypothesis `rank`; NULL past the last. */
-ATTN_API const attn_hypothesis *attn_translation_hypothesis(const attn_translation *translation,
-                                                            size_t text, size_t i, int64_t rank);
+ATTN_PIPELINE_API const attn_hypothesis *attn_translation_hypothesis(
+    const attn_translation *translation, size_t text, size_t i, int64_t rank);
 
 #ifdef __cplusplus
 }

@@ -5,16 +5,16 @@
 #include <stddef.h>
 
 #include "attn/status.h"
+#include "base/shared.h"
 
 /* Fills error (when not NULL) and returns status, so that `return attn_fail(...)` reads as one
  * step. where and hint may be NULL; position -1 means none. */
-__attribute__((format(printf, 6, 7))) attn_status attn_fail(attn_error *error, attn_status status,
-                                                            const char *where, int64_t position,
-                                                            const char *hint, const char *what,
-                                                            ...);
+ATTN_SHARED __attribute__((format(printf, 6, 7))) attn_status attn_fail(
+    attn_error *error, attn_status status, const char *where, int64_t position, const char *hint,
+    const char *what, ...);
 
 /* The two most common failures. */
-attn_status attn_fail_memory(attn_error *error, size_t bytes);
-attn_status attn_fail_errno(attn_error *error, const char *where, const char *doing);
+ATTN_SHARED attn_status attn_fail_memory(attn_error *error, size_t bytes);
+ATTN_SHARED attn_status attn_fail_errno(attn_error *error, const char *where, const char *doing);
 
 #endif

@@ -11,19 +11,20 @@
 #include <stdint.h>
 
 #include "attn/memory.h"
+#include "base/shared.h"
 
 /* size 0 gives a valid pointer. The memory is not cleared. */
-void *attn_alloc(size_t size);
+ATTN_SHARED void *attn_alloc(size_t size);
 /* count * size bytes, all zero; NULL also when the product overflows. */
-void *attn_alloc_zero(size_t count, size_t size);
+ATTN_SHARED void *attn_alloc_zero(size_t count, size_t size);
 /* The same for much memory that is read again and again: asks the system for large pages. */
 void *attn_alloc_large(size_t size);
 /* NULL is allowed. */
-void attn_free(void *pointer);
+ATTN_SHARED void attn_free(void *pointer);
 
 /* *out = a * b (or a + b); false, and *out untouched, when it does not fit. */
-bool attn_size_mul(size_t a, size_t b, size_t *out);
-bool attn_size_add(size_t a, size_t b, size_t *out);
+ATTN_SHARED bool attn_size_mul(size_t a, size_t b, size_t *out);
+ATTN_SHARED bool attn_size_add(size_t a, size_t b, size_t *out);
 
 typedef struct attn_scratch {
     void *data;
@@ -32,8 +33,8 @@ typedef struct attn_scratch {
 
 /* At least size bytes, aligned to 64, contents undefined, valid until the next call on the same
  * scratch. NULL when out of memory (the old buffer stays). */
-void *attn_scratch_get(attn_scratch *scratch, size_t size);
-void attn_scratch_free(attn_scratch *scratch);
+ATTN_SHARED void *attn_scratch_get(attn_scratch *scratch, size_t size);
+ATTN_SHARED void attn_scratch_free(attn_scratch *scratch);
 
 typedef struct attn_arena_block attn_arena_block;
 typedef struct attn_arena {

@@ -10,18 +10,20 @@
 #include <stddef.h>
 
 #include "attn/status.h"
+#include "base/shared.h"
 
 /* The size of a struct whose last member is this one: what its first version was. */
 #define ATTN_SIZE_UP_TO(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
 
 /* Fills `size` bytes at `given` from the defaults (own bytes): the rest is 0; given->size is size. */
-void attn_sized_init(void *given, size_t size, const void *defaults, size_t own);
+ATTN_SHARED void attn_sized_init(void *given, size_t size, const void *defaults, size_t own);
 
 /* Reads a caller's struct `given`, called `name`, over the defaults that lie in `out` (own bytes).
  * first: the size of its first version. ATTN_ERR_ARGUMENT: given is NULL, its size is none that any
  * version has, or it sets something that this version does not know. */
-ATTN_MUST_CHECK attn_status attn_sized_read(const void *given, void *out, size_t own, size_t first,
-                                            const char *name, attn_error *error);
+ATTN_SHARED ATTN_MUST_CHECK attn_status attn_sized_read(const void *given, void *out, size_t own,
+                                                        size_t first, const char *name,
+                                                        attn_error *error);
 
 /* The reverse, for a struct that the library fills: writes what the caller's version knows of
  * `filled`. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "attn/status.h"
+#include "base/shared.h"
 
 /* One piece of what is to be written. */
 typedef struct attn_bytes {
@@ -22,7 +23,7 @@ ATTN_MUST_CHECK attn_status attn_file_replace(const char *path, const attn_bytes
 /* Reads a whole file (at most limit bytes; 0: no limit) into attn_alloc'ed memory with one NUL byte
  * added after it, not counted in *size. Free it with attn_free. What is not a regular file may be
  * endless: without a limit of its own it gets one of 1 GiB. ATTN_ERR_FORMAT: over the limit. */
-ATTN_MUST_CHECK attn_status attn_file_read(const char *path, size_t limit, char **data,
-                                           size_t *size, attn_error *error);
+ATTN_SHARED ATTN_MUST_CHECK attn_status attn_file_read(const char *path, size_t limit, char **data,
+                                                       size_t *size, attn_error *error);
 
 #endif

@@ -7,8 +7,8 @@
 
 #include "attn/safetensors.h"
 #include "base/fail.h"
+#include "base/sized.h"
 #include "base/utf8.h"
-#include "pipeline/sized.h"
 
 void attn_model_options_init_sized(attn_model_options *options, size_t size) {
     const attn_model_options defaults = {.compute = ATTN_COMPUTE_F32};
@@ -213,8 +213,11 @@ attn_status attn_model_open(const char *path, const attn_model_options *options,
     attn_model_options chosen;
     attn_model_options_init(&chosen);
     *out = NULL;
-    attn_status status =
-        attn_sized_read(&chosen, sizeof chosen, options, "attn_model_options_init", error);
+    attn_status status = options == NULL
+                             ? ATTN_OK
+                             : attn_sized_read(options, &chosen, sizeof chosen,
+                                               ATTN_SIZE_UP_TO(attn_model_options, glossary),
+                                               "attn_model_options", error);
     if (status != ATTN_OK) {
         return status;
     }

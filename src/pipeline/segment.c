@@ -7,9 +7,9 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/sized.h"
 #include "image/resize.h"
 #include "image/tiles.h"
-#include "pipeline/sized.h"
 
 void attn_segment_options_init_sized(attn_segment_options *options, size_t size) {
     const attn_segment_options defaults = {.tile = 1024, .overlap = 128};
@@ -204,8 +204,11 @@ attn_status attn_segment_rows(attn_segmenting *segmenting, const attn_pixels *pi
                               void *context, attn_error *error) {
     attn_segment_options chosen;
     attn_segment_options_init(&chosen);
-    attn_status status =
-        attn_sized_read(&chosen, sizeof chosen, options, "attn_segment_options_init", error);
+    attn_status status = options == NULL
+                             ? ATTN_OK
+                             : attn_sized_read(options, &chosen, sizeof chosen,
+                                               ATTN_SIZE_UP_TO(attn_segment_options, scales),
+                                               "attn_segment_options", error);
     status = status == ATTN_OK ? check_work(picture, &chosen, error) : status;
     tile_work w = {.segmenting = segmenting, .picture = picture, .flip = chosen.flip};
     status = status == ATTN_OK ? parse_scales(chosen.scales, &w.scales, error) : status;

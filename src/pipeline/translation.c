@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/sized.h"
 #include "base/utf8.h"
 #include "pipeline/links.h"
-#include "pipeline/sized.h"
 #include "text/buffer.h"
 #include "text/passage.h"
 #include "text/pieces.h"
@@ -54,6 +54,16 @@ struct attn_translation {
 void attn_translate_options_init_sized(attn_translate_options *options, size_t size) {
     const attn_translate_options defaults = {.batch = 64};
     attn_sized_init(options, size, &defaults, sizeof defaults);
+}
+
+static attn_status read_options(const attn_translate_options *given, attn_translate_options *out,
+                                attn_error *error) {
+    attn_translate_options_init(out);
+    return given == NULL
+               ? ATTN_OK
+               : attn_sized_read(given, out, sizeof *out,
+                                 ATTN_SIZE_UP_TO(attn_translate_options, progress_context),
+                                 "attn_translate_options", error);
 }
 
 /* ---- from texts to sentences ---- */
@@ -215,16 +225,22 @@ static attn_status add_text(attn_translation *t, const char *text, attn_error *e
                : attn_fail_memory(error, added->unit_count * sizeof *added->units);
 }
 
-static void set_search(attn_translation *t, const attn_search_options *search) {
-    if (search != NULL) {
-        t->search = *search;
-    } else {
-        attn_search_options_init(&t->search);
+static attn_status set_search(attn_translation *t, const attn_search_options *given,
+                              attn_error *error) {
+    attn_search_options_init(&t->search);
+    if (given != NULL) {
+        attn_status status = attn_sized_read(given, &t->search, sizeof t->search,
+                                             ATTN_SIZE_UP_TO(attn_search_options, shortlist),
+                                             "attn_search_options", error);
+        if (status != ATTN_OK) {
+            return status;
+        }
     }
     t->search.progress = NULL;
     t->search.progress_context = NULL;
     t->search.shortlist = NULL;
     t->n_best = t->search.n_best;
+    return ATTN_OK;
 }
 
 static attn_status fill_translation(attn_translation *t, const char *const *texts, size_t count,
@@ -255,10 +271,8 @@ attn_status attn_translation_create(const attn_model *model, const char *const *
                                     const attn_translate_options *options, attn_translation **out,
                                     attn_error *error) {
     attn_translate_options chosen;
-    attn_translate_options_init(&chosen);
     *out = NULL;
-    attn_status status =
-        attn_sized_read(&chosen, sizeof chosen, options, "attn_translate_options_init", error);
+    attn_status status = read_options(options, &chosen, error);
     status =
         status == ATTN_OK ? attn_model_check_kind(model, ATTN_MODEL_TRANSLATOR, error) : status;
     if (status != ATTN_OK) {
@@ -271,8 +285,8 @@ attn_status attn_translation_create(const attn_model *model, const char *const *
     t->model = model;
     t->format = chosen.format;
     t->first_text = chosen.first_text;
-    set_search(t, chosen.search);
-    status = fill_translation(t, texts, count, error);
+    status = set_search(t, chosen.search, error);
+    status = status == ATTN_OK ? fill_translation(t, texts, count, error) : status;
     if (status != ATTN_OK) {
         attn_translation_free(t);
         return status;
@@ -673,11 +687,9 @@ attn_status attn_translate_texts(const attn_model *model, const char *const *tex
                                  const attn_translate_options *options, attn_translation **out,
                                  attn_error *error) {
     attn_translate_options chosen;
-    attn_translate_options_init(&chosen);
     attn_translation *t = NULL;
     *out = NULL;
-    attn_status status =
-        attn_sized_read(&chosen, sizeof chosen, options, "attn_translate_options_init", error);
+    attn_status status = read_options(options, &chosen, error);
     status = status == ATTN_OK ? attn_translation_create(model, texts, count, &chosen, &t, error)
                                : status;
     if (status != ATTN_OK) {
