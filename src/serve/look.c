@@ -17,21 +17,7 @@
 #include "text/language.h"
 #include "train/checkpoint.h"
 
-static const char *const paths[] = {"/attn/models", "/attn/document", "/attn/layer",
-                                    "/attn/matrices"};
-typedef enum look { MODELS, DOCUMENT, LAYER, MATRICES, LOOKS } look;
-
-static look look_of(const char *path) {
-    int i = 0;
-    while (i < LOOKS && strcmp(paths[i], path) != 0) {
-        i++;
-    }
-    return (look)i;
-}
-
-bool attn_look_answers(const char *path) {
-    return look_of(path) < LOOKS;
-}
+typedef enum look { DOCUMENT, LAYER, MATRICES } look;
 
 /* ---- checkpoints ---- */
 
@@ -271,7 +257,8 @@ static json_t *model_json(const attn_model *model, size_t i) {
                      attn_language_name(model->target), "checkpoints", list_checkpoints(model));
 }
 
-static void answer_models(attn_service *s, attn_http_answer *answer) {
+attn_job *attn_look_models(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+    (void)p;
     json_t *list = json_array();
     for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
         attn_serve_model *model = attn_serve_models_get(s->models, i);
@@ -281,6 +268,7 @@ static void answer_models(attn_service *s, attn_http_answer *answer) {
         attn_serve_model_release(s->models, model);
     }
     attn_http_json(answer, json_pack("{s:o}", "models", list));
+    return NULL;
 }
 
 static bool check_length(const attn_service *s, json_t *asked, attn_http_answer *answer) {
@@ -357,19 +345,14 @@ static attn_job *handle_post(attn_service *s, look what, const attn_http_request
     return NULL;
 }
 
-attn_job *attn_look_handle(attn_service *s, const attn_http_request *request,
-                           attn_http_answer *answer) {
-    look what = look_of(request->path);
-    bool post = strcmp(request->method, "POST") == 0;
-    if (strcmp(request->method, "OPTIONS") == 0) {
-        answer->status = 204;
-    } else if (post == (what == MODELS)) {
-        attn_http_error(answer, 405, "Method not allowed");
-        answer->allow = what == MODELS ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
-    } else if (what == MODELS) {
-        answer_models(s, answer);
-    } else {
-        return handle_post(s, what, request, answer);
-    }
-    return NULL;
+attn_job *attn_look_document(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+    return handle_post(s, DOCUMENT, p->request, answer);
+}
+
+attn_job *attn_look_layer(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+    return handle_post(s, LAYER, p->request, answer);
+}
+
+attn_job *attn_look_matrices(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+    return handle_post(s, MATRICES, p->request, answer);
 }

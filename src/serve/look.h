@@ -13,9 +13,14 @@
 
 #include "serve/service.h"
 
-bool attn_look_answers(const char *path);
-/* As attn_router_handle. */
-attn_job *attn_look_handle(attn_service *service, const attn_http_request *request,
+/* Handlers of the routes (serve/route.h). */
+attn_job *attn_look_models(attn_service *service, const attn_parameters *parameters,
                            attn_http_answer *answer);
+attn_job *attn_look_document(attn_service *service, const attn_parameters *parameters,
+                             attn_http_answer *answer);
+attn_job *attn_look_layer(attn_service *service, const attn_parameters *parameters,
+                          attn_http_answer *answer);
+attn_job *attn_look_matrices(attn_service *service, const attn_parameters *parameters,
+                             attn_http_answer *answer);
 
 #endif

@@ -21,10 +21,6 @@ static attn_job *attend(attn_service *s, const attn_parameters *p, attn_http_ans
     return attn_picture_job(s, p, true, answer);
 }
 
-static attn_job *look(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
-    return attn_look_handle(s, p->request, answer);
-}
-
 static attn_job *health(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
     (void)s, (void)p;
     attn_http_json(answer, json_pack("{s:s}", "status", "ok"));
@@ -75,6 +71,7 @@ static const attn_route_parameter attend_parameters[] = {
 };
 #define SENTENCE                                                                                   \
     {"q", "string", true, "A sentence"},                                                           \
+        {"sentence", "integer", false, "Which sentence of q, from 0; the first when not given"},   \
         {"target", "string", false, "Its translation; the model's own when not given"},            \
         {"model", "integer", false, "The model's number in /attn/models; 0 when not given"},       \
         {"checkpoint", "integer", false,                                                           \
@@ -112,14 +109,15 @@ static const attn_route routes[] = {
      "Limits, and whether a key is required", NONE},
     {"/metrics", ATTN_ROUTE_ASKED, metrics, "Show counters",
      "Counters in the text format of Prometheus", NONE},
-    {"/attn/models", ATTN_ROUTE_ASKED, look, "List the models (an addition of attn)",
+    {"/attn/models", ATTN_ROUTE_ASKED, attn_look_models, "List the models (an addition of attn)",
      "Numbers, names, languages, and the checkpoints of their trainings", NONE},
-    {"/attn/document", ATTN_ROUTE_JSON, look,
+    {"/attn/document", ATTN_ROUTE_JSON, attn_look_document,
      "Show all attention of a sentence and its translation (an addition of attn)",
      "The document that attn show reads", LIST(document_parameters)},
-    {"/attn/layer", ATTN_ROUTE_JSON, look, "Show every step of one layer (an addition of attn)",
+    {"/attn/layer", ATTN_ROUTE_JSON, attn_look_layer,
+     "Show every step of one layer (an addition of attn)",
      "Queries, keys, values, scores, weights and output of each head", LIST(layer_parameters)},
-    {"/attn/matrices", ATTN_ROUTE_JSON, look,
+    {"/attn/matrices", ATTN_ROUTE_JSON, attn_look_matrices,
      "Show the weights behind those steps (an addition of attn)", "The layer's weight matrices",
      LIST(layer_parameters)},
 };
