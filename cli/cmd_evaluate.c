@@ -42,10 +42,15 @@ static const attn_option table[] = {
     {"no-smoothing", 0, ATTN_OPTION_FLAG, offsetof(options, no_smoothing),
      .help = "no smoothing: BLEU is 0 when no n-gram of some length matches"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json), .help = "print one JSON object"},
-    ATTN_DECODE_TABLE(options, decode),
-    ATTN_EVALUATE_PICTURES_TABLE(options, pictures),
 };
 /* clang-format on */
+
+static const attn_option_group groups[] = {
+    {attn_decode_table, offsetof(options, decode)},
+    {attn_evaluate_pictures_table, offsetof(options, pictures)},
+    {attn_tiling_table, offsetof(options, pictures.tiling)},
+    {NULL, 0},
+};
 
 static attn_status check_counts(const char *a_name, size_t a, const char *b_name, size_t b,
                                 attn_error *error) {
@@ -238,6 +243,7 @@ const attn_command attn_cmd_evaluate = {
         "models/street.safetensors.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
+    .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),
     .run = evaluate_run,

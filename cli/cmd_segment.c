@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "attn/threads.h"
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "command.h"
@@ -40,18 +40,21 @@ static const attn_option table[] = {
         "also write NAME.npy: float32 [height, width, classes]"),
     ROW("json", 0, ATTN_OPTION_FLAG, json, 0, 0, NULL,
         "print one JSON object per picture: size, pixels of each class, seconds"),
-    ATTN_TILING_TABLE(options, tiling),
+};
+
+static const attn_option more[] = {
     ROW("max-pixels", 0, ATTN_OPTION_INT, max_pixels, 1, 1e12, "N",
         "refuse larger pictures (default 100 million)"),
     ROW("threads", 'j', ATTN_OPTION_INT, threads, 1, 256, "N",
         "threads; affects speed only (default: all cores)"),
+    {.name = NULL},
 };
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
+static const attn_option_group groups[] = {
+    {attn_tiling_table, offsetof(options, tiling)},
+    {more, 0},
+    {NULL, 0},
+};
 
 /* DIR/NAME + ending, NAME without folder and extension. */
 static attn_status output_path(const options *o, const char *picture, const char *ending,
@@ -165,9 +168,9 @@ static attn_status segment_file(attn_segmenting *s, const options *o, const char
         return status;
     }
     result r;
-    double start = now();
+    double start = attn_clock();
     status = compute(s, o, &picture, &r, error);
-    double seconds = now() - start;
+    double seconds = attn_clock() - start;
     if (status == ATTN_OK) {
         status = write_results(s, o, name, &picture, &r, error);
     }
@@ -241,6 +244,7 @@ const attn_command attn_cmd_segment = {
                    "pictures are processed in overlapping tiles.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
+    .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),
     .min_operands = 1,

@@ -21,7 +21,6 @@ static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
 
 /* clang-format off */
 static const attn_option table[] = {
-    ATTN_DECODE_TABLE(options, decode),
     {"n-best", 'n', ATTN_OPTION_INT, offsetof(options, decode.n_best), 1, 256, .value = "N",
      .help = "print the N best translations (with --sample: N draws), each after its line number and a tab"},
     {"scores", 0, ATTN_OPTION_FLAG, offsetof(options, scores),
@@ -36,8 +35,15 @@ static const attn_option table[] = {
      .help = "sample from the K likeliest tokens; 0: from all (default)"},
     {"seed", 0, ATTN_OPTION_INT, offsetof(options, decode.seed), 0, 9e15, .value = "N",
      .help = "seed of the random numbers, which also depend on the line number (default 0)"},
+    {.name = NULL},
 };
 /* clang-format on */
+
+static const attn_option_group groups[] = {
+    {attn_decode_table, offsetof(options, decode)},
+    {table, 0},
+    {NULL, 0},
+};
 
 /* Lines that are translated together, and the failure that ended their reading. */
 typedef struct chunk {
@@ -258,8 +264,7 @@ const attn_command attn_cmd_translate = {
         "and "
         "what holds no letter are kept as they are. With --raw the line goes to the model as it "
         "is.",
-    .options = table,
-    .option_count = ATTN_LENGTH(table),
+    .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),
     .max_operands = 1,

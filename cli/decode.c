@@ -1,9 +1,39 @@
 /* cli/decode.c: the options of decoding as the pipeline takes them, and its speed. */
 #include "decode.h"
 
-#include <time.h>
 
 #include "attn/threads.h"
+#include "base/clock.h"
+
+const attn_option attn_decode_table[] = {
+    {"model", 'm', ATTN_OPTION_FILE, offsetof(attn_decode_options, model), .value = "FILE",
+     .help = "the model (default: $ATTN_MODEL, else models/en-fr.safetensors)"},
+    {"beam", 'b', ATTN_OPTION_INT, offsetof(attn_decode_options, beam), 1, 256, .value = "N",
+     .help = "width of the beam search; 1 is greedy (default 4)"},
+    {"length-penalty", 0, ATTN_OPTION_REAL, offsetof(attn_decode_options, length_penalty), -10, 10,
+     .value = "A", .help = "score = log-probability / length^A (default 1)"},
+    {"max-length", 0, ATTN_OPTION_INT, offsetof(attn_decode_options, max_length), 1, 1e6,
+     .value = "N", .help = "most tokens in a translation (default: the model's limit)"},
+    {"no-repeat-guard", 0, ATTN_OPTION_FLAG, offsetof(attn_decode_options, no_repeat_guard),
+     .help = "allow endless repetition"},
+    {"no-length-guard", 0, ATTN_OPTION_FLAG, offsetof(attn_decode_options, no_length_guard),
+     .help = "allow more than 2 x source + 20 tokens"},
+    {"int8", 0, ATTN_OPTION_FLAG, offsetof(attn_decode_options, int8),
+     .help = "use 8-bit integer products: faster, with almost the same translations"},
+    {"shortlist", 0, ATTN_OPTION_FILE, offsetof(attn_decode_options, shortlist), .value = "FILE",
+     .help = "consider only the words proposed by FILE, from `attn shortlist`: faster"},
+    {"glossary", 0, ATTN_OPTION_FILE, offsetof(attn_decode_options, glossary), .value = "FILE",
+     .help = "terms whose translation is fixed: lines of SOURCE<TAB>TARGET"},
+    {"raw", 0, ATTN_OPTION_FLAG, offsetof(attn_decode_options, raw),
+     .help = "hand each line to the model as it is: no sentences are cut, nothing is kept"},
+    {"batch", 0, ATTN_OPTION_INT, offsetof(attn_decode_options, batch), 1, 4096, .value = "N",
+     .help = "sentences per thread and batch; affects speed only (default 64)"},
+    {"threads", 'j', ATTN_OPTION_INT, offsetof(attn_decode_options, threads), 1, 256, .value = "N",
+     .help = "threads; affects speed only (default: all cores)"},
+    {"stats", 0, ATTN_OPTION_FLAG, offsetof(attn_decode_options, stats),
+     .help = "print the speed on stderr at the end"},
+    {.name = NULL},
+};
 
 attn_search_options attn_decode_search_options(const attn_decode_options *options) {
     attn_search_options search;
@@ -41,18 +71,12 @@ attn_status attn_decode_open(const attn_decode_options *options, attn_model **ou
     return attn_translator_model_open(options->model, &model, out, error);
 }
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 attn_status attn_decode_texts(const attn_model *model, const char *const *texts, size_t count,
                               const attn_translate_options *options, attn_translation **out,
                               attn_decode_stats *stats, attn_error *error) {
-    double start = now();
+    double start = attn_clock();
     attn_status status = attn_translate_texts(model, texts, count, options, out, error);
-    stats->seconds += now() - start;
+    stats->seconds += attn_clock() - start;
     stats->lines += (int64_t)count;
     for (size_t i = 0; i < count && status == ATTN_OK; i++) {
         attn_translated_sentence s;

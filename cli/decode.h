@@ -18,36 +18,8 @@ typedef struct attn_decode_options {
 #define ATTN_DECODE_DEFAULTS                                                                       \
     { .beam = 4, .n_best = 1, .batch = 64, .length_penalty = 1.0, .temperature = 1.0 }
 
-/* Lines for the option table of a command whose options have an attn_decode_options `field`. */
-/* clang-format off */
-#define ATTN_DECODE_TABLE(T, field)                                                                \
-    {"model", 'm', ATTN_OPTION_FILE, offsetof(T, field.model), .value = "FILE",                    \
-     .help = "the model (default: $ATTN_MODEL, else models/en-fr.safetensors)"},                   \
-    {"beam", 'b', ATTN_OPTION_INT, offsetof(T, field.beam), 1, 256, .value = "N",                  \
-     .help = "width of the beam search; 1 is greedy (default 4)"},                                 \
-    {"length-penalty", 0, ATTN_OPTION_REAL, offsetof(T, field.length_penalty), -10, 10,            \
-     .value = "A", .help = "score = log-probability / length^A (default 1)"},                      \
-    {"max-length", 0, ATTN_OPTION_INT, offsetof(T, field.max_length), 1, 1e6, .value = "N",        \
-     .help = "most tokens in a translation (default: the model's limit)"},                      \
-    {"no-repeat-guard", 0, ATTN_OPTION_FLAG, offsetof(T, field.no_repeat_guard),                   \
-     .help = "allow endless repetition"},                                                \
-    {"no-length-guard", 0, ATTN_OPTION_FLAG, offsetof(T, field.no_length_guard),                   \
-     .help = "allow more than 2 x source + 20 tokens"},                                            \
-    {"int8", 0, ATTN_OPTION_FLAG, offsetof(T, field.int8),                                         \
-     .help = "use 8-bit integer products: faster, with almost the same translations"},                     \
-    {"shortlist", 0, ATTN_OPTION_FILE, offsetof(T, field.shortlist), .value = "FILE",              \
-     .help = "consider only the words proposed by FILE, from `attn shortlist`: faster"},        \
-    {"glossary", 0, ATTN_OPTION_FILE, offsetof(T, field.glossary), .value = "FILE",                \
-     .help = "terms whose translation is fixed: lines of SOURCE<TAB>TARGET"},                      \
-    {"raw", 0, ATTN_OPTION_FLAG, offsetof(T, field.raw),                                           \
-     .help = "hand each line to the model as it is: no sentences are cut, nothing is kept"},       \
-    {"batch", 0, ATTN_OPTION_INT, offsetof(T, field.batch), 1, 4096, .value = "N",                 \
-     .help = "sentences per thread and batch; affects speed only (default 64)"},           \
-    {"threads", 'j', ATTN_OPTION_INT, offsetof(T, field.threads), 1, 256, .value = "N",            \
-     .help = "threads; affects speed only (default: all cores)"},                              \
-    {"stats", 0, ATTN_OPTION_FLAG, offsetof(T, field.stats),                                       \
-     .help = "print the speed on stderr at the end"}
-/* clang-format on */
+/* The group of options for them. */
+extern const attn_option attn_decode_table[];
 
 /* Speed, counted over several calls. */
 typedef struct attn_decode_stats {

@@ -15,6 +15,28 @@
 #include "io/file.h"
 #include "model.h"
 
+const attn_option attn_evaluate_pictures_table[] = {
+    {"images", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, images),
+     .value = "DIR", .help = "a segmenter: the pictures to run it on"},
+    {"masks", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, masks), .value = "DIR",
+     .help = "their true masks (PNG), by the same names"},
+    {"pairs", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, pairs), .value = "FILE",
+     .help = "instead of both: a list with one picture<TAB>mask per line"},
+    {"classes", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, classes),
+     .value = "FILE", .help = "the classes of the masks (default: the model's)"},
+    {"ignore", 0, ATTN_OPTION_INT, offsetof(attn_evaluate_pictures_options, ignore), 0, 255,
+     .value = "N", .help = "mask value to ignore in training and scores (default 255)"},
+    {"mask-colors", 0, ATTN_OPTION_FLAG, offsetof(attn_evaluate_pictures_options, colors),
+     .help = "masks hold the colours of the classes, not their ids"},
+    {"confusion", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, matrix),
+     .value = "FILE", .help = "draw the confusion matrix to FILE.png, .svg or .pdf"},
+    {"csv", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, csv), .value = "FILE",
+     .help = "write the confusion matrix as comma-separated values"},
+    {"max-pixels", 0, ATTN_OPTION_INT, offsetof(attn_evaluate_pictures_options, max_pixels), 1,
+     1e12, .value = "N", .help = "refuse larger pictures (default 100 million)"},
+    {.name = NULL},
+};
+
 /* ---- the classes of the masks ---- */
 
 static attn_status read_classes(const attn_evaluate_pictures_options *o, const attn_segmenting *s,
