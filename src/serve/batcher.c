@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 
 enum { MOST_SENTENCES = 256 };
@@ -33,12 +34,6 @@ typedef struct batch {
     seat seat[MOST_SENTENCES];
     int64_t count, tokens, longest;
 } batch;
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* ---- forming a batch; the lock is held ---- */
 
@@ -112,7 +107,7 @@ static bool wait_for_work(attn_batcher *b) {
     struct timespec deadline = {.tv_sec = (time_t)until,
                                 .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
     while (b->first->work == NULL && b->tokens < b->options.batch_tokens && !b->stopping &&
-           now() < until) {
+           attn_clock() < until) {
         if (pthread_cond_timedwait(&b->changed, &b->lock, &deadline) == ETIMEDOUT) {
             break;
         }
@@ -249,7 +244,7 @@ bool attn_batcher_submit(attn_batcher *b, attn_batch_group *group) {
     group->next = NULL;
     group->taken = group->finished = 0;
     group->status = ATTN_OK;
-    group->since = now();
+    group->since = attn_clock();
     pthread_mutex_lock(&b->lock);
     bool accepted = !b->stopping && b->waiting < b->options.queue;
     if (accepted) {
