@@ -1,7 +1,6 @@
 /* cli/decode.c: the options of decoding as the pipeline takes them, and its speed. */
 #include "decode.h"
 
-
 #include "attn/threads.h"
 #include "base/clock.h"
 

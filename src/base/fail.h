@@ -9,9 +9,9 @@
 
 /* Fills error (when not NULL) and returns status, so that `return attn_fail(...)` reads as one
  * step. where and hint may be NULL; position -1 means none. */
-ATTN_SHARED __attribute__((format(printf, 6, 7))) attn_status attn_fail(
-    attn_error *error, attn_status status, const char *where, int64_t position, const char *hint,
-    const char *what, ...);
+ATTN_SHARED ATTN_PRINTF(6, 7) attn_status
+    attn_fail(attn_error *error, attn_status status, const char *where, int64_t position,
+              const char *hint, const char *what, ...);
 
 /* The two most common failures. */
 ATTN_SHARED attn_status attn_fail_memory(attn_error *error, size_t bytes);

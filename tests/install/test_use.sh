@@ -49,6 +49,21 @@ for source in "$examples"/*.c; do
     $cc -std=c11 "$source" -o "$work/$name" $(pkg-config --cflags --libs "$package") -lm
 done
 LD_LIBRARY_PATH=$lib "$work/attention"
+model=$(find "$work/root" -name en-fr.safetensors)
+echo "How are you?" | LD_LIBRARY_PATH=$lib "$work/translate" "$model" | tee "$work/french"
+grep -q '^Comment ' "$work/french" || { echo "examples/translate.c does not translate"; exit 1; }
+echo "the same, static, and without the environment of this build"
+mv "$lib"/libattn*.so* "$work/away"
+$cc "$examples/translate.c" -o "$work/translate_static" $(pkg-config --static --cflags --libs attn-pipeline)
+mv "$work/away"/* "$lib"
+echo "How are you?" | env -i "$work/translate_static" "$model" | cmp - "$work/french"
+printf 'P6 40 24 255\n%2880s' "" >"$work/blank.ppm"
+LD_LIBRARY_PATH=$lib "$work/segment" "$(find "$work/root" -name street.safetensors)" "$work/blank.ppm" >"$work/parts"
+awk '{ sum += $1 } END { exit !(NR == 11 && sum > 99 && sum < 101) }' "$work/parts" || { cat "$work/parts"; exit 1; }
+if [ -n "$cxx" ]; then
+    $cxx -std=c++17 "$examples/translate.cpp" -o "$work/translate_cpp" $(pkg-config --cflags --libs attn-pipeline)
+    LD_LIBRARY_PATH=$lib "$work/translate_cpp" "$model" "How are you?" | grep -q "^$(cat "$work/french") (score "
+fi
 LD_LIBRARY_PATH=$lib "$work/layers" | tee "$work/layers.log"
 # It learns: the last loss is a fraction of the first.
 awk '/mean loss/ { last = $NF; if (!first) first = $NF }
@@ -58,8 +73,8 @@ awk '/mean loss/ { last = $NF; if (!first) first = $NF }
 pages=$(find "$work/root" -name man3 -type d)
 [ -n "$pages" ] || { echo "no manual pages: there is no python3"; exit 0; }
 echo "manual pages"
-for function in $(nm -D --defined-only "$lib/libattn.so" | awk '{ print $3 }' | sed 's/@.*//' |
-    grep -v '_init_sized$'); do
+for function in $(sed -n 's/^ATTN_\(PIPELINE_\)\{0,1\}API.*[ *]\(attn_[a-z0-9_]*\)(.*/\2/p' \
+    "$ATTN_SOURCE_DIR"/include/attn/*.h | grep -v '_init_sized$'); do
     [ -s "$pages/$function.3" ] || { echo "$function has no page"; exit 1; }
 done
 for page in "$pages"/*.3; do
