@@ -8,6 +8,7 @@
 #include <unicode/utf8.h>
 
 #include "base/fail.h"
+#include "base/grow.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "io/file.h"
@@ -62,14 +63,8 @@ static char *capitalized(const char *text, bool *failed) {
 }
 
 static bool add_term(attn_glossary *g, const char *source, const char *target, bool derived) {
-    if (g->count == g->room) {
-        size_t room = g->room > 0 ? 2 * g->room : 64;
-        term *grown = realloc(g->terms, room * sizeof *grown);
-        if (grown == NULL) {
-            return false;
-        }
-        g->terms = grown;
-        g->room = room;
+    if (!attn_grow(&g->terms, &g->room, g->count + 1, sizeof *g->terms)) {
+        return false;
     }
     size_t length = strlen(source), other = strlen(target);
     char *both = malloc(length + other + 2);
@@ -202,7 +197,7 @@ void attn_glossary_free(attn_glossary *g) {
     for (size_t i = 0; i < g->count; i++) {
         free(g->terms[i].source);
     }
-    free(g->terms);
+    attn_free(g->terms);
     free(g);
 }
 

@@ -12,32 +12,20 @@
 #include <unicode/utf8.h>
 
 #include "base/fail.h"
+#include "base/grow.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "text/passage_parts.h"
 #include "text/sentences.h"
 
 /* ---- building ---- */
 
-bool attn_passage_grow(void **array, size_t count, size_t *room, size_t size) {
-    if (count < *room) {
-        return true;
-    }
-    size_t wanted = *room > 0 ? 2 * *room : 16;
-    void *grown = realloc(*array, wanted * size);
-    if (grown == NULL) {
-        return false;
-    }
-    *array = grown;
-    *room = wanted;
-    return true;
-}
-
 attn_status attn_passage_add_literal(attn_passage *p, const char *text, size_t length, bool raw,
                                      attn_error *error) {
     if (length == 0) {
         return ATTN_OK;
     }
-    if (!attn_passage_grow((void **)&p->parts, p->part_count, &p->part_room, sizeof *p->parts)) {
+    if (!attn_grow(&p->parts, &p->part_room, p->part_count + 1, sizeof *p->parts)) {
         return attn_fail_memory(error, sizeof *p->parts);
     }
     part *added = &p->parts[p->part_count++];
@@ -242,10 +230,10 @@ static attn_status signs_to_tags(run *r, attn_spans *spans, attn_error *error) {
     if (signs == 0) {
         return ATTN_OK;
     }
-    tag_at *all = calloc(r->tag_count + signs, sizeof *all);
+    tag_at *all = attn_alloc_zero(r->tag_count + signs, sizeof *all);
     size_t *place = calloc(r->tag_count + 1, sizeof *place);
     if (all == NULL || place == NULL) {
-        free(all);
+        attn_free(all);
         free(place);
         return attn_fail_memory(error, (r->tag_count + signs) * sizeof *all);
     }
@@ -277,7 +265,7 @@ static attn_status signs_to_tags(run *r, attn_spans *spans, attn_error *error) {
     }
     spans->count = kept;
     free(place);
-    free(r->tags);
+    attn_free(r->tags);
     r->tags = all;
     r->tag_count = count;
     return ATTN_OK;
@@ -498,7 +486,7 @@ static attn_status add_plain(attn_passage *p, const attn_passage_options *option
                              size_t length, attn_error *error) {
     run r = {.text = text, .smooth = text, .length = length};
     attn_status status = attn_passage_add_run(p, options, &r, error);
-    free(r.tags);
+    attn_free(r.tags);
     return status;
 }
 
@@ -542,10 +530,10 @@ void attn_passage_free(attn_passage *p) {
     attn_buffer_free(&p->literals);
     attn_buffer_free(&p->unit_text);
     attn_buffer_free(&p->words);
-    free(p->parts);
-    free(p->units);
-    free(p->marks);
-    free(p->masks);
+    attn_free(p->parts);
+    attn_free(p->units);
+    attn_free(p->marks);
+    attn_free(p->masks);
     free(p);
 }
 

@@ -5,6 +5,8 @@
 #include <unicode/utf8.h>
 
 #include "base/fail.h"
+#include "base/grow.h"
+#include "base/memory.h"
 #include "text/html.h"
 #include "text/passage_parts.h"
 
@@ -36,8 +38,7 @@ static void keep_reference(attn_passage *p, UChar32 c, const char *raw, size_t l
 static attn_status gather_reference(attn_passage *p, gathering *g, const char *raw, size_t length,
                                     const uint32_t codes[2], attn_error *error) {
     run *r = &g->run;
-    if (!attn_passage_grow((void **)&r->origins, r->origin_count, &g->origin_room,
-                           sizeof *r->origins)) {
+    if (!attn_grow(&r->origins, &g->origin_room, r->origin_count + 1, sizeof *r->origins)) {
         return attn_fail_memory(error, sizeof *r->origins);
     }
     origin *added = &r->origins[r->origin_count++];
@@ -102,7 +103,7 @@ static void pair_tag(gathering *g, size_t closing) {
 static attn_status gather_tag(gathering *g, const char *text, const attn_html_token *token,
                               attn_error *error) {
     run *r = &g->run;
-    if (!attn_passage_grow((void **)&r->tags, r->tag_count, &g->tag_room, sizeof *r->tags)) {
+    if (!attn_grow(&r->tags, &g->tag_room, r->tag_count + 1, sizeof *r->tags)) {
         return attn_fail_memory(error, sizeof *r->tags);
     }
     tag_at *tag = &r->tags[r->tag_count];
@@ -163,8 +164,8 @@ static attn_status end_run(attn_passage *p, const attn_passage_options *options,
     }
     free(plain);
     free(smooth);
-    free(g->run.tags);
-    free(g->run.origins);
+    attn_free(g->run.tags);
+    attn_free(g->run.origins);
     attn_spans_free(&g->run.references);
     *g = (gathering){0};
     return status;

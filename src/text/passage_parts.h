@@ -103,7 +103,7 @@ typedef struct run {
     attn_spans references; /* what is known to stay, in order */
     origin *origins;       /* in order */
     size_t origin_count;
-    tag_at *tags; /* in order; malloc'ed */
+    tag_at *tags; /* in order; attn_alloc'ed */
     size_t tag_count;
     size_t next_tag; /* those before it are in the passage */
     size_t *inside;  /* the tags within the sentence at hand */
@@ -112,7 +112,6 @@ typedef struct run {
 
 /* A text that is nothing to a translator: it has no letter. */
 bool attn_has_letter(const char *text, size_t length);
-bool attn_passage_grow(void **array, size_t count, size_t *room, size_t size);
 /* passage.c */
 ATTN_MUST_CHECK attn_status attn_passage_add_run(attn_passage *p,
                                                  const attn_passage_options *options, run *r,

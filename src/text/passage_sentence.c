@@ -9,6 +9,8 @@
 #include <unicode/utf8.h>
 
 #include "base/fail.h"
+#include "base/grow.h"
+#include "base/memory.h"
 #include "text/passage_parts.h"
 
 /* How a sentence is written for the model. */
@@ -200,8 +202,7 @@ static attn_status add_marks(attn_passage *p, const run *r, const size_t *at, at
     owner->mark = p->mark_count;
     for (size_t i = 0; i < r->inside_count; i++) {
         const tag_at *tag = &r->tags[r->inside[i]];
-        if (!attn_passage_grow((void **)&p->marks, p->mark_count, &p->mark_room,
-                               sizeof *p->marks)) {
+        if (!attn_grow(&p->marks, &p->mark_room, p->mark_count + 1, sizeof *p->marks)) {
             return attn_fail_memory(error, sizeof *p->marks);
         }
         attn_mark *mark = &p->marks[p->mark_count++];
@@ -225,8 +226,7 @@ static attn_status add_masks(const sentence *s, const way *how, attn_error *erro
     part *owner = &p->parts[p->part_count - 1];
     owner->masked = p->mask_count;
     for (size_t i = 0; i < s->spans->count; i++) {
-        if (!attn_passage_grow((void **)&p->masks, p->mask_count, &p->mask_room,
-                               sizeof *p->masks)) {
+        if (!attn_grow(&p->masks, &p->mask_room, p->mask_count + 1, sizeof *p->masks)) {
             return attn_fail_memory(error, sizeof *p->masks);
         }
         mask *m = &p->masks[p->mask_count++];
@@ -263,8 +263,8 @@ static attn_status add_try(const sentence *s, const way *how, attn_error *error)
     if (status != ATTN_OK) {
         return status;
     }
-    if (!attn_passage_grow((void **)&p->parts, p->part_count, &p->part_room, sizeof *p->parts) ||
-        !attn_passage_grow((void **)&p->units, p->unit_count, &p->unit_room, sizeof *p->units)) {
+    if (!attn_grow(&p->parts, &p->part_room, p->part_count + 1, sizeof *p->parts) ||
+        !attn_grow(&p->units, &p->unit_room, p->unit_count + 1, sizeof *p->units)) {
         free(text);
         return attn_fail_memory(error, s->to - s->from);
     }
