@@ -91,7 +91,7 @@ static void attention_backward_pack_keys(const attn_attention_call *call, int64_
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
     attn_sequence sequence = attn_sequence_of(spec, b);
-    int64_t count = lesser(sequence.keys - first_key, ATTN_KEY_BLOCK);
+    int64_t count = attn_min(sequence.keys - first_key, ATTN_KEY_BLOCK);
     const float *key = call->key + attn_key_offset(&sequence, spec->key, g, first_key);
     const float *value = call->value + attn_key_offset(&sequence, spec->value, g, first_key);
     pack_panels(count, spec->head_size, key, spec->key.token, packed + first_key * spec->head_size);
@@ -118,7 +118,7 @@ static void attention_backward_pack_queries(const attn_attention_call *call, int
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
     attn_sequence sequence = attn_sequence_of(spec, b);
-    int64_t count = lesser(sequence.queries - first_query, ATTN_QUERY_BLOCK);
+    int64_t count = attn_min(sequence.queries - first_query, ATTN_QUERY_BLOCK);
     const float *query = call->query + attn_query_offset(&sequence, spec->query, h, first_query);
     int64_t offset = attn_query_offset(&sequence, spec->output, h, first_query);
     const float *d_output = call->d_output + offset;
@@ -272,7 +272,7 @@ static void gradient_group(const backward_item *item, int64_t block, int r0) {
     const attn_attention *spec = item->call->spec;
     const backward_layout *layout = item->layout;
     const row_ranges *ranges = &item->ranges;
-    int rows = (int)lesser(ranges->rows - r0, GROUP_ROWS);
+    int rows = (int)attn_min(ranges->rows - r0, GROUP_ROWS);
     const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
     float *p = item->memory->p + r0 * SCORE_ROW, *ds = item->memory->ds + r0 * SCORE_ROW;
     const float *minus_lse = item->queries + layout->minus_lse + item->first_query + r0;
@@ -312,7 +312,7 @@ static void add_key_gradients(const backward_item *item, int64_t block, int coun
     }
     enum { LINE = 16 };
     for (int j = 0; j < count; j += LINE) {
-        int rows = (int)lesser(count - j, LINE);
+        int rows = (int)attn_min(count - j, LINE);
         if (item->d_value != NULL) {
             weigh_columns(rows, first + j, last + j, item->memory->p + j,
                           item->queries + layout->d_output_columns + item->first_query * 16,
@@ -329,7 +329,7 @@ static void add_key_gradients(const backward_item *item, int64_t block, int coun
 }
 
 static void gradient_block(backward_item *item, int64_t block) {
-    int count = (int)lesser(item->sequence.keys - block, ATTN_KEY_BLOCK);
+    int count = (int)attn_min(item->sequence.keys - block, ATTN_KEY_BLOCK);
     find_block_ranges(&item->ranges, block, count);
     for (int r = 0; r < item->ranges.rows; r += GROUP_ROWS) {
         gradient_group(item, block, r);
@@ -444,7 +444,7 @@ static void attention_backward_keys(const attn_attention_call *call, int64_t b, 
                           .sequence = attn_sequence_of(spec, b),
                           .b = b};
     int64_t group = spec->heads / spec->kv_heads;
-    int64_t count = lesser(item.sequence.keys - first_key, ATTN_KEY_BLOCK);
+    int64_t count = attn_min(item.sequence.keys - first_key, ATTN_KEY_BLOCK);
     attention_clear(memory.d_key, count * layout.query_row);
     attention_clear(memory.d_value, count * layout.value_row);
     item.d_key = call->d_key != NULL ? memory.d_key : NULL;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/math.h"
+#include "base/minmax.h"
 #include "kernels/attention/attention_kernels.h"
 #include "kernels/isa/constant.h"
 #include "kernels/isa/math16.h"
@@ -27,10 +28,6 @@
 /* Row strides of scores and of queries: constants, so that a tile's addresses are; an odd number of
  * cache lines, so that a column of them spreads over the cache. */
 enum { SCORE_ROW = ATTN_KEY_BLOCK + 16, QUERY_ROW = ATTN_MAX_HEAD_SIZE + 16 };
-
-static inline int64_t lesser(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 
 /* ---- products ---- */
 
@@ -181,7 +178,7 @@ V_INLINE void ragged_product(const int64_t a_row, const int64_t a_col, int rows,
         }
     }
     for (int64_t panel = 0; panel < panels; panel += V_TILE_PANELS) {
-        int count = (int)lesser(panels - panel, V_TILE_PANELS);
+        int count = (int)attn_min(panels - panel, V_TILE_PANELS);
         for (int n = 0; n < tiles; n++) {
             int from = common[n].from, to = common[n].to, r0 = n * height;
             if (from < to) {
@@ -231,7 +228,7 @@ static __attribute__((noinline)) void score(int rows, const int *first, const in
     for (int panel = any.from; panel < any.to; panel += V_TILE_PANELS) {
         for (int n = 0; n < tiles; n++) {
             int from = panel < seen[n].from ? seen[n].from : panel;
-            int to = (int)lesser(panel + V_TILE_PANELS, seen[n].to);
+            int to = (int)attn_min(panel + V_TILE_PANELS, seen[n].to);
             if (from < to) {
                 attention_product(tile_rows(rows, height, n), to - from, false, size,
                                   queries + n * height * QUERY_ROW, QUERY_ROW, 1,
@@ -287,7 +284,7 @@ static void attention_pack(const attn_attention_call *call, int64_t b, int64_t g
                            attn_packed_keys packed) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
-    int64_t count = lesser(sequence.keys - first_key, ATTN_KEY_BLOCK);
+    int64_t count = attn_min(sequence.keys - first_key, ATTN_KEY_BLOCK);
     pack_panels(count, spec->head_size,
                 call->key + attn_key_offset(&sequence, spec->key, g, first_key), spec->key.token,
                 packed_panels(spec, packed, first_key));
@@ -311,7 +308,7 @@ typedef struct row_ranges {
 
 static void find_ranges(const attn_attention_call *call, const attn_sequence *sequence,
                         int64_t first_query, row_ranges *ranges) {
-    ranges->rows = (int)lesser(sequence->queries - first_query, ATTN_QUERY_BLOCK);
+    ranges->rows = (int)attn_min(sequence->queries - first_query, ATTN_QUERY_BLOCK);
     for (int r = 0; r < ranges->rows; r++) {
         attn_range seen = attn_visible_keys(call, sequence, first_query + r);
         ranges->first[r] = (int)seen.first;
@@ -552,8 +549,8 @@ static void weigh_in_place(const attn_attention_call *call, row_place place, int
     int64_t left = sequence.keys - place.block;
     const float *value = call->value + attn_key_offset(&sequence, spec->value, g, place.block);
     for (int64_t j = first; j < last; j += STEP) {
-        fetch_rows(j + AHEAD, lesser(j + AHEAD + STEP, left), spec->value_size, value, token);
-        row_product(true, lesser(last - j, STEP), weights + j, 1, value + j * token, token, 16,
+        fetch_rows(j + AHEAD, attn_min(j + AHEAD + STEP, left), spec->value_size, value, token);
+        row_product(true, attn_min(last - j, STEP), weights + j, 1, value + j * token, token, 16,
                     spec->value_size / 16, acc);
     }
 }
@@ -564,7 +561,7 @@ static void forward_group(const attn_attention_call *call, row_place place,
                           const forward_memory *memory) {
     const attn_attention *spec = call->spec;
     int64_t value_panels = (spec->value_size + 15) / 16, acc_row = value_panels * 16;
-    int rows = (int)lesser(ranges->rows - r0, GROUP_ROWS);
+    int rows = (int)attn_min(ranges->rows - r0, GROUP_ROWS);
     const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
     float scores[GROUP_ROWS * SCORE_ROW] __attribute__((aligned(64)));
     score_trace trace; /* for the gradient alone */
@@ -638,7 +635,7 @@ static void attention_forward(const attn_attention_call *call, int64_t b, int64_
     forward_start(call, &sequence, h, first_query, ranges.rows, &memory);
     int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; block < ranges.last_key; block += ATTN_KEY_BLOCK) {
-        find_block_ranges(&ranges, block, (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK));
+        find_block_ranges(&ranges, block, (int)attn_min(sequence.keys - block, ATTN_KEY_BLOCK));
         for (int r = 0; r < ranges.rows; r += GROUP_ROWS) {
             row_place place = {b, h, first_query + r, block};
             forward_group(call, place, &ranges, r, packed, &memory);
@@ -652,12 +649,12 @@ static void pack_keys(const attn_attention_call *call, const attn_sequence *sequ
                       attn_packed_keys packed) {
     enum { AHEAD = 32 };
     const attn_attention *spec = call->spec;
-    int64_t left = sequence->keys - packed.first, count = lesser(left, ATTN_KEY_BLOCK);
+    int64_t left = sequence->keys - packed.first, count = attn_min(left, ATTN_KEY_BLOCK);
     int64_t size = spec->head_size, token = spec->key.token;
     const float *key = call->key + attn_key_offset(sequence, spec->key, g, packed.first);
     float *panels = packed_panels(spec, packed, packed.first);
     for (int64_t r = 0; r < count; r += 16, panels += 16 * size) {
-        fetch_rows(r + AHEAD, lesser(r + AHEAD + 16, left), size, key, token);
+        fetch_rows(r + AHEAD, attn_min(r + AHEAD + 16, left), size, key, token);
         transpose_panel(v_rest(count - r), size, key + r * token, token, panels);
     }
 }
@@ -694,7 +691,7 @@ static void attention_forward_few(const attn_attention_call *call, int64_t b, in
             attention_pack(call, b, g, packed.first, packed);
         }
         find_block_ranges(&ranges, packed.first,
-                          (int)lesser(sequence.keys - packed.first, ATTN_KEY_BLOCK));
+                          (int)attn_min(sequence.keys - packed.first, ATTN_KEY_BLOCK));
         for (int64_t n = 0; n < group; n++) {
             for (int r = 0; r < ranges.rows; r += GROUP_ROWS) {
                 row_place place = {b, g * group + n, r, packed.first};
@@ -732,9 +729,9 @@ static void attention_weights(const attn_attention_call *call, int64_t b, int64_
     }
     int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     for (; block < ranges.last_key; block += ATTN_KEY_BLOCK) {
-        find_block_ranges(&ranges, block, (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK));
+        find_block_ranges(&ranges, block, (int)attn_min(sequence.keys - block, ATTN_KEY_BLOCK));
         for (int r0 = 0; r0 < ranges.rows; r0 += GROUP_ROWS) {
-            int rows = (int)lesser(ranges.rows - r0, GROUP_ROWS);
+            int rows = (int)attn_min(ranges.rows - r0, GROUP_ROWS);
             score(rows, ranges.block_first + r0, ranges.block_last + r0, spec->head_size,
                   scratch + r0 * QUERY_ROW, packed_panels(spec, packed, block), scores);
             for (int r = r0; r < r0 + rows; r++) {

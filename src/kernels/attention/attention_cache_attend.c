@@ -106,7 +106,7 @@ static void make_item(const plan *p, int64_t r, int64_t g, int64_t part, real *s
                       attn_cache_item *item) {
     const attn_cache_attention *a = p->attention;
     int64_t first_head = g * p->group + part * p->item_heads;
-    int64_t last_head = minimum(first_head + p->item_heads, (g + 1) * p->group);
+    int64_t last_head = attn_min(first_head + p->item_heads, (g + 1) * p->group);
     int64_t end = item_end(p, r);
     *item = (attn_cache_item){.layout = p->layout,
                               .pages = attn_cache_pages(p->cache, a->sequences[r]),
@@ -118,7 +118,7 @@ static void make_item(const plan *p, int64_t r, int64_t g, int64_t part, real *s
     for (; r < end; r++) {
         int64_t last = length_of(p, r), first = last - 1 - a->window_left;
         first = a->window_left < 0 || first < 0 ? 0 : first;
-        item->first_key = minimum(item->first_key, first);
+        item->first_key = attn_min(item->first_key, first);
         item->last_key = last > item->last_key ? last : item->last_key;
         for (int64_t h = first_head; h < last_head; h++) {
             int n = item->rows++;
@@ -136,7 +136,7 @@ static void finish_item(const plan *p, const attn_attention_kernels *kernels, in
                         int64_t part, const attn_cache_item *item) {
     const attn_cache_attention *a = p->attention;
     int64_t first_head = g * p->group + part * p->item_heads;
-    int64_t heads = minimum(p->item_heads, (g + 1) * p->group - first_head);
+    int64_t heads = attn_min(p->item_heads, (g + 1) * p->group - first_head);
     for (int n = 0; n < item->rows; n++) {
         int64_t row = r + n / heads, h = first_head + n % heads;
         if (a->lse != NULL) {
@@ -187,7 +187,7 @@ static void cache_attend_run(const plan *p, const attn_attention_kernels *kernel
         }
         return;
     }
-    int chunk = (int)minimum(1 + rows * each / (SHARES * threads), INT32_MAX);
+    int chunk = (int)attn_min(1 + rows * each / (SHARES * threads), INT32_MAX);
     (void)chunk; /* a build without OpenMP has one thread */
 #pragma omp parallel for schedule(dynamic, chunk) num_threads(threads) if (threads > 1)
     for (int64_t i = 0; i < rows * each; i++) {
@@ -208,7 +208,7 @@ attn_status attn_cache_attend_scratch(const attn_cache *cache,
     }
     p.query_factor = attn_attention_factor(attention->scale, p.layout->head_size);
     p.group = attention->heads / p.layout->heads;
-    p.item_heads = minimum(p.group, ATTN_CACHE_ROWS);
+    p.item_heads = attn_min(p.group, ATTN_CACHE_ROWS);
     p.parts = blocks(p.group, p.item_heads);
     p.item_rows = ATTN_CACHE_ROWS / p.item_heads;
     p.scores_row = attention->weights != NULL ? attn_round_up(p.longest, LANES) : 0;

@@ -244,7 +244,7 @@ V_INLINE void cache_weigh_row(const attn_cache_type type, const attn_cache_item 
     for (int at = block->first[0]; at < block->last[0];) {
         int64_t key = block->start + at;
         int count =
-            (int)lesser(block->last[0] - at, layout->page_tokens - key % layout->page_tokens);
+            (int)attn_min(block->last[0] - at, layout->page_tokens - key % layout->page_tokens);
         cache_weigh_values(type, count, memory->scores + at, cache_values(item, key),
                            layout->value_row, memory->acc);
         at += count;
@@ -288,7 +288,7 @@ V_INLINE void cache_score_rows(const attn_cache_type type, const attn_cache_item
         cache_widen_keys(type, layout, cache_keys(item, block->start + at - lane), lane / 16,
                          memory->panel);
         for (int n = 0; n < item->rows; n += GROUP_ROWS) {
-            score((int)lesser(item->rows - n, GROUP_ROWS), first, last, layout->head_size,
+            score((int)attn_min(item->rows - n, GROUP_ROWS), first, last, layout->head_size,
                   memory->query + n * QUERY_ROW, memory->panel,
                   memory->scores + n * SCORE_ROW + at);
         }
@@ -305,9 +305,9 @@ V_INLINE void cache_weigh_rows(const attn_cache_type type, const attn_cache_item
             last[n] = (int)attn_clamp(block->last[n] - at, first[n], 16);
         }
         cache_widen_values(type, layout, cache_values(item, block->start + at),
-                           (int)lesser(block->to - at, 16), memory->panel);
+                           (int)attn_min(block->to - at, 16), memory->panel);
         for (int n = 0; n < item->rows; n += GROUP_ROWS) {
-            weigh((int)lesser(item->rows - n, GROUP_ROWS), first + n, last + n,
+            weigh((int)attn_min(item->rows - n, GROUP_ROWS), first + n, last + n,
                   memory->scores + n * SCORE_ROW + at, memory->panel, 256, layout->value_row / 16,
                   memory->acc + n * layout->value_row, layout->value_row);
         }

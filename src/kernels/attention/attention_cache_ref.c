@@ -69,7 +69,7 @@ static void attend_row(attn_cache_item *item, int n) {
     row_state row;
     row_start(&row, item->query[n], item->query_factor, layout->head_size);
     for (int64_t first = item->first[n]; first < item->last[n];) {
-        int64_t last = minimum(attn_round_up(first + 1, ATTN_KEY_BLOCK), item->last[n]);
+        int64_t last = attn_min(attn_round_up(first + 1, ATTN_KEY_BLOCK), item->last[n]);
         real scores[ATTN_KEY_BLOCK];
         for (int64_t j = first; j < last; j++) {
             scores[j - first] = score(item, row.query, j);

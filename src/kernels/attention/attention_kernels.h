@@ -7,6 +7,7 @@
 #define ATTN_KERNELS_ATTENTION_KERNELS_H
 
 #include "base/math.h"
+#include "base/minmax.h"
 #include "kernels/attention/attention.h"
 #include "kernels/attention/attention_cache.h"
 
@@ -92,9 +93,6 @@ typedef struct attn_range {
     int64_t first, last;
 } attn_range;
 
-static inline int64_t minimum(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 static inline int64_t attn_clamp(int64_t x, int64_t low, int64_t high) {
     return x < low ? low : x > high ? high : x;
 }
@@ -145,10 +143,6 @@ static inline void attn_largest_insert(real *weights, int64_t *keys, int64_t k, 
 /* The score in base 2 that every softmax of head h has besides its keys'; -infinity: none. */
 static inline real attn_sink(const attn_attention *spec, int64_t h) {
     return spec->sinks != NULL ? spec->sinks[h] * REAL_LOG2E : -INFINITY;
-}
-
-static inline int64_t attn_round_up(int64_t n, int64_t multiple) {
-    return (n + multiple - 1) / multiple * multiple;
 }
 
 /* Keys and values of one key head, copied in panels for the forward: those from `first` on, a multiple

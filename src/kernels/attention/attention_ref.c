@@ -82,7 +82,7 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
         row.sums[0] = 1;
     }
     for (int64_t first = seen.first; first < seen.last;) {
-        int64_t last = minimum(attn_round_up(first + 1, ATTN_KEY_BLOCK), seen.last);
+        int64_t last = attn_min(attn_round_up(first + 1, ATTN_KEY_BLOCK), seen.last);
         real scores[ATTN_KEY_BLOCK];
         for (int64_t j = first; j < last; j++) {
             scores[j - first] = score(call, sequence, b, h, i, j, row.query).s;
@@ -112,7 +112,7 @@ static void attention_forward(const attn_attention_call *call, int64_t b, int64_
                               int64_t first_query, attn_packed_keys packed, real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
-    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
+    int64_t last = attn_min(first_query + ATTN_QUERY_BLOCK, sequence.queries);
     for (int64_t i = first_query; i < last; i++) {
         forward_row(call, &sequence, b, h, i);
     }
@@ -132,7 +132,7 @@ static void attention_weights(const attn_attention_call *call, int64_t b, int64_
     (void)packed, (void)scratch;
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
-    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
+    int64_t last = attn_min(first_query + ATTN_QUERY_BLOCK, sequence.queries);
     for (int64_t i = first_query; i < last; i++) {
         real *out = weights + (i - first_query) * row;
         memset(out, 0, (size_t)spec->key_length * sizeof *out);
@@ -157,13 +157,13 @@ static void attention_statistics(const attn_attention_call *call, int64_t b, int
     (void)packed, (void)scratch;
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
-    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries), k = wanted->largest;
+    int64_t last = attn_min(first_query + ATTN_QUERY_BLOCK, sequence.queries), k = wanted->largest;
     for (int64_t i = first_query; i < last; i++) {
         int64_t row = attn_lse_offset(spec, &sequence, h, i);
         real lse = call->forward_lse[row], lanes[LANES] = {0};
         attn_range seen = attn_visible_keys(call, &sequence, i);
         int64_t from = seen.first > first_key ? seen.first : first_key;
-        int64_t to = lse == -INFINITY ? from : minimum(seen.last, last_key);
+        int64_t to = lse == -INFINITY ? from : attn_min(seen.last, last_key);
         row_state state;
         row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
                   call->query_factor, spec->head_size);
@@ -291,7 +291,7 @@ static void attention_backward_keys(const attn_attention_call *call, int64_t b, 
                                     int64_t first_key, attn_backward_packed packed, real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
-    int64_t last = minimum(first_key + ATTN_KEY_BLOCK, sequence.keys);
+    int64_t last = attn_min(first_key + ATTN_KEY_BLOCK, sequence.keys);
     for (int64_t j = first_key; j < last; j++) {
         backward_key(call, &sequence, b, g, j);
     }
@@ -302,7 +302,7 @@ static void attention_backward_queries(const attn_attention_call *call, int64_t 
                                        real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
-    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
+    int64_t last = attn_min(first_query + ATTN_QUERY_BLOCK, sequence.queries);
     for (int64_t i = first_query; i < last; i++) {
         backward_query(call, &sequence, b, h, i);
     }
@@ -330,11 +330,11 @@ static void attention_backward_bias(const attn_attention_call *call, int64_t b, 
                                     attn_backward_packed packed, real *scratch) {
     (void)packed, (void)scratch;
     attn_sequence sequence = attn_sequence_of(call->spec, b);
-    int64_t last = minimum(first_query + ATTN_QUERY_BLOCK, sequence.queries);
+    int64_t last = attn_min(first_query + ATTN_QUERY_BLOCK, sequence.queries);
     for (int64_t i = first_query; i < last; i++) {
         attn_range seen = attn_visible_keys(call, &sequence, i);
         real *d_bias = call->d_bias + attn_bias_offset(call->spec, b, h, i);
-        int64_t end = minimum(seen.last, first_key + ATTN_KEY_BLOCK);
+        int64_t end = attn_min(seen.last, first_key + ATTN_KEY_BLOCK);
         for (int64_t j = seen.first > first_key ? seen.first : first_key; j < end; j++) {
             d_bias[j] += place_at(call, &sequence, b, h, i, j).ds_bias;
         }

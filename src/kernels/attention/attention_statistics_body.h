@@ -65,7 +65,7 @@ static void statistics_group(const attn_attention_call *call, row_place place,
                              const attn_weight_statistics *wanted, const forward_memory *memory) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, place.b);
-    int rows = (int)lesser(ranges->rows - r0, GROUP_ROWS);
+    int rows = (int)attn_min(ranges->rows - r0, GROUP_ROWS);
     const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
     float scores[GROUP_ROWS * SCORE_ROW] __attribute__((aligned(64)));
     score_trace trace; /* for the gradient alone */
@@ -110,8 +110,8 @@ static void attention_statistics(const attn_attention_call *call, int64_t b, int
     memset(memory.sums, 0, (size_t)ranges.rows * 16 * sizeof(float));
     int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     block = block > first_key ? block : first_key;
-    for (; block < lesser(ranges.last_key, last_key); block += ATTN_KEY_BLOCK) {
-        find_block_ranges(&ranges, block, (int)lesser(sequence.keys - block, ATTN_KEY_BLOCK));
+    for (; block < attn_min(ranges.last_key, last_key); block += ATTN_KEY_BLOCK) {
+        find_block_ranges(&ranges, block, (int)attn_min(sequence.keys - block, ATTN_KEY_BLOCK));
         for (int r = 0; r < ranges.rows; r += GROUP_ROWS) {
             row_place place = {b, h, first_query + r, block};
             statistics_group(call, place, &ranges, r, packed, wanted, &memory);

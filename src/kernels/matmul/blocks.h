@@ -7,22 +7,12 @@
 
 #include <stdint.h>
 
+#include "base/minmax.h"
+
 enum {
     BLOCKS_PER_THREAD = 4, /* to even out threads that are held up */
     LEAST_PANELS = 4,      /* of a block, when columns are cut */
 };
-
-static inline int64_t ceil_div(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
-static inline int64_t min64(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static inline int64_t max64(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
 
 /* Where part i of `parts` nearly equal parts of `count` starts. */
 static inline int64_t part_start(int64_t count, int64_t parts, int64_t i) {
@@ -42,13 +32,13 @@ typedef struct attn_block {
  * enough, and rows where that is not enough. */
 static inline attn_blocks attn_blocks_choose(int64_t tiles, int64_t panels, int64_t most_tiles,
                                              int threads) {
-    attn_blocks b = {tiles, panels, ceil_div(tiles, most_tiles), 1};
+    attn_blocks b = {tiles, panels, attn_ceil_div(tiles, most_tiles), 1};
     if (threads > 1) {
-        int64_t wanted = ceil_div((int64_t)BLOCKS_PER_THREAD * threads, max64(1, b.down));
-        b.across = max64(1, min64(wanted, panels / LEAST_PANELS));
+        int64_t wanted = attn_ceil_div((int64_t)BLOCKS_PER_THREAD * threads, attn_max(1, b.down));
+        b.across = attn_max(1, attn_min(wanted, panels / LEAST_PANELS));
     }
     if (b.down * b.across < threads) {
-        b.down = min64(tiles, ceil_div(threads, b.across));
+        b.down = attn_min(tiles, attn_ceil_div(threads, b.across));
     }
     return b;
 }

@@ -35,13 +35,13 @@ typedef struct matmul_plan {
 } matmul_plan;
 
 size_t attn_matmul_packed_size(int64_t k, int64_t n) {
-    return (size_t)(ceil_div(n, LANES) * LANES * k);
+    return (size_t)(attn_ceil_div(n, LANES) * LANES * k);
 }
 
 static void matmul_pack_panel(const attn_matmul_kernels *kernels, const attn_matmul *product,
                               int64_t panel, int64_t p, int64_t k, real *packed) {
     int64_t j = panel * LANES;
-    int columns = (int)min64(product->n - j, LANES);
+    int columns = (int)attn_min(product->n - j, LANES);
     const real *b = product->b + p * product->b_row + j * product->b_col;
     kernels->pack_b(k, columns, b, product->b_row, product->b_col, packed);
 }
@@ -50,7 +50,7 @@ void attn_matmul_pack(int64_t k, int64_t n, const real *b, int64_t b_row, int64_
                       real *packed) {
     const attn_matmul_kernels *kernels = &attn_kernels_current()->matmul;
     const attn_matmul product = {.n = n, .k = k, .b = b, .b_row = b_row, .b_col = b_col};
-    for (int64_t panel = 0; panel < ceil_div(n, LANES); panel++) {
+    for (int64_t panel = 0; panel < attn_ceil_div(n, LANES); panel++) {
         matmul_pack_panel(kernels, &product, panel, 0, k, packed + panel * k * LANES);
     }
 }
@@ -69,8 +69,8 @@ static int64_t count_slices(const matmul_plan *plan) {
     bool keep_c = product->residual == product->c;
     bool many_rows = product->m > (int64_t)plan->threads * (BLOCK_A / SLICE);
     int64_t longest = product->b == NULL || many_rows ? LONG_SLICE : SLICE;
-    bool few_rows = plan->tiles <= max64(2, plan->kernels->tile_panels);
-    return keep_c || few_rows ? 1 : max64(1, ceil_div(product->k, longest));
+    bool few_rows = plan->tiles <= attn_max(2, plan->kernels->tile_panels);
+    return keep_c || few_rows ? 1 : attn_max(1, attn_ceil_div(product->k, longest));
 }
 
 /* Rows of A that start a multiple of the first-level cache's way apart fall on the same few lines;
@@ -88,38 +88,39 @@ static bool a_in_place(const matmul_plan *plan) {
  * A is packed, rows are cut before columns: nobody packs them twice. */
 static void choose_grid(matmul_plan *plan) {
     const attn_matmul *product = plan->product;
-    int64_t slice = max64(1, ceil_div(product->k, plan->slices));
-    int64_t most_tiles = max64(1, BLOCK_A / slice / plan->kernels->tile_rows);
-    plan->row_blocks = ceil_div(plan->tiles, most_tiles);
+    int64_t slice = attn_max(1, attn_ceil_div(product->k, plan->slices));
+    int64_t most_tiles = attn_max(1, BLOCK_A / slice / plan->kernels->tile_rows);
+    plan->row_blocks = attn_ceil_div(plan->tiles, most_tiles);
     plan->column_blocks = 1;
     plan->pack_first = product->b != NULL && plan->row_blocks > plan->threads;
     if (plan->pack_first || (product->b == NULL && product->m > BLOCK_ROWS)) {
-        int64_t each = ceil_div(ceil_div(product->m, BLOCK_ROWS), plan->threads);
-        plan->row_blocks = max64(plan->row_blocks, each * plan->threads);
+        int64_t each = attn_ceil_div(attn_ceil_div(product->m, BLOCK_ROWS), plan->threads);
+        plan->row_blocks = attn_max(plan->row_blocks, each * plan->threads);
     }
     if (plan->row_blocks > plan->threads) { /* as many for each thread */
-        plan->row_blocks = ceil_div(plan->row_blocks, plan->threads) * plan->threads;
+        plan->row_blocks = attn_ceil_div(plan->row_blocks, plan->threads) * plan->threads;
     }
-    plan->row_blocks = min64(plan->tiles, plan->row_blocks);
+    plan->row_blocks = attn_min(plan->tiles, plan->row_blocks);
     if (product->b != NULL && 2 * product->m > product->n && !a_in_place(plan)) {
-        plan->row_blocks = min64(plan->tiles, max64(plan->row_blocks, plan->threads));
+        plan->row_blocks = attn_min(plan->tiles, attn_max(plan->row_blocks, plan->threads));
     }
     if (plan->threads > 1 && plan->row_blocks < BLOCKS_PER_THREAD * plan->threads) {
-        int64_t least = ceil_div(plan->threads, plan->row_blocks);
-        int64_t most = ceil_div(BLOCKS_PER_THREAD * plan->threads, plan->row_blocks);
-        most = min64(most, product->n / COLUMNS_PER_BLOCK);
-        plan->column_blocks = min64(plan->panels, max64(least, most));
+        int64_t least = attn_ceil_div(plan->threads, plan->row_blocks);
+        int64_t most = attn_ceil_div(BLOCKS_PER_THREAD * plan->threads, plan->row_blocks);
+        most = attn_min(most, product->n / COLUMNS_PER_BLOCK);
+        plan->column_blocks = attn_min(plan->panels, attn_max(least, most));
     }
     if (plan->row_blocks * plan->column_blocks < plan->threads) {
-        plan->row_blocks = min64(plan->tiles, ceil_div(plan->threads, plan->column_blocks));
+        plan->row_blocks = attn_min(plan->tiles, attn_ceil_div(plan->threads, plan->column_blocks));
     }
 }
 
 /* Sizes in reals; false when they do not fit a size_t. */
 static bool plan_room(matmul_plan *plan, size_t *b_packed, size_t *bytes) {
     const attn_matmul *product = plan->product;
-    size_t k = (size_t)product->k, slice = (size_t)max64(1, ceil_div(product->k, plan->slices));
-    size_t rows = (size_t)(ceil_div(plan->tiles, plan->row_blocks) * plan->kernels->tile_rows);
+    size_t k = (size_t)product->k,
+           slice = (size_t)attn_max(1, attn_ceil_div(product->k, plan->slices));
+    size_t rows = (size_t)(attn_ceil_div(plan->tiles, plan->row_blocks) * plan->kernels->tile_rows);
     size_t each, all;
     *b_packed = 0;
     if (plan->pack_first && !attn_size_mul((size_t)plan->panels * LANES, k, b_packed)) {
@@ -212,17 +213,17 @@ static void matmul_multiply_slice(const matmul_plan *plan, const c_block *block,
     int64_t end = block->panel + block->panels;
     int64_t step = plan->kernels->tile_panels;
     if (block->rows == 1) { /* waits for B from memory, which comes faster in fewer streams */
-        step = min64(step, 2);
+        step = attn_min(step, 2);
     }
     for (int64_t index = block->panel; index < end; index += step) {
-        int count = (int)min64(end - index, step);
+        int count = (int)attn_min(end - index, step);
         int64_t j = index * LANES;
         attn_matmul_epilogue epilogue =
             attn_matmul_epilogue_at(whole, product->c_row, block->row, j);
         attn_matmul_panel panel = {
             .rows = block->rows,
             .k = k,
-            .columns = (int)min64(product->n - j, (int64_t)count * LANES),
+            .columns = (int)attn_min(product->n - j, (int64_t)count * LANES),
             .a = block->a,
             .a_row = block->a_row,
             .c = product->c + block->row * product->c_row + j,
@@ -248,7 +249,7 @@ static void matmul_multiply_block(const matmul_plan *plan, int64_t number, real 
         .b_room = room + plan->a_size,
     };
     int64_t end = part_start(plan->tiles, plan->row_blocks, down + 1) * tile;
-    block.rows = min64(end, product->m) - block.row;
+    block.rows = attn_min(end, product->m) - block.row;
     for (int64_t s = 0; s < plan->slices; s++) {
         int64_t p = part_start(product->k, plan->slices, s);
         int64_t k = part_start(product->k, plan->slices, s + 1) - p;
@@ -308,8 +309,8 @@ attn_status attn_matmul_run_scratch(const attn_matmul *product, attn_scratch *sc
     }
     matmul_plan plan = {.product = product, .kernels = &attn_kernels_current()->matmul};
     plan.threads = matmul_count_threads(product);
-    plan.tiles = ceil_div(product->m, plan.kernels->tile_rows);
-    plan.panels = ceil_div(product->n, LANES);
+    plan.tiles = attn_ceil_div(product->m, plan.kernels->tile_rows);
+    plan.panels = attn_ceil_div(product->n, LANES);
     plan.slices = count_slices(&plan);
     choose_grid(&plan);
     size_t b_size, bytes;

@@ -58,7 +58,7 @@ attn_status attn_matmul_bf16_create(int64_t k, int64_t n, const real *w, int64_t
     if (weights == NULL) {
         return ATTN_ERR_MEMORY;
     }
-    *weights = (attn_matmul_bf16_weights){.k = k, .n = n, .panels = ceil_div(n, LANES)};
+    *weights = (attn_matmul_bf16_weights){.k = k, .n = n, .panels = attn_ceil_div(n, LANES)};
     bool fits =
         attn_size_mul((size_t)weights->panels * LANES, (size_t)k * sizeof(uint16_t), &bytes);
     weights->packed = fits ? attn_alloc(bytes) : NULL;
@@ -89,7 +89,7 @@ void attn_matmul_bf16_column(const attn_matmul_bf16_weights *weights, int64_t j,
 /* The header, then the packed values. */
 size_t attn_matmul_bf16_select_size(const attn_matmul_bf16_weights *from, int64_t count) {
     size_t header = (sizeof *from + LINE - 1) / LINE * LINE;
-    return header + (size_t)(ceil_div(count, LANES) * LANES * from->k) * sizeof(uint16_t);
+    return header + (size_t)(attn_ceil_div(count, LANES) * LANES * from->k) * sizeof(uint16_t);
 }
 
 attn_matmul_bf16_weights *attn_matmul_bf16_select(const attn_matmul_bf16_weights *from,
@@ -97,7 +97,7 @@ attn_matmul_bf16_weights *attn_matmul_bf16_select(const attn_matmul_bf16_weights
                                                   void *memory) {
     attn_matmul_bf16_weights *weights = memory;
     *weights =
-        (attn_matmul_bf16_weights){.k = from->k, .n = count, .panels = ceil_div(count, LANES)};
+        (attn_matmul_bf16_weights){.k = from->k, .n = count, .panels = attn_ceil_div(count, LANES)};
     weights->packed = (void *)((char *)memory + (sizeof *from + LINE - 1) / LINE * LINE);
     for (int64_t j = 0; j < weights->panels * LANES; j++) {
         const uint16_t *in = matmul_bf16_element(from, 0, columns[j < count ? j : count - 1]);
@@ -120,9 +120,9 @@ static void matmul_bf16_multiply_block(const attn_matmul_bf16 *product, const at
     const attn_matmul_epilogue whole = {product->bias, NULL, product->activation, product->residual,
                                         product->residual_row};
     attn_matmul_bf16_block block = {
-        .rows = min64(at.last_tile * kernels->tile_rows, product->m) - row,
+        .rows = attn_min(at.last_tile * kernels->tile_rows, product->m) - row,
         .k = weights->k,
-        .columns = min64(at.last_panel * LANES, weights->n) - j,
+        .columns = attn_min(at.last_panel * LANES, weights->n) - j,
         .a = product->a + row * product->a_row,
         .a_row = product->a_row,
         .w = weights->packed + j * weights->k,
@@ -138,9 +138,10 @@ void attn_matmul_bf16_run(const attn_matmul_bf16 *product) {
     double products = (double)product->m * (double)weights->n * (double)weights->k;
     int threads = products < SERIAL ? 1 : attn_get_threads();
     int64_t tile = attn_kernels_current()->matmul_bf16.tile_rows;
-    int64_t most_tiles = max64(1, BLOCK_A / (int64_t)sizeof(real) / max64(1, weights->k) / tile);
+    int64_t most_tiles =
+        attn_max(1, BLOCK_A / (int64_t)sizeof(real) / attn_max(1, weights->k) / tile);
     attn_blocks blocks =
-        attn_blocks_choose(ceil_div(product->m, tile), weights->panels, most_tiles, threads);
+        attn_blocks_choose(attn_ceil_div(product->m, tile), weights->panels, most_tiles, threads);
     if (product->m == 0 || weights->n == 0) {
         return;
     }

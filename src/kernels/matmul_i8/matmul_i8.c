@@ -81,7 +81,7 @@ static attn_status allocate_weights(int64_t k, int64_t n, attn_matmul_i8_weights
         return ATTN_ERR_MEMORY;
     }
     *weights = (attn_matmul_i8_weights){
-        .k = k, .n = n, .groups = ceil_div(k, I8_GROUP), .panels = ceil_div(n, LANES)};
+        .k = k, .n = n, .groups = attn_ceil_div(k, I8_GROUP), .panels = attn_ceil_div(n, LANES)};
     size_t columns = (size_t)weights->panels * LANES, bytes;
     if (!attn_size_mul(columns, (size_t)weights->groups * I8_GROUP, &bytes)) {
         return ATTN_ERR_MEMORY;
@@ -133,7 +133,7 @@ void attn_matmul_i8_weights_free(attn_matmul_i8_weights *weights) {
 
 /* The header, the packed integers, the scales, the sums. */
 size_t attn_matmul_i8_select_size(const attn_matmul_i8_weights *from, int64_t count) {
-    size_t columns = (size_t)(ceil_div(count, LANES) * LANES);
+    size_t columns = (size_t)(attn_ceil_div(count, LANES) * LANES);
     size_t header = (sizeof *from + LINE - 1) / LINE * LINE;
     return header + columns * ((size_t)from->groups * I8_GROUP + sizeof(real) + sizeof(int32_t));
 }
@@ -143,7 +143,7 @@ attn_matmul_i8_weights *attn_matmul_i8_select(const attn_matmul_i8_weights *from
     attn_matmul_i8_weights *weights = memory;
     size_t size = (size_t)(from->groups * LANES * I8_GROUP); /* of a panel */
     *weights = (attn_matmul_i8_weights){
-        .k = from->k, .n = count, .groups = from->groups, .panels = ceil_div(count, LANES)};
+        .k = from->k, .n = count, .groups = from->groups, .panels = attn_ceil_div(count, LANES)};
     weights->packed = (int8_t *)memory + (sizeof *from + LINE - 1) / LINE * LINE;
     weights->scale = (real *)(weights->packed + (size_t)weights->panels * size);
     weights->sums = (int32_t *)(weights->scale + weights->panels * LANES);
@@ -181,7 +181,7 @@ static int matmul_i8_count_threads(const attn_matmul_i8 *product) {
 }
 
 static int64_t row_bytes(const i8_plan *plan) {
-    return ceil_div(plan->weights->k, I8_ROW_ROOM) * I8_ROW_ROOM * plan->kernels->value_bytes;
+    return attn_ceil_div(plan->weights->k, I8_ROW_ROOM) * I8_ROW_ROOM * plan->kernels->value_bytes;
 }
 
 /* Room for the integers and their scales; false when there is none. */
@@ -211,11 +211,11 @@ static void matmul_i8_multiply_block(const i8_plan *plan, int64_t number) {
     for (int64_t index = at.first_panel; index < at.last_panel;
          index += plan->kernels->tile_panels) {
         int64_t j = index * LANES;
-        int64_t panels = min64(at.last_panel - index, plan->kernels->tile_panels);
+        int64_t panels = attn_min(at.last_panel - index, plan->kernels->tile_panels);
         attn_matmul_i8_panel panel = {
-            .rows = min64(end, product->m) - row,
+            .rows = attn_min(end, product->m) - row,
             .groups = weights->groups,
-            .columns = (int)min64(weights->n - j, panels * LANES),
+            .columns = (int)attn_min(weights->n - j, panels * LANES),
             .a = plan->a + row * plan->a_bytes,
             .a_bytes = plan->a_bytes,
             .a_scale = plan->a_scale + row,
@@ -286,8 +286,8 @@ attn_status attn_matmul_i8_run_scratch(const attn_matmul_i8 *product, attn_scrat
     int64_t tile = plan.kernels->tile_rows;
     plan.a_bytes = row_bytes(&plan);
     plan.blocks =
-        attn_blocks_choose(ceil_div(product->m, tile), product->weights->panels,
-                           max64(1, BLOCK_A / max64(1, plan.a_bytes) / tile), plan.threads);
+        attn_blocks_choose(attn_ceil_div(product->m, tile), product->weights->panels,
+                           attn_max(1, BLOCK_A / attn_max(1, plan.a_bytes) / tile), plan.threads);
     if (!matmul_i8_make_room(&plan, scratch)) {
         return ATTN_ERR_MEMORY;
     }
