@@ -183,7 +183,7 @@ def case_table(group, store):
     """Rows that are cases of `attn bench`."""
     peers = [(p, table.PEERS[p]) for p in group.peers if store["with_peers"]]
     memory = group.rows[0].target.kind == "memory"
-    heads = ["", "asked", "attn", "of the limit"] + (["memory, x in and out"] if memory else [])
+    heads = ["", "target", "attn", "of the limit"] + (["memory, multiple of in and out"] if memory else [])
     for _, name in peers:
         heads += [name, "of the limit", f"attn / {name}"]
     rows = []
@@ -207,7 +207,7 @@ def case_table(group, store):
 def translation_table(group, store):
     """Rows of the translation script: tokens a second, or seconds and bytes from nothing."""
     start = group.rows[0].case.startswith("translation-start")
-    heads = ["", "asked", "attn", "CTranslate2", "attn / CTranslate2",
+    heads = ["", "target", "attn", "CTranslate2", "attn / CTranslate2",
              "Python alone" if start else "same output", "reached"]
     rows = []
     for row in group.rows:
@@ -225,8 +225,7 @@ def translation_table(group, store):
         rows.append(cells + [reached_cell(row, store, "ctranslate2")])
     inside = store["cases"].get("translation-start", {}).get("peer", {}).get("inside")
     note = [] if not (start and inside) else [
-        "", f"Of CTranslate2's time, {between(inside, 1, ' s')} are left without the start of Python "
-        "and its imports."]
+        "", f"Without the start of Python and its imports, CTranslate2 takes {between(inside, 1, ' s')}."]
     return lines_of(heads, rows) + note
 
 
@@ -292,10 +291,10 @@ def head(store):
     minutes = sum(kept["seconds"] for kept in cases) / 60
     lines = [
         "# Benchmarks", "",
-        f"Written by `{command}` from results/benchmarks.json, which has every repetition; edits of this page are lost. "
-        "Reasons for what falls short are kept in bench/reasons.", "",
+        f"`{command}` writes this page from results/benchmarks.json, which has every repetition. Do not edit it: the reasons for "
+        "rows that fall short are in bench/reasons.", "",
         "    make bench          # attn alone, as shares of the machine's own limit",
-        "    make bench-peers    # beside PyTorch, NumPy and CTranslate2, in turns; Python and pip are needed", "",
+        "    make bench-peers    # beside PyTorch, NumPy and CTranslate2, in turns; needs Python and pip", "",
         f"* {dates[0]} to {dates[-1][-5:] if dates[0][:10] == dates[-1][:10] else dates[-1]} UTC, "
         f"{minutes:.0f} minutes of measuring",
         f"* {machine['machine']}, {machine['threads']} threads, {machine['memory_bytes'] / 2**30:.0f} GiB, "
@@ -307,7 +306,7 @@ def head(store):
     lines += ["", f"**{ok.count(True)} of {len(ok)} targets are reached**, {ok.count(False)} are not"
               + (f", {ok.count(None)} have no figure." if None in ok else ".")]
     if len({kept["tool"]["sha256"] for kept in cases}) > 1:
-        lines += ["", "Some rows were measured anew with a later build than the others."]
+        lines += ["", "Some rows were measured later than the others, with a newer build."]
     return lines
 
 
@@ -315,32 +314,34 @@ HOW_TO_READ = """
 ## How to read it
 
 attn and the peers take turns (A B A B ...) of a quarter of a second, all of them warm, on the same threads. A time is the
-median of the rounds, with the smallest and the largest in brackets; a ratio is taken round by round, and above 1 attn is the
-faster. The limit is the peak of fused multiply-adds on registers, or for work that mostly reads the bandwidth of memory, on
-the same threads, sampled before and after each repetition; the best sample of a turn counts. Work that reads takes several
-copies of its data in turn, more than the cache holds, in attn and in the peers alike. bench/bench.h says how operations are
-counted. Five points less are asked at 1,024 tokens than at 4,096.
+median of the rounds, with the smallest and the largest in brackets. A ratio is taken round by round; above 1, attn is
+faster. The limit is the peak of fused multiply-adds on registers, or, for work that mostly reads, the memory bandwidth. It
+is measured on the same threads, before and after each repetition, and the best sample of a turn counts. Work that reads
+cycles through several copies of its data, more than the cache holds, in attn and in the peers alike. bench/bench.h says how
+operations are counted. The targets at 1,024 tokens are five points lower than at 4,096.
 """
 
 PEER_NOTES = """
 ## How each peer was set up
 
-Each is installed by pip into a virtual environment of its own, runs in a process that stays warm, on as many threads as
-attn, without the variables (OMP_*, MKL_*, OPENBLAS_* and the like) that somebody may have set for something else. Where it has
-several ways to a result, all are tried when a case begins and the fastest is measured.
+Each peer is installed by pip into a virtual environment of its own. It runs in a process that stays warm, on as many threads
+as attn, without the variables (OMP_*, MKL_*, OPENBLAS_* and the like) that may have been set for something else. Where a peer
+offers several ways to a result, all are tried when a case begins, and the fastest is measured.
 
-* **PyTorch**: MALLOC_MMAP_MAX_=0 and a large MALLOC_TRIM_THRESHOLD_, so that tensors of a step are kept instead of being given
-  back to the system; with and without large pages (THP_MEM_ALLOC_ENABLE) and threads bound to cores, of which the fastest on
-  three probes is kept. Products: `torch.mm` (MKL) or oneDNN with packed weights. Attention: `scaled_dot_product_attention` with
-  tensors in either order, [B, H, T, D] and [B, T, H, D]; short sequences padded to the longest, with a mask of keys as booleans,
-  expanded, or as floats to add, on one thread or on all; one query also as two products and a softmax. Training: the same model,
-  sentence lengths and float32, batches sorted by length; written over fused attention with and without padding removed before the
-  projections, or from `nn.TransformerEncoderLayer` and `DecoderLayer`; fused Adam, gradients set to none, clipping over all tensors
-  at once. Tokens are real target tokens, padding not counted.
-* **NumPy**: the OpenBLAS of its wheel, which chooses its kernels itself; the matrix as it is or transposed in memory.
-* **CTranslate2**: the same weights, exported by bench/peers/ctranslate2_export.py; of its settings (threads within and beside a
-  batch, MKL or oneDNN, packed products) the fastest on a few sentences, for each row anew; `translate_batch` on tokens that are ready,
-  in a process that stays warm, while attn's time is that of `attn translate`, from text to text. In float32 the output must be the same.
+* **PyTorch** runs with MALLOC_MMAP_MAX_=0 and a large MALLOC_TRIM_THRESHOLD_, so that the tensors of a step are kept instead of
+  being returned to the system. Large pages (THP_MEM_ALLOC_ENABLE) and threads bound to cores are tried on three probes, and the
+  fastest combination is kept. Products use `torch.mm` (MKL) or oneDNN with packed weights. Attention uses
+  `scaled_dot_product_attention` with tensors in either order, [B, H, T, D] and [B, T, H, D]. Short sequences are padded to the
+  longest, with a mask of keys as booleans, expanded, or as floats to add, on one thread or on all. One query is also tried as two
+  products and a softmax. Training uses the same model, sentence lengths and float32, with batches sorted by length. It is written
+  over fused attention, with and without padding removed before the projections, or from `nn.TransformerEncoderLayer` and
+  `DecoderLayer`, with fused Adam, gradients set to none, and clipping over all tensors at once. Tokens are real target tokens,
+  without padding.
+* **NumPy** uses the OpenBLAS of its wheel, which chooses its kernels itself, with the matrix as it is or transposed in memory.
+* **CTranslate2** uses the same weights, exported by bench/peers/ctranslate2_export.py. For each row, the fastest of its settings on
+  a few sentences is used (threads within and beside a batch, MKL or oneDNN, packed products). It runs `translate_batch` on prepared
+  tokens, in a process that stays warm, while attn's time is that of `attn translate`, from text to text. In float32 the output must
+  be the same.
 """
 
 
@@ -377,7 +378,7 @@ def page(store, reasons):
         lines += ["", f"## {group.title}", ""]
         lines += translation_table(group, store) if translated else case_table(group, store)
         lines += peer_errors(group, store)
-    lines += ["", "## Further cases, of which nothing is asked", "", *further_table(store)]
+    lines += ["", "## Further cases, without a target", "", *further_table(store)]
     lines += [HOW_TO_READ.rstrip("\n")]
     if store["with_peers"]:
         lines += [PEER_NOTES.rstrip("\n"), *what_ran(store)]

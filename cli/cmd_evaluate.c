@@ -236,7 +236,7 @@ const attn_command attn_cmd_evaluate = {
              "[OPTION]... --images DIR --masks DIR",
     .description =
         "Translates the source with a model, or takes translations from a file, and prints corpus "
-        "BLEU and chrF exactly as sacreBLEU computes them, with its signatures.\nWith pictures, "
+        "BLEU and chrF as sacreBLEU computes them, with its signatures.\nWith pictures, "
         "runs a segmenter on each at its own size and prints the IoU of each class, the mean IoU, "
         "class accuracy and global accuracy, from one confusion matrix over all pictures. Ignored "
         "pixels do not count. The default model is then $ATTN_SEGMENTER, else "

@@ -170,7 +170,7 @@ static int info_run(const void *given, int operand_count, char **operand) {
 
 const attn_command attn_cmd_info = {
     .name = "info",
-    .summary = "Tell what a model file holds",
+    .summary = "Describe what a model file holds",
     .usage = "[--json] [MODEL]",
     .options = table,
     .option_count = ATTN_LENGTH(table),

@@ -236,7 +236,7 @@ static int segment_run(const void *given, int operand_count, char **operand) {
 
 const attn_command attn_cmd_segment = {
     .name = "segment",
-    .summary = "Say for each pixel of a picture what it belongs to",
+    .summary = "Assign a class to each pixel of a picture",
     .usage = "[OPTION]... PICTURE|FOLDER...",
     .description = "Writes NAME.mask.png (one class per pixel, with the classes' colours as "
                    "palette) and NAME.overlay.png (the colours laid over the picture, with a "

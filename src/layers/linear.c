@@ -47,9 +47,10 @@ attn_status attn_linear_pack(attn_linear *linear, attn_compute compute, attn_err
                          "linear has no weight to pack");
     }
     if (compute == ATTN_COMPUTE_I8 && linear->in > ATTN_MATMUL_I8_MAX_K) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, linear->weight->name, -1, NULL,
-                         "linear has %lld input features, a sum of 8-bit integers holds %d",
-                         (long long)linear->in, ATTN_MATMUL_I8_MAX_K);
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, linear->weight->name, -1, NULL,
+            "linear has %lld input features, but a sum of 8-bit integers holds at most %d",
+            (long long)linear->in, ATTN_MATMUL_I8_MAX_K);
     }
     linear->packed = attn_alloc_zero(1, sizeof *linear->packed);
     if (linear->packed == NULL || pack(linear, compute, linear->packed) != ATTN_OK) {

@@ -357,7 +357,7 @@ static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape, int6
     }
     for (int64_t t = 0; t < tokens; t++) {
         if (attn_tape_recording(tape)) {
-            attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the model was loaded for decoding alone");
+            attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the model was loaded for decoding only");
             return NULL;
         }
         if (ids[t] < 0 || ids[t] >= m->config.vocabulary) {
@@ -486,7 +486,7 @@ attn_status attn_translator_loss(const attn_translator *m, attn_tape *tape,
     }
     if (m->embedding->data == NULL) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "use attn_translator_load",
-                         "the model was loaded for decoding alone");
+                         "the model was loaded for decoding only");
     }
     for (int64_t i = 0; i < tokens; i++) {
         if (batch->target_output[i] < 0 || batch->target_output[i] >= m->config.vocabulary) {

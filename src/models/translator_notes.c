@@ -61,7 +61,7 @@ attn_status attn_translator_find_notes(const attn_translator *m, const attn_tape
     if (m->embedding->data == NULL || !has_weights(&a->query) || !has_weights(&a->key) ||
         !has_weights(&a->value) || !has_weights(&a->output)) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "load it with ATTN_COMPUTE_F32",
-                         "the model keeps its weights packed alone");
+                         "the model keeps only packed weights");
     }
     int64_t key_end = n->key_column + 2 * a->kv_heads * a->head_size;
     if (!has_shape(n->embedding, queries, channels) || !has_shape(n->residual, queries, channels) ||
@@ -69,9 +69,10 @@ attn_status attn_translator_find_notes(const attn_translator *m, const attn_tape
         !has_shape(n->query, queries, channels) || !has_shape(n->key_value, keys, key_end) ||
         !has_shape(n->heads, queries, channels) || !has_shape(n->lse, a->heads, queries) ||
         !has_shape(n->output, queries, channels)) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "watch the tape during the pass",
-                         "nothing is noted of layer %lld of the %s for %lld queries and %lld keys",
-                         (long long)layer + 1, kinds[part], (long long)queries, (long long)keys);
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, NULL, -1, "watch the tape during the pass",
+            "no attention was recorded for layer %lld of the %s with %lld queries and %lld keys",
+            (long long)layer + 1, kinds[part], (long long)queries, (long long)keys);
     }
     return ATTN_OK;
 }

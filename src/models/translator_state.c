@@ -123,7 +123,7 @@ attn_status attn_translator_state_use(attn_translator_state *s, const attn_short
     int64_t words = s->model->config.vocabulary;
     if (shortlist != NULL && attn_shortlist_vocabulary(shortlist) != words) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "make the shortlist with this model",
-                         "the shortlist is for a vocabulary of %lld, the model has %lld",
+                         "the shortlist is for a vocabulary of %lld, but the model has %lld",
                          (long long)attn_shortlist_vocabulary(shortlist), (long long)words);
     }
     if (shortlist != NULL && (end_token < 0 || end_token >= words)) {

@@ -41,13 +41,13 @@ static const attn_route_parameter translate_parameters[] = {
     {"source", "string", true, "Source language code, or auto"},
     {"target", "string", true, "Target language code"},
     {"format", "string", false, "Format of the text: text (default) or html"},
-    {"alternatives", "integer", false, "Number of other translations wanted"},
+    {"alternatives", "integer", false, "Number of other translations to return"},
     API_KEY,
     {"model", "integer", false,
      "One of several models for the pair, by its number in /attn/models; the first when not given "
      "(an addition of attn)"},
     {"scores", "boolean", false,
-     "Add sentences: what was searched, with scores (an addition of attn)"},
+     "Add `sentences`: each sentence with its translation and scores (an addition of attn)"},
     {"alignments", "boolean", false,
      "Add to each sentence its tokens, their log-probabilities and what each attended to (an "
      "addition of attn)"},
@@ -63,7 +63,7 @@ static const attn_route_parameter detect_parameters[] = {
 };
 static const attn_route_parameter segment_parameters[] = {API_KEY};
 static const attn_route_parameter attend_parameters[] = {
-    {"x", "integer", true, "Column of the pixel that asks, from 0 at the left"},
+    {"x", "integer", true, "Column of the querying pixel, from 0 at the left"},
     {"y", "integer", true, "Its row, from 0 at the top"},
     {"layer", "integer", false, "Block, from 1; the last when not given"},
     {"head", "string", false, "Head, from 1, or mean (default)"},
@@ -92,7 +92,7 @@ static const attn_route_parameter layer_parameters[] = {
 static const attn_route routes[] = {
     {"/translate", ATTN_ROUTE_FORM, attn_service_translate,
      "Translate text from one language to another",
-     "The translation, and what was asked for beside it", LIST(translate_parameters)},
+     "The translation, and whatever else was requested", LIST(translate_parameters)},
     {"/detect", ATTN_ROUTE_FORM, attn_service_detect, "Detect the language of a text",
      "Languages with a confidence each, the likeliest first", LIST(detect_parameters)},
     {"/attn/segment", ATTN_ROUTE_PICTURE, segment, "Segment a picture (an addition of attn)",

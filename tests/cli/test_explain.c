@@ -185,7 +185,8 @@ static void test_what_is_missing(void **unused) {
                      ATTN_OK);
     assert_int_equal(attn_explain_weights(explain, ATTN_EXPLAIN_CROSS, 0, weights, &error),
                      ATTN_ERR_ARGUMENT);
-    assert_non_null(strstr(error.what, "nothing is noted of layer 1 of the cross attention"));
+    assert_non_null(
+        strstr(error.what, "no attention was recorded for layer 1 of the cross attention"));
     assert_int_equal(attn_explain_get_layer(explain, ATTN_EXPLAIN_DECODER, 0, &layer, &error),
                      ATTN_ERR_ARGUMENT);
     attn_explain_free(explain);
@@ -197,7 +198,7 @@ static void test_what_is_missing(void **unused) {
                      ATTN_OK);
     assert_int_equal(attn_explain_get_layer(explain, ATTN_EXPLAIN_CROSS, 0, &layer, &error),
                      ATTN_ERR_ARGUMENT);
-    assert_non_null(strstr(error.what, "packed alone"));
+    assert_non_null(strstr(error.what, "only packed weights"));
     attn_explain_free(explain);
     attn_translator_free(model);
 }

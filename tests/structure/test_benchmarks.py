@@ -123,7 +123,7 @@ def check_page(reasons):
                  "2.00 (1.50 .. 2.50)", "fails: `no memory, 69 GB`", "| 1.100 |", "[^matmul-1024]: of this one",
                  "[^train-base]: No reason is noted yet", "| 85 % of FMA peak |", "| 90 % of bandwidth |",
                  "| `matmul-up` |", "large pages 1.10", "inter_threads 2, USE=1",
-                 "| failed: no room |", "0.250 s (0.200 .. 0.300) are left", "tried: a 1.00 ms, b 2.00 ms"):
+                 "| failed: no room |", "CTranslate2 takes 0.250 s (0.200 .. 0.300).", "tried: a 1.00 ms, b 2.00 ms"):
         check(part in text, f"\"{part}\" is not on the page:\n{text}")
     reached = sum(ok is True for ok in page.verdicts(store()).values())
     check(f"**{reached} of {len(table.rows())} targets are reached**" in text, "the count is wrong")
