@@ -83,6 +83,10 @@ for page in "$pages"/*.3; do
 done
 grep -q 'attn_status attn_attention_forward(' "$pages/attn_attention.3"
 grep -q 'void attn_attention_init(attn_attention \*attention, int64_t batch,' "$pages/attn_attention.3"
+# A header of another library says which one to link.
+printf '/* attn/other.h: what else there is.\n *\n * Of libattn-other. */\n' >"$work/other.h"
+python3 "$ATTN_SOURCE_DIR/scripts/make-man3" "$version" "$work/man" "$work/other.h"
+grep -q 'libs attn.-other' "$work/man/attn_other.3"
 if command -v mandoc >/dev/null; then
     for page in $(grep -L '^[.]so' "$pages"/*.3); do
         mandoc -Tlint -W style "$page" || true
