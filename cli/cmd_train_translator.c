@@ -2,6 +2,7 @@
  *
  * Next: train_command.h, src/train/translator_task.h. */
 #include "attn/threads.h"
+#include "base/utf8.h"
 #include "train/translator_task.h"
 #include "train_command.h"
 
@@ -44,6 +45,27 @@ static attn_status read_tokenizer(const options *given, const attn_train_run *r,
     return status;
 }
 
+/* What the model will never see as it is. */
+static void say_unknown(const attn_train_run *r, const attn_translator_recipe *recipe,
+                        const attn_unknown *unknown) {
+    if (unknown->different == 0) {
+        return;
+    }
+    attn_train_say(r, "%lld characters are not in the vocabulary and %s, %lld times in all:",
+                   (long long)unknown->different,
+                   recipe->byte_fallback ? "are written as bytes" : "become <unk>",
+                   (long long)unknown->total);
+    int64_t shown =
+        unknown->different < ATTN_UNKNOWN_SHOWN ? unknown->different : ATTN_UNKNOWN_SHOWN;
+    for (int64_t i = 0; i < shown; i++) {
+        char quoted[16];
+        attn_train_say(r, "%s %s %lld", i > 0 ? "," : "",
+                       attn_utf8_quote(quoted, sizeof quoted, unknown->most[i].text),
+                       (long long)unknown->most[i].count);
+    }
+    attn_train_say(r, "%s\n", shown < unknown->different ? ", ..." : "");
+}
+
 static attn_status read_data(const options *given, const attn_train_run *r,
                              const attn_translator_recipe *recipe, attn_translator_data *data,
                              attn_error *error) {
@@ -77,6 +99,11 @@ static attn_status read_data(const options *given, const attn_train_run *r,
                    (long long)data->train.count, (long long)data->valid.count,
                    data->held_out > 0 ? " (held out)" : "",
                    (int)attn_tokenizer_size(data->tokenizer));
+    if (trained && attn_tokenizer_size(data->tokenizer) < recipe->vocabulary) {
+        attn_train_say(r, "the text allows %d pieces, fewer than vocabulary = %lld\n",
+                       (int)attn_tokenizer_size(data->tokenizer), (long long)recipe->vocabulary);
+    }
+    say_unknown(r, recipe, &data->train.unknown);
     if (data->train.dropped_empty + data->train.dropped_long > 0) {
         attn_train_say(r,
                        "left out: %lld pairs with an empty side, %lld of more than %lld tokens\n",

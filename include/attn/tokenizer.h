@@ -29,13 +29,16 @@ typedef struct attn_tokenizer_options {
     const char *type;          /* "unigram" or "bpe" */
     const char *normalization; /* "identity", "nfkc", "nmt_nfkc" ... (SentencePiece's names) */
     int32_t vocabulary;        /* number of pieces, the four special ones included */
-    double character_coverage; /* 0.9995 when 0 */
+    double character_coverage; /* of the characters of the text, the share that is kept; 1 when 0 */
     const char *elisions;      /* words set apart from the next (text/elision.h); "": none */
     int threads;               /* does not change the result */
+    bool byte_fallback;        /* 256 more pieces, <0x00> .. <0xFF>, write what has no piece */
+    bool lower_vocabulary;     /* a text that allows fewer pieces gets as many as it allows */
 } attn_tokenizer_options;
 
 /* Trains one model on all the files together (a joint vocabulary). Never prints. When the text is
- * too small for the vocabulary asked for, the error says how many pieces are possible. */
+ * too small for the vocabulary asked for, the error says how many pieces are possible, unless
+ * lower_vocabulary takes that many. */
 ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_train(
     const char *const *files, int file_count, const attn_tokenizer_options *options,
     attn_tokenizer **out, attn_error *error);
@@ -54,8 +57,8 @@ ATTN_PIPELINE_API void attn_tokenizer_free(attn_tokenizer *tokenizer);
 /* The serialized SentencePiece model; owned by the tokenizer. */
 ATTN_PIPELINE_API const void *attn_tokenizer_bytes(const attn_tokenizer *tokenizer, size_t *size);
 ATTN_PIPELINE_API int32_t attn_tokenizer_size(const attn_tokenizer *tokenizer);
-/* The surface of a piece ("\xe2\x96\x81" marks a preceding space); owned by the tokenizer; "" when out of
- * range. */
+/* The surface of a piece ("\xe2\x96\x81" marks a preceding space; "<0xE2>" is a byte); owned by the
+ * tokenizer; "" when out of range. */
 ATTN_PIPELINE_API const char *attn_tokenizer_piece(const attn_tokenizer *tokenizer, int32_t id);
 
 /* Frees what encoding and decoding give. NULL is allowed. */

@@ -48,6 +48,17 @@ static attn_status encode_lines(const attn_lines *lines, const attn_tokenizer *t
     return status;
 }
 
+static attn_status count_unknown(const attn_lines *lines, const encoded_line *encoded,
+                                 const attn_tokenizer *tokenizer, attn_unknown *unknown,
+                                 attn_error *error) {
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < lines->count && status == ATTN_OK; i++) {
+        status = attn_unknown_add(unknown, tokenizer, lines->line[i], lines->length[i],
+                                  encoded[i].id, encoded[i].count, error);
+    }
+    return status;
+}
+
 static bool keep_pair(const encoded_line *source, const encoded_line *target, int64_t max_tokens,
                       attn_corpus *out) {
     if (source->count == 0 || target->count == 0) {
@@ -123,6 +134,13 @@ attn_status attn_corpus_read(const char *source_path, const char *target_path,
     if (status == ATTN_OK) {
         status = encode_lines(&target, tokenizer, threads, target_ids, error);
     }
+    if (status == ATTN_OK) {
+        status = count_unknown(&source, source_ids, tokenizer, &out->unknown, error);
+    }
+    if (status == ATTN_OK) {
+        status = count_unknown(&target, target_ids, tokenizer, &out->unknown, error);
+    }
+    attn_unknown_finish(&out->unknown);
     if (status == ATTN_OK) {
         status = gather(source_ids, target_ids, count, max_tokens, out, error);
     }

@@ -6,6 +6,7 @@
 
 #include "attn/tokenizer.h"
 #include "io/lines.h"
+#include "text/unknown.h"
 
 /* Sentence pair i: source ids source[source_start[i] .. source_start[i + 1]), likewise target.
  * The ids carry no <s> or </s>. */
@@ -14,6 +15,7 @@ typedef struct attn_corpus {
     int64_t *source_start, *target_start; /* count + 1 each */
     int64_t count;
     int64_t dropped_empty, dropped_long; /* pairs left out, for the report */
+    attn_unknown unknown;                /* characters without a piece */
 } attn_corpus;
 
 /* Reads both files, demands the same number of lines (the error names both counts), tokenizes with

@@ -21,10 +21,12 @@
 extern "C" {
 #include "attn/tokenizer.h"
 #include "base/fail.h"
+#include "base/utf8.h"
 #include "io/lines.h"
 #include "text/charsmap.h"
 #include "text/elision.h"
 #include "text/protobuf.h"
+#include "text/unknown.h"
 }
 
 struct attn_tokenizer {
@@ -155,7 +157,7 @@ class line_iterator final : public sentencepiece::SentenceIterator {
 };
 
 options_map training_options(const attn_tokenizer_options &options) {
-    double coverage = options.character_coverage > 0 ? options.character_coverage : 0.9995;
+    double coverage = options.character_coverage > 0 ? options.character_coverage : 1;
     char coverage_text[32];
     std::snprintf(coverage_text, sizeof coverage_text, "%.9g", coverage);
     return {
@@ -169,6 +171,7 @@ options_map training_options(const attn_tokenizer_options &options) {
         {"unk_id", std::to_string(ATTN_UNK)},
         {"bos_id", std::to_string(ATTN_BOS)},
         {"eos_id", std::to_string(ATTN_EOS)},
+        {"byte_fallback", options.byte_fallback ? "true" : "false"},
     };
 }
 
@@ -214,6 +217,7 @@ int count_characters(const options_map &options, const text_files &text, const c
                      size_t limit) {
     options_map probe = options;
     probe["model_type"] = "char";
+    probe["byte_fallback"] = "false";
     probe["vocab_size"] = "1200000"; /* only a ceiling: more than Unicode has characters */
     line_iterator lines(text, elisions, limit);
     std::string bytes;
@@ -225,13 +229,18 @@ int count_characters(const options_map &options, const text_files &text, const c
     return processor.GetPieceSize() - (ATTN_EOS + 1);
 }
 
-/* SentencePiece says what would have been possible only in its message. */
+/* SentencePiece says how many pieces would have been possible only in its message; 0: it did not. */
+int possible_pieces(const sentencepiece::util::Status &cause) {
+    int possible = 0;
+    const char *high = std::strstr(cause.error_message(), "to a value <= ");
+    return high != nullptr && std::sscanf(high, "to a value <= %d", &possible) == 1 ? possible : 0;
+}
+
 attn_status explain_training(const attn_tokenizer_options &options,
                              const sentencepiece::util::Status &cause, attn_error *error) {
-    int possible, asked, needed;
-    const char *high = std::strstr(cause.error_message(), "to a value <= ");
+    int asked, needed, possible = possible_pieces(cause);
     const char *low = std::strstr(cause.error_message(), "smaller than required_chars. ");
-    if (high != nullptr && std::sscanf(high, "to a value <= %d", &possible) == 1) {
+    if (possible > 0) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1,
                          "ask for a smaller vocabulary or give more text",
                          "the text is too small for %d pieces: at most %d are possible",
@@ -256,6 +265,12 @@ attn_status train_bytes(const attn_tokenizer_options &options, const text_files 
     }
     line_iterator lines(text, options.elisions, SIZE_MAX);
     auto status = sentencepiece::SentencePieceTrainer::Train(arguments, &lines, bytes);
+    int possible = possible_pieces(status);
+    if (!status.ok() && options.lower_vocabulary && possible > ATTN_EOS + 1) {
+        arguments["vocab_size"] = std::to_string(possible);
+        line_iterator again(text, options.elisions, SIZE_MAX);
+        status = sentencepiece::SentencePieceTrainer::Train(arguments, &again, bytes);
+    }
     if (!status.ok()) {
         return explain_training(options, status, error);
     }
@@ -313,9 +328,51 @@ attn_status copy_out(const Item *items, size_t count, Item **out, attn_error *er
     return ATTN_OK;
 }
 
+/* ---- characters without a piece ---- */
+
+/* The byte that a piece "<0xE2>" stands for. */
+char byte_of(const std::string &piece) {
+    return static_cast<char>(std::strtol(piece.c_str() + 1, nullptr, 16));
+}
+
+void tell_characters(const std::string &text, attn_unknown_found *found, void *context) {
+    for (size_t at = 0; at < text.size();) {
+        size_t step = attn_utf8_step(text.data() + at, text.size() - at);
+        if (step == 0) {
+            return;
+        }
+        found(text.data() + at, step, context);
+        at += step;
+    }
+}
+
 } // namespace
 
 extern "C" {
+
+attn_status attn_tokenizer_unknown(const attn_tokenizer *tokenizer, const char *text, size_t length,
+                                   attn_unknown_found *found, void *context, attn_error *error) {
+    return guarded(error, [&] {
+        const auto &processor = tokenizer->processor;
+        std::vector<std::string> pieces;
+        auto status = processor.Encode(split(tokenizer->elisions, text, length), &pieces);
+        if (!status.ok()) {
+            return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
+        }
+        std::string run; /* bytes of characters, one after another */
+        for (const std::string &piece : pieces) {
+            int id = processor.PieceToId(piece);
+            if (processor.IsByte(id)) {
+                run.push_back(byte_of(piece));
+                continue;
+            }
+            tell_characters(run, found, context);
+            run = processor.IsUnknown(id) ? piece : "";
+        }
+        tell_characters(run, found, context);
+        return ATTN_OK;
+    });
+}
 
 attn_status attn_tokenizer_train(const char *const *files, int file_count,
                                  const attn_tokenizer_options *options, attn_tokenizer **out,

@@ -35,6 +35,8 @@ static attn_status tokenizer_train(const attn_translator_files *files,
         .elisions = recipe->elisions,
         .character_coverage = recipe->character_coverage,
         .threads = threads,
+        .byte_fallback = recipe->byte_fallback,
+        .lower_vocabulary = true,
     };
     const char *texts[2] = {files->source, files->target};
     return attn_tokenizer_train(texts, 2, &wanted, out, error);
@@ -144,6 +146,7 @@ attn_status attn_corpus_hold_out(attn_corpus *corpus, int64_t count, attn_corpus
     }
     rest.dropped_empty = corpus->dropped_empty;
     rest.dropped_long = corpus->dropped_long;
+    rest.unknown = corpus->unknown;
     attn_corpus_free(corpus);
     *corpus = rest;
     rest = (attn_corpus){0};

@@ -20,6 +20,7 @@ typedef struct attn_translator_recipe {
     int tokenizer_type;
     char normalization[ATTN_KEY_TEXT_SIZE], elisions[ATTN_KEY_TEXT_SIZE];
     double character_coverage;
+    bool byte_fallback;
     /* regularization */
     double dropout, attention_dropout, activation_dropout, label_smoothing;
     /* data and validation */

@@ -17,6 +17,7 @@ static inline attn_tokenizer *tiny_model_tokenizer(void) {
                                       .normalization = "nmt_nfkc",
                                       .elisions = "",
                                       .vocabulary = 120,
+                                      .character_coverage = 0.9995,
                                       .threads = 1};
     attn_tokenizer *tokenizer = NULL;
     if (attn_tokenizer_train(paths, 2, &options, &tokenizer, NULL) != ATTN_OK) {

@@ -90,6 +90,22 @@ grep -q 'training the tokenizer' err && fail "--init trained a tokenizer of its 
     fail "--init resumed"
 printf 'one two\n' | "$ATTN_TOOL" translate --model on.safetensors >out 2>err || fail "the model trained on"
 
+# ---- what the vocabulary lacks is named, a vocabulary too large is lowered, bytes write all ----
+{ cat train.src; echo 'one € two ½'; echo 'three €'; } >rare.src
+{ cat train.tgt; echo '1 2'; echo 3; } >rare.tgt
+rare="--source rare.src --target rare.tgt --recipe ./small.recipe --set max_steps=1 --set normalization=identity"
+"$ATTN_TOOL" train translator $rare --set character_coverage=0.9995 --out v >out 2>err || fail "rare characters"
+grep -q '^2 characters are not in the vocabulary and become <unk>, 3 times in all: € 2, ½ 1$' err ||
+    fail "unknown characters are not named"
+"$ATTN_TOOL" train translator $rare --out w >out 2>err || fail "full coverage"
+grep -q 'not in the vocabulary' err && fail "a character is dropped by default"
+"$ATTN_TOOL" train translator $rare --set vocabulary=50000 --out x >out 2>err || fail "a vocabulary too large"
+grep -qE '^the text allows [0-9]+ pieces, fewer than vocabulary = 50000$' err || fail "it does not say so"
+"$ATTN_TOOL" train translator $rare --set vocabulary=320 --set byte_fallback=true \
+    --set character_coverage=0.9995 --out y >out 2>err || fail "byte fallback"
+grep -q 'are written as bytes, 3 times in all: € 2, ½ 1$' err || fail "bytes are not named"
+printf 'one € 中\n' | "$ATTN_TOOL" translate --model y.safetensors >out 2>err || fail "a model with bytes"
+
 # ---- refusals: nothing is written over ----
 cp a.safetensors before
 expect 1 'the file exists' $text --out a

@@ -10,6 +10,7 @@
 
 #include "support/sentences.h"
 #include "text/charsmap.h"
+#include "text/unknown.h"
 #include "attn/tokenizer.h"
 
 static char files[2][64];
@@ -182,6 +183,83 @@ static void special_pieces_are_not_text(void **state) {
     attn_tokenizer_free(tokenizer);
 }
 
+/* A text that allows fewer pieces than asked for gets as many as it allows. */
+static void vocabulary_is_lowered(void **state) {
+    (void)state;
+    for (int t = 0; t < 2; t++) {
+        attn_tokenizer_options options = {.type = t == 0 ? "bpe" : "unigram",
+                                          .normalization = "nmt_nfkc",
+                                          .elisions = "",
+                                          .vocabulary = 50000,
+                                          .lower_vocabulary = true};
+        attn_tokenizer *tokenizer;
+        attn_error error = {0};
+        if (attn_tokenizer_train(paths, 2, &options, &tokenizer, &error) != ATTN_OK) {
+            fail_msg("%s", error.what);
+        }
+        assert_in_range(attn_tokenizer_size(tokenizer), 100, 49999);
+        assert_round_trip(tokenizer, "The cat sees the house, number 1.");
+        attn_tokenizer_free(tokenizer);
+    }
+}
+
+typedef struct told {
+    char text[64];
+} told;
+
+static void tell(const char *character, size_t length, void *context) {
+    strncat(((told *)context)->text, character, length);
+}
+
+/* Every character has pieces: its own, or one a byte. Text that looks like a byte piece stays text. */
+static void bytes_write_what_has_no_piece(void **state) {
+    (void)state;
+    static const char strange[] = "cat \xe2\x82\xac\xe4\xb8\xad <0x41> \xf0\x9f\x98\x80!";
+    for (int t = 0; t < 2; t++) {
+        attn_tokenizer_options options = {.type = t == 0 ? "bpe" : "unigram",
+                                          .normalization = "identity",
+                                          .elisions = "",
+                                          .vocabulary = 400,
+                                          .byte_fallback = true};
+        attn_tokenizer *tokenizer;
+        assert_int_equal(attn_tokenizer_train(paths, 2, &options, &tokenizer, NULL), ATTN_OK);
+        assert_int_equal(attn_tokenizer_size(tokenizer), 400);
+        assert_string_equal(attn_tokenizer_piece(tokenizer, ATTN_EOS + 1 + 0xE2), "<0xE2>");
+        assert_round_trip(tokenizer, strange);
+        told heard = {""};
+        assert_int_equal(
+            attn_tokenizer_unknown(tokenizer, strange, sizeof strange - 1, tell, &heard, NULL),
+            ATTN_OK);
+        assert_string_equal(heard.text, "\xe2\x82\xac\xe4\xb8\xad<x>\xf0\x9f\x98\x80");
+        attn_tokenizer_free(tokenizer);
+    }
+}
+
+static void unknown_characters_are_counted(void **state) {
+    (void)state;
+    static const char text[] = "the \xe4\xb8\xad\xe2\x82\xac\xe4\xb8\xad cat";
+    attn_tokenizer *tokenizer = train("bpe", "identity", 1);
+    attn_unknown unknown = {0};
+    for (int i = 0; i < 2; i++) {
+        int32_t *ids;
+        size_t count;
+        assert_int_equal(
+            attn_tokenizer_encode(tokenizer, text, sizeof text - 1, &ids, &count, NULL), ATTN_OK);
+        assert_int_equal(
+            attn_unknown_add(&unknown, tokenizer, text, sizeof text - 1, ids, count, NULL),
+            ATTN_OK);
+        free(ids);
+    }
+    attn_unknown_finish(&unknown);
+    assert_int_equal(unknown.total, 6);
+    assert_int_equal(unknown.different, 2);
+    assert_string_equal(unknown.most[0].text, "\xe4\xb8\xad");
+    assert_int_equal(unknown.most[0].count, 4);
+    assert_string_equal(unknown.most[1].text, "\xe2\x82\xac");
+    assert_int_equal(unknown.most[1].count, 2);
+    attn_tokenizer_free(tokenizer);
+}
+
 static void assert_training_fails(const char *text, attn_tokenizer_options options,
                                   attn_status status, const char *words) {
     char path[64];
@@ -304,10 +382,17 @@ static void hostile_table_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trains_and_round_trips),    cmocka_unit_test(bytes_are_repeatable),
-        cmocka_unit_test(elisions_are_set_apart),    cmocka_unit_test(special_pieces_are_not_text),
-        cmocka_unit_test(bad_training_is_explained), cmocka_unit_test(builtin_tables_pass),
-        cmocka_unit_test(damaged_bytes_are_refused), cmocka_unit_test(hostile_table_is_refused),
+        cmocka_unit_test(trains_and_round_trips),
+        cmocka_unit_test(bytes_are_repeatable),
+        cmocka_unit_test(elisions_are_set_apart),
+        cmocka_unit_test(special_pieces_are_not_text),
+        cmocka_unit_test(bad_training_is_explained),
+        cmocka_unit_test(builtin_tables_pass),
+        cmocka_unit_test(damaged_bytes_are_refused),
+        cmocka_unit_test(hostile_table_is_refused),
+        cmocka_unit_test(vocabulary_is_lowered),
+        cmocka_unit_test(bytes_write_what_has_no_piece),
+        cmocka_unit_test(unknown_characters_are_counted),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
