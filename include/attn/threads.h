@@ -1,10 +1,21 @@
 /* attn/threads.h: how many threads the library uses, and which instructions.
  *
  * Neither changes any result; both change only the time a call takes.
- * Both are settings of the process, not of a caller. If a program and one of its libraries both use
- * attn, each setting holds for both, and the last one wins. So a library should leave both alone.
+ * attn_set_threads and attn_set_isa are settings of the process. If a program and one of its libraries
+ * both use attn, they hold for both, and the last one wins. So a library should leave both alone, and set
+ * the number of threads of its own calls with attn_set_threads_here.
  * When several threads of a program call attn at the same time, each call uses attn_get_threads()
  * threads; divide the cores among them.
+ *
+ * The threads are OpenMP's. GCC's OpenMP lets a thread that waits for others spin for milliseconds. If
+ * other programs need the processors too, the thread it waits for then cannot run, and a call can take
+ * a hundred times longer. OpenMP reads how long to spin once, when it is loaded, so the library cannot
+ * change it: start such a program with GOMP_SPINCOUNT=1000 in its environment, or with
+ * OMP_WAIT_POLICY=passive. The tool does so itself. Little work is always done by one thread.
+ *
+ * After fork(), the thread that lives on in the child computes alone, whatever was set, if attn may have
+ * used several threads in it before: OpenMP still counts on those that the child lacks. Threads that
+ * the child starts, and a program that it executes, are free of that.
  * Next: attn/attention.h. */
 #ifndef ATTN_THREADS_H
 #define ATTN_THREADS_H
@@ -15,9 +26,15 @@
 extern "C" {
 #endif
 
-/* Sets the number of threads of a call, for the whole process; 0 returns to the default
- * (OMP_NUM_THREADS or the number of cores). Values are clamped to 1 .. 256. Thread-safe. */
+/* Sets the number of threads of a call, for the whole process; 0 returns to the default: OMP_NUM_THREADS, or
+ * else the number of processors that the calling thread may use. That is no more than its affinity and, in
+ * a container, the quota of its control groups (rounded up) allow; each thread asks once. Values are
+ * clamped to 1 .. 256. Thread-safe. */
 ATTN_API void attn_set_threads(int threads);
+
+/* The same for calls from the calling thread alone, where it takes precedence; 0 returns to what holds for
+ * the process. Thread-safe. */
+ATTN_API void attn_set_threads_here(int threads);
 
 /* The number of threads the next call will use; at least 1. Thread-safe. */
 ATTN_API int attn_get_threads(void);

@@ -15,6 +15,10 @@ int attn_cpu_has_dotprod(void);
 /* 64-bit ARM: how many bits this process's scalable vectors have; 0: the processor has none. */
 int attn_cpu_scalable_bits(void);
 
+/* Linux: how many processors' time the control groups of this process allow, rounded up; 0: as many as
+ * there are. Files are sought below the folder root, "" but in tests. */
+int attn_cpu_quota(const char *root);
+
 /* Which thread of the innermost parallel region this is, from 0. */
 int attn_thread_index(void);
 
