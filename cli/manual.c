@@ -83,7 +83,10 @@ void attn_manual_print(const attn_command *const *commands, size_t count, FILE *
     for (int i = 0; attn_isa_at(i) != NULL; i++) {
         fprintf(out, "%s %s", i > 0 ? "," : "", attn_isa_at(i));
     }
-    fputs("\n.TP\n.B OMP_NUM_THREADS\nthe number of threads where \\-\\-threads is not given\n",
+    fputs("\n.TP\n.B OMP_NUM_THREADS\nthe number of threads where \\-\\-threads is not given\n"
+          ".TP\n.B GOMP_SPINCOUNT, OMP_WAIT_POLICY\nhow long a thread that waits for others keeps "
+          "its "
+          "processor. Where neither is set, about twenty microseconds\n",
           out);
 }
 

@@ -1,5 +1,7 @@
 # The command-line tool: everything of src/ that the two libraries do not hold, as one internal library that
 # the tests link too, and the `attn` executable from cli/ and bench/.
+include(CheckCSourceCompiles)
+
 set(tool_modules jansson inih cairo pangocairo libpng libjpeg libmicrohttpd zlib)
 attn_find_modules(${tool_modules})
 
@@ -36,6 +38,29 @@ if(cli_sources)
   set_target_properties(attn_cli PROPERTIES OUTPUT_NAME attn LINKER_LANGUAGE CXX)
   target_include_directories(attn_cli PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/cli)
   target_link_libraries(attn_cli PRIVATE attn_tool)
+  # GCC's OpenMP as an archive, whole, so that the tool decides how long its threads spin (cli/openmp.c).
+  # Not every system has it, or has it for executables at any address.
+  if(OpenMP_C_FOUND AND CMAKE_C_COMPILER_ID STREQUAL GNU)
+    execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=libgomp.a
+                    OUTPUT_VARIABLE gomp_archive OUTPUT_STRIP_TRAILING_WHITESPACE)
+    if(IS_ABSOLUTE "${gomp_archive}" AND EXISTS "${gomp_archive}")
+      set(gomp_options LINKER:--as-needed LINKER:--exclude-libs,libgomp.a LINKER:--whole-archive
+          ${gomp_archive} LINKER:--no-whole-archive)
+      set(CMAKE_REQUIRED_FLAGS -pthread)
+      set(CMAKE_REQUIRED_LINK_OPTIONS ${gomp_options})
+      set(CMAKE_REQUIRED_LIBRARIES ${CMAKE_DL_LIBS})
+      check_c_source_compiles("int main(void) { return 0; }" ATTN_GOMP_ARCHIVE_LINKS)
+      unset(CMAKE_REQUIRED_FLAGS)
+      unset(CMAKE_REQUIRED_LINK_OPTIONS)
+      unset(CMAKE_REQUIRED_LIBRARIES)
+    endif()
+    if(ATTN_GOMP_ARCHIVE_LINKS)
+      target_link_options(attn_cli PRIVATE ${gomp_options})
+      target_link_libraries(attn_cli PRIVATE ${CMAKE_DL_LIBS})
+    else()
+      message(STATUS "attn: no libgomp.a: threads of the tool spin as OpenMP likes")
+    endif()
+  endif()
   # The manual page and the completion are printed by the tool itself, from its table of commands.
   if(NOT CMAKE_CROSSCOMPILING)
     add_custom_command(
