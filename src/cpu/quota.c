@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/minmax.h"
 #include "cpu/cpu.h"
 
 #ifdef __linux__
@@ -37,7 +38,7 @@ static int processors_of(long long quota, long long period) {
     if (quota <= 0 || period <= 0) {
         return 0;
     }
-    long long processors = quota / period + (quota % period != 0);
+    int64_t processors = attn_ceil_div(quota, period);
     return processors > 1 << 20 ? 0 : (int)processors;
 }
 

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #endif
 
+#include "base/minmax.h"
 #include "cpu/cpu.h"
 
 enum { MAX_THREADS = 256 };
@@ -22,7 +23,7 @@ static atomic_int wanted;             /* of the process; 0: the default */
 static _Thread_local int wanted_here; /* of this thread; 0: as the process */
 
 static int clamped(int threads) {
-    return threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
+    return (int)attn_max(1, attn_min(threads, MAX_THREADS));
 }
 
 void attn_set_threads(int threads) {
@@ -43,14 +44,13 @@ static int most_of_use(void) {
         return MAX_THREADS;
     }
     int processors = omp_get_num_procs(), quota = attn_cpu_quota("");
-    return clamped(quota != 0 && quota < processors ? quota : processors);
+    return clamped(quota != 0 ? (int)attn_min(quota, processors) : processors);
 }
 
 static int default_threads(void) {
     static _Thread_local int most; /* 0: not yet asked */
     most = most != 0 ? most : most_of_use();
-    int threads = clamped(omp_get_max_threads());
-    return threads < most ? threads : most;
+    return (int)attn_min(clamped(omp_get_max_threads()), most);
 }
 
 /* In a forked child, a thread that had a team of threads still counts on it, though only the thread itself
