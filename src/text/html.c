@@ -159,47 +159,188 @@ static size_t end_of_raw(const char *text, size_t length, size_t at, const char 
     return length;
 }
 
+/* A comment ends at --> or --!>; "<!-->" and "<!--->" are whole ones. */
 static size_t end_of_comment(const char *text, size_t length, size_t at) {
-    size_t end = find(text, length, at + 4, "-->");
-    return end < length ? end + 3 : length;
+    at += 4;
+    if (at < length && text[at] == '>') {
+        return at + 1;
+    }
+    if (starts(text, length, at, "->")) {
+        return at + 2;
+    }
+    for (at = find(text, length, at, "--"); at < length; at = find(text, length, at + 1, "--")) {
+        if (starts(text, length, at, "-->")) {
+            return at + 3;
+        }
+        if (starts(text, length, at, "--!>")) {
+            return at + 4;
+        }
+    }
+    return length;
 }
 
-/* The end of an element that may hold others, also of its own name. */
+/* What is written like markup and is none to a browser, <?x>, <!x>, </ x>: a comment up to the next '>'. */
+static size_t end_of_bogus(const char *text, size_t length, size_t at) {
+    size_t end = find(text, length, at, ">");
+    return end < length ? end + 1 : length;
+}
+
+static const char *const raw[] = {"script",  "style",    "textarea", "xmp",      "iframe",
+                                  "noembed", "noscript", "noframes", "template", NULL};
+static const char *const kept[] = {"pre", "code", "kbd", "samp", "var", "svg", "math", NULL};
+static const char *const hollow[] = {"area",  "base",   "br",    "col",  "embed",
+                                     "hr",    "img",    "input", "link", "meta",
+                                     "param", "source", "track", "wbr",  NULL};
+/* What ends a sentence; everything else, unknown elements too, stands within one. */
+static const char *const blocks[] = {
+    "address",  "article",  "aside",    "base",     "blockquote", "body",    "br",        "caption",
+    "center",   "col",      "colgroup", "datalist", "dd",         "details", "dialog",    "dir",
+    "div",      "dl",       "dt",       "fieldset", "figcaption", "figure",  "footer",    "form",
+    "frame",    "frameset", "h1",       "h2",       "h3",         "h4",      "h5",        "h6",
+    "head",     "header",   "hgroup",   "hr",       "html",       "iframe",  "legend",    "li",
+    "link",     "listing",  "main",     "marquee",  "menu",       "meta",    "nav",       "noembed",
+    "noframes", "noscript", "ol",       "optgroup", "option",     "p",       "plaintext", "pre",
+    "script",   "search",   "section",  "select",   "style",      "summary", "table",     "tbody",
+    "td",       "template", "textarea", "tfoot",    "th",         "thead",   "title",     "tr",
+    "ul",       "xmp",      NULL};
+
+/* ---- end tags that may be left out ---- */
+
+/* What closes an open <p>. */
+static const char *const ends_p[] = {
+    "address", "article", "aside",   "blockquote", "center", "details",   "dialog",
+    "dir",     "div",     "dl",      "dd",         "dt",     "fieldset",  "figcaption",
+    "figure",  "footer",  "form",    "h1",         "h2",     "h3",        "h4",
+    "h5",      "h6",      "header",  "hgroup",     "hr",     "li",        "listing",
+    "main",    "menu",    "nav",     "ol",         "p",      "plaintext", "pre",
+    "search",  "section", "summary", "table",      "ul",     "xmp",       NULL};
+static const char *const list_item[] = {"li", NULL};
+static const char *const term[] = {"dt", "dd", NULL};
+static const char *const option[] = {"option", "optgroup", NULL};
+static const char *const optgroup[] = {"optgroup", NULL};
+static const char *const cell[] = {"td", "th", "tr", "tbody", "thead", "tfoot", NULL};
+static const char *const row[] = {"tr", "tbody", "thead", "tfoot", NULL};
+static const char *const row_group[] = {"tbody", "thead", "tfoot", NULL};
+static const char *const caption[] = {"caption", "col",   "colgroup", "td",    "th",
+                                      "tr",      "tbody", "thead",    "tfoot", NULL};
+static const char *const ruby[] = {"rt", "rp", "rb", "rtc", NULL};
+static const char *const headings[] = {"h1", "h2", "h3", "h4", "h5", "h6", NULL};
+static const char *const link[] = {"a", NULL};
+static const char *const button[] = {"button", NULL};
+static const char *const body[] = {"body", "frameset", NULL};
+
+/* Which start tags end an element whose end tag is not there. `ends_with_parent`: a closing tag of what is around it
+ * does too. */
+static const struct {
+    const char *name;
+    const char *const *ended_by;
+    bool ends_with_parent;
+} endings[] = {
+    {"p", ends_p, true},        {"li", list_item, true},     {"dt", term, true},
+    {"dd", term, true},         {"option", option, true},    {"optgroup", optgroup, true},
+    {"td", cell, true},         {"th", cell, true},          {"tr", row, true},
+    {"tbody", row_group, true}, {"thead", row_group, true},  {"tfoot", row_group, true},
+    {"caption", caption, true}, {"colgroup", caption, true}, {"rt", ruby, true},
+    {"rp", ruby, true},         {"rb", ruby, true},          {"rtc", ruby, true},
+    {"h1", headings, false},    {"h2", headings, false},     {"h3", headings, false},
+    {"h4", headings, false},    {"h5", headings, false},     {"h6", headings, false},
+    {"a", link, false},         {"button", button, false},   {"head", body, true},
+};
+
+static size_t ending_of(const char *name) {
+    size_t i = 0;
+    while (i < sizeof endings / sizeof endings[0] && strcmp(endings[i].name, name) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* What an element with an optional end tag does not look beyond: a list within an item has items of its own. */
+static bool bars(const char *inner, const char *name) {
+    static const char *const always[] = {"table",    "td",     "th",      "caption",
+                                         "template", "object", "marquee", "button",
+                                         "applet",   "html",   "select",  NULL};
+    bool item = strcmp(name, "li") == 0 || strcmp(name, "dt") == 0 || strcmp(name, "dd") == 0;
+    bool list = among(inner, (const char *const[]){"ul", "ol", "menu", "dl", NULL});
+    return among(inner, always) || (item && list);
+}
+
+enum { DEEPEST_KEPT = 128 };
+
+/* The elements that are open within one that is kept, itself the first. */
+typedef struct open_elements {
+    char name[DEEPEST_KEPT][ATTN_HTML_NAME];
+    size_t count;
+} open_elements;
+
+/* Closes what a start tag ends; false when that is the kept element. */
+static bool close_implied(open_elements *open, const char *name) {
+    for (size_t i = open->count; i-- > 0;) {
+        size_t e = ending_of(open->name[i]);
+        if (e < sizeof endings / sizeof endings[0] && among(name, endings[e].ended_by)) {
+            bool barred = false;
+            for (size_t k = i + 1; k < open->count; k++) {
+                barred = barred || bars(open->name[k], open->name[i]);
+            }
+            open->count = barred ? open->count : i;
+        }
+    }
+    return open->count > 0;
+}
+
+/* Where the kept element ends by an end tag at text[at]: behind it, before it, or 0 when it goes on. */
+static size_t close_by_tag(open_elements *open, const tag *closing, size_t at) {
+    for (size_t i = open->count; i-- > 0;) {
+        if (strcmp(open->name[i], closing->name) == 0) {
+            open->count = i;
+            return i == 0 ? closing->end : 0;
+        }
+    }
+    size_t e = ending_of(open->name[0]);
+    bool with_parent = e < sizeof endings / sizeof endings[0] && endings[e].ends_with_parent;
+    bool barred = false;
+    for (size_t k = 1; k < open->count; k++) {
+        barred = barred || bars(open->name[k], open->name[0]);
+    }
+    return with_parent && !barred && among(closing->name, blocks) && strcmp(closing->name, "p") != 0
+               ? at
+               : 0;
+}
+
+/* The end of an element that is kept with all that is in it, by HTML's rules for tags that are left out. */
 static size_t end_of_element(const char *text, size_t length, size_t at, const char *name) {
-    size_t depth = 1;
-    while (at < length && depth > 0) {
+    open_elements open = {.count = 1};
+    memcpy(open.name[0], name, ATTN_HTML_NAME);
+    while (at < length) {
         const char *next = memchr(text + at, '<', length - at);
+        tag inner;
         if (next == NULL) {
             return length;
         }
         at = (size_t)(next - text);
-        tag inner;
         if (starts(text, length, at, "<!--")) {
             at = end_of_comment(text, length, at);
         } else if (!read_tag(text, length, at, &inner)) {
             at++;
+        } else if (inner.closing) {
+            size_t end = close_by_tag(&open, &inner, at);
+            if (end > 0) {
+                return end;
+            }
+            at = inner.end;
+        } else if (!close_implied(&open, inner.name)) {
+            return at;
+        } else if (among(inner.name, raw)) {
+            at = end_of_raw(text, length, inner.end, inner.name);
         } else {
-            if (strcmp(inner.name, name) == 0 && !inner.empty) {
-                depth += inner.closing ? (size_t)-1 : 1;
+            if (!inner.empty && !among(inner.name, hollow) && open.count < DEEPEST_KEPT) {
+                memcpy(open.name[open.count++], inner.name, ATTN_HTML_NAME);
             }
             at = inner.end;
         }
     }
     return at;
 }
-
-static const char *const raw[] = {"script",   "style",    "textarea", "xmp", "iframe",
-                                  "noscript", "noframes", "template", NULL};
-static const char *const kept[] = {"pre", "code", "kbd", "samp", "var", "svg", "math", NULL};
-static const char *const hollow[] = {"area",  "base",   "br",    "col",  "embed",
-                                     "hr",    "img",    "input", "link", "meta",
-                                     "param", "source", "track", "wbr",  NULL};
-/* What stands within a sentence; everything else ends one. */
-static const char *const within[] = {
-    "a",    "abbr", "acronym", "b",    "bdi",   "bdo",  "big",    "cite",   "code", "data",
-    "del",  "dfn",  "em",      "font", "i",     "img",  "ins",    "kbd",    "mark", "math",
-    "nobr", "q",    "s",       "samp", "small", "span", "strike", "strong", "sub",  "sup",
-    "svg",  "time", "tt",      "u",    "var",   "wbr",  NULL};
 
 static void set_token(attn_html_token *out, size_t end, attn_html_kind kind) {
     out->length = end - out->start;
@@ -208,13 +349,15 @@ static void set_token(attn_html_token *out, size_t end, attn_html_kind kind) {
 
 /* A tag, or with it the whole element. */
 static void classify(const char *text, size_t length, const tag *t, attn_html_token *out) {
-    bool inside = among(t->name, within);
+    bool inside = !among(t->name, blocks);
     if (t->closing) {
         set_token(out, t->end, inside ? ATTN_HTML_CLOSE : ATTN_HTML_BLOCK);
     } else if (t->empty || among(t->name, hollow)) {
         set_token(out, t->end, inside ? ATTN_HTML_POINT : ATTN_HTML_BLOCK);
     } else if (among(t->name, raw)) {
         set_token(out, end_of_raw(text, length, t->end, t->name), ATTN_HTML_BLOCK);
+    } else if (strcmp(t->name, "plaintext") == 0) {
+        set_token(out, length, ATTN_HTML_BLOCK);
     } else if (t->keep || among(t->name, kept)) {
         set_token(out, end_of_element(text, length, t->end, t->name),
                   inside ? ATTN_HTML_KEPT : ATTN_HTML_BLOCK);
@@ -231,17 +374,22 @@ static bool read_markup(const char *text, size_t length, attn_html_token *out) {
         set_token(out, end_of_comment(text, length, start), ATTN_HTML_POINT);
         return true;
     }
-    if (starts(text, length, start, "<!") || starts(text, length, start, "<?")) {
-        size_t end = find(text, length, start, ">");
-        set_token(out, end < length ? end + 1 : length, ATTN_HTML_BLOCK);
+    bool doctype = length - start >= 9 && strncasecmp(text + start, "<!doctype", 9) == 0;
+    if (doctype || starts(text, length, start, "<!") || starts(text, length, start, "<?")) {
+        set_token(out, end_of_bogus(text, length, start),
+                  doctype ? ATTN_HTML_BLOCK : ATTN_HTML_POINT);
         return true;
     }
     tag t;
-    if (!read_tag(text, length, start, &t)) {
-        return false;
+    if (read_tag(text, length, start, &t)) {
+        classify(text, length, &t, out);
+        return true;
     }
-    classify(text, length, &t, out);
-    return true;
+    if (starts(text, length, start, "</") && length - start > 2) { /* no letter follows */
+        set_token(out, end_of_bogus(text, length, start), ATTN_HTML_POINT);
+        return true;
+    }
+    return false;
 }
 
 attn_html_token attn_html_next(const char *text, size_t length, size_t start) {

@@ -176,7 +176,7 @@ static attn_status find_protected(const attn_passage *p, const attn_passage_opti
                 attn_glossary_at(options->glossary, r->smooth, r->length, at, &span.output);
         }
         if (span.length == 0) {
-            span.length = attn_protect_at(&p->rules, r->smooth, edge, at, &span.kind);
+            span.length = attn_protect_at(&p->rules, r->smooth, r->length, edge, at, &span.kind);
         }
         if (span.length == 0) {
             U8_FWD_1(r->smooth, at, r->length);
@@ -326,7 +326,13 @@ static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sent
     size_t done = 0, first = 0;
     for (size_t i = 0; i < sentences->count && status == ATTN_OK; i++) {
         size_t from = sentences->span[i].start, to = from + sentences->span[i].length;
+        while (first < spans->count &&
+               spans->span[first].start + spans->span[first].length <= from) {
+            first++; /* in the mark of a list */
+        }
         size_t last = first;
+        from = first < spans->count && spans->span[first].start < from ? spans->span[first].start
+                                                                       : from;
         for (; last < spans->count && spans->span[last].start < to; last++) {
             size_t end = spans->span[last].start + spans->span[last].length;
             to = end > to ? end : to;
@@ -355,28 +361,23 @@ static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sent
     return status == ATTN_OK ? add_gap(p, r, done, r->length, error) : status;
 }
 
-/* The sign that is a tag and covers `at`, or ends there where `behind`; NULL when there is none. */
+/* The sign that is a tag and that text[at] is a part of, or, where `behind`, the byte before it; NULL when there is
+ * none. */
 static const tag_at *sign_over(const run *r, size_t at, bool behind) {
+    enum { NEAR = 8 }; /* tags at one place */
     size_t low = 0, high = r->tag_count;
-    while (low < high) { /* the first tag that begins at or after `at` */
+    while (low < high) { /* the first tag that begins behind `at` */
         size_t middle = low + (high - low) / 2;
-        if (r->tags[middle].at < at) {
+        if (r->tags[middle].at <= at) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    if (behind) {
-        for (size_t t = low; t-- > 0 && low - t < 8;) {
-            if (r->tags[t].width > 0) {
-                return r->tags[t].at + r->tags[t].width >= at ? &r->tags[t] : NULL;
-            }
-        }
-        return NULL;
-    }
-    for (; low < r->tag_count && r->tags[low].at == at; low++) {
-        if (r->tags[low].width > 0) {
-            return &r->tags[low];
+    for (size_t t = low; t-- > 0 && low - t < NEAR;) {
+        const tag_at *tag = &r->tags[t];
+        if (tag->width > 0 && tag->at < at + !behind) {
+            return tag->at + tag->width + behind > at ? tag : NULL;
         }
     }
     return NULL;
@@ -438,7 +439,7 @@ static void trim(const run *r, const attn_spans *spans, size_t first, size_t end
         const tag_at *last = tail_kept ? NULL : sign_over(r, *to, true);
         again = true;
         if (sign != NULL) {
-            *from += sign->width;
+            *from = sign->at + sign->width;
         } else if (!head_kept && !is_part(head) && !may_begin(head)) {
             *from = next;
         } else if (last != NULL) {
@@ -504,6 +505,10 @@ attn_status attn_passage_parse(const char *text, size_t length, const attn_passa
     *out = NULL;
     if (!attn_utf8_whole(text, length) || memchr(text, '\0', length) != NULL) {
         return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL, "the text is not UTF-8");
+    }
+    if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
+        text += 3;
+        length -= 3;
     }
     attn_passage *p = calloc(1, sizeof *p);
     if (p == NULL) {

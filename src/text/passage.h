@@ -34,7 +34,8 @@ typedef struct attn_passage_options {
 
 typedef struct attn_passage attn_passage;
 
-/* ATTN_ERR_FORMAT: the text is not UTF-8 or holds a NUL byte. The text is copied. */
+/* ATTN_ERR_FORMAT: the text is not UTF-8 or holds a NUL byte. The text is copied, but for a byte
+ * order mark at its start. */
 ATTN_MUST_CHECK attn_status attn_passage_parse(const char *text, size_t length,
                                                const attn_passage_options *options,
                                                attn_passage **out, attn_error *error);

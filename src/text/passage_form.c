@@ -406,7 +406,15 @@ static bool may_be_small(const attn_passage *p, const part *tried, const char *t
     for (UChar32 c = 0; first < size && !u_isalpha(c);) {
         U8_NEXT(source, first, size, c);
     }
-    return !attn_text_contains(source + first, size - first, word);
+    for (const char *found = strstr(source + first, word); found != NULL;
+         found = strstr(found + 1, word)) {
+        size_t place = (size_t)(found - source);
+        if (!attn_inside_word(source, size, place) &&
+            !attn_inside_word(source, size, place + (end - at))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void attn_form_write(const attn_passage *p, const part *tried, const char *text, size_t from,
@@ -418,14 +426,15 @@ void attn_form_write(const attn_passage *p, const part *tried, const char *text,
         write_capitals(p, text + from, length, out);
         return;
     }
-    for (bool letter = false; from == 0 && at < end && !letter;) {
+    bool first = !attn_has_letter(text, from);
+    for (bool letter = false; first && at < end && !letter;) {
         next = at;
         U8_NEXT(text, next, end, c);
         letter = u_isalpha(c);
         at = letter ? at : next;
     }
     UChar32 other = c;
-    if (from == 0 && at < end) {
+    if (first && at < end) {
         other = form->large                                            ? u_totitle(c)
                 : form->small && may_be_small(p, tried, text, at, end) ? u_tolower(c)
                                                                        : c;

@@ -176,7 +176,8 @@ static size_t number_at(cursor c, size_t at, attn_span_kind *kind) {
         if (!attn_is_digit(peek(c, start))) {
             return 0;
         }
-    } else if (!is_wordy(first) || (start == at && (is_wordy(last) || last == '_'))) {
+    } else if (!is_wordy(first) ||
+               (start == at && !attn_is_digit(first) && (is_wordy(last) || last == '_'))) {
         return 0;
     } else if (start > at && !attn_is_digit(first)) {
         return 0;
@@ -462,6 +463,19 @@ static size_t emoji_at(cursor c, size_t at) {
     }
 }
 
+/* A character reference of HTML in a text that is none. */
+static size_t reference_at(cursor c, size_t at) {
+    size_t end = at + 1;
+    if (byte_at(c, at) != '&') {
+        return 0;
+    }
+    end += byte_at(c, end) == '#';
+    while (is_code(byte_at(c, end)) && byte_at(c, end) != '_' && end < at + 12) {
+        end++;
+    }
+    return end > at + 2 && byte_at(c, end) == ';' ? end + 1 - at : 0;
+}
+
 const char *attn_protect_plain(const attn_protect_rules *rules, UChar32 c, char *buffer) {
     static const struct {
         UChar32 c;
@@ -498,6 +512,7 @@ const char *attn_protect_plain(const attn_protect_rules *rules, UChar32 c, char 
 static size_t sign_at(const attn_protect_rules *rules, cursor c, size_t at) {
     char buffer[8];
     size_t next, length = emoji_at(c, at);
+    length = length > 0 ? length : reference_at(c, at);
     UChar32 found = read(c, at, &next);
     if (length > 0 || attn_protect_ampersand(rules, c.text, c.length, at) || is_letter(found) ||
         u_isUWhiteSpace(found) || u_iscntrl(found) ||
@@ -510,8 +525,8 @@ static size_t sign_at(const attn_protect_rules *rules, cursor c, size_t at) {
 
 /* ---- all of them ---- */
 
-size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t edge, size_t at,
-                       attn_span_kind *kind) {
+size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t whole, size_t edge,
+                       size_t at, attn_span_kind *kind) {
     cursor c = {text, edge};
     size_t length = attn_placeholder_at(text, edge, at);
     *kind = ATTN_SPAN_NAME;
@@ -523,7 +538,11 @@ size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t
     }
     if (length == 0) {
         length = sign_at(rules, c, at);
-        *kind = ATTN_SPAN_SIGN;
+        /* Without the sign two words would become one. */
+        UChar32 last = before(c, at);
+        bool glued = (is_wordy(last) || is_one_of("}])>%", last)) &&
+                     is_wordy(peek((cursor){text, whole}, at + length));
+        *kind = glued ? ATTN_SPAN_NAME : ATTN_SPAN_SIGN;
     }
     return length;
 }

@@ -25,9 +25,10 @@ typedef struct attn_protect_rules {
 
 void attn_protect_rules_init(attn_protect_rules *rules, const char *language,
                              const attn_vocabulary *vocabulary);
-/* The length of the protected part that begins at text[at], 0 when there is none; it ends before `edge`. */
-size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t edge, size_t at,
-                       attn_span_kind *kind);
+/* The length of the protected part that begins at text[at], 0 when there is none; it ends at `edge`
+ * or before. */
+size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t length,
+                       size_t edge, size_t at, attn_span_kind *kind);
 /* Whether two protected parts with text[from .. to) between them are best taken as one. */
 bool attn_protect_joins(const char *text, size_t from, size_t to);
 /* Digits of any script, and numbers that are one sign: they mean the same in every language. */

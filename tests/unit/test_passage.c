@@ -60,7 +60,7 @@ static char *answer(const char *unit, habit how) {
 
 static char *translate(const char *text, size_t length, bool html, const attn_glossary *glossary,
                        habit how) {
-    bool chinese = (unsigned char)text[0] >= 0xe4;
+    bool chinese = (unsigned char)text[0] >= 0xe4 && (unsigned char)text[0] < 0xef;
     attn_passage_options options = {
         .language = chinese ? "zh" : "en", .html = html, .glossary = glossary};
     attn_passage *passage;
@@ -91,6 +91,8 @@ static void expect(const char *text, bool html, const attn_glossary *glossary, h
 static void sentences_and_spacing(void **unused) {
     (void)unused;
     expect("", false, NULL, QUOTES, "");
+    expect("\xef\xbb\xbf", false, NULL, QUOTES, "");
+    expect("\xef\xbb\xbfOne.", false, NULL, QUOTES, "«One.»");
     expect(" \r\n\t ", false, NULL, QUOTES, " \r\n\t ");
     expect("One. Two!  Three?\n\n  Four\r\nFive \xe2\x80\x94 six.\t7\n", false, NULL, QUOTES,
            "«One.» «Two!»  «Three?»\n\n  «Four»\r\n«Five \xe2\x80\x94 six.»\t7\n");
@@ -116,6 +118,64 @@ static void placeholders_come_through(void **unused) {
     expect("See http://a.org/b?Cd=e. Bye (www.x.org)!", false, NULL, QUOTES,
            "«See http://a.org/b?Cd=e.» «Bye (www.x.org)!»");
     expect("{a}{b}%s", false, NULL, QUOTES, "{a}{b}%s");
+}
+
+/* All kinds keep the sentence one, with a name in their places. */
+static void placeholders_keep_the_sentence(void **unused) {
+    (void)unused;
+    static const char *const kinds[] = {"{x}",
+                                        "{{x}}",
+                                        "{}",
+                                        "%s",
+                                        "%1$s",
+                                        "%(x)s",
+                                        "%@",
+                                        "$x",
+                                        "${x}",
+                                        ":x",
+                                        "__X__",
+                                        "[x]",
+                                        "@user",
+                                        "#12",
+                                        "<0>",
+                                        "%X%",
+                                        "<%= x %>",
+                                        "`x y`",
+                                        "http://a.b/c?d=e",
+                                        "a@b.org",
+                                        "foo_bar()",
+                                        "/usr/bin",
+                                        "readme.txt",
+                                        "{n, plural, one {# a} other {# b}}",
+                                        "A4",
+                                        "10:30",
+                                        "+33 6 12 34",
+                                        "\xe4\xbd\xa0\xe5\xa5\xbd"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        static const char *const frames[][2] = {{"Send %s to me.", "Send Tom to me."},
+                                                {"%s is here.", "Tom is here."},
+                                                {"Did you see %s?", "Did you see Tom?"},
+                                                {"Look (at %s), please.", "Look (at Tom), please."},
+                                                {"We saw %s", "We saw Tom."}};
+        for (size_t f = 0; f < sizeof frames / sizeof frames[0]; f++) {
+            attn_passage_options options = {.language = "en"};
+            attn_passage *passage;
+            char text[200];
+            const char *at = strstr(frames[f][0], "%s");
+            snprintf(text, sizeof text, "%.*s%s%s", (int)(at - frames[f][0]), frames[f][0],
+                     kinds[i], at + 2);
+            assert_int_equal(attn_passage_parse(text, strlen(text), &options, &passage, NULL),
+                             ATTN_OK);
+            bool found = false;
+            for (size_t u = 0; u < attn_passage_unit_count(passage) && u < 2; u++) {
+                found = found || strcmp(attn_passage_unit(passage, u), frames[f][1]) == 0;
+            }
+            if (!found) {
+                fail_msg("%s: %s", text, attn_passage_unit(passage, 0));
+            }
+            attn_passage_free(passage);
+        }
+    }
 }
 
 /* What an English to French model with few signs is given first, what it answers, and what that becomes. */
@@ -313,6 +373,37 @@ static void placeholder_shapes(void **unused) {
         {"xhttp://a", 1, 0},
         {"{", 0, 0},
         {"%(", 0, 0},
+        {"$x is", 0, 2},
+        {"a$x", 1, 0},
+        {"$5", 0, 0},
+        {":name,", 0, 5},
+        {"a:b", 1, 0},
+        {"@user.", 0, 5},
+        {"@a.b_c-d", 0, 8},
+        {"#12)", 0, 3},
+        {"#\xc3\xa9t\xc3\xa9 a", 0, 6},
+        {"# a", 0, 0},
+        {"__NAME__ is", 0, 8},
+        {"__", 0, 0},
+        {"%NAME%", 0, 6},
+        {"%of the%", 0, 0},
+        {"[name]?", 0, 6},
+        {"[[x]]", 0, 5},
+        {"[two words]", 0, 0},
+        {"[text](url)", 0, 0},
+        {"<0>a", 0, 3},
+        {"</0>", 0, 4},
+        {"<br/>", 0, 5},
+        {"<a href=\"x y\">", 0, 14},
+        {"<%= x > %>", 0, 7},
+        {"<b and c> d", 0, 0},
+        {"< b", 0, 0},
+        {"\\n", 0, 2},
+        {"{n, plural, one {# day} other {# days}} left", 0, 39},
+        {"{g, select, male {he} other {they}}", 0, 35},
+        {"{n, plural, one {", 0, 0},
+        {"{n, number}", 0, 11},
+        {"{a, b}", 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t found = attn_placeholder_at(cases[i].text, strlen(cases[i].text), cases[i].at);
@@ -329,8 +420,9 @@ static void html_keeps_its_markup(void **unused) {
     expect("<script>var a = '<p>x</p>';</script><style>p{}</style><pre>a <b>c</b></pre>End", true,
            NULL, QUOTES,
            "<script>var a = '<p>x</p>';</script><style>p{}</style><pre>a <b>c</b></pre>«End»");
-    expect("<p translate=no>Keep <p>this</p> too</p><i class='x notranslate'>y</i>But", true, NULL,
-           QUOTES, "<p translate=no>Keep <p>this</p> too</p><i class='x notranslate'>y</i>«But»");
+    expect("<div translate=no>Keep <p>this</p> too</div><i class='x notranslate'>y</i>But", true,
+           NULL, QUOTES,
+           "<div translate=no>Keep <p>this</p> too</div><i class='x notranslate'>y</i>«But»");
     expect("Caf&eacute; &amp; bar &lt;3&gt;", true, NULL, QUOTES,
            "«Caf\xc3\xa9 &amp; bar &lt;3&gt;»");
     expect("Made in&nbsp;France &copy; us", true, NULL, QUOTES, "«Made in&nbsp;France &copy; us»");
@@ -609,6 +701,7 @@ int main(void) {
         cmocka_unit_test(random_tags),
         cmocka_unit_test(sentences_and_spacing),
         cmocka_unit_test(placeholders_come_through),
+        cmocka_unit_test(placeholders_keep_the_sentence),
         cmocka_unit_test(numbers_stand_as_words),
         cmocka_unit_test(capitals_and_last_signs),
         cmocka_unit_test(signs_stay_between_words),
