@@ -14,6 +14,10 @@ typedef struct tag {
     char name[ATTN_HTML_NAME];
     bool closing, empty; /* </name>, <name/> */
     bool keep;           /* says itself that its content is not to be translated */
+    bool described;      /* <meta name=description> and its like */
+    size_t read_count;   /* attributes that people read */
+    attn_html_attribute read[ATTN_HTML_ATTRIBUTES];
+    attn_html_attribute content; /* of <meta>, length 0: none */
 } tag;
 
 static bool is_letter(char c) {
@@ -79,6 +83,20 @@ static bool says_keep(const char *name, size_t name_length, const char *value, s
            has_word(value, length, "notranslate");
 }
 
+static const char *const readable[] = {
+    "alt", "title", "placeholder", "aria-label", "aria-description", NULL};
+static const char *const descriptions[] = {
+    "description", "og:title", "og:description", "twitter:title", "twitter:description", NULL};
+
+static bool is_named(const char *name, size_t length, const char *const *names) {
+    for (; *names != NULL; names++) {
+        if (strlen(*names) == length && strncasecmp(name, *names, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One attribute from text[at], which is neither space, '/' nor '>'; returns where it ends. */
 static size_t read_attribute(const char *text, size_t length, size_t at, tag *out) {
     size_t name = at;
@@ -111,6 +129,17 @@ static size_t read_attribute(const char *text, size_t length, size_t at, tag *ou
     }
     if (says_keep(text + name, name_length, text + value, end - value)) {
         out->keep = true;
+    }
+    char quote =
+        value > 0 && (text[value - 1] == '"' || text[value - 1] == '\'') ? text[value - 1] : '\0';
+    attn_html_attribute found = {value, end - value, quote};
+    if (is_named(text + name, name_length, readable) && out->read_count < ATTN_HTML_ATTRIBUTES) {
+        out->read[out->read_count++] = found;
+    } else if (is_named(text + name, name_length, (const char *const[]){"content", NULL})) {
+        out->content = found;
+    } else if (is_named(text + name, name_length,
+                        (const char *const[]){"name", "property", NULL})) {
+        out->described = is_named(text + value, end - value, descriptions);
     }
     return at;
 }
@@ -350,6 +379,7 @@ static void set_token(attn_html_token *out, size_t end, attn_html_kind kind) {
 /* A tag, or with it the whole element. */
 static void classify(const char *text, size_t length, const tag *t, attn_html_token *out) {
     bool inside = !among(t->name, blocks);
+    out->kept = t->keep;
     if (t->closing) {
         set_token(out, t->end, inside ? ATTN_HTML_CLOSE : ATTN_HTML_BLOCK);
     } else if (t->empty || among(t->name, hollow)) {
@@ -361,6 +391,7 @@ static void classify(const char *text, size_t length, const tag *t, attn_html_to
     } else if (t->keep || among(t->name, kept)) {
         set_token(out, end_of_element(text, length, t->end, t->name),
                   inside ? ATTN_HTML_KEPT : ATTN_HTML_BLOCK);
+        out->kept = true;
     } else {
         set_token(out, t->end, inside ? ATTN_HTML_OPEN : ATTN_HTML_BLOCK);
     }
@@ -390,6 +421,23 @@ static bool read_markup(const char *text, size_t length, attn_html_token *out) {
         return true;
     }
     return false;
+}
+
+size_t attn_html_attributes(const char *text, size_t length, size_t start,
+                            attn_html_attribute out[ATTN_HTML_ATTRIBUTES]) {
+    tag t;
+    if (start >= length || text[start] != '<' || !read_tag(text, length, start, &t) || t.closing) {
+        return 0;
+    }
+    size_t count = t.read_count;
+    memcpy(out, t.read, count * sizeof *out);
+    if (strcmp(t.name, "meta") == 0) {
+        count = 0;
+        if (t.described && t.content.length > 0) {
+            out[count++] = t.content;
+        }
+    }
+    return count;
 }
 
 attn_html_token attn_html_next(const char *text, size_t length, size_t start) {

@@ -101,10 +101,36 @@ bool attn_has_letter(const char *text, size_t length) {
     return false;
 }
 
+size_t attn_passage_copy_tag(attn_passage *p, const run *r, const tag_at *tag) {
+    if (tag->plain) {
+        return attn_passage_copy_text(p, r, tag->at, tag->at + tag->width);
+    }
+    size_t start = p->literals.length, done = 0;
+    for (size_t i = 0; i < tag->attribute_count; i++) {
+        const attribute *a = &p->attributes[tag->attribute + i];
+        if (!attn_grow(&p->inserts, &p->insert_room, p->insert_count + 1, sizeof *p->inserts)) {
+            p->out_of_memory = true;
+            return 0;
+        }
+        attn_buffer_add(&p->literals, tag->raw + done, a->at - done);
+        attn_buffer_text(&p->literals, a->quote == '\0' ? "\"" : "");
+        p->inserts[p->insert_count++] = (insert){p->literals.length, tag->attribute + i};
+        attn_buffer_text(&p->literals, a->quote == '\0' ? "\"" : "");
+        done = a->at + a->length;
+    }
+    attn_buffer_add(&p->literals, tag->raw + done, tag->raw_length - done);
+    return p->literals.length - start;
+}
+
 attn_status attn_passage_add_tag(attn_passage *p, const run *r, const tag_at *tag,
                                  attn_error *error) {
-    return tag->plain ? attn_passage_add_text(p, r, tag->at, tag->at + tag->width, error)
-                      : attn_passage_add_literal(p, tag->raw, tag->raw_length, true, error);
+    attn_status status = attn_passage_add_literal(p, " ", 1, true, error);
+    if (status == ATTN_OK) {
+        part *added = &p->parts[p->part_count - 1];
+        p->literals.length = added->start;
+        added->length = attn_passage_copy_tag(p, r, tag);
+    }
+    return status;
 }
 
 /* ---- protected parts ---- */
@@ -342,6 +368,7 @@ static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sent
                 to = end > to ? end : to;
             }
         }
+        bool code = attn_protect_is_code(r->smooth + from, to - from);
         trim(r, spans, first, last, &from, &to);
         attn_spans inside = {.count = last - first};
         if (inside.count > 0) { /* without any, there is no array to point into */
@@ -354,7 +381,7 @@ static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sent
         choose_tags(r, from, to);
         status = add_gap(p, r, done, from, error);
         if (status == ATTN_OK) {
-            status = attn_passage_add_sentence(p, r, from, to, &inside, error);
+            status = attn_passage_add_sentence(p, r, from, to, &inside, code, error);
         }
         done = to;
     }
@@ -517,7 +544,8 @@ attn_status attn_passage_parse(const char *text, size_t length, const attn_passa
     set_options(p, options);
     attn_status status = options->html ? attn_passage_add_html(p, options, text, length, error)
                                        : add_plain(p, options, text, length, error);
-    if (status == ATTN_OK && (p->literals.failed || p->unit_text.failed || p->words.failed)) {
+    if (status == ATTN_OK &&
+        (p->literals.failed || p->unit_text.failed || p->words.failed || p->out_of_memory)) {
         status = attn_fail_memory(error, length);
     }
     if (status != ATTN_OK) {
@@ -539,6 +567,9 @@ void attn_passage_free(attn_passage *p) {
     attn_free(p->units);
     attn_free(p->marks);
     attn_free(p->masks);
+    attn_free(p->side);
+    attn_free(p->attributes);
+    attn_free(p->inserts);
     free(p);
 }
 

@@ -29,7 +29,8 @@ typedef struct attn_passage_options {
     const char *target;            /* that it is translated into, or NULL */
     bool html;                     /* else plain text */
     const attn_glossary *glossary; /* or NULL; must outlive the passage */
-    attn_vocabulary vocabulary;    /* of the model; all zero: it can write anything */
+    bool attributes;            /* of HTML, those that people read (html.h), are translated too */
+    attn_vocabulary vocabulary; /* of the model; all zero: it can write anything */
 } attn_passage_options;
 
 typedef struct attn_passage attn_passage;

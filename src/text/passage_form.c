@@ -182,10 +182,45 @@ static bool has_digit(const char *text, size_t length) {
     return false;
 }
 
+/* How often the run of digits text[0 .. length) is there. */
+static size_t count_run(const char *translation, const char *wanted, size_t length) {
+    size_t count = 0;
+    while (*translation != '\0') {
+        translation += strcspn(translation, "0123456789");
+        size_t digits = strspn(translation, "0123456789");
+        count += digits == length && memcmp(translation, wanted, length) == 0;
+        translation += digits;
+    }
+    return count;
+}
+
+/* Whether each number of the translation, if it has any, is one that the unit says in words: "seven" may become 7. */
+static bool digits_are_said(const attn_passage *p, const part *tried, const char *translation) {
+    const char *source = attn_passage_unit(p, tried->unit), *at = translation;
+    while (has_digit(at, strlen(at))) {
+        size_t ahead = strcspn(at, "0123456789");
+        if (has_digit(at, ahead)) { /* of another script */
+            return false;
+        }
+        at += ahead;
+        size_t digits = strspn(at, "0123456789");
+        bool sized = digits > 0 && digits < 16;
+        if (!sized || attn_number_said(p->language, source, strtoll(at, NULL, 10)) <
+                          count_run(translation, at, digits)) {
+            return false;
+        }
+        at += digits;
+    }
+    return true;
+}
+
 /* Each stand-in is there as often as it was given, and what is around them has no digit. */
 static bool stand_ins_pass(const attn_passage *p, const part *tried, const char *translation) {
     size_t found[ATTN_MOST_MASKED] = {0}, number, length;
     const char *done = translation;
+    if (tried->masked_count == 0) {
+        return digits_are_said(p, tried, translation);
+    }
     for (const char *at = attn_form_find(p, tried, translation, done, &number, &length); at != NULL;
          at = attn_form_find(p, tried, translation, done, &number, &length)) {
         if (has_digit(done, (size_t)(at - done))) {
@@ -431,6 +466,7 @@ void attn_form_write(const attn_passage *p, const part *tried, const char *text,
         next = at;
         U8_NEXT(text, next, end, c);
         letter = u_isalpha(c);
+        first = !attn_is_digit(c); /* "200 cats" begins with its number */
         at = letter ? at : next;
     }
     UChar32 other = c;

@@ -100,8 +100,60 @@ static void pair_tag(gathering *g, size_t closing) {
     }
 }
 
-static attn_status gather_tag(gathering *g, const char *text, const attn_html_token *token,
-                              attn_error *error) {
+static attn_status end_run(attn_passage *p, const attn_passage_options *options, gathering *g,
+                           attn_error *error);
+
+/* The parts of an attribute's value, moved to the side. */
+static attn_status add_attribute(attn_passage *p, const attn_passage_options *options,
+                                 const char *text, const attn_html_attribute *value, size_t tag,
+                                 attn_error *error) {
+    gathering g = {0};
+    size_t before = p->part_count;
+    attn_status status = gather_text(p, &g, text + value->start, value->length, error);
+    attn_status ended = end_run(p, options, &g, error);
+    status = status == ATTN_OK ? ended : status;
+    if (status != ATTN_OK) {
+        return status;
+    }
+    attribute added = {value->start - tag, value->length, value->quote, p->side_count, 0};
+    for (size_t i = before; i < p->part_count; i++) {
+        if (!attn_grow(&p->side, &p->side_room, p->side_count + 1, sizeof *p->side)) {
+            return attn_fail_memory(error, sizeof *p->side);
+        }
+        p->side[p->side_count++] = p->parts[i];
+        added.count++;
+    }
+    p->part_count = before;
+    if (!attn_grow(&p->attributes, &p->attribute_room, p->attribute_count + 1,
+                   sizeof *p->attributes)) {
+        return attn_fail_memory(error, sizeof *p->attributes);
+    }
+    p->attributes[p->attribute_count++] = added;
+    return ATTN_OK;
+}
+
+/* What people read of a tag. */
+static attn_status add_attributes(attn_passage *p, const attn_passage_options *options,
+                                  const char *text, const attn_html_token *token, tag_at *tag,
+                                  attn_error *error) {
+    attn_html_attribute values[ATTN_HTML_ATTRIBUTES];
+    attn_status status = ATTN_OK;
+    tag->attribute = p->attribute_count;
+    if (!options->attributes || token->kept) {
+        return ATTN_OK;
+    }
+    size_t count = attn_html_attributes(text, token->start + token->length, token->start, values);
+    for (size_t i = 0; i < count && status == ATTN_OK; i++) {
+        if (attn_has_letter(text + values[i].start, values[i].length)) {
+            status = add_attribute(p, options, text, &values[i], token->start, error);
+        }
+    }
+    tag->attribute_count = p->attribute_count - tag->attribute;
+    return status;
+}
+
+static attn_status gather_tag(attn_passage *p, const attn_passage_options *options, gathering *g,
+                              const char *text, const attn_html_token *token, attn_error *error) {
     run *r = &g->run;
     if (!attn_grow(&r->tags, &g->tag_room, r->tag_count + 1, sizeof *r->tags)) {
         return attn_fail_memory(error, sizeof *r->tags);
@@ -124,8 +176,9 @@ static attn_status gather_tag(gathering *g, const char *text, const attn_html_to
         }
         g->open[g->depth++] = r->tag_count;
     }
-    r->tag_count++;
-    return ATTN_OK;
+    attn_status status = add_attributes(p, options, text, token, tag, error);
+    r->tag_count += status == ATTN_OK;
+    return status;
 }
 
 /* What has nothing in it and white space on both sides takes that behind it along, so that the sentence has it
@@ -171,8 +224,9 @@ static attn_status end_run(attn_passage *p, const attn_passage_options *options,
     return status;
 }
 
-static attn_status gather(attn_passage *p, gathering *g, const char *text, size_t length,
-                          attn_html_token *token, attn_error *error) {
+static attn_status gather(attn_passage *p, const attn_passage_options *options, gathering *g,
+                          const char *text, size_t length, attn_html_token *token,
+                          attn_error *error) {
     attn_status status;
     switch (token->kind) {
     case ATTN_HTML_TEXT:
@@ -180,7 +234,7 @@ static attn_status gather(attn_passage *p, gathering *g, const char *text, size_
     case ATTN_HTML_KEPT:
         return gather_kept(g, text + token->start, token->length, error);
     default:
-        status = gather_tag(g, text, token, error);
+        status = gather_tag(p, options, g, text, token, error);
         if (status == ATTN_OK) {
             take_space(g, text, length, token);
         }
@@ -195,12 +249,14 @@ attn_status attn_passage_add_html(attn_passage *p, const attn_passage_options *o
     for (size_t at = 0; at < length && status == ATTN_OK;) {
         attn_html_token token = attn_html_next(text, length, at);
         if (token.kind != ATTN_HTML_BLOCK) {
-            status = gather(p, &g, text, length, &token, error);
+            status = gather(p, options, &g, text, length, &token, error);
         } else {
             status = end_run(p, options, &g, error);
-            status = status == ATTN_OK
-                         ? attn_passage_add_literal(p, text + at, token.length, true, error)
-                         : status;
+            tag_at block = {.raw = text + at, .raw_length = token.length};
+            if (status == ATTN_OK) {
+                status = add_attributes(p, options, text, &token, &block, error);
+            }
+            status = status == ATTN_OK ? attn_passage_add_tag(p, NULL, &block, error) : status;
         }
         at += token.length;
     }

@@ -49,6 +49,18 @@ typedef struct sign_reference {
 
 enum { MOST_REFERENCES = 64 };
 
+/* An attribute's value in a tag: its parts stand in `side`. */
+typedef struct attribute {
+    size_t at, length; /* in the tag */
+    char quote;
+    size_t part, count;
+} attribute;
+
+/* Where such a value goes in `literals`. */
+typedef struct insert {
+    size_t at, attribute;
+} insert;
+
 typedef struct unit {
     size_t start; /* in unit_text */
     bool marked;
@@ -71,6 +83,13 @@ struct attn_passage {
     size_t mark_count, mark_room;
     mask *masks;
     size_t mask_count, mask_room;
+    part *side;
+    size_t side_count, side_room;
+    attribute *attributes;
+    size_t attribute_count, attribute_room;
+    insert *inserts; /* in order */
+    size_t insert_count, insert_room;
+    bool out_of_memory;
     sign_reference references[MOST_REFERENCES];
     size_t reference_count;
 };
@@ -82,9 +101,10 @@ typedef struct tag_at {
     size_t width;       /* how much of the text it is itself: signs are kept like tags */
     const char *raw;
     size_t raw_length;
-    bool plain;    /* it is text of the run */
-    bool done;     /* it is in the passage, or about to be */
-    size_t number; /* among the tags within its sentence */
+    size_t attribute, attribute_count; /* values that are translated */
+    bool plain;                        /* it is text of the run */
+    bool done;                         /* it is in the passage, or about to be */
+    size_t number;                     /* among the tags within its sentence */
     char name[ATTN_HTML_NAME];
 } tag_at;
 
@@ -120,6 +140,8 @@ ATTN_MUST_CHECK attn_status attn_passage_add_literal(attn_passage *p, const char
                                                      size_t length, bool raw, attn_error *error);
 ATTN_MUST_CHECK attn_status attn_passage_add_tag(attn_passage *p, const run *r, const tag_at *tag,
                                                  attn_error *error);
+/* A tag into the literals, without a part. Returns its length there. */
+size_t attn_passage_copy_tag(attn_passage *p, const run *r, const tag_at *tag);
 /* Part of a run as it was written. */
 ATTN_MUST_CHECK attn_status attn_passage_add_text(attn_passage *p, const run *r, size_t from,
                                                   size_t to, attn_error *error);
@@ -130,9 +152,9 @@ ATTN_MUST_CHECK attn_status attn_passage_add_html(attn_passage *p,
                                                   const attn_passage_options *options,
                                                   const char *text, size_t length,
                                                   attn_error *error);
-/* passage_sentence.c: text[from .. to), with its protected parts and tags. */
+/* passage_sentence.c: text[from .. to), with its protected parts and tags, or a copy of it. */
 ATTN_MUST_CHECK attn_status attn_passage_add_sentence(attn_passage *p, run *r, size_t from,
-                                                      size_t to, const attn_spans *spans,
+                                                      size_t to, const attn_spans *spans, bool copy,
                                                       attn_error *error);
 /* passage_form.c: how text[from .. to) is written; its protected parts count as words. */
 passage_form attn_form_read(const attn_passage *p, const run *r, size_t from, size_t to,

@@ -208,8 +208,7 @@ static attn_status add_marks(attn_passage *p, const run *r, const size_t *at, at
         attn_mark *mark = &p->marks[p->mark_count++];
         *mark = (attn_mark){
             .kind = tag->kind, .at = at[i], .partner = ATTN_NO_MARK, .start = p->literals.length};
-        mark->length = tag->plain ? attn_passage_copy_text(p, r, tag->at, tag->at + tag->width)
-                                  : copy_raw(p, tag->raw, tag->raw_length, true);
+        mark->length = attn_passage_copy_tag(p, r, tag);
         if (tag->partner != ATTN_NO_MARK) {
             size_t number = r->tags[tag->partner].number;
             bool here = number < r->inside_count && r->inside[number] == tag->partner;
@@ -523,14 +522,14 @@ static void move_tags(run *r, const attn_spans *spans) {
 }
 
 attn_status attn_passage_add_sentence(attn_passage *p, run *r, size_t from, size_t to,
-                                      const attn_spans *spans, attn_error *error) {
+                                      const attn_spans *spans, bool copy, attn_error *error) {
     sentence s = {.p = p, .r = r, .from = from, .to = to, .spans = spans};
     size_t own, foreign, before = p->part_count;
     attn_status status = ATTN_OK;
     move_tags(r, spans);
     count_letters(&s, &own, &foreign);
     /* A sentence in foreign script may well hold a word that is not. */
-    bool copy = own == 0 || foreign > 2 * own;
+    copy = copy || own == 0 || foreign > 2 * own;
     s.form = attn_form_read(p, r, from, to, spans);
     if (!copy && spans->count <= ATTN_MOST_MASKED && r->inside_count <= ATTN_MOST_MARKS) {
         status = add_ways(&s, error);

@@ -114,6 +114,24 @@ static size_t end_of_hour(cursor c, size_t at) {
     return end + (dots && peek(c, end) == '.');
 }
 
+/* Behind the symbol of a unit, which is the same in most languages; 0 when there is none. */
+static size_t end_of_symbol(cursor c, size_t at) {
+    static const char symbols[] = " kg g mg t lb lbs oz km m cm mm km/h mph ft l ml cl dl ha h min "
+                                  "ms kW W kWh V mAh kcal Hz kHz MHz GHz "
+                                  "kB KB MB GB TB px pt dpi rpm ";
+    char framed[12];
+    size_t end = at;
+    while (end < c.length && end - at < 6 && c.text[end] > ' ' &&
+           strchr(".,;:!?)", c.text[end]) == NULL) {
+        end++;
+    }
+    if (end == at || is_wordy(peek(c, end))) {
+        return 0;
+    }
+    snprintf(framed, sizeof framed, " %.*s ", (int)(end - at), c.text + at);
+    return strstr(symbols, framed) != NULL ? end : 0;
+}
+
 /* Signs after a number that belong to it: %, degrees, a currency, a keycap. */
 static size_t end_of_unit(cursor c, size_t end) {
     size_t next, after;
@@ -127,6 +145,10 @@ static size_t end_of_unit(cursor c, size_t end) {
     size_t hour = end_of_hour(c, is_space(sign) ? next : end);
     if (hour > 0) {
         return hour;
+    }
+    size_t symbol = is_space(sign) ? end_of_symbol(c, next) : 0;
+    if (symbol > 0) {
+        return symbol;
     }
     if (is_space(sign)) {
         sign = read(c, next, &next);
@@ -545,6 +567,22 @@ size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t
         *kind = glued ? ATTN_SPAN_NAME : ATTN_SPAN_SIGN;
     }
     return length;
+}
+
+bool attn_protect_is_code(const char *text, size_t length) {
+    static const char *const signs[] = {
+        "==",  "!=", "&&", "||",  "=>", "->", "+=", "-=", "++", "();", ");", "){",
+        ") {", "{}", "};", "; }", ";}", "[]", "::", "</", "/>", "<=",  ">=", " = "};
+    size_t found = 0;
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        size_t size = strlen(signs[i]);
+        bool here = false;
+        for (size_t at = 0; at + size <= length && !here; at++) {
+            here = memcmp(text + at, signs[i], size) == 0;
+        }
+        found += here;
+    }
+    return found >= 2;
 }
 
 bool attn_protect_joins(const char *text, size_t from, size_t to) {

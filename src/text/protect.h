@@ -29,6 +29,8 @@ void attn_protect_rules_init(attn_protect_rules *rules, const char *language,
  * or before. */
 size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t length,
                        size_t edge, size_t at, attn_span_kind *kind);
+/* Whether a sentence is a line of a program: it holds two signs that people do not write. */
+bool attn_protect_is_code(const char *text, size_t length);
 /* Whether two protected parts with text[from .. to) between them are best taken as one. */
 bool attn_protect_joins(const char *text, size_t from, size_t to);
 /* Digits of any script, and numbers that are one sign: they mean the same in every language. */

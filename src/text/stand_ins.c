@@ -9,6 +9,7 @@
 #include <unicode/ustring.h>
 #include <unicode/utf8.h>
 
+#include "text/boundary.h"
 #include "text/protect.h"
 
 static const char *const names[] = {"Tom",   "Mary", "Boston", "John", "Paris", "Jim",
@@ -155,4 +156,73 @@ bool attn_stand_in_number(const attn_number_words *words, const char *text, size
         }
     }
     return false;
+}
+
+/* ---- numbers in words ---- */
+
+/* The rules of the language that was asked about last; they are for one thread at a time. */
+static pthread_mutex_t speller_lock = PTHREAD_MUTEX_INITIALIZER;
+static UNumberFormat *speller;
+static char speller_language[CODE];
+
+static UNumberFormat *speller_of(const char *language) {
+    if (strcmp(speller_language, language) != 0) {
+        unum_close(speller);
+        speller = open_format(language);
+        snprintf(speller_language, sizeof speller_language, "%s", language);
+    }
+    return speller;
+}
+
+/* Whether the words are text[at ..), in any case; white space and hyphens are the same. */
+static bool says(const char *text, size_t length, size_t at, const char *words) {
+    size_t w = 0, size = strlen(words), start = at;
+    while (w < size) {
+        UChar32 a, b;
+        if (at >= length) {
+            return false;
+        }
+        U8_NEXT(text, at, length, a);
+        U8_NEXT(words, w, size, b);
+        bool parts = (a == '-' || a == ' ') && (b == '-' || b == ' ');
+        if (!parts && u_tolower(a) != u_tolower(b)) {
+            return false;
+        }
+    }
+    return !attn_inside_word(text, length, start) && !attn_inside_word(text, length, at);
+}
+
+static size_t count_said(const char *text, const char *rules, int64_t value) {
+    UChar wide[4 * ATTN_STAND_IN_SIZE], name[32];
+    char words[8 * ATTN_STAND_IN_SIZE];
+    UErrorCode code = U_ZERO_ERROR;
+    size_t count = 0, text_length = strlen(text);
+    u_charsToUChars(rules, name, (int32_t)strlen(rules) + 1);
+    unum_setTextAttribute(speller, UNUM_DEFAULT_RULESET, name, (int32_t)strlen(rules), &code);
+    int32_t length =
+        unum_formatInt64(speller, value, wide, sizeof wide / sizeof wide[0], NULL, &code);
+    u_strToUTF8(words, sizeof words, NULL, wide, length, &code);
+    if (U_FAILURE(code) || words[0] == '\0' || attn_is_digit((unsigned char)words[0])) {
+        return 0;
+    }
+    for (size_t at = 0; at < text_length;) {
+        count += says(text, text_length, at, words);
+        U8_FWD_1(text, at, text_length);
+    }
+    return count;
+}
+
+size_t attn_number_said(const char *language, const char *text, int64_t value) {
+    static const char *const rules[] = {"%spellout-numbering", "%spellout-ordinal",
+                                        "%spellout-ordinal-masculine",
+                                        "%spellout-ordinal-feminine"};
+    size_t count = 0;
+    pthread_mutex_lock(&speller_lock);
+    for (size_t i = 0;
+         language[0] != '\0' && speller_of(language) != NULL && i < sizeof rules / sizeof rules[0];
+         i++) {
+        count += count_said(text, rules[i], value);
+    }
+    pthread_mutex_unlock(&speller_lock);
+    return count;
 }

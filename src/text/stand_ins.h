@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "text/vocabulary.h"
 
@@ -32,6 +33,8 @@ bool attn_stand_in_name(const attn_vocabulary *vocabulary, const char *text, siz
 /* A word for a number of things: its own when there is one. taken[i]: number word i is in use. */
 bool attn_stand_in_number(const attn_number_words *words, const char *text, size_t length,
                           size_t value, bool *taken, attn_stand_in *out);
+/* How often the text says the number in words, as a cardinal or an ordinal. */
+size_t attn_number_said(const char *language, const char *text, int64_t value);
 bool attn_text_contains(const char *text, size_t length, const char *word);
 
 #endif

@@ -58,11 +58,13 @@ static char *answer(const char *unit, habit how) {
     return out;
 }
 
-static char *translate(const char *text, size_t length, bool html, const attn_glossary *glossary,
-                       habit how) {
+static char *translate_with(const char *text, size_t length, bool html,
+                            const attn_glossary *glossary, habit how, bool attributes) {
     bool chinese = (unsigned char)text[0] >= 0xe4 && (unsigned char)text[0] < 0xef;
-    attn_passage_options options = {
-        .language = chinese ? "zh" : "en", .html = html, .glossary = glossary};
+    attn_passage_options options = {.language = chinese ? "zh" : "en",
+                                    .html = html,
+                                    .glossary = glossary,
+                                    .attributes = attributes};
     attn_passage *passage;
     char *answers[MAX_UNITS], *out;
     assert_int_equal(attn_passage_parse(text, length, &options, &passage, NULL), ATTN_OK);
@@ -79,6 +81,11 @@ static char *translate(const char *text, size_t length, bool html, const attn_gl
     }
     attn_passage_free(passage);
     return out;
+}
+
+static char *translate(const char *text, size_t length, bool html, const attn_glossary *glossary,
+                       habit how) {
+    return translate_with(text, length, html, glossary, how, false);
 }
 
 static void expect(const char *text, bool html, const attn_glossary *glossary, habit how,
@@ -250,6 +257,15 @@ static void numbers_stand_as_words(void **unused) {
         {"See me@a.org.", "See Tom.", "Vois Tom.", "Vois me@a.org."},
         {"He saw Zoe.", "He saw Tom.", "Il a vu Tom.", "Il a vu Zoe."},
         {"He saw \xe4\xbd\xa0.", "He saw Tom.", "Il a vu Tom.", "Il a vu \xe4\xbd\xa0."},
+        /* a number in words may become one in digits */
+        {"It is seven o'clock.", "It is seven o'clock.", "Il est 7 heures.", "Il est 7 heures."},
+        {"On the first of May.", "On the first of May.", "Le 1er mai.", "Le 1er mai."},
+        {"Two hundred cats.", "Two hundred cats.", "200 chats.", "200 chats."},
+        {"It is seven o'clock.", "It is seven o'clock.", "Il est 8 heures.",
+         "It is seven o'clock."},
+        {"It is seven o'clock.", "It is seven o'clock.", "Il est 7 heures 7.",
+         "It is seven o'clock."},
+        {"I often ran.", "I often ran.", "J'ai couru 10 fois.", "I often ran."},
         /* foreign script and numbers alone are not offered at all */
         {"\xe4\xbd\xa0\xe5\xa5\xbd\xef\xbc\x8c"
          "42\xe3\x80\x82",
@@ -257,6 +273,10 @@ static void numbers_stand_as_words(void **unused) {
          "\xe4\xbd\xa0\xe5\xa5\xbd\xef\xbc\x8c"
          "42\xe3\x80\x82"},
         {"12 + 3 = 15", NULL, NULL, "12 + 3 = 15"},
+        {"if (x == 1) { return y; }", NULL, NULL, "if (x == 1) { return y; }"},
+        {"for (i = 0; i < n; i++) {", NULL, NULL, "for (i = 0; i < n; i++) {"},
+        {"I have 6 kg here.", "I have Tom here.", "J'ai Tom ici.", "J'ai 6 kg ici."},
+        {"At 90 km/h, we ran.", "At Tom, we ran.", "A Tom, on court.", "A 90 km/h, on court."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         expect_exchange(&cases[i], false);
@@ -332,6 +352,34 @@ static void references_are_characters(void **unused) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         expect_exchange(&cases[i], true);
+    }
+}
+
+/* Attributes that people read, by option; in a sentence and outside. */
+static void attributes_are_translated(void **unused) {
+    (void)unused;
+    static const char *const cases[][2] = {
+        {"<img alt=\"A red dog\" src=x>", "<img alt=\"«A red dog»\" src=x>"},
+        {"<p title='It is &amp; me'>One.</p>", "<p title='«It is &amp; me»'>«One.»</p>"},
+        {"<input placeholder=Name value=b>", "<input placeholder=\"«Name»\" value=b>"},
+        {"<a title=\"Go\" href=\"u\" aria-label=\"Go there\">Two</a>",
+         "<a title=\"«Go»\" href=\"u\" aria-label=\"«Go there»\">«Two»</a>"},
+        {"I see <img alt=\"a dog\"> now.", "«I see <img alt=\"«a dog»\"> now.»"},
+        {"I have 3 <b title=\"3 cats\">cats</b> now.",
+         "«I have 3 <b title=\"«3 cats»\">cats</b> now.»"},
+        {"<meta name=description content=\"All of it\">",
+         "<meta name=description content=\"«All of it»\">"},
+        {"<meta name=author content=\"All of it\">", "<meta name=author content=\"All of it\">"},
+        {"<img alt=\"\"><img alt=\"12\"><img alt>", "<img alt=\"\"><img alt=\"12\"><img alt>"},
+        {"<img alt='a \"b\" c'>", "<img alt='«a \"b\" c»'>"},
+        {"<img alt=\"a dog\" translate=no><code title=\"Keep\">x</code>",
+         "<img alt=\"a dog\" translate=no><code title=\"Keep\">x</code>"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *out = translate_with(cases[i][0], strlen(cases[i][0]), true, NULL, QUOTES, true);
+        assert_string_equal(out, cases[i][1]);
+        free(out);
+        expect("<img alt=\"A red dog\">", true, NULL, QUOTES, "<img alt=\"A red dog\">");
     }
 }
 
@@ -706,6 +754,7 @@ int main(void) {
         cmocka_unit_test(capitals_and_last_signs),
         cmocka_unit_test(signs_stay_between_words),
         cmocka_unit_test(references_are_characters),
+        cmocka_unit_test(attributes_are_translated),
         cmocka_unit_test(placeholder_shapes),
         cmocka_unit_test(html_keeps_its_markup),
         cmocka_unit_test(glossary_fixes_terms),
