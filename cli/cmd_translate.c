@@ -3,6 +3,7 @@
  * What has arrived is translated without waiting for more; of a file, a thousand lines at a time. */
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "attn/threads.h"
@@ -14,7 +15,7 @@ enum { CHUNK = 1024 };
 
 typedef struct options {
     attn_decode_options decode;
-    bool scores, json;
+    bool scores, json, html;
 } options;
 
 static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
@@ -25,6 +26,8 @@ static const attn_option table[] = {
      .help = "print the N best translations (with --sample: N draws), each after its line number and a tab"},
     {"scores", 0, ATTN_OPTION_FLAG, offsetof(options, scores),
      .help = "print the score and a tab before each translation"},
+    {"html", 0, ATTN_OPTION_FLAG, offsetof(options, html),
+     .help = "the input is an HTML page: translate all of it, tags kept around their words"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
      .help = "print one JSON object per line: tokens, their log-probabilities, and what each attended to"},
     {"sample", 0, ATTN_OPTION_FLAG, offsetof(options, decode.sample),
@@ -229,11 +232,63 @@ static attn_status translate_all(const attn_model *model, const options *o,
     return status;
 }
 
+/* All of the input, NUL-terminated, malloc'ed. */
+static attn_status read_page(const attn_line_reader *reader, char **out, attn_error *error) {
+    size_t room = 0, length = 0;
+    char *text = NULL;
+    for (ssize_t got = 1; got != 0;) {
+        if (room - length < 2) {
+            room = 2 * room + 65536;
+            char *grown = realloc(text, room);
+            if (grown == NULL) {
+                free(text);
+                return attn_fail_memory(error, room);
+            }
+            text = grown;
+        }
+        got = read(reader->fd, text + length, room - length - 1);
+        if (got < 0) {
+            free(text);
+            return attn_fail_errno(error, reader->name, "cannot read");
+        }
+        length += (size_t)got;
+    }
+    text[length] = '\0';
+    *out = text;
+    return strlen(text) == length
+               ? ATTN_OK
+               : attn_fail(error, ATTN_ERR_FORMAT, reader->name, (int64_t)strlen(text), NULL,
+                           "the page holds a NUL byte");
+}
+
+static attn_status translate_page(const attn_model *model, const options *o,
+                                  const attn_line_reader *reader, attn_error *error) {
+    char *page = NULL, *translated = NULL;
+    attn_search_options search = attn_decode_search_options(&o->decode);
+    attn_translate_options translate = attn_decode_translate_options(&o->decode, &search);
+    translate.format = ATTN_TEXT_HTML;
+    attn_status status = read_page(reader, &page, error);
+    if (status == ATTN_OK) {
+        status = attn_translate(model, page, &translate, &translated, error);
+    }
+    if (status == ATTN_OK) {
+        fputs(translated, stdout);
+        status = attn_output_flush(error);
+    }
+    attn_translate_free(translated);
+    free(page);
+    return status;
+}
+
 static int translate_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     if (!o->decode.sample && o->decode.n_best > o->decode.beam) {
         return attn_say_misuse("translate: --n-best %lld needs --beam %lld or more",
                                (long long)o->decode.n_best, (long long)o->decode.n_best);
+    }
+    if (o->html && (o->decode.raw || o->json || o->scores || o->decode.n_best > 1)) {
+        return attn_say_misuse("translate: --html prints the page alone: leave out --raw, --json, "
+                               "--scores and --n-best");
     }
     attn_model *model = NULL;
     attn_line_reader reader;
@@ -244,7 +299,8 @@ static int translate_run(const void *given, int operand_count, char **operand) {
     attn_set_threads((int)o->decode.threads);
     attn_status status = attn_decode_open(&o->decode, &model, &error);
     if (status == ATTN_OK) {
-        status = translate_all(model, o, &reader, &error);
+        status = o->html ? translate_page(model, o, &reader, &error)
+                         : translate_all(model, o, &reader, &error);
     }
     attn_model_close(model);
     attn_line_reader_close(&reader);

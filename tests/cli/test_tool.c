@@ -436,6 +436,18 @@ static void a_long_line_is_translated_in_parts(void **unused) {
     expect_text("attn: endless:1: ");
 }
 
+/* A page is one text: tags stay, and what holds no word is copied. */
+static void a_page_is_translated_whole(void **unused) {
+    (void)unused;
+    assert_int_equal(
+        sh("printf '<ul>\\n<li>The cat\\n<li>42 &amp; 7</ul>\\n' | $T translate --html"), 0);
+    assert_memory_equal(output, "<ul>\n<li>", 9);
+    expect_text("\n<li>42 &amp; 7</ul>\n");
+    assert_int_equal(sh("printf 'a\\0b' | $T translate --html"), 1);
+    expect_text("NUL");
+    assert_int_equal(sh("echo cat | $T translate --html --raw"), 2);
+}
+
 static void evaluate_measures(void **unused) {
     (void)unused;
     assert_int_equal(sh("$T evaluate --reference lines --hypothesis lines"), 0);
@@ -541,6 +553,7 @@ int main(void) {
         cmocka_unit_test(json_holds_tokens_scores_and_attention),
         cmocka_unit_test(score_agrees_with_translate),
         cmocka_unit_test(a_long_line_is_translated_in_parts),
+        cmocka_unit_test(a_page_is_translated_whole),
         cmocka_unit_test(evaluate_measures),
         cmocka_unit_test(info_tells),
         cmocka_unit_test(bad_files_are_named),

@@ -28,10 +28,14 @@ mv "$work/away"/* "$lib"
 
 echo "CMake package"
 CC=$cc cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/root$prefix" \
-    -DWANTED_VERSION="$version" >"$work/cmake.log" || { cat "$work/cmake.log"; exit 1; }
+    -DWANTED_VERSION="$version" -DEXAMPLES="$ATTN_SOURCE_DIR/examples" >"$work/cmake.log" || { cat "$work/cmake.log"; exit 1; }
 cmake --build "$work/build" >"$work/cmake.log" || { cat "$work/cmake.log"; exit 1; }
 "$work/build/consumer_shared" "$version"
 "$work/build/consumer_static" "$version"
+model=$(find "$work/root" -name en-fr.safetensors)
+for linked in shared static; do
+    echo "Thank you." | "$work/build/translate_$linked" "$model" | grep -q '^Merci' || { echo "translate_$linked"; exit 1; }
+done
 
 cxx=${CXX:-$(command -v c++ || true)}
 if [ -n "$cxx" ]; then
@@ -49,7 +53,6 @@ for source in "$examples"/*.c; do
     $cc -std=c11 "$source" -o "$work/$name" $(pkg-config --cflags --libs "$package") -lm
 done
 LD_LIBRARY_PATH=$lib "$work/attention"
-model=$(find "$work/root" -name en-fr.safetensors)
 echo "How are you?" | LD_LIBRARY_PATH=$lib "$work/translate" "$model" | tee "$work/french"
 grep -q '^Comment ' "$work/french" || { echo "examples/translate.c does not translate"; exit 1; }
 echo "the same, static, and without the environment of this build"
