@@ -97,6 +97,27 @@ def test_attention_is_shown(site):
             assert text == f"{100 * document['parts']['cross']['rollout'][2][k]:.1f}\u00a0%"
 
 
+def test_sentences_are_shown_apart(site):
+    """Of a text of two sentences each is looked at on its own, with the numbers of the pass that translated it."""
+    text = "I am tired. Where can I buy a train ticket?"
+    document = json.loads(rig.attn("show", "--model", rig.MODEL, "--json", "--sentence", "2", text))
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        page.fill("#source", text)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#which")
+        assert page.locator("#which option").all_text_contents() == ["1. I am tired.", "2. Where can I buy a train ticket?"]
+        expected = rig.attn("translate", "--model", rig.MODEL, site.text(text)).strip()
+        rig.until(page, "text => document.querySelector('.translation').textContent === text", arg=expected)
+        page.select_option("#which", "1")
+        page.wait_for_selector("#panel-attention .chips [role=radio]:has-text('train')")
+        choose(page, "Encoder", 4, 4, words=False)
+        page.locator("#panel-attention .chips [role=radio]").nth(3).click()
+        for (_, shown), weight in zip(row_of_page(page), document["parts"]["encoder"]["weights"][3][3][3], strict=True):
+            assert shown == f"{100 * weight:.1f}\u00a0%"
+        assert page.locator(".translation").text_content() == expected  # of the whole text
+
+
 def test_words_are_merged(site):
     """With words, the numbers are `attn explain`'s."""
     told = rig.explain("--token", "it", "--layer", "4", "--head", "4", TIRED)
@@ -232,7 +253,7 @@ def test_text_stays_text(site):
     """Markup in a sentence is shown, not obeyed, in both pages."""
     evil = "</script><script>window.evil = 1</script><img src=x onerror='window.evil = 1'> it is."
     path = site.folder / "evil.html"
-    rig.attn("show", "--model", rig.MODEL, evil, "-o", str(path))
+    rig.attn("show", "--raw", "--model", rig.MODEL, evil, "-o", str(path))
     with watched(site.browser) as one:
         page = one.open(path.as_uri())
         assert evil in page.locator(".given").text_content()
@@ -240,7 +261,7 @@ def test_text_stays_text(site):
         page.goto(site.url)
         page.fill("#source", evil)
         page.keyboard.press("Enter")
-        page.wait_for_selector("#panel-attention .chips [role=radio]:has-text('script')")
+        rig.until(page, "document.querySelector('.translation').textContent.includes('onerror=')")
         assert page.evaluate("window.evil") is None and page.locator("img").count() == 0
 
 
