@@ -78,7 +78,7 @@ function(attn_test folder source)
   attn_test_properties(${folder}/${name} ${folder} TIMEOUT ${test_timeout})
 endfunction()
 
-foreach(folder unit kernels grad layers models search train cli fault)
+foreach(folder unit kernels grad layers models search pipeline train cli fault)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${folder}/test_*.c)
   foreach(source ${sources})
     attn_test(${folder} ${source})
