@@ -86,7 +86,7 @@ void attn_manual_print(const attn_command *const *commands, size_t count, FILE *
     fputs("\n.TP\n.B OMP_NUM_THREADS\nthe number of threads where \\-\\-threads is not given\n"
           ".TP\n.B GOMP_SPINCOUNT, OMP_WAIT_POLICY\nhow long a thread that waits for others keeps "
           "its "
-          "processor. Where neither is set, about twenty microseconds\n",
+          "processor. Where neither is set, some tens of microseconds\n",
           out);
 }
 
