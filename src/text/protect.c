@@ -198,10 +198,8 @@ static size_t number_at(cursor c, size_t at, attn_span_kind *kind) {
         if (!attn_is_digit(peek(c, start))) {
             return 0;
         }
-    } else if (!is_wordy(first) ||
+    } else if (!is_wordy(first) || (start > at && !attn_is_digit(first)) ||
                (start == at && !attn_is_digit(first) && (is_wordy(last) || last == '_'))) {
-        return 0;
-    } else if (start > at && !attn_is_digit(first)) {
         return 0;
     }
     bool digit;
