@@ -2,7 +2,8 @@
 # the tests link too, and the `attn` executable from cli/ and bench/.
 include(CheckCSourceCompiles)
 
-set(tool_modules jansson inih cairo pangocairo libpng libjpeg libmicrohttpd zlib)
+set(tool_modules jansson inih cairo pangocairo libpng libjpeg libmicrohttpd zlib liblzma libzstd
+    expat)
 attn_find_modules(${tool_modules})
 
 set(tool_patterns text/*.c train/*.c io/*.c image/*.c show/*.c serve/*.c)

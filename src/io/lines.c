@@ -90,11 +90,16 @@ static attn_status cut_lines(attn_line_walk walk, attn_lines *out, attn_error *e
 
 attn_status attn_lines_read(const char *path, attn_lines *out, attn_error *error) {
     *out = (attn_lines){NULL, NULL, NULL, 0};
+    char *text;
     size_t size;
-    attn_status status = attn_file_read(path, 0, &out->text, &size, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
+    attn_status status = attn_file_read(path, 0, &text, &size, error);
+    return status == ATTN_OK ? attn_lines_cut(text, size, path, out, error) : status;
+}
+
+attn_status attn_lines_cut(char *text, size_t size, const char *path, attn_lines *out,
+                           attn_error *error) {
+    *out = (attn_lines){.text = text};
+    attn_status status;
     attn_line_walk walk = attn_line_walk_start(out->text, size, path, ATTN_MAX_LINE_BYTES);
     if (walk.at == walk.end) {
         status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, "it needs one sentence on each line",

@@ -52,6 +52,10 @@ typedef struct attn_lines {
 
 /* Errors name file and line: unreadable, empty, or what attn_line_check says. */
 ATTN_MUST_CHECK attn_status attn_lines_read(const char *path, attn_lines *out, attn_error *error);
+/* The same of a text that is there already, from attn_alloc with a byte of room behind it; it becomes that of the
+ * lines, and is freed on failure. path: for errors. */
+ATTN_MUST_CHECK attn_status attn_lines_cut(char *text, size_t size, const char *path,
+                                           attn_lines *out, attn_error *error);
 void attn_lines_free(attn_lines *lines);
 
 #endif

@@ -1,4 +1,4 @@
-/* text/corpus.c: from two text files to two arrays of ids.
+/* text/corpus.c: from lines to two arrays of ids.
  *
  * The lines were checked when they were read (io/lines.h). */
 #include "text/corpus.h"
@@ -103,49 +103,35 @@ static attn_status gather(const encoded_line *source, const encoded_line *target
     return ATTN_OK;
 }
 
-attn_status attn_corpus_read(const char *source_path, const char *target_path,
-                             const attn_tokenizer *tokenizer, int64_t max_tokens, int threads,
-                             attn_corpus *out, attn_error *error) {
+attn_status attn_corpus_encode(const attn_parallel *pairs, const attn_tokenizer *tokenizer,
+                               int64_t max_tokens, int threads, attn_corpus *out,
+                               attn_error *error) {
     *out = (attn_corpus){0};
-    attn_lines source = {0}, target = {0};
-    encoded_line *source_ids = NULL, *target_ids = NULL;
-    size_t count = 0;
-    attn_status status = attn_lines_read(source_path, &source, error);
-    if (status == ATTN_OK) {
-        status = attn_lines_read(target_path, &target, error);
-    }
-    if (status != ATTN_OK) {
-        goto out;
-    }
-    if (source.count != target.count) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, target_path, -1,
-                           "line i of one file must translate line i of the other",
-                           "%zu lines, but %s has %zu", target.count, source_path, source.count);
-        goto out;
-    }
-    count = source.count;
-    source_ids = attn_alloc_zero(count, sizeof *source_ids);
-    target_ids = attn_alloc_zero(count, sizeof *target_ids);
+    const attn_lines *source = &pairs->source, *target = &pairs->target;
+    size_t count = source->count;
+    encoded_line *source_ids = attn_alloc_zero(count, sizeof *source_ids);
+    encoded_line *target_ids = attn_alloc_zero(count, sizeof *target_ids);
+    attn_status status = ATTN_OK;
     if (source_ids == NULL || target_ids == NULL) {
         status = attn_fail_memory(error, 2 * count * sizeof *source_ids);
         goto out;
     }
-    status = encode_lines(&source, tokenizer, threads, source_ids, error);
+    status = encode_lines(source, tokenizer, threads, source_ids, error);
     if (status == ATTN_OK) {
-        status = encode_lines(&target, tokenizer, threads, target_ids, error);
+        status = encode_lines(target, tokenizer, threads, target_ids, error);
     }
     if (status == ATTN_OK) {
-        status = count_unknown(&source, source_ids, tokenizer, &out->unknown, error);
+        status = count_unknown(source, source_ids, tokenizer, &out->unknown, error);
     }
     if (status == ATTN_OK) {
-        status = count_unknown(&target, target_ids, tokenizer, &out->unknown, error);
+        status = count_unknown(target, target_ids, tokenizer, &out->unknown, error);
     }
     attn_unknown_finish(&out->unknown);
     if (status == ATTN_OK) {
         status = gather(source_ids, target_ids, count, max_tokens, out, error);
     }
     if (status == ATTN_OK && out->count == 0) {
-        status = attn_fail(error, ATTN_ERR_FORMAT, source_path, -1, NULL,
+        status = attn_fail(error, ATTN_ERR_FORMAT, "the text", -1, NULL,
                            "no sentence pair is left: %lld have an empty side, %lld more than "
                            "%lld tokens on a side",
                            (long long)out->dropped_empty, (long long)out->dropped_long,
@@ -154,10 +140,22 @@ attn_status attn_corpus_read(const char *source_path, const char *target_path,
 out:
     encoded_free(source_ids, count);
     encoded_free(target_ids, count);
-    attn_lines_free(&source);
-    attn_lines_free(&target);
     if (status != ATTN_OK) {
         attn_corpus_free(out);
+    }
+    return status;
+}
+
+attn_status attn_corpus_read(const char *source_path, const char *target_path,
+                             const attn_tokenizer *tokenizer, int64_t max_tokens, int threads,
+                             attn_corpus *out, attn_error *error) {
+    attn_parallel_source from = {.source = source_path, .target = target_path};
+    attn_parallel pairs;
+    *out = (attn_corpus){0};
+    attn_status status = attn_parallel_read(&from, 1, &pairs, error);
+    if (status == ATTN_OK) {
+        status = attn_corpus_encode(&pairs, tokenizer, max_tokens, threads, out, error);
+        attn_parallel_free(&pairs);
     }
     return status;
 }

@@ -1,11 +1,11 @@
-/* text/corpus.h: parallel text from two files, checked, tokenized and kept as one array of ids.
+/* text/corpus.h: parallel text, checked, tokenized and kept as one array of ids.
  *
  * Next: text/batches.h. */
 #ifndef ATTN_TEXT_CORPUS_H
 #define ATTN_TEXT_CORPUS_H
 
 #include "attn/tokenizer.h"
-#include "io/lines.h"
+#include "io/parallel.h"
 #include "text/unknown.h"
 
 /* Sentence pair i: source ids source[source_start[i] .. source_start[i + 1]), likewise target.
@@ -18,8 +18,11 @@ typedef struct attn_corpus {
     attn_unknown unknown;                /* characters without a piece */
 } attn_corpus;
 
-/* Reads both files, demands the same number of lines (the error names both counts), tokenizes with
- * `threads` threads and drops pairs with an empty side or more than max_tokens ids on a side. */
+/* Tokenizes with `threads` threads and drops pairs with an empty side or more than max_tokens ids on a side. */
+ATTN_MUST_CHECK attn_status attn_corpus_encode(const attn_parallel *pairs,
+                                               const attn_tokenizer *tokenizer, int64_t max_tokens,
+                                               int threads, attn_corpus *out, attn_error *error);
+/* The same of two files (io/parallel.h). */
 ATTN_MUST_CHECK attn_status attn_corpus_read(const char *source_path, const char *target_path,
                                              const attn_tokenizer *tokenizer, int64_t max_tokens,
                                              int threads, attn_corpus *out, attn_error *error);

@@ -26,6 +26,7 @@ extern "C" {
 #include "text/charsmap.h"
 #include "text/elision.h"
 #include "text/protobuf.h"
+#include "text/tokenizer_lines.h"
 #include "text/unknown.h"
 }
 
@@ -120,8 +121,8 @@ struct text_files {
 /* Hands the trainer at most `limit` lines. */
 class line_iterator final : public sentencepiece::SentenceIterator {
   public:
-    line_iterator(const text_files &text, const char *elisions, size_t limit)
-        : files_(text.files), elisions_(elisions), limit_(limit) {
+    line_iterator(const std::vector<attn_lines> &text, const char *elisions, size_t limit)
+        : files_(text), elisions_(elisions), limit_(limit) {
         settle();
     }
     bool done() const override {
@@ -213,8 +214,8 @@ attn_status check_options(const attn_tokenizer_options &options, attn_error *err
 /* How many different characters the first `limit` lines have. SentencePiece's unigram trainer ends
  * the process when normalization leaves it no text at all; its trainer of single characters does
  * not, so that one is asked first. */
-int count_characters(const options_map &options, const text_files &text, const char *elisions,
-                     size_t limit) {
+int count_characters(const options_map &options, const std::vector<attn_lines> &text,
+                     const char *elisions, size_t limit) {
     options_map probe = options;
     probe["model_type"] = "char";
     probe["byte_fallback"] = "false";
@@ -255,7 +256,7 @@ attn_status explain_training(const attn_tokenizer_options &options,
     return fail_with(error, ATTN_ERR_FORMAT, nullptr, cause);
 }
 
-attn_status train_bytes(const attn_tokenizer_options &options, const text_files &text,
+attn_status train_bytes(const attn_tokenizer_options &options, const std::vector<attn_lines> &text,
                         std::string *bytes, attn_error *error) {
     options_map arguments = training_options(options);
     if (count_characters(arguments, text, options.elisions, PROBE_LINES) == 0 &&
@@ -374,23 +375,36 @@ attn_status attn_tokenizer_unknown(const attn_tokenizer *tokenizer, const char *
     });
 }
 
+attn_status attn_tokenizer_train_lines(const attn_lines *texts, size_t count,
+                                       const attn_tokenizer_options *options, attn_tokenizer **out,
+                                       attn_error *error) {
+    *out = nullptr;
+    return guarded(error, [&] {
+        attn_status status = check_options(*options, error);
+        std::string bytes;
+        if (status == ATTN_OK) {
+            status =
+                train_bytes(*options, std::vector<attn_lines>(texts, texts + count), &bytes, error);
+        }
+        return status == ATTN_OK ? load(std::move(bytes), out, error) : status;
+    });
+}
+
 attn_status attn_tokenizer_train(const char *const *files, int file_count,
                                  const attn_tokenizer_options *options, attn_tokenizer **out,
                                  attn_error *error) {
     *out = nullptr;
     return guarded(error, [&] {
-        attn_status status = check_options(*options, error);
+        attn_status status = ATTN_OK;
         text_files text;
         text.files.reserve(static_cast<size_t>(file_count));
         for (int i = 0; i < file_count && status == ATTN_OK; i++) {
             text.files.emplace_back();
             status = attn_lines_read(files[i], &text.files.back(), error);
         }
-        std::string bytes;
-        if (status == ATTN_OK) {
-            status = train_bytes(*options, text, &bytes, error);
-        }
-        return status == ATTN_OK ? load(std::move(bytes), out, error) : status;
+        return status == ATTN_OK ? attn_tokenizer_train_lines(text.files.data(), text.files.size(),
+                                                              options, out, error)
+                                 : status;
     });
 }
 
