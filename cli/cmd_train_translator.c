@@ -1,13 +1,16 @@
-/* cli/cmd_train_translator.c: `attn train translator`: from two text files to a model.
+/* cli/cmd_train_translator.c: `attn train translator`: from parallel text to a model.
  *
  * Next: train_command.h, src/train/translator_task.h. */
+#include <string.h>
+
 #include "attn/threads.h"
 #include "base/utf8.h"
 #include "train/translator_task.h"
 #include "train_command.h"
 
 typedef struct options {
-    const char *source, *target, *valid_source, *valid_target, *tokenizer;
+    attn_option_list source, target, pairs, valid_source, valid_target, valid_pairs;
+    const char *tokenizer;
     attn_train_common common;
 } options;
 
@@ -16,11 +19,18 @@ static const options defaults = {.common = {.out = "translator.safetensors", .se
 #define OPTION(field, label, type, value, help)                                                    \
     { label, 0, type, offsetof(options, field), 0, 0, NULL, value, help }
 static const attn_option table[] = {
-    OPTION(source, "source", ATTN_OPTION_FILE, "FILE", "source sentences, one per line"),
-    OPTION(target, "target", ATTN_OPTION_FILE, "FILE", "their translations, line by line"),
-    OPTION(valid_source, "valid-source", ATTN_OPTION_FILE, "FILE",
-           "sentences for validation (default: 1 % held out)"),
-    OPTION(valid_target, "valid-target", ATTN_OPTION_FILE, "FILE", "their translations"),
+    OPTION(source, "source", ATTN_OPTION_FILES, "FILE",
+           "source sentences, one per line; may be repeated"),
+    OPTION(target, "target", ATTN_OPTION_FILES, "FILE",
+           "their translations, line by line; the first --target is that of the first --source"),
+    OPTION(pairs, "pairs", ATTN_OPTION_FILES, "FILE[:A,B]",
+           "both in one file: columns A and B of a table with tabs (1,2), or FILE.tmx:en,fr; may "
+           "be repeated"),
+    OPTION(valid_source, "valid-source", ATTN_OPTION_FILES, "FILE",
+           "sentences for validation (default: 1 % held out); may be repeated"),
+    OPTION(valid_target, "valid-target", ATTN_OPTION_FILES, "FILE", "their translations"),
+    OPTION(valid_pairs, "valid-pairs", ATTN_OPTION_FILES, "FILE[:A,B]",
+           "both in one file, for validation; may be repeated"),
     OPTION(tokenizer, "tokenizer", ATTN_OPTION_FILE, "FILE.model",
            "a SentencePiece model (default: train one)"),
 };
@@ -66,7 +76,54 @@ static void say_unknown(const attn_train_run *r, const attn_translator_recipe *r
     attn_train_say(r, "%s\n", shown < unknown->different ? ", ..." : "");
 }
 
-static attn_status read_data(const options *given, const attn_train_run *r,
+enum { MOST_SOURCES = 2 * ATTN_OPTION_LIST_MAX };
+
+/* Files in pairs, in the order given, then those with both sides. */
+static size_t list_sources(const attn_option_list *source, const attn_option_list *target,
+                           const attn_option_list *pairs, attn_parallel_source *out) {
+    size_t count = 0;
+    for (size_t i = 0; i < source->count; i++) {
+        out[count++] = (attn_parallel_source){.source = source->item[i], .target = target->item[i]};
+    }
+    for (size_t i = 0; i < pairs->count; i++) {
+        out[count++] = (attn_parallel_source){.pairs = pairs->item[i]};
+    }
+    return count;
+}
+
+/* What was left out of the training, why, and how often; printed and put into the log. */
+static void count_left_out(attn_train_run *r, const attn_translator_data *data) {
+    const attn_train_count counts[] = {
+        {"pairs", NULL, data->train.count},
+        {"validation", NULL, data->valid.count},
+        {"vocabulary", NULL, attn_tokenizer_size(data->tokenizer)},
+        {"unknown_characters", NULL, data->train.unknown.total},
+        {"left_out_short", "lines without both columns", data->short_lines},
+        {"left_out_copies", "copies", data->filtered.copies},
+        {"left_out_script", "in another script", data->filtered.script},
+        {"left_out_ratio", "of unlike length", data->filtered.ratio},
+        {"left_out_doubles", "doubles", data->filtered.doubles},
+        {"left_out_empty", "with an empty side", data->train.dropped_empty},
+        {"left_out_long", "of too many tokens", data->train.dropped_long},
+    };
+    _Static_assert(ATTN_LENGTH(counts) <= ATTN_TRAIN_COUNTS, "room for all counts");
+    memcpy(r->count, counts, sizeof counts);
+    r->count_count = ATTN_LENGTH(counts);
+    bool first = true;
+    for (size_t i = 0; i < r->count_count; i++) {
+        if (counts[i].label != NULL && counts[i].value > 0) {
+            attn_train_say(r, "%s %lld %s", first ? "left out:" : ",", (long long)counts[i].value,
+                           counts[i].label);
+            first = false;
+        }
+    }
+    attn_train_say(r, "%s", first ? "" : "\n");
+    if (data->short_lines > 0) {
+        attn_train_say(r, "the first line without both columns is %s\n", data->first_short);
+    }
+}
+
+static attn_status read_data(const options *given, attn_train_run *r,
                              const attn_translator_recipe *recipe, attn_translator_data *data,
                              attn_error *error) {
     void *tokenizer;
@@ -75,11 +132,13 @@ static attn_status read_data(const options *given, const attn_train_run *r,
     if (status != ATTN_OK) {
         return status;
     }
+    attn_parallel_source train[MOST_SOURCES], valid[MOST_SOURCES];
     attn_translator_files files = {
-        .source = given->source,
-        .target = given->target,
-        .valid_source = given->valid_source,
-        .valid_target = given->valid_target,
+        .train = train,
+        .valid = valid,
+        .train_count = list_sources(&given->source, &given->target, &given->pairs, train),
+        .valid_count =
+            list_sources(&given->valid_source, &given->valid_target, &given->valid_pairs, valid),
         .tokenizer = given->tokenizer,
     };
     bool trained = !r->resumed && given->tokenizer == NULL && tokenizer == NULL;
@@ -104,37 +163,56 @@ static attn_status read_data(const options *given, const attn_train_run *r,
                        (int)attn_tokenizer_size(data->tokenizer), (long long)recipe->vocabulary);
     }
     say_unknown(r, recipe, &data->train.unknown);
-    if (data->train.dropped_empty + data->train.dropped_long > 0) {
-        attn_train_say(r,
-                       "left out: %lld pairs with an empty side, %lld of more than %lld tokens\n",
-                       (long long)data->train.dropped_empty, (long long)data->train.dropped_long,
-                       (long long)recipe->max_length - 1);
-    }
+    count_left_out(r, data);
     return ATTN_OK;
+}
+
+typedef struct named_list {
+    attn_train_named item[6 * ATTN_OPTION_LIST_MAX + 1];
+    size_t count;
+} named_list;
+
+static void name(named_list *list, const char *option, const char *value) {
+    list->item[list->count++] = (attn_train_named){option, value};
+}
+
+/* "--source a --target b --source c --target d": as they belong together. */
+static void name_sources(named_list *list, const char *source_name, const attn_option_list *source,
+                         const char *target_name, const attn_option_list *target,
+                         const char *pairs_name, const attn_option_list *pairs) {
+    for (size_t i = 0; i < source->count; i++) {
+        name(list, source_name, source->item[i]);
+        name(list, target_name, target->item[i]);
+    }
+    for (size_t i = 0; i < pairs->count; i++) {
+        name(list, pairs_name, pairs->item[i]);
+    }
+}
+
+static void name_all(named_list *list, const options *given) {
+    name_sources(list, "source", &given->source, "target", &given->target, "pairs", &given->pairs);
+    name_sources(list, "valid-source", &given->valid_source, "valid-target", &given->valid_target,
+                 "valid-pairs", &given->valid_pairs);
+    name(list, "tokenizer", given->tokenizer);
 }
 
 static attn_status train(const options *given, attn_train_run *r,
                          const attn_translator_recipe *recipe, attn_error *error) {
     attn_translator_data data = {.tokenizer = NULL};
     attn_translator_task task = {.recipe = NULL};
-    const attn_train_named named[] = {
-        {"source", given->source},
-        {"target", given->target},
-        {"valid-source", given->valid_source},
-        {"valid-target", given->valid_target},
-        {"tokenizer", given->tokenizer},
-    };
+    named_list named = {.count = 0};
     const attn_metadata facts[] = {
         {"source_language", recipe->source_language},
         {"target_language", recipe->target_language},
     };
+    name_all(&named, given);
     attn_status status = read_data(given, r, recipe, &data, error);
     if (status == ATTN_OK) {
         status = attn_translator_task_create(recipe, &data, 0, &task, error);
     }
     if (status == ATTN_OK) {
-        status = attn_train_task(r, &task.task, named, ATTN_LENGTH(named), facts,
-                                 ATTN_LENGTH(facts), error);
+        status = attn_train_task(r, &task.task, named.item, named.count, facts, ATTN_LENGTH(facts),
+                                 error);
     }
     attn_translator_task_free(&task);
     attn_translator_data_free(&data);
@@ -145,6 +223,25 @@ static attn_status check_recipe(const void *values, attn_error *error) {
     return attn_translator_recipe_check(values, error);
 }
 
+/* Every source has its target, and there is something to train on. */
+static int check_sources(const options *given) {
+    if (given->source.count != given->target.count) {
+        return attn_say_misuse("train translator: %zu --source and %zu --target: give as many of "
+                               "both, they belong together in order",
+                               given->source.count, given->target.count);
+    }
+    if (given->valid_source.count != given->valid_target.count) {
+        return attn_say_misuse("train translator: %zu --valid-source and %zu --valid-target: give "
+                               "as many of both, they belong together in order",
+                               given->valid_source.count, given->valid_target.count);
+    }
+    if (!given->common.list && given->source.count + given->pairs.count == 0) {
+        return attn_say_misuse("train translator: give --source FILE and --target FILE, or --pairs "
+                               "FILE");
+    }
+    return ATTN_EXIT_OK;
+}
+
 static int train_translator_run(const void *values, int operand_count, char **operand) {
     (void)operand_count;
     (void)operand;
@@ -152,12 +249,9 @@ static int train_translator_run(const void *values, int operand_count, char **op
     static attn_translator_recipe recipe;
     const options *given = values;
     attn_error error = {.status = ATTN_OK};
-    if (!given->common.list && (given->source == NULL || given->target == NULL)) {
-        return attn_say_misuse("train translator: give both --source FILE and --target FILE");
-    }
-    if ((given->valid_source == NULL) != (given->valid_target == NULL)) {
-        return attn_say_misuse("train translator: give both --valid-source and --valid-target, or "
-                               "neither");
+    int misuse = check_sources(given);
+    if (misuse != ATTN_EXIT_OK) {
+        return misuse;
     }
     attn_translator_recipe_init(&recipe);
     r.kind = "translator";
@@ -179,10 +273,13 @@ static int train_translator_run(const void *values, int operand_count, char **op
 const attn_command attn_cmd_train_translator = {
     .name = "train translator",
     .summary = "Train a translator from parallel text",
-    .usage = "--source FILE --target FILE [--recipe NAME|FILE] [--set KEY=VALUE]... [--out MODEL]",
+    .usage = "--source FILE --target FILE [OPTION]...\n"
+             "--pairs FILE[:A,B] [OPTION]...",
     .description =
         "Trains a joint tokenizer, then the Transformer. Writes MODEL.safetensors, a log "
-        "(MODEL.log.jsonl) and curves (MODEL.curves.svg).\nCtrl-C writes a checkpoint and stops. "
+        "(MODEL.log.jsonl) and curves (MODEL.curves.svg).\nText may be packed (gzip, xz, zstd), a "
+        "pipe, "
+        "or - for standard input.\nCtrl-C writes a checkpoint and stops. "
         "--resume continues from the last checkpoint, bit for bit, even after a kill.\nThe same "
         "text, tokenizer, options and seed give the same model on any processor and any number of "
         "threads; only max_minutes depends on the machine.",

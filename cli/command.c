@@ -142,6 +142,7 @@ static int set_option(parser *p, const attn_option *option, const char *value) {
     case ATTN_OPTION_CHOICE:
         return set_choice(p->command, option, value, field);
     case ATTN_OPTION_LIST:
+    case ATTN_OPTION_FILES:
         if (list->count == ATTN_OPTION_LIST_MAX) {
             return attn_say_misuse("%s: --%s may be given %d times at most", p->command->name,
                                    option->name, ATTN_OPTION_LIST_MAX);

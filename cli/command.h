@@ -22,6 +22,7 @@ typedef enum attn_option_type {
     ATTN_OPTION_FILE,   /* const char *, completed as a file name */
     ATTN_OPTION_CHOICE, /* int: index into `choices` */
     ATTN_OPTION_LIST,   /* attn_option_list: may be given several times */
+    ATTN_OPTION_FILES,  /* the same, completed as file names */
 } attn_option_type;
 
 enum { ATTN_OPTION_LIST_MAX = 64 };

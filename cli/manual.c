@@ -90,6 +90,10 @@ void attn_manual_print(const attn_command *const *commands, size_t count, FILE *
           out);
 }
 
+static bool is_file(const attn_option *option) {
+    return option->type == ATTN_OPTION_FILE || option->type == ATTN_OPTION_FILES;
+}
+
 /* Words that may follow a command, options first. */
 static void completion_command(const attn_command *command, FILE *out) {
     fprintf(out, "    '%s') words='--help", command->name);
@@ -110,7 +114,7 @@ static void completion_command(const attn_command *command, FILE *out) {
             }
             fputs("' files=no", out);
         } else {
-            fprintf(out, "words='' files=%s", option.type == ATTN_OPTION_FILE ? "yes" : "no");
+            fprintf(out, "words='' files=%s", is_file(&option) ? "yes" : "no");
         }
         fputs(" ;;\n", out);
     }

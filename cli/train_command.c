@@ -329,6 +329,9 @@ attn_status attn_train_task(attn_train_run *r, const attn_task *task, const attn
     }
     status = attn_train_log_open(r->path.log, r->resumed ? r->checkpoint.state.count.step : -1,
                                  r->command, &r->recipe, &r->log, error);
+    if (status == ATTN_OK && !r->resumed && r->count_count > 0) {
+        attn_train_log_data(r->log, r->count, r->count_count);
+    }
     return status == ATTN_OK ? run_training(r, task, all, count, error) : status;
 }
 

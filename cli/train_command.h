@@ -29,6 +29,9 @@ typedef struct attn_train_paths {
     char log[ATTN_TRAIN_PATH_SIZE], curves[ATTN_TRAIN_PATH_SIZE], recipe[ATTN_TRAIN_PATH_SIZE];
 } attn_train_paths;
 
+/* How much text there is, and was left out. */
+enum { ATTN_TRAIN_COUNTS = 12 };
+
 /* One run; what the command fills in stands first. */
 typedef struct attn_train_run {
     const char *kind; /* "translator" */
@@ -37,6 +40,8 @@ typedef struct attn_train_run {
     size_t recipe_size;          /* of the values */
     attn_train_options *options; /* the values' member `train` */
     attn_status (*check)(const void *values, attn_error *error);
+    attn_train_count count[ATTN_TRAIN_COUNTS]; /* for the log */
+    size_t count_count;
 
     attn_train_paths path;
     attn_checkpoint checkpoint; /* when resumed */

@@ -95,6 +95,15 @@ void attn_train_log_event(attn_train_log *log, const attn_train_event *event) {
     write_line(log, line);
 }
 
+void attn_train_log_data(attn_train_log *log, const attn_train_count *counts, size_t count) {
+    json_t *line = json_object();
+    json_object_set_new(line, "event", json_string("data"));
+    for (size_t i = 0; i < count; i++) {
+        put_int(line, counts[i].name, counts[i].value);
+    }
+    write_line(log, line);
+}
+
 static void write_begin(attn_train_log *log, int64_t resume_step, const char *command,
                         const attn_recipe *recipe) {
     json_t *line = json_object(), *values = json_object();

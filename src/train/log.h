@@ -16,6 +16,14 @@ typedef struct attn_train_log attn_train_log;
 ATTN_MUST_CHECK attn_status attn_train_log_open(const char *path, int64_t resume_step,
                                                 const char *command, const attn_recipe *recipe,
                                                 attn_train_log **out, attn_error *error);
+/* One number about the data, for the log; label: what people call it, or NULL. */
+typedef struct attn_train_count {
+    const char *name, *label;
+    int64_t value;
+} attn_train_count;
+
+/* A line that says what there is to train on. Failures show in _close. */
+void attn_train_log_data(attn_train_log *log, const attn_train_count *counts, size_t count);
 /* Writes what belongs in the log (ATTN_TRAIN_LOG, _VALIDATION, _FINAL). Failures show in _close. */
 void attn_train_log_event(attn_train_log *log, const attn_train_event *event);
 /* ATTN_ERR_IO when a line was lost. NULL is allowed. */

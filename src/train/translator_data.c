@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "io/file.h"
+#include "text/tokenizer_lines.h"
 
 /* ---- the tokenizer ---- */
 
@@ -25,9 +26,8 @@ static attn_status tokenizer_from_file(const char *path, attn_tokenizer **out, a
     return status;
 }
 
-static attn_status tokenizer_train(const attn_translator_files *files,
-                                   const attn_translator_recipe *recipe, int threads,
-                                   attn_tokenizer **out, attn_error *error) {
+static attn_status tokenizer_train(const attn_parallel *pairs, const attn_translator_recipe *recipe,
+                                   int threads, attn_tokenizer **out, attn_error *error) {
     attn_tokenizer_options wanted = {
         .type = attn_translator_recipe_tokenizer(recipe),
         .normalization = recipe->normalization,
@@ -38,8 +38,8 @@ static attn_status tokenizer_train(const attn_translator_files *files,
         .byte_fallback = recipe->byte_fallback,
         .lower_vocabulary = true,
     };
-    const char *texts[2] = {files->source, files->target};
-    return attn_tokenizer_train(texts, 2, &wanted, out, error);
+    const attn_lines texts[2] = {pairs->source, pairs->target};
+    return attn_tokenizer_train_lines(texts, 2, &wanted, out, error);
 }
 
 /* ---- holding out ---- */
@@ -204,42 +204,49 @@ static attn_status lines_from_texts(const attn_lines *source, const attn_lines *
     return status;
 }
 
-/* The corpus has been read from the same files, so both have as many lines. */
-static attn_status lines_from_files(const attn_translator_files *files, attn_translator_data *data,
-                                    attn_error *error) {
-    attn_lines source = {0}, target = {0};
-    attn_status status = attn_lines_read(files->valid_source, &source, error);
-    if (status == ATTN_OK) {
-        status = attn_lines_read(files->valid_target, &target, error);
-    }
-    if (status == ATTN_OK) {
-        status = lines_from_texts(&source, &target, data, error);
-    }
-    attn_lines_free(&source);
-    attn_lines_free(&target);
-    return status;
-}
-
 /* ---- all together ---- */
 
-static attn_status read_corpora(const attn_translator_files *files,
-                                const attn_translator_recipe *recipe, int threads,
-                                attn_translator_data *out, attn_error *error) {
-    int64_t limit = recipe->max_length - 1; /* </s> and <s> take a place */
-    attn_status status = attn_corpus_read(files->source, files->target, out->tokenizer, limit,
-                                          threads, &out->train, error);
-    if (status != ATTN_OK) {
-        return status;
+static attn_status filter(const attn_translator_recipe *recipe, attn_parallel *pairs,
+                          attn_translator_data *out, attn_error *error) {
+    const attn_corpus_filters filters = {
+        .ratio = recipe->filter_ratio,
+        .copies = recipe->filter_copies,
+        .doubles = recipe->filter_doubles,
+        .script = recipe->filter_script,
+    };
+    return attn_corpus_filter(pairs, &filters, &out->filtered, error);
+}
+
+static attn_status find_tokenizer(const attn_translator_files *files,
+                                  const attn_translator_recipe *recipe, const attn_parallel *pairs,
+                                  const void *bytes, size_t size, int threads,
+                                  attn_translator_data *out, attn_error *error) {
+    if (bytes != NULL) {
+        return attn_tokenizer_from_bytes(bytes, size, &out->tokenizer, error);
     }
-    if (files->valid_source == NULL) {
+    return files->tokenizer != NULL
+               ? tokenizer_from_file(files->tokenizer, &out->tokenizer, error)
+               : tokenizer_train(pairs, recipe, threads, &out->tokenizer, error);
+}
+
+static attn_status read_validation(const attn_translator_files *files, int64_t limit, int threads,
+                                   attn_translator_data *out, attn_error *error) {
+    if (files->valid_count == 0) {
         int64_t count = out->train.count / 100;
         out->held_out = count > 1000 ? 1000 : count > 1 ? count : 1;
-        status = attn_corpus_hold_out(&out->train, out->held_out, &out->valid, error);
+        attn_status status = attn_corpus_hold_out(&out->train, out->held_out, &out->valid, error);
         return status == ATTN_OK ? lines_from_corpus(out, error) : status;
     }
-    status = attn_corpus_read(files->valid_source, files->valid_target, out->tokenizer, limit,
-                              threads, &out->valid, error);
-    return status == ATTN_OK ? lines_from_files(files, out, error) : status;
+    attn_parallel pairs;
+    attn_status status = attn_parallel_read(files->valid, files->valid_count, &pairs, error);
+    if (status == ATTN_OK) {
+        status = attn_corpus_encode(&pairs, out->tokenizer, limit, threads, &out->valid, error);
+    }
+    if (status == ATTN_OK) {
+        status = lines_from_texts(&pairs.source, &pairs.target, out, error);
+    }
+    attn_parallel_free(&pairs);
+    return status;
 }
 
 attn_status attn_translator_data_read(const attn_translator_files *files,
@@ -247,16 +254,24 @@ attn_status attn_translator_data_read(const attn_translator_files *files,
                                       const void *tokenizer_bytes, size_t tokenizer_size,
                                       int threads, attn_translator_data *out, attn_error *error) {
     *out = (attn_translator_data){.tokenizer = NULL};
-    attn_status status;
-    if (tokenizer_bytes != NULL) {
-        status = attn_tokenizer_from_bytes(tokenizer_bytes, tokenizer_size, &out->tokenizer, error);
-    } else if (files->tokenizer != NULL) {
-        status = tokenizer_from_file(files->tokenizer, &out->tokenizer, error);
-    } else {
-        status = tokenizer_train(files, recipe, threads, &out->tokenizer, error);
+    int64_t limit = recipe->max_length - 1; /* </s> and <s> take a place */
+    attn_parallel pairs;
+    attn_status status = attn_parallel_read(files->train, files->train_count, &pairs, error);
+    if (status == ATTN_OK) {
+        out->short_lines = pairs.short_lines;
+        memcpy(out->first_short, pairs.first_short, sizeof out->first_short);
+        status = filter(recipe, &pairs, out, error);
     }
     if (status == ATTN_OK) {
-        status = read_corpora(files, recipe, threads, out, error);
+        status = find_tokenizer(files, recipe, &pairs, tokenizer_bytes, tokenizer_size, threads,
+                                out, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_corpus_encode(&pairs, out->tokenizer, limit, threads, &out->train, error);
+    }
+    attn_parallel_free(&pairs);
+    if (status == ATTN_OK) {
+        status = read_validation(files, limit, threads, out, error);
     }
     if (status != ATTN_OK) {
         attn_translator_data_free(out);

@@ -5,12 +5,13 @@
 #define ATTN_TRAIN_TRANSLATOR_DATA_H
 
 #include "text/corpus.h"
+#include "text/corpus_filter.h"
 #include "train/translator_recipe.h"
 
 typedef struct attn_translator_files {
-    const char *source, *target;
-    const char *valid_source, *valid_target; /* both NULL: hold out a part */
-    const char *tokenizer;                   /* a SentencePiece model; NULL: train one */
+    const attn_parallel_source *train, *valid; /* one after another */
+    size_t train_count, valid_count;           /* valid_count 0: hold out a part */
+    const char *tokenizer;                     /* a SentencePiece model; NULL: train one */
 } attn_translator_files;
 
 /* What validation translates, and what should come out; both malloc'ed. */
@@ -23,6 +24,9 @@ typedef struct attn_translator_data {
     attn_corpus train, valid;
     attn_translator_line *line;
     size_t line_count;
+    attn_corpus_filtered filtered;
+    int64_t short_lines; /* of tables that lack a column; the first of them is named */
+    char first_short[256];
     int64_t
         held_out; /* pairs of the corpus that became validation; 0: validation has its own files */
 } attn_translator_data;

@@ -15,6 +15,8 @@ static const char *const tokenizer_types[] = {"unigram", "bpe", NULL};
     ATTN_RECIPE_REAL(attn_translator_recipe, field, low, high, help)
 #define CHOICE(field, choices, help)                                                               \
     ATTN_RECIPE_CHOICE(attn_translator_recipe, field, choices, help)
+#define BOOL(field, help)                                                                          \
+    { #field, ATTN_KEY_BOOL, offsetof(attn_translator_recipe, field), 0, 0, NULL, help }
 #define TEXT(field, help) ATTN_RECIPE_TEXT(attn_translator_recipe, field, help)
 
 static const attn_key keys[] = {
@@ -36,16 +38,20 @@ static const attn_key keys[] = {
     TEXT(elisions, "elided words to split from the next word; for French: c d j l m n qu s t"),
     REAL(character_coverage, 0.5, 1,
          "share of the text's characters that get a piece of their own"),
-    {"byte_fallback", ATTN_KEY_BOOL, offsetof(attn_translator_recipe, byte_fallback), 0, 0, NULL,
-     "256 more pieces, one a byte, that write any character without a piece of its own"},
+    BOOL(byte_fallback,
+         "256 more pieces, one a byte, that write any character without a piece of its own"),
+    REAL(filter_ratio, 0, 1000,
+         "leave out pairs with a side this many times longer than is usual (0: none)"),
+    BOOL(filter_copies, "leave out pairs of which source and target are the same"),
+    BOOL(filter_doubles, "leave out pairs that have come before"),
+    BOOL(filter_script, "leave out pairs in another script than the rest of their side"),
     REAL(dropout, 0, 0.95, "dropout on embeddings and sublayers"),
     REAL(attention_dropout, 0, 0.95, "dropout on the attention weights"),
     REAL(activation_dropout, 0, 0.95, "dropout inside the feed-forward layers"),
     REAL(label_smoothing, 0, 0.9, "share of the target probability spread over the vocabulary"),
     INT(batch_tokens, 1, 100000000, "tokens per batch, on its longer side"),
     INT(bleu_beam, 1, 100, "beam width for the translations that BLEU scores"),
-    {"bleu_raw", ATTN_KEY_BOOL, offsetof(attn_translator_recipe, bleu_raw), 0, 0, NULL,
-     "hand the validation lines to the model as they are, as translate --raw does"},
+    BOOL(bleu_raw, "hand the validation lines to the model as they are, as translate --raw does"),
     TEXT(source_language, "source language code, such as en"),
     TEXT(target_language, "target language code, such as fr"),
 };

@@ -21,6 +21,9 @@ typedef struct attn_translator_recipe {
     char normalization[ATTN_KEY_TEXT_SIZE], elisions[ATTN_KEY_TEXT_SIZE];
     double character_coverage;
     bool byte_fallback;
+    /* pairs to leave out (text/corpus_filter.h) */
+    double filter_ratio;
+    bool filter_copies, filter_doubles, filter_script;
     /* regularization */
     double dropout, attention_dropout, activation_dropout, label_smoothing;
     /* data and validation */

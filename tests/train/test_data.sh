@@ -1,0 +1,170 @@
+# Text as people have it: several files, tables, packed, pipes, translation memories, filters.
+set -u
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+fail() {
+    echo "FAILED: $1"
+    [ -f err ] && sed 's/^/    /' err
+    failures=$((failures + 1))
+}
+
+# Numbers in words, and in digits.
+awk 'BEGIN {
+    split("zero one two three four five six seven eight nine", word, " ")
+    for (i = 0; i < 400; i++) {
+        n = (i * 7919) % 100000; s = ""; t = ""
+        for (d = 0; d < 2 + i % 4; d++) {
+            s = s (d ? " " : "") word[n % 10 + 1]; t = t (n % 10); n = int(n / 10)
+        }
+        print s > "all.src"; print t > "all.tgt"
+    }
+}'
+for side in src tgt; do
+    head -150 all.$side >one.$side
+    tail -n +151 all.$side >two.$side
+done
+cat >small.recipe <<'END'
+d_model = 16
+ffn = 24
+heads = 2
+encoder_layers = 1
+decoder_layers = 1
+vocabulary = 60
+tokenizer_type = bpe
+batch_tokens = 300
+max_steps = 2
+max_epochs = 0
+bleu_every = 0
+keep_checkpoint = false
+END
+
+# train NAME ARGUMENT...: a model NAME.
+train() {
+    name=$1
+    shift
+    "$ATTN_TOOL" train translator --recipe ./small.recipe --out "$name" --force "$@" >out 2>err ||
+        fail "training $name: $*"
+}
+
+# The weights that came out, without the metadata in front of them.
+weights() {
+    tail -c 20000 "$1.safetensors"
+}
+
+# same NAME ARGUMENT...: the same text in another form trains the same model.
+same() {
+    train "$@"
+    weights "$1" >x
+    cmp -s x expected || fail "another model from: $*"
+}
+
+# refused STATUS WORDS ARGUMENT...
+refused() {
+    status=$1 words=$2
+    shift 2
+    "$ATTN_TOOL" train translator --recipe ./small.recipe --out refused "$@" >out 2>err
+    got=$?
+    [ $got -eq "$status" ] || fail "exit status $got, not $status: $*"
+    grep -qF -- "$words" err || fail "no '$words' in the error of: $*"
+}
+
+train a --source all.src --target all.tgt
+weights a >expected
+[ -s expected ] || fail "no weights"
+grep -q '"event":"data","pairs":3[0-9]*,"validation":4,"vocabulary":60' a.log.jsonl || fail "the log does not count"
+
+# ---- several files, in order ----
+same b --source one.src --source two.src --target one.tgt --target two.tgt
+grep -q -- '--source one.src --target one.tgt --source two.src --target two.tgt' b.log.jsonl ||
+    fail "the log does not name all files"
+grep -qa -- '--source one.src --target one.tgt --source two.src --target two.tgt' b.safetensors ||
+    fail "the model does not name all files"
+refused 2 '2 --source and 1 --target' --source one.src --source two.src --target one.tgt
+refused 1 '250 lines, but one.src has 150' --source one.src --target two.tgt
+train v --source one.src --target one.tgt --valid-source one.src --valid-source two.src \
+    --valid-target one.tgt --valid-target two.tgt
+grep -q '^150 pairs to train on, 400 for validation;' err || fail "several validation files"
+refused 2 '--valid-target' --source one.src --target one.tgt --valid-source one.src
+
+# ---- tables ----
+paste all.src all.tgt >two.tsv
+paste all.tgt all.src all.tgt >three.tsv
+same c --pairs two.tsv
+same d --pairs three.tsv:2,3
+same e --pairs three.tsv:2,1
+head -150 two.tsv >one.tsv
+same f --source one.src --target one.tgt --pairs /dev/stdin <<END
+$(tail -n +151 two.tsv)
+END
+{ head -100 two.tsv; echo; echo 'one column'; tail -n +101 two.tsv; } >gaps.tsv
+same g --pairs gaps.tsv
+grep -q '^left out: 2 lines without both columns' err || fail "short lines are not counted"
+grep -q 'without both columns is gaps.tsv:101$' err || fail "the first short line is not named"
+refused 1 'two.tsv:1' --pairs two.tsv:2,3
+refused 1 'two columns' --pairs two.tsv:en,fr
+refused 1 'two columns' --pairs two.tsv:0,1
+
+# ---- packed, piped ----
+gzip -c all.src >p.src.gz
+gzip -c one.tgt >p.tgt
+gzip -c two.tgt >>p.tgt # two members, and no name that says so
+same h --source p.src.gz --target p.tgt
+same i --source all.src --target - <all.tgt
+mkfifo pipe
+cat two.tsv >pipe &
+same j --pairs pipe
+gzip -c two.tsv | same k --pairs -
+if command -v xz >/dev/null; then
+    xz -c all.tgt >all.tgt.xz
+    same l --source all.src --target all.tgt.xz
+fi
+if command -v zstd >/dev/null; then
+    zstd -q all.src -o all.src.zst
+    same m --source all.src.zst --target all.tgt
+fi
+refused 1 'only once' --source - --target - <all.src
+head -c 500 p.src.gz >cut.gz
+refused 1 'cut.gz: the gzip data are cut short' --source cut.gz --target all.tgt
+{ head -c 200 p.src.gz; printf 'xxxxxxxxxxxx'; tail -c +213 p.src.gz; } >bad.gz
+refused 1 'bad.gz: the gzip data are damaged' --source bad.gz --target all.tgt
+
+# ---- translation memories ----
+awk -F '\t' 'BEGIN { print "<?xml version=\"1.0\"?><tmx version=\"1.4\"><header/><body>" }
+    { printf "<tu><tuv xml:lang=\"EN-us\"><seg>%s</seg></tuv><tuv xml:lang=\"de\"><seg>x</seg></tuv>", $1
+      printf "<tuv xml:lang=\"fr\"><seg> <bpt i=\"1\">&lt;b></bpt>%s<ept i=\"1\">y</ept>\n</seg></tuv></tu>\n", $2 }
+    END { print "<tu><tuv xml:lang=\"en\"><seg>only one</seg></tuv></tu></body></tmx>" }' two.tsv >all.tmx
+same n --pairs all.tmx:en,fr
+gzip -k all.tmx
+same o --pairs all.tmx.gz:en-US,fr
+refused 1 'of which languages' --pairs all.tmx
+refused 1 'both en and it' --pairs all.tmx:en,it
+head -c 3000 all.tmx >cut.tmx
+refused 1 'not TMX' --pairs cut.tmx:en,fr
+printf '<!DOCTYPE tmx [<!ENTITY a "aaaa">]><tmx><body/></tmx>' >entity.tmx
+refused 1 'entities' --pairs entity.tmx:en,fr
+
+# ---- filters: off unless asked for, each with its count ----
+{
+    cat two.tsv
+    echo 'one	one'               # a copy
+    echo 'one two	12'            # three times: two doubles
+    echo 'one two	12'
+    echo 'one two	12'
+    echo 'пять шесть	56'        # another script
+    echo "$(head -20 all.src | tr '\n' ' ')	1" # unlike length
+    echo '	1'                     # empty
+} >noise.tsv
+filters="--set filter_copies=true --set filter_doubles=true --set filter_script=true --set filter_ratio=4"
+train p --pairs noise.tsv
+grep -q '^left out: 1 with an empty side$' err || fail "filters work without being asked for"
+train q --pairs noise.tsv $filters
+grep -q '^left out: 1 copies, 1 in another script, 1 of unlike length, [2-9][0-9]* doubles, 1 with an empty side$' err ||
+    fail "the filters do not count"
+grep -q '"left_out_copies":1,"left_out_script":1,"left_out_ratio":1' q.log.jsonl || fail "the log has no counts"
+refused 1 'leave no pair' --source all.src --target all.src --set filter_copies=true
+
+[ $failures -eq 0 ] && echo "all as expected"
+exit $((failures > 0))
