@@ -40,25 +40,29 @@ static attn_status translate(const attn_model *model, const attn_translator_reci
 
 /* text, reference: room for the pointers to all lines. */
 static attn_status score(const attn_translation *translation, const attn_translator_data *data,
-                         char **text, const char **reference, double *bleu, attn_error *error) {
-    attn_bleu result;
+                         bool chrf, char **text, const char **reference, double *out,
+                         attn_error *error) {
+    attn_bleu bleu = {.score = 0};
+    attn_chrf by_characters = {.score = 0};
     attn_status status = ATTN_OK;
     for (size_t i = 0; i < data->line_count && status == ATTN_OK; i++) {
         reference[i] = data->line[i].reference;
         status = attn_translation_text(translation, i, 0, &text[i], error);
     }
     if (status == ATTN_OK) {
-        status = attn_bleu_compute((const char *const *)text, reference, data->line_count,
-                                   ATTN_BLEU_13A, 0, 1, &result, error);
+        status = chrf ? attn_chrf_compute((const char *const *)text, reference, data->line_count,
+                                          &by_characters, error)
+                      : attn_bleu_compute((const char *const *)text, reference, data->line_count,
+                                          ATTN_BLEU_13A, 0, 1, &bleu, error);
     }
     if (status == ATTN_OK) {
-        *bleu = result.score;
+        *out = chrf ? by_characters.score : bleu.score;
     }
     return status;
 }
 
 attn_status attn_train_bleu(attn_translator *translator, const attn_translator_recipe *recipe,
-                            const attn_translator_data *data, double *bleu, attn_error *error) {
+                            const attn_translator_data *data, double *out, attn_error *error) {
     attn_model model = view_model(translator, recipe, data);
     attn_translation *translation = NULL;
     const char **lines = attn_alloc_zero(data->line_count, sizeof *lines);
@@ -73,7 +77,8 @@ attn_status attn_train_bleu(attn_translator *translator, const attn_translator_r
         status = translate(&model, recipe, data, lines, &translation, error);
     }
     if (status == ATTN_OK) {
-        status = score(translation, data, text, lines, bleu, error);
+        status =
+            score(translation, data, recipe->train.best == ATTN_BEST_CHRF, text, lines, out, error);
     }
     for (size_t i = 0; text != NULL && i < data->line_count; i++) {
         attn_translate_free(text[i]);

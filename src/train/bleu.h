@@ -4,11 +4,11 @@
 
 #include "train/translator_data.h"
 
-/* *bleu: corpus BLEU (13a, cased) of data->line, translated as `attn translate` would; recipe: the beam,
+/* *score: corpus BLEU (13a, cased), or chrF where the recipe judges by it, of data->line, translated as `attn translate` would; recipe: the beam,
  * the languages, and whether the lines go to the model raw. Packs the model. */
 ATTN_MUST_CHECK attn_status attn_train_bleu(attn_translator *model,
                                             const attn_translator_recipe *recipe,
-                                            const attn_translator_data *data, double *bleu,
+                                            const attn_translator_data *data, double *score,
                                             attn_error *error);
 
 #endif

@@ -11,7 +11,7 @@
 enum { MAX_SECTIONS = 8, COUNTS = sizeof(((attn_train_state *)0)->count) / sizeof(int64_t) };
 enum { REALS = sizeof(((attn_train_state *)0)->real) / sizeof(double) };
 
-static const char version_key[] = "attn.checkpoint", version[] = "1", layout_key[] = "layout";
+static const char version_key[] = "attn.checkpoint", version[] = "2", layout_key[] = "layout";
 static const char damaged_hint[] = "use another copy of it, or begin again with --force";
 
 uint64_t attn_train_layout(const attn_params *params) {

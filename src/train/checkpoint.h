@@ -21,12 +21,13 @@ typedef struct attn_train_state {
         int64_t units;      /* learned from so far: target tokens, pixels */
         int64_t skipped, skipped_in_a_row;
         int64_t validations, best_validation, best_step, validated_step;
-        int64_t window_units; /* since the last line of the log */
-        int64_t data;         /* hash of what is trained on */
+        int64_t end_step, cooldown; /* of a training whose time is limited; 0: not known yet */
+        int64_t window_units;       /* since the last line of the log */
+        int64_t data;               /* hash of what is trained on */
     } count;
     struct {
         double window_loss, window_nll; /* sums over window_units */
-        double best_loss, last_loss, last_nll, last_score;
+        double best_loss, best_score, last_loss, last_nll, last_score;
         double seconds;
     } real;
 } attn_train_state;

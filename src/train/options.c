@@ -9,6 +9,7 @@
 
 const char *const attn_schedule_names[] = {"inverse_sqrt", "constant", NULL};
 const char *const attn_average_names[] = {"last", "best", NULL};
+static const char *const keep_names[] = {"better", "average", NULL};
 const char *const attn_storage_names[] = {"f32", "bf16", "i8", NULL};
 
 #define INT(field, low, high, help)  ATTN_RECIPE_INT(attn_train_options, field, low, high, help)
@@ -27,13 +28,13 @@ static const attn_key train_keys[] = {
     REAL(warmup_init, 0, 100, "learning rate at the start of the warm-up"),
     INT(warmup_steps, 0, 1000000000, "steps of linear warm-up"),
     INT(cooldown_steps, 0, 1000000000,
-        "last steps, over which the learning rate falls to 0 (needs max_steps)"),
+        "last steps, over which the learning rate falls to 0 (before max_steps or max_minutes)"),
     CHOICE(schedule, attn_schedule_names,
            "learning rate after the warm-up: inverse_sqrt, constant"),
     INT(max_steps, 0, 1000000000, "stop after this many steps (0: no limit)"),
     INT(max_epochs, 0, 1000000000, "stop after this many passes over the data (0: no limit)"),
     INT(patience, 0, 1000000000,
-        "stop after this many validations without a better loss (0: never)"),
+        "stop after this many validations without a better one (0: never)"),
     REAL(max_minutes, 0, 1e9,
          "stop after this time (0: no limit); the only option whose outcome depends "
          "on the machine"),
@@ -46,6 +47,10 @@ static const attn_key train_keys[] = {
     INT(average, 1, 1000, "validated weights averaged into the model (1: no averaging)"),
     CHOICE(average_from, attn_average_names,
            "average up to the last or the best validation: last, best"),
+    /* the recipe says what there is */
+    {NULL, ATTN_KEY_CHOICE, offsetof(attn_train_options, best), 0, 0, NULL, NULL},
+    CHOICE(keep, keep_names,
+           "the model: the better of average and best validation, or the average: better, average"),
     {"keep_checkpoint", ATTN_KEY_BOOL, offsetof(attn_train_options, keep_checkpoint), 0, 0, NULL,
      "keep the checkpoint for --resume after the end"},
     INT(seed, 0, 9007199254740992.0, "seed of all random numbers"),
@@ -78,11 +83,18 @@ void attn_train_options_init(attn_train_options *options) {
 }
 
 attn_status attn_train_options_check(const attn_train_options *options, attn_error *error) {
-    if (options->cooldown_steps > options->max_steps) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, "cooldown_steps", -1,
-                         "set max_steps higher than cooldown_steps",
-                         "%lld steps of cooldown, but max_steps is %lld",
-                         (long long)options->cooldown_steps, (long long)options->max_steps);
+    bool timed = options->max_steps == 0 && options->max_minutes > 0;
+    if (options->cooldown_steps > options->max_steps && !timed) {
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, "cooldown_steps", -1,
+            "set max_steps higher than cooldown_steps, or max_minutes without max_steps",
+            "%lld steps of cooldown, but max_steps is %lld", (long long)options->cooldown_steps,
+            (long long)options->max_steps);
+    }
+    if (options->best != ATTN_BEST_LOSS && options->score_every == 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "best", -1,
+                         "set bleu_every (of a segmenter, miou_every) to 1, or best = loss",
+                         "the best validation is one of the best score, but none is computed");
     }
     if (options->max_steps == 0 && options->max_epochs == 0 && options->max_minutes == 0 &&
         options->patience == 0) {
@@ -93,12 +105,18 @@ attn_status attn_train_options_check(const attn_train_options *options, attn_err
     return ATTN_OK;
 }
 
-void attn_recipe_add_train(attn_recipe *recipe, size_t base, const char *score_every) {
+void attn_recipe_add_train(attn_recipe *recipe, size_t base, const char *score_every,
+                           const char *const *best, const char *best_help) {
     size_t first = recipe->count;
     attn_recipe_add(recipe, train_keys, sizeof train_keys / sizeof *train_keys, base);
     for (size_t i = first; i < recipe->count; i++) {
-        if (recipe->keys[i].name == NULL) {
-            recipe->keys[i].name = score_every;
+        attn_key *key = &recipe->keys[i];
+        if (key->name == NULL && key->type == ATTN_KEY_CHOICE) {
+            key->name = "best";
+            key->choices = best;
+            key->help = best_help;
+        } else if (key->name == NULL) {
+            key->name = score_every;
         }
     }
 }
@@ -147,10 +165,27 @@ attn_status attn_recipe_write(const attn_recipe *recipe, char **text, attn_error
 /* May change when a training goes on. */
 static bool free_to_change(const char *name) {
     static const char *const names[] = {
-        "max_steps",       "max_epochs", "patience",    "max_minutes",      "bleu_every",
-        "bleu_beam",       "bleu_raw",   "log_every",   "checkpoint_every", "average",
-        "average_from",    "storage",    "name",        "source_language",  "licence",
-        "target_language", "data",       "attribution", "keep_checkpoint",  "miou_every",
+        "max_steps",
+        "max_epochs",
+        "patience",
+        "max_minutes",
+        "bleu_every",
+        "bleu_beam",
+        "bleu_raw",
+        "log_every",
+        "checkpoint_every",
+        "average",
+        "average_from",
+        "storage",
+        "name",
+        "source_language",
+        "licence",
+        "target_language",
+        "data",
+        "attribution",
+        "keep_checkpoint",
+        "miou_every",
+        "keep",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0) {

@@ -11,6 +11,9 @@
 #include "io/recipe.h"
 
 enum { ATTN_AVERAGE_LAST, ATTN_AVERAGE_BEST };
+/* What a validation is judged by: the loss, or one of the scores that the recipe names after it. */
+enum { ATTN_BEST_LOSS };
+enum { ATTN_KEEP_BETTER, ATTN_KEEP_AVERAGE };
 
 typedef struct attn_train_options {
     /* one update */
@@ -26,7 +29,7 @@ typedef struct attn_train_options {
     /* looking, keeping */
     int64_t validate_every, score_every, log_every, checkpoint_every;
     int64_t average;
-    int average_from;
+    int average_from, best, keep;
     bool keep_checkpoint;
     int64_t seed;
     int storage; /* attn_storage */
@@ -46,8 +49,10 @@ ATTN_MUST_CHECK attn_status attn_train_options_check(const attn_train_options *o
 
 /* ---- a whole recipe ---- */
 
-/* Adds the loop's keys; score_every: what the key of that member is called, "bleu_every". */
-void attn_recipe_add_train(attn_recipe *recipe, size_t base, const char *score_every);
+/* Adds the loop's keys; score_every: what the key of that member is called, "bleu_every"; best: what the best
+ * validation may be judged by, "loss" and the scores, and the help of that key. */
+void attn_recipe_add_train(attn_recipe *recipe, size_t base, const char *score_every,
+                           const char *const *best, const char *best_help);
 
 /* Texts must be one line each. */
 ATTN_MUST_CHECK attn_status attn_recipe_check_texts(const attn_recipe *recipe, attn_error *error);

@@ -6,6 +6,8 @@
 #include "base/fail.h"
 #include "models/config.h"
 
+static const char *const best_by[] = {"loss", "miou", NULL};
+
 #define INT(field, low, high, help)  ATTN_RECIPE_INT(attn_segmenter_recipe, field, low, high, help)
 #define REAL(field, low, high, help) ATTN_RECIPE_REAL(attn_segmenter_recipe, field, low, high, help)
 #define CHOICE(field, choices, help) ATTN_RECIPE_CHOICE(attn_segmenter_recipe, field, choices, help)
@@ -48,7 +50,8 @@ static const attn_key keys[] = {
 attn_recipe attn_segmenter_recipe_table(attn_segmenter_recipe *recipe) {
     attn_recipe table = {.values = recipe};
     attn_recipe_add(&table, keys, sizeof keys / sizeof *keys, 0);
-    attn_recipe_add_train(&table, offsetof(attn_segmenter_recipe, train), "miou_every");
+    attn_recipe_add_train(&table, offsetof(attn_segmenter_recipe, train), "miou_every", best_by,
+                          "what the best validation is judged by: loss, miou");
     return table;
 }
 

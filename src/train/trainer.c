@@ -22,8 +22,9 @@ typedef struct trainer {
     const attn_task *task;
     attn_learner learner;
     attn_train_state state;
-    int64_t batches;      /* of the epoch under way; 0: not known yet */
-    attn_learned learned; /* of the last step */
+    int64_t batches;              /* of the epoch under way; 0: not known yet */
+    attn_learned learned;         /* of the last step */
+    attn_train_options scheduled; /* the options, with the end that the time allows */
     uint64_t layout;
     char *recipe_text;
     double started, seconds_before; /* clock; seconds of earlier runs */
@@ -46,15 +47,15 @@ static double seconds_left(const trainer *t) {
     const attn_train_options *options = t->options;
     double run = attn_clock() - t->started, left = -1;
     double done = (double)(t->state.count.step - t->run_first_step);
-    if (done > 0 && options->max_steps > 0) {
-        left = smaller(left, run / done * (double)(options->max_steps - t->state.count.step));
+    if (done > 0 && t->scheduled.max_steps > 0) {
+        left = smaller(left, run / done * (double)(t->scheduled.max_steps - t->state.count.step));
     }
     if (done > 0 && options->max_epochs > 0 && t->batches > 0) {
         double steps = (double)((t->batches + options->accumulate - 1) / options->accumulate);
         double epochs = (double)(options->max_epochs - t->state.count.epoch) - share_of_epoch(t);
         left = smaller(left, run / done * epochs * steps);
     }
-    if (options->max_minutes > 0) {
+    if (options->max_minutes > 0 && t->state.count.end_step == 0) {
         left = smaller(left, 60 * options->max_minutes - t->state.real.seconds);
     }
     return left;
@@ -69,7 +70,7 @@ static attn_train_event event_of(const trainer *t, attn_train_event_kind kind) {
         .epoch_share = share_of_epoch(t),
         .score = -1,
         .learning_rate =
-            attn_train_rate(t->options, t->state.count.step > 0 ? t->state.count.step : 1),
+            attn_train_rate(&t->scheduled, t->state.count.step > 0 ? t->state.count.step : 1),
         .gradient_norm = t->learned.gradient_norm,
         .units = t->state.count.units,
         .skipped = t->state.count.skipped,
@@ -237,6 +238,15 @@ static void report_validation(const trainer *t, attn_train_event_kind kind, bool
     report(t, &event);
 }
 
+/* A validation without a score is only the best when it is the first. */
+static bool better_than_best(const trainer *t) {
+    if (t->state.count.best_validation == 0) {
+        return true;
+    }
+    return t->options->best == ATTN_BEST_LOSS ? t->state.real.last_loss < t->state.real.best_loss
+                                              : t->state.real.last_score > t->state.real.best_score;
+}
+
 static attn_status validate(trainer *t, attn_error *error) {
     int64_t every = t->options->score_every;
     bool score = every > 0 && (t->state.count.validations + 1) % every == 0;
@@ -245,12 +255,12 @@ static attn_status validate(trainer *t, attn_error *error) {
     if (status != ATTN_OK) {
         return status;
     }
-    bool best =
-        t->state.count.best_validation == 0 || t->state.real.last_loss < t->state.real.best_loss;
+    bool best = better_than_best(t);
     if (best) {
         t->state.count.best_validation = t->state.count.validations;
         t->state.count.best_step = t->state.count.step;
         t->state.real.best_loss = t->state.real.last_loss;
+        t->state.real.best_score = t->state.real.last_score;
     }
     status = save_snapshot(t, error);
     if (status == ATTN_OK && best && t->job->best_path != NULL) {
@@ -261,6 +271,51 @@ static attn_status validate(trainer *t, attn_error *error) {
     }
     t->window_started += attn_clock() - pause; /* units per second are those of training */
     return status;
+}
+
+/* ---- an end by the clock, with its cooldown ---- */
+
+enum { STEPS_TO_MEASURE = 10 };
+
+/* The schedule of a training whose end is known now: the optimizer goes on with the same state. */
+static attn_status schedule_end(trainer *t, attn_error *error) {
+    t->scheduled.max_steps = t->state.count.end_step;
+    t->scheduled.cooldown_steps = t->state.count.cooldown;
+    attn_learner next;
+    attn_optimizer_state state;
+    attn_optimizer_state_init(&state);
+    attn_status status = attn_learner_create(&t->scheduled, t->task, &next, error);
+    if (status == ATTN_OK) {
+        status = attn_optimizer_get_state(t->learner.optimizer, &state, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_optimizer_set_state(next.optimizer, &state, error);
+    }
+    if (status != ATTN_OK) {
+        attn_learner_free(&next);
+        return status;
+    }
+    attn_learner_free(&t->learner);
+    t->learner = next;
+    return ATTN_OK;
+}
+
+/* The cooldown begins when, at the pace so far, it will take what is left of max_minutes. */
+static attn_status watch_clock(trainer *t, attn_error *error) {
+    const attn_train_options *options = t->options;
+    int64_t steps = t->state.count.step;
+    if (options->max_minutes <= 0 || options->max_steps > 0 || options->cooldown_steps == 0 ||
+        t->state.count.end_step > 0 || steps < STEPS_TO_MEASURE) {
+        return ATTN_OK;
+    }
+    double each = t->state.real.seconds / (double)steps;
+    double room = (60 * options->max_minutes - t->state.real.seconds) / each;
+    if (room > (double)options->cooldown_steps) {
+        return ATTN_OK;
+    }
+    t->state.count.cooldown = room > 1 ? (int64_t)room : 1;
+    t->state.count.end_step = steps + t->state.count.cooldown;
+    return schedule_end(t, error);
 }
 
 /* ---- one step ---- */
@@ -329,13 +384,16 @@ static bool end_epoch(trainer *t) {
 static bool ended(const trainer *t, attn_train_ending *ending) {
     const attn_train_options *options = t->options;
     int64_t worse = t->state.count.validations - t->state.count.best_validation;
+    bool timed = t->state.count.end_step > 0;
     if (options->max_steps > 0 && t->state.count.step >= options->max_steps) {
         *ending = ATTN_TRAIN_STEPS_DONE;
     } else if (options->max_epochs > 0 && t->state.count.epoch >= options->max_epochs) {
         *ending = ATTN_TRAIN_EPOCHS_DONE;
     } else if (options->patience > 0 && worse >= options->patience) {
         *ending = ATTN_TRAIN_OUT_OF_PATIENCE;
-    } else if (options->max_minutes > 0 && t->state.real.seconds >= 60 * options->max_minutes) {
+    } else if (timed ? t->state.count.step >= t->state.count.end_step
+                     : options->max_minutes > 0 &&
+                           t->state.real.seconds >= 60 * options->max_minutes) {
         *ending = ATTN_TRAIN_OUT_OF_TIME;
     } else {
         return false;
@@ -347,6 +405,18 @@ static bool every(int64_t period, int64_t count) {
     return period > 0 && count % period == 0;
 }
 
+/* Says what there is: the best model so far, when there has been a validation. */
+static attn_status stopped(const trainer *t, attn_error *error) {
+    char hint[1024] = "continue with --resume; there is no model yet";
+    if (t->job->best_path != NULL && t->state.count.best_validation > 0) {
+        snprintf(hint, sizeof hint,
+                 "continue with --resume; %s is the best model so far, of step %lld",
+                 t->job->best_path, (long long)t->state.count.best_step);
+    }
+    return attn_fail(error, ATTN_ERR_INTERRUPTED, "training", -1, hint, "stopped after step %lld",
+                     (long long)t->state.count.step);
+}
+
 static bool asked_to_stop(const trainer *t) {
     return t->job->stop != NULL && *t->job->stop != 0;
 }
@@ -355,12 +425,16 @@ static bool asked_to_stop(const trainer *t) {
 static attn_status after_step(trainer *t, attn_error *error) {
     attn_train_ending ending;
     report_step(t);
+    attn_status status = watch_clock(t, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     bool epoch_ended = end_epoch(t);
     bool due = t->options->validate_every > 0
                    ? every(t->options->validate_every, t->state.count.step)
                    : epoch_ended;
     bool validated = due || ended(t, &ending);
-    attn_status status = validated ? validate(t, error) : ATTN_OK;
+    status = validated ? validate(t, error) : ATTN_OK;
     if (status != ATTN_OK) {
         return status;
     }
@@ -373,8 +447,7 @@ static attn_status after_step(trainer *t, attn_error *error) {
         remove_old_snapshots(t, false);
     }
     if (status == ATTN_OK && stop) {
-        status = attn_fail(error, ATTN_ERR_INTERRUPTED, "training", -1, "continue with --resume",
-                           "stopped after step %lld", (long long)t->state.count.step);
+        status = stopped(t, error);
     }
     return status;
 }
@@ -403,11 +476,19 @@ static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, at
     optimizer.count = checkpoint->size;
     optimizer.m = checkpoint->adam_m;
     optimizer.v = checkpoint->adam_v;
-    return attn_optimizer_set_state(t->learner.optimizer, &optimizer, error);
+    attn_status status = attn_optimizer_set_state(t->learner.optimizer, &optimizer, error);
+    if (t->state.count.step >= t->state.count.end_step) {
+        t->state.count.end_step = 0; /* it had come to its end: more time has been given */
+    }
+    return status == ATTN_OK && t->state.count.end_step > 0 ? schedule_end(t, error) : status;
 }
 
 static attn_status begin(trainer *t, attn_error *error) {
-    attn_status status = attn_learner_create(t->options, t->task, &t->learner, error);
+    t->scheduled = *t->options;
+    if (t->options->max_steps == 0) {
+        t->scheduled.cooldown_steps = 0; /* until watch_clock knows the end */
+    }
+    attn_status status = attn_learner_create(&t->scheduled, t->task, &t->learner, error);
     if (status == ATTN_OK) {
         status = attn_recipe_write(t->job->recipe, &t->recipe_text, error);
     }
@@ -457,6 +538,24 @@ static attn_status average(trainer *t, int64_t first, int64_t last, attn_error *
     return status;
 }
 
+static bool worse_than_best(const trainer *t) {
+    return t->options->best == ATTN_BEST_LOSS ? t->state.real.last_loss > t->state.real.best_loss
+                                              : t->state.real.last_score < t->state.real.best_score;
+}
+
+/* The model becomes the average of the validations *first .. last, or the best one when that is better. */
+static attn_status choose_weights(trainer *t, int64_t *first, int64_t *last, attn_error *error) {
+    bool score = t->options->score_every > 0;
+    attn_status status = average(t, *first, *last, error);
+    status = status == ATTN_OK ? measure(t, score, ATTN_TRAIN_FINAL, error) : status;
+    if (status == ATTN_OK && t->options->keep == ATTN_KEEP_BETTER && worse_than_best(t)) {
+        *first = *last = t->state.count.best_validation;
+        status = average(t, *first, *last, error);
+        status = status == ATTN_OK ? measure(t, score, ATTN_TRAIN_FINAL, error) : status;
+    }
+    return status;
+}
+
 static attn_status finish_training(trainer *t, attn_train_summary *summary, attn_error *error) {
     attn_status status = ATTN_OK;
     if (t->state.count.validated_step != t->state.count.step) { /* time ran out between two */
@@ -466,10 +565,7 @@ static attn_status finish_training(trainer *t, attn_train_summary *summary, attn
     int64_t last = t->options->average_from == ATTN_AVERAGE_BEST ? t->state.count.best_validation
                                                                  : t->state.count.validations;
     int64_t first = last >= t->options->average ? last - t->options->average + 1 : 1;
-    status = status == ATTN_OK ? average(t, first, last, error) : status;
-    if (status == ATTN_OK) {
-        status = measure(t, t->options->score_every > 0, ATTN_TRAIN_FINAL, error);
-    }
+    status = status == ATTN_OK ? choose_weights(t, &first, &last, error) : status;
     if (status == ATTN_OK) {
         report_validation(t, ATTN_TRAIN_FINAL, false);
         status = save_model(t, last - first + 1, t->job->model_path, error);

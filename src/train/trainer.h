@@ -2,7 +2,7 @@
  *
  * Every step: a batch, its loss, its gradient, new weights (learner.h). Every so often: validation,
  * a snapshot of the weights, a checkpoint. At the end: the average of the last snapshots is the
- * model. It never prints; whoever calls it is told through `report`. */
+ * model, or the best one when that is better. It never prints; whoever calls it is told through `report`. */
 #ifndef ATTN_TRAIN_TRAINER_H
 #define ATTN_TRAIN_TRAINER_H
 

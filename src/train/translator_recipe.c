@@ -8,6 +8,7 @@
 
 static const char *const norms[] = {"pre", "post", NULL};
 static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
+static const char *const best_by[] = {"loss", "bleu", "chrf", NULL};
 static const char *const tokenizer_types[] = {"unigram", "bpe", NULL};
 
 #define INT(field, low, high, help) ATTN_RECIPE_INT(attn_translator_recipe, field, low, high, help)
@@ -59,7 +60,10 @@ static const attn_key keys[] = {
 attn_recipe attn_translator_recipe_table(attn_translator_recipe *recipe) {
     attn_recipe table = {.values = recipe};
     attn_recipe_add(&table, keys, sizeof keys / sizeof *keys, 0);
-    attn_recipe_add_train(&table, offsetof(attn_translator_recipe, train), "bleu_every");
+    attn_recipe_add_train(
+        &table, offsetof(attn_translator_recipe, train), "bleu_every", best_by,
+        "what the best validation is judged by; chrf is then computed in place of "
+        "BLEU: loss, bleu, chrf");
     return table;
 }
 

@@ -8,6 +8,8 @@
 #include "attn/translator.h"
 #include "train/options.h"
 
+/* Values of train.best, after ATTN_BEST_LOSS. */
+enum { ATTN_BEST_BLEU = 1, ATTN_BEST_CHRF };
 enum { ATTN_NORM_PRE, ATTN_NORM_POST };
 enum { ATTN_POSITIONS_SINUSOIDAL, ATTN_POSITIONS_LEARNED };
 

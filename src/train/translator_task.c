@@ -169,12 +169,13 @@ static attn_status create_model(attn_translator_task *t, int64_t vocabulary, att
 attn_status attn_translator_task_create(const attn_translator_recipe *recipe,
                                         const attn_translator_data *data, int64_t vocabulary,
                                         attn_translator_task *out, attn_error *error) {
+    bool chrf = recipe->train.best == ATTN_BEST_CHRF;
     *out = (attn_translator_task){
         .task = {.self = out,
                  .unit = "tokens",
                  .example = "pairs",
-                 .score = "bleu",
-                 .score_name = "BLEU",
+                 .score = chrf ? "chrf" : "bleu",
+                 .score_name = chrf ? "chrF" : "BLEU",
                  .perplexity = true,
                  .data_hash = attn_corpus_hash(&data->train),
                  .examples = data->train.count,

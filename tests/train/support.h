@@ -30,6 +30,7 @@ static inline void toy_options(attn_translator_recipe *recipe) {
     recipe->train.log_every = 4;
     recipe->train.checkpoint_every = 3;
     recipe->train.average = 2;
+    recipe->train.keep = ATTN_KEEP_AVERAGE;
 }
 
 /* Targets are the sources backward. */

@@ -140,13 +140,13 @@ static void foreign_files_are_refused(void **state) {
     (void)state;
     attn_error error;
     attn_checkpoint found;
-    write_with("2", true);
+    write_with("3", true);
     assert_int_equal(attn_checkpoint_load(path, &found, &error), ATTN_ERR_UNSUPPORTED);
-    assert_non_null(strstr(error.what, "version 2"));
+    assert_non_null(strstr(error.what, "version 3"));
     write_with(NULL, true);
     assert_int_equal(attn_checkpoint_load(path, &found, &error), ATTN_ERR_FORMAT);
     assert_non_null(strstr(error.what, "not a training checkpoint"));
-    write_with("1", true);
+    write_with("2", true);
     assert_int_equal(attn_checkpoint_load(path, &found, &error), ATTN_ERR_FORMAT);
     assert_non_null(strstr(error.what, "'counts'"));
     unlink(path);
