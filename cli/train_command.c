@@ -36,6 +36,8 @@ const attn_option attn_train_common_options[] = {
      .help = "the model file (default: KIND.safetensors)"},
     {"init", 0, ATTN_OPTION_FILE, offsetof(attn_train_common, init), .value = "MODEL",
      .help = "start from the weights of a finished model (fine-tuning)"},
+    {"tensorboard", 0, ATTN_OPTION_FILE, offsetof(attn_train_common, tensorboard), .value = "DIR",
+     .help = "write the curves for TensorBoard too"},
     {"resume", 0, ATTN_OPTION_FLAG, offsetof(attn_train_common, resume),
      .help = "continue from MODEL.checkpoint if there is one"},
     {"force", 0, ATTN_OPTION_FLAG, offsetof(attn_train_common, force),
@@ -212,6 +214,7 @@ static void describe_command(attn_train_run *r, const attn_train_named *named, s
 static void on_event(const attn_train_event *event, void *context) {
     attn_train_run *r = context;
     attn_train_log_event(r->log, event);
+    attn_tensorboard_event(r->board, event);
     attn_train_progress_event(&r->progress, event);
     if (event->kind == ATTN_TRAIN_VALIDATION) {
         /* A picture of the way so far; one that fails is no reason to stop. */
@@ -329,6 +332,9 @@ attn_status attn_train_task(attn_train_run *r, const attn_task *task, const attn
     }
     status = attn_train_log_open(r->path.log, r->resumed ? r->checkpoint.state.count.step : -1,
                                  r->command, &r->recipe, &r->log, error);
+    if (status == ATTN_OK && r->given->tensorboard != NULL) {
+        status = attn_tensorboard_open(r->given->tensorboard, &r->board, error);
+    }
     if (status == ATTN_OK && !r->resumed && r->count_count > 0) {
         attn_train_log_data(r->log, r->count, r->count_count);
     }
@@ -353,6 +359,10 @@ attn_status attn_train_prepare(attn_train_run *r, attn_error *error) {
 void attn_train_close(attn_train_run *r) {
     if (attn_train_log_close(r->log, NULL) != ATTN_OK) {
         attn_say_warning("lines of %s were lost", r->path.log);
+    }
+    attn_error error;
+    if (attn_tensorboard_close(r->board, &error) != ATTN_OK) {
+        attn_say_warning("curves for TensorBoard were lost: %s: %s", error.where, error.what);
     }
     attn_checkpoint_close(&r->checkpoint);
 }

@@ -10,12 +10,13 @@
 
 #include "command.h"
 #include "train/log.h"
+#include "train/tensorboard.h"
 #include "train_progress.h"
 
 enum { ATTN_TRAIN_PATH_SIZE = 4096 };
 
 typedef struct attn_train_common {
-    const char *recipe, *out, *init;
+    const char *recipe, *out, *init, *tensorboard;
     attn_option_list set;
     int64_t seed, threads;
     bool resume, force, quiet, list;
@@ -47,6 +48,7 @@ typedef struct attn_train_run {
     attn_checkpoint checkpoint; /* when resumed */
     bool resumed;
     attn_train_log *log;
+    attn_tensorboard *board; /* NULL: not asked for */
     attn_train_progress progress;
     char command[8192];
 } attn_train_run;

@@ -1,4 +1,4 @@
-# When a training ends, what it keeps, and what it says then.
+# When a training ends, what it keeps, and what it says then; its curves for TensorBoard.
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -93,6 +93,16 @@ wait $process
 grep -qE 'stopped after step [0-9]+: continue with --resume; f.best.safetensors is the best model so far, of step [0-9]+' err ||
     fail "it does not name the model that is there"
 [ -s f.best.safetensors ] || fail "the model it names is not there"
+
+# ---- TensorBoard ----
+train g --tensorboard curves
+grep -qa 'brain.Event:2' curves/events.out.tfevents.* || fail "no event file"
+for tag in train/loss train/learning_rate valid/loss valid/bleu final/loss; do
+    grep -qa "$tag" curves/events.out.tfevents.* || fail "no $tag in it"
+done
+: >file
+"$ATTN_TOOL" train translator $text --out h --tensorboard file/in >out 2>err && fail "a folder that cannot be"
+grep -q 'file/in' err || fail "it does not name the folder"
 
 [ $failures -eq 0 ] && echo "all as expected"
 exit $((failures > 0))
