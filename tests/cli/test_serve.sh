@@ -171,7 +171,7 @@ fi
 
 # Two models for one pair: /translate takes the first, and the other by its number.
 mkdir -p other && cp model2.safetensors en-fr.safetensors && "$ATTN_TOOL" train translator --source s --target t --recipe ./tiny.recipe \
-    --quiet --seed 3 -s max_steps=6 -s validate_every=2 -s average=3 --out other/en-fr-large >out 2>err || fail "no third model: $(cat err)"
+    --quiet --seed 3 -s max_steps=6 -s validate_every=2 -s average=3 -s keep=average --out other/en-fr-large >out 2>err || fail "no third model: $(cat err)"
 ask() { # URL MODEL-PARAMETER
     curl -sS -m 60 -H "$json" -d "{\"q\":\"one two three four\",\"source\":\"en\",\"target\":\"fr\",\"scores\":true$2}" "$1/translate"
 }
