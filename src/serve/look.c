@@ -203,6 +203,12 @@ static attn_status make_layer(look what, const reading *r, attn_explain_part par
 static attn_status make(look what, const attn_search_options *search, json_t *asked, reading *r,
                         json_t **out, attn_error *error) {
     attn_status status = read_pair(r, asked, search, error);
+    bool given = json_object_get(asked, "target") != NULL;
+    if (what == DOCUMENT && !given && status == ATTN_ERR_ARGUMENT &&
+        json_array_size(r->sentences) == 0) { /* all was copied: there is nothing to look at */
+        *out = json_pack("{s:[]}", "sentences");
+        return *out != NULL ? ATTN_OK : attn_fail_memory(error, 0);
+    }
     if (status != ATTN_OK) {
         return status;
     }

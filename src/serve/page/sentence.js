@@ -34,6 +34,7 @@ export function sentenceView(host, source, show, fail) {
       }
       const doc = await source.document(wanted);
       if (mine !== asked) return;
+      if (doc.sentences.length === 0) throw new Error(t("nothing_translated"));
       translation = whole ?? doc.target.text;
       output.textContent = translation;
       sentences = doc.sentences;
