@@ -184,10 +184,11 @@ static attn_status read_pairs(reader *r, const char *text, attn_error *error) {
     long columns[2] = {1, 2};
     bool named = split_names(text, &w);
     if (!named) {
-        if (strlen(text) >= sizeof w.path) {
-            return attn_fail(error, ATTN_ERR_ARGUMENT, "--pairs", -1, NULL, "a name too long");
+        size_t length = strlen(text);
+        if (length >= sizeof w.path) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, "--pairs", -1, NULL, "the name is too long");
         }
-        strcpy(w.path, text);
+        memcpy(w.path, text, length + 1);
     }
     if (ends_in_tmx(w.path)) {
         return named ? read_memory(r, w.path, w.name[0], w.name[1], error)

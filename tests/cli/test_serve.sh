@@ -132,7 +132,7 @@ expect 400 'API key' -d q=one -d source=en -d target=fr "$url/translate"
 expect 403 'Invalid API key' -d q=one -d api_key=another-key "$url/translate"
 expect 200 translatedText -d q=one -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate"
 look='{"q":"one","target":"bc","part":"cross","layer":0' bearer='Authorization: Bearer a-key-of-mine'
-expect 200 '{"sentences":[]}' -H "$json" -d '{"q":"42"}' "$url/attn/document"
+expect 200 '{"sentences":[]}' -H "$json" -H "$bearer" -d '{"q":"42"}' "$url/attn/document"
 for path in document layer matrices; do
     expect 400 'API key' -H "$json" -d "$look}" "$url/attn/$path"
     expect 403 'Invalid API key' -H "$json" -d "$look,\"api_key\":\"another-key\"}" "$url/attn/$path"
