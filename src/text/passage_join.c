@@ -183,6 +183,7 @@ static attn_status join(joining *j, char **text) {
     attn_buffer out = {0};
     j->out = &out;
     attn_status status = join_parts(j, j->p->parts, j->p->part_count);
+    j->out = NULL;
     if (status != ATTN_OK) {
         attn_buffer_free(&out);
         return status;
