@@ -304,8 +304,8 @@ static inline const char *rule_lost(const char *source, const char *result) {
                                         "\xe2\x80\xa2 ",
                                         "\xe2\x82\xac",
                                         "$",
-                                        "\xc2\xb0"
-                                        "C",
+                                        ("\xc2\xb0"
+                                         "C"),
                                         "COVID-"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (rule_count(source, parts[i]) != rule_count(result, parts[i])) {

@@ -48,7 +48,7 @@ static char *answer(const char *unit, habit how) {
              how == DROPS     ? "rien"
              : how == DOUBLES ? "%s %s"
              : how == INVENTS ? "%s 42"
-             : how == SILENT  ? ""
+             : how == SILENT  ? "%.0s"
              : how == QUOTES  ? "«%s»"
                               : "%s",
              unit, unit);
