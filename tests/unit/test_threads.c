@@ -30,6 +30,8 @@ static int fill(void **state) {
     return 0;
 }
 
+#ifdef _OPENMP
+
 static int multiply(float product[SIZE][SIZE]) {
     attn_matmul p;
     attn_matmul_init(&p);
@@ -41,8 +43,6 @@ static int multiply(float product[SIZE][SIZE]) {
     p.a_col = p.b_col = 1;
     return attn_matmul_run(&p, NULL) == ATTN_OK;
 }
-
-#ifdef _OPENMP
 
 typedef struct {
     int threads; /* 0: does not say */
