@@ -114,6 +114,9 @@ static int status_of_child(float expected[SIZE][SIZE]) {
 }
 
 static void a_forked_child_works(void **state) {
+    if (getenv("ATTN_TEST_ALL_OF") != NULL) {
+        skip(); /* under qemu, which itself fails when a process of several threads forks */
+    }
     (void)state;
     static float product[SIZE][SIZE], again[SIZE][SIZE];
     attn_set_threads(2);
