@@ -525,6 +525,7 @@ static void set_options(attn_passage *p, const attn_passage_options *options) {
              options->language != NULL ? options->language : "");
     snprintf(p->target, sizeof p->target, "%s", options->target != NULL ? options->target : "");
     attn_protect_rules_init(&p->rules, p->language, &p->vocabulary);
+    attn_protect_rules_init(&p->target_rules, p->target, &p->vocabulary);
 }
 
 attn_status attn_passage_parse(const char *text, size_t length, const attn_passage_options *options,

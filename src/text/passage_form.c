@@ -1,5 +1,6 @@
 /* text/passage_form.c: how a sentence is written, whether a translation of it may be used, and writing the
  * translation in the same way. Next: passage_join.c. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicode/ucasemap.h>
@@ -325,9 +326,45 @@ static bool stammers(const char *source, const char *translation, size_t least) 
            repeats(source, &given, letters, false) < 2;
 }
 
+static bool same_script_within(const char *text, UChar32 wanted) {
+    UErrorCode code = U_ZERO_ERROR;
+    UScriptCode script = uscript_getScript(wanted, &code);
+    size_t length = strlen(text);
+    for (size_t at = 0; at < length;) {
+        UChar32 c;
+        U8_NEXT(text, at, length, c);
+        if (u_isalpha(c) && uscript_getScript(c, &code) == script) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A model that writes bytes can write anything: what is no character, pictographs and letters of other scripts have
+ * to come from the source. */
+static bool is_made_up(const attn_passage *p, const char *source, const char *translation) {
+    size_t length = strlen(translation);
+    for (size_t at = 0, from; at < length;) {
+        UChar32 c;
+        from = at;
+        U8_NEXT(translation, at, length, c);
+        if (c == 0xFFFD || u_iscntrl(c) || attn_is_emoji(c)) {
+            char bytes[8];
+            snprintf(bytes, sizeof bytes, "%.*s", (int)(at - from), translation + from);
+            if (strstr(source, bytes) == NULL) {
+                return true;
+            }
+        } else if (attn_protect_is_foreign(&p->target_rules, c) && !same_script_within(source, c)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool attn_form_passes(const attn_passage *p, const part *tried, const char *translation) {
     return attn_has_letter(translation, strlen(translation)) &&
            stand_ins_pass(p, tried, translation) &&
+           !is_made_up(p, attn_passage_unit(p, tried->unit), translation) &&
            !stammers(attn_passage_unit(p, tried->unit), translation, tried->stretches);
 }
 

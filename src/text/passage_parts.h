@@ -70,7 +70,7 @@ struct attn_passage {
     bool html;
     char language[16], target[16]; /* "" where not known */
     attn_vocabulary vocabulary;
-    attn_protect_rules rules;
+    attn_protect_rules rules, target_rules;
     attn_number_words numbers;
     part *parts;
     size_t part_count, part_room;

@@ -367,6 +367,10 @@ static bool own_script(const attn_protect_rules *rules, UChar32 c) {
     return false;
 }
 
+bool attn_protect_is_foreign(const attn_protect_rules *rules, UChar32 c) {
+    return u_isalpha(c) && !own_script(rules, c);
+}
+
 static bool is_letter(UChar32 c) {
     return c > 0 && (u_isalpha(c) || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0);
 }
@@ -461,7 +465,7 @@ static size_t foreign_word(const attn_protect_rules *rules, cursor c, size_t at)
 
 /* ---- signs ---- */
 
-static bool is_emoji(UChar32 c) {
+bool attn_is_emoji(UChar32 c) {
     return c > 0xff && (u_hasBinaryProperty(c, UCHAR_EXTENDED_PICTOGRAPHIC) ||
                         u_hasBinaryProperty(c, UCHAR_REGIONAL_INDICATOR) ||
                         u_hasBinaryProperty(c, UCHAR_EMOJI_MODIFIER));
@@ -470,13 +474,13 @@ static bool is_emoji(UChar32 c) {
 /* An emoji with what changes it and what is joined to it. */
 static size_t emoji_at(cursor c, size_t at) {
     size_t end = at, next;
-    if (!is_emoji(read(c, at, &next))) {
+    if (!attn_is_emoji(read(c, at, &next))) {
         return 0;
     }
     for (UChar32 found = read(c, end, &next);; found = read(c, end, &next)) {
         bool joins = found == 0xFE0F || found == 0x200D || found == 0x20E3 ||
                      (found >= 0xE0020 && found <= 0xE007F);
-        if (!joins && !is_emoji(found)) {
+        if (!joins && !attn_is_emoji(found)) {
             return end - at;
         }
         end = next;

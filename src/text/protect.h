@@ -35,6 +35,10 @@ bool attn_protect_is_code(const char *text, size_t length);
 bool attn_protect_joins(const char *text, size_t from, size_t to);
 /* Digits of any script, and numbers that are one sign: they mean the same in every language. */
 bool attn_is_digit(UChar32 c);
+/* A pictograph, alone or as a part of one. */
+bool attn_is_emoji(UChar32 c);
+/* Whether a letter is of a script that the language is not written in. */
+bool attn_protect_is_foreign(const attn_protect_rules *rules, UChar32 c);
 /* Whether text[at] is an & that stands for a word. */
 bool attn_protect_ampersand(const attn_protect_rules *rules, const char *text, size_t length,
                             size_t at);

@@ -375,6 +375,10 @@ attn_status attn_tokenizer_unknown(const attn_tokenizer *tokenizer, const char *
     });
 }
 
+bool attn_tokenizer_is_byte(const attn_tokenizer *tokenizer, int32_t id) {
+    return id >= 0 && id < tokenizer->processor.GetPieceSize() && tokenizer->processor.IsByte(id);
+}
+
 attn_status attn_tokenizer_train_lines(const attn_lines *texts, size_t count,
                                        const attn_tokenizer_options *options, attn_tokenizer **out,
                                        attn_error *error) {

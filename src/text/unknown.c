@@ -1,8 +1,6 @@
 /* text/unknown.c: counting by code point. */
 #include "text/unknown.h"
 
-#include <string.h>
-
 #include "base/fail.h"
 #include "base/memory.h"
 
@@ -33,16 +31,11 @@ static void count_one(const char *character, size_t length, void *context) {
     unknown->different += unknown->count[code_point(character, length)]++ == 0;
 }
 
-static bool is_byte(const attn_tokenizer *tokenizer, int32_t id) {
-    const char *piece = attn_tokenizer_piece(tokenizer, id);
-    return strlen(piece) == 6 && strncmp(piece, "<0x", 3) == 0;
-}
-
 attn_status attn_unknown_add(attn_unknown *unknown, const attn_tokenizer *tokenizer,
                              const char *text, size_t length, const int32_t *ids, size_t id_count,
                              attn_error *error) {
     size_t i = 0;
-    while (i < id_count && ids[i] != ATTN_UNK && !is_byte(tokenizer, ids[i])) {
+    while (i < id_count && ids[i] != ATTN_UNK && !attn_tokenizer_is_byte(tokenizer, ids[i])) {
         i++;
     }
     if (i == id_count) {

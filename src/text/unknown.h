@@ -17,6 +17,9 @@ ATTN_MUST_CHECK attn_status attn_tokenizer_unknown(const attn_tokenizer *tokeniz
                                                    attn_unknown_found *found, void *context,
                                                    attn_error *error);
 
+/* Whether the piece is a byte that the tokenizer falls back on. */
+bool attn_tokenizer_is_byte(const attn_tokenizer *tokenizer, int32_t id);
+
 /* ---- counted ---- */
 
 enum { ATTN_UNKNOWN_SHOWN = 20 };

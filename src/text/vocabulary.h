@@ -11,8 +11,8 @@
 #include "attn/tokenizer.h"
 
 typedef struct attn_vocabulary {
-    /* How many pieces the text takes; 0 when it cannot be written: some of it is unknown, or it
-     * would come back as another text. Threads may call it at once. */
+    /* How many pieces the text takes; 0 when it cannot be written: some of it is unknown or takes the bytes that a
+     * tokenizer falls back on, or it would come back as another text. Threads may call it at once. */
     size_t (*pieces)(const void *context, const char *text, size_t length);
     const void *context;
 } attn_vocabulary;

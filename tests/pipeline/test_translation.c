@@ -14,6 +14,7 @@
 #include "pipeline/pair.h"
 #include "pipeline/segment.h"
 #include "pipeline/translation.h"
+#include "support/rule_lines.h"
 #include "support/tiny_model.h"
 
 static attn_model *model;
@@ -229,6 +230,41 @@ static void threads_share_a_model(void **unused) {
     }
 }
 
+/* A model that can write any byte, and does so at random, can neither lose nor make up what is kept. */
+static void bytes_change_nothing_that_is_kept(void **unused) {
+    (void)unused;
+    attn_tokenizer *tokenizer = tiny_model_tokenizer_of(400, true);
+    attn_translator *translator = tiny_model_translator(tokenizer, 3);
+    attn_model *bytes;
+    assert_int_equal(attn_translator_pack(translator, ATTN_COMPUTE_F32, NULL), ATTN_OK);
+    assert_int_equal(attn_model_wrap(translator, tokenizer, "en", "fr", &bytes, NULL), ATTN_OK);
+    attn_search_options search;
+    attn_translate_options options;
+    attn_search_options_init(&search);
+    attn_translate_options_init(&options);
+    search.beam = 1;
+    search.max_length = 20;
+    options.search = &search;
+    static char lines[RULE_LINES][RULE_LINE_SIZE];
+    const char *all[RULE_LINES];
+    attn_translation *t = NULL;
+    for (int i = 0; i < RULE_LINES; i++) {
+        rule_line(i, lines[i]);
+        all[i] = lines[i];
+    }
+    assert_int_equal(attn_translate_texts(bytes, all, RULE_LINES, &options, &t, NULL), ATTN_OK);
+    for (size_t i = 0; i < RULE_LINES; i++) {
+        char *line = text_of(t, i, 0);
+        const char *lost = rule_lost(lines[i], line);
+        if (lost != NULL || strstr(line, "\xef\xbf\xbd") != NULL) {
+            fail_msg("%s:\n%s\n->\n%s", lost != NULL ? lost : "no character", lines[i], line);
+        }
+        attn_translate_free(line);
+    }
+    attn_translation_free(t);
+    attn_model_close(bytes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(company_changes_nothing),
@@ -237,6 +273,7 @@ int main(void) {
         cmocka_unit_test(a_pair_is_of_the_pass),
         cmocka_unit_test(misuse_is_refused),
         cmocka_unit_test(threads_share_a_model),
+        cmocka_unit_test(bytes_change_nothing_that_is_kept),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -8,7 +8,7 @@
 #include "support/sentences.h"
 #include "attn/tokenizer.h"
 
-static inline attn_tokenizer *tiny_model_tokenizer(void) {
+static inline attn_tokenizer *tiny_model_tokenizer_of(int32_t vocabulary, bool byte_fallback) {
     char files[2][64];
     const char *paths[] = {files[0], files[1]};
     sentences_generate(files[0], 0);
@@ -16,7 +16,8 @@ static inline attn_tokenizer *tiny_model_tokenizer(void) {
     attn_tokenizer_options options = {.type = "bpe",
                                       .normalization = "nmt_nfkc",
                                       .elisions = "",
-                                      .vocabulary = 120,
+                                      .vocabulary = vocabulary,
+                                      .byte_fallback = byte_fallback,
                                       .character_coverage = 0.9995,
                                       .threads = 1};
     attn_tokenizer *tokenizer = NULL;
@@ -26,6 +27,10 @@ static inline attn_tokenizer *tiny_model_tokenizer(void) {
     unlink(files[0]);
     unlink(files[1]);
     return tokenizer;
+}
+
+static inline attn_tokenizer *tiny_model_tokenizer(void) {
+    return tiny_model_tokenizer_of(120, false);
 }
 
 static inline attn_translator *tiny_model_translator(const attn_tokenizer *tokenizer,

@@ -11,6 +11,7 @@
 #include "support/sentences.h"
 #include "text/charsmap.h"
 #include "text/unknown.h"
+#include "text/vocabulary.h"
 #include "attn/tokenizer.h"
 
 static char files[2][64];
@@ -231,6 +232,11 @@ static void bytes_write_what_has_no_piece(void **state) {
             attn_tokenizer_unknown(tokenizer, strange, sizeof strange - 1, tell, &heard, NULL),
             ATTN_OK);
         assert_string_equal(heard.text, "\xe2\x82\xac\xe4\xb8\xad<x>\xf0\x9f\x98\x80");
+        attn_vocabulary vocabulary = attn_vocabulary_of(tokenizer);
+        assert_true(attn_vocabulary_writes(&vocabulary, "the cat 41", 10));
+        assert_false(attn_vocabulary_writes(&vocabulary, "\xe2\x82\xac", 3));
+        assert_false(attn_vocabulary_writes(&vocabulary, "the \xf0\x9f\x98\x80", 8));
+        assert_false(attn_vocabulary_writes(&vocabulary, "<", 1));
         attn_tokenizer_free(tokenizer);
     }
 }
