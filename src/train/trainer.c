@@ -32,6 +32,10 @@ typedef struct trainer {
     int64_t run_first_step;         /* to estimate the time left */
 } trainer;
 
+static double now(const trainer *t) {
+    return t->job->clock != NULL ? t->job->clock() : attn_clock();
+}
+
 /* ---- telling ---- */
 
 static double share_of_epoch(const trainer *t) {
@@ -45,7 +49,7 @@ static double smaller(double a, double b) {
 /* By the limit that comes first at the pace of this run; early stopping cannot be foreseen. */
 static double seconds_left(const trainer *t) {
     const attn_train_options *options = t->options;
-    double run = attn_clock() - t->started, left = -1;
+    double run = now(t) - t->started, left = -1;
     double done = (double)(t->state.count.step - t->run_first_step);
     if (done > 0 && t->scheduled.max_steps > 0) {
         left = smaller(left, run / done * (double)(t->scheduled.max_steps - t->state.count.step));
@@ -88,7 +92,7 @@ static void report(const trainer *t, const attn_train_event *event) {
 static void report_step(trainer *t) {
     attn_train_event event = event_of(t, ATTN_TRAIN_STEP);
     double units = (double)t->state.count.window_units;
-    double clock = attn_clock();
+    double clock = now(t);
     if (units > 0) { /* none when every step was skipped */
         event.loss = t->state.real.window_loss / units;
         event.nll = t->state.real.window_nll / units;
@@ -117,7 +121,7 @@ static attn_status save_checkpoint(trainer *t, attn_error *error) {
     if (status != ATTN_OK) {
         return status;
     }
-    t->state.real.seconds = t->seconds_before + (attn_clock() - t->started);
+    t->state.real.seconds = t->seconds_before + (now(t) - t->started);
     attn_checkpoint checkpoint = {
         .state = t->state,
         .layout = t->layout,
@@ -250,7 +254,7 @@ static bool better_than_best(const trainer *t) {
 static attn_status validate(trainer *t, attn_error *error) {
     int64_t every = t->options->score_every;
     bool score = every > 0 && (t->state.count.validations + 1) % every == 0;
-    double pause = attn_clock();
+    double pause = now(t);
     attn_status status = measure(t, score, ATTN_TRAIN_VALIDATION, error);
     if (status != ATTN_OK) {
         return status;
@@ -269,7 +273,7 @@ static attn_status validate(trainer *t, attn_error *error) {
     if (status == ATTN_OK) {
         report_validation(t, ATTN_TRAIN_VALIDATION, best);
     }
-    t->window_started += attn_clock() - pause; /* units per second are those of training */
+    t->window_started += now(t) - pause; /* units per second are those of training */
     return status;
 }
 
@@ -365,7 +369,7 @@ static attn_status step(trainer *t, attn_error *error) {
         t->state.real.window_loss += t->learned.sums.loss;
         t->state.real.window_nll += t->learned.sums.nll;
     }
-    t->state.real.seconds = t->seconds_before + (attn_clock() - t->started);
+    t->state.real.seconds = t->seconds_before + (now(t) - t->started);
     return count_skipped(t, error);
 }
 
@@ -501,7 +505,7 @@ static attn_status begin(trainer *t, attn_error *error) {
     if (t->job->resume != NULL) {
         status = resume_from(t, t->job->resume, error);
     }
-    t->started = t->window_started = attn_clock();
+    t->started = t->window_started = now(t);
     t->seconds_before = t->state.real.seconds;
     t->run_first_step = t->state.count.step;
     if (status == ATTN_OK && t->job->resume == NULL) {

@@ -58,6 +58,7 @@ typedef struct attn_training {
     size_t fact_count;
     void (*report)(const attn_train_event *event, void *context); /* may be NULL */
     void *context;
+    double (*clock)(void);             /* seconds since some moment; NULL: those of base/clock.h */
     const volatile sig_atomic_t *stop; /* not 0: write a checkpoint and return; may be NULL */
 } attn_training;
 

@@ -73,9 +73,7 @@ there a.safetensors a.best.safetensors a.log.jsonl a.curves.svg a.checkpoint
 grep -q '"event":"final".*"miou"' a.log.jsonl || fail "no mIoU of the finished model"
 "$ATTN_TOOL" train segmenter $data --out b --resume --threads 1 >out 2>err &
 process=$!
-tries=0
-until [ "$(cat b.log.jsonl 2>/dev/null | wc -l)" -ge 5 ] || [ $tries -gt 2000 ]; do
-    tries=$((tries + 1))
+until [ "$(cat b.log.jsonl 2>/dev/null | wc -l)" -ge 5 ] || ! kill -0 $process 2>/dev/null; do
     sleep 0.005
 done
 kill -9 $process 2>/dev/null || fail "it ended before it was killed"

@@ -65,9 +65,7 @@ i=0
 while [ $i -lt 2 ]; do
     "$ATTN_TOOL" train translator $text --out b --resume --threads $((i + 1)) >out 2>err &
     process=$!
-    tries=0
-    until [ "$(cat b.log.jsonl 2>/dev/null | wc -l)" -ge $((6 + 8 * i)) ] || [ $tries -gt 2000 ]; do
-        tries=$((tries + 1))
+    until [ "$(cat b.log.jsonl 2>/dev/null | wc -l)" -ge $((6 + 8 * i)) ] || ! kill -0 $process 2>/dev/null; do
         sleep 0.005
     done
     kill -9 $process 2>/dev/null || fail "it ended before it was killed"

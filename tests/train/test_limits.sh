@@ -73,20 +73,15 @@ done
 "$ATTN_TOOL" train translator $text --out c --set best=bleu --set bleu_every=0 >out 2>err && fail "no score to judge by"
 grep -q 'bleu_every' err || fail "it does not say what to set"
 
-# ---- the cooldown fits the time ----
-train d --set max_steps=0 --set max_minutes=0.04 --set cooldown_steps=30 --set schedule=constant --set bleu_every=0
+# ---- an end by time (that its cooldown fits is in test_trainer.c, with a clock of its own) ----
+train d --set max_steps=0 --set max_minutes=0.01 --set patience=0 --set cooldown_steps=30 --set bleu_every=0
 grep -q '^max_minutes reached' err || fail "no end by time"
-field learning_rate step d.log.jsonl >rates
-awk '{ if ($1 > most) most = $1; last = $1 } END { exit !(most > 0.009 && last < most / 10) }' rates ||
-    fail "the learning rate has not fallen: $(tail -1 rates)"
 "$ATTN_TOOL" train translator $text --out e --set cooldown_steps=300 >out 2>err && fail "a cooldown longer than the training"
 
 # ---- Ctrl-C ----
 "$ATTN_TOOL" train translator $text --out f --set max_steps=1000000 >out 2>err &
 process=$!
-tries=0
-until grep -q '"event":"validation"' f.log.jsonl 2>/dev/null || [ $tries -gt 2000 ]; do
-    tries=$((tries + 1))
+until grep -q '"event":"validation"' f.log.jsonl 2>/dev/null || ! kill -0 $process 2>/dev/null; do
     sleep 0.01
 done
 kill -TERM $process

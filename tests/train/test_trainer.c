@@ -135,10 +135,23 @@ typedef struct toy_run {
     attn_train_summary summary;
     attn_error error;
     int logs, validations;
+    double (*clock)(void);
+    double rate[200]; /* by step, from 1 */
 } toy_run;
+
+/* A step takes 1 s, every eighth 4 s, whatever the machine. */
+static double toy_time;
+
+static double toy_clock(void) {
+    return toy_time;
+}
 
 static void count_events(const attn_train_event *event, void *context) {
     toy_run *r = context;
+    if (event->kind == ATTN_TRAIN_STEP) {
+        toy_time += event->step % 8 == 0 ? 4 : 1;
+        r->rate[event->step < 200 ? event->step : 0] = event->learning_rate;
+    }
     r->logs += event->kind == ATTN_TRAIN_LOG;
     r->validations += event->kind == ATTN_TRAIN_VALIDATION;
 }
@@ -172,6 +185,7 @@ static attn_status run(toy_run *r, const attn_checkpoint *resume) {
         .resume = resume,
         .report = count_events,
         .context = r,
+        .clock = r->clock,
     };
     return toy_train(&r->recipe, &r->data, training, &r->summary, &r->error);
 }
@@ -217,6 +231,31 @@ static void ends_out_of_time(void **state) {
     assert_int_equal(r->summary.ending, ATTN_TRAIN_OUT_OF_TIME);
     assert_int_equal(r->summary.steps, 1);
     assert_int_equal(r->validations, 1);
+}
+
+/* 44 steps take a minute; the last 20 of them are to be the cooldown. */
+static void the_cooldown_fits_the_time(void **state) {
+    enum { COOLDOWN = 20 };
+    toy_run *r = *state;
+    r->clock = toy_clock;
+    r->recipe.train.max_steps = 0;
+    r->recipe.train.max_minutes = 1;
+    r->recipe.train.schedule = ATTN_SCHEDULE_CONSTANT;
+    r->recipe.train.cooldown_steps = COOLDOWN;
+    toy_time = 1000;
+    assert_int_equal(run(r, NULL), ATTN_OK);
+    assert_int_equal(r->summary.ending, ATTN_TRAIN_OUT_OF_TIME);
+    int64_t last = r->summary.steps;
+    assert_true(toy_time - 1000 > 60 - 8 && toy_time - 1000 < 60 + 8);
+    for (int64_t i = 1; i <= last; i++) {
+        double peak = r->recipe.train.learning_rate;
+        if (i >= r->recipe.train.warmup_steps && i <= last - COOLDOWN) {
+            assert_true(r->rate[i] == peak);
+        } else if (i > last - COOLDOWN + 1) {
+            assert_true(r->rate[i] < r->rate[i - 1]);
+        }
+    }
+    assert_true(r->rate[last] < r->recipe.train.learning_rate / 10);
 }
 
 /* The weights become infinite at once; the training says so instead of writing a model. */
@@ -305,6 +344,7 @@ int main(void) {
         RUN(ends_after_max_epochs),
         RUN(ends_out_of_patience),
         RUN(ends_out_of_time),
+        RUN(the_cooldown_fits_the_time),
         RUN(gives_up_on_nan),
         RUN(resumes_only_the_same),
         RUN(an_unwritable_folder_shows_at_once),
