@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "base/shared.h"
+
 /* Four random words from a 128-bit counter and a 64-bit key. out may be counter itself. */
 void attn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
@@ -27,7 +29,7 @@ uint32_t attn_random_u32(attn_random *random);
 /* Uniform on 0 .. n - 1, without bias. n >= 1. */
 uint64_t attn_random_below(attn_random *random, uint64_t n);
 /* Uniform on [0, 1), a multiple of 2^-32. */
-double attn_random_uniform(attn_random *random);
+ATTN_SHARED double attn_random_uniform(attn_random *random);
 /* Mean 0, variance 1, within -6 .. 6: twelve uniforms summed (Irwin-Hall). Exact in double, hence
  * the same bits everywhere, which log and cos of a C library are not. */
 double attn_random_normal(attn_random *random);

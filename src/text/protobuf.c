@@ -37,7 +37,7 @@ bool attn_protobuf_next(attn_protobuf *message, attn_protobuf_field *out) {
     *out = (attn_protobuf_field){.number = tag >> 3, .holds_bytes = wire == WIRE_BYTES};
     switch (wire) {
     case WIRE_VARINT:
-        return read_varint(message, &length);
+        return read_varint(message, &out->value);
     case WIRE_64:
         return skip(message, 8);
     case WIRE_32:

@@ -19,6 +19,7 @@ typedef struct attn_protobuf_field {
     uint64_t number;
     bool holds_bytes;    /* a string or a message, as opposed to a number */
     attn_protobuf bytes; /* when it holds bytes: these */
+    uint64_t value;      /* of a varint; 0 of other numbers */
 } attn_protobuf_field;
 
 /* Reads the next field; false when the bytes are not a message. Call while at < size. */

@@ -26,6 +26,7 @@ extern "C" {
 #include "text/charsmap.h"
 #include "text/elision.h"
 #include "text/protobuf.h"
+#include "text/tokenizer_dropout.h"
 #include "text/tokenizer_lines.h"
 #include "text/unknown.h"
 }
@@ -34,6 +35,7 @@ struct attn_tokenizer {
     sentencepiece::SentencePieceProcessor processor;
     std::string bytes;
     std::string elisions;
+    bool merges; /* a tokenizer of BPE */
 };
 
 namespace {
@@ -100,6 +102,32 @@ std::string find_elisions(const std::string &bytes) {
         }
     }
     return elisions;
+}
+
+/* The number of a field of a message, the last such one; 0: there is none. */
+uint64_t find_number(attn_protobuf message, uint64_t number) {
+    attn_protobuf_field field;
+    uint64_t value = 0;
+    while (message.at < message.size && attn_protobuf_next(&message, &field)) {
+        if (field.number == number && !field.holds_bytes) {
+            value = field.value;
+        }
+    }
+    return value;
+}
+
+/* ModelProto.trainer_spec.model_type. */
+bool is_bpe(const std::string &bytes) {
+    constexpr uint64_t TRAINER_SPEC = 2, MODEL_TYPE = 3, BPE = 2;
+    attn_protobuf message = {reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(),
+                             0};
+    attn_protobuf_field field;
+    while (message.at < message.size && attn_protobuf_next(&message, &field)) {
+        if (field.number == TRAINER_SPEC && field.holds_bytes) {
+            return find_number(field.bytes, MODEL_TYPE) == BPE;
+        }
+    }
+    return false;
 }
 
 /* ---- training ---- */
@@ -306,6 +334,7 @@ attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error) {
         return fail_with(error, ATTN_ERR_FORMAT, "take an undamaged copy of the model", loaded);
     }
     tokenizer->elisions = find_elisions(tokenizer->bytes);
+    tokenizer->merges = is_bpe(tokenizer->bytes);
     if (tokenizer->elisions.size() >= ATTN_ELISIONS_SIZE ||
         !attn_elisions_valid(tokenizer->elisions.c_str())) {
         return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1,
@@ -347,9 +376,130 @@ void tell_characters(const std::string &text, attn_unknown_found *found, void *c
     }
 }
 
+/* ---- the merges of BPE, some of them left out ---- */
+
+constexpr const char *SPACE = "\xe2\x96\x81"; /* U+2581, as SentencePiece writes a space */
+
+/* Merges the characters of one word: the pair whose piece came first in training (the one of highest
+ * score), and of equal ones the leftmost. false: some piece of the result is not in the vocabulary. */
+class merger {
+  public:
+    merger(const sentencepiece::SentencePieceProcessor &processor, double dropout,
+           attn_random *random)
+        : processor_(processor), dropout_(dropout), random_(random) {
+    }
+
+    bool merge(const std::string &word, std::vector<int> *out) {
+        part_.clear();
+        pair_.clear();
+        for (size_t at = 0; at < word.size();) {
+            size_t step = attn_utf8_step(word.data() + at, word.size() - at);
+            step = step > 0 ? step : 1;
+            part_.push_back(word.substr(at, step));
+            at += step;
+        }
+        for (size_t i = 0; i + 1 < part_.size(); i++) {
+            pair_.push_back(piece(part_[i] + part_[i + 1]));
+        }
+        for (size_t best = choose(); best < pair_.size(); best = choose()) {
+            join(best);
+        }
+        size_t before = out->size();
+        for (const std::string &part : part_) {
+            out->push_back(piece(part));
+            if (out->back() < 0) {
+                out->resize(before);
+                return false;
+            }
+        }
+        return true;
+    }
+
+  private:
+    /* The id of a piece of text; -1: there is none. */
+    int piece(const std::string &text) const {
+        int id = processor_.PieceToId(text);
+        bool text_piece = id > ATTN_EOS && !processor_.IsUnknown(id) && !processor_.IsControl(id) &&
+                          !processor_.IsByte(id) && !processor_.IsUnused(id);
+        return text_piece ? id : -1;
+    }
+    /* The merge to make; pair_.size(): none. */
+    size_t choose() {
+        size_t best = pair_.size();
+        for (size_t i = 0; i < pair_.size(); i++) {
+            bool kept =
+                pair_[i] >= 0 && (dropout_ <= 0 || attn_random_uniform(random_) >= dropout_);
+            if (kept && (best == pair_.size() ||
+                         processor_.GetScore(pair_[i]) > processor_.GetScore(pair_[best]))) {
+                best = i;
+            }
+        }
+        return best;
+    }
+    void join(size_t at) {
+        part_[at] += part_[at + 1];
+        part_.erase(part_.begin() + (std::ptrdiff_t)at + 1);
+        pair_.erase(pair_.begin() + (std::ptrdiff_t)at);
+        if (at > 0) {
+            pair_[at - 1] = piece(part_[at - 1] + part_[at]);
+        }
+        if (at < pair_.size()) {
+            pair_[at] = piece(part_[at] + part_[at + 1]);
+        }
+    }
+
+    const sentencepiece::SentencePieceProcessor &processor_;
+    double dropout_;
+    attn_random *random_;
+    std::vector<std::string> part_;
+    std::vector<int> pair_; /* of part i and the next: the id of both together, or -1 */
+};
+
+bool is_text(const sentencepiece::SentencePieceProcessor &processor, int id) {
+    return id > ATTN_EOS && id < processor.GetPieceSize() && !processor.IsUnknown(id) &&
+           !processor.IsControl(id) && !processor.IsByte(id);
+}
+
 } // namespace
 
 extern "C" {
+
+bool attn_tokenizer_merges(const attn_tokenizer *tokenizer) {
+    return tokenizer->merges;
+}
+
+attn_status attn_tokenizer_remerge(const attn_tokenizer *tokenizer, const int32_t *ids,
+                                   size_t count, double dropout, attn_random *random, int32_t **out,
+                                   size_t *out_count, attn_error *error) {
+    *out = nullptr;
+    *out_count = 0;
+    return guarded(error, [&] {
+        const auto &processor = tokenizer->processor;
+        merger merges(processor, dropout, random);
+        std::vector<int> merged;
+        for (size_t first = 0, end; first < count; first = end) {
+            std::string word;
+            bool whole = true;
+            for (end = first; end < count; end++) {
+                bool text = is_text(processor, ids[end]);
+                const std::string &piece = text ? processor.IdToPiece(ids[end]) : std::string();
+                if (end > first && piece.compare(0, std::strlen(SPACE), SPACE) == 0) {
+                    break;
+                }
+                whole = whole && text;
+                word += piece;
+            }
+            if (!whole || !merges.merge(word, &merged)) {
+                merged.insert(merged.end(), ids + first, ids + end);
+            }
+        }
+        if (merged.empty()) {
+            return ATTN_OK;
+        }
+        *out_count = merged.size();
+        return copy_out<int32_t>(merged.data(), merged.size(), out, error);
+    });
+}
 
 attn_status attn_tokenizer_unknown(const attn_tokenizer *tokenizer, const char *text, size_t length,
                                    attn_unknown_found *found, void *context, attn_error *error) {

@@ -9,6 +9,7 @@
 static const char *const norms[] = {"pre", "post", NULL};
 static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
 static const char *const best_by[] = {"loss", "bleu", "chrf", NULL};
+static const char *const sides[] = {"both", "source", "target", NULL};
 static const char *const tokenizer_types[] = {"unigram", "bpe", NULL};
 
 #define INT(field, low, high, help) ATTN_RECIPE_INT(attn_translator_recipe, field, low, high, help)
@@ -46,6 +47,15 @@ static const attn_key keys[] = {
     BOOL(filter_copies, "leave out pairs of which source and target are the same"),
     BOOL(filter_doubles, "leave out pairs that have come before"),
     BOOL(filter_script, "leave out pairs in another script than the rest of their side"),
+    REAL(bpe_dropout, 0, 0.9,
+         "share of the merges of BPE left out at random, anew in each epoch (0.1 is usual)"),
+    CHOICE(bpe_dropout_sides, sides, "where bpe_dropout works: both, source, target"),
+    REAL(augment_case, 0, 1,
+         "share of the pairs all in capitals or all in small letters, anew in each epoch"),
+    REAL(augment_join, 0, 1, "share of the pairs that the next pair is joined to"),
+    REAL(augment_end, 0, 1, "share of the pairs that lose the full stop of both sides"),
+    REAL(augment_copy, 0, 1,
+         "share of the pairs with other numbers, names and addresses, alike on both sides"),
     REAL(dropout, 0, 0.95, "dropout on embeddings and sublayers"),
     REAL(attention_dropout, 0, 0.95, "dropout on the attention weights"),
     REAL(activation_dropout, 0, 0.95, "dropout inside the feed-forward layers"),
@@ -123,6 +133,22 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->attention_dropout = recipe->attention_dropout;
     config->activation_dropout = recipe->activation_dropout;
     config->label_smoothing = recipe->label_smoothing;
+}
+
+void attn_translator_recipe_variation(const attn_translator_recipe *recipe,
+                                      attn_corpus_variation *variation) {
+    *variation = (attn_corpus_variation){
+        .join = recipe->augment_join,
+        .capitals = recipe->augment_case,
+        .end = recipe->augment_end,
+        .copy = recipe->augment_copy,
+    };
+    if (recipe->bpe_dropout_sides != ATTN_SIDES_TARGET) {
+        variation->source_dropout = recipe->bpe_dropout;
+    }
+    if (recipe->bpe_dropout_sides != ATTN_SIDES_SOURCE) {
+        variation->target_dropout = recipe->bpe_dropout;
+    }
 }
 
 const char *attn_translator_recipe_tokenizer(const attn_translator_recipe *recipe) {

@@ -6,12 +6,14 @@
 #define ATTN_TRAIN_TRANSLATOR_RECIPE_H
 
 #include "attn/translator.h"
+#include "text/corpus_vary.h"
 #include "train/options.h"
 
 /* Values of train.best, after ATTN_BEST_LOSS. */
 enum { ATTN_BEST_BLEU = 1, ATTN_BEST_CHRF };
 enum { ATTN_NORM_PRE, ATTN_NORM_POST };
 enum { ATTN_POSITIONS_SINUSOIDAL, ATTN_POSITIONS_LEARNED };
+enum { ATTN_SIDES_BOTH, ATTN_SIDES_SOURCE, ATTN_SIDES_TARGET };
 
 typedef struct attn_translator_recipe {
     /* the model */
@@ -26,6 +28,9 @@ typedef struct attn_translator_recipe {
     /* pairs to leave out (text/corpus_filter.h) */
     double filter_ratio;
     bool filter_copies, filter_doubles, filter_script;
+    /* pairs made a little different in each epoch (text/corpus_vary.h) */
+    double bpe_dropout, augment_case, augment_join, augment_end, augment_copy;
+    int bpe_dropout_sides;
     /* regularization */
     double dropout, attention_dropout, activation_dropout, label_smoothing;
     /* data and validation */
@@ -43,6 +48,8 @@ ATTN_MUST_CHECK attn_status attn_translator_recipe_check(const attn_translator_r
                                                          attn_error *error);
 void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t vocabulary,
                                    attn_translator_config *config);
+void attn_translator_recipe_variation(const attn_translator_recipe *recipe,
+                                      attn_corpus_variation *variation);
 /* "unigram" or "bpe". */
 const char *attn_translator_recipe_tokenizer(const attn_translator_recipe *recipe);
 

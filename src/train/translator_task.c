@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "attn/threads.h"
 #include "attn/tokenizer.h"
+#include "text/tokenizer_dropout.h"
 #include "train/bleu.h"
 
 /* ---- batches ---- */
@@ -69,14 +71,31 @@ static attn_status gather(attn_translator_task *t, const attn_corpus *corpus,
 
 /* ---- what the loop asks for ---- */
 
+/* The pairs of the epoch under way. */
+static const attn_corpus *pairs_of(const attn_translator_task *t) {
+    return attn_corpus_varies(&t->variation) ? &t->varied : &t->data->train;
+}
+
+static attn_status vary(attn_translator_task *t, uint64_t seed, int64_t epoch, attn_error *error) {
+    if (!attn_corpus_varies(&t->variation)) {
+        return ATTN_OK;
+    }
+    attn_corpus_free(&t->varied);
+    return attn_corpus_vary(&t->data->train, t->data->tokenizer, &t->variation,
+                            t->recipe->max_length - 1, seed, (uint64_t)epoch, attn_get_threads(),
+                            &t->varied, error);
+}
+
 static attn_status begin_epoch(void *self, uint64_t seed, int64_t epoch, int64_t *batches,
                                attn_error *error) {
     attn_translator_task *t = self;
     attn_status status = ATTN_OK;
     if (t->train.pair == NULL || t->epoch != epoch) {
         attn_batches_free(&t->train);
-        status = attn_batches_make(&t->data->train, t->recipe->batch_tokens, true, seed,
-                                   (uint64_t)epoch, &t->train, error);
+        status = vary(t, seed, epoch, error);
+        status = status == ATTN_OK ? attn_batches_make(pairs_of(t), t->recipe->batch_tokens, true,
+                                                       seed, (uint64_t)epoch, &t->train, error)
+                                   : status;
         t->epoch = epoch;
     }
     *batches = t->train.count;
@@ -85,7 +104,7 @@ static attn_status begin_epoch(void *self, uint64_t seed, int64_t epoch, int64_t
 
 static int64_t units(void *self, int64_t first_batch, int64_t count) {
     const attn_translator_task *t = self;
-    return target_tokens(&t->data->train, &t->train, first_batch, count);
+    return target_tokens(pairs_of(t), &t->train, first_batch, count);
 }
 
 /* What to do about it is said in the recipe's terms. */
@@ -100,7 +119,7 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
                               int64_t all_units, attn_task_loss *out, attn_error *error) {
     attn_translator_task *t = self;
     attn_translator_batch batch;
-    attn_status status = gather(t, &t->data->train, &t->train, batch_index, &batch, error);
+    attn_status status = gather(t, pairs_of(t), &t->train, batch_index, &batch, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -166,6 +185,15 @@ static attn_status create_model(attn_translator_task *t, int64_t vocabulary, att
     return attn_tape_create(&t->task.tape, error);
 }
 
+static attn_status check_merges(const attn_translator_recipe *recipe,
+                                const attn_translator_data *data, attn_error *error) {
+    if (recipe->bpe_dropout <= 0 || attn_tokenizer_merges(data->tokenizer)) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_ARGUMENT, "bpe_dropout", -1, "use tokenizer_type = bpe",
+                     "the tokenizer is not one of BPE: it has no merges to leave out");
+}
+
 attn_status attn_translator_task_create(const attn_translator_recipe *recipe,
                                         const attn_translator_data *data, int64_t vocabulary,
                                         attn_translator_task *out, attn_error *error) {
@@ -194,7 +222,9 @@ attn_status attn_translator_task_create(const attn_translator_recipe *recipe,
     if (vocabulary == 0) {
         vocabulary = attn_tokenizer_size(data->tokenizer);
     }
-    attn_status status = create_model(out, vocabulary, error);
+    attn_translator_recipe_variation(recipe, &out->variation);
+    attn_status status = check_merges(recipe, data, error);
+    status = status == ATTN_OK ? create_model(out, vocabulary, error) : status;
     if (status == ATTN_OK && data->valid.count > 0) {
         status =
             attn_batches_make(&data->valid, recipe->batch_tokens, false, 0, 0, &out->valid, error);
@@ -207,6 +237,7 @@ attn_status attn_translator_task_create(const attn_translator_recipe *recipe,
 
 void attn_translator_task_free(attn_translator_task *task) {
     attn_batches_free(&task->train);
+    attn_corpus_free(&task->varied);
     attn_batches_free(&task->valid);
     attn_scratch_free(&task->ids);
     attn_tape_free(task->task.tape);

@@ -14,7 +14,9 @@ typedef struct attn_translator_task {
     const attn_translator_recipe *recipe;
     const attn_translator_data *data;
     attn_translator *model;
-    attn_batches train; /* of the epoch under way; pair NULL: not made yet */
+    attn_corpus_variation variation;
+    attn_corpus varied; /* the pairs of the epoch under way, when they vary */
+    attn_batches train; /* of that epoch; pair NULL: not made yet */
     int64_t epoch;
     attn_batches valid;
     attn_scratch ids; /* of the batch at hand */

@@ -49,9 +49,10 @@ train() {
         fail "training $name: $*"
 }
 
-# The weights that came out, without the metadata in front of them.
+# The tensors that came out, without the header in front of them, which names the command.
 weights() {
-    tail -c 20000 "$1.safetensors"
+    header=$(od -An -tu4 -N4 "$1.safetensors" | tr -d ' ')
+    tail -c +$((header + 9)) "$1.safetensors"
 }
 
 # same NAME ARGUMENT...: the same text in another form trains the same model.
@@ -165,6 +166,23 @@ grep -q '^left out: 1 copies, 1 in another script, 1 of unlike length, [2-9][0-9
     fail "the filters do not count"
 grep -q '"left_out_copies":1,"left_out_script":1,"left_out_ratio":1' q.log.jsonl || fail "the log has no counts"
 refused 1 'leave no pair' --source all.src --target all.src --set filter_copies=true
+
+# ---- pairs a little different in each epoch: another model, the same one whatever threads and interruptions ----
+vary="--source all.src --target all.tgt --set bpe_dropout=0.2 --set augment_case=0.2 --set augment_join=0.2
+    --set augment_end=0.2 --set augment_copy=0.2 --set batch_tokens=1000 --set keep_checkpoint=true"
+train r $vary --set max_epochs=3 --set max_steps=0 --threads 1
+weights r >expected_varied
+train s --source all.src --target all.tgt --set batch_tokens=1000 --set max_epochs=3 --set max_steps=0
+weights s >x
+cmp -s x expected_varied && fail "the variations change nothing"
+train t $vary --set max_epochs=1 --set max_steps=0
+"$ATTN_TOOL" train translator --recipe ./small.recipe --out t --resume $vary --set max_epochs=3 --set max_steps=0 \
+    --threads 2 >out 2>err || fail "resuming a varied training"
+weights t >x
+cmp -s x expected_varied || fail "a varied training that goes on is another one"
+same u --source all.src --target all.tgt --set augment_case=0 --set bpe_dropout=0 --set bpe_dropout_sides=source
+refused 1 'tokenizer_type = bpe' --source all.src --target all.tgt --set bpe_dropout=0.1 --set tokenizer_type=unigram \
+    --set vocabulary=40
 
 [ $failures -eq 0 ] && echo "all as expected"
 exit $((failures > 0))
