@@ -53,10 +53,10 @@ static const attn_option table[] = {
  * written, those of the decoder's own by what has been read. */
 static attn_status read_words(const attn_model *model, const attn_sentence_pair *p,
                               attn_explained *x, attn_error *error) {
-    const int32_t *queries = x->part == ATTN_EXPLAIN_ENCODER ? p->source
-                             : x->part == ATTN_EXPLAIN_CROSS ? p->target + 1
-                                                             : p->target;
-    const int32_t *keys = x->part == ATTN_EXPLAIN_DECODER ? p->target : p->source;
+    const int32_t *queries = x->part == ATTN_PART_ENCODER ? p->source
+                             : x->part == ATTN_PART_CROSS ? p->target + 1
+                                                          : p->target;
+    const int32_t *keys = x->part == ATTN_PART_DECODER ? p->target : p->source;
     attn_status status =
         attn_words_create(model->tokenizer, queries, x->shape.queries, &x->queries, error);
     return status == ATTN_OK
@@ -90,7 +90,7 @@ static int say_words(const options *o, const attn_words *words) {
 static double decided(const attn_explained *x, const double *rows, int64_t word) {
     double largest = -1;
     for (int64_t k = 0; k < x->keys.count; k++) {
-        bool itself = x->part != ATTN_EXPLAIN_CROSS && k == word;
+        bool itself = x->part != ATTN_PART_CROSS && k == word;
         if (!itself && !x->keys.word[k].mark) {
             largest = fmax(largest, rows[word * x->keys.count + k]);
         }
@@ -180,7 +180,7 @@ static attn_status read_pair(const attn_model *model, const char *text, const op
     attn_translate_options how;
     attn_translate_options_init(&how);
     how.format = o->raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN;
-    if (o->part == ATTN_EXPLAIN_ENCODER) {
+    if (o->part == ATTN_PART_ENCODER) {
         return attn_sentence_pair_of_source(model, text, how.format, number, out, &count, error);
     }
     if (o->target != NULL) {
@@ -198,7 +198,7 @@ static attn_status read_pair(const attn_model *model, const char *text, const op
 }
 
 static int explain_open(const attn_model *model, const char *sentence, const options *o) {
-    attn_explained x = {.part = (attn_explain_part)o->part};
+    attn_explained x = {.part = (attn_translator_part)o->part};
     attn_explain *explain = NULL;
     attn_error error = {0};
     attn_sentence_pair p = {0};
@@ -247,7 +247,7 @@ static int explain_run(const void *given, int operand_count, char **operand) {
     attn_model_options whole;
     attn_error error;
     (void)operand_count;
-    if (o->target != NULL && o->part == ATTN_EXPLAIN_ENCODER) {
+    if (o->target != NULL && o->part == ATTN_PART_ENCODER) {
         return attn_say_misuse("explain: --target goes with --part decoder or --part cross");
     }
     attn_model_options_init(&whole);

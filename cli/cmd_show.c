@@ -100,7 +100,7 @@ static int check_options(const options *o) {
         (void)attn_say_error(&error);
         return ATTN_EXIT_MISUSE;
     }
-    if (o->target != NULL && o->part == ATTN_EXPLAIN_ENCODER && !o->json) {
+    if (o->target != NULL && o->part == ATTN_PART_ENCODER && !o->json) {
         return attn_say_misuse("show: --target goes with --part decoder or --part cross");
     }
     if (kind == ATTN_VIEW_ROLLOUT && (o->layer != NULL || o->head != NULL)) {
@@ -187,14 +187,14 @@ static int say_rows(const options *o, const attn_document_part *part) {
 }
 
 static int part_of(const options *o) {
-    return o->part >= 0 ? o->part : o->target != NULL ? ATTN_EXPLAIN_CROSS : ATTN_EXPLAIN_ENCODER;
+    return o->part >= 0 ? o->part : o->target != NULL ? ATTN_PART_CROSS : ATTN_PART_ENCODER;
 }
 
 static int choose_view(const options *o, const attn_document *document, attn_view *view) {
     const attn_document_part *part = &document->part[part_of(o)];
     int result = ATTN_EXIT_OK;
     *view = (attn_view){.kind = (attn_view_kind)choose_kind(o),
-                        .part = (attn_explain_part)part_of(o),
+                        .part = (attn_translator_part)part_of(o),
                         .layer = part->layers - 1,
                         .head = ATTN_DOCUMENT_MEAN,
                         .token = -1,

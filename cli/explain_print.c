@@ -9,7 +9,7 @@
 enum { MOST_BARS = 60, MOST_ROWS = 16, LABEL = 18 };
 
 static const char *part_name(const attn_explained *x) {
-    return x->part == ATTN_EXPLAIN_ENCODER ? "encoder" : "decoder";
+    return x->part == ATTN_PART_ENCODER ? "encoder" : "decoder";
 }
 
 static const attn_word *chosen_word(const attn_explained *x) {
@@ -37,7 +37,7 @@ static void print_title(const attn_explained *x, const attn_terminal *t) {
     }
     snprintf(heading, sizeof heading, "%s layer %lld of %lld, %s%s", part_name(x),
              (long long)x->layer + 1, (long long)x->shape.layers,
-             x->part == ATTN_EXPLAIN_CROSS ? "attention to the source, " : "", heads);
+             x->part == ATTN_PART_CROSS ? "attention to the source, " : "", heads);
     attn_terminal_heading(t, heading);
 }
 
@@ -48,7 +48,7 @@ static void print_matrix(const attn_explained *x, const attn_terminal *t) {
     }
     if (names != NULL) {
         fprintf(t->out, "\nEach row shows how one word distributes its attention, in per cent%s.\n",
-                x->part == ATTN_EXPLAIN_CROSS ? ", over the source words" : "");
+                x->part == ATTN_PART_CROSS ? ", over the source words" : "");
         attn_terminal_matrix(t, names, x->queries.count, x->keys.count, x->word_weights);
     }
     free(names);
@@ -62,11 +62,11 @@ static void print_bars(const attn_explained *x, const attn_terminal *t) {
         largest = fmax(largest, row[k]);
     }
     fprintf(t->out,
-            x->part == ATTN_EXPLAIN_CROSS ? "\nWhile writing \"%s\", the model looks at\n"
-                                          : "\n\"%s\" attends to\n",
+            x->part == ATTN_PART_CROSS ? "\nWhile writing \"%s\", the model looks at\n"
+                                       : "\n\"%s\" attends to\n",
             chosen_word(x)->text);
     for (int64_t k = 0; k < count; k++) {
-        bool itself = x->part != ATTN_EXPLAIN_CROSS && k == x->word;
+        bool itself = x->part != ATTN_PART_CROSS && k == x->word;
         attn_terminal_bar(t, x->keys.word[k].text, label_width(&x->keys), row[k], largest,
                           row[k] == largest || itself);
     }

@@ -9,7 +9,7 @@
 /* One attention, and what was chosen of it. */
 typedef struct attn_explained {
     const char *sentence, *target; /* target: NULL for the encoder */
-    attn_explain_part part;
+    attn_translator_part part;
     attn_explain_shape shape;
     attn_words queries, keys;
     int64_t layer, head, word; /* counted from 0; word: of the queries */

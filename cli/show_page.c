@@ -43,7 +43,7 @@ __attribute__((format(printf, 3, 4))) static attn_status add(page *p, json_t *va
 static int64_t bytes_of_steps(const attn_explain *explain) {
     int64_t numbers = 0;
     for (int i = 0; i < ATTN_DOCUMENT_PARTS; i++) {
-        attn_explain_shape n = attn_explain_get_shape(explain, (attn_explain_part)i);
+        attn_explain_shape n = attn_explain_get_shape(explain, (attn_translator_part)i);
         numbers += n.layers * (9 * n.queries * n.channels + 3 * n.keys * n.channels +
                                4 * n.heads * n.queries * n.keys);
     }
@@ -51,7 +51,7 @@ static int64_t bytes_of_steps(const attn_explain *explain) {
 }
 
 static attn_status add_layer(page *p, attn_explain *explain, size_t sentence,
-                             attn_explain_part part, int64_t number, attn_error *error) {
+                             attn_translator_part part, int64_t number, attn_error *error) {
     attn_explain_layer layer;
     attn_status status = attn_explain_get_layer(explain, part, number, &layer, error);
     if (status == ATTN_OK) {
@@ -75,7 +75,7 @@ static attn_status add_steps(page *p, const attn_document_request *r, size_t sen
     }
     int64_t layers = 0;
     for (int i = 0; i < ATTN_DOCUMENT_PARTS; i++) {
-        layers += attn_explain_get_shape(explain, (attn_explain_part)i).layers;
+        layers += attn_explain_get_shape(explain, (attn_translator_part)i).layers;
     }
     bool fits = bytes_of_steps(explain) <= steps_limit && layers <= LAYERS;
     if (!fits) {
@@ -83,9 +83,9 @@ static attn_status add_steps(page *p, const attn_document_request *r, size_t sen
                          "left out; `attn serve` shows them");
     }
     for (int i = 0; i < ATTN_DOCUMENT_PARTS && fits; i++) {
-        attn_explain_shape n = attn_explain_get_shape(explain, (attn_explain_part)i);
+        attn_explain_shape n = attn_explain_get_shape(explain, (attn_translator_part)i);
         for (int64_t l = 0; l < n.layers && status == ATTN_OK; l++) {
-            status = add_layer(p, explain, sentence, (attn_explain_part)i, l, error);
+            status = add_layer(p, explain, sentence, (attn_translator_part)i, l, error);
         }
     }
     attn_explain_free(explain);

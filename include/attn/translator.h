@@ -38,6 +38,13 @@ attn_translator_config_check(const attn_translator_config *config, attn_error *e
 
 typedef struct attn_translator attn_translator;
 
+/* Where a translator attends. */
+typedef enum attn_translator_part {
+    ATTN_PART_ENCODER, /* source words to source words */
+    ATTN_PART_DECODER, /* target words to earlier target words */
+    ATTN_PART_CROSS,   /* target words to source words */
+} attn_translator_part;
+
 /* Creates a model with all parameters zero; attn_params_init fills them. trainable: with
  * gradients. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_create(const attn_translator_config *config,

@@ -7,12 +7,6 @@
 #include "models/translator.h"
 #include "tape/tape.h"
 
-typedef enum attn_translator_part {
-    ATTN_PART_ENCODER, /* source words to source words */
-    ATTN_PART_DECODER, /* target words to earlier target words */
-    ATTN_PART_CROSS,   /* target words to source words */
-} attn_translator_part;
-
 typedef struct attn_translator_notes {
     const attn_multi_head *attention;
     const attn_norm *norm; /* before it, or after when post-norm */

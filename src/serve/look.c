@@ -182,8 +182,8 @@ static attn_status make_document(const reading *r, json_t *asked, json_t **out, 
     return status;
 }
 
-static attn_status make_layer(look what, const reading *r, attn_explain_part part, int64_t number,
-                              json_t **out, attn_error *error) {
+static attn_status make_layer(look what, const reading *r, attn_translator_part part,
+                              int64_t number, json_t **out, attn_error *error) {
     attn_explain *explain = NULL;
     attn_explain_layer layer;
     attn_status status =
@@ -218,7 +218,7 @@ static attn_status make(look what, const attn_search_options *search, json_t *as
     const char *name = json_string_value(json_object_get(asked, "part"));
     for (int i = 0; i < ATTN_DOCUMENT_PARTS && name != NULL; i++) {
         if (strcmp(attn_part_names[i], name) == 0) {
-            return make_layer(what, r, (attn_explain_part)i,
+            return make_layer(what, r, (attn_translator_part)i,
                               json_integer_value(json_object_get(asked, "layer")), out, error);
         }
     }

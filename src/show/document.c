@@ -69,18 +69,18 @@ static attn_status shape_parts(const attn_explain *explain, attn_document *d, at
     static const char *const names[] = {"encoder", "decoder", "cross"};
     int64_t total = 0;
     for (int i = 0; i < ATTN_DOCUMENT_PARTS; i++) {
-        attn_explain_shape n = attn_explain_get_shape(explain, (attn_explain_part)i);
+        attn_explain_shape n = attn_explain_get_shape(explain, (attn_translator_part)i);
         d->part[i] = (attn_document_part){
             .name = names[i],
             .layers = n.layers,
             .heads = n.heads,
             .queries = n.queries,
             .keys = n.keys,
-            .causal = i == ATTN_EXPLAIN_DECODER,
-            .query_words = i == ATTN_EXPLAIN_ENCODER   ? &d->source
-                           : i == ATTN_EXPLAIN_DECODER ? &d->read
-                                                       : &d->written,
-            .key_words = i == ATTN_EXPLAIN_DECODER ? &d->read : &d->source,
+            .causal = i == ATTN_PART_DECODER,
+            .query_words = i == ATTN_PART_ENCODER   ? &d->source
+                           : i == ATTN_PART_DECODER ? &d->read
+                                                    : &d->written,
+            .key_words = i == ATTN_PART_DECODER ? &d->read : &d->source,
         };
         total += n.layers * n.heads * n.queries * n.keys;
     }
@@ -93,13 +93,13 @@ static attn_status shape_parts(const attn_explain *explain, attn_document *d, at
     }
     attn_status status = ATTN_OK;
     for (int i = 0; status == ATTN_OK && i < ATTN_DOCUMENT_PARTS; i++) {
-        status = make_room(&d->part[i], i == ATTN_EXPLAIN_CROSS, error);
+        status = make_room(&d->part[i], i == ATTN_PART_CROSS, error);
     }
     return status;
 }
 
-static attn_status fill_part(attn_explain *explain, attn_explain_part which, attn_document_part *p,
-                             attn_error *error) {
+static attn_status fill_part(attn_explain *explain, attn_translator_part which,
+                             attn_document_part *p, attn_error *error) {
     int64_t matrix = p->queries * p->keys;
     attn_status status = ATTN_OK;
     for (int64_t l = 0; status == ATTN_OK && l < p->layers; l++) {
@@ -123,9 +123,8 @@ static attn_status fill_part(attn_explain *explain, attn_explain_part which, att
 }
 
 static attn_status roll_out(attn_document *d, attn_error *error) {
-    attn_document_part *encoder = &d->part[ATTN_EXPLAIN_ENCODER],
-                       *decoder = &d->part[ATTN_EXPLAIN_DECODER],
-                       *cross = &d->part[ATTN_EXPLAIN_CROSS];
+    attn_document_part *encoder = &d->part[ATTN_PART_ENCODER],
+                       *decoder = &d->part[ATTN_PART_DECODER], *cross = &d->part[ATTN_PART_CROSS];
     attn_status status = attn_measure_rollout(encoder->weights, encoder->layers, encoder->heads,
                                               encoder->queries, encoder->rollout, error);
     if (status == ATTN_OK) {
@@ -160,7 +159,7 @@ attn_status attn_document_create(const attn_document_request *request, attn_docu
     status = status == ATTN_OK ? read_words(request, d, error) : status;
     status = status == ATTN_OK ? shape_parts(explain, d, error) : status;
     for (int i = 0; status == ATTN_OK && i < ATTN_DOCUMENT_PARTS; i++) {
-        status = fill_part(explain, (attn_explain_part)i, &d->part[i], error);
+        status = fill_part(explain, (attn_translator_part)i, &d->part[i], error);
     }
     status = status == ATTN_OK ? roll_out(d, error) : status;
     attn_explain_free(explain);

@@ -36,7 +36,7 @@ typedef struct attn_document {
     attn_words source;  /* ends in </s> */
     attn_words read;    /* the translation as the decoder reads it: <s> first */
     attn_words written; /* as it is written, one token ahead: </s> last */
-    attn_document_part part[ATTN_DOCUMENT_PARTS]; /* by attn_explain_part */
+    attn_document_part part[ATTN_DOCUMENT_PARTS]; /* by attn_translator_part */
 } attn_document;
 
 /* What a document is made of. */

@@ -84,13 +84,13 @@ void attn_explain_free(attn_explain *e) {
     attn_free(e);
 }
 
-attn_explain_shape attn_explain_get_shape(const attn_explain *e, attn_explain_part part) {
+attn_explain_shape attn_explain_get_shape(const attn_explain *e, attn_translator_part part) {
     const attn_translator_config *c = attn_translator_get_config(e->model);
     return (attn_explain_shape){
-        .layers = part == ATTN_EXPLAIN_ENCODER ? c->encoder_layers : c->decoder_layers,
+        .layers = part == ATTN_PART_ENCODER ? c->encoder_layers : c->decoder_layers,
         .heads = c->heads,
-        .queries = part == ATTN_EXPLAIN_ENCODER ? e->source_length : e->target_length,
-        .keys = part == ATTN_EXPLAIN_DECODER ? e->target_length : e->source_length,
+        .queries = part == ATTN_PART_ENCODER ? e->source_length : e->target_length,
+        .keys = part == ATTN_PART_DECODER ? e->target_length : e->source_length,
         .channels = c->d_model,
         .head_size = c->d_model / c->heads,
     };
@@ -98,19 +98,16 @@ attn_explain_shape attn_explain_get_shape(const attn_explain *e, attn_explain_pa
 
 /* ---- one attention of the model ---- */
 
-attn_status attn_explain_view_layer(const attn_explain *e, attn_explain_part part, int64_t layer,
+attn_status attn_explain_view_layer(const attn_explain *e, attn_translator_part part, int64_t layer,
                                     attn_explain_view *v, attn_error *error) {
-    static const attn_translator_part parts[] = {[ATTN_EXPLAIN_ENCODER] = ATTN_PART_ENCODER,
-                                                 [ATTN_EXPLAIN_DECODER] = ATTN_PART_DECODER,
-                                                 [ATTN_EXPLAIN_CROSS] = ATTN_PART_CROSS};
     const attn_translator_config *config = attn_translator_get_config(e->model);
     *v = (attn_explain_view){.shape = attn_explain_get_shape(e, part),
                              .kv_heads = config->kv_heads,
-                             .causal = part == ATTN_EXPLAIN_DECODER,
+                             .causal = part == ATTN_PART_DECODER,
                              .norm_last = !config->pre_norm,
-                             .ids = part == ATTN_EXPLAIN_ENCODER ? e->source : e->target};
+                             .ids = part == ATTN_PART_ENCODER ? e->source : e->target};
     attn_status status = attn_translator_find_notes(
-        e->model, e->tape, parts[part], layer, v->shape.queries, v->shape.keys, &v->note, error);
+        e->model, e->tape, part, layer, v->shape.queries, v->shape.keys, &v->note, error);
     const attn_multi_head *a = v->note.attention;
     for (int i = 0; i < 4 && status == ATTN_OK; i++) {
         const attn_linear *linear[] = {&a->query, &a->key, &a->value, &a->output};
@@ -140,14 +137,14 @@ static attn_status weigh(const attn_explain_view *v, attn_real *weights, attn_er
                                   weights, NULL, error);
 }
 
-attn_status attn_explain_weights(attn_explain *e, attn_explain_part part, int64_t layer,
+attn_status attn_explain_weights(attn_explain *e, attn_translator_part part, int64_t layer,
                                  attn_real *weights, attn_error *error) {
     attn_explain_view v;
     attn_status status = attn_explain_view_layer(e, part, layer, &v, error);
     return status == ATTN_OK ? weigh(&v, weights, error) : status;
 }
 
-attn_status attn_explain_get_layer(attn_explain *e, attn_explain_part part, int64_t layer,
+attn_status attn_explain_get_layer(attn_explain *e, attn_translator_part part, int64_t layer,
                                    attn_explain_layer *out, attn_error *error) {
     attn_explain_view v;
     attn_status status = attn_explain_view_layer(e, part, layer, &v, error);
@@ -163,7 +160,7 @@ attn_status attn_explain_get_layer(attn_explain *e, attn_explain_part part, int6
     return status == ATTN_OK ? attn_explain_compute_layer(e, &v, own, out, error) : status;
 }
 
-attn_status attn_explain_get_steps(attn_explain *e, attn_explain_part part, int64_t layer,
+attn_status attn_explain_get_steps(attn_explain *e, attn_translator_part part, int64_t layer,
                                    int64_t head, int64_t token, attn_explain_steps *s,
                                    attn_error *error) {
     attn_explain_shape n = attn_explain_get_shape(e, part);

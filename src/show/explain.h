@@ -10,12 +10,6 @@
 
 #include "attn/translator.h"
 
-typedef enum attn_explain_part {
-    ATTN_EXPLAIN_ENCODER, /* source words to source words */
-    ATTN_EXPLAIN_DECODER, /* target words to earlier target words */
-    ATTN_EXPLAIN_CROSS,   /* target words to source words */
-} attn_explain_part;
-
 typedef struct attn_explain attn_explain;
 
 /* Runs the model on one pair. source: ids with </s>; target_input: <s> and ids, or NULL for the
@@ -31,10 +25,10 @@ void attn_explain_free(attn_explain *explain);
 typedef struct attn_explain_shape {
     int64_t layers, heads, queries, keys, channels, head_size;
 } attn_explain_shape;
-attn_explain_shape attn_explain_get_shape(const attn_explain *explain, attn_explain_part part);
+attn_explain_shape attn_explain_get_shape(const attn_explain *explain, attn_translator_part part);
 
 /* The weights of every head of one layer, [H, Q, K]. */
-ATTN_MUST_CHECK attn_status attn_explain_weights(attn_explain *explain, attn_explain_part part,
+ATTN_MUST_CHECK attn_status attn_explain_weights(attn_explain *explain, attn_translator_part part,
                                                  int64_t layer, attn_real *weights,
                                                  attn_error *error);
 
@@ -75,7 +69,7 @@ typedef struct attn_explain_layer {
 
 /* ATTN_ERR_ARGUMENT: no such layer. ATTN_ERR_NUMERIC: what was computed here is not what the model
  * computed, within 1e-3 of the largest number of each kind. */
-ATTN_MUST_CHECK attn_status attn_explain_get_layer(attn_explain *explain, attn_explain_part part,
+ATTN_MUST_CHECK attn_status attn_explain_get_layer(attn_explain *explain, attn_translator_part part,
                                                    int64_t layer, attn_explain_layer *out,
                                                    attn_error *error);
 
@@ -101,7 +95,7 @@ typedef struct attn_explain_steps {
 
 /* Of attn_explain_get_layer. ATTN_ERR_ARGUMENT: layer, head or token out of range; ATTN_ERR_NUMERIC as
  * there. */
-ATTN_MUST_CHECK attn_status attn_explain_get_steps(attn_explain *explain, attn_explain_part part,
+ATTN_MUST_CHECK attn_status attn_explain_get_steps(attn_explain *explain, attn_translator_part part,
                                                    int64_t layer, int64_t head, int64_t token,
                                                    attn_explain_steps *steps, attn_error *error);
 

@@ -26,7 +26,7 @@ typedef struct attn_explain_view {
 
 /* ATTN_ERR_ARGUMENT: no such layer, or what attn_translator_find_notes says. */
 ATTN_MUST_CHECK attn_status attn_explain_view_layer(const attn_explain *explain,
-                                                    attn_explain_part part, int64_t layer,
+                                                    attn_translator_part part, int64_t layer,
                                                     attn_explain_view *out, attn_error *error);
 /* own: the model's weights, [H, Q, K]. */
 ATTN_MUST_CHECK attn_status attn_explain_compute_layer(attn_explain *explain,

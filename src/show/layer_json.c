@@ -45,7 +45,7 @@ static json_t *arrays_json(const attn_explain_layer *l) {
     return object;
 }
 
-json_t *attn_layer_json(const attn_explain_layer *l, attn_explain_part part, int64_t number) {
+json_t *attn_layer_json(const attn_explain_layer *l, attn_translator_part part, int64_t number) {
     const attn_explain_shape *n = &l->shape;
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:f, s:f, s:f, s:o}",
                      "part", attn_part_names[part], "layer", (json_int_t)number, "heads",
@@ -56,7 +56,7 @@ json_t *attn_layer_json(const attn_explain_layer *l, attn_explain_part part, int
                      l->root, "difference", l->difference, "arrays", arrays_json(l));
 }
 
-json_t *attn_matrices_json(const attn_explain_layer *l, attn_explain_part part, int64_t number) {
+json_t *attn_matrices_json(const attn_explain_layer *l, attn_translator_part part, int64_t number) {
     static const char *const names[] = {"query", "key", "value", "output"};
     int64_t channels = l->shape.channels;
     json_t *object =

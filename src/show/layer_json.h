@@ -8,11 +8,12 @@
 
 #include "show/explain.h"
 
-extern const char *const attn_part_names[]; /* by attn_explain_part */
+extern const char *const attn_part_names[]; /* by attn_translator_part */
 
 /* Every step of every query and head, and the sizes. NULL when out of memory. */
-json_t *attn_layer_json(const attn_explain_layer *layer, attn_explain_part part, int64_t number);
+json_t *attn_layer_json(const attn_explain_layer *layer, attn_translator_part part, int64_t number);
 /* The matrices and biases of the projections, gamma and beta of the norm: the same for any sentence. */
-json_t *attn_matrices_json(const attn_explain_layer *layer, attn_explain_part part, int64_t number);
+json_t *attn_matrices_json(const attn_explain_layer *layer, attn_translator_part part,
+                           int64_t number);
 
 #endif

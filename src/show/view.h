@@ -22,7 +22,7 @@ enum { ATTN_VIEW_ALL = -3 };
  * one layer; a head or MEAN. GRID: a layer or ALL; a head, MEAN or ALL. ROLLOUT: neither is read. */
 typedef struct attn_view {
     attn_view_kind kind;
-    attn_explain_part part;
+    attn_translator_part part;
     int64_t layer, head;
     int64_t token; /* the row that stands out; of LINES the only one drawn; -1: none */
     bool words;    /* pieces merged to words */

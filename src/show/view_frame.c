@@ -69,7 +69,7 @@ static const char *rollout_rule(const attn_drawing *d) {
         "Rollout (after Abnar and Zuidema 2020): attention averaged over the heads and multiplied "
         "through the layers of encoder and decoder, half of each for the residual connection; what "
         "comes from the source, rows renormalized.";
-    return d->view->part == ATTN_EXPLAIN_CROSS ? cross : d->part->causal ? decoder : encoder;
+    return d->view->part == ATTN_PART_CROSS ? cross : d->part->causal ? decoder : encoder;
 }
 
 static void write_legend(const attn_drawing *d, const char *note, char *text, size_t size) {
@@ -100,10 +100,10 @@ static void write_sentences(const attn_drawing *d, char *text, size_t size) {
     char sentence[900], translation[900];
     attn_utf8_quote(sentence, sizeof sentence, d->document->sentence);
     attn_utf8_quote(translation, sizeof translation, d->document->translation);
-    if (d->view->part == ATTN_EXPLAIN_CROSS) {
+    if (d->view->part == ATTN_PART_CROSS) {
         snprintf(text, size, "%s \xe2\x86\x92 %s", sentence, translation);
     } else {
-        snprintf(text, size, "%s", d->view->part == ATTN_EXPLAIN_ENCODER ? sentence : translation);
+        snprintf(text, size, "%s", d->view->part == ATTN_PART_ENCODER ? sentence : translation);
     }
 }
 

@@ -94,7 +94,7 @@ attn_status attn_view_print(const attn_document *document, const attn_view *view
         status = attn_fail_memory(error, size);
         goto out;
     }
-    if (view->part != ATTN_EXPLAIN_ENCODER) {
+    if (view->part != ATTN_PART_ENCODER) {
         fprintf(t->out, "%s\n-> %s\n\n", document->sentence, document->translation);
     }
     attn_terminal_heading(t, attn_view_title(document, view, title, sizeof title));

@@ -94,21 +94,20 @@ static void assert_consistent(const attn_explain_steps *s, const attn_explain_sh
     assert_true(s->difference > 0 && s->difference < 1e-4);
 }
 
-static void walk_part(attn_explain *explain, attn_explain_part part) {
+static void walk_part(attn_explain *explain, attn_translator_part part) {
     attn_explain_shape n = attn_explain_get_shape(explain, part);
     attn_real weights[4 * SOURCE * SOURCE];
     attn_explain_steps steps;
     attn_error error = {0};
-    assert_int_equal(n.queries, part == ATTN_EXPLAIN_ENCODER ? SOURCE : TARGET);
-    assert_int_equal(n.keys, part == ATTN_EXPLAIN_DECODER ? TARGET : SOURCE);
+    assert_int_equal(n.queries, part == ATTN_PART_ENCODER ? SOURCE : TARGET);
+    assert_int_equal(n.keys, part == ATTN_PART_DECODER ? TARGET : SOURCE);
     for (int64_t layer = 0; layer < n.layers; layer++) {
         assert_int_equal(attn_explain_weights(explain, part, layer, weights, &error), ATTN_OK);
         for (int64_t i = 0; i < n.heads * n.queries; i++) {
             assert_int_equal(attn_explain_get_steps(explain, part, layer, i / n.queries,
                                                     i % n.queries, &steps, &error),
                              ATTN_OK);
-            assert_int_equal(steps.visible,
-                             part == ATTN_EXPLAIN_DECODER ? i % n.queries + 1 : n.keys);
+            assert_int_equal(steps.visible, part == ATTN_PART_DECODER ? i % n.queries + 1 : n.keys);
             assert_consistent(&steps, &n, weights + i * n.keys);
         }
     }
@@ -129,9 +128,9 @@ static void test_steps_are_the_models(void **unused) {
         attn_error error = {0};
         assert_int_equal(
             attn_explain_create(model, source, SOURCE, target, TARGET, &explain, &error), ATTN_OK);
-        walk_part(explain, ATTN_EXPLAIN_ENCODER);
-        walk_part(explain, ATTN_EXPLAIN_DECODER);
-        walk_part(explain, ATTN_EXPLAIN_CROSS);
+        walk_part(explain, ATTN_PART_ENCODER);
+        walk_part(explain, ATTN_PART_DECODER);
+        walk_part(explain, ATTN_PART_CROSS);
         attn_explain_free(explain);
         attn_translator_free(model);
     }
@@ -157,12 +156,11 @@ static void test_other_weights_are_noticed(void **unused) {
         attn_real *first = attn_params_find(attn_translator_params(model), name)->data;
         attn_real before = *first;
         *first += 0.5F;
-        assert_int_equal(
-            attn_explain_get_steps(explain, ATTN_EXPLAIN_CROSS, 1, 0, 2, &steps, &error),
-            ATTN_ERR_NUMERIC);
+        assert_int_equal(attn_explain_get_steps(explain, ATTN_PART_CROSS, 1, 0, 2, &steps, &error),
+                         ATTN_ERR_NUMERIC);
         *first = before;
     }
-    assert_int_equal(attn_explain_get_steps(explain, ATTN_EXPLAIN_CROSS, 1, 0, 2, &steps, &error),
+    assert_int_equal(attn_explain_get_steps(explain, ATTN_PART_CROSS, 1, 0, 2, &steps, &error),
                      ATTN_OK);
     attn_explain_free(explain);
     attn_translator_free(model);
@@ -181,13 +179,12 @@ static void test_what_is_missing(void **unused) {
         ATTN_OK);
     assert_int_equal(attn_explain_create(model, source, SOURCE, NULL, 0, &explain, &error),
                      ATTN_OK);
-    assert_int_equal(attn_explain_weights(explain, ATTN_EXPLAIN_ENCODER, 0, weights, &error),
-                     ATTN_OK);
-    assert_int_equal(attn_explain_weights(explain, ATTN_EXPLAIN_CROSS, 0, weights, &error),
+    assert_int_equal(attn_explain_weights(explain, ATTN_PART_ENCODER, 0, weights, &error), ATTN_OK);
+    assert_int_equal(attn_explain_weights(explain, ATTN_PART_CROSS, 0, weights, &error),
                      ATTN_ERR_ARGUMENT);
     assert_non_null(
         strstr(error.what, "no attention was recorded for layer 1 of the cross attention"));
-    assert_int_equal(attn_explain_get_layer(explain, ATTN_EXPLAIN_DECODER, 0, &layer, &error),
+    assert_int_equal(attn_explain_get_layer(explain, ATTN_PART_DECODER, 0, &layer, &error),
                      ATTN_ERR_ARGUMENT);
     attn_explain_free(explain);
     attn_translator_free(model);
@@ -196,7 +193,7 @@ static void test_what_is_missing(void **unused) {
         ATTN_OK);
     assert_int_equal(attn_explain_create(model, source, SOURCE, target, TARGET, &explain, &error),
                      ATTN_OK);
-    assert_int_equal(attn_explain_get_layer(explain, ATTN_EXPLAIN_CROSS, 0, &layer, &error),
+    assert_int_equal(attn_explain_get_layer(explain, ATTN_PART_CROSS, 0, &layer, &error),
                      ATTN_ERR_ARGUMENT);
     assert_non_null(strstr(error.what, "only packed weights"));
     attn_explain_free(explain);

@@ -147,7 +147,7 @@ static void test_document(void **unused) {
             assert_true(part->distance == NULL ||
                         (part->distance[at] > 0 && part->distance[at] < (double)part->keys));
         }
-        assert_true((part->distance == NULL) == (i == ATTN_EXPLAIN_CROSS));
+        assert_true((part->distance == NULL) == (i == ATTN_PART_CROSS));
     }
     attn_document_free(d);
 }
