@@ -91,6 +91,15 @@ ATTN_API attn_tensor *attn_layer_residual(attn_tape *tape, attn_tensor *x, attn_
                                           double p);
 
 /* ---- multi-head attention ---- */
+/* A head made to look elsewhere, to ask what it does: for queries query .. query + queries - 1 of every
+ * sequence its output is the mean of the values of keys key .. key + keys - 1. Keys that a query does not see
+ * are left out; with none left (keys 0) the output is 0: the head is silenced. */
+typedef struct attn_head_edit {
+    int64_t head;           /* from 0; -1: every head */
+    int64_t query, queries; /* at least 0; what lies beyond a sequence is left out */
+    int64_t key, keys;
+} attn_head_edit;
+
 typedef struct attn_multi_head {
     int64_t channels, heads, kv_heads, head_size;
     /* NAME.query, .key, .value (weights adjacent, then biases), NAME.output. Self attention
@@ -99,6 +108,10 @@ typedef struct attn_multi_head {
     attn_linear query, key, value, output;
     attn_linear joined;    /* query, key and value: self attention */
     attn_linear key_value; /* key and value: cross attention */
+    /* The caller's, applied in this order to passes that are not recorded; NULL: none. A later one
+     * overrides what an earlier one did. */
+    const attn_head_edit *edits;
+    int64_t edit_count;
 } attn_multi_head;
 
 /* channels must be a multiple of heads, and heads of kv_heads; otherwise attn_params_allocate
@@ -106,7 +119,8 @@ typedef struct attn_multi_head {
 ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char *name,
                                                  int64_t channels, int64_t heads, int64_t kv_heads);
 /* The attention of x's tokens to those of memory (NULL: to x itself), heads joined, before the
- * output projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. */
+ * output projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. A tape that
+ * records refuses an attention with edits (ATTN_ERR_ARGUMENT). */
 ATTN_API attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x,
                                            const attn_sequences *sequences, attn_tensor *memory,
                                            const attn_sequences *memory_sequences,

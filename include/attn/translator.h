@@ -126,6 +126,24 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_pack(attn_translator *model
                                                           attn_compute compute, attn_error *error);
 ATTN_API void attn_translator_unpack(attn_translator *model);
 
+/* ---- interventions ---- */
+
+/* A head of one layer that is silenced or looks elsewhere: attn_head_edit says how. */
+typedef struct attn_translator_edit {
+    attn_translator_part part;
+    int64_t layer; /* from 0 */
+    attn_head_edit head;
+} attn_translator_edit;
+/* A translator that shares the weights of `model`, which must outlive it and stay packed or not as it is, and whose
+ * passes compute with these edits, in this order: what attention does is seen by what becomes of the
+ * translation. Places count pieces of each sentence; the decoder's steps apply them as the whole
+ * pass does, to the same bits. It decodes, scores and explains; it does not train. Free it first.
+ * ATTN_ERR_ARGUMENT: no such layer or head, or a negative place. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_translator_edited(const attn_translator *model,
+                                                            const attn_translator_edit *edits,
+                                                            size_t count, attn_translator **out,
+                                                            attn_error *error);
+
 /* ---- decoding, step by step, with cached keys and values ----
  * The model is only read, so states on several threads may share one. It must be packed
  * (by attn_translator_pack, or loaded for inference) and stay so while the state lives. */

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "base/minmax.h"
 #include "layers/layers.h"
 
 attn_multi_head attn_multi_head_declare(attn_params *params, const char *name, int64_t channels,
@@ -128,6 +129,51 @@ static bool fits(attn_tape *tape, const attn_tensor *x, const char *name,
     return tokens == x->rows;
 }
 
+/* ---- edits ---- */
+
+/* The mean of `count` values one after another, `row` apart; of none: 0. */
+static void mean_value(const real *value, int64_t row, int64_t size, int64_t count, real *out) {
+    for (int64_t e = 0; e < size; e++) {
+        real sum = 0;
+        for (int64_t k = 0; k < count; k++) {
+            sum += value[k * row + e];
+        }
+        out[e] = count > 0 ? sum / (real)count : 0;
+    }
+}
+
+/* One edit in one sequence: `out` [queries, C] and `value` [keys, row] begin there. A causal query q of Q
+ * sees the keys up to q + K - Q. */
+static void edit_sequence(const attn_multi_head *a, const attn_head_edit *edit, bool causal,
+                          int64_t queries, int64_t keys, const real *value, int64_t row,
+                          real *out) {
+    int64_t count = attn_min(edit->queries, queries - edit->query);
+    for (int64_t q = edit->query; q < edit->query + count; q++) {
+        int64_t seen = causal ? attn_max(q + 1 + keys - queries, 0) : keys;
+        int64_t used = attn_max(attn_min(edit->keys, seen - edit->key), 0);
+        for (int64_t h = 0; h < a->heads; h++) {
+            if (edit->head == h || edit->head < 0) {
+                int64_t group = h / (a->heads / a->kv_heads);
+                mean_value(value + edit->key * row + group * a->head_size, row, a->head_size, used,
+                           out + q * a->channels + h * a->head_size);
+            }
+        }
+    }
+}
+
+static void apply_edits(const attention_record *r, const attn_multi_head *a, bool causal,
+                        const attn_sequences *queries, const attn_sequences *keys) {
+    for (int64_t i = 0; i < a->edit_count; i++) {
+        for (int64_t s = 0; s < queries->count; s++) {
+            int64_t query = queries->starts[s], key = keys->starts[s], row = r->key_value->cols;
+            edit_sequence(a, &a->edits[i], causal, queries->starts[s + 1] - query,
+                          keys->starts[s + 1] - key,
+                          r->key_value->data + key * row + r->value_offset, row,
+                          r->output->data + query * a->channels);
+        }
+    }
+}
+
 attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_sequences *sequences,
                                   attn_tensor *memory, const attn_sequences *memory_sequences,
                                   const attn_multi_head *attention, bool causal, double dropout) {
@@ -143,6 +189,10 @@ attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_se
     if (memory != NULL && memory_sequences->count != sequences->count) {
         attn_tape_fail(tape, ATTN_ERR_SHAPE, "memory_sequences are %lld, sequences %lld",
                        (long long)memory_sequences->count, (long long)sequences->count);
+        return NULL;
+    }
+    if (recording && attention->edit_count > 0) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "an attention with edits cannot be trained");
         return NULL;
     }
     project(tape, x, memory, attention, &local);
@@ -171,6 +221,8 @@ attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_se
         attn_tape_fail_as(tape, &error);
         return NULL;
     }
+    apply_edits(&local, attention, causal, sequences,
+                memory != NULL ? memory_sequences : sequences);
     attn_tape_note(tape, "query", local.query);
     attn_tape_note(tape, memory != NULL ? "key_value" : "joined", local.key_value);
     attn_tape_note(tape, "heads", local.output);

@@ -277,10 +277,13 @@ void attn_translator_free(attn_translator *m) {
     if (m == NULL) {
         return;
     }
-    attn_translator_unpack(m);
-    attn_linear_unpack(&m->words);
-    attn_params_free(m->params);
-    attn_free(m->sinusoids);
+    if (!m->edited) {
+        attn_translator_unpack(m);
+        attn_linear_unpack(&m->words);
+        attn_params_free(m->params);
+        attn_free(m->sinusoids);
+    }
+    attn_free(m->edits);
     attn_free(m->encoder);
     attn_free(m->decoder);
     attn_free(m);

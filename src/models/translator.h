@@ -34,6 +34,9 @@ struct attn_translator {
     /* Of a model that keeps its matrices packed alone (their data is NULL): where words are looked
      * up, packed as floats. */
     attn_linear words;
+    attn_head_edit
+        *edits; /* of an edited translator: all else but the two lists of layers is another's */
+    bool edited;
 };
 
 /* Creation in two steps, so that a configuration from a file can be held to the file's tensors

@@ -9,6 +9,7 @@
 
 #include "attn/threads.h"
 #include "base/fail.h"
+#include "base/minmax.h"
 #include "cpu/cpu.h"
 #include "kernels/attention/attention_cache.h"
 #include "kernels/loss/loss.h"
@@ -404,6 +405,79 @@ static attn_status check_step(const attn_translator_state *s, int64_t rows, cons
     return ATTN_OK;
 }
 
+/* ---- edits (attn_head_edit), as layers/attention.c applies them to a whole pass ---- */
+
+/* values [R, C]: each row's value of that key, for all heads: attention to a single key is its value. 0 for a row
+ * that does not have it. */
+static attn_status read_values(attn_translator_state *s, attn_cache_attention attention,
+                               const attn_cache *cache, int64_t key, int64_t *lengths, real *values,
+                               attn_error *error) {
+    for (int64_t r = 0; r < s->rows; r++) {
+        lengths[r] = key < attn_cache_length(cache, attention.sequences[r]) ? key + 1 : 0;
+    }
+    attention.lengths = lengths;
+    attention.window_left = 0;
+    attention.output = values;
+    attention.weights = NULL;
+    return attn_cache_attend_scratch(cache, &attention, attn_tape_scratch(s->step_tape), error);
+}
+
+/* The mean of the values of `keys` keys from `key` on, as many as a row has, to the columns of the edited heads. */
+static void write_mean(const attn_multi_head *a, const attn_head_edit *edit, int64_t keys,
+                       const real *sum, real *out) {
+    for (int64_t i = 0; i < a->channels; i++) {
+        if (edit->head < 0 || i / a->head_size == edit->head) {
+            out[i] = keys > 0 ? sum[i] / (real)keys : 0;
+        }
+    }
+}
+
+static attn_status apply_edit(attn_translator_state *s, const attn_multi_head *a,
+                              const attn_head_edit *edit, const attn_cache_attention *attention,
+                              const attn_cache *cache, attn_error *error) {
+    size_t rows = (size_t)s->rows, size = rows * (size_t)a->channels;
+    real *sum = attn_tape_alloc(s->step_tape, size * sizeof *sum);
+    real *values = attn_tape_alloc(s->step_tape, size * sizeof *values);
+    int64_t *lengths = attn_tape_alloc(s->step_tape, rows * sizeof *lengths);
+    if (sum == NULL || values == NULL || lengths == NULL) {
+        return attn_fail_memory(error, size * sizeof *sum);
+    }
+    int64_t longest = 0;
+    for (int64_t r = 0; r < s->rows; r++) {
+        longest = attn_max(longest, attn_cache_length(cache, attention->sequences[r]));
+    }
+    memset(sum, 0, size * sizeof *sum);
+    int64_t keys = attn_min(edit->keys, longest - edit->key);
+    for (int64_t k = edit->key; k < edit->key + keys; k++) {
+        attn_status status = read_values(s, *attention, cache, k, lengths, values, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+        for (size_t i = 0; i < size; i++) {
+            sum[i] += values[i];
+        }
+    }
+    for (int64_t r = 0; r < s->rows; r++) {
+        int64_t has = attn_cache_length(cache, attention->sequences[r]) - edit->key;
+        write_mean(a, edit, attn_min(edit->keys, has), sum + r * a->channels,
+                   attention->output + r * a->channels);
+    }
+    return ATTN_OK;
+}
+
+static attn_status apply_edits(attn_translator_state *s, const attn_multi_head *a,
+                               const attn_cache_attention *attention, const attn_cache *cache,
+                               attn_error *error) {
+    attn_status status = ATTN_OK;
+    for (int64_t i = 0; i < a->edit_count && status == ATTN_OK; i++) {
+        const attn_head_edit *edit = &a->edits[i];
+        if (s->step >= edit->query && s->step - edit->query < edit->queries) {
+            status = apply_edit(s, a, edit, attention, cache, error);
+        }
+    }
+    return status;
+}
+
 /* Every row's query against its sequence. */
 static attn_tensor *attend(attn_translator_state *s, const attn_multi_head *a,
                            const attn_tensor *query, const attn_cache *cache,
@@ -424,6 +498,7 @@ static attn_tensor *attend(attn_translator_state *s, const attn_multi_head *a,
     attn_error error;
     attn_status status =
         attn_cache_attend_scratch(cache, &attention, attn_tape_scratch(tape), &error);
+    status = status == ATTN_OK ? apply_edits(s, a, &attention, cache, &error) : status;
     if (status != ATTN_OK) {
         attn_tape_fail_as(tape, &error);
         return NULL;

@@ -343,6 +343,119 @@ static void test_step_refuses_nonsense(void **unused) {
     attn_translator_free(model);
 }
 
+/* ---- edits ---- */
+
+enum { ALL = INT32_MAX };
+static const attn_translator_edit edits[] = {
+    {ATTN_PART_ENCODER, 0, {1, 0, ALL, 0, 0}}, /* silenced */
+    {ATTN_PART_ENCODER, 1, {-1, 3, 2, 2, 20}}, /* every head of two words, beyond some sentences */
+    {ATTN_PART_DECODER, 0, {0, 2, ALL, 1, 3}}, /* more than the first words see */
+    {ATTN_PART_DECODER, 1, {3, 0, ALL, 0, 0}}, {ATTN_PART_CROSS, 1, {2, 0, 9, 5, 1}},
+    {ATTN_PART_CROSS, 1, {2, 4, 1, 0, ALL}}, /* the same head at one word: overrides */
+    {ATTN_PART_CROSS, 0, {0, 140, 5, 0, 1}}, /* beyond every target */
+};
+
+/* A step gives the bits of the whole pass with edits too, and each of them that touches a word changes something. */
+static void test_edited_steps(void **unused) {
+    (void)unused;
+    tiny_batch batch;
+    tiny_batch_fill(&batch);
+    add_forks(&batch);
+    size_t size = (size_t)batch.target_starts[batch.view.count] * VOCABULARY * sizeof(attn_real);
+    for (int v = 0; v < VARIANTS; v++) {
+        attn_translator_config config = variant(v);
+        attn_translator *model = tiny_translator(&config, false), *edited;
+        attn_real *plain = forced(model, ATTN_COMPUTE_F32, &batch.view), *before = plain;
+        for (size_t count = 0; count <= sizeof edits / sizeof edits[0]; count++) {
+            assert_int_equal(attn_translator_edited(model, edits, count, &edited, NULL), ATTN_OK);
+            attn_real *now = forced(edited, ATTN_COMPUTE_F32, &batch.view);
+            bool same = count == 0 || count == 7;
+            assert_true((memcmp(now, before, size) == 0) == same);
+            assert_steps_equal(edited, &batch, now);
+            if (before != plain) {
+                free(before);
+            }
+            before = now;
+            attn_translator_free(edited);
+        }
+        attn_real *after = forced(model, ATTN_COMPUTE_F32, &batch.view);
+        assert_memory_equal(after, plain, size);
+        free(after);
+        free(before);
+        free(plain);
+        attn_translator_free(model);
+    }
+}
+
+/* The one edit's meaning, on one attention with values that are known. */
+static void test_edit_is_the_mean_of_values(void **unused) {
+    (void)unused;
+    enum { N = 5, C = 6 };
+    attn_params *params;
+    attn_tape *tape;
+    const int64_t starts[] = {0, 2, N};
+    const attn_sequences sequences = {2, starts, 3};
+    assert_int_equal(attn_params_create(&params, NULL), ATTN_OK);
+    attn_multi_head a = attn_multi_head_declare(params, "a", C, 3, 3);
+    assert_int_equal(attn_params_allocate(params, false, NULL), ATTN_OK);
+    attn_params_init(params, 3);
+    assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
+    for (int causal = 0; causal < 2; causal++) {
+        const attn_head_edit edit = {1, 1, 1, 1, 4};
+        attn_tape_begin(tape, false, 0, 0);
+        attn_tensor *x = attn_tape_tensor(tape, N, C);
+        for (int i = 0; i < N * C; i++) {
+            x->data[i] = (attn_real)(i % 7) - 3;
+        }
+        attn_tensor *value = attn_layer_linear(tape, x, &a.value, ATTN_ACTIVATION_NONE);
+        a.edit_count = 0;
+        attn_tensor *plain = attn_layer_attention(tape, x, &sequences, NULL, NULL, &a, causal, 0);
+        a.edits = &edit;
+        a.edit_count = 1;
+        attn_tensor *y = attn_layer_attention(tape, x, &sequences, NULL, NULL, &a, causal, 0);
+        assert_non_null(y);
+        for (int t = 0; t < N; t++) {
+            for (int c = 0; c < C; c++) {
+                attn_real want = plain->data[t * C + c];
+                if ((t == 1 || t == 3) && c / 2 == 1) { /* the second word of each sentence */
+                    want = value->data[t * C + c];
+                    want = t == 3 && !causal ? (want + value->data[4 * C + c]) / 2 : want;
+                }
+                assert_true(y->data[t * C + c] == want);
+            }
+        }
+    }
+    attn_tape_begin(tape, true, 0, 0);
+    attn_tensor *x = attn_tape_tensor(tape, N, C);
+    memset(x->data, 0, N * C * sizeof *x->data);
+    assert_null(attn_layer_attention(tape, x, &sequences, NULL, NULL, &a, false, 0));
+    assert_int_equal(attn_tape_status(tape), ATTN_ERR_ARGUMENT);
+    attn_tape_free(tape);
+    attn_params_free(params);
+}
+
+static void test_edits_refused(void **unused) {
+    (void)unused;
+    attn_translator_config config = variant(0);
+    attn_translator *model = tiny_translator(&config, false), *edited, *twice;
+    static const attn_translator_edit wrong[] = {
+        {ATTN_PART_ENCODER, 2, {0, 0, 1, 0, 1}}, {ATTN_PART_DECODER, -1, {0, 0, 1, 0, 1}},
+        {ATTN_PART_CROSS, 0, {4, 0, 1, 0, 1}},   {ATTN_PART_CROSS, 0, {-2, 0, 1, 0, 1}},
+        {ATTN_PART_CROSS, 0, {0, -1, 1, 0, 1}},  {ATTN_PART_CROSS, 0, {0, 0, 1, 0, -1}},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        attn_error error = {0};
+        assert_int_equal(attn_translator_edited(model, &wrong[i], 1, &edited, &error),
+                         ATTN_ERR_ARGUMENT);
+        assert_null(edited);
+        assert_true(error.what[0] != '\0');
+    }
+    assert_int_equal(attn_translator_edited(model, edits, 1, &edited, NULL), ATTN_OK);
+    assert_int_equal(attn_translator_edited(edited, edits, 1, &twice, NULL), ATTN_ERR_ARGUMENT);
+    attn_translator_free(edited);
+    attn_translator_free(model);
+}
+
 /* ---- the batch around a sentence ---- */
 
 /* The output of the encoder, or of the decoder, into out; returns its number of elements. */
@@ -479,10 +592,16 @@ static void test_gradients_add_up(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integers_are_close),  cmocka_unit_test(test_steps_are_the_full_pass),
-        cmocka_unit_test(test_step_attention),      cmocka_unit_test(test_step_refuses_nonsense),
-        cmocka_unit_test(test_alone_or_in_a_batch), cmocka_unit_test(test_threads_and_isas),
+        cmocka_unit_test(test_integers_are_close),
+        cmocka_unit_test(test_steps_are_the_full_pass),
+        cmocka_unit_test(test_step_attention),
+        cmocka_unit_test(test_step_refuses_nonsense),
+        cmocka_unit_test(test_alone_or_in_a_batch),
+        cmocka_unit_test(test_threads_and_isas),
         cmocka_unit_test(test_gradients_add_up),
+        cmocka_unit_test(test_edited_steps),
+        cmocka_unit_test(test_edits_refused),
+        cmocka_unit_test(test_edit_is_the_mean_of_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
