@@ -9,9 +9,10 @@
 #include "explain_print.h"
 #include "model.h"
 #include "pipeline/pair.h"
+#include "show/intervene.h"
 
 typedef struct options {
-    const char *model, *token, *target;
+    const char *model, *token, *target, *mask, *force;
     int64_t layer, head, sentence;
     int part;
     bool raw, json;
@@ -38,6 +39,10 @@ static const attn_option table[] = {
      .help = "encoder: among source words (default); decoder: among words of the translation; cross: from the translation to the source"},
     {"target", 0, ATTN_OPTION_TEXT, offsetof(options, target), .value = "TEXT",
      .help = "the translation to use with decoder and cross (default: the model's own)"},
+    {"mask", 0, ATTN_OPTION_TEXT, offsetof(options, mask), .value = "L.H,...",
+     .help = "silence these heads of the part, as 2.1, or 2.* for all of layer 2 (with --token: for that word), and show what becomes of the translation"},
+    {"force", 0, ATTN_OPTION_TEXT, offsetof(options, force), .value = "WORD",
+     .help = "make --token (default: every word) look at this word alone, in --layer and --head (default: in all), and show what becomes of the translation"},
     {"sentence", 's', ATTN_OPTION_INT, offsetof(options, sentence), 1, 1e9, .value = "N",
      .help = "which sentence of a text of several, from 1 (default 1): each is translated on its own"},
     {"raw", 0, ATTN_OPTION_FLAG, offsetof(options, raw),
@@ -74,7 +79,7 @@ static int check_number(const char *option, const char *what, int64_t value, int
                            (long long)count);
 }
 
-static int say_words(const options *o, const attn_words *words) {
+static int say_words(const char *option, const char *given, const attn_words *words) {
     char list[512] = "", quoted[64], name[64];
     size_t used = 0;
     for (int64_t i = 0; i < words->count && used + 80 < sizeof list; i++) {
@@ -82,8 +87,8 @@ static int say_words(const options *o, const attn_words *words) {
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%lld %s", i > 0 ? ", " : "",
                                  (long long)i + 1, name);
     }
-    attn_utf8_quote(quoted, sizeof quoted, o->token);
-    return attn_say_misuse("explain: --token '%s': the words are: %s", quoted, list);
+    attn_utf8_quote(quoted, sizeof quoted, given);
+    return attn_say_misuse("explain: --%s '%s': the words are: %s", option, quoted, list);
 }
 
 /* The largest weight of a word's row on another real word: how decided the word is. */
@@ -173,28 +178,96 @@ static attn_status print_explained(const attn_explained *x, bool json, attn_erro
     return attn_explained_print_json(x, stdout) ? ATTN_OK : attn_fail_memory(error, 0);
 }
 
+/* ---- what becomes of it ---- */
+
+static bool intervenes(const options *o) {
+    return o->mask != NULL || o->force != NULL;
+}
+
+/* A word of one side by its name; its pieces. */
+static int find_word(const attn_words *words, const char *option, const char *name,
+                     const attn_word **out) {
+    int64_t i = attn_words_find(words, name);
+    *out = i >= 0 ? &words->word[i] : NULL;
+    return i >= 0 ? ATTN_EXIT_OK : say_words(option, name, words);
+}
+
+/* The edits that the options ask for, malloc'ed; *result: ATTN_EXIT_OK, or said already. */
+static attn_status read_edits(const attn_model *model, const options *o, const attn_explained *x,
+                              attn_translator_edit **edits, size_t *count, int *result,
+                              attn_error *error) {
+    const attn_word *token = NULL, *forced = NULL;
+    attn_head_edit edit = {.head = o->head == OPEN ? -1 : o->head - 1, .queries = INT64_MAX};
+    *result = o->token != NULL ? find_word(&x->queries, "token", o->token, &token) : ATTN_EXIT_OK;
+    if (*result == ATTN_EXIT_OK && o->force != NULL) {
+        *result = find_word(&x->keys, "force", o->force, &forced);
+    }
+    if (*result != ATTN_EXIT_OK) {
+        return ATTN_OK;
+    }
+    if (token != NULL) {
+        edit.query = token->first;
+        edit.queries = token->count;
+    }
+    attn_status status = ATTN_OK;
+    if (o->mask != NULL) {
+        status = attn_edits_read(model->translator, o->mask, x->part, edit, edits, count, error);
+    }
+    if (forced == NULL) {
+        return status;
+    }
+    edit.key = forced->first;
+    edit.keys = forced->count;
+    int64_t first = o->layer == OPEN ? 1 : o->layer;
+    int64_t last = o->layer == OPEN ? x->shape.layers : o->layer;
+    for (int64_t layer = first; status == ATTN_OK && layer <= last; layer++) {
+        char heads[48];
+        snprintf(heads, sizeof heads, edit.head < 0 ? "%lld.*" : "%lld.%lld", (long long)layer,
+                 (long long)edit.head + 1);
+        status = attn_edits_read(model->translator, heads, x->part, edit, edits, count, error);
+    }
+    return status;
+}
+
+static attn_status print_intervened(const attn_intervened *i, bool json, attn_error *error) {
+    if (!json) {
+        attn_terminal terminal;
+        attn_terminal_init(&terminal, stdout);
+        attn_intervened_print(i, &terminal);
+        return ATTN_OK;
+    }
+    return attn_intervened_print_json(i, stdout) ? ATTN_OK : attn_fail_memory(error, 0);
+}
+
+static int intervene(const attn_model *model, const attn_sentence_pair *p, const options *o,
+                     const attn_explained *x, attn_error *error) {
+    attn_translator_edit *edits = NULL;
+    attn_intervened made = {0};
+    attn_search_options search;
+    size_t count = 0;
+    int result = ATTN_EXIT_FAILURE;
+    attn_search_options_init(&search);
+    attn_status status = read_edits(model, o, x, &edits, &count, &result, error);
+    if (status == ATTN_OK && result == ATTN_EXIT_OK) {
+        status = attn_intervene(model, p, edits, count, &search, &made, error);
+        status = status == ATTN_OK ? print_intervened(&made, o->json, error) : status;
+    }
+    attn_intervened_free(&made);
+    free(edits);
+    return status == ATTN_OK ? result : attn_say_error(error);
+}
+
+/* ---- a sentence ---- */
+
 /* The sentence asked for, and its translation where it is looked at: the one given, or the model's own. */
 static attn_status read_pair(const attn_model *model, const char *text, const options *o,
                              attn_sentence_pair *out, attn_error *error) {
     size_t number = (size_t)o->sentence - 1, count;
-    attn_translate_options how;
-    attn_translate_options_init(&how);
-    how.format = o->raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN;
-    if (o->part == ATTN_PART_ENCODER) {
-        return attn_sentence_pair_of_source(model, text, how.format, number, out, &count, error);
+    attn_text_format format = o->raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN;
+    if (o->part == ATTN_PART_ENCODER && !intervenes(o)) {
+        return attn_sentence_pair_of_source(model, text, format, number, out, &count, error);
     }
-    if (o->target != NULL) {
-        return o->raw ? attn_sentence_pair_raw(model, text, o->target, out, error)
-                      : attn_sentence_pair_of_texts(model, text, o->target, number, out, &count,
-                                                    error);
-    }
-    attn_translation *translation = NULL;
-    attn_status status = attn_translate_texts(model, &text, 1, &how, &translation, error);
-    if (status == ATTN_OK) {
-        status = attn_sentence_pair_of_translation(translation, 0, number, out, error);
-    }
-    attn_translation_free(translation);
-    return status;
+    return attn_sentence_pair_read(model, text, o->target, format, number, NULL, out, error);
 }
 
 static int explain_open(const attn_model *model, const char *sentence, const options *o) {
@@ -219,13 +292,15 @@ static int explain_open(const attn_model *model, const char *sentence, const opt
     if (status != ATTN_OK) {
         goto out;
     }
-    if (o->token != NULL) {
-        wanted = attn_words_find(&x.queries, o->token);
-    }
     result = check_number("layer", "this part has layers", o->layer, x.shape.layers);
     result = result ? result : check_number("head", "each layer has heads", o->head, x.shape.heads);
-    if (result == ATTN_EXIT_OK && o->token != NULL && wanted < 0) {
-        result = say_words(o, &x.queries);
+    if (result == ATTN_EXIT_OK && intervenes(o)) {
+        result = intervene(model, &p, o, &x, &error);
+        goto out;
+    }
+    if (result == ATTN_EXIT_OK && o->token != NULL) {
+        wanted = attn_words_find(&x.queries, o->token);
+        result = wanted < 0 ? say_words("token", o->token, &x.queries) : ATTN_EXIT_OK;
     }
     if (result == ATTN_EXIT_OK) {
         status = fill_explained(&x, explain, o, wanted, &error);
@@ -247,7 +322,7 @@ static int explain_run(const void *given, int operand_count, char **operand) {
     attn_model_options whole;
     attn_error error;
     (void)operand_count;
-    if (o->target != NULL && o->part == ATTN_PART_ENCODER) {
+    if (o->target != NULL && o->part == ATTN_PART_ENCODER && !intervenes(o)) {
         return attn_say_misuse("explain: --target goes with --part decoder or --part cross");
     }
     attn_model_options_init(&whole);
@@ -262,13 +337,18 @@ static int explain_run(const void *given, int operand_count, char **operand) {
 const attn_command attn_cmd_explain = {
     .name = "explain",
     .summary = "Show what a word attends to, and each step of how",
-    .usage = "[--token W] [--layer L] [--head H] [--part PART] [--json] SENTENCE",
+    .usage = "[--token W] [--layer L] [--head H] [--part PART] [--json] SENTENCE\n"
+             "[--mask L.H,...] [--force WORD] [--part PART] [--token W] [--json] SENTENCE",
     .description = "Bars show how a word distributes its attention; a word of several pieces "
                    "counts as one. The steps of attention follow, with the model's numbers: embed "
                    "and project; dot products; divide by the root of the key size; softmax; "
                    "weighted sum of the values; join the heads by the output projection. The steps "
                    "are recomputed and checked against the model's own numbers.\nThe most decided "
-                   "word or head is the one with the largest weight on another word.",
+                   "word or head is the one with the largest weight on another word.\n"
+                   "--mask and --force intervene: a silenced head adds nothing, a forced one "
+                   "passes on the word it is made to look at. The translation before and after is "
+                   "printed, each with log p as the model is and with the intervention. A word of "
+                   "several pieces is looked at evenly.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

@@ -263,36 +263,16 @@ static int show(const options *o, const attn_document *document, attn_error *err
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(error);
 }
 
-/* The sentence asked for and its translation: the one given, or the model's own. */
-static attn_status read_pair(const attn_model *model, const char *text, const options *o,
-                             attn_sentence_pair *out, attn_error *error) {
-    size_t number = (size_t)o->sentence - 1, count;
-    if (o->target != NULL) {
-        return o->raw ? attn_sentence_pair_raw(model, text, o->target, out, error)
-                      : attn_sentence_pair_of_texts(model, text, o->target, number, out, &count,
-                                                    error);
-    }
-    attn_search_options search;
-    attn_search_options_init(&search);
-    search.beam = o->beam;
-    attn_translate_options how;
-    attn_translate_options_init(&how);
-    how.search = &search;
-    how.format = o->raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN;
-    attn_translation *translation = NULL;
-    attn_status status = attn_translate_texts(model, &text, 1, &how, &translation, error);
-    if (status == ATTN_OK) {
-        status = attn_sentence_pair_of_translation(translation, 0, number, out, error);
-    }
-    attn_translation_free(translation);
-    return status;
-}
-
 /* pair: to be freed in any case. */
 static attn_status read_sentence(const attn_model *model, const char *text, const options *o,
                                  attn_sentence_pair *pair, attn_document_request *out,
                                  attn_error *error) {
-    attn_status status = read_pair(model, text, o, pair, error);
+    attn_search_options search;
+    attn_search_options_init(&search);
+    search.beam = o->beam;
+    attn_status status =
+        attn_sentence_pair_read(model, text, o->target, o->raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN,
+                                (size_t)o->sentence - 1, &search, pair, error);
     *out = (attn_document_request){
         .translator = model->translator,
         .tokenizer = model->tokenizer,

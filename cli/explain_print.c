@@ -283,3 +283,33 @@ bool attn_explained_print_json(const attn_explained *x, FILE *out) {
     json_decref(all);
     return done;
 }
+
+/* ---- interventions ---- */
+
+static void print_text(const char *label, const attn_intervened_text *t, const attn_terminal *to) {
+    fprintf(to->out, "%s  %s\n", label, t->text);
+    fprintf(to->out, "        log p %.2f as the model is, %.2f with the intervention\n", t->plain,
+            t->edited);
+}
+
+void attn_intervened_print(const attn_intervened *i, const attn_terminal *t) {
+    print_text("before", &i->before, t);
+    print_text("after ", &i->after, t);
+    if (strcmp(i->before.text, i->after.text) == 0) {
+        fputs("The translation stays the same.\n", t->out);
+    }
+}
+
+static json_t *json_intervened(const attn_intervened_text *t) {
+    return json_pack("{s:s, s:f, s:f}", "text", t->text, "log_probability", t->plain,
+                     "log_probability_edited", t->edited);
+}
+
+bool attn_intervened_print_json(const attn_intervened *i, FILE *out) {
+    json_t *all = json_pack("{s:o, s:o}", "before", json_intervened(&i->before), "after",
+                            json_intervened(&i->after));
+    bool printed = all != NULL && json_dumpf(all, out, JSON_REAL_PRECISION(9)) == 0;
+    json_decref(all);
+    fputc('\n', out);
+    return printed;
+}

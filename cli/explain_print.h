@@ -3,6 +3,7 @@
 #define ATTN_CLI_EXPLAIN_PRINT_H
 
 #include "show/explain.h"
+#include "show/intervene.h"
 #include "show/terminal.h"
 #include "show/words.h"
 
@@ -23,5 +24,10 @@ typedef struct attn_explained {
 void attn_explained_print(const attn_explained *explained, const attn_terminal *terminal);
 /* False when out of memory. */
 bool attn_explained_print_json(const attn_explained *explained, FILE *out);
+
+/* The translation before and after an intervention, and log p of both either way. */
+void attn_intervened_print(const attn_intervened *intervened, const attn_terminal *terminal);
+/* False when out of memory. */
+bool attn_intervened_print_json(const attn_intervened *intervened, FILE *out);
 
 #endif

@@ -187,6 +187,30 @@ attn_status attn_sentence_pair_of_texts(const attn_model *model, const char *tex
     return status;
 }
 
+attn_status attn_sentence_pair_read(const attn_model *model, const char *text,
+                                    const char *translation, attn_text_format format, size_t i,
+                                    const attn_search_options *search, attn_sentence_pair *out,
+                                    attn_error *error) {
+    size_t count;
+    *out = (attn_sentence_pair){0};
+    if (translation != NULL) {
+        return format == ATTN_TEXT_RAW
+                   ? attn_sentence_pair_raw(model, text, translation, out, error)
+                   : attn_sentence_pair_of_texts(model, text, translation, i, out, &count, error);
+    }
+    attn_translate_options how;
+    attn_translation *made = NULL;
+    attn_translate_options_init(&how);
+    how.search = search;
+    how.format = format;
+    attn_status status = attn_translate_texts(model, &text, 1, &how, &made, error);
+    if (status == ATTN_OK) {
+        status = attn_sentence_pair_of_translation(made, 0, i, out, error);
+    }
+    attn_translation_free(made);
+    return status;
+}
+
 /* ---- scoring ---- */
 
 /* The pairs that still have a target id at this step, as rows; returns how many. */

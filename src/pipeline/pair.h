@@ -44,6 +44,15 @@ ATTN_MUST_CHECK attn_status attn_sentence_pair_raw(const attn_model *model, cons
                                                    const char *translation, attn_sentence_pair *out,
                                                    attn_error *error);
 
+/* Sentence i of a text with its part of `translation`, or, where that is NULL, with the translation that
+ * `search` (NULL: the default) finds. format: ATTN_TEXT_PLAIN or RAW. Errors as above and those of
+ * attn_translate_texts. */
+ATTN_MUST_CHECK attn_status attn_sentence_pair_read(const attn_model *model, const char *text,
+                                                    const char *translation,
+                                                    attn_text_format format, size_t i,
+                                                    const attn_search_options *search,
+                                                    attn_sentence_pair *out, attn_error *error);
+
 /* log p of every target id given the source, by the steps that a search takes: log_p[i] is
  * [target_length of pair i], </s> last. ATTN_ERR_NUMERIC, ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_sentence_pairs_score(const attn_model *model,

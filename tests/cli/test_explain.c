@@ -459,6 +459,59 @@ static void test_json_output(void **unused) {
     }
 }
 
+static double logarithm(json_t *all, const char *text, const char *name) {
+    return json_real_value(json_object_get(json_object_get(all, text), name));
+}
+
+/* Silencing all that reaches the source changes the score; an edit of a word that is not there does nothing. */
+static void test_interventions(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *arguments;
+        bool changes;
+    } runs[] = {
+        {"--mask 1.1 --target 'the river' cat", true},
+        {"--mask 1.1,2.* --target 'the river' cat", true},
+        {"--part cross --mask 2.* --target 'the river' cat", true},
+        {"--part decoder --mask 1.1,1.2,1.3,1.4 --token the --target 'the river' cat", true},
+        {"--force river --token cat --target 'the river' 'cat sees river'", true},
+        {"--part cross --force cat --layer 2 --head 1 --target 'the river' 'cat sees'", true},
+        {"--part decoder --force river --token the --target 'the river' cat",
+         true}, /* not yet seen: 0 */
+        {"--part decoder --force '<s>' --token '<s>' --target 'the river' cat",
+         false}, /* sees it alone */
+    };
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        char arguments[160];
+        int status;
+        snprintf(arguments, sizeof arguments, "--raw --json %s", runs[i].arguments);
+        const char *output = run(arguments, &status);
+        json_t *all = json_loads(output, 0, NULL);
+        if (status != 0 || all == NULL) {
+            fail_msg("%s: %s", arguments, output);
+        }
+        double plain = logarithm(all, "before", "log_probability");
+        double edited = logarithm(all, "before", "log_probability_edited");
+        if ((plain != edited) != runs[i].changes) {
+            fail_msg("%s: %g and %g", arguments, plain, edited);
+        }
+        assert_true(json_is_string(json_object_get(json_object_get(all, "after"), "text")));
+        json_decref(all);
+    }
+    assert_refused("--mask 3.1 cat", 1, "'3.1' names no heads of layers 1 to 2 with heads 1 to 4");
+    assert_refused("--mask 1.5 cat", 1, "'1.5'");
+    assert_refused("--mask 1 cat", 1, "LAYER.HEAD");
+    assert_refused("--mask 1.1, cat", 1, "LAYER.HEAD");
+    assert_refused("--mask 0.1 cat", 1, "'0.1'");
+    assert_refused("--raw --force dog 'The cat'", 2, "--force 'dog': the words are: 1 The, 2 cat");
+    assert_refused("--raw --force cat --token dog 'The cat'", 2, "--token 'dog'");
+    int status;
+    const char *output = run("--mask 1.1 --token cat 'The cat sees'", &status);
+    assert_non_null(strstr(output, "before  "));
+    assert_non_null(strstr(output, "with the intervention"));
+    assert_int_equal(status, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_are_the_models),
@@ -473,6 +526,7 @@ int main(void) {
         cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_text_output),
         cmocka_unit_test(test_json_output),
+        cmocka_unit_test(test_interventions),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
