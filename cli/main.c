@@ -25,6 +25,7 @@ extern const attn_command attn_cmd_scenes;
 extern const attn_command attn_cmd_evaluate;
 extern const attn_command attn_cmd_score;
 extern const attn_command attn_cmd_explain;
+extern const attn_command attn_cmd_probe;
 extern const attn_command attn_cmd_show;
 extern const attn_command attn_cmd_shortlist;
 extern const attn_command attn_cmd_info;
@@ -42,6 +43,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_evaluate,
     &attn_cmd_score,
     &attn_cmd_explain,
+    &attn_cmd_probe,
     &attn_cmd_show,
     &attn_cmd_shortlist,
     &attn_cmd_info,

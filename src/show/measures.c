@@ -139,3 +139,61 @@ attn_status attn_measure_rollout_cross(const attn_decoder_weights *w, attn_real 
     attn_free(space);
     return ATTN_OK;
 }
+
+/* ---- relevance ---- */
+
+/* rolled += a rolled, for [n, n] and [n, columns]; next: room like rolled. */
+static void add_rolled(const double *a, double *rolled, int64_t n, int64_t columns, double *next) {
+    memcpy(next, rolled, (size_t)(n * columns) * sizeof *next);
+    add_product(1, a, rolled, n, n, columns, 1, next);
+    memcpy(rolled, next, (size_t)(n * columns) * sizeof *next);
+}
+
+attn_status attn_measure_relevance(const attn_real *weights, int64_t layers, int64_t heads,
+                                   int64_t tokens, attn_real *out, attn_error *error) {
+    size_t size = (size_t)(tokens * tokens);
+    double *space = attn_alloc_zero(3 * size, sizeof *space);
+    if (space == NULL) {
+        return attn_fail_memory(error, 3 * size * sizeof *space);
+    }
+    double *layer = space, *rolled = space + size, *next = rolled + size;
+    for (int64_t i = 0; i < tokens; i++) {
+        rolled[i * tokens + i] = 1;
+    }
+    for (int64_t l = 0; l < layers; l++) {
+        average_heads(weights + (size_t)(l * heads) * size, heads, (int64_t)size, layer);
+        add_rolled(layer, rolled, tokens, tokens, next);
+    }
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (attn_real)rolled[i];
+    }
+    attn_free(space);
+    return ATTN_OK;
+}
+
+attn_status attn_measure_relevance_cross(const attn_decoder_weights *w, attn_real *out,
+                                         attn_error *error) {
+    int64_t heads = w->heads, queries = w->queries, keys = w->keys;
+    size_t target = (size_t)(queries * queries), both = (size_t)(queries * keys),
+           source = (size_t)(keys * keys), all = target + 3 * both + source;
+    double *space = attn_alloc_zero(all, sizeof *space);
+    if (space == NULL) {
+        return attn_fail_memory(error, all * sizeof *space);
+    }
+    double *own = space, *across = own + target, *rolled = across + both, *next = rolled + both,
+           *from = next + both;
+    for (size_t i = 0; i < source; i++) {
+        from[i] = (double)w->encoder[i];
+    }
+    for (int64_t l = 0; l < w->layers; l++) {
+        average_heads(w->self + (size_t)(l * heads) * target, heads, (int64_t)target, own);
+        add_rolled(own, rolled, queries, keys, next);
+        average_heads(w->cross + (size_t)(l * heads) * both, heads, (int64_t)both, across);
+        add_product(1, across, from, queries, keys, keys, 1, rolled);
+    }
+    for (size_t i = 0; i < both; i++) {
+        out[i] = (attn_real)rolled[i];
+    }
+    attn_free(space);
+    return ATTN_OK;
+}

@@ -33,4 +33,15 @@ typedef struct attn_decoder_weights {
 ATTN_MUST_CHECK attn_status attn_measure_rollout_cross(const attn_decoder_weights *weights,
                                                        attn_real *out, attn_error *error);
 
+/* The same for relevance (relevance.h) in place of weights, which does not sum to 1 (Chefer et al. 2021,
+ * equations 5 and 6): R = I; in each layer R += A R, A the mean over the heads. weights [L, H, N, N] -> out
+ * [N, N]. ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_measure_relevance(const attn_real *weights, int64_t layers,
+                                                   int64_t heads, int64_t tokens, attn_real *out,
+                                                   attn_error *error);
+/* Through a decoder, to the source: in each layer R += A R over the words already written, and the cross attention adds
+ * A E. `encoder` is its relevance. out: [Q, K]. ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_measure_relevance_cross(const attn_decoder_weights *weights,
+                                                         attn_real *out, attn_error *error);
+
 #endif
