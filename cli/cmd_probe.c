@@ -21,11 +21,11 @@
 typedef struct options {
     const char *set, *output;
     int part;
-    int64_t threads;
+    int64_t threads, ignore;
     bool json;
 } options;
 
-static const options defaults = {.part = ATTN_PART_ENCODER};
+static const options defaults = {.part = ATTN_PART_ENCODER, .ignore = -1};
 
 static const char *const part_names[] = {"encoder", "decoder", "cross", NULL};
 
@@ -40,6 +40,8 @@ static const attn_option table[] = {
      .help = "draw the tables to this .svg, .png or .pdf as well"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
      .help = "print every count as JSON; MODEL.probe.json beside a model is what the page of `attn serve` shows"},
+    {"ignore", 0, ATTN_OPTION_INT, offsetof(options, ignore), 0, 255, .value = "N",
+     .help = "the value of masks that marks pixels to leave out (default: the model's)"},
     {"threads", 'j', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
      .help = "threads; affects speed only (default: all cores)"},
 };
@@ -353,7 +355,7 @@ static int probe_run(const void *given, int operand_count, char **operand) {
                              : attn_translator_model_open(NULL, &whole, &model, &error);
     if (status == ATTN_OK) {
         bool pixels = attn_model_get_kind(model) == ATTN_MODEL_SEGMENTER;
-        status = pixels ? attn_probe_pixels(model, o->set, &probes[0], &error)
+        status = pixels ? attn_probe_pixels(model, o->set, (int)o->ignore, &probes[0], &error)
                         : probe_sentences(o, model, probes, &error);
         status = status == ATTN_OK ? print(o, model, probes, pixels ? 1 : 2, &error) : status;
     }

@@ -129,20 +129,26 @@ static attn_status count_picture(attn_segmenting *s, const attn_picture *picture
     return status;
 }
 
-attn_status attn_probe_pixels(const attn_model *model, const char *list, attn_probe *out,
-                              attn_error *error) {
+attn_status attn_probe_pixels(const attn_model *model, const char *list, int ignore,
+                              attn_probe *out, attn_error *error) {
     const attn_segmenter_config *c = attn_segmenter_get_config(model->segmenter);
     const attn_mask_options plain = {.colors = false};
+    attn_classes classes = model->classes;
+    classes.ignore = ignore < 0 ? classes.ignore : ignore;
     attn_pairs pairs = {0};
     attn_segmenting s = {0};
+    if (ignore >= 0 && ignore < classes.count) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--ignore", -1, NULL, "%d is the class '%s'",
+                         ignore, classes.item[ignore].name);
+    }
     attn_status status = attn_probe_create(out, "weights", c->blocks, c->heads, error);
     status = status == ATTN_OK ? attn_pairs_from_list(list, &pairs, error) : status;
     status = status == ATTN_OK ? attn_segmenting_start(model, &s, error) : status;
     for (size_t i = 0; i < pairs.count && status == ATTN_OK; i++) {
         attn_picture picture = {0};
         attn_mask mask = {0};
-        status = attn_pair_read(pairs.picture[i], pairs.mask[i], &model->classes, &plain, &picture,
-                                &mask, error);
+        status = attn_pair_read(pairs.picture[i], pairs.mask[i], &classes, &plain, &picture, &mask,
+                                error);
         status = status == ATTN_OK ? count_picture(&s, &picture, &mask, out, error) : status;
         attn_picture_free(&picture);
         attn_mask_free(&mask);
