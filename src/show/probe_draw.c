@@ -5,7 +5,7 @@
 #include "show/probe.h"
 #include "show/view.h"
 
-enum { CELL = 46, LEFT = 70, TOP = 64, BOTTOM = 34, GAP = 30 };
+enum { CELL = 46, LEFT = 70, TOP = 76, BOTTOM = 34, GAP = 30 };
 
 static attn_text_style style(double size, double align, attn_color color) {
     return (attn_text_style){.size = size, .color = color, .align = align};
