@@ -3,6 +3,7 @@
 
     base <- cpu <- kernels <- tape <- layers <- models <- search <- pipeline <- train <- show <- serve, bench <- cli
     base <- io, text, image
+    text <- align
 
 Within a room there are no loops: no file needs one that needs it again, where NAME.h, NAME.c and NAME_parts.h are
 one. In kernels the contract NAME.h lies below the table of kernels, its driver NAME.c above: those are two.
@@ -14,7 +15,7 @@ import sys
 
 CHAIN = [["base"], ["cpu"], ["kernels"], ["tape"], ["layers"], ["models"], ["search"], ["pipeline"], ["train"],
          ["show"], ["serve", "bench"], ["cli"]]
-SIDE = {"io", "text", "image"}
+SIDE = {"io", "text", "image", "align"}
 # The rooms of the chain that may use files, text and pictures.
 USES_SIDE = {"models", "search", "pipeline", "train", "show", "serve", "bench", "cli"}
 
@@ -37,6 +38,7 @@ def allowed_rooms():
     # Files are read through io; the number of threads is public and below everything.
     allowed["io"] = {"io", "base", "cpu"}
     allowed["text"] = {"text", "io", "base", "cpu"}
+    allowed["align"] = {"align", "text", "io", "base", "cpu"}
     allowed["image"] = {"image", "io", "base", "cpu"}
     return allowed
 
