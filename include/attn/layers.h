@@ -145,6 +145,12 @@ ATTN_API attn_tensor *attn_layer_feed_forward(attn_tape *tape, attn_tensor *x,
 ATTN_API void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
                                      const int32_t *targets, double smoothing,
                                      attn_real gradient_scale, double *loss, double *nll);
+/* R-Drop (Liang et al. 2021). x: [2 N, C], rows n and N + n of two passes with different dropout that predict
+ * targets[n]. The loss of a target is the mean of the two above, and agreement / 4 times the two
+ * Kullback-Leibler divergences between the passes' distributions. */
+ATTN_API void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, attn_param *table,
+                                       const int32_t *targets, double smoothing, double agreement,
+                                       attn_real gradient_scale, double *loss, double *nll);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
  * is, so it is written during the forward; the tape needs no record. */
 #include "kernels/loss/loss.h"
 
+#include "attn/threads.h"
 #include "layers/layers.h"
 
 /* A block of logits for a vocabulary of 10,000 is 10 MB: it stays in the last cache between its
@@ -62,32 +63,44 @@ static void block_backward(attn_tape *tape, const output_block *b, int64_t first
                                             .accumulate = true});
 }
 
+/* The checks, the packed table, the block of logits, and what the loss writes of each target. */
+static bool begin_output(attn_tape *tape, attn_tensor *x, int64_t targets_count, attn_param *table,
+                         const int32_t *targets, double smoothing, output_block *b, real **losses) {
+    if (!attn_layers_param(tape, table, "table") ||
+        !attn_layers_columns(tape, x, "x", table->cols, "the table") ||
+        !attn_layers_ids(tape, targets, "targets", targets_count, table->rows, "the table") ||
+        !attn_layers_probability(tape, smoothing, "the smoothing")) {
+        return false;
+    }
+    int64_t classes = table->rows;
+    *b = (output_block){.x = x, .table = table};
+    real *packed =
+        attn_tape_alloc(tape, attn_matmul_packed_size(table->cols, classes) * sizeof(real));
+    b->logits = attn_tape_alloc(tape, (size_t)(BLOCK_ROWS * classes) * sizeof(real));
+    *losses = attn_tape_alloc(tape, 2 * (size_t)targets_count * sizeof(real));
+    if (attn_tape_recording(tape)) {
+        b->d_x = attn_tape_grad_first(tape, x, &b->accumulate);
+    }
+    if (attn_tape_status(tape) != ATTN_OK) {
+        return false;
+    }
+    attn_matmul_pack(table->cols, classes, table->data, 1, table->cols, packed);
+    b->packed = packed;
+    return true;
+}
+
 void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
                             const int32_t *targets, double smoothing, attn_real gradient_scale,
                             double *loss, double *nll) {
     attn_tape_layer(tape, "attn_layer_output_loss");
-    if (!attn_layers_param(tape, table, "table") ||
-        !attn_layers_columns(tape, x, "x", table->cols, "the table") ||
-        !attn_layers_ids(tape, targets, "targets", x->rows, table->rows, "the table") ||
-        !attn_layers_probability(tape, smoothing, "the smoothing")) {
+    output_block b;
+    real *row_loss;
+    if (!begin_output(tape, x, x != NULL ? x->rows : 0, table, targets, smoothing, &b, &row_loss)) {
         return;
     }
     int64_t rows = x->rows, classes = table->rows;
-    output_block b = {.x = x, .table = table};
-    real *packed =
-        attn_tape_alloc(tape, attn_matmul_packed_size(table->cols, classes) * sizeof(real));
-    b.logits = attn_tape_alloc(tape, (size_t)(BLOCK_ROWS * classes) * sizeof(real));
-    real *row_loss = attn_tape_alloc(tape, (size_t)rows * sizeof(real));
-    real *row_nll = attn_tape_alloc(tape, (size_t)rows * sizeof(real));
+    real *row_nll = row_loss + rows;
     bool recording = attn_tape_recording(tape);
-    if (recording) {
-        b.d_x = attn_tape_grad_first(tape, x, &b.accumulate);
-    }
-    if (attn_tape_status(tape) != ATTN_OK) {
-        return;
-    }
-    attn_matmul_pack(table->cols, classes, table->data, 1, table->cols, packed);
-    b.packed = packed;
     for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
         int64_t count = rows - first < BLOCK_ROWS ? rows - first : BLOCK_ROWS;
         block_logits(tape, &b, first, count);
@@ -98,6 +111,43 @@ void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
                            recording ? gradient_scale : 0, row_loss + first, row_nll + first);
         if (recording) {
             block_backward(tape, &b, first, count);
+        }
+    }
+    *loss += attn_sum_double(rows, row_loss);
+    *nll += attn_sum_double(rows, row_nll);
+}
+
+/* Rows n and N + n of x predict the same target: half a block of each. */
+void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, attn_param *table,
+                              const int32_t *targets, double smoothing, double agreement,
+                              attn_real gradient_scale, double *loss, double *nll) {
+    attn_tape_layer(tape, "attn_layer_output_r_drop");
+    enum { HALF = BLOCK_ROWS / 2 };
+    output_block b;
+    real *row_loss;
+    int64_t rows = x != NULL ? x->rows / 2 : 0;
+    if (!begin_output(tape, x, rows, table, targets, smoothing, &b, &row_loss)) {
+        return;
+    }
+    int64_t classes = table->rows;
+    real *row_nll = row_loss + rows;
+    real *room = attn_tape_alloc(tape, (size_t)(2 * classes * attn_get_threads()) * sizeof(real));
+    bool recording = attn_tape_recording(tape);
+    output_block second = b;
+    second.logits = b.logits + HALF * classes;
+    for (int64_t first = 0; first < rows; first += HALF) {
+        int64_t count = rows - first < HALF ? rows - first : HALF;
+        block_logits(tape, &b, first, count);
+        block_logits(tape, &second, rows + first, count);
+        if (attn_tape_status(tape) != ATTN_OK) {
+            return;
+        }
+        attn_cross_entropy_twice(count, classes, classes, b.logits, second.logits, targets + first,
+                                 (real)smoothing, (real)agreement, recording ? gradient_scale : 0,
+                                 room, row_loss + first, row_nll + first);
+        if (recording) {
+            block_backward(tape, &b, first, count);
+            block_backward(tape, &second, rows + first, count);
         }
     }
     *loss += attn_sum_double(rows, row_loss);

@@ -479,10 +479,10 @@ attn_tensor *attn_translator_forward(const attn_translator *m, attn_tape *tape,
     return decoder(m, tape, batch->target_input, &targets, memory, &sources);
 }
 
-attn_status attn_translator_loss(const attn_translator *m, attn_tape *tape,
-                                 const attn_translator_batch *batch, attn_real gradient_scale,
-                                 double *loss, double *nll, attn_error *error) {
-    int64_t tokens = batch->target_starts[batch->count];
+/* targets: how many of target_output are read. */
+static attn_status check_loss(const attn_translator *m, const attn_tape *tape,
+                              const attn_translator_batch *batch, int64_t targets,
+                              attn_error *error) {
     if (attn_tape_recording(tape) && attn_params_grad(m->params) == NULL) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "create or load it trainable",
                          "the tape records, but the model has no gradients");
@@ -491,17 +491,43 @@ attn_status attn_translator_loss(const attn_translator *m, attn_tape *tape,
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "use attn_translator_load",
                          "the model was loaded for decoding only");
     }
-    for (int64_t i = 0; i < tokens; i++) {
+    for (int64_t i = 0; i < targets; i++) {
         if (batch->target_output[i] < 0 || batch->target_output[i] >= m->config.vocabulary) {
             return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
                              "target_output[%lld] is %d, the vocabulary is %lld", (long long)i,
                              (int)batch->target_output[i], (long long)m->config.vocabulary);
         }
     }
+    return ATTN_OK;
+}
+
+attn_status attn_translator_loss(const attn_translator *m, attn_tape *tape,
+                                 const attn_translator_batch *batch, attn_real gradient_scale,
+                                 double *loss, double *nll, attn_error *error) {
+    attn_status status = check_loss(m, tape, batch, batch->target_starts[batch->count], error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     attn_tensor *x = attn_translator_forward(m, tape, batch);
     if (x != NULL) {
         attn_layer_output_loss(tape, x, m->embedding, batch->target_output,
                                m->config.label_smoothing, gradient_scale, loss, nll);
+    }
+    return attn_tape_check(tape, error);
+}
+
+attn_status attn_translator_loss_twice(const attn_translator *m, attn_tape *tape,
+                                       const attn_translator_batch *batch, double agreement,
+                                       attn_real gradient_scale, double *loss, double *nll,
+                                       attn_error *error) {
+    attn_status status = check_loss(m, tape, batch, batch->target_starts[batch->count / 2], error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    attn_tensor *x = attn_translator_forward(m, tape, batch);
+    if (x != NULL) {
+        attn_layer_output_r_drop(tape, x, m->embedding, batch->target_output,
+                                 m->config.label_smoothing, agreement, gradient_scale, loss, nll);
     }
     return attn_tape_check(tape, error);
 }

@@ -71,6 +71,13 @@ attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape
 attn_tensor *attn_translator_encoder(const attn_translator *model, attn_tape *tape,
                                      const int32_t *ids, const attn_sequences *sequences);
 
+/* The loss of R-Drop (attn_layer_output_r_drop): the batch holds all of its pairs once, and then all of them again. Sums
+ * count each pair once. */
+attn_status attn_translator_loss_twice(const attn_translator *model, attn_tape *tape,
+                                       const attn_translator_batch *batch, double agreement,
+                                       attn_real gradient_scale, double *loss, double *nll,
+                                       attn_error *error);
+
 /* What encode checks first. */
 ATTN_MUST_CHECK attn_status attn_translator_check_source(const attn_translator *model,
                                                          int64_t count, const int32_t *source,

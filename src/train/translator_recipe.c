@@ -60,6 +60,9 @@ static const attn_key keys[] = {
     REAL(attention_dropout, 0, 0.95, "dropout on the attention weights"),
     REAL(activation_dropout, 0, 0.95, "dropout inside the feed-forward layers"),
     REAL(label_smoothing, 0, 0.9, "share of the target probability spread over the vocabulary"),
+    REAL(r_drop, 0, 100,
+         "R-Drop: each batch passes twice, with other dropout, and this much of how far the two "
+         "passes are apart is added to the loss (0: off; 1 to 5 are usual)"),
     INT(batch_tokens, 1, 100000000, "tokens per batch, on its longer side"),
     INT(bleu_beam, 1, 100, "beam width for the translations that BLEU scores"),
     BOOL(bleu_raw, "hand the validation lines to the model as they are, as translate --raw does"),

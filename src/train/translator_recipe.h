@@ -32,7 +32,7 @@ typedef struct attn_translator_recipe {
     double bpe_dropout, augment_case, augment_join, augment_end, augment_copy;
     int bpe_dropout_sides;
     /* regularization */
-    double dropout, attention_dropout, activation_dropout, label_smoothing;
+    double dropout, attention_dropout, activation_dropout, label_smoothing, r_drop;
     /* data and validation */
     int64_t batch_tokens, bleu_beam;
     bool bleu_raw;

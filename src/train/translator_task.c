@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "models/translator.h"
 #include "attn/threads.h"
 #include "attn/tokenizer.h"
 #include "text/tokenizer_dropout.h"
@@ -33,13 +34,14 @@ static int64_t source_tokens(const attn_corpus *corpus, const attn_batches *batc
     return tokens;
 }
 
-/* Batch `index`, its ids laid out in the learner's scratch memory until the next call. */
+/* Batch `index`, its pairs `copies` times one after another; the ids lie in the learner's scratch memory until the next
+ * call. */
 static attn_status gather(attn_translator_task *t, const attn_corpus *corpus,
-                          const attn_batches *batches, int64_t index, attn_translator_batch *out,
-                          attn_error *error) {
-    int64_t count = batches->start[index + 1] - batches->start[index];
-    size_t sources = (size_t)source_tokens(corpus, batches, index);
-    size_t targets = (size_t)target_tokens(corpus, batches, index, 1);
+                          const attn_batches *batches, int64_t index, int copies,
+                          attn_translator_batch *out, attn_error *error) {
+    int64_t pairs = batches->start[index + 1] - batches->start[index], count = copies * pairs;
+    size_t sources = (size_t)(copies * source_tokens(corpus, batches, index));
+    size_t targets = (size_t)(copies * target_tokens(corpus, batches, index, 1));
     size_t starts = 2 * ((size_t)count + 1) * sizeof(int64_t);
     size_t bytes = starts + (sources + 2 * targets) * sizeof(int32_t);
     char *memory = attn_scratch_get(&t->ids, bytes);
@@ -51,7 +53,7 @@ static attn_status gather(attn_translator_task *t, const attn_corpus *corpus,
     int32_t *input = source + sources, *output = input + targets;
     source_starts[0] = target_starts[0] = 0;
     for (int64_t i = 0; i < count; i++) {
-        int64_t pair = batches->pair[batches->start[index] + i];
+        int64_t pair = batches->pair[batches->start[index] + i % pairs];
         int64_t source_length = length_of(corpus->source_start, pair);
         int64_t target_length = length_of(corpus->target_start, pair);
         int32_t *to = source + source_starts[i];
@@ -119,14 +121,19 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
                               int64_t all_units, attn_task_loss *out, attn_error *error) {
     attn_translator_task *t = self;
     attn_translator_batch batch;
-    attn_status status = gather(t, pairs_of(t), &t->train, batch_index, &batch, error);
+    double agreement = t->recipe->r_drop;
+    bool twice = agreement > 0;
+    attn_status status =
+        gather(t, pairs_of(t), &t->train, batch_index, twice ? 2 : 1, &batch, error);
     if (status != ATTN_OK) {
         return status;
     }
     attn_tape_begin(t->task.tape, true, seed, key);
-    status =
-        attn_translator_loss(t->model, t->task.tape, &batch, (attn_real)(1.0 / (double)all_units),
-                             &out->loss, &out->nll, error);
+    attn_real scale = (attn_real)(1.0 / (double)all_units);
+    status = twice ? attn_translator_loss_twice(t->model, t->task.tape, &batch, agreement, scale,
+                                                &out->loss, &out->nll, error)
+                   : attn_translator_loss(t->model, t->task.tape, &batch, scale, &out->loss,
+                                          &out->nll, error);
     status = status == ATTN_OK ? attn_tape_backward(t->task.tape, error) : status;
     return pass_failed(status, error);
 }
@@ -142,7 +149,7 @@ static attn_status validate(void *self, attn_task_loss *out, attn_error *error) 
     }
     for (int64_t i = 0; i < t->valid.count; i++) {
         attn_translator_batch batch;
-        status = gather(t, corpus, &t->valid, i, &batch, error);
+        status = gather(t, corpus, &t->valid, i, 1, &batch, error);
         if (status != ATTN_OK) {
             return status;
         }

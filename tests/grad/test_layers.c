@@ -206,6 +206,12 @@ static attn_tensor *output_smoothed(attn_tape *tape, fixture *f, attn_tensor *x[
     return NULL;
 }
 
+static attn_tensor *output_r_drop(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    double nll = 0;
+    attn_layer_output_r_drop(tape, x[0], f->table, output_targets(), 0.1, 3.0, 1.0, loss, &nll);
+    return NULL;
+}
+
 static void declare_model(fixture *f, bool pre_norm) {
     attn_translator_config config;
     attn_translator_config_init(&config);
@@ -497,6 +503,7 @@ static const struct grad_case {
     {"feed-forward, dropout", declare_feed_forward, feed_forward, 0},
     {"output loss", declare_output, output_loss, 0},
     {"output loss, label smoothing", declare_output, output_smoothed, 0},
+    {"output loss, R-Drop", declare_output, output_r_drop, 0},
     {"convolution", declare_conv_same, conv_none, 0},
     {"convolution, relu", declare_conv_same, conv_relu, 0},
     {"convolution, residual, input read twice", declare_conv_same, conv_residual, 0},

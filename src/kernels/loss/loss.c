@@ -4,6 +4,7 @@
 #include "kernels/loss/loss.h"
 
 #include "base/math.h"
+#include "cpu/cpu.h"
 #include "kernels/table.h"
 
 /* Classes in all rows together that are worth a second thread. */
@@ -67,6 +68,84 @@ void attn_log_softmax(int64_t rows, int64_t classes, int64_t row_stride, real *l
         real max = kernels->row_max(classes, row);
         attn_loss_sums sums = kernels->row_sums(classes, row, max, NULL);
         kernels->row_less(classes, max, real_log(sums.power), row);
+    }
+}
+
+/* ---- two passes that ought to agree ---- */
+
+/* Of one pass: log-probabilities, probabilities, and the sum of the former. */
+typedef struct pass {
+    real *log, *p;
+    real sum_log;
+} pass;
+
+static pass normalize(const attn_loss_kernels *kernels, int64_t classes, real *logits, real *room) {
+    real max = kernels->row_max(classes, logits);
+    attn_loss_sums sums = kernels->row_sums(classes, logits, max, NULL);
+    kernels->row_less(classes, max, real_log(sums.power), logits);
+    sums = kernels->row_sums(classes, logits, 0, room);
+    return (pass){logits, room, sums.shifted};
+}
+
+/* KL(a || b) = sum over v of a.p (a.log - b.log). */
+static real divergence(int64_t classes, const pass *a, const pass *b) {
+    real sum[LANES] = {0};
+    for (int64_t v = 0; v < classes; v++) {
+        sum[v % LANES] += a->p[v] * (a->log[v] - b->log[v]);
+    }
+    return lanes_sum(sum);
+}
+
+static row_loss one_loss(int64_t classes, const pass *a, int64_t target, real smoothing) {
+    row_loss out = {.nll = -a->log[target]};
+    real uniform = -a->sum_log / (real)classes;
+    out.loss = smoothing != 0 ? real_fma(smoothing, uniform, (1 - smoothing) * out.nll) : out.nll;
+    return out;
+}
+
+/* Of one logit of a, whose p stands beside q of b; without the target's own part.
+ * d KL(a || b) = a.p (a.log - b.log - KL(a || b)),  d KL(b || a) = a.p - b.p. */
+static real gradient_of(real p, real q, real log_ratio, real divergence, real agreement,
+                        real uniform) {
+    real together = p * (log_ratio - divergence) + (p - q);
+    return (real)0.5 * (p - uniform) + agreement / 4 * together;
+}
+
+static row_loss twice_row(const attn_loss_kernels *kernels, int64_t classes, real *first,
+                          real *second, int64_t target, real smoothing, real agreement,
+                          real gradient_scale, real *room) {
+    pass a = normalize(kernels, classes, first, room);
+    pass b = normalize(kernels, classes, second, room + classes);
+    row_loss x = one_loss(classes, &a, target, smoothing);
+    row_loss y = one_loss(classes, &b, target, smoothing);
+    real ab = divergence(classes, &a, &b), ba = divergence(classes, &b, &a);
+    real uniform = smoothing / (real)classes;
+    row_loss out = {.loss = (x.loss + y.loss) / 2 + agreement / 4 * (ab + ba),
+                    .nll = (x.nll + y.nll) / 2};
+    for (int64_t v = 0; v < classes && gradient_scale != 0; v++) {
+        real p = a.p[v], q = b.p[v], ratio = first[v] - second[v];
+        first[v] = gradient_scale * gradient_of(p, q, ratio, ab, agreement, uniform);
+        second[v] = gradient_scale * gradient_of(q, p, -ratio, ba, agreement, uniform);
+    }
+    if (gradient_scale != 0) {
+        first[target] -= gradient_scale * (1 - smoothing) / 2;
+        second[target] -= gradient_scale * (1 - smoothing) / 2;
+    }
+    return out;
+}
+
+void attn_cross_entropy_twice(int64_t rows, int64_t classes, int64_t row_stride, real *first,
+                              real *second, const int32_t *targets, real smoothing, real agreement,
+                              real gradient_scale, real *room, real *loss, real *nll) {
+    const attn_loss_kernels *kernels = &attn_kernels_current()->loss;
+#pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (rows * classes > PART)
+    for (int64_t r = 0; r < rows; r++) {
+        real *own = room + 2 * classes * attn_thread_index();
+        row_loss result =
+            twice_row(kernels, classes, first + r * row_stride, second + r * row_stride, targets[r],
+                      smoothing, agreement, gradient_scale, own);
+        loss[r] = result.loss;
+        nll[r] = result.nll;
     }
 }
 

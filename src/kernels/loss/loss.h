@@ -15,6 +15,14 @@
 void attn_cross_entropy(int64_t rows, int64_t classes, int64_t row_stride, real *logits,
                         const int32_t *targets, real smoothing, real gradient_scale, real *loss,
                         real *nll);
+/* R-Drop (Liang et al. 2021): the same targets after two passes with different dropout, p and q. Per row
+ *     loss = (loss of p + loss of q) / 2 + agreement / 4 * (KL(p || q) + KL(q || p))
+ * (half of the article's, so that agreement 0 is the mean of both), nll the mean of both. The gradients over both
+ * logits are written in place as above; sums along a row are 16 lanes and lanes_sum. room: 2 * classes for each of
+ * attn_get_threads() threads. */
+void attn_cross_entropy_twice(int64_t rows, int64_t classes, int64_t row_stride, real *first,
+                              real *second, const int32_t *targets, real smoothing, real agreement,
+                              real gradient_scale, real *room, real *loss, real *nll);
 /* In place: logits -> log-probabilities. Threaded over rows. */
 void attn_log_softmax(int64_t rows, int64_t classes, int64_t row_stride, real *logits);
 
