@@ -246,13 +246,15 @@ static const char *ending_text(attn_train_ending ending) {
 
 static void print_summary(const attn_train_run *r, const char *unit,
                           const attn_train_summary *summary) {
-    char time[32];
+    char time[32], model[40] = "moving average";
     attn_train_duration(summary->seconds, time, sizeof time);
-    attn_train_say(r,
-                   "%s: %lld steps, %lld epochs, %lld %s in %s; %lld parameters, %lld averaged\n",
+    if (summary->averaged > 0) {
+        snprintf(model, sizeof model, "%lld averaged", (long long)summary->averaged);
+    }
+    attn_train_say(r, "%s: %lld steps, %lld epochs, %lld %s in %s; %lld parameters, %s\n",
                    ending_text(summary->ending), (long long)summary->steps,
                    (long long)summary->epochs, (long long)summary->units, unit, time,
-                   (long long)summary->parameters, (long long)summary->averaged);
+                   (long long)summary->parameters, model);
     if (summary->skipped > 0) {
         attn_train_say(r, "%lld steps were skipped: their loss or gradient was NaN or infinite\n",
                        (long long)summary->skipped);

@@ -66,6 +66,9 @@ attn_status attn_checkpoint_save(const attn_checkpoint *checkpoint, const char *
                 sizeof(float));
     add_section(&list, "adam.v", ATTN_DTYPE_F32, checkpoint->adam_v, checkpoint->size,
                 sizeof(float));
+    if (checkpoint->ema != NULL) {
+        add_section(&list, "ema", ATTN_DTYPE_F32, checkpoint->ema, checkpoint->size, sizeof(float));
+    }
     add_section(&list, "options", ATTN_DTYPE_U8, checkpoint->options,
                 (int64_t)checkpoint->options_size, 1);
     if (checkpoint->tokenizer != NULL) {
@@ -161,7 +164,13 @@ static attn_status get_arrays(attn_checkpoint *out, const char *path, attn_error
         *arrays[i] = section->data;
     }
     out->size = size;
-    return ATTN_OK;
+    if (attn_safetensors_find(out->file, "ema") == NULL) {
+        return ATTN_OK;
+    }
+    const attn_tensor_info *ema;
+    attn_status status = get(out->file, path, "ema", ATTN_DTYPE_F32, size, &ema, error);
+    out->ema = status == ATTN_OK ? ema->data : NULL;
+    return status;
 }
 
 static attn_status get_texts(attn_checkpoint *out, const char *path, attn_error *error) {

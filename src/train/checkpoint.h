@@ -38,6 +38,7 @@ typedef struct attn_checkpoint {
     uint64_t layout; /* attn_train_layout of the model */
     int64_t size;    /* elements of each of the next three */
     const float *weights, *adam_m, *adam_v;
+    const float *ema;    /* the moving average of the weights; NULL: none */
     const char *options; /* a recipe text, not NUL-terminated */
     size_t options_size;
     const void *tokenizer; /* NULL: none */

@@ -9,7 +9,7 @@
 
 const char *const attn_schedule_names[] = {"inverse_sqrt", "constant", NULL};
 const char *const attn_average_names[] = {"last", "best", NULL};
-static const char *const keep_names[] = {"better", "average", NULL};
+static const char *const keep_names[] = {"better", "average", "ema", NULL};
 const char *const attn_storage_names[] = {"f32", "bf16", "i8", NULL};
 
 #define INT(field, low, high, help)  ATTN_RECIPE_INT(attn_train_options, field, low, high, help)
@@ -45,12 +45,16 @@ static const attn_key train_keys[] = {
     INT(log_every, 1, 1000000000, "steps between lines of the log"),
     INT(checkpoint_every, 0, 1000000000, "steps between checkpoints (0: only after each epoch)"),
     INT(average, 1, 1000, "validated weights averaged into the model (1: no averaging)"),
+    REAL(ema, 0, 0.999999999,
+         "decay of a moving average of the weights, taken at every step (0: none; 0.999 is usual)"),
     CHOICE(average_from, attn_average_names,
            "average up to the last or the best validation: last, best"),
     /* the recipe says what there is */
     {NULL, ATTN_KEY_CHOICE, offsetof(attn_train_options, best), 0, 0, NULL, NULL},
-    CHOICE(keep, keep_names,
-           "the model: the better of average and best validation, or the average: better, average"),
+    CHOICE(
+        keep, keep_names,
+        "the model: the best of average, best validation and moving average (ema), or always one "
+        "of the averages: better, average, ema"),
     {"keep_checkpoint", ATTN_KEY_BOOL, offsetof(attn_train_options, keep_checkpoint), 0, 0, NULL,
      "keep the checkpoint for --resume after the end"},
     INT(seed, 0, 9007199254740992.0, "seed of all random numbers"),
@@ -95,6 +99,10 @@ attn_status attn_train_options_check(const attn_train_options *options, attn_err
         return attn_fail(error, ATTN_ERR_ARGUMENT, "best", -1,
                          "set bleu_every (of a segmenter, miou_every) to 1, or best = loss",
                          "the best validation is one of the best score, but none is computed");
+    }
+    if (options->keep == ATTN_KEEP_EMA && options->ema <= 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "keep", -1, "set ema, to 0.999 for example",
+                         "there is no moving average to keep");
     }
     if (options->max_steps == 0 && options->max_epochs == 0 && options->max_minutes == 0 &&
         options->patience == 0) {

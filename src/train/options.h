@@ -13,7 +13,7 @@
 enum { ATTN_AVERAGE_LAST, ATTN_AVERAGE_BEST };
 /* What a validation is judged by: the loss, or one of the scores that the recipe names after it. */
 enum { ATTN_BEST_LOSS };
-enum { ATTN_KEEP_BETTER, ATTN_KEEP_AVERAGE };
+enum { ATTN_KEEP_BETTER, ATTN_KEEP_AVERAGE, ATTN_KEEP_EMA };
 
 typedef struct attn_train_options {
     /* one update */
@@ -29,6 +29,7 @@ typedef struct attn_train_options {
     /* looking, keeping */
     int64_t validate_every, score_every, log_every, checkpoint_every;
     int64_t average;
+    double ema; /* decay of the moving average of the weights; 0: none */
     int average_from, best, keep;
     bool keep_checkpoint;
     int64_t seed;

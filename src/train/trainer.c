@@ -25,6 +25,7 @@ typedef struct trainer {
     int64_t batches;              /* of the epoch under way; 0: not known yet */
     attn_learned learned;         /* of the last step */
     attn_train_options scheduled; /* the options, with the end that the time allows */
+    float *ema;                   /* the moving average of the weights; NULL: none is wanted */
     uint64_t layout;
     char *recipe_text;
     double started, seconds_before; /* clock; seconds of earlier runs */
@@ -129,6 +130,7 @@ static attn_status save_checkpoint(trainer *t, attn_error *error) {
         .weights = attn_params_data(t->task->params),
         .adam_m = optimizer.m,
         .adam_v = optimizer.v,
+        .ema = t->ema,
         .options = t->recipe_text,
         .options_size = strlen(t->recipe_text),
         .tokenizer = t->task->tokenizer,
@@ -186,7 +188,7 @@ __attribute__((format(printf, 3, 4))) static void add_fact(fact_list *list, cons
     list->count++;
 }
 
-/* No date and no duration: equal trainings give equal files. */
+/* averaged: validations; 0: it is the moving average. No date and no duration: equal trainings give equal files. */
 static attn_status save_model(const trainer *t, int64_t averaged, const char *path,
                               attn_error *error) {
     fact_list list = {.count = 0};
@@ -197,7 +199,11 @@ static attn_status save_model(const trainer *t, int64_t averaged, const char *pa
     add_fact(&list, "epochs", "%lld", (long long)t->state.count.epoch);
     add_fact(&list, t->task->unit, "%lld", (long long)t->state.count.units);
     add_fact(&list, t->task->example, "%lld", (long long)t->task->examples);
-    add_fact(&list, "averaged", "%lld", (long long)averaged);
+    if (averaged > 0) {
+        add_fact(&list, "averaged", "%lld", (long long)averaged);
+    } else {
+        add_fact(&list, "ema", "%.9g", t->options->ema);
+    }
     add_fact(&list, "seed", "%lld", (long long)t->options->seed);
     add_fact(&list, "valid_loss", "%.9g", t->state.real.last_loss);
     add_fact(&list, "valid_nll", "%.9g", t->state.real.last_nll);
@@ -347,6 +353,17 @@ static attn_status count_skipped(trainer *t, attn_error *error) {
         ATTN_TRAIN_MAX_SKIPPED, (long long)t->state.count.step);
 }
 
+/* e += (1 - d) (w - e), where d begins small, so that the first weights, which nothing has taught yet, are soon
+ * forgotten. */
+static void update_ema(trainer *t) {
+    const float *weights = attn_params_data(t->task->params);
+    double warm = (1.0 + (double)t->state.count.step) / (10.0 + (double)t->state.count.step);
+    float share = (float)(1 - (warm < t->options->ema ? warm : t->options->ema));
+    for (int64_t i = 0; t->ema != NULL && i < t->learner.size; i++) {
+        t->ema[i] += share * (weights[i] - t->ema[i]);
+    }
+}
+
 static attn_status step(trainer *t, attn_error *error) {
     attn_status status = begin_epoch(t, error);
     if (status != ATTN_OK) {
@@ -365,6 +382,7 @@ static attn_status step(trainer *t, attn_error *error) {
     t->state.count.next_batch += count;
     t->state.count.units += t->learned.sums.units;
     if (!t->learned.skipped) {
+        update_ema(t);
         t->state.count.window_units += t->learned.sums.units;
         t->state.real.window_loss += t->learned.sums.loss;
         t->state.real.window_nll += t->learned.sums.nll;
@@ -487,6 +505,21 @@ static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, at
     return status == ATTN_OK && t->state.count.end_step > 0 ? schedule_end(t, error) : status;
 }
 
+/* Where it begins: the weights, or what the checkpoint had. */
+static attn_status begin_ema(trainer *t, attn_error *error) {
+    if (t->options->ema <= 0) {
+        return ATTN_OK;
+    }
+    size_t bytes = (size_t)t->learner.size * sizeof *t->ema;
+    t->ema = attn_alloc(bytes);
+    if (t->ema == NULL) {
+        return attn_fail_memory(error, bytes);
+    }
+    bool resumed = t->job->resume != NULL && t->job->resume->ema != NULL;
+    memcpy(t->ema, resumed ? t->job->resume->ema : attn_params_data(t->task->params), bytes);
+    return ATTN_OK;
+}
+
 static attn_status begin(trainer *t, attn_error *error) {
     t->scheduled = *t->options;
     if (t->options->max_steps == 0) {
@@ -505,6 +538,7 @@ static attn_status begin(trainer *t, attn_error *error) {
     if (t->job->resume != NULL) {
         status = resume_from(t, t->job->resume, error);
     }
+    status = status == ATTN_OK ? begin_ema(t, error) : status;
     t->started = t->window_started = now(t);
     t->seconds_before = t->state.real.seconds;
     t->run_first_step = t->state.count.step;
@@ -542,20 +576,53 @@ static attn_status average(trainer *t, int64_t first, int64_t last, attn_error *
     return status;
 }
 
-static bool worse_than_best(const trainer *t) {
-    return t->options->best == ATTN_BEST_LOSS ? t->state.real.last_loss > t->state.real.best_loss
-                                              : t->state.real.last_score < t->state.real.best_score;
+/* What the model is made of: the average of the validations first .. last, or the moving average. */
+typedef struct material {
+    bool ema;
+    int64_t first, last;
+} material;
+
+/* What was measured last is worse than this. */
+static bool worse_than(const trainer *t, double loss, double score) {
+    return t->options->best == ATTN_BEST_LOSS ? t->state.real.last_loss > loss
+                                              : t->state.real.last_score < score;
 }
 
-/* The model becomes the average of the validations *first .. last, or the best one when that is better. */
-static attn_status choose_weights(trainer *t, int64_t *first, int64_t *last, attn_error *error) {
+/* The model becomes it, and is measured. */
+static attn_status make_model(trainer *t, const material *from, attn_error *error) {
+    attn_status status = ATTN_OK;
+    if (from->ema) {
+        memcpy(attn_params_data(t->task->params), t->ema, (size_t)t->learner.size * sizeof(float));
+    } else {
+        status = average(t, from->first, from->last, error);
+    }
     bool score = t->options->score_every > 0;
-    attn_status status = average(t, *first, *last, error);
-    status = status == ATTN_OK ? measure(t, score, ATTN_TRAIN_FINAL, error) : status;
-    if (status == ATTN_OK && t->options->keep == ATTN_KEEP_BETTER && worse_than_best(t)) {
-        *first = *last = t->state.count.best_validation;
-        status = average(t, *first, *last, error);
-        status = status == ATTN_OK ? measure(t, score, ATTN_TRAIN_FINAL, error) : status;
+    return status == ATTN_OK ? measure(t, score, ATTN_TRAIN_FINAL, error) : status;
+}
+
+/* *chosen comes as the average of the last validations; the model becomes what *chosen is in the end. */
+static attn_status choose_weights(trainer *t, material *chosen, attn_error *error) {
+    const material ema = {.ema = true};
+    int keep = t->options->keep;
+    int64_t best = t->state.count.best_validation;
+    if (keep == ATTN_KEEP_EMA) {
+        *chosen = ema;
+    }
+    attn_status status = make_model(t, chosen, error);
+    if (status == ATTN_OK && keep == ATTN_KEEP_BETTER && t->ema != NULL) {
+        double loss = t->state.real.last_loss, score = t->state.real.last_score;
+        const material of_validations = *chosen;
+        *chosen = ema;
+        status = make_model(t, chosen, error);
+        if (status == ATTN_OK && worse_than(t, loss, score)) {
+            *chosen = of_validations;
+            status = make_model(t, chosen, error);
+        }
+    }
+    if (status == ATTN_OK && keep == ATTN_KEEP_BETTER &&
+        worse_than(t, t->state.real.best_loss, t->state.real.best_score)) {
+        *chosen = (material){.first = best, .last = best};
+        status = make_model(t, chosen, error);
     }
     return status;
 }
@@ -569,10 +636,12 @@ static attn_status finish_training(trainer *t, attn_train_summary *summary, attn
     int64_t last = t->options->average_from == ATTN_AVERAGE_BEST ? t->state.count.best_validation
                                                                  : t->state.count.validations;
     int64_t first = last >= t->options->average ? last - t->options->average + 1 : 1;
-    status = status == ATTN_OK ? choose_weights(t, &first, &last, error) : status;
+    material chosen = {.first = first, .last = last};
+    status = status == ATTN_OK ? choose_weights(t, &chosen, error) : status;
+    summary->averaged = chosen.ema ? 0 : chosen.last - chosen.first + 1;
     if (status == ATTN_OK) {
         report_validation(t, ATTN_TRAIN_FINAL, false);
-        status = save_model(t, last - first + 1, t->job->model_path, error);
+        status = save_model(t, summary->averaged, t->job->model_path, error);
     }
     if (status != ATTN_OK) {
         return status;
@@ -581,7 +650,6 @@ static attn_status finish_training(trainer *t, attn_train_summary *summary, attn
         unlink(t->job->checkpoint_path);
         remove_old_snapshots(t, true);
     }
-    summary->averaged = last - first + 1;
     return ATTN_OK;
 }
 
@@ -619,5 +687,6 @@ attn_status attn_training_run(const attn_training *training, attn_train_summary 
     }
     attn_learner_free(&t.learner);
     attn_free(t.recipe_text);
+    attn_free(t.ema);
     return status;
 }

@@ -2,7 +2,7 @@
  *
  * Every step: a batch, its loss, its gradient, new weights (learner.h). Every so often: validation,
  * a snapshot of the weights, a checkpoint. At the end: the average of the last snapshots is the
- * model, or the best one when that is better. It never prints; whoever calls it is told through `report`. */
+ * model, or the best one or the moving average when that is better. It never prints; whoever calls it is told through `report`. */
 #ifndef ATTN_TRAIN_TRAINER_H
 #define ATTN_TRAIN_TRAINER_H
 
@@ -66,7 +66,7 @@ typedef struct attn_train_summary {
     attn_train_ending ending;
     int64_t parameters;
     int64_t steps, epochs, units, skipped;
-    int64_t averaged, best_step;
+    int64_t averaged, best_step; /* averaged 0: the moving average of the weights was kept */
     double seconds;
     double loss, nll, score; /* of the finished model; score negative: not computed */
     double best_loss;

@@ -181,6 +181,7 @@ train t $vary --set max_epochs=1 --set max_steps=0
 weights t >x
 cmp -s x expected_varied || fail "a varied training that goes on is another one"
 same u --source all.src --target all.tgt --set augment_case=0 --set bpe_dropout=0 --set bpe_dropout_sides=source
+refused 1 'no moving average' --source all.src --target all.tgt --set keep=ema
 refused 1 'tokenizer_type = bpe' --source all.src --target all.tgt --set bpe_dropout=0.1 --set tokenizer_type=unigram \
     --set vocabulary=40
 

@@ -89,6 +89,48 @@ static void clips_to_the_norm(void **state) {
     attn_corpus_free(&data.train);
 }
 
+/* Without dropout the two passes of R-Drop agree: loss and gradient are those of one pass. */
+static void r_drop_without_dropout_is_one_pass(void **state) {
+    (void)state;
+    attn_translator_recipe recipe;
+    attn_translator_data data = {.tokenizer = NULL};
+    attn_learned learned[3];
+    float *gradient[3];
+    int64_t pairs[] = {0, 1, 2, 3}, start[] = {0, 4}, size = 0;
+    toy_corpus(4, 3, &data.train);
+    for (int i = 0; i < 3; i++) {
+        attn_translator_task task;
+        attn_learner learner;
+        toy_options(&recipe);
+        recipe.dropout = i == 2 ? 0.3 : 0;
+        recipe.r_drop = i == 0 ? 0 : 2;
+        assert_int_equal(attn_translator_task_create(&recipe, &data, TOY_VOCABULARY, &task, NULL),
+                         ATTN_OK);
+        assert_int_equal(attn_learner_create(&recipe.train, &task.task, &learner, NULL), ATTN_OK);
+        task.train = (attn_batches){pairs, start, 1};
+        assert_int_equal(attn_learner_update(&learner, 0, 1, 0, &learned[i], NULL), ATTN_OK);
+        size = learner.size;
+        gradient[i] = attn_alloc((size_t)size * sizeof(float));
+        memcpy(gradient[i], attn_params_grad(task.task.params), (size_t)size * sizeof(float));
+        attn_learner_free(&learner);
+        task.train = (attn_batches){.pair = NULL}; /* on the stack */
+        attn_translator_task_free(&task);
+    }
+    assert_int_equal(learned[0].sums.units, learned[1].sums.units);
+    assert_true(fabs(learned[0].sums.loss - learned[1].sums.loss) < 1e-5 * learned[0].sums.loss);
+    assert_true(fabs(learned[0].sums.nll - learned[1].sums.nll) < 1e-5 * learned[0].sums.nll);
+    for (int64_t i = 0; i < size; i++) {
+        assert_true(fabsf(gradient[0][i] - gradient[1][i]) < 1e-5f);
+    }
+    /* With dropout the passes differ, and that costs. */
+    assert_true(learned[2].sums.loss > learned[0].sums.loss);
+    assert_memory_not_equal(gradient[2], gradient[1], (size_t)size * sizeof(float));
+    for (int i = 0; i < 3; i++) {
+        attn_free(gradient[i]);
+    }
+    attn_corpus_free(&data.train);
+}
+
 static void nan_changes_nothing(void **state) {
     (void)state;
     attn_translator_recipe recipe;
@@ -233,6 +275,73 @@ static void ends_out_of_time(void **state) {
     assert_int_equal(r->validations, 1);
 }
 
+/* A moving average that forgets at once is the last weights; one that remembers is not, and goes on after a pause. */
+static void keeps_the_moving_average(void **state) {
+    toy_run *r = *state;
+    r->recipe.train.average = 1;
+    assert_int_equal(run(r, NULL), ATTN_OK);
+    attn_safetensors *file[3] = {NULL};
+    const attn_tensor_info *table[3];
+    for (int i = 0; i < 3; i++) {
+        attn_checkpoint checkpoint = {.file = NULL};
+        r->recipe.train.keep = i == 0 ? ATTN_KEEP_AVERAGE : ATTN_KEEP_EMA;
+        r->recipe.train.ema = i == 1 ? 1e-9 : 0.9;
+        r->recipe.train.max_steps = i == 2 ? 11 : 30; /* then on to 30 */
+        assert_int_equal(run(r, NULL), ATTN_OK);
+        if (i == 2) {
+            r->recipe.train.max_steps = 30;
+            assert_int_equal(attn_checkpoint_load(r->path.checkpoint, &checkpoint, NULL), ATTN_OK);
+            assert_non_null(checkpoint.ema);
+            assert_memory_not_equal(checkpoint.ema, checkpoint.weights,
+                                    (size_t)checkpoint.size * sizeof(float));
+            assert_int_equal(run(r, &checkpoint), ATTN_OK);
+            attn_checkpoint_close(&checkpoint);
+        }
+        assert_int_equal(r->summary.averaged, i == 0 ? 1 : 0);
+        assert_int_equal(attn_safetensors_open(r->path.model, &file[i], NULL), ATTN_OK);
+        table[i] = attn_safetensors_find(file[i], "embedding");
+    }
+    for (size_t i = 0; i < table[0]->size / sizeof(float); i++) {
+        const float *last = table[0]->data, *average = table[1]->data;
+        assert_true(fabsf(last[i] - average[i]) < 1e-6f);
+    }
+    assert_memory_not_equal(table[0]->data, table[2]->data, table[0]->size);
+    assert_int_equal(run(r, NULL), ATTN_OK); /* the same without a pause */
+    attn_safetensors *whole;
+    assert_int_equal(attn_safetensors_open(r->path.model, &whole, NULL), ATTN_OK);
+    assert_memory_equal(attn_safetensors_find(whole, "embedding")->data, table[2]->data,
+                        table[2]->size);
+    attn_safetensors_close(whole);
+    for (int i = 0; i < 3; i++) {
+        attn_safetensors_close(file[i]);
+    }
+}
+
+/* Of three candidates the best one is the model: here the moving average, with a rate that shakes the weights. */
+static void takes_the_best_of_three(void **state) {
+    toy_run *r = *state;
+    double loss[3];
+    r->recipe.train.average = 1;
+    r->recipe.train.max_steps = 60;
+    r->recipe.train.validate_every = 30;
+    r->recipe.train.learning_rate = 0.03;
+    r->recipe.train.schedule = ATTN_SCHEDULE_CONSTANT;
+    r->recipe.train.ema = 0.9;
+    const int keeps[3] = {ATTN_KEEP_AVERAGE, ATTN_KEEP_EMA, ATTN_KEEP_BETTER};
+    for (int i = 0; i < 3; i++) {
+        r->recipe.train.keep = keeps[i];
+        assert_int_equal(run(r, NULL), ATTN_OK);
+        loss[i] = r->summary.loss;
+    }
+    assert_true(loss[1] < loss[0] && loss[1] < r->summary.best_loss);
+    assert_true(loss[2] == loss[1]);
+    assert_int_equal(r->summary.averaged, 0);
+    r->recipe.train.learning_rate = 0.002; /* no shaking: the moving average only lags behind */
+    assert_int_equal(run(r, NULL), ATTN_OK);
+    assert_int_equal(r->summary.averaged, 1);
+    assert_true(r->summary.loss == r->summary.best_loss);
+}
+
 /* 44 steps take a minute; the last 20 of them are to be the cooldown. */
 static void the_cooldown_fits_the_time(void **state) {
     enum { COOLDOWN = 20 };
@@ -339,11 +448,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accumulation_is_one_large_batch),
         cmocka_unit_test(clips_to_the_norm),
+        cmocka_unit_test(r_drop_without_dropout_is_one_pass),
         cmocka_unit_test(nan_changes_nothing),
         RUN(ends_after_max_steps),
         RUN(ends_after_max_epochs),
         RUN(ends_out_of_patience),
         RUN(ends_out_of_time),
+        RUN(keeps_the_moving_average),
+        RUN(takes_the_best_of_three),
         RUN(the_cooldown_fits_the_time),
         RUN(gives_up_on_nan),
         RUN(resumes_only_the_same),
