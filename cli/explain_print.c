@@ -300,14 +300,8 @@ void attn_intervened_print(const attn_intervened *i, const attn_terminal *t) {
     }
 }
 
-static json_t *json_intervened(const attn_intervened_text *t) {
-    return json_pack("{s:s, s:f, s:f}", "text", t->text, "log_probability", t->plain,
-                     "log_probability_edited", t->edited);
-}
-
 bool attn_intervened_print_json(const attn_intervened *i, FILE *out) {
-    json_t *all = json_pack("{s:o, s:o}", "before", json_intervened(&i->before), "after",
-                            json_intervened(&i->after));
+    json_t *all = attn_intervened_json(i);
     bool printed = all != NULL && json_dumpf(all, out, JSON_REAL_PRECISION(9)) == 0;
     json_decref(all);
     fputc('\n', out);

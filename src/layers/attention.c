@@ -154,7 +154,8 @@ static void edit_sequence(const attn_multi_head *a, const attn_head_edit *edit, 
         for (int64_t h = 0; h < a->heads; h++) {
             if (edit->head == h || edit->head < 0) {
                 int64_t group = h / (a->heads / a->kv_heads);
-                mean_value(value + edit->key * row + group * a->head_size, row, a->head_size, used,
+                const real *first = used > 0 ? value + edit->key * row : value;
+                mean_value(first + group * a->head_size, row, a->head_size, used,
                            out + q * a->channels + h * a->head_size);
             }
         }

@@ -13,11 +13,12 @@
 #include "pipeline/pair.h"
 #include "pipeline/translation.h"
 #include "show/document.h"
+#include "show/intervene.h"
 #include "show/layer_json.h"
 #include "text/language.h"
 #include "train/checkpoint.h"
 
-typedef enum look { DOCUMENT, LAYER, MATRICES } look;
+typedef enum look { DOCUMENT, LAYER, MATRICES, INTERVENE } look;
 
 /* ---- checkpoints ---- */
 
@@ -58,6 +59,20 @@ static json_t *list_checkpoints(const attn_model *model) {
         json_array_append_new(list, json_integer(number[i]));
     }
     return list;
+}
+
+/* What `attn probe --json` wrote beside the model, STEM.probe.json; null when there is none. */
+static json_t *read_probe(const attn_model *model) {
+    char stem[4100], path[4200];
+    stem_of(model->path, stem, sizeof stem);
+    snprintf(path, sizeof path, "%s.probe.json", stem);
+    json_t *probe =
+        model->path[0] != '\0' ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (!json_is_array(json_object_get(probe, "probes"))) {
+        json_decref(probe);
+        return json_null();
+    }
+    return probe;
 }
 
 /* The model with the weights of that checkpoint. */
@@ -200,6 +215,41 @@ static attn_status make_layer(look what, const reading *r, attn_translator_part 
     return status;
 }
 
+/* [first, count] of `name`; false when it is given and is not that. */
+static bool read_range(json_t *asked, const char *name, int64_t *first, int64_t *count) {
+    json_t *range = json_object_get(asked, name);
+    if (range == NULL || json_is_null(range)) {
+        return true;
+    }
+    *first = json_integer_value(json_array_get(range, 0));
+    *count = json_integer_value(json_array_get(range, 1));
+    return json_array_size(range) == 2 && *first >= 0 && *count >= 1;
+}
+
+static attn_status make_intervention(const reading *r, json_t *asked, attn_translator_part part,
+                                     const attn_search_options *search, json_t **out,
+                                     attn_error *error) {
+    json_t *head = json_object_get(asked, "head");
+    attn_translator_edit edit = {
+        .part = part,
+        .layer = json_integer_value(json_object_get(asked, "layer")),
+        .head = {.head = json_is_integer(head) ? json_integer_value(head) : -1,
+                 .queries = INT64_MAX}};
+    attn_intervened made = {0};
+    if (!read_range(asked, "query", &edit.head.query, &edit.head.queries) ||
+        !read_range(asked, "key", &edit.head.key, &edit.head.keys)) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                         "query and key are [first piece, how many]");
+    }
+    attn_status status = attn_intervene(r->model, &r->pair, &edit, 1, search, &made, error);
+    if (status == ATTN_OK) {
+        *out = attn_intervened_json(&made);
+        status = *out != NULL ? ATTN_OK : attn_fail_memory(error, 0);
+    }
+    attn_intervened_free(&made);
+    return status;
+}
+
 static attn_status make(look what, const attn_search_options *search, json_t *asked, reading *r,
                         json_t **out, attn_error *error) {
     attn_status status = read_pair(r, asked, search, error);
@@ -217,6 +267,9 @@ static attn_status make(look what, const attn_search_options *search, json_t *as
     }
     const char *name = json_string_value(json_object_get(asked, "part"));
     for (int i = 0; i < ATTN_DOCUMENT_PARTS && name != NULL; i++) {
+        if (strcmp(attn_part_names[i], name) == 0 && what == INTERVENE) {
+            return make_intervention(r, asked, (attn_translator_part)i, search, out, error);
+        }
         if (strcmp(attn_part_names[i], name) == 0) {
             return make_layer(what, r, (attn_translator_part)i,
                               json_integer_value(json_object_get(asked, "layer")), out, error);
@@ -257,10 +310,11 @@ static void answer_look(look what, const attn_model *open, const attn_search_opt
 }
 
 static json_t *model_json(const attn_model *model, size_t i) {
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:o}", "model", (json_int_t)i, "name",
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "model", (json_int_t)i, "name",
                      attn_model_name(model), "source", model->source, "target", model->target,
                      "source_name", attn_language_name(model->source), "target_name",
-                     attn_language_name(model->target), "checkpoints", list_checkpoints(model));
+                     attn_language_name(model->target), "checkpoints", list_checkpoints(model),
+                     "probe", read_probe(model));
 }
 
 attn_job *attn_look_models(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
@@ -361,4 +415,8 @@ attn_job *attn_look_layer(attn_service *s, const attn_parameters *p, attn_http_a
 
 attn_job *attn_look_matrices(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
     return handle_post(s, MATRICES, p->request, answer);
+}
+
+attn_job *attn_look_intervene(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+    return handle_post(s, INTERVENE, p->request, answer);
 }

@@ -83,6 +83,17 @@ static const attn_route_parameter layer_parameters[] = {
     {"part", "string", true, "Which attention: encoder, decoder or cross"},
     {"layer", "integer", false, "Its layer, from 0 (default)"},
 };
+static const attn_route_parameter intervene_parameters[] = {
+    SENTENCE,
+    {"part", "string", true, "Which attention: encoder, decoder or cross"},
+    {"layer", "integer", false, "Its layer, from 0 (default)"},
+    {"head", "integer", false, "Its head, from 0; all of the layer when not given"},
+    {"query", "array", false,
+     "[first, count]: the pieces whose attention is changed; all when not given"},
+    {"key", "array", false,
+     "[first, count]: the pieces that they are made to look at; the head is silenced when not "
+     "given"},
+};
 
 /* ---- the table ---- */
 
@@ -120,6 +131,11 @@ static const attn_route routes[] = {
     {"/attn/matrices", ATTN_ROUTE_JSON, attn_look_matrices,
      "Show the weights behind those steps (an addition of attn)", "The layer's weight matrices",
      LIST(layer_parameters)},
+    {"/attn/intervene", ATTN_ROUTE_JSON, attn_look_intervene,
+     "Silence heads or make them look elsewhere (an addition of attn)",
+     "The translation before and after, each with its log-probability as the model is and with the "
+     "intervention",
+     LIST(intervene_parameters)},
 };
 
 /* After the routes the metrics count the page, and then all else. */

@@ -89,6 +89,15 @@ attn_status attn_intervene(const attn_model *model, const attn_sentence_pair *pa
     return status;
 }
 
+static json_t *text_json(const attn_intervened_text *t) {
+    return json_pack("{s:s, s:f, s:f}", "text", t->text, "log_probability", t->plain,
+                     "log_probability_edited", t->edited);
+}
+
+json_t *attn_intervened_json(const attn_intervened *i) {
+    return json_pack("{s:o, s:o}", "before", text_json(&i->before), "after", text_json(&i->after));
+}
+
 /* ---- edits from text ---- */
 
 /* "4.2" or "3.*" at *at, which moves behind it. */

@@ -4,6 +4,8 @@
 #ifndef ATTN_SHOW_INTERVENE_H
 #define ATTN_SHOW_INTERVENE_H
 
+#include <jansson.h>
+
 #include "attn/search.h"
 #include "pipeline/model.h"
 #include "pipeline/pair.h"
@@ -27,6 +29,8 @@ ATTN_MUST_CHECK attn_status attn_intervene(const attn_model *model, const attn_s
                                            const attn_search_options *search, attn_intervened *out,
                                            attn_error *error);
 void attn_intervened_free(attn_intervened *intervened);
+/* {"before", "after"}, each {"text", "log_probability", "log_probability_edited"}. NULL when out of memory. */
+json_t *attn_intervened_json(const attn_intervened *intervened);
 
 /* Edits from text, for a part of the model: "4.2" (layer 4, head 2, from 1), "3.*" (all heads of layer 3),
  * several with commas; `edit` says for each what becomes of it, its head is filled in. Appends to

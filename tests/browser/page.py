@@ -97,6 +97,34 @@ def test_attention_is_shown(site):
             assert text == f"{100 * document['parts']['cross']['rollout'][2][k]:.1f}\u00a0%"
 
 
+def test_heads_are_silenced_and_forced(site):
+    """What the page says of an intervention is what `attn explain` says."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        for part, layer, head, word in (("Encoder", 1, "mean", None), ("Cross", 3, 2, None), ("Encoder", 4, 4, "street")):
+            choose(page, part, layer, head, words=True)
+            box = page.locator("#whatif")
+            heads = f"{layer}.*" if head == "mean" else f"{layer}.{head}"
+            if word is None:
+                box.locator("button").first.click()
+                how = ["--mask", heads]
+            else:
+                words = page.locator("#panel-attention .chips [role=radio]")
+                token = [words.nth(i).text_content() for i in range(words.count())].index("it")
+                words.nth(token).click()
+                box.locator("select").select_option(label=word)
+                box.locator("button").last.click()
+                how = ["--force", word, "--token", "it", "--layer", str(layer), "--head", str(head)]
+            rig.until(page, "() => document.querySelectorAll('#whatif tbody tr').length === 2")
+            told = json.loads(rig.attn("explain", "--model", rig.MODEL, "--json", "--part", part.lower(), *how, TIRED))
+            rows = [[cell.text_content() for cell in row.locator("td").all()] for row in box.locator("tbody tr").all()]
+            for row, name in zip(rows, ("before", "after")):
+                wanted = told[name]
+                assert row[0] == wanted["text"], (row, wanted)
+                for shown, name_of in ((row[1], "log_probability"), (row[2], "log_probability_edited")):
+                    assert abs(float(shown.replace("\u2212", "-")) - wanted[name_of]) < 0.006, (row, wanted)
+
+
 def test_sentences_are_shown_apart(site):
     """Of a text of two sentences each is looked at on its own, with the numbers of the pass that translated it."""
     text = "I am tired. Where can I buy a train ticket?"

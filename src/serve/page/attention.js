@@ -55,6 +55,12 @@ function makeMatrix(document, part, choice) {
   return { rows, columns, data, at: (r, c) => data[r * columns.length + c], causal: choice.part === "decoder" };
 }
 
+/** The words of both sides of a part, each with its first piece and their number. */
+export function wordsOf(document, name) {
+  const part = document.parts[name];
+  return { rows: listOf(document, part.queries).words, columns: listOf(document, part.keys).words };
+}
+
 export function measures(document, name) {
   const part = document.parts[name];
   return {

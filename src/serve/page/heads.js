@@ -2,14 +2,15 @@
 // a head and their mean, rollout below; under each its entropy and distance.
 import { matrixOf, measures, PARTS } from "./attention.js";
 import { arrowKeys, canvasContext, el } from "./dom.js";
-import { decimal } from "./numbers.js";
+import { decimal, percent } from "./numbers.js";
 import { headColor, themeName, weightRgb } from "./palette.js";
 import { getLanguage, t } from "./strings.js";
 
 const THUMB = { most: 60, least: 28 }; // pixels
 
-/** change(part of the choice): the user chose something. draw(document, choice) shows it. */
-export function headsView(host, change) {
+/** change(part of the choice): the user chose something. probeOf(document): what `attn probe` counted of its model, or
+ * null. draw(document, choice) shows it. */
+export function headsView(host, change, probeOf) {
   function segmented(name, options, selected, choose) {
     const buttons = options.map(([value, label, title]) => el("button", {
       type: "button", role: "radio", "aria-checked": String(value === selected), title, onclick: () => choose(value),
@@ -17,6 +18,24 @@ export function headsView(host, change) {
     const group = el("div", { class: "segmented", role: "radiogroup", "aria-label": name }, ...buttons);
     arrowKeys(group, buttons, options.findIndex(([value]) => value === selected), (i) => choose(options[i][0]));
     return group;
+  }
+
+  /** The count of a head (or "mean") of raw weights, of a probe of that part. */
+  function cellOf(probe, part, layer, head) {
+    if (probe?.part !== part) return null;
+    const cells = probe.probes.find((one) => one.method === "weights")?.cells ?? [];
+    return cells.find((cell) => cell.layer === layer + 1 && cell.head === (head === "mean" ? null : head + 1)) ?? null;
+  }
+
+  function countedText(cell) {
+    return t("counted", percent(cell.accuracy), percent(cell.low), percent(cell.high), cell.count, percent(cell.chance));
+  }
+
+  /** What stands under the heads: what is counted, and of what, or how to count. */
+  function saysOf(document, part) {
+    const probe = probeOf(document);
+    const cell = cellOf(probe, part, 0, 0);
+    return cell ? t("counted_says", probe.set.split("/").pop(), cell.count, percent(cell.chance)) : t("measures_say");
   }
 
   let drawn = null; // what the grid that stands there shows
@@ -46,7 +65,7 @@ export function headsView(host, change) {
       el("p", { class: "says" }, t(`${choice.part}_says`)),
       segmented(t("units"), [[true, t("words"), t("words_rule")], [false, t("pieces")]], choice.words, (words) => change({ words })),
       choice.words ? el("p", { class: "says small" }, t("words_rule")) : "",
-      el("h2", {}, t("heads")), grid(document, part, choice), el("p", { class: "says small" }, t("measures_say")), table(document, part, choice));
+      el("h2", {}, t("heads")), grid(document, part, choice), el("p", { class: "says small" }, saysOf(document, choice.part)), table(document, part, choice));
     host.querySelectorAll("button").forEach((button, i) => { button.dataset.focus = String(i); });
     if (focused) host.querySelector(`[data-focus="${focused}"]`)?.focus();
   }
@@ -66,10 +85,12 @@ export function headsView(host, change) {
     const rows = Array.from({ length: part.layers }, (_, layer) => el("div", { class: "grid-row" },
       el("span", { class: "grid-name", "aria-hidden": "true" }, `${layer + 1}`), ...columns.map((h) => {
         const i = layer * part.heads + h;
+        const counted = cellOf(probeOf(document), choice.part, layer, h);
         const facts = h === "mean" ? [] : [t("entropy_unit", decimal(entropy[i], 2)), distance ? t("distance_unit", decimal(distance[i], 1)) : ""];
         const name = h === "mean" ? t("here_mean", layer + 1, part.layers, part.heads)
           : `${t("here", layer + 1, part.layers, h + 1, part.heads)}; ${facts.filter(Boolean).join(", ")}`;
-        return thumb(size, document, { ...choice, layer, head: h }, name, facts, () => change({ layer, head: h }));
+        const full = counted ? `${name}; ${countedText(counted)}` : name;
+        return thumb(size, document, { ...choice, layer, head: h }, full, counted ? [percent(counted.accuracy)] : facts, () => change({ layer, head: h }));
       })));
     const rollout = el("button", {
       type: "button", class: "rollout", role: "radio", "data-layer": "rollout", title: t("rollout_says"),
@@ -99,11 +120,14 @@ export function headsView(host, change) {
 
   function table(document, part, choice) {
     const { entropy, distance } = measures(document, choice.part);
+    const probe = probeOf(document);
+    const counts = cellOf(probe, choice.part, 0, 0) ? (i) => cellOf(probe, choice.part, Math.floor(i / part.heads), i % part.heads) : null;
     const rows = Array.from({ length: part.layers * part.heads }, (_, i) => el("tr", {},
       el("th", { scope: "row" }, `${Math.floor(i / part.heads) + 1}`), el("td", {}, `${i % part.heads + 1}`),
-      el("td", {}, decimal(entropy[i], 3)), distance ? el("td", {}, decimal(distance[i], 2)) : ""));
+      el("td", {}, decimal(entropy[i], 3)), distance ? el("td", {}, decimal(distance[i], 2)) : "",
+      counts ? el("td", {}, countedText(counts(i))) : ""));
     return el("details", {}, el("summary", {}, t("as_table")), el("table", {}, el("caption", {}, t("heads_table")),
-      el("thead", {}, el("tr", {}, ...["layer", "head", "entropy", ...(distance ? ["distance"] : [])].map((key) => el("th", { scope: "col" }, t(key))))),
+      el("thead", {}, el("tr", {}, ...["layer", "head", "entropy", ...(distance ? ["distance"] : []), ...(counts ? ["counted_head"] : [])].map((key) => el("th", { scope: "col" }, t(key))))),
       el("tbody", {}, ...rows)));
   }
 

@@ -1,6 +1,6 @@
 // main.js: what is chosen, and who draws it. Every view is a module that is given a document of attention
 // and the choice, and calls back when the user chooses something else.
-import { matrixOf, rowOf, tokenOf } from "./attention.js";
+import { matrixOf, rowOf, tokenOf, wordsOf } from "./attention.js";
 import { compareView } from "./compare.js";
 import { arrowKeys, el, onWidth, setText } from "./dom.js";
 import { headsView } from "./heads.js";
@@ -11,6 +11,7 @@ import { sentenceView } from "./sentence.js";
 import { openSource } from "./source.js";
 import { stepsView } from "./steps.js";
 import { getLanguage, setLanguage, t } from "./strings.js";
+import { whatIfView } from "./whatif.js";
 import { rowTable, wordsView } from "./words.js";
 
 const TABLE_LIMIT = 48; // words of a side, for the table of a whole matrix
@@ -81,6 +82,10 @@ function drawAttention(doc, choice, row) {
   setText(at("here"), heading);
   at("lines-box").hidden = choice.head !== "mean" || choice.layer === "rollout";
   views.words.draw(doc, choice, row);
+  if (views.whatif) {
+    const sides = wordsOf(doc, choice.part);
+    views.whatif.draw(doc, choice, rowOf(doc, choice.part, true, state.token), sides);
+  }
   views.row.draw(matrix, row, t(choice.words ? "word" : "piece"));
   setText(at("matrix-says"), t(themeName() === "dark" ? "matrix_dark" : "matrix_says"));
   views.matrix.draw(matrix, row, `${t("matrix")}: ${heading}`);
@@ -116,11 +121,13 @@ function attentionPanel() {
     el("div", { id: "matrix-table", class: "scroller", tabindex: "0", role: "region", "aria-label": t("matrix") }));
   lines.checked = state.choice.lines === "all";
   const row = el("details", {}, el("summary", {}, t("as_table")));
+  const whatif = state.source.live ? el("section", { id: "whatif" }) : null;
   const panel = el("div", {}, el("h2", { id: "here" }), words,
     el("p", { class: "line", id: "lines-box" }, lines, el("label", { for: "lines" }, t("all_heads"))),
-    row, el("h2", {}, t("matrix")), el("p", { class: "says", id: "matrix-says" }), matrix, details);
+    row, whatif, el("h2", {}, t("matrix")), el("p", { class: "says", id: "matrix-says" }), matrix, details);
   views.words = wordsView(words, pick);
   views.row = rowTable(row);
+  views.whatif = whatif && whatIfView(whatif, state.source, fail);
   views.matrix = matrixView(matrix, pick);
   return panel;
 }
@@ -135,7 +142,7 @@ function makePanels() {
     made.picture = el("div", {});
     views.picture = pictureView(made.picture, state.source, fail);
   }
-  views.heads = headsView(at("heads"), (choice) => change(choice));
+  views.heads = headsView(at("heads"), (choice) => change(choice), state.source.probe);
   at("panels").replaceChildren(...Object.entries(made).map(([name, panel]) => {
     panel.id = `panel-${name}`;
     panel.setAttribute("role", "tabpanel");

@@ -95,6 +95,10 @@ function serverSource(models, settings) {
     },
     layer: (doc, part, layer) => of(doc, "attn/layer", part, layer),
     matrices: (doc, part, layer) => of(doc, "attn/matrices", part, layer),
+    /** The translation before and after heads of a layer are silenced or made to look elsewhere (src/serve/look.h). */
+    intervene: (doc, change) => ask("attn/intervene", withKey({ ...doc.request, ...change })),
+    /** What `attn probe` counted of the document's model, or null. */
+    probe: (doc) => models.find((m) => m.model === (doc.request.model ?? 0))?.probe ?? null,
     /** The translation, given piece by piece to progress(text) on its way. */
     async translate(request, progress) {
       const model = models.find((m) => m.model === request.model);
@@ -121,6 +125,7 @@ function embeddedSource(documents) {
   };
   return {
     live: false,
+    probe: () => null,
     models: [],
     pictures: false,
     documents,
