@@ -47,6 +47,7 @@ static const attn_option table[] = {
 
 static const attn_option_group groups[] = {
     {attn_decode_table, offsetof(options, decode)},
+    {attn_pair_table, offsetof(options, decode.pair)},
     {attn_evaluate_pictures_table, offsetof(options, pictures)},
     {attn_tiling_table, offsetof(options, pictures.tiling)},
     {NULL, 0},

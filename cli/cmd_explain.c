@@ -16,6 +16,7 @@ typedef struct options {
     int64_t layer, head, sentence;
     int part;
     bool raw, json;
+    attn_pair_options pair;
 } options;
 
 /* What layer and head are when they are left open. */
@@ -51,6 +52,11 @@ static const attn_option table[] = {
      .help = "print every number as JSON; piece indices count from 0"},
 };
 /* clang-format on */
+
+static const attn_option_group groups[] = {
+    {attn_pair_table, offsetof(options, pair)},
+    {NULL, 0},
+};
 
 /* ---- reading ---- */
 
@@ -327,6 +333,8 @@ static int explain_run(const void *given, int operand_count, char **operand) {
     }
     attn_model_options_init(&whole);
     whole.whole = true;
+    whole.source = o->pair.from;
+    whole.target = o->pair.to;
     int result = attn_translator_model_open(o->model, &whole, &model, &error) == ATTN_OK
                      ? explain_open(model, operand[0], o)
                      : attn_say_error(&error);
@@ -350,6 +358,7 @@ const attn_command attn_cmd_explain = {
                    "printed, each with log p as the model is and with the intervention. A word of "
                    "several pieces is looked at evenly.",
     .options = table,
+    .groups = groups,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,
     .options_size = sizeof(options),

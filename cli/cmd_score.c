@@ -14,6 +14,7 @@
 
 typedef struct options {
     const char *model, *source, *target;
+    attn_pair_options pair;
     int64_t batch, threads;
     bool json, raw;
 } options;
@@ -38,6 +39,11 @@ static const attn_option table[] = {
      .help = "threads; affects speed only (default: all cores)"},
 };
 /* clang-format on */
+
+static const attn_option_group groups[] = {
+    {attn_pair_table, offsetof(options, pair)},
+    {NULL, 0},
+};
 
 /* A line of both files: pairs of sentences, one after another among those of the batch. */
 typedef struct scored_line {
@@ -180,7 +186,11 @@ static attn_status score_lines(const attn_model *model, const options *o, const 
 static attn_status score_files(const options *o, const attn_lines *source, const attn_lines *target,
                                attn_error *error) {
     attn_model *model = NULL;
-    attn_status status = attn_translator_model_open(o->model, NULL, &model, error);
+    attn_model_options open;
+    attn_model_options_init(&open);
+    open.source = o->pair.from;
+    open.target = o->pair.to;
+    attn_status status = attn_translator_model_open(o->model, &open, &model, error);
     size_t most = (size_t)o->batch;
     for (size_t first = 0; first < source->count && status == ATTN_OK; first += most) {
         size_t left = source->count - first;
@@ -226,6 +236,7 @@ const attn_command attn_cmd_score = {
                    "token. Lines of as many sentences on both sides are scored sentence by "
                    "sentence, as they are translated; other lines as one sequence.",
     .options = table,
+    .groups = groups,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,
     .options_size = sizeof(options),

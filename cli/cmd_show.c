@@ -20,6 +20,7 @@ typedef struct options {
     int part, view, theme; /* -1: left open */
     int64_t beam, sentence;
     bool words, raw, json;
+    attn_pair_options pair;
 } options;
 
 static const options defaults = {
@@ -63,6 +64,11 @@ static const attn_option table[] = {
      .help = "print all weights, rollout, entropy and distance as JSON"},
 };
 /* clang-format on */
+
+static const attn_option_group groups[] = {
+    {attn_pair_table, offsetof(options, pair)},
+    {NULL, 0},
+};
 
 /* ---- what to look at ---- */
 
@@ -336,6 +342,8 @@ static int show_run(const void *given, int operand_count, char **operand) {
     }
     attn_model_options_init(&whole);
     whole.whole = true;
+    whole.source = o->pair.from;
+    whole.target = o->pair.to;
     if (attn_translator_model_open(o->model, &whole, &model, &error) != ATTN_OK) {
         result = attn_say_error(&error);
     } else {
@@ -367,6 +375,7 @@ const attn_command attn_cmd_show = {
         "the weights behind it, and, if given, a second sentence to compare with. `attn serve` "
         "shows the same page for any sentence.",
     .options = table,
+    .groups = groups,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,
     .options_size = sizeof(options),

@@ -1,6 +1,7 @@
 /* cli/cmd_train_translator.c: `attn train translator`: from parallel text to a model.
  *
  * Next: train_command.h, src/train/translator_task.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "attn/threads.h"
@@ -9,7 +10,8 @@
 #include "train_command.h"
 
 typedef struct options {
-    attn_option_list source, target, pairs, valid_source, valid_target, valid_pairs;
+    attn_option_list source, target, pairs, languages;
+    attn_option_list valid_source, valid_target, valid_pairs, valid_languages;
     const char *tokenizer;
     attn_train_common common;
 } options;
@@ -26,11 +28,17 @@ static const attn_option table[] = {
     OPTION(pairs, "pairs", ATTN_OPTION_FILES, "FILE[:A,B]",
            "both in one file: columns A and B of a table with tabs (1,2), or FILE.tmx:en,fr; may "
            "be repeated"),
+    OPTION(
+        languages, "languages", ATTN_OPTION_LIST, "A-B[+WORD]",
+        "languages of the first --source or --pairs, such as en-fr, then of the next: a model of "
+        "several pairs; WORD marks text of another kind"),
     OPTION(valid_source, "valid-source", ATTN_OPTION_FILES, "FILE",
            "sentences for validation (default: 1 % held out); may be repeated"),
     OPTION(valid_target, "valid-target", ATTN_OPTION_FILES, "FILE", "their translations"),
     OPTION(valid_pairs, "valid-pairs", ATTN_OPTION_FILES, "FILE[:A,B]",
            "both in one file, for validation; may be repeated"),
+    OPTION(valid_languages, "valid-languages", ATTN_OPTION_LIST, "A-B",
+           "the languages of each of these files"),
     OPTION(tokenizer, "tokenizer", ATTN_OPTION_FILE, "FILE.model",
            "a SentencePiece model (default: train one)"),
 };
@@ -140,6 +148,8 @@ static attn_status read_data(const options *given, attn_train_run *r,
         .valid_count =
             list_sources(&given->valid_source, &given->valid_target, &given->valid_pairs, valid),
         .tokenizer = given->tokenizer,
+        .train_languages = given->languages.count > 0 ? given->languages.item : NULL,
+        .valid_languages = given->valid_languages.count > 0 ? given->valid_languages.item : NULL,
     };
     bool trained = !r->resumed && given->tokenizer == NULL && tokenizer == NULL;
     attn_train_say(r, "%s\n",
@@ -168,12 +178,18 @@ static attn_status read_data(const options *given, attn_train_run *r,
 }
 
 typedef struct named_list {
-    attn_train_named item[6 * ATTN_OPTION_LIST_MAX + 1];
+    attn_train_named item[8 * ATTN_OPTION_LIST_MAX + 1];
     size_t count;
 } named_list;
 
 static void name(named_list *list, const char *option, const char *value) {
     list->item[list->count++] = (attn_train_named){option, value};
+}
+
+static void name_list(named_list *list, const char *option, const attn_option_list *values) {
+    for (size_t i = 0; i < values->count; i++) {
+        name(list, option, values->item[i]);
+    }
 }
 
 /* "--source a --target b --source c --target d": as they belong together. */
@@ -184,16 +200,26 @@ static void name_sources(named_list *list, const char *source_name, const attn_o
         name(list, source_name, source->item[i]);
         name(list, target_name, target->item[i]);
     }
-    for (size_t i = 0; i < pairs->count; i++) {
-        name(list, pairs_name, pairs->item[i]);
-    }
+    name_list(list, pairs_name, pairs);
 }
 
 static void name_all(named_list *list, const options *given) {
     name_sources(list, "source", &given->source, "target", &given->target, "pairs", &given->pairs);
+    name_list(list, "languages", &given->languages);
     name_sources(list, "valid-source", &given->valid_source, "valid-target", &given->valid_target,
                  "valid-pairs", &given->valid_pairs);
+    name_list(list, "valid-languages", &given->valid_languages);
     name(list, "tokenizer", given->tokenizer);
+}
+
+/* "en-fr fr-en" */
+static void list_languages(const attn_directions *directions, char *out, size_t size) {
+    size_t used = 0;
+    for (size_t i = 0; i < directions->count; i++) {
+        const attn_direction *d = &directions->item[i];
+        used += (size_t)snprintf(out + used, size - used, "%s%s-%s", i > 0 ? " " : "", d->source,
+                                 d->target);
+    }
 }
 
 static attn_status train(const options *given, attn_train_run *r,
@@ -201,18 +227,22 @@ static attn_status train(const options *given, attn_train_run *r,
     attn_translator_data data = {.tokenizer = NULL};
     attn_translator_task task = {.recipe = NULL};
     named_list named = {.count = 0};
-    const attn_metadata facts[] = {
-        {"source_language", recipe->source_language},
-        {"target_language", recipe->target_language},
-    };
     name_all(&named, given);
     attn_status status = read_data(given, r, recipe, &data, error);
     if (status == ATTN_OK) {
         status = attn_translator_task_create(recipe, &data, 0, &task, error);
     }
     if (status == ATTN_OK) {
-        status = attn_train_task(r, &task.task, named.item, named.count, facts, ATTN_LENGTH(facts),
-                                 error);
+        char languages[2 * ATTN_DIRECTION_CODE * ATTN_DIRECTIONS];
+        const attn_direction *first = &data.directions.item[0];
+        list_languages(&data.directions, languages, sizeof languages);
+        const attn_metadata facts[] = {
+            {"source_language", first->source},
+            {"target_language", first->target},
+            {"languages", languages},
+        };
+        size_t count = ATTN_LENGTH(facts) - (given->languages.count == 0);
+        status = attn_train_task(r, &task.task, named.item, named.count, facts, count, error);
     }
     attn_translator_task_free(&task);
     attn_translator_data_free(&data);
@@ -242,6 +272,25 @@ static int check_sources(const options *given) {
     return ATTN_EXIT_OK;
 }
 
+/* Each file has its languages, or none has. */
+static int check_languages(const options *given) {
+    size_t files = given->source.count + given->pairs.count;
+    size_t valid = given->valid_source.count + given->valid_pairs.count;
+    if (given->languages.count > 0 && given->languages.count != files) {
+        return attn_say_misuse("train translator: %zu --languages and %zu files to train on: give "
+                               "one for each --source, then one for each --pairs",
+                               given->languages.count, files);
+    }
+    size_t wanted = given->languages.count > 0 ? valid : 0;
+    if (given->valid_languages.count != wanted) {
+        return attn_say_misuse("train translator: %zu --valid-languages, expected %zu: with "
+                               "--languages, give one for each --valid-source, then one for each "
+                               "--valid-pairs",
+                               given->valid_languages.count, wanted);
+    }
+    return ATTN_EXIT_OK;
+}
+
 static int train_translator_run(const void *values, int operand_count, char **operand) {
     (void)operand_count;
     (void)operand;
@@ -250,6 +299,7 @@ static int train_translator_run(const void *values, int operand_count, char **op
     const options *given = values;
     attn_error error = {.status = ATTN_OK};
     int misuse = check_sources(given);
+    misuse = misuse == ATTN_EXIT_OK ? check_languages(given) : misuse;
     if (misuse != ATTN_EXIT_OK) {
         return misuse;
     }

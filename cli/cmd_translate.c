@@ -44,6 +44,7 @@ static const attn_option table[] = {
 
 static const attn_option_group groups[] = {
     {attn_decode_table, offsetof(options, decode)},
+    {attn_pair_table, offsetof(options, decode.pair)},
     {table, 0},
     {NULL, 0},
 };

@@ -67,6 +67,8 @@ attn_status attn_decode_open(const attn_decode_options *options, attn_model **ou
     model.compute = options->int8 ? ATTN_COMPUTE_I8 : ATTN_COMPUTE_F32;
     model.shortlist = options->shortlist;
     model.glossary = options->glossary;
+    model.source = options->pair.from;
+    model.target = options->pair.to;
     return attn_translator_model_open(options->model, &model, out, error);
 }
 

@@ -10,6 +10,7 @@
 /* What the user can say about decoding. */
 typedef struct attn_decode_options {
     const char *model, *shortlist, *glossary;
+    attn_pair_options pair; /* attn_pair_table */
     int64_t beam, n_best, top_k, max_length, batch, threads, seed;
     double length_penalty, temperature;
     bool sample, no_repeat_guard, no_length_guard, int8, raw, stats;

@@ -8,6 +8,14 @@
 
 #include "base/fail.h"
 
+const attn_option attn_pair_table[] = {
+    {"from", 0, ATTN_OPTION_TEXT, offsetof(attn_pair_options, from), .value = "CODE",
+     .help = "of a model of several pairs of languages: the source language, such as en"},
+    {"to", 0, ATTN_OPTION_TEXT, offsetof(attn_pair_options, to), .value = "CODE",
+     .help = "of a model of several pairs of languages: the target language (default: its first)"},
+    {.name = NULL},
+};
+
 /* The folder that holds this program's file, "" where the system does not tell. */
 static void program_folder(char *folder, size_t size) {
     ssize_t length = readlink("/proc/self/exe", folder, size - 1);

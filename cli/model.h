@@ -2,7 +2,16 @@
 #ifndef ATTN_CLI_MODEL_H
 #define ATTN_CLI_MODEL_H
 
+#include "command.h"
 #include "pipeline/model.h"
+
+/* Which pair of languages, of a model that has several. */
+typedef struct attn_pair_options {
+    const char *from, *to;
+} attn_pair_options;
+
+/* The group of options for it. */
+extern const attn_option attn_pair_table[];
 
 /* Opens the translator `path`; NULL: $ATTN_MODEL, else models/en-fr.safetensors in the current folder,
  * beside the program and in the folder of installed data. The error names what was tried, or says that

@@ -34,6 +34,8 @@ typedef struct attn_model_options {
     const char *shortlist; /* path of what `attn shortlist` wrote; NULL: none */
     const char
         *glossary; /* path of SOURCE<TAB>TARGET lines, terms with a fixed translation; NULL: none */
+    const char *source,
+        *target; /* of a model of several pairs of languages: which; NULL: its first that fits */
 } attn_model_options;
 
 /* Defaults: float32, packed alone, no shortlist, no glossary. */
@@ -45,7 +47,7 @@ static inline void attn_model_options_init(attn_model_options *options) {
 /* Opens a .safetensors file that `attn train` wrote. The header is read once; the file is not kept
  * open. Free the model with attn_model_close.
  * ATTN_ERR_IO, ATTN_ERR_FORMAT (the error names the byte or the tensor), ATTN_ERR_MEMORY;
- * ATTN_ERR_ARGUMENT: options that were not initialised. */
+ * ATTN_ERR_ARGUMENT: options that were not initialised; a pair of languages that the model does not have. */
 ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_model_open(const char *path,
                                                               const attn_model_options *options,
                                                               attn_model **out, attn_error *error);
@@ -61,6 +63,11 @@ ATTN_PIPELINE_API const char *attn_model_path(const attn_model *model);
  * (en-fr.safetensors); "" when neither tells, and of a segmenter. */
 ATTN_PIPELINE_API const char *attn_model_source_language(const attn_model *model);
 ATTN_PIPELINE_API const char *attn_model_target_language(const attn_model *model);
+/* All pairs of languages of the model's file, of which it was opened for one. */
+ATTN_PIPELINE_API size_t attn_model_pair_count(const attn_model *model);
+/* Pair i; false past the last. The codes belong to the model. */
+ATTN_PIPELINE_API bool attn_model_pair(const attn_model *model, size_t i, const char **source,
+                                       const char **target);
 /* Of a translator; owned by the model. NULL of a segmenter. */
 ATTN_PIPELINE_API const attn_tokenizer *attn_model_tokenizer(const attn_model *model);
 

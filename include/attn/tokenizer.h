@@ -34,6 +34,7 @@ typedef struct attn_tokenizer_options {
     int threads;               /* does not change the result */
     bool byte_fallback;        /* 256 more pieces, <0x00> .. <0xFF>, write what has no piece */
     bool lower_vocabulary;     /* a text that allows fewer pieces gets as many as it allows */
+    const char *tags;          /* pieces that no text becomes, "<2en>,<2fr>"; NULL: none */
 } attn_tokenizer_options;
 
 /* Trains one model on all the files together (a joint vocabulary). Never prints. When the text is

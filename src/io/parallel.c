@@ -16,7 +16,8 @@ enum { PATH_SIZE = 4096 };
 /* What grows while files are read. */
 typedef struct reader {
     attn_parallel *out;
-    size_t source_room, source_length_room, target_room, target_length_room;
+    size_t source_room, source_length_room, target_room, target_length_room, origin_room;
+    uint16_t origin; /* of what is read now */
     bool standard_input_read;
 } reader;
 
@@ -27,13 +28,15 @@ static attn_status append_pair(reader *r, char *source, size_t source_length, ch
     if (!attn_grow(&s->line, &r->source_room, count + 1, sizeof *s->line) ||
         !attn_grow(&s->length, &r->source_length_room, count + 1, sizeof *s->length) ||
         !attn_grow(&t->line, &r->target_room, count + 1, sizeof *t->line) ||
-        !attn_grow(&t->length, &r->target_length_room, count + 1, sizeof *t->length)) {
+        !attn_grow(&t->length, &r->target_length_room, count + 1, sizeof *t->length) ||
+        !attn_grow(&r->out->origin, &r->origin_room, count + 1, sizeof *r->out->origin)) {
         return attn_fail_memory(error, (count + 1) * 4 * sizeof *s->line);
     }
     s->line[count] = source;
     s->length[count] = source_length;
     t->line[count] = target;
     t->length[count] = target_length;
+    r->out->origin[count] = r->origin;
     s->count = t->count = count + 1;
     return ATTN_OK;
 }
@@ -222,6 +225,7 @@ attn_status attn_parallel_read(const attn_parallel_source *sources, size_t count
     attn_status status =
         out->file == NULL ? attn_fail_memory(error, 2 * count * sizeof *out->file) : ATTN_OK;
     for (size_t i = 0; status == ATTN_OK && i < count; i++) {
+        r.origin = (uint16_t)i;
         status = sources[i].pairs != NULL ? read_pairs(&r, sources[i].pairs, error)
                                           : read_both(&r, &sources[i], error);
     }
@@ -248,5 +252,6 @@ void attn_parallel_free(attn_parallel *parallel) {
     attn_free(parallel->source.length);
     attn_free(parallel->target.line);
     attn_free(parallel->target.length);
+    attn_free(parallel->origin);
     *parallel = (attn_parallel){.file_count = 0};
 }

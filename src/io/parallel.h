@@ -5,6 +5,8 @@
 #ifndef ATTN_IO_PARALLEL_H
 #define ATTN_IO_PARALLEL_H
 
+#include <stdint.h>
+
 #include "io/lines.h"
 
 /* Two files of which line n translates line n, or one with both sides:
@@ -17,6 +19,7 @@ typedef struct attn_parallel_source {
 
 typedef struct attn_parallel {
     attn_lines source, target; /* as many of each; the bytes are `file`'s */
+    uint16_t *origin;          /* of each pair: the index of the source that it comes from */
     attn_lines *file;
     size_t file_count;
     int64_t short_lines;   /* of tables, without one of the two columns: left out */

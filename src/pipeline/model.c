@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/sized.h"
 #include "base/utf8.h"
+#include "text/tags.h"
 
 void attn_model_options_init_sized(attn_model_options *options, size_t size) {
     const attn_model_options defaults = {.compute = ATTN_COMPUTE_F32};
@@ -81,6 +82,60 @@ static void find_languages(attn_model *model, const attn_safetensors *file) {
     }
 }
 
+/* "en-fr fr-en": the pairs of a model that has several. */
+static attn_status read_pairs(attn_model *model, const char *list, attn_error *error) {
+    model->pairs = calloc(ATTN_MODEL_PAIRS, sizeof *model->pairs);
+    if (model->pairs == NULL) {
+        return attn_fail_memory(error, ATTN_MODEL_PAIRS * sizeof *model->pairs);
+    }
+    while (*list != '\0' && model->pair_count < ATTN_MODEL_PAIRS) {
+        size_t length = strcspn(list, " "), first = strcspn(list, "-");
+        attn_language_pair *pair = &model->pairs[model->pair_count];
+        if (first < length && is_code(list, first) &&
+            is_code(list + first + 1, length - first - 1)) {
+            snprintf(pair->source, sizeof pair->source, "%.*s", (int)first, list);
+            snprintf(pair->target, sizeof pair->target, "%.*s", (int)(length - first - 1),
+                     list + first + 1);
+            model->pair_count++;
+        }
+        list += length;
+        list += strspn(list, " ");
+    }
+    return ATTN_OK;
+}
+
+static bool fits(const attn_model_options *options, const char *source, const char *target) {
+    return (options->source == NULL || strcmp(options->source, source) == 0) &&
+           (options->target == NULL || strcmp(options->target, target) == 0);
+}
+
+/* One of several pairs: the first that fits what is asked for. */
+static bool choose_pair(attn_model *model, const attn_model_options *options) {
+    for (size_t i = 0; i < model->pair_count; i++) {
+        const attn_language_pair *pair = &model->pairs[i];
+        if (fits(options, pair->source, pair->target)) {
+            snprintf(model->source, sizeof model->source, "%s", pair->source);
+            snprintf(model->target, sizeof model->target, "%s", pair->target);
+            return true;
+        }
+    }
+    return model->pair_count == 0 && fits(options, model->source, model->target);
+}
+
+static attn_status find_pair(attn_model *model, const attn_safetensors *file,
+                             const attn_model_options *options, attn_error *error) {
+    const char *list = attn_safetensors_metadata(file, "languages");
+    attn_status status = list != NULL ? read_pairs(model, list, error) : ATTN_OK;
+    if (status == ATTN_OK && !choose_pair(model, options)) {
+        status =
+            attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "`attn info` lists its languages",
+                      "it does not translate from %.15s to %.15s",
+                      options->source != NULL ? options->source : model->source,
+                      options->target != NULL ? options->target : model->target);
+    }
+    return status;
+}
+
 /* ---- a translator ---- */
 
 static attn_status read_tokenizer(attn_model *model, const void *bytes, size_t size,
@@ -100,6 +155,9 @@ static attn_status read_tokenizer(attn_model *model, const void *bytes, size_t s
                          "the tokenizer has %d pieces, but the model has %lld",
                          (int)attn_tokenizer_size(model->tokenizer), (long long)vocabulary);
     }
+    char piece[ATTN_TAG_SIZE];
+    attn_tag_of_language(model->target, piece);
+    model->tag = attn_tokenizer_tag(model->tokenizer, piece);
     return ATTN_OK;
 }
 
@@ -126,9 +184,12 @@ static attn_status read_translator(attn_model *model, const attn_safetensors *fi
     void *bytes = NULL;
     size_t size = 0;
     find_languages(model, file);
-    attn_status status = attn_translator_read(
-        file, model->path, options->whole ? ATTN_LOAD_TO_RUN : ATTN_LOAD_TO_DECODE,
-        options->compute, &model->translator, &bytes, &size, error);
+    attn_status status = find_pair(model, file, options, error);
+    if (status == ATTN_OK) {
+        status = attn_translator_read(file, model->path,
+                                      options->whole ? ATTN_LOAD_TO_RUN : ATTN_LOAD_TO_DECODE,
+                                      options->compute, &model->translator, &bytes, &size, error);
+    }
     if (status == ATTN_OK) {
         status = read_tokenizer(model, bytes, size, error);
     }
@@ -260,6 +321,7 @@ void attn_model_close(attn_model *model) {
     attn_shortlist_free(model->shortlist);
     attn_glossary_free(model->glossary);
     attn_segmenter_free(model->segmenter);
+    free(model->pairs);
     free(model->path);
     free(model->name);
     free(model);
@@ -295,6 +357,19 @@ const char *attn_model_source_language(const attn_model *model) {
 
 const char *attn_model_target_language(const attn_model *model) {
     return model->target;
+}
+
+size_t attn_model_pair_count(const attn_model *model) {
+    return model->pair_count > 0 ? model->pair_count : model->kind == ATTN_MODEL_TRANSLATOR;
+}
+
+bool attn_model_pair(const attn_model *model, size_t i, const char **source, const char **target) {
+    if (i >= attn_model_pair_count(model)) {
+        return false;
+    }
+    *source = model->pair_count > 0 ? model->pairs[i].source : model->source;
+    *target = model->pair_count > 0 ? model->pairs[i].target : model->target;
+    return true;
 }
 
 const attn_tokenizer *attn_model_tokenizer(const attn_model *model) {

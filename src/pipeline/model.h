@@ -10,12 +10,21 @@
 #include "image/classes.h"
 #include "text/glossary.h"
 
-enum { ATTN_LANGUAGE_CODE = 16 };
+enum { ATTN_LANGUAGE_CODE = 16, ATTN_MODEL_PAIRS = 64 };
+
+typedef struct attn_language_pair {
+    char source[ATTN_LANGUAGE_CODE], target[ATTN_LANGUAGE_CODE];
+} attn_language_pair;
 
 struct attn_model {
     char *path, *name;
     attn_model_kind kind;
     char source[ATTN_LANGUAGE_CODE], target[ATTN_LANGUAGE_CODE]; /* "": not known */
+    int32_t
+        tag; /* the piece in front of every source, which asks for `target`; not above 0: none */
+    attn_language_pair
+        *pairs; /* all of its file, when it has several; `source` and `target` are one of them */
+    size_t pair_count;
     attn_translator *translator;
     attn_tokenizer *tokenizer;
     attn_shortlist *shortlist; /* or NULL */

@@ -27,19 +27,22 @@ static attn_status fail_sentence(const char *text, size_t i, size_t count, attn_
                      i + 1);
 }
 
-/* ids[0 .. count), with <s> before them when `begin`, and </s> after them. */
-static attn_status copy_ids(const int32_t *ids, int64_t count, bool begin, int32_t **out,
+enum { NOTHING = -1 };
+
+/* ids[0 .. count), with `first` before them (NOTHING: without), and </s> after them. */
+static attn_status copy_ids(const int32_t *ids, int64_t count, int32_t first, int32_t **out,
                             attn_error *error) {
     int32_t *copy = malloc((size_t)(count + 2) * sizeof *copy);
+    int64_t begin = first != NOTHING;
     *out = copy;
     if (copy == NULL) {
         return attn_fail_memory(error, (size_t)count * sizeof *copy);
     }
-    copy[0] = ATTN_BOS;
+    copy[0] = first;
     if (count > 0) {
         memcpy(copy + begin, ids, (size_t)count * sizeof *ids);
     }
-    copy[(int64_t)begin + count] = ATTN_EOS;
+    copy[begin + count] = ATTN_EOS;
     return ATTN_OK;
 }
 
@@ -51,7 +54,7 @@ static attn_status copy_text(const char *text, char **out, attn_error *error) {
 static attn_status copy_source(const char *sentence, const int32_t *ids, int64_t length,
                                attn_sentence_pair *out, attn_error *error) {
     out->source_length = length;
-    attn_status status = copy_ids(ids, length - 1, false, &out->source, error);
+    attn_status status = copy_ids(ids, length - 1, NOTHING, &out->source, error);
     return status == ATTN_OK ? copy_text(sentence, &out->sentence, error) : status;
 }
 
@@ -68,7 +71,7 @@ attn_status attn_sentence_pair_of_translation(const attn_translation *t, size_t 
     attn_status status = copy_source(s.source, s.source_ids, s.source_length, out, error);
     if (status == ATTN_OK) {
         out->target_length = s.best->length + 1;
-        status = copy_ids(s.best->ids, s.best->length, true, &out->target, error);
+        status = copy_ids(s.best->ids, s.best->length, ATTN_BOS, &out->target, error);
     }
     if (status == ATTN_OK) {
         const attn_tokenizer *tokenizer = attn_translation_model(t)->tokenizer;
@@ -110,11 +113,12 @@ attn_status attn_sentence_pair_of_source(const attn_model *model, const char *te
 }
 
 /* All of a text as one sequence; its ids. */
-static attn_status encode(const attn_model *model, const char *what, const char *text, bool begin,
-                          int32_t **out, int64_t *length, attn_error *error) {
+static attn_status encode(const attn_model *model, const char *what, const char *text,
+                          int32_t first, int32_t **out, int64_t *length, attn_error *error) {
     int32_t *ids = NULL;
     size_t count = 0;
-    int64_t most = attn_translator_get_config(model->translator)->max_length - 1;
+    int64_t tags = first >= 0 && first != ATTN_BOS;
+    int64_t most = attn_translator_get_config(model->translator)->max_length - 1 - tags;
     if (!attn_utf8_whole(text, strlen(text))) {
         return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL, "the %s is not UTF-8", what);
     }
@@ -125,8 +129,8 @@ static attn_status encode(const attn_model *model, const char *what, const char 
                            "the %s has %lld tokens; the model takes at most %lld", what,
                            (long long)count, (long long)most);
     }
-    status = status == ATTN_OK ? copy_ids(ids, (int64_t)count, begin, out, error) : status;
-    *length = (int64_t)count + 1;
+    status = status == ATTN_OK ? copy_ids(ids, (int64_t)count, first, out, error) : status;
+    *length = tags + (int64_t)count + 1;
     free(ids);
     return status;
 }
@@ -135,12 +139,12 @@ attn_status attn_sentence_pair_raw(const attn_model *model, const char *text,
                                    const char *translation, attn_sentence_pair *out,
                                    attn_error *error) {
     *out = (attn_sentence_pair){0};
-    attn_status status =
-        encode(model, "sentence", text, false, &out->source, &out->source_length, error);
+    attn_status status = encode(model, "sentence", text, model->tag > 0 ? model->tag : NOTHING,
+                                &out->source, &out->source_length, error);
     status = status == ATTN_OK ? copy_text(text, &out->sentence, error) : status;
     if (status == ATTN_OK) {
-        status = encode(model, "translation", translation, true, &out->target, &out->target_length,
-                        error);
+        status = encode(model, "translation", translation, ATTN_BOS, &out->target,
+                        &out->target_length, error);
     }
     return status == ATTN_OK ? copy_text(translation, &out->translation, error) : status;
 }
@@ -152,8 +156,9 @@ static attn_status pair_sentences(const attn_translation *source, const attn_tra
     const char *translation = attn_translation_source(target, i, &t);
     attn_status status = copy_source(sentence, s->ids, s->length, out, error);
     if (status == ATTN_OK) {
-        out->target_length = t->length;
-        status = copy_ids(t->ids, t->length - 1, true, &out->target, error);
+        int64_t tags = attn_translation_model(target)->tag > 0; /* it was cut as a source is */
+        out->target_length = t->length - tags;
+        status = copy_ids(t->ids + tags, t->length - tags - 1, ATTN_BOS, &out->target, error);
     }
     return status == ATTN_OK ? copy_text(translation, &out->translation, error) : status;
 }

@@ -95,16 +95,18 @@ static attn_status add_sentence(attn_translation *t, size_t text, const int32_t 
     /* A second part of a text must not repeat the first one's random numbers. */
     uint64_t stream = (t->first_text + text) | (uint64_t)t->texts[text].parts++ << 48;
     for (size_t i = 0; i < t->step && status == ATTN_OK; i++) {
-        int32_t *copy = malloc((size_t)(length + 1) * sizeof *copy);
+        int64_t tags = t->model->tag > 0, whole = tags + length + 1;
+        int32_t *copy = malloc((size_t)whole * sizeof *copy);
         if (copy == NULL) {
             return attn_fail_memory(error, (size_t)length * sizeof *copy);
         }
-        memcpy(copy, ids, (size_t)length * sizeof *copy);
-        copy[length] = ATTN_EOS;
+        copy[0] = t->model->tag;
+        memcpy(copy + tags, ids, (size_t)length * sizeof *copy);
+        copy[whole - 1] = ATTN_EOS;
         t->text[t->count] = text;
         t->source[t->count] = t->partial[t->count] = NULL;
         t->sentences[t->count++] = (attn_sentence){.ids = copy,
-                                                   .length = length + 1,
+                                                   .length = whole,
                                                    .search = i == 0 ? &t->search : &t->wide,
                                                    .stream = stream};
     }
@@ -114,7 +116,8 @@ static attn_status add_sentence(attn_translation *t, size_t text, const int32_t 
 /* Parts of the unit's ids, each as long as the model can read. */
 static attn_status add_ids(attn_translation *t, size_t text, const int32_t *ids, int64_t count,
                            attn_error *error) {
-    int64_t most = attn_translator_get_config(t->model->translator)->max_length - 1;
+    int64_t most =
+        attn_translator_get_config(t->model->translator)->max_length - 1 - (t->model->tag > 0);
     bool clean = true;
     attn_status status = ATTN_OK;
     for (int64_t done = 0; done < count && status == ATTN_OK;) {

@@ -66,11 +66,15 @@ static bool identify(const char *path, int64_t identity[4]) {
     return true;
 }
 
+/* source, target: one pair of languages of a model that has several; NULL: its first. */
 static attn_status open_model(const attn_serve_sources *sources, const char *path,
-                              attn_serve_model *model, attn_error *error) {
+                              const char *source, const char *target, attn_serve_model *model,
+                              attn_error *error) {
     attn_model_options options;
     attn_model_options_init(&options);
-    options.whole = true;            /* the page looks inside */
+    options.whole = true; /* the page looks inside */
+    options.source = source;
+    options.target = target;
     identify(path, model->identity); /* before reading: a file changed meanwhile is read again */
     attn_status status = attn_model_open(path, &options, &model->open, error);
     if (status != ATTN_OK) {
@@ -83,15 +87,15 @@ static attn_status open_model(const attn_serve_sources *sources, const char *pat
     return status == ATTN_OK ? read_glossary(sources, model, error) : status;
 }
 
-static attn_status load(const attn_serve_sources *sources, const char *path, attn_serve_model **out,
-                        attn_error *error) {
+static attn_status load(const attn_serve_sources *sources, const char *path, const char *source,
+                        const char *target, attn_serve_model **out, attn_error *error) {
     *out = NULL;
     attn_serve_model *model = calloc(1, sizeof *model);
     if (model == NULL) {
         return attn_fail_memory(error, sizeof *model);
     }
     model->references = 1;
-    attn_status status = open_model(sources, path, model, error);
+    attn_status status = open_model(sources, path, source, target, model, error);
     if (status != ATTN_OK) {
         free_model(model);
         return status;
@@ -122,6 +126,33 @@ static attn_serve_models *make_models(const attn_serve_sources *sources) {
     return models;
 }
 
+static attn_status add(attn_serve_models *models, const char *path, const char *source,
+                       const char *target, attn_serve_model **out, attn_error *error) {
+    if (models->count == ATTN_SERVE_MODELS) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "serve fewer models",
+                         "there are more than %d models and pairs of languages", ATTN_SERVE_MODELS);
+    }
+    attn_status status = load(models->sources, path, source, target, out, error);
+    if (status == ATTN_OK) {
+        status = check_pictures(models, models->count, *out, error);
+        models->current[models->count++] = *out;
+    }
+    return status;
+}
+
+/* A model of several pairs of languages is there once for each, so that whoever asks for a pair finds it as any other. */
+static attn_status add_all(attn_serve_models *models, const char *path, attn_error *error) {
+    attn_serve_model *first;
+    const char *source, *target;
+    attn_status status = add(models, path, NULL, NULL, &first, error);
+    for (size_t i = 1; status == ATTN_OK && attn_model_pair(first->open, i, &source, &target);
+         i++) {
+        attn_serve_model *more;
+        status = add(models, path, source, target, &more, error);
+    }
+    return status;
+}
+
 attn_status attn_serve_models_open(const attn_serve_sources *sources, attn_serve_models **out,
                                    attn_error *error) {
     *out = NULL;
@@ -130,15 +161,8 @@ attn_status attn_serve_models_open(const attn_serve_sources *sources, attn_serve
         return attn_fail_memory(error, sizeof *models);
     }
     attn_status status = ATTN_OK;
-    for (size_t i = 0; i < sources->model_count && i < ATTN_SERVE_MODELS && status == ATTN_OK;
-         i++) {
-        attn_serve_model *model;
-        status = load(sources, sources->model[i], &model, error);
-        if (status != ATTN_OK) {
-            break;
-        }
-        status = check_pictures(models, i, model, error);
-        models->current[models->count++] = model;
+    for (size_t i = 0; i < sources->model_count && status == ATTN_OK; i++) {
+        status = add_all(models, sources->model[i], error);
     }
     if (status != ATTN_OK) {
         attn_serve_models_close(models);
@@ -252,7 +276,9 @@ attn_status attn_serve_models_reload(attn_serve_models *models, size_t i, bool f
     bool changed = there && memcmp(identity, old->identity, sizeof identity) != 0;
     attn_status status = ATTN_OK;
     if ((force || changed) && models->sources != NULL) {
-        status = load(models->sources, old->open->path, &model, error);
+        bool translates = attn_serve_model_translates(old);
+        status = load(models->sources, old->open->path, translates ? old->open->source : NULL,
+                      translates ? old->open->target : NULL, &model, error);
         if (status == ATTN_OK) {
             status = check_pictures(models, i, model, error);
         }

@@ -29,8 +29,8 @@ typedef struct attn_serve_sources {
 } attn_serve_sources;
 
 /* Loads every model, translators and at most one segmenter. A translator's languages are the metadata source_language and target_language of its
- * file, or the name of the file when that is like en-fr.safetensors. Of several models for
- * one pair the first named is the pair's own. `sources` must outlive it. */
+ * file, or the name of the file when that is like en-fr.safetensors. A model of several pairs is loaded once for
+ * each, and counts as so many models. Of several models for one pair the first named is the pair's own. `sources` must outlive it. */
 ATTN_MUST_CHECK attn_status attn_serve_models_open(const attn_serve_sources *sources,
                                                    attn_serve_models **out, attn_error *error);
 /* One model made elsewhere, which is then owned; for tests. */

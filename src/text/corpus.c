@@ -59,29 +59,34 @@ static attn_status count_unknown(const attn_lines *lines, const encoded_line *en
     return status;
 }
 
-static bool keep_pair(const encoded_line *source, const encoded_line *target, int64_t max_tokens,
-                      attn_corpus *out) {
+static bool keep_pair(const encoded_line *source, const encoded_line *target, int tags,
+                      int64_t max_tokens, attn_corpus *out) {
     if (source->count == 0 || target->count == 0) {
         out->dropped_empty++;
         return false;
     }
-    if ((int64_t)source->count > max_tokens || (int64_t)target->count > max_tokens) {
+    if ((int64_t)source->count + tags > max_tokens || (int64_t)target->count > max_tokens) {
         out->dropped_long++;
         return false;
     }
     return true;
 }
 
-static void append(int32_t *ids, int64_t *start, int64_t pair, const encoded_line *line) {
-    memcpy(ids + start[pair], line->id, line->count * sizeof *ids);
-    start[pair + 1] = start[pair] + (int64_t)line->count;
+static void append(int32_t *ids, int64_t *start, int64_t pair, const attn_tags *tags,
+                   const encoded_line *line) {
+    int32_t *to = ids + start[pair];
+    memcpy(to, tags->id, (size_t)tags->count * sizeof *ids);
+    memcpy(to + tags->count, line->id, line->count * sizeof *ids);
+    start[pair + 1] = start[pair] + tags->count + (int64_t)line->count;
 }
 
-static attn_status gather(const encoded_line *source, const encoded_line *target, size_t count,
+static attn_status gather(const attn_parallel *pairs, const attn_tags *tags,
+                          const encoded_line *source, const encoded_line *target,
                           int64_t max_tokens, attn_corpus *out, attn_error *error) {
-    size_t source_total = 0, target_total = 0;
+    static const attn_tags none = {.count = 0};
+    size_t source_total = 0, target_total = 0, count = pairs->source.count;
     for (size_t i = 0; i < count; i++) {
-        source_total += source[i].count;
+        source_total += source[i].count + ATTN_TAGS;
         target_total += target[i].count;
     }
     out->source = attn_alloc_zero(source_total, sizeof *out->source);
@@ -94,9 +99,10 @@ static attn_status gather(const encoded_line *source, const encoded_line *target
                                            2 * (count + 1) * sizeof(int64_t));
     }
     for (size_t i = 0; i < count; i++) {
-        if (keep_pair(&source[i], &target[i], max_tokens, out)) {
-            append(out->source, out->source_start, out->count, &source[i]);
-            append(out->target, out->target_start, out->count, &target[i]);
+        const attn_tags *before = tags != NULL ? &tags[pairs->origin[i]] : &none;
+        if (keep_pair(&source[i], &target[i], before->count, max_tokens, out)) {
+            append(out->source, out->source_start, out->count, before, &source[i]);
+            append(out->target, out->target_start, out->count, &none, &target[i]);
             out->count++;
         }
     }
@@ -104,8 +110,8 @@ static attn_status gather(const encoded_line *source, const encoded_line *target
 }
 
 attn_status attn_corpus_encode(const attn_parallel *pairs, const attn_tokenizer *tokenizer,
-                               int64_t max_tokens, int threads, attn_corpus *out,
-                               attn_error *error) {
+                               const attn_tags *tags, int64_t max_tokens, int threads,
+                               attn_corpus *out, attn_error *error) {
     *out = (attn_corpus){0};
     const attn_lines *source = &pairs->source, *target = &pairs->target;
     size_t count = source->count;
@@ -128,7 +134,7 @@ attn_status attn_corpus_encode(const attn_parallel *pairs, const attn_tokenizer 
     }
     attn_unknown_finish(&out->unknown);
     if (status == ATTN_OK) {
-        status = gather(source_ids, target_ids, count, max_tokens, out, error);
+        status = gather(pairs, tags, source_ids, target_ids, max_tokens, out, error);
     }
     if (status == ATTN_OK && out->count == 0) {
         status = attn_fail(error, ATTN_ERR_FORMAT, "the text", -1, NULL,
@@ -154,7 +160,7 @@ attn_status attn_corpus_read(const char *source_path, const char *target_path,
     *out = (attn_corpus){0};
     attn_status status = attn_parallel_read(&from, 1, &pairs, error);
     if (status == ATTN_OK) {
-        status = attn_corpus_encode(&pairs, tokenizer, max_tokens, threads, out, error);
+        status = attn_corpus_encode(&pairs, tokenizer, NULL, max_tokens, threads, out, error);
         attn_parallel_free(&pairs);
     }
     return status;

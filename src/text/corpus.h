@@ -6,6 +6,7 @@
 
 #include "attn/tokenizer.h"
 #include "io/parallel.h"
+#include "text/tags.h"
 #include "text/unknown.h"
 
 /* Sentence pair i: source ids source[source_start[i] .. source_start[i + 1]), likewise target.
@@ -18,9 +19,11 @@ typedef struct attn_corpus {
     attn_unknown unknown;                /* characters without a piece */
 } attn_corpus;
 
-/* Tokenizes with `threads` threads and drops pairs with an empty side or more than max_tokens ids on a side. */
+/* Tokenizes with `threads` threads and drops pairs with an empty side or more than max_tokens ids on a side. tags: NULL, or
+ * by origin what stands in front of a source. */
 ATTN_MUST_CHECK attn_status attn_corpus_encode(const attn_parallel *pairs,
-                                               const attn_tokenizer *tokenizer, int64_t max_tokens,
+                                               const attn_tokenizer *tokenizer,
+                                               const attn_tags *tags, int64_t max_tokens,
                                                int threads, attn_corpus *out, attn_error *error);
 /* The same of two files (io/parallel.h). */
 ATTN_MUST_CHECK attn_status attn_corpus_read(const char *source_path, const char *target_path,

@@ -150,6 +150,7 @@ static void judge_all(judge *j, attn_parallel *pairs, attn_corpus_filtered *out)
         /* It goes to its place first, so that doubles are compared with what has stayed. */
         move(&pairs->source, i, kept);
         move(&pairs->target, i, kept);
+        pairs->origin[kept] = pairs->origin[i];
         int64_t *count = reason(j, pairs, kept, out);
         if (count != NULL) {
             (*count)++;

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "text/corpus_edit.h"
+#include "text/tags.h"
 #include "text/tokenizer_dropout.h"
 
 /* Sets these random numbers apart from those of dropout and of shuffling. */
@@ -64,11 +65,26 @@ static bool fits(const work *w, int64_t pair, int pairs) {
            tokens(w->corpus->target_start, pair, pairs) <= w->max_tokens;
 }
 
+static size_t tags_of(const work *w, int64_t pair) {
+    const attn_corpus *c = w->corpus;
+    return attn_tags_before(w->tokenizer, c->source + c->source_start[pair],
+                            (size_t)tokens(c->source_start, pair, 1));
+}
+
+/* Two pairs with other tags are not one passage. */
+static bool same_tags(const work *w, int64_t pair) {
+    const attn_corpus *c = w->corpus;
+    size_t count = tags_of(w, pair);
+    return count == tags_of(w, pair + 1) &&
+           memcmp(c->source + c->source_start[pair], c->source + c->source_start[pair + 1],
+                  count * sizeof *c->source) == 0;
+}
+
 static int64_t plan(const work *w, item *items) {
     int64_t count = 0;
     for (int64_t pair = 0; pair < w->corpus->count; pair += items[count++].pairs) {
         bool both = w->variation->join > 0 && pair + 1 < w->corpus->count && fits(w, pair, 2) &&
-                    draw_pair(w, pair).join < w->variation->join;
+                    draw_pair(w, pair).join < w->variation->join && same_tags(w, pair);
         items[count] = (item){.pair = pair, .pairs = both ? 2 : 1};
     }
     return count;
@@ -113,8 +129,24 @@ static attn_status edit(const work *w, draw *d, char **source, char **target, at
     return status;
 }
 
-static attn_status encode(const work *w, const char *text, side *out, attn_error *error) {
-    return attn_tokenizer_encode(w->tokenizer, text, strlen(text), &out->id, &out->count, error);
+/* tags: how many of the first pair's stand in front. */
+static attn_status encode(const work *w, const char *text, const item *it, size_t tags, side *out,
+                          attn_error *error) {
+    int32_t *ids = NULL;
+    size_t count = 0;
+    attn_status status =
+        attn_tokenizer_encode(w->tokenizer, text, strlen(text), &ids, &count, error);
+    if (status == ATTN_OK && count > 0) {
+        out->id = malloc((tags + count) * sizeof *ids);
+        status = out->id != NULL ? ATTN_OK : attn_fail_memory(error, count * sizeof *ids);
+    }
+    if (status == ATTN_OK && count > 0) {
+        memcpy(out->id, w->corpus->source + w->corpus->source_start[it->pair], tags * sizeof *ids);
+        memcpy(out->id + tags, ids, count * sizeof *ids);
+        out->count = tags + count;
+    }
+    free(ids);
+    return status;
 }
 
 static attn_status as_text(const work *w, draw *d, item *it, attn_error *error) {
@@ -128,33 +160,39 @@ static attn_status as_text(const work *w, draw *d, item *it, attn_error *error) 
         status = edit(w, d, &source, &target, error);
     }
     if (status == ATTN_OK) {
-        status = encode(w, source, &it->source, error);
+        status = encode(w, source, it, tags_of(w, it->pair), &it->source, error);
     }
     if (status == ATTN_OK) {
-        status = encode(w, target, &it->target, error);
+        status = encode(w, target, it, 0, &it->target, error);
     }
     free(source);
     free(target);
     return status;
 }
 
-static attn_status as_it_is(const int32_t *ids, const int64_t *start, const item *it, side *out,
-                            attn_error *error) {
-    size_t count = (size_t)tokens(start, it->pair, it->pairs);
-    int32_t *copy = malloc((count > 0 ? count : 1) * sizeof *copy);
-    if (copy == NULL) {
-        return attn_fail_memory(error, count * sizeof *copy);
+/* tags: those of a second pair are left out. */
+static attn_status as_it_is(const int32_t *ids, const int64_t *start, const item *it, size_t tags,
+                            side *out, attn_error *error) {
+    size_t first = (size_t)tokens(start, it->pair, 1), second = 0;
+    if (it->pairs == 2) {
+        second = (size_t)tokens(start, it->pair + 1, 1) - tags;
     }
-    memcpy(copy, ids + start[it->pair], count * sizeof *copy);
+    int32_t *copy = malloc((first + second + 1) * sizeof *copy);
+    if (copy == NULL) {
+        return attn_fail_memory(error, (first + second) * sizeof *copy);
+    }
+    memcpy(copy, ids + start[it->pair], first * sizeof *copy);
+    memcpy(copy + first, ids + start[it->pair + it->pairs] - second, second * sizeof *copy);
     free(out->id);
-    *out = (side){copy, count};
+    *out = (side){copy, first + second};
     return ATTN_OK;
 }
 
 static attn_status both_as_they_are(const work *w, item *it, attn_error *error) {
     const attn_corpus *c = w->corpus;
-    attn_status status = as_it_is(c->source, c->source_start, it, &it->source, error);
-    return status == ATTN_OK ? as_it_is(c->target, c->target_start, it, &it->target, error)
+    size_t tags = tags_of(w, it->pair);
+    attn_status status = as_it_is(c->source, c->source_start, it, tags, &it->source, error);
+    return status == ATTN_OK ? as_it_is(c->target, c->target_start, it, 0, &it->target, error)
                              : status;
 }
 

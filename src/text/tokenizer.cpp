@@ -26,6 +26,7 @@ extern "C" {
 #include "text/charsmap.h"
 #include "text/elision.h"
 #include "text/protobuf.h"
+#include "text/tags.h"
 #include "text/tokenizer_dropout.h"
 #include "text/tokenizer_lines.h"
 #include "text/unknown.h"
@@ -189,7 +190,7 @@ options_map training_options(const attn_tokenizer_options &options) {
     double coverage = options.character_coverage > 0 ? options.character_coverage : 1;
     char coverage_text[32];
     std::snprintf(coverage_text, sizeof coverage_text, "%.9g", coverage);
-    return {
+    options_map map = {
         {"minloglevel", QUIET},
         {"model_type", options.type},
         {"normalization_rule_name", options.normalization},
@@ -202,6 +203,10 @@ options_map training_options(const attn_tokenizer_options &options) {
         {"eos_id", std::to_string(ATTN_EOS)},
         {"byte_fallback", options.byte_fallback ? "true" : "false"},
     };
+    if (options.tags != nullptr && options.tags[0] != '\0') {
+        map["control_symbols"] = options.tags;
+    }
+    return map;
 }
 
 attn_status check_options(const attn_tokenizer_options &options, attn_error *error) {
@@ -247,6 +252,7 @@ int count_characters(const options_map &options, const std::vector<attn_lines> &
     options_map probe = options;
     probe["model_type"] = "char";
     probe["byte_fallback"] = "false";
+    probe.erase("control_symbols");
     probe["vocab_size"] = "1200000"; /* only a ceiling: more than Unicode has characters */
     line_iterator lines(text, elisions, limit);
     std::string bytes;
@@ -529,6 +535,23 @@ bool attn_tokenizer_is_byte(const attn_tokenizer *tokenizer, int32_t id) {
     return id >= 0 && id < tokenizer->processor.GetPieceSize() && tokenizer->processor.IsByte(id);
 }
 
+void attn_tag_of_language(const char *code, char piece[ATTN_TAG_SIZE]) {
+    std::snprintf(piece, ATTN_TAG_SIZE, "<2%.18s>", code);
+}
+
+int32_t attn_tokenizer_tag(const attn_tokenizer *tokenizer, const char *piece) {
+    int id = tokenizer->processor.PieceToId(piece);
+    return id > ATTN_EOS && tokenizer->processor.IsControl(id) ? id : -1;
+}
+
+size_t attn_tags_before(const attn_tokenizer *tokenizer, const int32_t *ids, size_t count) {
+    size_t tags = 0;
+    while (tags < count && ids[tags] > ATTN_EOS && tokenizer->processor.IsControl(ids[tags])) {
+        tags++;
+    }
+    return tags;
+}
+
 attn_status attn_tokenizer_train_lines(const attn_lines *texts, size_t count,
                                        const attn_tokenizer_options *options, attn_tokenizer **out,
                                        attn_error *error) {
@@ -621,7 +644,7 @@ attn_status attn_tokenizer_decode(const attn_tokenizer *tokenizer, const int32_t
                 return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", (int64_t)i, nullptr,
                                  "there is no piece %d", (int)ids[i]);
             }
-            if (ids[i] > ATTN_EOS) {
+            if (ids[i] > ATTN_EOS && !tokenizer->processor.IsControl(ids[i])) {
                 pieces.push_back(ids[i]);
             }
         }

@@ -10,51 +10,67 @@
 #include "text/score.h"
 
 /* A view of the model that is being trained; nothing in it is owned. */
-static attn_model view_model(attn_translator *translator, const attn_translator_recipe *recipe,
-                             const attn_translator_data *data) {
+static attn_model view_model(attn_translator *translator, const attn_translator_data *data,
+                             const attn_direction *direction) {
     attn_model model = {.kind = ATTN_MODEL_TRANSLATOR,
                         .path = (char *)(uintptr_t) "the model in training",
                         .translator = translator,
-                        .tokenizer = data->tokenizer};
-    snprintf(model.source, sizeof model.source, "%.15s", recipe->source_language);
-    snprintf(model.target, sizeof model.target, "%.15s", recipe->target_language);
+                        .tokenizer = data->tokenizer,
+                        .tag = direction->tag};
+    snprintf(model.source, sizeof model.source, "%s", direction->source);
+    snprintf(model.target, sizeof model.target, "%s", direction->target);
     return model;
 }
 
-/* sources: room for the pointers to all lines. */
-static attn_status translate(const attn_model *model, const attn_translator_recipe *recipe,
-                             const attn_translator_data *data, const char **sources,
-                             attn_translation **out, attn_error *error) {
+/* Room for what belongs to each line. */
+typedef struct lines {
+    const char **source; /* of one direction, one after another */
+    const char **reference;
+    char **text;
+} lines;
+
+/* The lines of one direction become text, at their places. */
+static attn_status translate(const attn_model *model, size_t direction,
+                             const attn_translator_recipe *recipe, const attn_translator_data *data,
+                             const lines *l, attn_error *error) {
     attn_search_options search;
     attn_translate_options options;
+    attn_translation *translation = NULL;
     attn_search_options_init(&search);
     attn_translate_options_init(&options);
     search.beam = recipe->bleu_beam;
     options.search = &search;
     options.format = recipe->bleu_raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN;
+    size_t count = 0;
     for (size_t i = 0; i < data->line_count; i++) {
-        sources[i] = data->line[i].source;
+        if (data->line[i].direction == direction) {
+            l->source[count++] = data->line[i].source;
+        }
     }
-    return attn_translate_texts(model, sources, data->line_count, &options, out, error);
+    attn_status status =
+        count > 0 ? attn_translate_texts(model, l->source, count, &options, &translation, error)
+                  : ATTN_OK;
+    for (size_t i = 0, next = 0; next < count && status == ATTN_OK; i++) {
+        if (data->line[i].direction == direction) {
+            status = attn_translation_text(translation, next++, 0, &l->text[i], error);
+        }
+    }
+    attn_translation_free(translation);
+    return status;
 }
 
-/* text, reference: room for the pointers to all lines. */
-static attn_status score(const attn_translation *translation, const attn_translator_data *data,
-                         bool chrf, char **text, const char **reference, double *out,
+static attn_status score(const attn_translator_data *data, bool chrf, const lines *l, double *out,
                          attn_error *error) {
     attn_bleu bleu = {.score = 0};
     attn_chrf by_characters = {.score = 0};
-    attn_status status = ATTN_OK;
-    for (size_t i = 0; i < data->line_count && status == ATTN_OK; i++) {
-        reference[i] = data->line[i].reference;
-        status = attn_translation_text(translation, i, 0, &text[i], error);
+    for (size_t i = 0; i < data->line_count; i++) {
+        l->reference[i] = data->line[i].reference;
     }
-    if (status == ATTN_OK) {
-        status = chrf ? attn_chrf_compute((const char *const *)text, reference, data->line_count,
-                                          &by_characters, error)
-                      : attn_bleu_compute((const char *const *)text, reference, data->line_count,
-                                          ATTN_BLEU_13A, 0, 1, &bleu, error);
-    }
+    attn_status status =
+        chrf ? attn_chrf_compute((const char *const *)l->text, l->reference, data->line_count,
+                                 &by_characters, error)
+             : attn_bleu_compute((const char *const *)l->text, l->reference, data->line_count,
+                                 ATTN_BLEU_13A, 0, 1, &bleu, error);
     if (status == ATTN_OK) {
         *out = chrf ? by_characters.score : bleu.score;
     }
@@ -63,28 +79,27 @@ static attn_status score(const attn_translation *translation, const attn_transla
 
 attn_status attn_train_bleu(attn_translator *translator, const attn_translator_recipe *recipe,
                             const attn_translator_data *data, double *out, attn_error *error) {
-    attn_model model = view_model(translator, recipe, data);
-    attn_translation *translation = NULL;
-    const char **lines = attn_alloc_zero(data->line_count, sizeof *lines);
-    char **text = attn_alloc_zero(data->line_count, sizeof *text);
-    attn_status status = lines == NULL || text == NULL
-                             ? attn_fail_memory(error, data->line_count * sizeof *text)
+    size_t count = data->line_count;
+    lines l = {attn_alloc_zero(count, sizeof *l.source),
+               attn_alloc_zero(count, sizeof *l.reference), attn_alloc_zero(count, sizeof *l.text)};
+    attn_status status = l.source == NULL || l.reference == NULL || l.text == NULL
+                             ? attn_fail_memory(error, count * sizeof *l.text)
                              : ATTN_OK;
     if (status == ATTN_OK) { /* the weights have changed since they were packed last */
         status = attn_translator_pack(translator, ATTN_COMPUTE_F32, error);
     }
-    if (status == ATTN_OK) {
-        status = translate(&model, recipe, data, lines, &translation, error);
+    for (size_t i = 0; i < data->directions.count && status == ATTN_OK; i++) {
+        attn_model model = view_model(translator, data, &data->directions.item[i]);
+        status = translate(&model, i, recipe, data, &l, error);
     }
     if (status == ATTN_OK) {
-        status =
-            score(translation, data, recipe->train.best == ATTN_BEST_CHRF, text, lines, out, error);
+        status = score(data, recipe->train.best == ATTN_BEST_CHRF, &l, out, error);
     }
-    for (size_t i = 0; text != NULL && i < data->line_count; i++) {
-        attn_translate_free(text[i]);
+    for (size_t i = 0; l.text != NULL && i < count; i++) {
+        attn_translate_free(l.text[i]);
     }
-    attn_translation_free(translation);
-    attn_free(lines);
-    attn_free(text);
+    attn_free(l.source);
+    attn_free(l.reference);
+    attn_free(l.text);
     return status;
 }

@@ -1,6 +1,7 @@
 /* train/translator_data.c: reading, holding out, and the sentences that validation translates. */
 #include "train/translator_data.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,8 @@ static attn_status tokenizer_from_file(const char *path, attn_tokenizer **out, a
 }
 
 static attn_status tokenizer_train(const attn_parallel *pairs, const attn_translator_recipe *recipe,
-                                   int threads, attn_tokenizer **out, attn_error *error) {
+                                   const char *tags, int threads, attn_tokenizer **out,
+                                   attn_error *error) {
     attn_tokenizer_options wanted = {
         .type = attn_translator_recipe_tokenizer(recipe),
         .normalization = recipe->normalization,
@@ -37,6 +39,7 @@ static attn_status tokenizer_train(const attn_parallel *pairs, const attn_transl
         .threads = threads,
         .byte_fallback = recipe->byte_fallback,
         .lower_vocabulary = true,
+        .tags = tags,
     };
     const attn_lines texts[2] = {pairs->source, pairs->target};
     return attn_tokenizer_train_lines(texts, 2, &wanted, out, error);
@@ -178,6 +181,7 @@ static attn_status lines_from_corpus(attn_translator_data *data, attn_error *err
     attn_status status = lines_allocate((size_t)corpus->count, data, error);
     for (size_t i = 0; i < data->line_count && status == ATTN_OK; i++) {
         int64_t source = corpus->source_start[i], target = corpus->target_start[i];
+        data->line[i].direction = attn_directions_of_id(&data->directions, corpus->source[source]);
         status = attn_tokenizer_decode(data->tokenizer, corpus->source + source,
                                        (size_t)(corpus->source_start[i + 1] - source),
                                        &data->line[i].source, error);
@@ -191,12 +195,17 @@ static attn_status lines_from_corpus(attn_translator_data *data, attn_error *err
 }
 
 /* All lines of the validation files, also those that the corpus left out. */
-static attn_status lines_from_texts(const attn_lines *source, const attn_lines *target,
+static attn_status lines_from_texts(const attn_translator_files *files, const attn_parallel *pairs,
                                     attn_translator_data *data, attn_error *error) {
+    const attn_lines *source = &pairs->source, *target = &pairs->target;
     attn_status status = lines_allocate(source->count, data, error);
     for (size_t i = 0; i < data->line_count && status == ATTN_OK; i++) {
         data->line[i].source = strdup(source->line[i]);
         data->line[i].reference = strdup(target->line[i]);
+        if (files->valid_languages != NULL) {
+            data->line[i].direction = attn_directions_of_text(
+                &data->directions, files->valid_languages[pairs->origin[i]]);
+        }
         if (data->line[i].source == NULL || data->line[i].reference == NULL) {
             status = attn_fail_memory(error, source->length[i] + target->length[i]);
         }
@@ -224,9 +233,56 @@ static attn_status find_tokenizer(const attn_translator_files *files,
     if (bytes != NULL) {
         return attn_tokenizer_from_bytes(bytes, size, &out->tokenizer, error);
     }
-    return files->tokenizer != NULL
-               ? tokenizer_from_file(files->tokenizer, &out->tokenizer, error)
-               : tokenizer_train(pairs, recipe, threads, &out->tokenizer, error);
+    return files->tokenizer != NULL ? tokenizer_from_file(files->tokenizer, &out->tokenizer, error)
+                                    : tokenizer_train(pairs, recipe, out->directions.tags, threads,
+                                                      &out->tokenizer, error);
+}
+
+/* ---- directions ---- */
+
+static attn_status add_directions(const char *const *languages, size_t count, attn_directions *out,
+                                  attn_error *error) {
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; languages != NULL && i < count && status == ATTN_OK; i++) {
+        status = attn_directions_add(out, languages[i], error);
+    }
+    return status;
+}
+
+static attn_status list_directions(const attn_translator_files *files,
+                                   const attn_translator_recipe *recipe, attn_directions *out,
+                                   attn_error *error) {
+    attn_status status = add_directions(files->train_languages, files->train_count, out, error);
+    if (status == ATTN_OK) {
+        status = add_directions(files->valid_languages, files->valid_count, out, error);
+    }
+    if (status == ATTN_OK && out->count == 0) {
+        attn_direction *only = &out->item[out->count++];
+        snprintf(only->source, sizeof only->source, "%.15s", recipe->source_language);
+        snprintf(only->target, sizeof only->target, "%.15s", recipe->target_language);
+        only->tag = -1;
+    }
+    return status;
+}
+
+/* The pairs as ids, with the tags of their files. */
+static attn_status encode(const attn_parallel *pairs, const char *const *languages, size_t count,
+                          const attn_tokenizer *tokenizer, int64_t limit, int threads,
+                          attn_corpus *out, attn_error *error) {
+    attn_tags *tags = NULL;
+    attn_status status = ATTN_OK;
+    if (languages != NULL) {
+        tags = attn_alloc_zero(count, sizeof *tags);
+        status = tags != NULL ? ATTN_OK : attn_fail_memory(error, count * sizeof *tags);
+    }
+    for (size_t i = 0; tags != NULL && i < count && status == ATTN_OK; i++) {
+        status = attn_directions_tags(languages[i], tokenizer, &tags[i], error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_corpus_encode(pairs, tokenizer, tags, limit, threads, out, error);
+    }
+    attn_free(tags);
+    return status;
 }
 
 static attn_status read_validation(const attn_translator_files *files, int64_t limit, int threads,
@@ -240,10 +296,11 @@ static attn_status read_validation(const attn_translator_files *files, int64_t l
     attn_parallel pairs;
     attn_status status = attn_parallel_read(files->valid, files->valid_count, &pairs, error);
     if (status == ATTN_OK) {
-        status = attn_corpus_encode(&pairs, out->tokenizer, limit, threads, &out->valid, error);
+        status = encode(&pairs, files->valid_languages, files->valid_count, out->tokenizer, limit,
+                        threads, &out->valid, error);
     }
     if (status == ATTN_OK) {
-        status = lines_from_texts(&pairs.source, &pairs.target, out, error);
+        status = lines_from_texts(files, &pairs, out, error);
     }
     attn_parallel_free(&pairs);
     return status;
@@ -255,8 +312,11 @@ attn_status attn_translator_data_read(const attn_translator_files *files,
                                       int threads, attn_translator_data *out, attn_error *error) {
     *out = (attn_translator_data){.tokenizer = NULL};
     int64_t limit = recipe->max_length - 1; /* </s> and <s> take a place */
-    attn_parallel pairs;
-    attn_status status = attn_parallel_read(files->train, files->train_count, &pairs, error);
+    attn_parallel pairs = {.file_count = 0};
+    attn_status status = list_directions(files, recipe, &out->directions, error);
+    if (status == ATTN_OK) {
+        status = attn_parallel_read(files->train, files->train_count, &pairs, error);
+    }
     if (status == ATTN_OK) {
         out->short_lines = pairs.short_lines;
         memcpy(out->first_short, pairs.first_short, sizeof out->first_short);
@@ -266,8 +326,12 @@ attn_status attn_translator_data_read(const attn_translator_files *files,
         status = find_tokenizer(files, recipe, &pairs, tokenizer_bytes, tokenizer_size, threads,
                                 out, error);
     }
+    if (status == ATTN_OK && out->directions.tags[0] != '\0') {
+        status = attn_directions_find_tags(&out->directions, out->tokenizer, error);
+    }
     if (status == ATTN_OK) {
-        status = attn_corpus_encode(&pairs, out->tokenizer, limit, threads, &out->train, error);
+        status = encode(&pairs, files->train_languages, files->train_count, out->tokenizer, limit,
+                        threads, &out->train, error);
     }
     attn_parallel_free(&pairs);
     if (status == ATTN_OK) {

@@ -6,21 +6,26 @@
 
 #include "text/corpus.h"
 #include "text/corpus_filter.h"
+#include "train/directions.h"
 #include "train/translator_recipe.h"
 
 typedef struct attn_translator_files {
     const attn_parallel_source *train, *valid; /* one after another */
     size_t train_count, valid_count;           /* valid_count 0: hold out a part */
     const char *tokenizer;                     /* a SentencePiece model; NULL: train one */
+    /* NULL, or of each: "en-fr", or "en-fr+WORD" for one more tag, <WORD> (directions.h). */
+    const char *const *train_languages, *const *valid_languages;
 } attn_translator_files;
 
 /* What validation translates, and what should come out; both malloc'ed. */
 typedef struct attn_translator_line {
     char *source, *reference;
+    size_t direction; /* of `directions` */
 } attn_translator_line;
 
 typedef struct attn_translator_data {
     attn_tokenizer *tokenizer;
+    attn_directions directions; /* one at least */
     attn_corpus train, valid;
     attn_translator_line *line;
     size_t line_count;

@@ -272,6 +272,52 @@ static void joining_keeps_every_pair_and_the_limit(void **state) {
     attn_corpus_free(&a);
 }
 
+/* Each source keeps the tag of its file, one and in front; pairs of other files are not joined to it. */
+static void tags_stay_in_front(void **state) {
+    (void)state;
+    const attn_parallel_source both[2] = {{.source = files[0], .target = files[1]},
+                                          {.source = files[1], .target = files[0]}};
+    attn_tokenizer_options options = {.type = "bpe",
+                                      .normalization = "nmt_nfkc",
+                                      .vocabulary = 150,
+                                      .elisions = "",
+                                      .tags = "<2fr>,<2en>"};
+    const char *const paths[2] = {files[0], files[1]};
+    const attn_corpus_variation v = {.join = 1, .capitals = 0.3, .end = 0.5, .source_dropout = 0.3};
+    attn_tokenizer *tagged;
+    attn_parallel pairs;
+    attn_corpus plain, varied;
+    assert_int_equal(attn_tokenizer_train(paths, 2, &options, &tagged, NULL), ATTN_OK);
+    const int32_t tag[2] = {attn_tokenizer_tag(tagged, "<2fr>"),
+                            attn_tokenizer_tag(tagged, "<2en>")};
+    assert_true(tag[0] > ATTN_EOS && tag[1] > ATTN_EOS && tag[0] != tag[1]);
+    assert_int_equal(attn_tokenizer_tag(tagged, "<2de>"), -1);
+    assert_int_equal(attn_tokenizer_tag(tagged, "</s>"), -1);
+    assert_int_equal(attn_parallel_read(both, 2, &pairs, NULL), ATTN_OK);
+    const attn_tags tags[2] = {{{tag[0]}, 1}, {{tag[1]}, 1}};
+    for (int64_t most = 60; most <= 1000; most += 940) {
+        assert_int_equal(attn_corpus_encode(&pairs, tagged, tags, most, 1, &plain, NULL), ATTN_OK);
+        assert_int_equal(attn_corpus_vary(&plain, tagged, &v, most, 1, 0, 1, &varied, NULL),
+                         ATTN_OK);
+        assert_true(varied.count < plain.count);
+        bool second = false;
+        for (int64_t i = 0; i < varied.count; i++) {
+            int64_t from = varied.source_start[i], to = varied.source_start[i + 1];
+            second = second || varied.source[from] == tag[1];
+            assert_int_equal(varied.source[from], tag[second]);
+            for (int64_t k = from + 1; k < to; k++) {
+                assert_true(varied.source[k] != tag[0] && varied.source[k] != tag[1]);
+            }
+            assert_true(to - from <= most);
+        }
+        assert_true(second);
+        attn_corpus_free(&plain);
+        attn_corpus_free(&varied);
+    }
+    attn_parallel_free(&pairs);
+    attn_tokenizer_free(tagged);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(case_is_of_unicode),
@@ -284,6 +330,7 @@ int main(void) {
         cmocka_unit_test(an_epoch_repeats),
         cmocka_unit_test(nothing_changes_unasked),
         cmocka_unit_test(joining_keeps_every_pair_and_the_limit),
+        cmocka_unit_test(tags_stay_in_front),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
