@@ -117,6 +117,7 @@ typedef struct attn_cache_attention {
      * the longest length. NULL: not computed. */
     attn_real *weights;
     int64_t weights_row;
+    int64_t weights_head; /* above 0: weights are those of this head alone, counted from 1 */
 } attn_cache_attention;
 
 /* Sets the strides of contiguous [R, H, D] and [R, H, E] tensors with the cache's D and E; no

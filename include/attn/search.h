@@ -52,9 +52,11 @@ typedef struct attn_hypothesis {
     double score;                     /* normalized by length_penalty */
     double log_probability;           /* the sum, </s> included */
     attn_real *token_log_probability; /* [T + 1], that of </s> last */
-    attn_real *attention;             /* [T + 1, S] or NULL */
-    int64_t source_length;            /* S */
-    bool cut;                         /* ended by the length limit, not by the model */
+    /* [T + 1, S] or NULL: where each token comes from, as attn_translator_step says; of an alignment head, which
+     * looks for a token once it is read, each row is from the step after. */
+    attn_real *attention;
+    int64_t source_length; /* S */
+    bool cut;              /* ended by the length limit, not by the model */
 } attn_hypothesis;
 
 /* One sentence's hypotheses, best first (with equal scores, the one found first). Samples come in

@@ -26,6 +26,9 @@ typedef struct attn_translator_config {
     attn_activation activation; /* RELU or GELU */
     /* Used only in training. */
     double dropout, attention_dropout, activation_dropout, label_smoothing;
+    /* The head of cross-attention that was guided to look at the word that the word just read translates, layer
+     * and head counted from 1; both 0: none was. */
+    int64_t alignment_layer, alignment_head;
 } attn_translator_config;
 
 /* The paper's base model with a vocabulary of 8,000. */
@@ -170,8 +173,9 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_translator_encode(attn_translator_stat
                                                             int64_t max_steps, attn_error *error);
 /* One step: row r reads tokens[r] and continues row parents[r] of the step before (at the first
  * step, parents[r] is the index of its sentence). A row that none continues is dropped. logits:
- * [R, V], the log-probabilities of the next token. attention: NULL or [R, longest source]: the last
- * layer's weights on the source, averaged over the heads, 0 beyond the sentence. After a
+ * [R, V], the log-probabilities of the next token. attention: NULL or [R, longest source]: the
+ * weights of the alignment head on the source (it looks for the token that was read), without one the last layer's,
+ * averaged over the heads (they look for the token to come), 0 beyond the sentence. After a
  * failure other than ATTN_ERR_ARGUMENT the state must encode again. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_translator_step(attn_translator_state *state,
                                                           int64_t rows, const int32_t *tokens,

@@ -184,16 +184,22 @@ static size_t part_end(const points *p, size_t at) {
     return end;
 }
 
+/* The code points [at, end), at least one, as they count. */
+static uint64_t key_of(const points *p, size_t at, size_t end, int64_t stem) {
+    size_t counted = end - at;
+    if (p->kind[at] == MARK && p->code[at] == p->code[end - 1]) {
+        return attn_hash64(p->code + at, sizeof *p->code, counted > 1);
+    }
+    if (p->kind[at] == LETTER && stem > 0 && counted > (size_t)stem) {
+        counted = (size_t)stem;
+    }
+    return attn_hash64(p->code + at, counted * sizeof *p->code, counted > 1);
+}
+
 static bool add_part(side *s, size_t at, size_t end, int32_t word) {
     const points *p = &s->points;
-    bool letters = p->kind[at] == LETTER;
-    size_t counted = end - at;
-    if (letters && s->stem > 0 && counted > (size_t)s->stem) {
-        counted = (size_t)s->stem;
-    }
     bool run = p->kind[at] == MARK && p->code[at] == p->code[end - 1];
-    uint64_t key = attn_hash64(p->code + at, (run ? 1 : counted) * sizeof *p->code, counted > 1);
-    int32_t unit = number_of(&s->vocabulary, key);
+    int32_t unit = number_of(&s->vocabulary, key_of(p, at, end, s->stem));
     if (unit < 0 || !attn_grow(&s->unit, &s->unit_room, s->count + 1, sizeof *s->unit) ||
         !attn_grow(&s->part, &s->part_room, s->count + 1, sizeof *s->part)) {
         return false;
@@ -213,6 +219,16 @@ static void keep_marks(side *s, size_t first) {
     for (size_t i = first; i < s->count; i++) {
         s->part[i].mark = false;
     }
+}
+
+attn_status attn_word_key(const char *text, size_t length, int64_t stem, uint64_t *out,
+                          attn_error *error) {
+    points p = {.count = 0};
+    bool good = read_points(text, length, &p);
+    *out = good && p.count > 0 ? key_of(&p, 0, p.count, stem) : 0;
+    attn_free(p.code);
+    attn_free(p.kind);
+    return good ? ATTN_OK : attn_fail_memory(error, length * sizeof *p.code);
 }
 
 static bool cut_line(side *s, const char *text, size_t length) {

@@ -25,6 +25,9 @@ typedef struct attn_word_parts {
 ATTN_MUST_CHECK attn_status attn_word_parts_create(const attn_parallel *texts, size_t count,
                                                    int64_t stem, attn_word_parts *out,
                                                    attn_error *error);
+/* What parts count as: equal for those that are one, with white space between none. */
+ATTN_MUST_CHECK attn_status attn_word_key(const char *text, size_t length, int64_t stem,
+                                          uint64_t *out, attn_error *error);
 void attn_word_parts_free(attn_word_parts *parts);
 
 /* Turns links of parts into those of their words, in place: sorted, each once. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/minmax.h"
+#include "layers/guide.h"
 #include "layers/layers.h"
 
 attn_multi_head attn_multi_head_declare(attn_params *params, const char *name, int64_t channels,
@@ -54,6 +55,8 @@ typedef struct attention_record {
     int64_t value_offset;
     attn_tensor *output;
     real *lse;
+    attn_guide guide; /* start NULL: none */
+    attn_guide_head guided;
 } attention_record;
 
 static void attention_backward(attn_tape *tape, void *record) {
@@ -80,6 +83,11 @@ static void attention_backward(attn_tape *tape, void *record) {
         attn_tape_scratch(tape), &error);
     if (status != ATTN_OK) {
         attn_tape_fail_as(tape, &error);
+    } else if (r->guide.start != NULL) {
+        attn_guide_head head = r->guided;
+        head.d_query = d_query + (head.query - r->query->data);
+        head.d_key = d_key_value + (head.key - r->key_value->data);
+        attn_guide_backward(&r->guide, &head);
     }
 }
 
@@ -175,9 +183,36 @@ static void apply_edits(const attention_record *r, const attn_multi_head *a, boo
     }
 }
 
-attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_sequences *sequences,
-                                  attn_tensor *memory, const attn_sequences *memory_sequences,
-                                  const attn_multi_head *attention, bool causal, double dropout) {
+/* ---- a guided head ---- */
+
+/* False, and the tape fails, when the guide does not fit. */
+static bool start_guide(attn_tape *tape, const attn_guide *guide, const attn_multi_head *a,
+                        const attn_sequences *sequences, const attn_sequences *memory_sequences,
+                        attention_record *r) {
+    int64_t row = -1, group = guide->head / (a->heads / a->kv_heads);
+    bool good = guide->head >= 0 && guide->head < a->heads;
+    r->guide = *guide;
+    r->guided = (attn_guide_head){.query = r->query->data + guide->head * a->head_size,
+                                  .key = r->key_value->data + group * a->head_size,
+                                  .query_row = r->query->cols,
+                                  .key_row = r->key_value->cols,
+                                  .size = a->head_size,
+                                  .lse = r->lse + guide->head * r->query->rows,
+                                  .sequences = *sequences,
+                                  .memory_sequences = *memory_sequences};
+    if (!good || !attn_guide_fits(guide, &r->guided, &row)) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT,
+                       "the guide does not fit: head %lld of %lld, row %lld (-1: all do)",
+                       (long long)guide->head, (long long)a->heads, (long long)row);
+        return false;
+    }
+    return true;
+}
+
+static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences *sequences,
+                           attn_tensor *memory, const attn_sequences *memory_sequences,
+                           const attn_multi_head *attention, bool causal, double dropout,
+                           const attn_guide *guide) {
     attention_record local = {0};
     bool recording = attn_tape_recording(tape);
     attn_tape_layer(tape, "attn_layer_attention");
@@ -206,6 +241,10 @@ attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_se
     uint64_t key = recording ? attn_tape_random_key(tape) : 0;
     describe(&local, attention, sequences, memory != NULL ? memory_sequences : sequences, causal,
              recording ? dropout : 0.0, key);
+    if (guide != NULL &&
+        !start_guide(tape, guide, attention, sequences, memory_sequences, &local)) {
+        return NULL;
+    }
     attention_record *r = attn_tape_record(tape, sizeof *r, attention_backward);
     if (attn_tape_status(tape) != ATTN_OK) {
         return NULL;
@@ -222,6 +261,9 @@ attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_se
         attn_tape_fail_as(tape, &error);
         return NULL;
     }
+    if (guide != NULL) {
+        *guide->loss += attn_guide_loss(guide, &local.guided);
+    }
     apply_edits(&local, attention, causal, sequences,
                 memory != NULL ? memory_sequences : sequences);
     attn_tape_note(tape, "query", local.query);
@@ -229,4 +271,18 @@ attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_se
     attn_tape_note(tape, "heads", local.output);
     attn_tape_note(tape, "lse", lse);
     return local.output;
+}
+
+attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x, const attn_sequences *sequences,
+                                  attn_tensor *memory, const attn_sequences *memory_sequences,
+                                  const attn_multi_head *attention, bool causal, double dropout) {
+    return attend(tape, x, sequences, memory, memory_sequences, attention, causal, dropout, NULL);
+}
+
+attn_tensor *attn_layers_attention_guided(attn_tape *tape, attn_tensor *x,
+                                          const attn_sequences *sequences, attn_tensor *memory,
+                                          const attn_sequences *memory_sequences,
+                                          const attn_multi_head *attention, double dropout,
+                                          const attn_guide *guide) {
+    return attend(tape, x, sequences, memory, memory_sequences, attention, false, dropout, guide);
 }

@@ -48,6 +48,7 @@ void attn_config_print(const void *config, const attn_config_key *key,
     const void *field = (const char *)config + key->offset;
     switch (key->type) {
     case CONFIG_INT:
+    case CONFIG_NEWER_INT:
         snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%lld", (long long)*(const int64_t *)field);
         break;
     case CONFIG_BOOL:

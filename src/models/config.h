@@ -10,9 +10,10 @@
 #include "attn/status.h"
 
 /* The type of a configuration's field: int64_t, bool, an enum with names (one that files of older
- * versions lack: they mean its first), or a rate (double, kept to six digits). */
+ * versions lack: they mean its first; a number that they lack, which is 0 there and not written when 0), or a rate (double, kept to six digits). */
 typedef enum attn_config_type {
     CONFIG_INT,
+    CONFIG_NEWER_INT,
     CONFIG_BOOL,
     CONFIG_CHOICE,
     CONFIG_NEWER_CHOICE,

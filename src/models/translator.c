@@ -50,6 +50,9 @@ static attn_status check_config(const attn_translator_config *c, attn_error *err
         {"encoder_layers", c->encoder_layers, 1, 64},
         {"decoder_layers", c->decoder_layers, 1, 64},
         {"max_length", c->max_length, 2, 1 << 16},
+        {"alignment_layer", c->alignment_layer, 0, c->decoder_layers},
+        {"alignment_head", c->alignment_head, c->alignment_layer > 0,
+         c->alignment_layer > 0 ? c->heads : 0},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         attn_status status = attn_config_check_range(ranges[i].name, ranges[i].value, ranges[i].low,
@@ -428,7 +431,7 @@ attn_tensor *attn_translator_encoder(const attn_translator *m, attn_tape *tape, 
 
 static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int32_t *ids,
                             const attn_sequences *targets, attn_tensor *memory,
-                            const attn_sequences *sources) {
+                            const attn_sequences *sources, const attn_guide *guide) {
     double attention_dropout = m->config.attention_dropout;
     attn_tape_scope(tape, "target");
     attn_tensor *x = embed_sentences(m, tape, ids, targets);
@@ -448,8 +451,9 @@ static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int
         attn_tape_note(tape, "memory", memory);
         h = attn_translator_before(m, tape, x, &layer->norm_cross);
         attn_tape_note(tape, "input", h);
-        h = attn_layer_attention(tape, h, targets, memory, sources, &layer->cross, false,
-                                 attention_dropout);
+        h = attn_layers_attention_guided(tape, h, targets, memory, sources, &layer->cross,
+                                         attention_dropout,
+                                         i + 1 == m->config.alignment_layer ? guide : NULL);
         x = attn_translator_after(m, tape, x, h, &layer->cross.output, &layer->norm_cross);
         attn_tape_note(tape, "output", x);
 
@@ -468,15 +472,20 @@ static attn_sequences describe(int64_t count, const int64_t *starts) {
     return sequences;
 }
 
-attn_tensor *attn_translator_forward(const attn_translator *m, attn_tape *tape,
-                                     const attn_translator_batch *batch) {
+static attn_tensor *forward(const attn_translator *m, attn_tape *tape,
+                            const attn_translator_batch *batch, const attn_guide *guide) {
     attn_sequences sources = describe(batch->count, batch->source_starts);
     attn_tensor *memory = attn_translator_encoder(m, tape, batch->source, &sources);
     if (batch->target_input == NULL || memory == NULL) {
         return memory;
     }
     attn_sequences targets = describe(batch->count, batch->target_starts);
-    return decoder(m, tape, batch->target_input, &targets, memory, &sources);
+    return decoder(m, tape, batch->target_input, &targets, memory, &sources, guide);
+}
+
+attn_tensor *attn_translator_forward(const attn_translator *m, attn_tape *tape,
+                                     const attn_translator_batch *batch) {
+    return forward(m, tape, batch, NULL);
 }
 
 /* targets: how many of target_output are read. */
@@ -504,11 +513,18 @@ static attn_status check_loss(const attn_translator *m, const attn_tape *tape,
 attn_status attn_translator_loss(const attn_translator *m, attn_tape *tape,
                                  const attn_translator_batch *batch, attn_real gradient_scale,
                                  double *loss, double *nll, attn_error *error) {
+    return attn_translator_loss_guided(m, tape, batch, NULL, gradient_scale, loss, nll, error);
+}
+
+attn_status attn_translator_loss_guided(const attn_translator *m, attn_tape *tape,
+                                        const attn_translator_batch *batch, const attn_guide *guide,
+                                        attn_real gradient_scale, double *loss, double *nll,
+                                        attn_error *error) {
     attn_status status = check_loss(m, tape, batch, batch->target_starts[batch->count], error);
     if (status != ATTN_OK) {
         return status;
     }
-    attn_tensor *x = attn_translator_forward(m, tape, batch);
+    attn_tensor *x = forward(m, tape, batch, guide);
     if (x != NULL) {
         attn_layer_output_loss(tape, x, m->embedding, batch->target_output,
                                m->config.label_smoothing, gradient_scale, loss, nll);
@@ -517,14 +533,14 @@ attn_status attn_translator_loss(const attn_translator *m, attn_tape *tape,
 }
 
 attn_status attn_translator_loss_twice(const attn_translator *m, attn_tape *tape,
-                                       const attn_translator_batch *batch, double agreement,
-                                       attn_real gradient_scale, double *loss, double *nll,
-                                       attn_error *error) {
+                                       const attn_translator_batch *batch, const attn_guide *guide,
+                                       double agreement, attn_real gradient_scale, double *loss,
+                                       double *nll, attn_error *error) {
     attn_status status = check_loss(m, tape, batch, batch->target_starts[batch->count / 2], error);
     if (status != ATTN_OK) {
         return status;
     }
-    attn_tensor *x = attn_translator_forward(m, tape, batch);
+    attn_tensor *x = forward(m, tape, batch, guide);
     if (x != NULL) {
         attn_layer_output_r_drop(tape, x, m->embedding, batch->target_output,
                                  m->config.label_smoothing, agreement, gradient_scale, loss, nll);

@@ -7,6 +7,7 @@
 #include "attn/translator.h"
 #include "base/memory.h"
 #include "base/real.h"
+#include "layers/guide.h"
 
 typedef struct encoder_layer {
     attn_norm norm_self, norm_feed_forward;
@@ -71,12 +72,20 @@ attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape
 attn_tensor *attn_translator_encoder(const attn_translator *model, attn_tape *tape,
                                      const int32_t *ids, const attn_sequences *sequences);
 
+/* attn_translator_loss, and what guides the alignment head of the configuration; guide NULL: nothing. */
+ATTN_MUST_CHECK attn_status attn_translator_loss_guided(const attn_translator *model,
+                                                        attn_tape *tape,
+                                                        const attn_translator_batch *batch,
+                                                        const attn_guide *guide,
+                                                        attn_real gradient_scale, double *loss,
+                                                        double *nll, attn_error *error);
+
 /* The loss of R-Drop (attn_layer_output_r_drop): the batch holds all of its pairs once, and then all of them again. Sums
  * count each pair once. */
 attn_status attn_translator_loss_twice(const attn_translator *model, attn_tape *tape,
-                                       const attn_translator_batch *batch, double agreement,
-                                       attn_real gradient_scale, double *loss, double *nll,
-                                       attn_error *error);
+                                       const attn_translator_batch *batch, const attn_guide *guide,
+                                       double agreement, attn_real gradient_scale, double *loss,
+                                       double *nll, attn_error *error);
 
 /* What encode checks first. */
 ATTN_MUST_CHECK attn_status attn_translator_check_source(const attn_translator *model,
@@ -85,6 +94,10 @@ ATTN_MUST_CHECK attn_status attn_translator_check_source(const attn_translator *
 /* ATTN_ERR_ARGUMENT unless the model is packed, as decoding needs it. */
 ATTN_MUST_CHECK attn_status attn_translator_check_packed(const attn_translator *model,
                                                          attn_error *error);
+
+/* Whose attention a step gives: a layer's head, or head 0 for the mean of all; from 1. Layer 0: the last. At first the
+ * alignment head, where the model has one. */
+void attn_translator_state_watch(attn_translator_state *state, int64_t layer, int64_t head);
 
 /* The words that the steps of a sentence of the batch compute, ascending, and their *count; NULL, and
  * *count untouched: all. */

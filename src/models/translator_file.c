@@ -28,6 +28,8 @@ static const attn_config_key config_keys[] = {
     {"attention_dropout", CONFIG_RATE, offsetof(attn_translator_config, attention_dropout), NULL},
     {"activation_dropout", CONFIG_RATE, offsetof(attn_translator_config, activation_dropout), NULL},
     {"label_smoothing", CONFIG_RATE, offsetof(attn_translator_config, label_smoothing), NULL},
+    {"alignment_layer", CONFIG_NEWER_INT, offsetof(attn_translator_config, alignment_layer), NULL},
+    {"alignment_head", CONFIG_NEWER_INT, offsetof(attn_translator_config, alignment_head), NULL},
 };
 
 static const attn_model_format format = {

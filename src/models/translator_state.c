@@ -52,6 +52,8 @@ struct attn_translator_state {
     candidates *candidates; /* [S], in encode_tape; NULL: all words */
     int64_t *run_starts;    /* [max_rows + 1]: rows of one sentence */
     attn_scratch run_scratch[MOST_THREADS];
+    int64_t watched_layer; /* whose attention a step gives, from 0 */
+    int64_t watched_head;  /* from 1; 0: the mean of all */
 };
 
 static attn_status create_caches(attn_translator_state *s) {
@@ -91,6 +93,7 @@ attn_status attn_translator_state_create(const attn_translator *model, attn_tran
         return attn_fail_memory(error, sizeof *s);
     }
     s->model = model;
+    attn_translator_state_watch(s, model->config.alignment_layer, model->config.alignment_head);
     status = attn_tape_create(&s->encode_tape, error);
     status = status == ATTN_OK ? attn_tape_create(&s->step_tape, error) : status;
     status = status == ATTN_OK ? create_caches(s) : status;
@@ -135,6 +138,11 @@ attn_status attn_translator_state_use(attn_translator_state *s, const attn_short
     s->shortlist = shortlist;
     s->end_token = end_token;
     return ATTN_OK;
+}
+
+void attn_translator_state_watch(attn_translator_state *s, int64_t layer, int64_t head) {
+    s->watched_layer = (layer > 0 ? layer : s->model->config.decoder_layers) - 1;
+    s->watched_head = head;
 }
 
 int64_t attn_translator_state_source_length(const attn_translator_state *s) {
@@ -481,7 +489,7 @@ static attn_status apply_edits(attn_translator_state *s, const attn_multi_head *
 /* Every row's query against its sequence. */
 static attn_tensor *attend(attn_translator_state *s, const attn_multi_head *a,
                            const attn_tensor *query, const attn_cache *cache,
-                           const int64_t *sequences, real *weights) {
+                           const int64_t *sequences, real *weights, int64_t weights_head) {
     attn_tape *tape = s->step_tape;
     attn_tensor *heads = attn_tape_tensor(tape, s->rows, a->channels);
     if (heads == NULL) {
@@ -495,6 +503,7 @@ static attn_tensor *attend(attn_translator_state *s, const attn_multi_head *a,
     attention.output = heads->data;
     attention.weights = weights;
     attention.weights_row = s->source_longest;
+    attention.weights_head = weights_head;
     attn_error error;
     attn_status status =
         attn_cache_attend_scratch(cache, &attention, attn_tape_scratch(tape), &error);
@@ -524,7 +533,7 @@ static attn_tensor *step_self(attn_translator_state *s, attn_tensor *x, int64_t 
             return NULL;
         }
     }
-    return attend(s, a, joined, cache, s->sequence, NULL);
+    return attend(s, a, joined, cache, s->sequence, NULL, 0);
 }
 
 static attn_tensor *step_cross(attn_translator_state *s, attn_tensor *x, int64_t layer,
@@ -532,7 +541,8 @@ static attn_tensor *step_cross(attn_translator_state *s, attn_tensor *x, int64_t
     const attn_multi_head *a = &s->model->decoder[layer].cross;
     attn_tensor *query = attn_layer_linear(s->step_tape, x, &a->query, ATTN_ACTIVATION_NONE);
     return query == NULL ? NULL
-                         : attend(s, a, query, s->caches[layer].memory, s->sentence, attention);
+                         : attend(s, a, query, s->caches[layer].memory, s->sentence, attention,
+                                  s->watched_head);
 }
 
 static attn_tensor *step_layers(attn_translator_state *s, const int32_t *tokens, real *attention) {
@@ -548,12 +558,11 @@ static attn_tensor *step_layers(attn_translator_state *s, const int32_t *tokens,
     attn_tensor *x = attn_translator_embed(m, tape, s->rows, tokens, positions);
     for (int64_t i = 0; x != NULL && i < m->config.decoder_layers; i++) {
         const decoder_layer *layer = &m->decoder[i];
-        bool last = i == m->config.decoder_layers - 1;
         attn_tensor *h = attn_translator_before(m, tape, x, &layer->norm_self);
         h = step_self(s, h, i);
         x = attn_translator_after(m, tape, x, h, &layer->self.output, &layer->norm_self);
         h = attn_translator_before(m, tape, x, &layer->norm_cross);
-        h = step_cross(s, h, i, last ? attention : NULL);
+        h = step_cross(s, h, i, i == s->watched_layer ? attention : NULL);
         x = attn_translator_after(m, tape, x, h, &layer->cross.output, &layer->norm_cross);
         x = attn_translator_feed_forward(m, tape, x, &layer->feed_forward,
                                          &layer->norm_feed_forward);

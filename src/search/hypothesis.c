@@ -171,13 +171,15 @@ static attn_status trace(const attn_search_options *options, const attn_search_s
         (options->attention && out->attention == NULL)) {
         return ATTN_ERR_MEMORY;
     }
-    for (int64_t at = length; at >= 0; at--, node = sentence->nodes[node].parent) {
+    int32_t after = node; /* the node that was chosen by the step that read the token */
+    for (int64_t at = length; at >= 0; at--, after = node, node = sentence->nodes[node].parent) {
         if (at < length) {
             out->ids[at] = sentence->nodes[node].token;
         }
         out->token_log_probability[at] = sentence->nodes[node].log_p;
         if (options->attention) {
-            memcpy(out->attention + at * source_length, sentence->attention + node * source_length,
+            int32_t from = sentence->late ? after : node;
+            memcpy(out->attention + at * source_length, sentence->attention + from * source_length,
                    (size_t)source_length * sizeof(real));
         }
     }

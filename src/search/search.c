@@ -39,6 +39,7 @@ typedef struct search {
     int64_t *parents; /* [R] */
     int64_t *owner;   /* [R], the row's sentence */
     real *attention;  /* [R, longest source] or NULL */
+    bool late;        /* attn_search_sentence */
     int32_t *ids;     /* [longest_limit + 1], what progress is told; NULL without it */
 } search;
 
@@ -95,6 +96,7 @@ static attn_status start_sentence(const search *s, attn_search_sentence *sentenc
         if (sentence->attention == NULL) {
             return ATTN_ERR_MEMORY;
         }
+        sentence->late = s->late;
     }
     sentence->repeats = attn_search_repeats(sentence->source, sentence->source_length);
     sentence->nodes[0] = (attn_search_node){.token = s->step.options->start_token, .parent = -1};
@@ -299,7 +301,7 @@ static attn_status search_together(const attn_translator *model, int64_t count,
                                    const uint64_t *streams, const attn_search_options *options,
                                    attn_search_result *results, attn_error *error) {
     const attn_translator_config *config = attn_translator_get_config(model);
-    search s = {.count = count};
+    search s = {.count = count, .late = config->alignment_layer > 0};
     s.step.options = options;
     s.step.width = width_of(options);
     s.step.vocabulary = config->vocabulary;

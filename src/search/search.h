@@ -33,6 +33,7 @@ typedef struct attn_search_sentence {
     attn_search_node *nodes;
     int64_t node_count;
     real *attention; /* [node, S] or NULL: what was attended to when the node's token was chosen */
+    bool late;       /* attention to a token's source comes with the step that reads the token */
     attn_search_live *live, *next; /* this step's and the next one's; `width` each */
     int64_t live_count;
     int64_t first_row; /* row of live[0] in this step */

@@ -63,6 +63,10 @@ static const attn_key keys[] = {
     REAL(r_drop, 0, 100,
          "R-Drop: each batch passes twice, with other dropout, and this much of how far the two "
          "passes are apart is added to the loss (0: off; 1 to 5 are usual)"),
+    REAL(guided_alignment, 0, 100,
+         "the text is aligned word by word, and this much of how far one head of "
+         "cross-attention is from these links is added to the loss (0: off; 0.05 to 1)"),
+    INT(guided_layer, 0, 256, "the decoder layer of that head (0: the last but one)"),
     INT(batch_tokens, 1, 100000000, "tokens per batch, on its longer side"),
     INT(bleu_beam, 1, 100, "beam width for the translations that BLEU scores"),
     BOOL(bleu_raw, "hand the validation lines to the model as they are, as translate --raw does"),
@@ -112,6 +116,11 @@ attn_status attn_translator_recipe_check(const attn_translator_recipe *recipe, a
                          "%lld key and value heads do not divide %lld heads", (long long)kv_heads,
                          (long long)recipe->heads);
     }
+    if (recipe->guided_layer > recipe->decoder_layers) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "guided_layer", -1, "choose one of them, or 0",
+                         "there is no layer %lld of %lld decoder layers",
+                         (long long)recipe->guided_layer, (long long)recipe->decoder_layers);
+    }
     attn_translator_recipe copy = *recipe;
     attn_recipe table = attn_translator_recipe_table(&copy);
     attn_status status = attn_recipe_check_texts(&table, error);
@@ -136,6 +145,11 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->attention_dropout = recipe->attention_dropout;
     config->activation_dropout = recipe->activation_dropout;
     config->label_smoothing = recipe->label_smoothing;
+    if (recipe->guided_alignment > 0) {
+        int64_t usual = recipe->decoder_layers > 1 ? recipe->decoder_layers - 1 : 1;
+        config->alignment_layer = recipe->guided_layer > 0 ? recipe->guided_layer : usual;
+        config->alignment_head = 1;
+    }
 }
 
 void attn_translator_recipe_variation(const attn_translator_recipe *recipe,

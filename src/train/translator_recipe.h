@@ -33,6 +33,9 @@ typedef struct attn_translator_recipe {
     int bpe_dropout_sides;
     /* regularization */
     double dropout, attention_dropout, activation_dropout, label_smoothing, r_drop;
+    /* a head that is shown where words come from (align/pieces.h) */
+    double guided_alignment;
+    int64_t guided_layer;
     /* data and validation */
     int64_t batch_tokens, bleu_beam;
     bool bleu_raw;

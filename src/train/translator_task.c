@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "align/pieces.h"
 #include "base/fail.h"
 #include "models/translator.h"
 #include "attn/threads.h"
@@ -71,6 +72,50 @@ static attn_status gather(attn_translator_task *t, const attn_corpus *corpus,
     return ATTN_OK;
 }
 
+/* ---- the guided head ---- */
+
+/* What each row of the target should look at: the row that reads a token at the sources of that token; the row of <s>
+ * at nothing. The arrays lie in the learner's scratch memory until the next call. */
+static attn_status gather_aims(attn_translator_task *t, const attn_batches *batches, int64_t index,
+                               const attn_translator_batch *batch, attn_guide *out,
+                               attn_error *error) {
+    int64_t pairs = batches->start[index + 1] - batches->start[index], links = 0;
+    size_t rows = (size_t)batch->target_starts[batch->count];
+    for (int64_t i = 0; i < batch->count; i++) {
+        links += length_of(t->links.start, batches->pair[batches->start[index] + i % pairs]);
+    }
+    size_t bytes = (rows + 2) * sizeof(int64_t) + (size_t)links * sizeof(int32_t);
+    int64_t *start = attn_scratch_get(&t->aims, bytes);
+    if (start == NULL) {
+        return attn_fail_memory(error, bytes);
+    }
+    int32_t *token = (int32_t *)(start + rows + 2);
+    memset(start, 0, (rows + 2) * sizeof *start);
+    /* Count into the place after next, sum up, and fill: then start[row] is where the row begins. */
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t i = 0; i < batch->count; i++) {
+            int64_t pair = batches->pair[batches->start[index] + i % pairs];
+            for (int64_t l = t->links.start[pair]; l < t->links.start[pair + 1]; l++) {
+                int64_t row = batch->target_starts[i] + 1 + t->links.link[l].target;
+                if (pass == 0) {
+                    start[row + 2]++;
+                } else {
+                    token[start[row + 1]++] = t->links.link[l].source;
+                }
+            }
+        }
+        for (size_t row = 0; pass == 0 && row < rows; row++) {
+            start[row + 2] += start[row + 1];
+        }
+    }
+    *out = (attn_guide){
+        .head = attn_translator_get_config(t->model)->alignment_head - 1,
+        .start = start,
+        .token = token,
+    };
+    return ATTN_OK;
+}
+
 /* ---- what the loop asks for ---- */
 
 /* The pairs of the epoch under way. */
@@ -88,6 +133,18 @@ static attn_status vary(attn_translator_task *t, uint64_t seed, int64_t epoch, a
                             &t->varied, error);
 }
 
+/* Pairs that vary are aligned anew: their tokens are others. */
+static attn_status link(attn_translator_task *t, attn_error *error) {
+    bool stays = t->links.start != NULL && !attn_corpus_varies(&t->variation);
+    if (t->recipe->guided_alignment <= 0 || stays) {
+        return ATTN_OK;
+    }
+    attn_link_set_free(&t->links);
+    return attn_align_pieces(pairs_of(t), t->data->tokenizer,
+                             attn_translator_get_config(t->model)->vocabulary, attn_get_threads(),
+                             &t->links, error);
+}
+
 static attn_status begin_epoch(void *self, uint64_t seed, int64_t epoch, int64_t *batches,
                                attn_error *error) {
     attn_translator_task *t = self;
@@ -95,6 +152,7 @@ static attn_status begin_epoch(void *self, uint64_t seed, int64_t epoch, int64_t
     if (t->train.pair == NULL || t->epoch != epoch) {
         attn_batches_free(&t->train);
         status = vary(t, seed, epoch, error);
+        status = status == ATTN_OK ? link(t, error) : status;
         status = status == ATTN_OK ? attn_batches_make(pairs_of(t), t->recipe->batch_tokens, true,
                                                        seed, (uint64_t)epoch, &t->train, error)
                                    : status;
@@ -128,12 +186,24 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
     if (status != ATTN_OK) {
         return status;
     }
+    attn_guide aims, *guide = NULL;
+    double astray = 0, weight = t->recipe->guided_alignment / (twice ? 2 : 1);
+    if (weight > 0) {
+        status = gather_aims(t, &t->train, batch_index, &batch, &aims, error);
+        if (status != ATTN_OK) {
+            return status;
+        }
+        aims.gradient_scale = (attn_real)(weight / (double)all_units);
+        aims.loss = &astray;
+        guide = &aims;
+    }
     attn_tape_begin(t->task.tape, true, seed, key);
     attn_real scale = (attn_real)(1.0 / (double)all_units);
-    status = twice ? attn_translator_loss_twice(t->model, t->task.tape, &batch, agreement, scale,
-                                                &out->loss, &out->nll, error)
-                   : attn_translator_loss(t->model, t->task.tape, &batch, scale, &out->loss,
-                                          &out->nll, error);
+    status = twice ? attn_translator_loss_twice(t->model, t->task.tape, &batch, guide, agreement,
+                                                scale, &out->loss, &out->nll, error)
+                   : attn_translator_loss_guided(t->model, t->task.tape, &batch, guide, scale,
+                                                 &out->loss, &out->nll, error);
+    out->loss += weight * astray;
     status = status == ATTN_OK ? attn_tape_backward(t->task.tape, error) : status;
     return pass_failed(status, error);
 }
@@ -245,6 +315,8 @@ attn_status attn_translator_task_create(const attn_translator_recipe *recipe,
 void attn_translator_task_free(attn_translator_task *task) {
     attn_batches_free(&task->train);
     attn_corpus_free(&task->varied);
+    attn_link_set_free(&task->links);
+    attn_scratch_free(&task->aims);
     attn_batches_free(&task->valid);
     attn_scratch_free(&task->ids);
     attn_tape_free(task->task.tape);

@@ -4,6 +4,7 @@
 #ifndef ATTN_TRAIN_TRANSLATOR_TASK_H
 #define ATTN_TRAIN_TRANSLATOR_TASK_H
 
+#include "align/bitext.h"
 #include "base/memory.h"
 #include "text/batches.h"
 #include "train/task.h"
@@ -19,7 +20,9 @@ typedef struct attn_translator_task {
     attn_batches train; /* of that epoch; pair NULL: not made yet */
     int64_t epoch;
     attn_batches valid;
-    attn_scratch ids; /* of the batch at hand */
+    attn_link_set links; /* of the epoch's pairs, for the guided head */
+    attn_scratch ids;    /* of the batch at hand */
+    attn_scratch aims;   /* what the guided head should look at in it */
 } attn_translator_task;
 
 /* The model with its parameters drawn from the recipe's seed. vocabulary 0: the tokenizer's size.

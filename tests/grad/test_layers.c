@@ -20,6 +20,8 @@
 #include "attn/segmenter.h"
 #include "attn/translator.h"
 #include "base/random.h"
+#include "layers/guide.h"
+#include "models/translator.h"
 
 #include "kernels/elementwise/elementwise.h"
 
@@ -171,6 +173,16 @@ static attn_tensor *cross_attention(attn_tape *tape, fixture *f, attn_tensor *x[
                                 0.25);
 }
 
+/* One head is guided: rows with no aim, with one, and with two, in sequences of several lengths. */
+static attn_tensor *guided_attention(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    static const int64_t aims[TOKENS + 1] = {0, 0, 1, 3, 4, 4, 6, 7};
+    static const int32_t tokens[] = {1, 0, 1, 4, 2, 0, 3};
+    attn_guide guide = {
+        .head = 2, .start = aims, .token = tokens, .gradient_scale = 1, .loss = loss};
+    return attn_layers_attention_guided(tape, x[0], &sequences, x[1], &memory_sequences, &f->heads,
+                                        0.25, &guide);
+}
+
 static void declare_feed_forward(fixture *f) {
     f->feed_forward = attn_feed_forward_declare(f->params, "feed_forward", CHANNELS, 17);
     add_input(f, TOKENS, CHANNELS);
@@ -225,6 +237,8 @@ static void declare_model(fixture *f, bool pre_norm) {
     config.pre_norm = config.learned_positions = pre_norm;
     config.activation = pre_norm ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
     config.dropout = config.attention_dropout = config.activation_dropout = 0.15;
+    config.alignment_layer = 1;
+    config.alignment_head = 2;
     assert_int_equal(attn_translator_create(&config, true, &f->model, NULL), ATTN_OK);
     attn_params_free(f->params);
     f->params = attn_translator_params(f->model);
@@ -246,6 +260,24 @@ static attn_tensor *translator(attn_tape *tape, fixture *f, attn_tensor *x[], do
     double nll = 0;
     (void)x;
     assert_int_equal(attn_translator_loss(f->model, tape, &batch, 1.0, loss, &nll, NULL), ATTN_OK);
+    return NULL;
+}
+
+static attn_tensor *guided_translator(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    static const int64_t source_starts[] = {0, 4, 6}, target_starts[] = {0, 2, 5};
+    static const int32_t source[] = {4, 5, 9, 3, 10, 3};
+    static const int32_t input[] = {2, 6, 2, 4, 4}, output[] = {6, 3, 4, 4, 3};
+    static const int64_t aims[] = {0, 0, 2, 2, 2, 3};
+    static const int32_t tokens[] = {1, 2, 0};
+    attn_translator_batch batch = {2, source, source_starts, input, output, target_starts};
+    double nll = 0, astray = 0;
+    attn_guide guide = {
+        .head = 1, .start = aims, .token = tokens, .gradient_scale = 0.5, .loss = &astray};
+    (void)x;
+    assert_int_equal(
+        attn_translator_loss_guided(f->model, tape, &batch, &guide, 1.0, loss, &nll, NULL),
+        ATTN_OK);
+    *loss += 0.5 * astray;
     return NULL;
 }
 
@@ -498,6 +530,8 @@ static const struct grad_case {
     {"self attention", declare_heads, self_attention, 0},
     {"causal self attention, dropout", declare_heads, causal_attention, 0},
     {"cross attention, dropout", declare_heads, cross_attention, 0},
+    {"cross attention, a guided head, dropout", declare_heads, guided_attention, 0},
+    {"cross grouped attention, a guided head", declare_grouped, guided_attention, 0},
     {"causal grouped attention, dropout", declare_grouped, causal_attention, 0},
     {"cross grouped attention, dropout", declare_grouped, cross_attention, 0},
     {"feed-forward, dropout", declare_feed_forward, feed_forward, 0},
@@ -523,6 +557,7 @@ static const struct grad_case {
     {"pixel loss, class weights, label smoothing", declare_pixels, pixel_smoothed, 0},
     {"translator, post-norm", declare_post_norm, translator, 0},
     {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator, 0},
+    {"translator, a guided head", declare_pre_norm, guided_translator, 0},
     {"segmenter, global attention", declare_segmenter_global, segmenter, 7},
     {"segmenter, attention in windows, norms of places", declare_segmenter_window, segmenter, 29},
     {"segmenter, depthwise mixer", declare_segmenter_depthwise, segmenter, 29},

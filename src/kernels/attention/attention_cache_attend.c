@@ -142,7 +142,8 @@ static void finish_item(const plan *p, const attn_attention_kernels *kernels, in
         if (a->lse != NULL) {
             a->lse[row * a->heads + h] = item->lse[n];
         }
-        if (a->weights != NULL && item->lse[n] != -INFINITY) {
+        bool wanted = a->weights_head <= 0 || a->weights_head == h + 1;
+        if (a->weights != NULL && wanted && item->lse[n] != -INFINITY) {
             kernels->cache_add_weights(item->first[n], item->last[n],
                                        item->scores + n * item->scores_row, item->lse[n],
                                        a->weights + row * a->weights_row);
@@ -169,7 +170,7 @@ static void run_rows(const plan *p, const attn_attention_kernels *kernels, int64
             run_item(p, kernels, r, g, part, scratch);
         }
     }
-    for (int64_t i = r * a->weights_row; i < end * a->weights_row; i++) {
+    for (int64_t i = r * a->weights_row; i < end * a->weights_row && a->weights_head <= 0; i++) {
         a->weights[i] /= (real)a->heads;
     }
 }
