@@ -8,7 +8,7 @@
 #include "base/fail.h"
 #include "decode.h"
 #include "evaluate_pictures.h"
-#include "text/corpus.h"
+#include "io/unpack.h"
 #include "text/score.h"
 
 typedef struct options {
@@ -28,7 +28,7 @@ static const char *const tokenizers[] = {"13a", "none", "zh", "char", NULL};
 /* clang-format off */
 static const attn_option table[] = {
     {"source", 's', ATTN_OPTION_FILE, offsetof(options, source), .value = "FILE",
-     .help = "the sentences to translate, one per line"},
+     .help = "the sentences to translate, one per line; text may be packed (gzip, xz, zstd), a pipe, or - for standard input"},
     {"reference", 'r', ATTN_OPTION_FILE, offsetof(options, reference), .value = "FILE",
      .help = "their translations by a person, line by line"},
     {"hypothesis", 0, ATTN_OPTION_FILE, offsetof(options, hypothesis), .value = "FILE",
@@ -142,7 +142,7 @@ static attn_status print_scores(const options *o, const char *const *hypotheses,
 
 static attn_status score_file(const options *o, const attn_lines *reference, attn_error *error) {
     attn_lines hypothesis = {0};
-    attn_status status = attn_lines_read(o->hypothesis, &hypothesis, error);
+    attn_status status = attn_unpack_lines(o->hypothesis, &hypothesis, error);
     if (status == ATTN_OK) {
         status =
             check_counts(o->reference, reference->count, o->hypothesis, hypothesis.count, error);
@@ -158,7 +158,7 @@ static attn_status score_model(const options *o, const attn_lines *reference, at
     attn_lines source = {0};
     attn_decode_stats stats = {0};
     char **texts = NULL;
-    attn_status status = attn_lines_read(o->source, &source, error);
+    attn_status status = attn_unpack_lines(o->source, &source, error);
     if (status == ATTN_OK) {
         status = check_counts(o->source, source.count, o->reference, reference->count, error);
     }
@@ -220,7 +220,7 @@ static int evaluate_run(const void *given, int operand_count, char **operand) {
     }
     attn_lines reference = {0};
     attn_error error;
-    attn_status status = attn_lines_read(o->reference, &reference, &error);
+    attn_status status = attn_unpack_lines(o->reference, &reference, &error);
     if (status == ATTN_OK) {
         status = o->hypothesis != NULL ? score_file(o, &reference, &error)
                                        : score_model(o, &reference, &error);

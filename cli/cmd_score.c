@@ -10,7 +10,7 @@
 #include "command.h"
 #include "model.h"
 #include "pipeline/pair.h"
-#include "text/corpus.h"
+#include "io/unpack.h"
 
 typedef struct options {
     const char *model, *source, *target;
@@ -26,7 +26,7 @@ static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_FILE, offsetof(options, model), .value = "FILE",
      .help = "the model (default: $ATTN_MODEL, else models/en-fr.safetensors)"},
     {"source", 's', ATTN_OPTION_FILE, offsetof(options, source), .value = "FILE",
-     .help = "the sentences, one per line"},
+     .help = "the sentences, one per line; text may be packed (gzip, xz, zstd), a pipe, or - for standard input"},
     {"target", 't', ATTN_OPTION_FILE, offsetof(options, target), .value = "FILE",
      .help = "their translations"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
@@ -210,9 +210,9 @@ static int score_run(const void *given, int operand_count, char **operand) {
     attn_set_threads((int)o->threads);
     attn_lines source = {0}, target = {0};
     attn_error error;
-    attn_status status = attn_lines_read(o->source, &source, &error);
+    attn_status status = attn_unpack_lines(o->source, &source, &error);
     if (status == ATTN_OK) {
-        status = attn_lines_read(o->target, &target, &error);
+        status = attn_unpack_lines(o->target, &target, &error);
     }
     if (status == ATTN_OK && source.count != target.count) {
         status = attn_fail(&error, ATTN_ERR_FORMAT, o->target, -1,

@@ -200,3 +200,11 @@ attn_status attn_unpack(const char *path, char **data, size_t *size, attn_error 
     }
     return status;
 }
+
+attn_status attn_unpack_lines(const char *path, attn_lines *out, attn_error *error) {
+    char *text;
+    size_t size;
+    *out = (attn_lines){.text = NULL};
+    attn_status status = attn_unpack(path, &text, &size, error);
+    return status == ATTN_OK ? attn_lines_cut(text, size, path, out, error) : status;
+}

@@ -85,6 +85,11 @@ score() {
 score --to yy >good || fail "score --to"
 score --to xx >bad || fail "score"
 paste good bad | awk '{ n += $1 > $3 } END { exit n < 50 }' || fail "the right language has no better score"
+gzip -c some >some.gz
+"$ATTN_TOOL" score --model m.safetensors --to yy --source some.gz --target - <yy.out 2>err | cmp -s - good ||
+    fail "score does not read packed text and standard input"
+"$ATTN_TOOL" evaluate --model m.safetensors --raw --to yy --source - --reference yy.out <some.gz >out 2>err
+grep -q 'BLEU.*100' out || fail "evaluate does not read packed text: $(cat out)"
 "$ATTN_TOOL" evaluate --model m.safetensors --raw --to yy --source some --reference yy.out >out 2>err || fail "evaluate --to"
 grep -q 'BLEU.*100' out || fail "evaluate takes another language: $(cat out)"
 
@@ -122,6 +127,13 @@ refused '1 --languages and 2 files' --source en --source xx --target xx --target
 refused 'not a pair of languages' --source en --target xx --languages english
 refused '--valid-languages' --source en --target xx --languages en-xx --valid-source en --valid-target xx
 refused 'no piece <2zz>' --source en --target xx --languages en-zz --init m.safetensors
+
+# ---- back-translation: sources drawn by a model, marked ----
+translate --from xx --sample --seed 1 xx >drawn || fail "drawing translations"
+[ "$(wc -l <drawn)" -eq "$(wc -l <xx)" ] || fail "a line is missing"
+translate --from xx --sample --seed 1 xx | cmp -s - drawn || fail "the same seed draws other translations"
+"$ATTN_TOOL" train translator --recipe ./small.recipe --out t --set max_steps=2 --source en --target xx --languages en-xx \
+    --source drawn --target xx --languages en-xx+back --set filter_copies=true >out 2>err || fail "training on them"
 
 # ---- a mark for text of another kind ----
 "$ATTN_TOOL" train translator --recipe ./small.recipe --out b --set max_steps=2 --source en --target xx --languages en-xx \
