@@ -1,7 +1,7 @@
 /* attn/translator.h: the Transformer of "Attention is all you need", encoder and decoder.
  *
  * Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020. Embeddings of source, target and output
- * are one tensor. Dimension letters: N tokens, V vocabulary, R rows (hypotheses) of a decoding
+ * are one tensor, unless they are untied. Dimension letters: N tokens, V vocabulary, R rows (hypotheses) of a decoding
  * step. */
 #ifndef ATTN_TRANSLATOR_H
 #define ATTN_TRANSLATOR_H
@@ -13,6 +13,11 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+typedef enum attn_embeddings {
+    ATTN_EMBEDDINGS_TIED,   /* one table for source, target and output: Press and Wolf 2017 */
+    ATTN_EMBEDDINGS_UNTIED, /* one for each of the three */
+} attn_embeddings;
 
 /* Initialize it with attn_translator_config_init. */
 typedef struct attn_translator_config {
@@ -29,6 +34,7 @@ typedef struct attn_translator_config {
     /* The head of cross-attention that was guided to look at the word that the word just read translates, layer
      * and head counted from 1; both 0: none was. */
     int64_t alignment_layer, alignment_head;
+    attn_embeddings embeddings;
 } attn_translator_config;
 
 /* The paper's base model with a vocabulary of 8,000. */

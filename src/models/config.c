@@ -8,6 +8,7 @@
 
 #include "attn/matmul.h"
 #include "attn/segmenter.h"
+#include "attn/translator.h"
 #include "base/fail.h"
 
 _Static_assert(sizeof(attn_activation) == sizeof(unsigned), "a choice is read as an unsigned");
@@ -24,6 +25,12 @@ const char *const attn_mixer_names[] = {
     [ATTN_MIXER_WINDOW] = "window",
     [ATTN_MIXER_DEPTHWISE] = "depthwise",
     [ATTN_MIXER_NONE] = "none",
+    NULL,
+};
+
+const char *const attn_embeddings_names[] = {
+    [ATTN_EMBEDDINGS_TIED] = "tied",
+    [ATTN_EMBEDDINGS_UNTIED] = "untied",
     NULL,
 };
 

@@ -134,11 +134,24 @@ static void declare_decoder_layer(attn_translator *m, decoder_layer *layer, int6
     layer->norm_feed_forward = attn_norm_declare(m->params, name, c->d_model);
 }
 
+static attn_param *declare_table(attn_translator *m, const char *name) {
+    return attn_params_declare(m->params, name, m->config.vocabulary, m->config.d_model,
+                               ATTN_INIT_EMBEDDING);
+}
+
+static void declare_words(attn_translator *m) {
+    const attn_translator_config *c = &m->config;
+    bool tied = c->embeddings == ATTN_EMBEDDINGS_TIED;
+    m->embedding = declare_table(m, tied ? "embedding" : "source_embedding");
+    m->target_embedding = tied ? m->embedding : declare_table(m, "target_embedding");
+    m->output = (attn_linear){.weight = tied ? m->embedding : declare_table(m, "output"),
+                              .in = c->d_model,
+                              .out = c->vocabulary};
+}
+
 static void declare(attn_translator *m) {
     const attn_translator_config *c = &m->config;
-    m->embedding =
-        attn_params_declare(m->params, "embedding", c->vocabulary, c->d_model, ATTN_INIT_EMBEDDING);
-    m->output = (attn_linear){.weight = m->embedding, .in = c->d_model, .out = c->vocabulary};
+    declare_words(m);
     m->positions.length = c->max_length;
     if (c->learned_positions) {
         m->positions.learned = attn_params_declare(m->params, "positions", c->max_length,
@@ -194,9 +207,10 @@ attn_status attn_translator_declare(const attn_translator_config *config, attn_t
     return ATTN_OK;
 }
 
-/* What is read elsewhere than in a packed form: vectors and learned positions. */
+/* What is read elsewhere than in a packed form: vectors, learned positions, tables that are no projection too. */
 static bool stays_unpacked(const attn_param *row) {
-    return row->rows == 1 || strcmp(row->name, "positions") == 0;
+    return row->rows == 1 || strcmp(row->name, "positions") == 0 ||
+           strcmp(row->name, "source_embedding") == 0 || strcmp(row->name, "target_embedding") == 0;
 }
 
 attn_status attn_translator_allocate(attn_translator *m, bool trainable, bool packed_only,
@@ -311,7 +325,7 @@ static attn_status pack_linear(attn_linear *linear, void *context) {
 }
 
 attn_status attn_translator_pack(attn_translator *m, attn_compute compute, attn_error *error) {
-    if (m->embedding->data == NULL) {
+    if (m->output.weight->data == NULL) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "load it with attn_translator_load",
                          "the model was loaded packed: there is nothing left to pack from");
     }
@@ -362,10 +376,6 @@ static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape, int6
         return NULL;
     }
     for (int64_t t = 0; t < tokens; t++) {
-        if (attn_tape_recording(tape)) {
-            attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the model was loaded for decoding only");
-            return NULL;
-        }
         if (ids[t] < 0 || ids[t] >= m->config.vocabulary) {
             attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "ids[%lld] is %d, the vocabulary is %lld",
                            (long long)t, (int)ids[t], (long long)m->config.vocabulary);
@@ -378,12 +388,17 @@ static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape, int6
                                 position_ids);
 }
 
-attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, int64_t tokens,
-                                   const int32_t *ids, const int32_t *position_ids) {
-    attn_tensor *x = m->embedding->data == NULL
+attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, attn_param *words,
+                                   int64_t tokens, const int32_t *ids,
+                                   const int32_t *position_ids) {
+    if (m->output.weight->data == NULL && attn_tape_recording(tape)) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the model was loaded for decoding only");
+        return NULL;
+    }
+    attn_tensor *x = words->data == NULL
                          ? embed_packed(m, tape, tokens, ids, position_ids)
-                         : attn_layer_embedding(tape, m->embedding, m->embedding_scale,
-                                                &m->positions, tokens, ids, position_ids);
+                         : attn_layer_embedding(tape, words, m->embedding_scale, &m->positions,
+                                                tokens, ids, position_ids);
     attn_tape_note(tape, "embedding", x);
     return attn_layer_dropout(tape, x, m->config.dropout);
 }
@@ -400,19 +415,20 @@ static int32_t *count_positions(attn_tape *tape, const attn_sequences *sequences
     return ids;
 }
 
-static attn_tensor *embed_sentences(const attn_translator *m, attn_tape *tape, const int32_t *ids,
-                                    const attn_sequences *sequences) {
+static attn_tensor *embed_sentences(const attn_translator *m, attn_tape *tape, attn_param *words,
+                                    const int32_t *ids, const attn_sequences *sequences) {
     const int32_t *position_ids = count_positions(tape, sequences);
     if (position_ids == NULL) {
         return NULL;
     }
-    return attn_translator_embed(m, tape, sequences->starts[sequences->count], ids, position_ids);
+    return attn_translator_embed(m, tape, words, sequences->starts[sequences->count], ids,
+                                 position_ids);
 }
 
 attn_tensor *attn_translator_encoder(const attn_translator *m, attn_tape *tape, const int32_t *ids,
                                      const attn_sequences *sequences) {
     attn_tape_scope(tape, "source");
-    attn_tensor *x = embed_sentences(m, tape, ids, sequences);
+    attn_tensor *x = embed_sentences(m, tape, m->embedding, ids, sequences);
     for (int64_t i = 0; i < m->config.encoder_layers; i++) {
         const encoder_layer *layer = &m->encoder[i];
         attn_tape_scope(tape, "encoder.%lld.self", (long long)i);
@@ -434,7 +450,7 @@ static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int
                             const attn_sequences *sources, const attn_guide *guide) {
     double attention_dropout = m->config.attention_dropout;
     attn_tape_scope(tape, "target");
-    attn_tensor *x = embed_sentences(m, tape, ids, targets);
+    attn_tensor *x = embed_sentences(m, tape, m->target_embedding, ids, targets);
     for (int64_t i = 0; i < m->config.decoder_layers; i++) {
         const decoder_layer *layer = &m->decoder[i];
         attn_tape_scope(tape, "decoder.%lld.self", (long long)i);
@@ -496,7 +512,7 @@ static attn_status check_loss(const attn_translator *m, const attn_tape *tape,
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "create or load it trainable",
                          "the tape records, but the model has no gradients");
     }
-    if (m->embedding->data == NULL) {
+    if (m->output.weight->data == NULL) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "use attn_translator_load",
                          "the model was loaded for decoding only");
     }
@@ -526,7 +542,7 @@ attn_status attn_translator_loss_guided(const attn_translator *m, attn_tape *tap
     }
     attn_tensor *x = forward(m, tape, batch, guide);
     if (x != NULL) {
-        attn_layer_output_loss(tape, x, m->embedding, batch->target_output,
+        attn_layer_output_loss(tape, x, m->output.weight, batch->target_output,
                                m->config.label_smoothing, gradient_scale, loss, nll);
     }
     return attn_tape_check(tape, error);
@@ -542,7 +558,7 @@ attn_status attn_translator_loss_twice(const attn_translator *m, attn_tape *tape
     }
     attn_tensor *x = forward(m, tape, batch, guide);
     if (x != NULL) {
-        attn_layer_output_r_drop(tape, x, m->embedding, batch->target_output,
+        attn_layer_output_r_drop(tape, x, m->output.weight, batch->target_output,
                                  m->config.label_smoothing, agreement, gradient_scale, loss, nll);
     }
     return attn_tape_check(tape, error);

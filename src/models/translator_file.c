@@ -30,6 +30,8 @@ static const attn_config_key config_keys[] = {
     {"label_smoothing", CONFIG_RATE, offsetof(attn_translator_config, label_smoothing), NULL},
     {"alignment_layer", CONFIG_NEWER_INT, offsetof(attn_translator_config, alignment_layer), NULL},
     {"alignment_head", CONFIG_NEWER_INT, offsetof(attn_translator_config, alignment_head), NULL},
+    {"embeddings", CONFIG_NEWER_CHOICE, offsetof(attn_translator_config, embeddings),
+     attn_embeddings_names},
 };
 
 static const attn_model_format format = {
@@ -45,7 +47,7 @@ attn_status attn_translator_save(const attn_translator *m, attn_storage storage,
                                  const attn_metadata *metadata, size_t metadata_count,
                                  const char *path, attn_error *error) {
     attn_model_extra extra = {tokenizer, tokenizer_size};
-    if (m->embedding->data == NULL) {
+    if (m->output.weight->data == NULL) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "load it with attn_translator_load",
                          "the model was loaded for decoding only and cannot be saved");
     }
@@ -98,7 +100,8 @@ typedef struct packing {
     const attn_safetensors *file;
     const attn_params *params;
     attn_compute compute;
-    attn_linear *words; /* NULL: words are looked up in the output projection */
+    attn_linear *words; /* NULL: words are looked up in the output projection, or in tables
+                           * of their own */
     attn_error *error;
 } packing;
 
@@ -133,7 +136,8 @@ static attn_status load_packed(const attn_safetensors *file, const char *path, a
     packing p = {.file = file,
                  .params = m->params,
                  .compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute,
-                 .words = compute == ATTN_COMPUTE_I8 ? &m->words : NULL,
+                 .words = compute == ATTN_COMPUTE_I8 && m->output.weight == m->embedding ? &m->words
+                                                                                         : NULL,
                  .error = error};
     attn_status status = attn_translator_allocate(m, false, true, error);
     if (status == ATTN_OK && compute == ATTN_COMPUTE_I8 &&

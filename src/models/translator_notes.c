@@ -58,7 +58,7 @@ attn_status attn_translator_find_notes(const attn_translator *m, const attn_tape
     }
     find(m, tape, part, layer, n);
     const attn_multi_head *a = n->attention;
-    if (m->embedding->data == NULL || !has_weights(&a->query) || !has_weights(&a->key) ||
+    if (m->output.weight->data == NULL || !has_weights(&a->query) || !has_weights(&a->key) ||
         !has_weights(&a->value) || !has_weights(&a->output)) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "load it with ATTN_COMPUTE_F32",
                          "the model keeps only packed weights");

@@ -555,7 +555,8 @@ static attn_tensor *step_layers(attn_translator_state *s, const int32_t *tokens,
     for (int64_t r = 0; r < s->rows; r++) {
         positions[r] = (int32_t)s->step;
     }
-    attn_tensor *x = attn_translator_embed(m, tape, s->rows, tokens, positions);
+    attn_tensor *x =
+        attn_translator_embed(m, tape, m->target_embedding, s->rows, tokens, positions);
     for (int64_t i = 0; x != NULL && i < m->config.decoder_layers; i++) {
         const decoder_layer *layer = &m->decoder[i];
         attn_tensor *h = attn_translator_before(m, tape, x, &layer->norm_self);

@@ -105,7 +105,9 @@ attn_status attn_explain_view_layer(const attn_explain *e, attn_translator_part 
                              .kv_heads = config->kv_heads,
                              .causal = part == ATTN_PART_DECODER,
                              .norm_last = !config->pre_norm,
-                             .ids = part == ATTN_PART_ENCODER ? e->source : e->target};
+                             .ids = part == ATTN_PART_ENCODER ? e->source : e->target,
+                             .words = part == ATTN_PART_ENCODER ? e->model->embedding
+                                                                : e->model->target_embedding};
     attn_status status = attn_translator_find_notes(
         e->model, e->tape, part, layer, v->shape.queries, v->shape.keys, &v->note, error);
     const attn_multi_head *a = v->note.attention;

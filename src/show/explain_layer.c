@@ -95,7 +95,7 @@ static void embed(const attn_explain *e, const attn_explain_view *v, arrays *a,
     for (int64_t q = 0; q < v->shape.queries; q++) {
         for (int64_t c = 0; c < channels; c++) {
             int64_t i = q * channels + c;
-            a->table[i] = (double)m->embedding->data[v->ids[q] * channels + c];
+            a->table[i] = (double)v->words->data[v->ids[q] * channels + c];
             a->position[i] = (double)places[i];
             a->embedding[i] = (double)m->embedding_scale * a->table[i] + a->position[i];
         }

@@ -19,7 +19,8 @@ typedef struct attn_explain_view {
     attn_explain_shape shape;
     int64_t kv_heads;
     bool causal, norm_last;
-    const int32_t *ids; /* [Q] */
+    const int32_t *ids;      /* [Q] */
+    const attn_param *words; /* the table that they are looked up in */
     attn_translator_notes note;
     const attn_param *weight[4], *bias[4]; /* query, key, value, output */
 } attn_explain_view;

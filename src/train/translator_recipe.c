@@ -33,6 +33,7 @@ static const attn_key keys[] = {
     CHOICE(positions, position_kinds, "position embeddings: sinusoidal, learned"),
     CHOICE(activation, attn_activation_names + 1,
            "activation of the feed-forward layers: relu, gelu"),
+    BOOL(tied, "one table of embeddings for source, target and output; false: one for each"),
     INT(vocabulary, 8, 1000000,
         "pieces of the joint tokenizer; a text that allows fewer gets fewer"),
     CHOICE(tokenizer_type, tokenizer_types, "tokenizer algorithm: unigram, bpe"),
@@ -87,6 +88,7 @@ attn_recipe attn_translator_recipe_table(attn_translator_recipe *recipe) {
 void attn_translator_recipe_init(attn_translator_recipe *recipe) {
     memset(recipe, 0, sizeof *recipe);
     *recipe = (attn_translator_recipe){
+        .tied = true,
         .d_model = 256,
         .ffn = 1024,
         .heads = 4,
@@ -141,6 +143,7 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->pre_norm = recipe->norm == ATTN_NORM_PRE;
     config->learned_positions = recipe->positions == ATTN_POSITIONS_LEARNED;
     config->activation = recipe->activation == 0 ? ATTN_ACTIVATION_RELU : ATTN_ACTIVATION_GELU;
+    config->embeddings = recipe->tied ? ATTN_EMBEDDINGS_TIED : ATTN_EMBEDDINGS_UNTIED;
     config->dropout = recipe->dropout;
     config->attention_dropout = recipe->attention_dropout;
     config->activation_dropout = recipe->activation_dropout;

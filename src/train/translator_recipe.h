@@ -19,6 +19,7 @@ typedef struct attn_translator_recipe {
     /* the model */
     int64_t d_model, ffn, heads, kv_heads, encoder_layers, decoder_layers, max_length;
     int norm, positions, activation;
+    bool tied;
     /* the tokenizer */
     int64_t vocabulary;
     int tokenizer_type;

@@ -224,7 +224,7 @@ static attn_tensor *output_r_drop(attn_tape *tape, fixture *f, attn_tensor *x[],
     return NULL;
 }
 
-static void declare_model(fixture *f, bool pre_norm) {
+static void declare_model(fixture *f, bool pre_norm, attn_embeddings embeddings) {
     attn_translator_config config;
     attn_translator_config_init(&config);
     config.vocabulary = 11;
@@ -234,6 +234,7 @@ static void declare_model(fixture *f, bool pre_norm) {
     config.kv_heads = pre_norm ? 1 : 2;
     config.encoder_layers = config.decoder_layers = 2;
     config.max_length = 8;
+    config.embeddings = embeddings;
     config.pre_norm = config.learned_positions = pre_norm;
     config.activation = pre_norm ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
     config.dropout = config.attention_dropout = config.activation_dropout = 0.15;
@@ -245,11 +246,15 @@ static void declare_model(fixture *f, bool pre_norm) {
 }
 
 static void declare_post_norm(fixture *f) {
-    declare_model(f, false);
+    declare_model(f, false, ATTN_EMBEDDINGS_TIED);
+}
+
+static void declare_untied(fixture *f) {
+    declare_model(f, false, ATTN_EMBEDDINGS_UNTIED);
 }
 
 static void declare_pre_norm(fixture *f) {
-    declare_model(f, true);
+    declare_model(f, true, ATTN_EMBEDDINGS_TIED);
 }
 
 static attn_tensor *translator(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
@@ -556,6 +561,7 @@ static const struct grad_case {
     {"pixel loss", declare_pixels, pixel_loss, 0},
     {"pixel loss, class weights, label smoothing", declare_pixels, pixel_smoothed, 0},
     {"translator, post-norm", declare_post_norm, translator, 0},
+    {"translator, untied embeddings", declare_untied, translator, 0},
     {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator, 0},
     {"translator, a guided head", declare_pre_norm, guided_translator, 0},
     {"segmenter, global attention", declare_segmenter_global, segmenter, 7},

@@ -26,6 +26,7 @@ static attn_translator_config variant(int number) {
     config.pre_norm = number % 2 == 1;
     config.activation = config.pre_norm ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
     config.learned_positions = number >= 2;
+    config.embeddings = number == 2 ? ATTN_EMBEDDINGS_UNTIED : ATTN_EMBEDDINGS_TIED;
     config.kv_heads = number == 0 ? 4 : number == 1 ? 2 : 1;
     return config;
 }
@@ -33,10 +34,16 @@ enum { VARIANTS = 4 };
 
 /* ---- the teacher-forced pass ---- */
 
+/* The projection to words. */
+static const attn_param *projection(const attn_translator *model) {
+    bool tied = attn_translator_get_config(model)->embeddings == ATTN_EMBEDDINGS_TIED;
+    return attn_params_find(attn_translator_params(model), tied ? "embedding" : "output");
+}
+
 /* The product with the embedding as a model packed for I8 computes it. */
 static void project_i8(const attn_translator *model, const attn_tensor *x, attn_real *logits) {
     attn_matmul_i8_weights *weights;
-    const attn_param *embedding = attn_params_find(attn_translator_params(model), "embedding");
+    const attn_param *embedding = projection(model);
     assert_int_equal(attn_matmul_i8_weights_create(x->cols, VOCABULARY, embedding->data, 1, x->cols,
                                                    NULL, &weights, NULL),
                      ATTN_OK);
@@ -68,7 +75,7 @@ static attn_real *forced(attn_translator *model, attn_compute compute,
                            .a = x->data,
                            .a_row = channels,
                            .a_col = 1,
-                           .b = attn_params_find(attn_translator_params(model), "embedding")->data,
+                           .b = projection(model)->data,
                            .b_row = 1,
                            .b_col = channels,
                            .c = logits,

@@ -59,7 +59,7 @@ static void assert_same_config(const attn_translator_config *a, const attn_trans
     assert_true(a->learned_positions == b->learned_positions && a->activation == b->activation);
     assert_true(a->dropout == b->dropout && a->attention_dropout == b->attention_dropout);
     assert_true(a->activation_dropout == b->activation_dropout);
-    assert_true(a->label_smoothing == b->label_smoothing);
+    assert_true(a->label_smoothing == b->label_smoothing && a->embeddings == b->embeddings);
 }
 
 static attn_translator *load(const char *path, bool trainable) {
@@ -108,9 +108,10 @@ static void assert_close(const attn_translator *saved, const attn_translator *lo
 
 static void test_round_trips(void **unused) {
     (void)unused;
-    for (int kind = 0; kind < 6; kind++) {
-        attn_storage storage = (attn_storage)(kind / 2);
+    for (int kind = 0; kind < 12; kind++) {
+        attn_storage storage = (attn_storage)(kind / 2 % 3);
         attn_translator_config config = tiny_config();
+        config.embeddings = (attn_embeddings)(kind / 6);
         config.pre_norm = kind % 2 == 1;
         config.learned_positions = kind % 2 == 1;
         config.activation = kind % 2 == 1 ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
@@ -192,11 +193,12 @@ static void assert_packed_alike(const char *path, attn_compute compute) {
 /* The same scores from files of every kind, and what needs the matrices refuses. */
 static void test_packed_alone(void **unused) {
     (void)unused;
-    for (int kind = 0; kind < 6; kind++) {
+    for (int kind = 0; kind < 12; kind++) {
         attn_translator_config config = tiny_config();
         config.learned_positions = kind % 2 == 1;
+        config.embeddings = (attn_embeddings)(kind / 6);
         attn_translator *model = tiny_translator(&config, false);
-        save(model, (attn_storage)(kind / 2), flawed);
+        save(model, (attn_storage)(kind / 2 % 3), flawed);
         attn_translator_free(model);
         assert_packed_alike(flawed, ATTN_COMPUTE_F32);
         assert_packed_alike(flawed, ATTN_COMPUTE_I8);

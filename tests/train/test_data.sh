@@ -185,5 +185,16 @@ refused 1 'no moving average' --source all.src --target all.tgt --set keep=ema
 refused 1 'tokenizer_type = bpe' --source all.src --target all.tgt --set bpe_dropout=0.1 --set tokenizer_type=unigram \
     --set vocabulary=40
 
+# ---- untied embeddings ----
+train w --source all.src --target all.tgt --set tied=false --set storage=i8
+for table in source_embedding target_embedding output; do
+    grep -qa "\"$table\"" w.safetensors || fail "no table $table"
+done
+head -5 all.src >some
+for how in "" --int8; do
+    "$ATTN_TOOL" translate --model w.safetensors $how some >out 2>err || fail "translating with untied embeddings $how"
+done
+grep -qa '"embedding"' a.safetensors || fail "tied is not the default"
+
 [ $failures -eq 0 ] && echo "all as expected"
 exit $((failures > 0))
