@@ -41,15 +41,19 @@ static void average_heads(const attn_real *weights, int64_t heads, int64_t size,
     }
 }
 
-/* 0.5 A + 0.5 I with rows summing to 1, in place. */
-static void add_residual(double *a, int64_t n) {
+/* How layers are multiplied: rollout takes 0.5 A + 0.5 I with rows summing to 1, relevance A + I as it is. */
+typedef enum layer_rule { ROLLOUT, RELEVANCE } layer_rule;
+
+/* In place. */
+static void add_residual(layer_rule rule, double *a, int64_t n) {
+    double kept = rule == ROLLOUT ? 0.5 : 1;
     for (int64_t r = 0; r < n; r++) {
         double sum = 0;
         for (int64_t c = 0; c < n; c++) {
-            a[r * n + c] = 0.5 * a[r * n + c] + (r == c ? 0.5 : 0);
+            a[r * n + c] = kept * a[r * n + c] + (r == c ? kept : 0);
             sum += a[r * n + c];
         }
-        for (int64_t c = 0; c < n; c++) {
+        for (int64_t c = 0; c < n && rule == ROLLOUT; c++) {
             a[r * n + c] /= sum;
         }
     }
@@ -72,8 +76,9 @@ static void add_product(double scale, const double *a, const double *b, int64_t 
     }
 }
 
-attn_status attn_measure_rollout(const attn_real *weights, int64_t layers, int64_t heads,
-                                 int64_t tokens, attn_real *out, attn_error *error) {
+static attn_status multiply_layers(layer_rule rule, const attn_real *weights, int64_t layers,
+                                   int64_t heads, int64_t tokens, attn_real *out,
+                                   attn_error *error) {
     size_t size = (size_t)(tokens * tokens);
     double *space = attn_alloc_zero(3 * size, sizeof *space);
     if (space == NULL) {
@@ -85,7 +90,7 @@ attn_status attn_measure_rollout(const attn_real *weights, int64_t layers, int64
     }
     for (int64_t l = 0; l < layers; l++) {
         average_heads(weights + (size_t)(l * heads) * size, heads, (int64_t)size, layer);
-        add_residual(layer, tokens);
+        add_residual(rule, layer, tokens);
         add_product(1, layer, rolled, tokens, tokens, tokens, 0, next);
         double *swap = rolled;
         rolled = next;
@@ -96,6 +101,16 @@ attn_status attn_measure_rollout(const attn_real *weights, int64_t layers, int64
     }
     attn_free(space);
     return ATTN_OK;
+}
+
+attn_status attn_measure_rollout(const attn_real *weights, int64_t layers, int64_t heads,
+                                 int64_t tokens, attn_real *out, attn_error *error) {
+    return multiply_layers(ROLLOUT, weights, layers, heads, tokens, out, error);
+}
+
+attn_status attn_measure_relevance(const attn_real *weights, int64_t layers, int64_t heads,
+                                   int64_t tokens, attn_real *out, attn_error *error) {
+    return multiply_layers(RELEVANCE, weights, layers, heads, tokens, out, error);
 }
 
 /* Rows to a sum of 1. */
@@ -111,8 +126,10 @@ static void renormalize(const double *rolled, int64_t rows, int64_t columns, att
     }
 }
 
-attn_status attn_measure_rollout_cross(const attn_decoder_weights *w, attn_real *out,
-                                       attn_error *error) {
+static attn_status multiply_cross(layer_rule rule, const attn_decoder_weights *w, attn_real *out,
+                                  attn_error *error) {
+    double share =
+        rule == ROLLOUT ? 0.5 : 1; /* of what comes from the source, and of what is kept */
     int64_t heads = w->heads, queries = w->queries, keys = w->keys;
     size_t target = (size_t)(queries * queries), both = (size_t)(queries * keys),
            source = (size_t)(keys * keys), all = target + 3 * both + source;
@@ -127,73 +144,30 @@ attn_status attn_measure_rollout_cross(const attn_decoder_weights *w, attn_real 
     }
     for (int64_t l = 0; l < w->layers; l++) {
         average_heads(w->self + (size_t)(l * heads) * target, heads, (int64_t)target, own);
-        add_residual(own, queries);
+        add_residual(rule, own, queries);
         add_product(1, own, rolled, queries, queries, keys, 0, next);
         average_heads(w->cross + (size_t)(l * heads) * both, heads, (int64_t)both, across);
-        add_product(0.5, across, from, queries, keys, keys, 0.5, next);
+        add_product(share, across, from, queries, keys, keys, share, next);
         double *swap = rolled;
         rolled = next;
         next = swap;
     }
-    renormalize(rolled, queries, keys, out);
-    attn_free(space);
-    return ATTN_OK;
-}
-
-/* ---- relevance ---- */
-
-/* rolled += a rolled, for [n, n] and [n, columns]; next: room like rolled. */
-static void add_rolled(const double *a, double *rolled, int64_t n, int64_t columns, double *next) {
-    memcpy(next, rolled, (size_t)(n * columns) * sizeof *next);
-    add_product(1, a, rolled, n, n, columns, 1, next);
-    memcpy(rolled, next, (size_t)(n * columns) * sizeof *next);
-}
-
-attn_status attn_measure_relevance(const attn_real *weights, int64_t layers, int64_t heads,
-                                   int64_t tokens, attn_real *out, attn_error *error) {
-    size_t size = (size_t)(tokens * tokens);
-    double *space = attn_alloc_zero(3 * size, sizeof *space);
-    if (space == NULL) {
-        return attn_fail_memory(error, 3 * size * sizeof *space);
-    }
-    double *layer = space, *rolled = space + size, *next = rolled + size;
-    for (int64_t i = 0; i < tokens; i++) {
-        rolled[i * tokens + i] = 1;
-    }
-    for (int64_t l = 0; l < layers; l++) {
-        average_heads(weights + (size_t)(l * heads) * size, heads, (int64_t)size, layer);
-        add_rolled(layer, rolled, tokens, tokens, next);
-    }
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; rule == RELEVANCE && i < both; i++) {
         out[i] = (attn_real)rolled[i];
     }
+    if (rule == ROLLOUT) {
+        renormalize(rolled, queries, keys, out);
+    }
     attn_free(space);
     return ATTN_OK;
+}
+
+attn_status attn_measure_rollout_cross(const attn_decoder_weights *w, attn_real *out,
+                                       attn_error *error) {
+    return multiply_cross(ROLLOUT, w, out, error);
 }
 
 attn_status attn_measure_relevance_cross(const attn_decoder_weights *w, attn_real *out,
                                          attn_error *error) {
-    int64_t heads = w->heads, queries = w->queries, keys = w->keys;
-    size_t target = (size_t)(queries * queries), both = (size_t)(queries * keys),
-           source = (size_t)(keys * keys), all = target + 3 * both + source;
-    double *space = attn_alloc_zero(all, sizeof *space);
-    if (space == NULL) {
-        return attn_fail_memory(error, all * sizeof *space);
-    }
-    double *own = space, *across = own + target, *rolled = across + both, *next = rolled + both,
-           *from = next + both;
-    for (size_t i = 0; i < source; i++) {
-        from[i] = (double)w->encoder[i];
-    }
-    for (int64_t l = 0; l < w->layers; l++) {
-        average_heads(w->self + (size_t)(l * heads) * target, heads, (int64_t)target, own);
-        add_rolled(own, rolled, queries, keys, next);
-        average_heads(w->cross + (size_t)(l * heads) * both, heads, (int64_t)both, across);
-        add_product(1, across, from, queries, keys, keys, 1, rolled);
-    }
-    for (size_t i = 0; i < both; i++) {
-        out[i] = (attn_real)rolled[i];
-    }
-    attn_free(space);
-    return ATTN_OK;
+    return multiply_cross(RELEVANCE, w, out, error);
 }
