@@ -1,29 +1,33 @@
 /* cli/cmd_align.c: `attn align`: which word translates which.
  *
- * Links learned from the text itself, or how far links are from a gold standard. Next: src/align/words.h. */
+ * Links learned from the text itself or those of a translator's attention, or how far links are from a gold standard. Next: src/align/words.h. */
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "align/aligner.h"
 #include "align/error_rate.h"
 #include "align/words.h"
+#include "align_model.h"
 #include "attn/threads.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "command.h"
 #include "io/parallel.h"
 #include "io/word_links.h"
+#include "model.h"
 
 typedef struct options {
     attn_option_list source, target, pairs, extra_source, extra_target, extra_pairs;
-    const char *gold, *links;
+    const char *gold, *links, *model, *head;
     int64_t iterations, stem, threads;
     double threshold;
     int symmetry;
     bool json;
+    attn_pair_options languages;
 } options;
 
-static const options defaults = {.iterations = 5, .stem = 5, .threshold = 0.3};
+static const options defaults = {.iterations = 5, .stem = 5, .threshold = -1};
 
 /* clang-format off */
 static const attn_option table[] = {
@@ -44,11 +48,17 @@ static const attn_option table[] = {
      .choices = attn_symmetry_names, .value = "HOW",
      .help = "how both directions are joined (default posterior)"},
     {"threshold", 0, ATTN_OPTION_REAL, offsetof(options, threshold), 0.001, 0.999, .value = "P",
-     .help = "of posterior: the least chance of a link; more is more precise (default 0.3)"},
+     .help = "of posterior: the least chance of a link; more is more precise (default 0.3; "
+             "with --model, of a weight: 0)"},
     {"iterations", 0, ATTN_OPTION_INT, offsetof(options, iterations), 1, 100, .value = "N",
      .help = "rounds of each of the two models (default 5)"},
     {"stem", 0, ATTN_OPTION_INT, offsetof(options, stem), 0, 1000, .value = "N",
      .help = "letters of a word that count; more suit more text; 0: all (default 5)"},
+    {"model", 'm', ATTN_OPTION_FILE, offsetof(options, model), .value = "FILE",
+     .help = "take the links from a translator's attention, while it reads the translation"},
+    {"head", 0, ATTN_OPTION_TEXT, offsetof(options, head), .value = "L[.H]",
+     .help = "with --model: the decoder layer and its head; without .H the mean of its heads (default: "
+             "the head that training guided, else the mean of the last layer)"},
     {"gold", 0, ATTN_OPTION_FILE, offsetof(options, gold), .value = "FILE",
      .help = "print error rate, precision and recall against links made by hand, not the links"},
     {"links", 0, ATTN_OPTION_FILE, offsetof(options, links), .value = "FILE",
@@ -59,6 +69,11 @@ static const attn_option table[] = {
      .help = "threads; affects speed only (default: all cores)"},
 };
 /* clang-format on */
+
+static const attn_option_group groups[] = {
+    {attn_pair_table, offsetof(options, languages)},
+    {NULL, 0},
+};
 
 enum { MOST_SOURCES = 2 * ATTN_OPTION_LIST_MAX };
 
@@ -168,8 +183,8 @@ static attn_status learn(const options *o, const attn_parallel texts[2], attn_li
     wanted.threads = attn_get_threads();
     attn_status status = attn_word_parts_create(texts, 2, o->stem, &parts, error);
     if (status == ATTN_OK) {
-        status = attn_align(&parts.text, &wanted, (attn_symmetry)o->symmetry, o->threshold, links,
-                            &too_long, error);
+        status = attn_align(&parts.text, &wanted, (attn_symmetry)o->symmetry,
+                            o->threshold > 0 ? o->threshold : 0.3, links, &too_long, error);
     }
     if (status == ATTN_OK) {
         attn_word_parts_join(&parts, links);
@@ -183,6 +198,54 @@ static attn_status learn(const options *o, const attn_parallel texts[2], attn_li
     return status;
 }
 
+/* "3.2" or "3"; counted from 1. */
+static bool read_head(const char *text, int64_t *layer, int64_t *head) {
+    char *end;
+    *layer = strtol(text, &end, 10);
+    *head = 0;
+    if (end == text || *layer < 1) {
+        return false;
+    }
+    if (*end == '.') {
+        text = end + 1;
+        *head = strtol(text, &end, 10);
+        return end > text && *end == '\0' && *head >= 1;
+    }
+    return *end == '\0';
+}
+
+static attn_status ask_model(const options *o, const attn_parallel *text, attn_link_set *links,
+                             attn_error *error) {
+    attn_model_links how = {.threshold = o->threshold > 0 ? o->threshold : 0};
+    attn_word_parts parts = {.text = {.count = 0}};
+    attn_model *model = NULL;
+    int64_t left_out = 0;
+    if (o->head != NULL) {
+        (void)read_head(o->head, &how.layer, &how.head); /* was checked */
+    }
+    attn_model_options open;
+    attn_model_options_init(&open);
+    open.source = o->languages.from;
+    open.target = o->languages.to;
+    attn_status status = attn_translator_model_open(o->model, &open, &model, error);
+    if (status == ATTN_OK) {
+        status = attn_word_parts_create(text, 1, 0, &parts, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_align_by_model(model, text, &parts, &how, links, &left_out, error);
+    }
+    if (status == ATTN_OK) {
+        attn_word_parts_join(&parts, links);
+    }
+    if (status == ATTN_OK && left_out > 0) {
+        attn_say_warning("%lld pairs of lines are longer than the model takes and get no links",
+                         (long long)left_out);
+    }
+    attn_word_parts_free(&parts);
+    attn_model_close(model);
+    return status;
+}
+
 static attn_status align(const options *o, attn_error *error) {
     attn_parallel texts[2] = {{.file_count = 0}, {.file_count = 0}};
     attn_link_set links = {.count = 0};
@@ -192,8 +255,9 @@ static attn_status align(const options *o, attn_error *error) {
         status = read_text(&o->extra_source, &o->extra_target, &o->extra_pairs, &texts[1], error);
     }
     if (status == ATTN_OK) {
-        status =
-            o->links != NULL ? read_links(o->links, &links, error) : learn(o, texts, &links, error);
+        status = o->links != NULL   ? read_links(o->links, &links, error)
+                 : o->model != NULL ? ask_model(o, &texts[0], &links, error)
+                                    : learn(o, texts, &links, error);
     }
     if (status == ATTN_OK) {
         lines = o->links != NULL ? (size_t)links.count : texts[0].source.count;
@@ -216,6 +280,18 @@ static int check(const options *o) {
     }
     if (o->links != NULL && o->gold == NULL) {
         return attn_say_misuse("align: --links are measured: name the gold standard with --gold");
+    }
+    int64_t layer, head;
+    if (o->model == NULL && o->head != NULL) {
+        return attn_say_misuse("align: --head is of a model: name it with --model");
+    }
+    if (o->head != NULL && !read_head(o->head, &layer, &head)) {
+        return attn_say_misuse("align: --head %s: write LAYER.HEAD or LAYER, counted from 1",
+                               o->head);
+    }
+    if (o->model != NULL && o->extra_source.count + o->extra_pairs.count > 0) {
+        return attn_say_misuse("align: a model learns from no extra text: leave out --extra-source "
+                               "or --model");
     }
     if (o->links == NULL && o->source.count + o->pairs.count == 0) {
         return attn_say_misuse("align: give --source FILE and --target FILE, or --pairs FILE");
@@ -241,6 +317,7 @@ const attn_command attn_cmd_align = {
     .summary = "Find which word translates which in parallel text",
     .usage = "[OPTION]... --source FILE --target FILE\n"
              "[OPTION]... --pairs FILE[:A,B]\n"
+             "[OPTION]... --model FILE --source FILE --target FILE\n"
              "--gold FILE --links FILE",
     .description =
         "Learns from the text itself, by IBM model 1 and a hidden Markov model in both "
@@ -250,6 +327,9 @@ const attn_command attn_cmd_align = {
         "learning only.\n"
         "More text of the same kind makes the links better: --extra-source and --extra-target "
         "name text that is learned from and not printed.\n"
+        "--model gives the links of a translator instead: each token of the translation with the "
+        "source "
+        "token that a head of cross-attention looks at most.\n"
         "--gold names links made by hand, as '3 1 2 S' (sentence, source word, target word from "
         "1; S sure, P possible) or as '0-1 2?3' on a line a pair (from 0; ? is possible). It "
         "counts for the text of --source or --pairs.\n"
@@ -257,6 +337,7 @@ const attn_command attn_cmd_align = {
         "options give the same links on any number of threads.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
+    .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),
     .run = align_run,

@@ -23,14 +23,19 @@ static const attn_option table[] = {
 
 /* {"d_model": 512, ...} */
 static json_t *describe_translator(const attn_translator_config *c) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "vocabulary",
-                     (json_int_t)c->vocabulary, "d_model", (json_int_t)c->d_model, "ffn",
-                     (json_int_t)c->ffn, "heads", (json_int_t)c->heads, "kv_heads",
-                     (json_int_t)c->kv_heads, "encoder_layers", (json_int_t)c->encoder_layers,
-                     "decoder_layers", (json_int_t)c->decoder_layers, "max_length",
-                     (json_int_t)c->max_length, "norm", c->pre_norm ? "pre" : "post", "positions",
-                     c->learned_positions ? "learned" : "sinusoidal", "activation",
-                     attn_activation_names[c->activation]);
+    json_t *config = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "vocabulary",
+        (json_int_t)c->vocabulary, "d_model", (json_int_t)c->d_model, "ffn", (json_int_t)c->ffn,
+        "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads, "encoder_layers",
+        (json_int_t)c->encoder_layers, "decoder_layers", (json_int_t)c->decoder_layers,
+        "max_length", (json_int_t)c->max_length, "norm", c->pre_norm ? "pre" : "post", "positions",
+        c->learned_positions ? "learned" : "sinusoidal", "activation",
+        attn_activation_names[c->activation]);
+    if (c->alignment_layer > 0) {
+        json_object_set_new(config, "alignment_layer", json_integer(c->alignment_layer));
+        json_object_set_new(config, "alignment_head", json_integer(c->alignment_head));
+    }
+    return config;
 }
 
 static json_t *describe_segmenter(const attn_model *model) {

@@ -83,7 +83,8 @@ static int32_t number_of(vocabulary *v, uint64_t key) {
 typedef struct points {
     UChar32 *code;
     point_kind *kind;
-    size_t count, code_room, kind_room;
+    int32_t *end; /* the byte of the line behind it */
+    size_t count, code_room, kind_room, end_room;
 } points;
 
 typedef struct side {
@@ -98,7 +99,8 @@ typedef struct side {
 
 static bool read_points(const char *text, size_t length, points *out) {
     if (!attn_grow(&out->code, &out->code_room, length + 1, sizeof *out->code) ||
-        !attn_grow(&out->kind, &out->kind_room, length + 1, sizeof *out->kind)) {
+        !attn_grow(&out->kind, &out->kind_room, length + 1, sizeof *out->kind) ||
+        !attn_grow(&out->end, &out->end_room, length + 1, sizeof *out->end)) {
         return false;
     }
     out->count = 0;
@@ -106,6 +108,7 @@ static bool read_points(const char *text, size_t length, points *out) {
         UChar32 code;
         U8_NEXT(text, at, length, code);
         out->kind[out->count] = kind_of(code);
+        out->end[out->count] = (int32_t)at;
         out->code[out->count++] = code == 0x2019 ? '\'' : u_tolower(code);
     }
     out->kind[out->count] = SPACE; /* ends the last word */
@@ -205,7 +208,7 @@ static bool add_part(side *s, size_t at, size_t end, int32_t word) {
         return false;
     }
     s->unit[s->count] = unit;
-    s->part[s->count++] = (attn_part){.word = word, .mark = run};
+    s->part[s->count++] = (attn_part){.word = word, .end = p->end[end - 1], .mark = run};
     return true;
 }
 
@@ -228,6 +231,7 @@ attn_status attn_word_key(const char *text, size_t length, int64_t stem, uint64_
     *out = good && p.count > 0 ? key_of(&p, 0, p.count, stem) : 0;
     attn_free(p.code);
     attn_free(p.kind);
+    attn_free(p.end);
     return good ? ATTN_OK : attn_fail_memory(error, length * sizeof *p.code);
 }
 
@@ -267,6 +271,7 @@ static bool cut_texts(side *s, const attn_parallel *texts, size_t count, bool ta
     attn_free(s->vocabulary.slot);
     attn_free(s->points.code);
     attn_free(s->points.kind);
+    attn_free(s->points.end);
     return good;
 }
 

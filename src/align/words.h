@@ -13,6 +13,7 @@
 
 typedef struct attn_part {
     int32_t word; /* of its line, from 0 */
+    int32_t end;  /* the byte of the line behind it */
     bool mark;    /* punctuation of a word that has letters or digits as well: it links no words */
 } attn_part;
 

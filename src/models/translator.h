@@ -98,7 +98,8 @@ ATTN_MUST_CHECK attn_status attn_translator_check_packed(const attn_translator *
 
 /* Whose attention a step gives: a layer's head, or head 0 for the mean of all; from 1. Layer 0: the last. At first the
  * alignment head, where the model has one. */
-void attn_translator_state_watch(attn_translator_state *state, int64_t layer, int64_t head);
+ATTN_SHARED void attn_translator_state_watch(attn_translator_state *state, int64_t layer,
+                                             int64_t head);
 
 /* The words that the steps of a sentence of the batch compute, ascending, and their *count; NULL, and
  * *count untouched: all. */

@@ -41,8 +41,8 @@ static size_t find_visible(const char *text, size_t visible, size_t of) {
 }
 
 /* From bytes of the text as the tokenizer sees it, normalized, to bytes of the unit. */
-static bool map_to_unit(const attn_tokenizer *tokenizer, const int32_t *ids, size_t count,
-                        const char *unit, size_t *ends) {
+bool attn_links_ends(const attn_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                     const char *unit, size_t *ends) {
     char *seen;
     if (attn_tokenizer_decode(tokenizer, ids, count, &seen, NULL) != ATTN_OK) {
         return false;
@@ -70,7 +70,7 @@ bool attn_links_find(const attn_tokenizer *tokenizer, const attn_sentence *sente
     *out = (attn_links){targets, sources, target_end, source_end, weight};
     if (target_end == NULL || source_end == NULL || weight == NULL ||
         !find_ends(tokenizer, h->ids, targets, strlen(translation), target_end) ||
-        !map_to_unit(tokenizer, sentence->ids, sources, unit, source_end)) {
+        !attn_links_ends(tokenizer, sentence->ids, sources, unit, source_end)) {
         attn_links_free(out);
         return false;
     }

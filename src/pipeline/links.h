@@ -10,6 +10,9 @@
 bool attn_links_find(const attn_tokenizer *tokenizer, const attn_sentence *sentence,
                      const attn_hypothesis *hypothesis, const char *unit, const char *translation,
                      attn_links *out);
+/* Where in `text` each of the pieces that it was cut into ends, in bytes. False when out of memory. */
+bool attn_links_ends(const attn_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                     const char *text, size_t *ends);
 void attn_links_free(attn_links *links);
 
 #endif

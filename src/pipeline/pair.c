@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "models/translator.h"
 #include "pipeline/translation.h"
 
 void attn_sentence_pair_free(attn_sentence_pair *p) {
@@ -260,29 +261,42 @@ out:
     return status;
 }
 
-static attn_status score_steps(const attn_model *model, attn_translator_state *state,
-                               const attn_sentence_pair *pairs, size_t count,
-                               attn_real *const *log_p, attn_error *error) {
-    int64_t vocabulary = attn_translator_get_config(model->translator)->vocabulary;
-    attn_real *logits = malloc(count * (size_t)vocabulary * sizeof *logits);
+/* log_p, weights: NULL, or what the header says. */
+static attn_status read_steps(const attn_model *model, attn_translator_state *state,
+                              const attn_sentence_pair *pairs, size_t count,
+                              attn_real *const *log_p, attn_real *const *weights,
+                              attn_error *error) {
+    int64_t vocabulary = attn_translator_get_config(model->translator)->vocabulary, row = 0;
+    attn_real *logits = malloc(count * (size_t)vocabulary * sizeof *logits), *attention = NULL;
     int64_t *row_of = malloc(count * sizeof *row_of), *parents = malloc(count * sizeof *parents);
     int32_t *tokens = malloc(count * sizeof *tokens);
     attn_status status = logits == NULL || row_of == NULL || parents == NULL || tokens == NULL
                              ? attn_fail_memory(error, count * (size_t)vocabulary * sizeof *logits)
                              : encode_sources(state, pairs, count, error);
+    if (status == ATTN_OK && weights != NULL) {
+        row = attn_translator_state_source_length(state);
+        attention = malloc(count * (size_t)row * sizeof *attention);
+        status = attention != NULL ? ATTN_OK : attn_fail_memory(error, count * (size_t)row);
+    }
     for (int64_t step = 0; status == ATTN_OK; step++) {
         int64_t rows = gather_rows(pairs, count, step, row_of, tokens, parents);
         if (rows == 0) {
             break;
         }
-        status = attn_translator_step(state, rows, tokens, parents, logits, NULL, error);
+        status = attn_translator_step(state, rows, tokens, parents, logits, attention, error);
         for (size_t i = 0; i < count && status == ATTN_OK; i++) {
-            if (step < pairs[i].target_length) {
+            if (step < pairs[i].target_length && log_p != NULL) {
                 log_p[i][step] = logits[row_of[i] * vocabulary + pairs[i].target[step + 1]];
+            }
+            if (step < pairs[i].target_length && weights != NULL) {
+                int64_t length = pairs[i].source_length;
+                memcpy(weights[i] + step * length, attention + row_of[i] * row,
+                       (size_t)length * sizeof *attention);
             }
         }
     }
     free(logits);
+    free(attention);
     free(row_of);
     free(parents);
     free(tokens);
@@ -297,7 +311,33 @@ attn_status attn_sentence_pairs_score(const attn_model *model, const attn_senten
     }
     attn_status status = attn_translator_state_create(model->translator, &state, error);
     if (status == ATTN_OK) {
-        status = score_steps(model, state, pairs, count, log_p, error);
+        status = read_steps(model, state, pairs, count, log_p, NULL, error);
+    }
+    attn_translator_state_free(state);
+    return status;
+}
+
+attn_status attn_sentence_pairs_attend(const attn_model *model, const attn_sentence_pair *pairs,
+                                       size_t count, int64_t layer, int64_t head,
+                                       attn_real *const *weights, attn_error *error) {
+    const attn_translator_config *config = attn_translator_get_config(model->translator);
+    attn_translator_state *state = NULL;
+    if (layer > config->decoder_layers || head > config->heads) {
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+            "there is no head %lld.%lld: the model has %lld decoder layers of %lld heads",
+            (long long)layer, (long long)head, (long long)config->decoder_layers,
+            (long long)config->heads);
+    }
+    if (count == 0) {
+        return ATTN_OK;
+    }
+    attn_status status = attn_translator_state_create(model->translator, &state, error);
+    if (status == ATTN_OK) {
+        if (layer > 0) {
+            attn_translator_state_watch(state, layer, head);
+        }
+        status = read_steps(model, state, pairs, count, NULL, weights, error);
     }
     attn_translator_state_free(state);
     return status;

@@ -58,5 +58,14 @@ ATTN_MUST_CHECK attn_status attn_sentence_pair_read(const attn_model *model, con
 ATTN_MUST_CHECK attn_status attn_sentence_pairs_score(const attn_model *model,
                                                       const attn_sentence_pair *pairs, size_t count,
                                                       attn_real *const *log_p, attn_error *error);
+/* What a head of cross-attention looks at while the given target is read: weights[i] is [target_length,
+ * source_length of pair i], row t that of the step that reads target[t] and chooses target[t + 1]. layer, head: from 1;
+ * head 0: the mean of the layer's; layer 0: the alignment head, or without one the mean of the last layer's.
+ * ATTN_ERR_ARGUMENT: no such head; ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_sentence_pairs_attend(const attn_model *model,
+                                                       const attn_sentence_pair *pairs,
+                                                       size_t count, int64_t layer, int64_t head,
+                                                       attn_real *const *weights,
+                                                       attn_error *error);
 
 #endif

@@ -74,6 +74,24 @@ for how in grow-diag-final-and grow-diag-final grow-diag intersection union forw
     [ "$(wc -l <out)" -eq 100 ] || fail "lines of $how"
 done
 
+# A translator's own links: a line a pair, none for empty and for far too long lines.
+printf 'Yes.\n\nThe cat is black.\n' >s4
+printf 'Oui.\nNon.\nLe chat est noir.\n' >t4
+awk 'BEGIN { for (i = 0; i < 2000; i++) printf "word "; print "" }' | tee -a s4 >>t4
+model=$ATTN_SOURCE_DIR/models/en-fr.safetensors
+"$ATTN_TOOL" align --model "$model" -s s4 -t t4 -j 1 >own 2>err || fail "links of a model"
+grep -q '1 pairs of lines are longer' err || fail "no warning of a long line"
+[ "$(wc -l <own)" -eq 4 ] || fail "a line a pair from a model"
+[ "$(head -1 own)" = 0-0 ] || fail "one word"
+[ -z "$(sed -n '2p;4p' own)" ] || fail "links of an empty or a long line"
+sed -n 3p own | grep -q '^[0-3]-[0-3] [-0-3 ]*[0-3]-3$' || fail "links of four words: $(sed -n 3p own)"
+"$ATTN_TOOL" align --model "$model" -s s4 -t t4 -j 3 2>err | cmp -s - own || fail "threads and a model"
+"$ATTN_TOOL" align --model "$model" -s s4 -t t4 --head 2.1 >out 2>err || fail "a head"
+refused 1 'there is no head 2.99' --model "$model" -s s4 -t t4 --head 2.99
+refused 2 'LAYER.HEAD' --model "$model" -s s4 -t t4 --head two
+refused 2 'with --model' -s s4 -t t4 --head 1
+refused 2 'extra' --model "$model" -s s4 -t t4 --extra-source s4 --extra-target t4
+
 # By hand: 1 of 2 links is sure, 2 of 2 possible; 2 sure ones in the gold: 1 - (1 + 2) / (2 + 2).
 echo '0-0 1-1' >two
 echo '0-0 1?1 2-2' >gold2
