@@ -369,7 +369,7 @@ static void test_edited_steps(void **unused) {
     tiny_batch_fill(&batch);
     add_forks(&batch);
     size_t size = (size_t)batch.target_starts[batch.view.count] * VOCABULARY * sizeof(attn_real);
-    for (int v = 0; v < VARIANTS; v++) {
+    for (int v = 1; v < 3; v++) { /* pre-norm with fewer key heads, post-norm with one */
         attn_translator_config config = variant(v);
         attn_translator *model = tiny_translator(&config, false), *edited;
         attn_real *plain = forced(model, ATTN_COMPUTE_F32, &batch.view), *before = plain;
