@@ -1,7 +1,7 @@
 /* cli/cmd_probe.c: `attn probe`: what heads look at, counted over a labelled set.
  *
  * A set is a table with tabs; a line becomes an item, the item a few counted answers. Next:
- * src/show/probe.h; probe_pixels.c for pictures. */
+ * src/show/probe.h; probe_links.c for aligned words, probe_pixels.c for pictures. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +12,7 @@
 #include "io/lines.h"
 #include "model.h"
 #include "pipeline/pair.h"
+#include "probe_links.h"
 #include "probe_pixels.h"
 #include "show/document.h"
 #include "show/measures.h"
@@ -32,7 +33,7 @@ static const char *const part_names[] = {"encoder", "decoder", "cross", NULL};
 /* clang-format off */
 static const attn_option table[] = {
     {"set", 's', ATTN_OPTION_FILE, offsetof(options, set), .value = "FILE",
-     .help = "the labelled set: lines SENTENCE<tab>WORD<tab>RIGHT<tab>WRONG|...[<tab>TRANSLATION]; of a segmenter PICTURE<tab>MASK"},
+     .help = "the labelled set: lines SENTENCE<tab>WORD<tab>RIGHT<tab>WRONG|...[<tab>TRANSLATION], or SENTENCE<tab>TRANSLATION<tab>LINKS (0-0 1-2 ...); of a segmenter PICTURE<tab>MASK"},
     {"part", 'p', ATTN_OPTION_CHOICE, offsetof(options, part), .choices = part_names,
      .value = "PART",
      .help = "encoder: WORD and candidates are of the sentence (default); decoder: of the translation; cross: WORD of the translation, candidates of the sentence"},
@@ -303,10 +304,8 @@ static attn_status probe_sentences(const options *o, const attn_model *model, at
     return status;
 }
 
-static attn_status print(const options *o, const attn_model *model, const attn_probe *probes,
-                         size_t count, attn_error *error) {
-    const char *part =
-        attn_model_get_kind(model) == ATTN_MODEL_SEGMENTER ? "pixels" : part_names[o->part];
+static attn_status print(const options *o, const attn_model *model, const char *part,
+                         const attn_probe *probes, size_t count, attn_error *error) {
     if (o->output != NULL) {
         char title[256];
         snprintf(title, sizeof title, "%s, %s: items answered, in per cent", attn_model_name(model),
@@ -355,9 +354,13 @@ static int probe_run(const void *given, int operand_count, char **operand) {
                              : attn_translator_model_open(NULL, &whole, &model, &error);
     if (status == ATTN_OK) {
         bool pixels = attn_model_get_kind(model) == ATTN_MODEL_SEGMENTER;
-        status = pixels ? attn_probe_pixels(model, o->set, (int)o->ignore, &probes[0], &error)
-                        : probe_sentences(o, model, probes, &error);
-        status = status == ATTN_OK ? print(o, model, probes, pixels ? 1 : 2, &error) : status;
+        bool links = !pixels && attn_probe_is_links(o->set);
+        const char *part = pixels ? "pixels" : links ? "cross" : part_names[o->part];
+        status = pixels  ? attn_probe_pixels(model, o->set, (int)o->ignore, &probes[0], &error)
+                 : links ? attn_probe_links(model, o->set, &probes[0], &error)
+                         : probe_sentences(o, model, probes, &error);
+        size_t count = pixels || links ? 1 : 2;
+        status = status == ATTN_OK ? print(o, model, part, probes, count, &error) : status;
     }
     attn_probe_free(&probes[0]);
     attn_probe_free(&probes[1]);
@@ -374,7 +377,10 @@ const attn_command attn_cmd_probe = {
         "candidates: \"The cat saw the dog because it barked.\", it, dog, cat. Every head "
         "answers every line; so do the mean of a layer's heads and all layers together (attention "
         "rollout). The same is asked of weights times gradients: what of a weight matters for the "
-        "translation. Of a segmenter: whether the pixel that a pixel looks at most, itself left "
+        "translation. With links of words, each word of the translation asks whether the source "
+        "word that a head looks at "
+        "most is one that it is linked to. Of a segmenter: whether the pixel that a pixel looks at "
+        "most, itself left "
         "out, is "
         "of the same class.\nBeside each figure stands the number of lines and what chance gives; "
         "the interval holds the true share with 95 %.\nLines are taken as they are, one sentence "

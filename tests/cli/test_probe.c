@@ -268,6 +268,29 @@ static void test_both_ways(void **unused) {
     }
 }
 
+/* A sentence of one word: every head looks at it, right or wrong. */
+static void test_links(void **unused) {
+    (void)unused;
+    int status;
+    json_t *all =
+        json_loads(run("cat\tthe river\t0-0\ncat\tthe\t0?0\n", "--json", &status), 0, NULL);
+    assert_int_equal(status, 0);
+    assert_string_equal(json_string_value(json_object_get(all, "part")), "cross");
+    json_t *cells = json_object_get(json_array_get(json_object_get(all, "probes"), 0), "cells"),
+           *cell;
+    size_t k;
+    assert_int_equal(json_array_size(cells), 2 * 5);
+    json_array_foreach(cells, k, cell) {
+        assert_int_equal(json_integer_value(json_object_get(cell, "right")), 2);
+        assert_int_equal(json_integer_value(json_object_get(cell, "count")), 2);
+        assert_true(json_real_value(json_object_get(cell, "chance")) == 1);
+    }
+    json_decref(all);
+    const char *output = run("cat sees\tthe river\t0-1 0-0\ncat sees\tthe\t1-0\n", "", &status);
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(output, "of 3; chance 50.0 %"));
+}
+
 static void assert_refused(const char *set, const char *says) {
     int status;
     const char *output = run(set, "", &status);
@@ -279,6 +302,8 @@ static void assert_refused(const char *set, const char *says) {
 static void test_refusals(void **unused) {
     (void)unused;
     assert_refused("\n# nothing\n", "the set has no items");
+    assert_refused("cat\tthe\t0-0\ncat\tthe\n", "have links");
+    assert_refused("cat\tthe\t0-0 x\n", "x");
     assert_refused("The cat\tcat\tThe\n", ":1: the line has 3 columns");
     assert_refused("The cat sees\tsees\tcat\tdog\n", ":1: 'dog' is no word");
     assert_refused("\nThe cat sees\tdog\tcat\tThe\n", ":2: 'dog' is no word");
@@ -307,6 +332,7 @@ int main(void) {
         cmocka_unit_test(test_gradient_predicts_edits),
         cmocka_unit_test(test_relevance_through_layers),
         cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_links),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
