@@ -303,7 +303,7 @@ static void test_refusals(void **unused) {
     (void)unused;
     assert_refused("\n# nothing\n", "the set has no items");
     assert_refused("cat\tthe\t0-0\ncat\tthe\n", "have links");
-    assert_refused("cat\tthe\t0-0 x\n", "x");
+    assert_refused("cat\tthe\t0-0 x\n", ":1: no word links");
     assert_refused("The cat\tcat\tThe\n", ":1: the line has 3 columns");
     assert_refused("The cat sees\tsees\tcat\tdog\n", ":1: 'dog' is no word");
     assert_refused("\nThe cat sees\tdog\tcat\tThe\n", ":2: 'dog' is no word");
