@@ -15,7 +15,7 @@ enum { CHUNK = 1024 };
 
 typedef struct options {
     attn_decode_options decode;
-    bool scores, json, html;
+    bool scores, json, html, attributes;
 } options;
 
 static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
@@ -28,6 +28,8 @@ static const attn_option table[] = {
      .help = "print the score and a tab before each translation"},
     {"html", 0, ATTN_OPTION_FLAG, offsetof(options, html),
      .help = "the input is an HTML page: translate all of it, tags kept around their words"},
+    {"attributes", 0, ATTN_OPTION_FLAG, offsetof(options, attributes),
+     .help = "with --html, translate attributes that people read too: alt, title, placeholder, aria-label, and the content of a description"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
      .help = "print one JSON object per line: tokens, their log-probabilities, and what each attended to"},
     {"sample", 0, ATTN_OPTION_FLAG, offsetof(options, decode.sample),
@@ -268,6 +270,7 @@ static attn_status translate_page(const attn_model *model, const options *o,
     attn_search_options search = attn_decode_search_options(&o->decode);
     attn_translate_options translate = attn_decode_translate_options(&o->decode, &search);
     translate.format = ATTN_TEXT_HTML;
+    translate.attributes = o->attributes;
     attn_status status = read_page(reader, &page, error);
     if (status == ATTN_OK) {
         status = attn_translate(model, page, &translate, &translated, error);
@@ -290,6 +293,9 @@ static int translate_run(const void *given, int operand_count, char **operand) {
     if (o->html && (o->decode.raw || o->json || o->scores || o->decode.n_best > 1)) {
         return attn_say_misuse("translate: --html prints the page alone: leave out --raw, --json, "
                                "--scores and --n-best");
+    }
+    if (o->attributes && !o->html) {
+        return attn_say_misuse("translate: --attributes are those of a page: add --html");
     }
     attn_model *model = NULL;
     attn_line_reader reader;
@@ -316,11 +322,9 @@ const attn_command attn_cmd_translate = {
         "Reads FILE, or standard input, and prints one translation for each line, in order and as "
         "soon as it can: on a pipe, what has arrived is translated without waiting for more. A "
         "line's translation depends on the line, the model and the options alone. A line is a text "
-        "like "
-        "any other: its sentences are translated one by one and joined; placeholders, addresses "
-        "and "
-        "what holds no letter are kept as they are. With --raw the line goes to the model as it "
-        "is.",
+        "like any other: its sentences are translated one by one and joined; placeholders, "
+        "addresses, what holds no letter and what is in the target language already are kept as "
+        "they are. With --raw the line goes to the model as it is.",
     .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),

@@ -25,6 +25,9 @@ const attn_option attn_decode_table[] = {
      .help = "terms whose translation is fixed: lines of SOURCE<TAB>TARGET"},
     {"raw", 0, ATTN_OPTION_FLAG, offsetof(attn_decode_options, raw),
      .help = "hand each line to the model as it is: no sentences are cut, nothing is kept"},
+    {"translate-all", 0, ATTN_OPTION_FLAG, offsetof(attn_decode_options, translate_all),
+     .help =
+         "translate also what is surely in the target language already; else it stays as it is"},
     {"batch", 0, ATTN_OPTION_INT, offsetof(attn_decode_options, batch), 1, 4096, .value = "N",
      .help = "sentences per thread and batch; affects speed only (default 64)"},
     {"threads", 'j', ATTN_OPTION_INT, offsetof(attn_decode_options, threads), 1, 256, .value = "N",
@@ -55,6 +58,7 @@ attn_translate_options attn_decode_translate_options(const attn_decode_options *
     attn_translate_options translate;
     attn_translate_options_init(&translate);
     translate.format = options->raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN;
+    translate.translate_all = options->translate_all;
     translate.batch = options->batch;
     translate.search = search;
     return translate;

@@ -13,7 +13,7 @@ typedef struct attn_decode_options {
     attn_pair_options pair; /* attn_pair_table */
     int64_t beam, n_best, top_k, max_length, batch, threads, seed;
     double length_penalty, temperature;
-    bool sample, no_repeat_guard, no_length_guard, int8, raw, stats;
+    bool sample, no_repeat_guard, no_length_guard, int8, raw, translate_all, stats;
 } attn_decode_options;
 
 #define ATTN_DECODE_DEFAULTS                                                                       \

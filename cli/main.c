@@ -28,6 +28,7 @@ extern const attn_command attn_cmd_explain;
 extern const attn_command attn_cmd_probe;
 extern const attn_command attn_cmd_show;
 extern const attn_command attn_cmd_align;
+extern const attn_command attn_cmd_detect;
 extern const attn_command attn_cmd_shortlist;
 extern const attn_command attn_cmd_info;
 extern const attn_command attn_cmd_serve;
@@ -47,6 +48,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_probe,
     &attn_cmd_show,
     &attn_cmd_align,
+    &attn_cmd_detect,
     &attn_cmd_shortlist,
     &attn_cmd_info,
     &attn_cmd_serve,

@@ -2,8 +2,8 @@
  *
  * The one road: `attn translate`, `attn serve`, BLEU during training and the page take it too, so the
  * same text gives the same bytes everywhere. A text is cut into sentences; line breaks, spacing,
- * markup, placeholders, addresses and what holds no letter come out as they went in; the rest is
- * searched in batches that fit the memory, and joined again.
+ * markup, placeholders, addresses, what holds no letter and what is in the target language already
+ * come out as they went in; the rest is searched in batches that fit the memory, and joined again.
  *
  *     attn_model *model;
  *     char *translation;
@@ -41,6 +41,12 @@ typedef struct attn_translate_options {
      * begin otherwise unless the beam is 1. */
     void (*progress)(void *context, size_t text, const char *so_far);
     void *progress_context;
+    /* A sentence that is surely in the target language already stays as it is; in a text that is, each one that is not
+     * rather in the source language. True: everything is translated. */
+    bool translate_all;
+    /* Of HTML, attributes that people read are translated too: alt, title, placeholder, aria-label, aria-description,
+     * and the content of a <meta> that is a title or a description. */
+    bool attributes;
 } attn_translate_options;
 
 ATTN_PIPELINE_API void attn_translate_options_init_sized(attn_translate_options *options,
@@ -87,7 +93,7 @@ typedef struct attn_translated_sentence {
     const attn_hypothesis *best; /* what its translation is made of */
 } attn_translated_sentence;
 
-/* How many sentences the best translation of a text is made of; 0 where nothing held a letter. */
+/* How many sentences the best translation of a text is made of; 0 where nothing was to be translated. */
 ATTN_PIPELINE_API size_t attn_translation_sentences(const attn_translation *translation,
                                                     size_t text);
 /* Sentence i of a text, from 0; false past the end. */

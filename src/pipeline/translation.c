@@ -34,6 +34,7 @@ typedef struct one_text {
 struct attn_translation {
     const attn_model *model;
     attn_text_format format;
+    bool translate_all, attributes;
     int64_t n_best;
     /* More hypotheses than the beam is wide come from a second, wider search, which leaves the first
      * translation as it is. */
@@ -173,7 +174,8 @@ static attn_status add_needed(attn_translation *t, size_t text, attn_error *erro
     const one_text *x = &t->texts[text];
     attn_status status = ATTN_OK;
     if (x->passage == NULL) {
-        return x->units[0].asked ? ATTN_OK : add_unit(t, text, 0, error);
+        bool done = x->unit_count == 0 || x->units[0].asked; /* none: a copy */
+        return done ? ATTN_OK : add_unit(t, text, 0, error);
     }
     bool *needed = calloc(x->unit_count + 1, sizeof *needed);
     if (needed == NULL) {
@@ -194,6 +196,8 @@ static attn_status parse(attn_translation *t, const char *text, one_text *out, a
                                     .target = t->model->target,
                                     .html = t->format == ATTN_TEXT_HTML,
                                     .glossary = t->model->glossary,
+                                    .attributes = t->attributes,
+                                    .keep_target = !t->translate_all,
                                     .vocabulary = attn_vocabulary_of(t->model->tokenizer)};
     attn_status status = attn_passage_parse(text, strlen(text), &options, &out->passage, error);
     out->unit_count = status == ATTN_OK ? attn_passage_unit_count(out->passage) : 0;
@@ -287,9 +291,45 @@ attn_status attn_translation_create(const attn_model *model, const char *const *
     }
     t->model = model;
     t->format = chosen.format;
+    t->translate_all = chosen.translate_all;
+    t->attributes = chosen.attributes;
     t->first_text = chosen.first_text;
     status = set_search(t, chosen.search, error);
     status = status == ATTN_OK ? fill_translation(t, texts, count, error) : status;
+    if (status != ATTN_OK) {
+        attn_translation_free(t);
+        return status;
+    }
+    *out = t;
+    return ATTN_OK;
+}
+
+static attn_status copy_texts(attn_translation *t, const char *const *texts, size_t count,
+                              attn_error *error) {
+    t->texts = calloc(count + 1, sizeof *t->texts);
+    attn_status status =
+        t->texts != NULL ? ATTN_OK : attn_fail_memory(error, count * sizeof *t->texts);
+    for (size_t i = 0; i < count && status == ATTN_OK; i++) {
+        if (!attn_utf8_whole(texts[i], strlen(texts[i]))) {
+            return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL, "the text is not UTF-8");
+        }
+        t->texts[t->text_count].best = strdup(texts[i]);
+        status = t->texts[t->text_count++].best != NULL ? ATTN_OK
+                                                        : attn_fail_memory(error, strlen(texts[i]));
+    }
+    return status;
+}
+
+attn_status attn_translation_copy(const attn_model *model, const char *const *texts, size_t count,
+                                  attn_translation **out, attn_error *error) {
+    *out = NULL;
+    attn_translation *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        return attn_fail_memory(error, sizeof *t);
+    }
+    t->model = model;
+    t->step = 1;
+    attn_status status = copy_texts(t, texts, count, error);
     if (status != ATTN_OK) {
         attn_translation_free(t);
         return status;
@@ -564,7 +604,10 @@ attn_status attn_translation_so_far(const attn_translation *t, size_t text, char
             status = partial_text(t, &x->units[i], &units[i], error);
         }
     }
-    if (status == ATTN_OK && x->passage != NULL) {
+    if (status == ATTN_OK && x->unit_count == 0 && x->best != NULL) { /* a copy */
+        *out = strdup(x->best);
+        status = *out != NULL ? ATTN_OK : attn_fail_memory(error, strlen(x->best));
+    } else if (status == ATTN_OK && x->passage != NULL) {
         status = attn_passage_preview(x->passage, (const char *const *)units, out, error);
     } else if (status == ATTN_OK) {
         *out = units[0];

@@ -15,6 +15,11 @@ ATTN_MUST_CHECK attn_status attn_translation_create(const attn_model *model,
                                                     const char *const *texts, size_t count,
                                                     const attn_translate_options *options,
                                                     attn_translation **out, attn_error *error);
+/* A translation that is the texts themselves, finished at once. Errors: ATTN_ERR_MEMORY, and ATTN_ERR_FORMAT for a
+ * text that is not UTF-8. */
+ATTN_MUST_CHECK attn_status attn_translation_copy(const attn_model *model, const char *const *texts,
+                                                  size_t count, attn_translation **out,
+                                                  attn_error *error);
 /* What is to be searched next, in any order and company; owned by the translation, valid until it goes on. */
 attn_sentence *attn_translation_to_search(attn_translation *translation, size_t *count);
 /* When all of them have results. *more: a sentence did not pass and is to be searched in another way

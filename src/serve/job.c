@@ -47,8 +47,13 @@ attn_status attn_job_create(attn_serve_models *models, attn_serve_model *model,
     attn_translate_options_init(&translate);
     translate.format = options->html ? ATTN_TEXT_HTML : ATTN_TEXT_PLAIN;
     translate.search = &search;
+    translate.attributes = options->attributes;
+    translate.translate_all = options->translate_all;
     attn_status status =
-        attn_translation_create(model->open, texts, count, &translate, &job->translation, error);
+        options->unchanged
+            ? attn_translation_copy(model->open, texts, count, &job->translation, error)
+            : attn_translation_create(model->open, texts, count, &translate, &job->translation,
+                                      error);
     if (status != ATTN_OK) {
         attn_job_free(job);
         return status;

@@ -11,7 +11,8 @@
 
 typedef struct attn_job_options {
     bool list; /* q was a list: the answers are lists too */
-    bool html;
+    bool html, attributes, translate_all;
+    bool unchanged; /* the texts are their own translations */
     bool stream;
     bool scores, attention; /* add "sentences", with what each token attended to */
     int64_t alternatives;   /* -1: not asked for */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/fail.h"
+#include "text/language.h"
 
 struct attn_serve_models {
     pthread_mutex_t lock;              /* guards `current` and every model's `references` */
@@ -31,15 +32,31 @@ bool attn_serve_model_translates(const attn_serve_model *model) {
 
 /* ---- loading ---- */
 
+/* Whether "en-fr" names the model's languages; a dash may also stand within a code. */
+static bool names_pair_of(const attn_model *model, const char *pair, size_t length) {
+    char source[2 * ATTN_LANGUAGE_CODE], *target;
+    if (length >= sizeof source) {
+        return false;
+    }
+    snprintf(source, sizeof source, "%.*s", (int)length, pair);
+    for (target = strchr(source, '-'); target != NULL; target = strchr(target + 1, '-')) {
+        *target = '\0';
+        if (attn_language_same(source, model->source) &&
+            attn_language_same(target + 1, model->target)) {
+            return true;
+        }
+        *target = '-';
+    }
+    return false;
+}
+
 static attn_status read_glossary(const attn_serve_sources *sources, attn_serve_model *model,
                                  attn_error *error) {
-    char pair[2 * ATTN_LANGUAGE_CODE + 4];
-    snprintf(pair, sizeof pair, "%s-%s:", model->open->source, model->open->target);
     for (size_t i = 0; i < sources->glossary_count; i++) {
         const char *given = sources->glossary[i];
         const char *colon = strchr(given, ':'), *slash = strchr(given, '/');
         bool names_pair = colon != NULL && (slash == NULL || colon < slash);
-        if (!names_pair || strncmp(given, pair, strlen(pair)) == 0) {
+        if (!names_pair || names_pair_of(model->open, given, (size_t)(colon - given))) {
             return attn_model_set_glossary(model->open, names_pair ? colon + 1 : given, error);
         }
     }
@@ -234,12 +251,19 @@ attn_serve_model *attn_serve_models_find(attn_serve_models *models, const char *
                                          const char *target) {
     attn_serve_model *found = NULL;
     pthread_mutex_lock(&models->lock);
-    for (size_t i = 0; i < models->count && found == NULL; i++) {
+    for (size_t i = 0; i < models->count; i++) {
         attn_serve_model *model = models->current[i];
-        if (strcmp(model->open->source, source) == 0 && strcmp(model->open->target, target) == 0) {
+        const char *from = model->open->source, *to = model->open->target;
+        if (strcmp(from, source) == 0 && strcmp(to, target) == 0) {
             found = model;
-            found->references++;
+            break;
         }
+        bool same = attn_serve_model_translates(model) && attn_language_same(from, source) &&
+                    attn_language_same(to, target);
+        found = found == NULL && same ? model : found;
+    }
+    if (found != NULL) {
+        found->references++;
     }
     pthread_mutex_unlock(&models->lock);
     return found;

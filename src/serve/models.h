@@ -46,7 +46,8 @@ bool attn_serve_model_translates(const attn_serve_model *model);
 size_t attn_serve_models_count(const attn_serve_models *models);
 /* Model i, with a reference. */
 attn_serve_model *attn_serve_models_get(attn_serve_models *models, size_t i);
-/* The first for a pair, with a reference; NULL when there is none. */
+/* The first for a pair, with a reference; NULL when there is none. Of codes that name one language (en, EN, en-US),
+ * the same one is preferred. */
 attn_serve_model *attn_serve_models_find(attn_serve_models *models, const char *source,
                                          const char *target);
 /* The one for pictures, with a reference; NULL when there is none. */

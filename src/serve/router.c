@@ -42,6 +42,12 @@ static const attn_route_parameter translate_parameters[] = {
     {"target", "string", true, "Target language code"},
     {"format", "string", false, "Format of the text: text (default) or html"},
     {"alternatives", "integer", false, "Number of other translations to return"},
+    {"attributes", "boolean", false,
+     "Of html, translate attributes that people read too: alt, title, placeholder, aria-label, a "
+     "description's content (an addition of attn)"},
+    {"translate_all", "boolean", false,
+     "Translate also what is in the target language already; else it comes back as it is (an "
+     "addition of attn)"},
     API_KEY,
     {"model", "integer", false,
      "One of several models for the pair, by its number in /attn/models; the first when not given "

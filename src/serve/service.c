@@ -122,7 +122,7 @@ static bool is_known(attn_service *s, const char *code) {
     codes all;
     list_codes(s, true, &all);
     for (size_t i = 0; i < all.count; i++) {
-        if (strcmp(all.code[i], code) == 0) {
+        if (attn_language_same(all.code[i], code)) {
             return true;
         }
     }
@@ -134,16 +134,73 @@ static double rounded(double confidence) {
     return (double)(int64_t)(100 * confidence + 0.5) / 100;
 }
 
-/* How likely all texts together are in each source language; the codes point into *sources. */
-static void guess_languages(attn_service *s, const texts *t, codes *sources,
-                            attn_language_guess guesses[2 * ATTN_SERVE_MODELS]) {
-    attn_buffer all = {0};
-    list_codes(s, false, sources);
+static void join_texts(const texts *t, attn_buffer *out) {
     for (size_t i = 0; i < t->count; i++) {
-        attn_buffer_text(&all, t->text[i]);
-        attn_buffer_text(&all, "\n");
+        attn_buffer_text(out, t->text[i]);
+        attn_buffer_text(out, "\n");
     }
-    attn_language_detect(all.data, all.length, sources->pointer, sources->count, guesses);
+}
+
+/* ---- auto ---- */
+
+/* The language that the texts are in. */
+typedef struct detected {
+    const char *source; /* of a model, or one that is not served */
+    double confidence;
+    bool unchanged; /* they are in the target language */
+} detected;
+
+/* The likeliest source of the models for that target; NULL when there is none. number: as in find_model. */
+static const char *likeliest_source(attn_service *s, int64_t number, const char *target,
+                                    const char *text, size_t length, codes *sources) {
+    attn_language_guess guesses[2 * ATTN_SERVE_MODELS];
+    sources->count = 0;
+    for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
+        attn_serve_model *model = attn_serve_models_get(s->models, i);
+        if (attn_serve_model_translates(model) && (number < 0 || (size_t)number == i) &&
+            attn_language_same(model->open->target, target)) {
+            add_code(sources, model->open->source);
+        }
+        attn_serve_model_release(s->models, model);
+    }
+    attn_language_detect(text, length, sources->pointer, sources->count, guesses);
+    return sources->count > 0 ? guesses[0].code : NULL;
+}
+
+/* Whether each text by itself is in the target language rather than in the source. */
+static bool all_in_target(const texts *t, const char *target, const char *source) {
+    const char *const pair[] = {target, source};
+    attn_language_guess guesses[2];
+    for (size_t i = 0; i < t->count && source != NULL; i++) {
+        attn_language_detect(t->text[i], strlen(t->text[i]), pair, 2, guesses);
+        if (guesses[0].code != target) { /* equal ones stay in order */
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The likeliest language is taken at its word where it can be: it is the target, and nothing is to be done; or it is surely
+ * one that is not served, which find_model then says. Else the likeliest of those served. */
+static void detect_source(attn_service *s, int64_t number, const char *target, const texts *t,
+                          codes *sources, detected *out) {
+    enum { LIKELY = 50 };
+    attn_buffer all = {0};
+    attn_language_guess best = {"", 0}, served;
+    join_texts(t, &all);
+    const char *text = all.data != NULL ? all.data : "";
+    const char *source = likeliest_source(s, number, target, text, all.length, sources);
+    size_t found = attn_language_rank(text, all.length, &best, 1);
+    if (found > 0 && attn_language_same(best.code, target) && best.confidence >= LIKELY &&
+        all_in_target(t, target, source)) {
+        *out = (detected){source != NULL ? source : best.code, best.confidence, true};
+    } else if (source == NULL ||
+               (found > 0 && attn_language_is_already(text, all.length, source, best.code))) {
+        *out = (detected){best.code, best.confidence, false};
+    } else {
+        attn_language_detect(text, all.length, &source, 1, &served);
+        *out = (detected){source, served.confidence, false};
+    }
     attn_buffer_free(&all);
 }
 
@@ -170,19 +227,34 @@ bool attn_service_check_key(const attn_service *s, const char *key, const char *
     return true;
 }
 
+/* The likeliest languages of all that are known; for a text that says nothing, the first one served, with confidence 0, as
+ * clients read the first. */
+static json_t *detect_json(attn_service *s, const texts *t) {
+    enum { MOST = 10, LEAST = 1 };
+    attn_language_guess guesses[MOST];
+    attn_buffer all = {0};
+    codes sources;
+    json_t *list = json_array();
+    join_texts(t, &all);
+    size_t count = attn_language_rank(all.data != NULL ? all.data : "", all.length, guesses, MOST);
+    for (size_t i = 0; i < count && (i == 0 || guesses[i].confidence >= LEAST); i++) {
+        json_array_append_new(list,
+                              json_pack("{s:f, s:s}", "confidence", rounded(guesses[i].confidence),
+                                        "language", guesses[i].code));
+    }
+    list_codes(s, false, &sources);
+    if (count == 0) {
+        json_array_append_new(list, json_pack("{s:f, s:s}", "confidence", 0.0, "language",
+                                              sources.count > 0 ? sources.pointer[0] : "en"));
+    }
+    attn_buffer_free(&all);
+    return list;
+}
+
 attn_job *attn_service_detect(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
     texts t;
-    codes sources;
-    attn_language_guess guesses[2 * ATTN_SERVE_MODELS];
     if (read_texts(s, p, &t, answer)) {
-        guess_languages(s, &t, &sources, guesses);
-        json_t *list = json_array();
-        for (size_t i = 0; i < sources.count; i++) {
-            json_array_append_new(list, json_pack("{s:f, s:s}", "confidence",
-                                                  rounded(guesses[i].confidence), "language",
-                                                  guesses[i].code));
-        }
-        attn_http_json(answer, list);
+        attn_http_json(answer, detect_json(s, &t));
     }
     free(t.text);
     return NULL;
@@ -265,6 +337,8 @@ static bool read_options(attn_service *s, const attn_parameters *p, const texts 
         return false;
     }
     o->html = format != NULL && strcmp(format, "html") == 0;
+    o->attributes = attn_parameter_flag(p, "attributes");
+    o->translate_all = attn_parameter_flag(p, "translate_all");
     o->stream = attn_parameter_flag(p, "stream");
     o->scores = attn_parameter_flag(p, "scores");
     o->attention = attn_parameter_flag(p, "alignments");
@@ -286,8 +360,8 @@ static attn_serve_model *get_model(attn_service *s, int64_t number, const char *
     attn_serve_model *model = NULL;
     if (number < (int64_t)attn_serve_models_count(s->models)) {
         model = attn_serve_models_get(s->models, (size_t)number);
-        if (attn_serve_model_translates(model) && strcmp(model->open->source, source) == 0 &&
-            strcmp(model->open->target, target) == 0) {
+        if (attn_serve_model_translates(model) && attn_language_same(model->open->source, source) &&
+            attn_language_same(model->open->target, target)) {
             return model;
         }
         attn_serve_model_release(s->models, model);
@@ -317,13 +391,10 @@ static attn_serve_model *find_model(attn_service *s, int64_t number, const char 
     return model;
 }
 
-/* The name of a detected language has to outlive the request: it is the model's own, for which the job
- * holds a reference. */
 static attn_job *make_job(attn_service *s, attn_serve_model *model, const texts *t,
-                          attn_job_options *options, bool detected, attn_http_answer *answer) {
+                          const attn_job_options *options, attn_http_answer *answer) {
     attn_job *job;
     attn_error error;
-    options->detected = detected ? model->open->source : NULL;
     attn_status status =
         attn_job_create(s->models, model, t->text, t->count, options, &job, &error);
     if (status != ATTN_OK) {
@@ -336,14 +407,36 @@ static attn_job *make_job(attn_service *s, attn_serve_model *model, const texts 
     return job;
 }
 
+/* From a language that is to be found out. */
+static attn_job *translate_auto(attn_service *s, const attn_parameters *p, int64_t number,
+                                const texts *t, attn_job_options *options,
+                                attn_http_answer *answer) {
+    const char *target = attn_parameter_text(p, "target");
+    codes sources;
+    detected found;
+    detect_source(s, number, target, t, &sources, &found);
+    if (!is_known(s, found.source)) {
+        attn_http_error(answer, 400, "%s (%s), the language detected, is not supported",
+                        attn_language_name(found.source), found.source);
+        return NULL;
+    }
+    attn_serve_model *model = find_model(s, number, found.source, target, answer);
+    if (model == NULL) {
+        return NULL;
+    }
+    options->confidence = rounded(found.confidence);
+    options->unchanged = found.unchanged && !options->translate_all;
+    /* The name has to outlive the request: it is the model's own, for which the job holds a reference. */
+    options->detected = found.unchanged ? model->open->target : model->open->source;
+    return make_job(s, model, t, options, answer);
+}
+
 attn_job *attn_service_translate(attn_service *s, const attn_parameters *p,
                                  attn_http_answer *answer) {
     texts t = {0};
     attn_job_options options;
     attn_job *job = NULL;
-    codes sources;
     int64_t number;
-    attn_language_guess guesses[2 * ATTN_SERVE_MODELS];
     static const char *const needed[] = {"source", "target"};
     json_t *q = json_object_get(p->json, "q");
     const char *missing =
@@ -358,16 +451,12 @@ attn_job *attn_service_translate(attn_service *s, const attn_parameters *p,
     if (read_texts(s, p, &t, answer) && read_options(s, p, &t, &options, answer) &&
         attn_parameter_number(p, "model", ATTN_SERVE_MODELS, -1, &number, answer)) {
         const char *source = attn_parameter_text(p, "source");
-        bool detected = strcmp(source, "auto") == 0;
-        if (detected) {
-            guess_languages(s, &t, &sources, guesses);
-            source = sources.count > 0 ? guesses[0].code : source;
-            options.confidence = sources.count > 0 ? rounded(guesses[0].confidence) : 0;
-        }
-        attn_serve_model *model =
-            find_model(s, number, source, attn_parameter_text(p, "target"), answer);
-        if (model != NULL) {
-            job = make_job(s, model, &t, &options, detected, answer);
+        if (strcmp(source, "auto") == 0) {
+            job = translate_auto(s, p, number, &t, &options, answer);
+        } else {
+            attn_serve_model *model =
+                find_model(s, number, source, attn_parameter_text(p, "target"), answer);
+            job = model != NULL ? make_job(s, model, &t, &options, answer) : NULL;
         }
     }
     free(t.text);

@@ -1,18 +1,21 @@
-/* text/language.c: guessing a language from its script, its letters and its commonest small words.
+/* text/language.c: guessing a language from its script, its letters, its commonest small words and groups of letters.
  *
  * What it knows is the table below, written by hand: of each language the name, the script, how often it is met
- * (1 or 0.3), the letters that it has beside those its script shares, and some thirty function words.
+ * (English 4, others 1 or 0.7), the letters that it has beside those its script shares, and some thirty function words;
+ * and the groups of letters in language_groups.h, counted from texts.
  *   hits: a word that is in a language's list counts 1 / (number of lists it is in), so that "de", which half of
- *   Europe uses, says little; a letter of its own counts likewise, once a text;
+ *   Europe uses, says little; a letter of its own counts likewise, once a text, and a group of letters, 0.08 /
+ *   (number of lists it is in) at each place; a language that has its script to itself gets one for six letters;
  *   strange: how many different letters of the text the language does not have.
  * Then
  *     weight = prior x share of the letters in its script x (1/2 + hits)^4 x 0.3^strange
  * and the confidence of a language is its part of all weights. One weight more stands for what is not in the table:
- * that of a language of which every ninth word were known. So a long text in such a language gives nobody much,
- * a single unknown word neither. */
+ * that of a language of which every seventh word were known. So a long text in such a language gives nobody much,
+ * a single unknown word neither. docs/languages.md has what was measured. */
 #include "text/language.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +23,8 @@
 #include <unicode/uloc.h>
 #include <unicode/uscript.h>
 #include <unicode/utf8.h>
+
+#include "text/language_groups.h"
 
 enum { LONGEST_WORD = 32, MOST_CHARACTERS = 20000, MOST_STRANGE = 4 };
 
@@ -33,7 +38,7 @@ typedef struct language {
 
 /* clang-format off */
 static const language languages[] = {
-    {"en", "English", USCRIPT_LATIN, 1, "",
+    {"en", "English", USCRIPT_LATIN, 4, "",
      " love want go see know time good thanks car big house the of and to in is you that it he was for on are with as his they be at have this from or had by not but what all were we when your can said there an which she do how their if will up about out many then them these so her would has him more no my than who its now did get may i am cat dogs hello very me us where here every like please today right "},
     {"fr", "French", USCRIPT_LATIN, 1, "àâæçéèêëîïôœùûüÿ",
      " fatigué gare voiture chien maison bon le la les de des du un une et est en que qui dans pour pas sur au avec ce il elle je vous nous ne se sont plus par mais ou où cette ces mon ma mes son sa ses leur tu on être avoir fait très bien comme tout quand si y aux été ai as ont c'est n'est suis j'ai j'aime c'était d'un d'une l'on je merci bonjour aujourd'hui très chat deux aux "},
@@ -49,19 +54,19 @@ static const language languages[] = {
      " de het een en van ik te dat die in is je niet zijn op aan met als voor er maar om hem dan zou of wat mijn men dit zo door over ze zich bij ook tot mij uit haar was naar heb hoe heeft we wij "},
     {"sv", "Swedish", USCRIPT_LATIN, 1, "åäöé",
      " och det att i en jag hon som han på den med var sig för så till är men ett om hade de av icke mig du henne då sin nu har inte hans honom vi man vad kan när från ut blev "},
-    {"da", "Danish", USCRIPT_LATIN, 0.3, "æøåé",
+    {"da", "Danish", USCRIPT_LATIN, 0.7, "æøåé",
      " sidder hvorfor nogen noget meget og i jeg det at en den til er som på de med han af for ikke der var mig sig men et har om vi min havde ham hun nu over da fra du ud sin dem os op hvad hvor eller blev "},
-    {"nb", "Norwegian", USCRIPT_LATIN, 0.3, "æøåéòô",
+    {"nb", "Norwegian", USCRIPT_LATIN, 0.7, "æøåéòô",
      " sitter hvorfor noen noe mye og i jeg det at en et den til er som på de med han av ikke der så var meg seg men ett har om vi min mitt ha hadde hun nå over da ved fra du ut sin dem oss opp hva hvor eller ble "},
-    {"fi", "Finnish", USCRIPT_LATIN, 0.3, "äöåšž",
+    {"fi", "Finnish", USCRIPT_LATIN, 0.7, "äöåšž",
      " ja on ei se että hän oli en minä mutta ovat kun mitä tämä niin olen vain jos sinä me he ole mikä kuin kaikki nyt voi minun myös joka "},
     {"pl", "Polish", USCRIPT_LATIN, 1, "ąćęłńóśźż",
      " i w nie na się z jest to że do jak o co tak po za od ale czy tego ja ty on ona my wy dla przez być już tylko był było są może mnie gdzie kiedy ten ta "},
-    {"cs", "Czech", USCRIPT_LATIN, 0.3, "áčďéěíňóřšťúůýž",
+    {"cs", "Czech", USCRIPT_LATIN, 0.7, "áčďéěíňóřšťúůýž",
      " a se v je na že to s z do o i ve jsem jako pro by za ale co tak jsou po si od nebo který jeho už být není byl kde když ten jsi "},
-    {"ro", "Romanian", USCRIPT_LATIN, 0.3, "ăâîșțşţ",
+    {"ro", "Romanian", USCRIPT_LATIN, 0.7, "ăâîșțşţ",
      " și de la în a un o nu este cu pe că să mai din ce au fost pentru sunt care dar am se eu el ea noi unde când foarte ai lui "},
-    {"hu", "Hungarian", USCRIPT_LATIN, 0.3, "áéíóöőúüű",
+    {"hu", "Hungarian", USCRIPT_LATIN, 0.7, "áéíóöőúüű",
      " a az és hogy nem egy is ez van csak de meg már volt ha mint mi te én ő vagy kell mit el le fel még nagyon itt ott "},
     {"tr", "Turkish", USCRIPT_LATIN, 1, "çğıöşüâîû",
      " ve bir bu da de için çok ben sen o ne mi var yok ile gibi daha ama kadar değil olarak sonra her şey nasıl ki benim "},
@@ -69,13 +74,13 @@ static const language languages[] = {
      " yang dan di itu dengan untuk tidak ini dari dalam akan pada juga saya ke adalah ada kami kita dia mereka anda apa bisa sudah oleh "},
     {"vi", "Vietnamese", USCRIPT_LATIN, 1, "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵ",
      " và của là không có được cho trong một những các người này với tôi đã đến khi để anh ở như cũng bạn rất "},
-    {"eo", "Esperanto", USCRIPT_LATIN, 0.3, "ĉĝĥĵŝŭ",
+    {"eo", "Esperanto", USCRIPT_LATIN, 0.7, "ĉĝĥĵŝŭ",
      " la kaj de en estas al ne mi vi li ŝi ili kiu kiel sed por tio ĉi ke pri kun el tiu estis ĝi oni "},
     {"ru", "Russian", USCRIPT_CYRILLIC, 1, "йщъыьэюяё",
      " и в не на я быть он с что а по это она этот к но они мы весь который из у так же от ты для вы за о как мне его меня есть было "},
     {"uk", "Ukrainian", USCRIPT_CYRILLIC, 1, "йщьюяіїєґ",
      " і в не на я що він з це та до як але вони ми який із у так від ти для ви за про вона є був було мене його "},
-    {"bg", "Bulgarian", USCRIPT_CYRILLIC, 0.3, "йщъьюя",
+    {"bg", "Bulgarian", USCRIPT_CYRILLIC, 0.7, "йщъьюя",
      " и на да се не е от за в с че по са като ще аз той тя но към това този които си ти ние беше "},
     {"el", "Greek", USCRIPT_GREEK, 1, "",
      ""},
@@ -87,15 +92,15 @@ static const language languages[] = {
      " و در به از که این را با است برای آن یک می من تو "},
     {"hi", "Hindi", USCRIPT_DEVANAGARI, 1, "",
      " है और में के की से का को यह नहीं हैं पर कि वह मैं तुम हम आप था एक भी बहुत कहाँ मेरा हूँ "},
-    {"bn", "Bengali", USCRIPT_BENGALI, 0.3, "",
+    {"bn", "Bengali", USCRIPT_BENGALI, 0.7, "",
      " এবং এই আমি তুমি না একটি করে হয় আছে থেকে জন্য "},
-    {"ta", "Tamil", USCRIPT_TAMIL, 0.3, "",
+    {"ta", "Tamil", USCRIPT_TAMIL, 0.7, "",
      ""},
     {"th", "Thai", USCRIPT_THAI, 1, "",
      ""},
-    {"ka", "Georgian", USCRIPT_GEORGIAN, 0.3, "",
+    {"ka", "Georgian", USCRIPT_GEORGIAN, 0.7, "",
      ""},
-    {"hy", "Armenian", USCRIPT_ARMENIAN, 0.3, "",
+    {"hy", "Armenian", USCRIPT_ARMENIAN, 0.7, "",
      ""},
     {"zh", "Chinese", USCRIPT_HAN, 1, "",
      ""},
@@ -103,111 +108,156 @@ static const language languages[] = {
      ""},
     {"ko", "Korean", USCRIPT_HANGUL, 1, "",
      ""},
-    {"ca", "Catalan", USCRIPT_LATIN, 0.3, "àçèéíïòóúü·",
+    {"ca", "Catalan", USCRIPT_LATIN, 0.7, "àçèéíïòóúü·",
      " el la els les de que i un una en és no per amb va del al com més però si ha hi aquest aquesta seu són molt quan jo tu ell ella nosaltres també tot estic on gat avui "},
-    {"gl", "Galician", USCRIPT_LATIN, 0.3, "áéíñóúü",
+    {"gl", "Galician", USCRIPT_LATIN, 0.7, "áéíñóúü",
      " o a os as de que e do da en un unha é para con non por se no na máis como pero eu ti el ela nós foi ser está moi cando onde tamén todo esta este son gústame "},
-    {"eu", "Basque", USCRIPT_LATIN, 0.3, "ñüç",
+    {"eu", "Basque", USCRIPT_LATIN, 0.7, "ñüç",
      " eta da ez bat du dira hau hori baina zen dut ere oso nire zure egin izan gara naiz zara bere nola non noiz zer dago duen baino gure kalean "},
-    {"hr", "Croatian", USCRIPT_LATIN, 0.3, "čćđšž",
+    {"hr", "Croatian", USCRIPT_LATIN, 0.7, "čćđšž",
      " i u je na se da su za od s ne što kao ali iz o koji koja bi sam si ili ovo to gdje kada samo vrlo nije smo tko mi vi oni moj biti danas "},
-    {"sk", "Slovak", USCRIPT_LATIN, 0.3, "áäčďéíĺľňóôŕšťúýž",
+    {"sk", "Slovak", USCRIPT_LATIN, 0.7, "áäčďéíĺľňóôŕšťúýž",
      " a v sa je na že to s z do o vo som ako pre by za ale čo tak sú po si od nie alebo ktorý jeho už byť bol kde keď ten veľmi "},
-    {"sl", "Slovenian", USCRIPT_LATIN, 0.3, "čšž",
+    {"sl", "Slovenian", USCRIPT_LATIN, 0.7, "čšž",
      " in v je na se da so za od z s ne ki kot pa ali iz o bi sem si to kje ko samo zelo ni smo kdo mi vi oni moj biti danes tudi "},
-    {"lt", "Lithuanian", USCRIPT_LATIN, 0.3, "ąčęėįšųūž",
+    {"lt", "Lithuanian", USCRIPT_LATIN, 0.7, "ąčęėįšųūž",
      " ir yra ne tai į iš kad su bet ar aš tu jis ji mes jūs jie kaip kur kada labai buvo apie ant už po tik mano savo šiandien "},
-    {"lv", "Latvian", USCRIPT_LATIN, 0.3, "āčēģīķļņšūž",
+    {"lv", "Latvian", USCRIPT_LATIN, 0.7, "āčēģīķļņšūž",
      " un ir ne tas no uz ka ar bet vai es tu viņš viņa mēs jūs viņi kā kur kad ļoti bija par pie pēc tikai mans savu šodien kas "},
-    {"et", "Estonian", USCRIPT_LATIN, 0.3, "äõöüšž",
+    {"et", "Estonian", USCRIPT_LATIN, 0.7, "äõöüšž",
      " ja on ei see et ma sa ta me te nad oli kui aga või mis kes kus millal väga ka ning oma minu sinu täna pole olen välja "},
-    {"is", "Icelandic", USCRIPT_LATIN, 0.3, "áðéíóúýþæö",
+    {"is", "Icelandic", USCRIPT_LATIN, 0.7, "áðéíóúýþæö",
      " og er að í á ekki sem það ég þú hann hún við þið þeir var með en til um af mjög hvað hver hvar núna þetta eru frá "},
-    {"af", "Afrikaans", USCRIPT_LATIN, 0.3, "áéèêëîïôöûü",
+    {"af", "Afrikaans", USCRIPT_LATIN, 0.7, "áéèêëîïôöûü",
      " die en is nie van in dat het ek jy hy sy ons julle hulle met vir was om te wat waar wanneer baie maar ook hierdie op my jou vandag "},
-    {"sw", "Swahili", USCRIPT_LATIN, 0.3, "",
+    {"sw", "Swahili", USCRIPT_LATIN, 0.7, "",
      " na ya wa ni kwa katika la cha za si yangu yako wake mimi wewe yeye sisi nyinyi wao hii hiyo sana lakini kama au leo hapa kuna yake "},
-    {"tl", "Tagalog", USCRIPT_LATIN, 0.3, "ñ",
+    {"tl", "Tagalog", USCRIPT_LATIN, 0.7, "ñ",
      " ang ng sa na at ay mga ako ikaw siya kami tayo sila hindi ito iyan para kung ko mo niya nang may wala saan kailan ngayon po dahil "},
-    {"ms", "Malay", USCRIPT_LATIN, 0.3, "",
+    {"ms", "Malay", USCRIPT_LATIN, 0.7, "",
      " yang dan di itu dengan untuk tidak ini dari dalam akan pada juga saya ke adalah ada kami kita dia mereka awak apa boleh sudah oleh kerana "},
-    {"sq", "Albanian", USCRIPT_LATIN, 0.3, "çë",
+    {"sq", "Albanian", USCRIPT_LATIN, 0.7, "çë",
      " dhe në të i e një me për nga që nuk është si por unë ti ai ajo ne ju ata ky kjo ku kur shumë jam janë sot nga "},
-    {"cy", "Welsh", USCRIPT_LATIN, 0.3, "âêîôûŵŷáéïö",
+    {"cy", "Welsh", USCRIPT_LATIN, 0.7, "âêîôûŵŷáéïö",
      " y yr a ac yn i o ar mae yw ei eu fy ei ni chi nhw hi ef fe am gan wedi ddim ond fel pan ble sydd oedd iawn "},
-    {"ga", "Irish", USCRIPT_LATIN, 0.3, "áéíóú",
+    {"ga", "Irish", USCRIPT_LATIN, 0.7, "áéíóú",
      " an na agus tá is ar i le go do ní sé sí mé tú siad muid sibh bhí ach mar nuair cá seo sin an-mhaith níl ag ó don "},
-    {"mt", "Maltese", USCRIPT_LATIN, 0.3, "ċġħżàèìòù",
+    {"mt", "Maltese", USCRIPT_LATIN, 0.7, "ċġħżàèìòù",
      " u il li ta ma fil hu hi jien int aħna huma dan din kif meta fejn imma għal minn jew hija mhux kien "},
-    {"la", "Latin", USCRIPT_LATIN, 0.3, "",
+    {"la", "Latin", USCRIPT_LATIN, 0.7, "",
      " et in est non ad cum ut sed qui quae quod ex de ab per si hic ille ego tu nos vos sunt esse aut nec atque enim "},
-    {"az", "Azerbaijani", USCRIPT_LATIN, 0.3, "çəğıöşü",
+    {"az", "Azerbaijani", USCRIPT_LATIN, 0.7, "çəğıöşü",
      " və bir bu də üçün ki mən sən o biz siz onlar çox ilə deyil var yox amma kimi daha nə harada bizim mənim olan "},
-    {"uz", "Uzbek", USCRIPT_LATIN, 0.3, "ʻʼ‘’",
+    {"uz", "Uzbek", USCRIPT_LATIN, 0.7, "ʻʼ‘’",
      " va bir bu uchun men sen u biz siz ular bilan emas bor lekin kabi ham nima qayerda juda mening edi kerak bo'lgan esa "},
-    {"so", "Somali", USCRIPT_LATIN, 0.3, "",
+    {"so", "Somali", USCRIPT_LATIN, 0.7, "",
      " iyo waa in uu ay ka ku la oo ah ee aan wuxuu waxaa ma si kale sida laakiin waxay ayaa dad "},
-    {"ha", "Hausa", USCRIPT_LATIN, 0.3, "ɓɗƙ",
+    {"ha", "Hausa", USCRIPT_LATIN, 0.7, "ɓɗƙ",
      " da a na ya ta ba ne ce shi ita mu ku su wannan amma kuma domin wani yana suna cikin ni kai "},
-    {"lb", "Luxembourgish", USCRIPT_LATIN, 0.3, "äéëüöâ",
+    {"lb", "Luxembourgish", USCRIPT_LATIN, 0.7, "äéëüöâ",
      " an ass de d'e vun ech net dat den mir ech dir hien si ginn mat op fir wéi och awer eng en war sinn "},
-    {"fo", "Faroese", USCRIPT_LATIN, 0.3, "áðíóúýæø",
+    {"fo", "Faroese", USCRIPT_LATIN, 0.7, "áðíóúýæø",
      " og er at í á ikki sum tað eg tú hann hon vit tit tey var við men til um av hvat hvør hvar "},
-    {"be", "Belarusian", USCRIPT_CYRILLIC, 0.3, "йыьэюяёіў",
+    {"be", "Belarusian", USCRIPT_CYRILLIC, 0.7, "йыьэюяёіў",
      " і ў не на я што ён з гэта ты да як але яны мы які у так ад для вы за пра яна быў было мяне яго "},
-    {"sr", "Serbian", USCRIPT_CYRILLIC, 0.3, "јђљњћџ",
+    {"sr", "Serbian", USCRIPT_CYRILLIC, 0.7, "јђљњћџ",
      " и у је на се да су за од с не што као али из о који која би сам си или ово то где када само врло није смо ми ви они мој "},
-    {"mk", "Macedonian", USCRIPT_CYRILLIC, 0.3, "јљњџѓќѕ",
+    {"mk", "Macedonian", USCRIPT_CYRILLIC, 0.7, "јљњџѓќѕ",
      " и на да се не е од за во со што јас како но ќе кој ова многу каде кога сум сме тој таа ние вие тие мој "},
-    {"kk", "Kazakh", USCRIPT_CYRILLIC, 0.3, "йщъыьэюяёәғқңөұүһі",
+    {"kk", "Kazakh", USCRIPT_CYRILLIC, 0.7, "йщъыьэюяёәғқңөұүһі",
      " және бір бұл үшін мен сен ол біз сіз олар деп емес бар жоқ бірақ сияқты не қайда өте менің болды керек да де "},
-    {"ky", "Kyrgyz", USCRIPT_CYRILLIC, 0.3, "йщъыьэюяёңөү",
+    {"ky", "Kyrgyz", USCRIPT_CYRILLIC, 0.7, "йщъыьэюяёңөү",
      " жана бир бул үчүн мен сен ал биз сиз алар деп эмес бар жок бирок сыяктуу эмне кайда абдан менин болду керек да "},
-    {"mn", "Mongolian", USCRIPT_CYRILLIC, 0.3, "йщъыьэюяёөү",
+    {"mn", "Mongolian", USCRIPT_CYRILLIC, 0.7, "йщъыьэюяёөү",
      " нь бол ба байна энэ тэр би чи бид та тэд юм биш гэж болон их хаана хэзээ юу миний байсан дээр "},
-    {"tg", "Tajik", USCRIPT_CYRILLIC, 0.3, "йъэюяёғӣқӯҳҷ",
+    {"tg", "Tajik", USCRIPT_CYRILLIC, 0.7, "йъэюяёғӣқӯҳҷ",
      " ва дар ба аз ки ин бо барои ман ту ӯ мо шумо онҳо аст нест лекин чун куҷо хеле ман буд як "},
-    {"ur", "Urdu", USCRIPT_ARABIC, 0.3, "پچژگکیٹڈڑںہےھآئءؤ",
+    {"ur", "Urdu", USCRIPT_ARABIC, 0.7, "پچژگکیٹڈڑںہےھآئءؤ",
      " اور کے میں ہے کی سے کا کو یہ نہیں ہیں پر کہ وہ میں تم ہم آپ تھا ایک بھی "},
-    {"ps", "Pashto", USCRIPT_ARABIC, 0.3, "پچژګکیټډړږښځڅېۍئآء",
+    {"ps", "Pashto", USCRIPT_ARABIC, 0.7, "پچژګکیټډړږښځڅېۍئآء",
      " او په د چې دی له نه ده زه ته هغه موږ تاسو دا کې سره وو یو "},
-    {"mr", "Marathi", USCRIPT_DEVANAGARI, 0.3, "",
+    {"mr", "Marathi", USCRIPT_DEVANAGARI, 0.7, "",
      " आणि आहे मी तू तो ती आम्ही तुम्ही ते नाही हे या की मध्ये साठी काय कुठे खूप होते माझे आहेत "},
-    {"ne", "Nepali", USCRIPT_DEVANAGARI, 0.3, "",
+    {"ne", "Nepali", USCRIPT_DEVANAGARI, 0.7, "",
      " र छ म तिमी ऊ हामी तपाईं यो त्यो छैन मा को लाई हो भने के कहाँ धेरै थियो मेरो छन् पनि "},
-    {"as", "Assamese", USCRIPT_BENGALI, 0.3, "ৰৱ",
+    {"as", "Assamese", USCRIPT_BENGALI, 0.7, "ৰৱ",
      " আৰু এই মই তুমি নহয় এটা কৰি হয় "},
-    {"yi", "Yiddish", USCRIPT_HEBREW, 0.3, "",
+    {"yi", "Yiddish", USCRIPT_HEBREW, 0.7, "",
      " און איך דו ער זי מיר איר זיי איז נישט דער די דאס אין צו מיט פון "},
-    {"te", "Telugu", USCRIPT_TELUGU, 0.3, "",
+    {"te", "Telugu", USCRIPT_TELUGU, 0.7, "",
      ""},
-    {"kn", "Kannada", USCRIPT_KANNADA, 0.3, "",
+    {"kn", "Kannada", USCRIPT_KANNADA, 0.7, "",
      ""},
-    {"ml", "Malayalam", USCRIPT_MALAYALAM, 0.3, "",
+    {"ml", "Malayalam", USCRIPT_MALAYALAM, 0.7, "",
      ""},
-    {"gu", "Gujarati", USCRIPT_GUJARATI, 0.3, "",
+    {"gu", "Gujarati", USCRIPT_GUJARATI, 0.7, "",
      ""},
-    {"pa", "Punjabi", USCRIPT_GURMUKHI, 0.3, "",
+    {"pa", "Punjabi", USCRIPT_GURMUKHI, 0.7, "",
      ""},
-    {"or", "Odia", USCRIPT_ORIYA, 0.3, "",
+    {"or", "Odia", USCRIPT_ORIYA, 0.7, "",
      ""},
-    {"si", "Sinhala", USCRIPT_SINHALA, 0.3, "",
+    {"si", "Sinhala", USCRIPT_SINHALA, 0.7, "",
      ""},
-    {"km", "Khmer", USCRIPT_KHMER, 0.3, "",
+    {"km", "Khmer", USCRIPT_KHMER, 0.7, "",
      ""},
-    {"lo", "Lao", USCRIPT_LAO, 0.3, "",
+    {"lo", "Lao", USCRIPT_LAO, 0.7, "",
      ""},
-    {"my", "Burmese", USCRIPT_MYANMAR, 0.3, "",
+    {"my", "Burmese", USCRIPT_MYANMAR, 0.7, "",
      ""},
-    {"bo", "Tibetan", USCRIPT_TIBETAN, 0.3, "",
+    {"bo", "Tibetan", USCRIPT_TIBETAN, 0.7, "",
      ""},
-    {"am", "Amharic", USCRIPT_ETHIOPIC, 0.3, "",
+    {"am", "Amharic", USCRIPT_ETHIOPIC, 0.7, "",
      ""},
-    {"dv", "Dhivehi", USCRIPT_THAANA, 0.3, "",
+    {"dv", "Dhivehi", USCRIPT_THAANA, 0.7, "",
      ""},
 };
 /* clang-format on */
 enum { LANGUAGES = sizeof languages / sizeof languages[0] };
+
+/* ---- groups of letters ---- */
+
+enum { LONGEST_GROUP = 4, MOST_GROUPS = 8000, GROUP_SIZE = LONGEST_GROUP * U8_MAX_LENGTH + 1 };
+
+/* The groups of all languages, sorted by their bytes. */
+typedef struct group {
+    char text[GROUP_SIZE];
+    unsigned char language;
+} group;
+
+static group *index_of_groups; /* read only once it is made */
+static size_t group_count;
+static pthread_once_t indexed = PTHREAD_ONCE_INIT;
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(((const group *)a)->text, ((const group *)b)->text);
+}
+
+static size_t find_language(const char *code) {
+    size_t i = 0;
+    while (i < LANGUAGES && strcmp(languages[i].code, code) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static void make_index(void) {
+    index_of_groups = malloc(MOST_GROUPS * sizeof *index_of_groups);
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0] && index_of_groups != NULL; i++) {
+        size_t number = find_language(groups[i].code);
+        for (const char *at = groups[i].text; *at != '\0' && group_count < MOST_GROUPS;) {
+            size_t length = strcspn(++at, " ");
+            if (length > 0 && length < GROUP_SIZE) {
+                group *added = &index_of_groups[group_count++];
+                snprintf(added->text, sizeof added->text, "%.*s", (int)length, at);
+                added->language = (unsigned char)number;
+            }
+            at += length;
+        }
+    }
+    if (index_of_groups != NULL) {
+        qsort(index_of_groups, group_count, sizeof *index_of_groups, by_text);
+    }
+}
 
 const char *attn_language_name(const char *code) {
     for (size_t i = 0; i < LANGUAGES; i++) {
@@ -230,6 +280,39 @@ typedef struct evidence {
     size_t seen_count;
 } evidence;
 
+static void count_group(evidence *e, const char *text, size_t length) {
+    group wanted;
+    memcpy(wanted.text, text, length);
+    wanted.text[length] = '\0';
+    const group *found = bsearch(&wanted, index_of_groups, group_count, sizeof wanted, by_text);
+    if (found == NULL) {
+        return;
+    }
+    const group *first = found, *end = found + 1, *all = index_of_groups + group_count;
+    while (first > index_of_groups && by_text(first - 1, &wanted) == 0) {
+        first--;
+    }
+    while (end < all && by_text(end, &wanted) == 0) {
+        end++;
+    }
+    for (const group *g = first; g < end; g++) {
+        e->hits[g->language] += 0.08 / (double)(end - first);
+    }
+}
+
+/* word: between signs for its ends. */
+static void count_groups(evidence *e, const char *word, size_t length) {
+    pthread_once(&indexed, make_index);
+    for (size_t at = 0; at < length && index_of_groups != NULL;) {
+        size_t end = at;
+        for (int letters = 0; letters < LONGEST_GROUP && end < length; letters++) {
+            U8_FWD_1(word, end, length);
+            count_group(e, word + at, end - at);
+        }
+        U8_FWD_1(word, at, length);
+    }
+}
+
 static void count_word(evidence *e, const char *word, size_t length) {
     char framed[LONGEST_WORD + 3];
     size_t found[LANGUAGES], count = 0;
@@ -245,6 +328,8 @@ static void count_word(evidence *e, const char *word, size_t length) {
         e->hits[found[i]] += 1.0 / (double)count;
     }
     e->words++;
+    framed[0] = framed[length + 1] = '_';
+    count_groups(e, framed, length > 0 ? length + 2 : 0);
 }
 
 /* Letters that all languages of a script have. */
@@ -371,8 +456,15 @@ static double to_fourth(double x) {
     return x * x * x * x;
 }
 
+/* A language that has its script to itself needs no words: its letters tell. */
+static double hits_of(const evidence *e, size_t i) {
+    enum { LETTERS = 6 };
+    bool alone = languages[i].words[0] == '\0';
+    return alone ? script_share(e, i) * e->letters / LETTERS : e->hits[i];
+}
+
 static double weigh(const evidence *e, size_t i) {
-    double weight = languages[i].prior * script_share(e, i) * to_fourth(0.5 + e->hits[i]);
+    double weight = languages[i].prior * script_share(e, i) * to_fourth(0.5 + hits_of(e, i));
     int strange = e->strange[i] < MOST_STRANGE ? e->strange[i] : MOST_STRANGE;
     while (strange-- > 0) {
         weight *= 0.3;
@@ -382,7 +474,7 @@ static double weigh(const evidence *e, size_t i) {
 
 /* The weight of what the table does not hold; it writes in scripts that several languages share. */
 static double weigh_unknown(const evidence *e) {
-    double share = 0, hits = 0.5 + (double)e->words / 9;
+    double share = 0, hits = 0.5 + 0.15 * (double)e->words;
     for (size_t i = 0; i < LANGUAGES; i++) {
         bool shared =
             languages[i].script == USCRIPT_LATIN || languages[i].script == USCRIPT_CYRILLIC ||
@@ -394,28 +486,54 @@ static double weigh_unknown(const evidence *e) {
     return 0.3 * share * to_fourth(hits);
 }
 
+/* Whether the language could have written nine of ten letters: quotations in another script are not the text. */
+static bool writes_nearly_all(const evidence *e, const char *code) {
+    for (size_t i = 0; i < LANGUAGES; i++) {
+        if (strcmp(languages[i].code, code) == 0) {
+            return script_share(e, i) >= 0.9;
+        }
+    }
+    return false;
+}
+
 static int by_confidence(const void *a, const void *b) {
     const attn_language_guess *x = a, *y = b;
     return (x->confidence < y->confidence) - (x->confidence > y->confidence);
+}
+
+/* all: [LANGUAGES], most likely first. */
+static void rank_all(const evidence *e, attn_language_guess *all) {
+    double total = weigh_unknown(e);
+    for (size_t i = 0; i < LANGUAGES; i++) {
+        all[i] = (attn_language_guess){languages[i].code, weigh(e, i)};
+        total += all[i].confidence;
+    }
+    for (size_t i = 0; i < LANGUAGES && total > 0; i++) {
+        all[i].confidence *= 100 / total;
+    }
+    qsort(all, LANGUAGES, sizeof *all, by_confidence);
 }
 
 size_t attn_language_rank(const char *text, size_t length, attn_language_guess *guesses,
                           size_t room) {
     evidence e = {0};
     attn_language_guess all[LANGUAGES];
-    collect(&e, text, length);
-    double total = weigh_unknown(&e);
-    for (size_t i = 0; i < LANGUAGES; i++) {
-        all[i] = (attn_language_guess){languages[i].code, weigh(&e, i)};
-        total += all[i].confidence;
-    }
     size_t count = 0;
-    qsort(all, LANGUAGES, sizeof *all, by_confidence);
+    collect(&e, text, length);
+    rank_all(&e, all);
     for (; count < LANGUAGES && count < room && all[count].confidence > 0; count++) {
-        guesses[count] =
-            (attn_language_guess){all[count].code, 100 * all[count].confidence / total};
+        guesses[count] = all[count];
     }
     return count;
+}
+
+static double confidence_of(const attn_language_guess *all, size_t count, const char *code) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all[i].code, code) == 0) {
+            return all[i].confidence;
+        }
+    }
+    return 0;
 }
 
 void attn_language_detect(const char *text, size_t length, const char *const *codes, size_t count,
@@ -425,11 +543,7 @@ void attn_language_detect(const char *text, size_t length, const char *const *co
     for (size_t c = 0; c < count; c++) {
         char code[ATTN_LANGUAGE_CODE_SIZE];
         attn_language_normalize(codes[c], code);
-        guesses[c] = (attn_language_guess){codes[c], 0};
-        for (size_t i = 0; i < ranked; i++) {
-            guesses[c].confidence =
-                strcmp(all[i].code, code) == 0 ? all[i].confidence : guesses[c].confidence;
-        }
+        guesses[c] = (attn_language_guess){codes[c], confidence_of(all, ranked, code)};
     }
     for (size_t c = 1; c < count; c++) { /* equal ones stay in their order */
         attn_language_guess moved = guesses[c];
@@ -443,26 +557,42 @@ void attn_language_detect(const char *text, size_t length, const char *const *co
 
 bool attn_language_is_already(const char *text, size_t length, const char *source,
                               const char *target) {
-    enum { SURE = 90, NOT = 3, ENOUGH = 3 };
-    attn_language_guess best[1], pair[2];
-    const char *const codes[] = {source, target};
-    char wanted[ATTN_LANGUAGE_CODE_SIZE], other[ATTN_LANGUAGE_CODE_SIZE];
+    enum { SURE = 90, NOT = 3, ENOUGH_WORDS = 3, ENOUGH_LETTERS = 9 };
     evidence e = {0};
+    attn_language_guess all[LANGUAGES];
+    char wanted[ATTN_LANGUAGE_CODE_SIZE], other[ATTN_LANGUAGE_CODE_SIZE];
     attn_language_normalize(target, wanted);
     attn_language_normalize(source, other);
-    if (strcmp(wanted, other) == 0 || attn_language_rank(text, length, best, 1) == 0 ||
-        strcmp(best[0].code, wanted) != 0 || best[0].confidence < SURE) {
+    if (strcmp(wanted, other) == 0) {
         return false;
     }
-    attn_language_detect(text, length, codes, 2, pair);
     collect(&e, text, length);
-    return pair[1].confidence < NOT && (e.words >= ENOUGH || e.letters > 8);
+    if (e.words < ENOUGH_WORDS && e.letters < ENOUGH_LETTERS) {
+        return false;
+    }
+    rank_all(&e, all);
+    return strcmp(all[0].code, wanted) == 0 && all[0].confidence >= SURE &&
+           confidence_of(all, LANGUAGES, other) < NOT && writes_nearly_all(&e, wanted);
 }
 
 /* ---- codes ---- */
 
 size_t attn_language_count(void) {
     return LANGUAGES;
+}
+
+const char *attn_language_code(size_t i) {
+    return languages[i].code;
+}
+
+bool attn_language_same(const char *a, const char *b) {
+    char x[ATTN_LANGUAGE_CODE_SIZE], y[ATTN_LANGUAGE_CODE_SIZE];
+    if (strcmp(a, b) == 0) {
+        return true;
+    }
+    attn_language_normalize(a, x);
+    attn_language_normalize(b, y);
+    return strcmp(x, y) == 0;
 }
 
 void attn_language_normalize(const char *code, char out[ATTN_LANGUAGE_CODE_SIZE]) {

@@ -26,10 +26,13 @@ void attn_language_detect(const char *text, size_t length, const char *const *co
 bool attn_language_is_already(const char *text, size_t length, const char *source,
                               const char *target);
 
-/* How many languages are known. */
+/* How many languages are known, and the code of each. */
 size_t attn_language_count(void);
+const char *attn_language_code(size_t i);
 /* "English" for "en", the code itself where no name is known. */
 const char *attn_language_name(const char *code);
+/* Whether two codes name one language: the same code, or one that is normalized to the same. */
+bool attn_language_same(const char *a, const char *b);
 /* A code as people write it, in the form that models have: EN, en-US, en_GB and eng are "en", zh-TW is "zh-Hant",
  * zh-Hans "zh". What is no code comes back, cut. */
 void attn_language_normalize(const char *code, char out[ATTN_LANGUAGE_CODE_SIZE]);

@@ -15,6 +15,7 @@
 #include "base/grow.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "text/language.h"
 #include "text/passage_parts.h"
 #include "text/sentences.h"
 
@@ -344,6 +345,21 @@ static attn_status add_gap(attn_passage *p, run *r, size_t from, size_t to, attn
 static void trim(const run *r, const attn_spans *spans, size_t first, size_t end, size_t *from,
                  size_t *to);
 
+/* Whether a sentence is in the target language already. In a text that is, one too short to tell by itself stays
+ * too, unless it looks more like the source. */
+static bool is_target(const attn_passage *p, const char *text, size_t length) {
+    const char *const codes[] = {p->target, p->language};
+    attn_language_guess guesses[2];
+    if (!p->keep_target) {
+        return false;
+    }
+    if (!p->is_target) {
+        return attn_language_is_already(text, length, p->language, p->target);
+    }
+    attn_language_detect(text, length, codes, 2, guesses); /* equal ones stay in order */
+    return guesses[0].code == p->target;
+}
+
 /* A protected part may hold what looks like the end of a sentence ("http://a.b/c?D"): sentences that
  * it runs through are one. */
 static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sentences,
@@ -368,7 +384,8 @@ static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sent
                 to = end > to ? end : to;
             }
         }
-        bool code = attn_protect_is_code(r->smooth + from, to - from);
+        bool copy = attn_protect_is_code(r->smooth + from, to - from) ||
+                    is_target(p, r->smooth + from, to - from);
         trim(r, spans, first, last, &from, &to);
         attn_spans inside = {.count = last - first};
         if (inside.count > 0) { /* without any, there is no array to point into */
@@ -381,7 +398,7 @@ static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sent
         choose_tags(r, from, to);
         status = add_gap(p, r, done, from, error);
         if (status == ATTN_OK) {
-            status = attn_passage_add_sentence(p, r, from, to, &inside, code, error);
+            status = attn_passage_add_sentence(p, r, from, to, &inside, copy, error);
         }
         done = to;
     }
@@ -518,7 +535,28 @@ static attn_status add_plain(attn_passage *p, const attn_passage_options *option
     return status;
 }
 
-static void set_options(attn_passage *p, const attn_passage_options *options) {
+/* The same of all of the text, markup left out. */
+static bool all_is_target(const attn_passage *p, const char *text, size_t length) {
+    if (!p->html) {
+        return attn_language_is_already(text, length, p->language, p->target);
+    }
+    attn_buffer words = {0};
+    for (size_t at = 0; at < length;) {
+        attn_html_token token = attn_html_next(text, length, at);
+        if (token.kind == ATTN_HTML_TEXT) {
+            attn_buffer_add(&words, text + at, token.length);
+            attn_buffer_text(&words, " ");
+        }
+        at += token.length;
+    }
+    bool found = words.length > 0 && !words.failed &&
+                 attn_language_is_already(words.data, words.length, p->language, p->target);
+    attn_buffer_free(&words);
+    return found;
+}
+
+static void set_options(attn_passage *p, const attn_passage_options *options, const char *text,
+                        size_t length) {
     p->html = options->html;
     p->vocabulary = options->vocabulary;
     snprintf(p->language, sizeof p->language, "%s",
@@ -526,6 +564,8 @@ static void set_options(attn_passage *p, const attn_passage_options *options) {
     snprintf(p->target, sizeof p->target, "%s", options->target != NULL ? options->target : "");
     attn_protect_rules_init(&p->rules, p->language, &p->vocabulary);
     attn_protect_rules_init(&p->target_rules, p->target, &p->vocabulary);
+    p->keep_target = options->keep_target && p->language[0] != '\0' && p->target[0] != '\0';
+    p->is_target = p->keep_target && all_is_target(p, text, length);
 }
 
 attn_status attn_passage_parse(const char *text, size_t length, const attn_passage_options *options,
@@ -542,7 +582,7 @@ attn_status attn_passage_parse(const char *text, size_t length, const attn_passa
     if (p == NULL) {
         return attn_fail_memory(error, sizeof *p);
     }
-    set_options(p, options);
+    set_options(p, options, text, length);
     attn_status status = options->html ? attn_passage_add_html(p, options, text, length, error)
                                        : add_plain(p, options, text, length, error);
     if (status == ATTN_OK &&

@@ -8,7 +8,8 @@
  * A sentence is offered in several ways, best first: as it is, with number words or names in the places of its
  * protected parts, in pieces around them. The first whose translation passes is used: each stand-in
  * came out exactly once, no digit was invented, no word was stammered. What passes in no way is copied. So a
- * protected part can be neither lost nor doubled, whatever the model. Capitals and the last sign are the
+ * protected part can be neither lost nor doubled, whatever the model. A sentence that is in the target language already
+ * can stay as it is. Capitals and the last sign are the
  * source's. The tags within a sentence of HTML are put back around the words that they were around (markup.h).
  *
  * Who translates either gives all units to the model, or asks attn_passage_needed again and again for those
@@ -30,6 +31,7 @@ typedef struct attn_passage_options {
     bool html;                     /* else plain text */
     const attn_glossary *glossary; /* or NULL; must outlive the passage */
     bool attributes;            /* of HTML, those that people read (html.h), are translated too */
+    bool keep_target;           /* what is surely in the target language already stays */
     attn_vocabulary vocabulary; /* of the model; all zero: it can write anything */
 } attn_passage_options;
 

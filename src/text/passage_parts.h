@@ -67,7 +67,8 @@ typedef struct unit {
 } unit;
 
 struct attn_passage {
-    bool html;
+    bool html, keep_target;
+    bool is_target;                /* the text as a whole is in the target language */
     char language[16], target[16]; /* "" where not known */
     attn_vocabulary vocabulary;
     attn_protect_rules rules, target_rules;

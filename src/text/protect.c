@@ -571,11 +571,44 @@ size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t
     return length;
 }
 
+/* A call: print("x"), f('y'), alert(1). People set a space before a bracket. */
+static bool is_call(const char *text, size_t length) {
+    for (size_t at = 0; at + 2 < length; at++) {
+        if (is_code((unsigned char)text[at]) && text[at + 1] == '(' &&
+            strchr("\"'`)0123456789", text[at + 2]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It begins with "x = " or "a.b = ". */
+static bool is_assignment(const char *text, size_t length) {
+    size_t end = 0;
+    bool path = false;
+    while (end < length &&
+           (is_code((unsigned char)text[end]) || strchr(".[]$", text[end]) != NULL)) {
+        path = path || strchr(".[_$", text[end]) != NULL;
+        end++;
+    }
+    return (path || end == 1) && end + 3 <= length && memcmp(text + end, " = ", 3) == 0;
+}
+
+/* Whether the last sign is a semicolon, as sentences end seldom. */
+static bool ends_statement(const char *text, size_t length) {
+    while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL) {
+        length--;
+    }
+    return length > 0 && text[length - 1] == ';';
+}
+
 bool attn_protect_is_code(const char *text, size_t length) {
     static const char *const signs[] = {
-        "==",  "!=", "&&", "||",  "=>", "->", "+=", "-=", "++", "();", ");", "){",
-        ") {", "{}", "};", "; }", ";}", "[]", "::", "</", "/>", "<=",  ">=", " = "};
-    size_t found = 0;
+        "==", "!=", "&&",  "||",  "=>",  "->",  "+=",      "-=",         "++", "();",
+        ");", "){", ") {", "{}",  "};",  "; }", ";}",      "[]",         "::", "</",
+        "/>", "<=", ">=",  " = ", "\":", "{\"", "<script", "javascript:"};
+    size_t found = (size_t)is_call(text, length) + (size_t)is_assignment(text, length) +
+                   (size_t)ends_statement(text, length);
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         size_t size = strlen(signs[i]);
         bool here = false;

@@ -10,26 +10,15 @@
 
 #include <cmocka.h>
 #include <jansson.h>
-#include <pthread.h>
 
 #include "base/memory.h"
 #include "serve/files.h"
 #include "serve/form.h"
-#include "serve/router.h"
 #include "serve/wellformed.h"
+#include "support/asking.h"
 #include "support/pictures.h"
 #include "support/tiny_model.h"
 #include "support/tiny_segmenter.h"
-
-static attn_metrics metrics;
-static attn_service service;
-static attn_batcher *batcher;
-static attn_http_answer answer;
-
-static void start_batcher(int64_t tokens, double wait, size_t queue) {
-    attn_batcher_options options = {tokens, wait, queue};
-    assert_int_equal(attn_batcher_start(&options, &metrics, &batcher, NULL), ATTN_OK);
-}
 
 static int set_up(void **unused) {
     (void)unused;
@@ -54,63 +43,6 @@ static int tear_down(void **unused) {
     attn_serve_models_close(service.models);
     attn_http_answer_free(&answer);
     return 0;
-}
-
-/* ---- running a job to its end ---- */
-
-typedef struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool done;
-} waiter;
-
-static void woken(void *context, bool done) {
-    waiter *w = context;
-    pthread_mutex_lock(&w->lock);
-    w->done = w->done || done;
-    pthread_cond_signal(&w->changed);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static void finish(attn_job *job, waiter *w) {
-    pthread_mutex_lock(&w->lock);
-    while (!w->done) {
-        pthread_cond_wait(&w->changed, &w->lock);
-    }
-    pthread_mutex_unlock(&w->lock);
-    assert_true(attn_job_done(job));
-}
-
-static waiter new_waiter(void) {
-    return (waiter){PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-}
-
-/* Handles a request; its answer is then in `answer`. */
-static int finish_request(const attn_http_request *request) {
-    attn_http_answer_free(&answer);
-    attn_job *job = attn_router_handle(&service, request, &answer);
-    if (job != NULL) {
-        waiter w = new_waiter();
-        assert_true(attn_job_start(job, batcher, woken, &w));
-        finish(job, &w);
-        answer = (attn_http_answer){0};
-        attn_job_answer(job, &answer);
-        attn_job_free(job);
-    }
-    return answer.status;
-}
-
-static int ask(const char *method, const char *path, const char *type, const char *body) {
-    attn_http_request request = {.method = method,
-                                 .path = path,
-                                 .content_type = type,
-                                 .body = body,
-                                 .body_size = strlen(body)};
-    return finish_request(&request);
-}
-
-static int post(const char *json) {
-    return ask("POST", "/translate", "application/json", json);
 }
 
 static void expect(const char *part) {
