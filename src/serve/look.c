@@ -389,13 +389,13 @@ static attn_job *make_job(attn_service *s, look what, size_t i, json_t *asked,
 
 static attn_job *handle_post(attn_service *s, look what, const attn_http_request *request,
                              attn_http_answer *answer) {
-    json_error_t error;
-    json_t *asked = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, &error);
+    json_t *asked = attn_body_json(request, answer);
     json_int_t i = json_integer_value(json_object_get(asked, "model"));
     const char *key = json_string_value(json_object_get(asked, "api_key"));
-    if (!json_is_object(asked)) {
-        attn_http_error(answer, 400, "Invalid JSON format");
-    } else if (i < 0 || i >= (json_int_t)attn_serve_models_count(s->models)) {
+    if (asked == NULL) {
+        return NULL;
+    }
+    if (i < 0 || i >= (json_int_t)attn_serve_models_count(s->models)) {
         attn_http_error(answer, 400, "Invalid request: there is no model %lld", (long long)i);
     } else if (attn_service_check_key(s, key, request->authorization, answer) &&
                check_length(s, asked, answer)) {

@@ -6,20 +6,32 @@
 #include <string.h>
 #include <strings.h>
 
+#include "io/lines.h"
+
 static bool has_type(const attn_http_request *r, const char *type) {
     size_t length = strlen(type);
     return r->content_type != NULL && strncasecmp(r->content_type, type, length) == 0 &&
            (r->content_type[length] == '\0' || strchr("; \t", r->content_type[length]) != NULL);
 }
 
+json_t *attn_body_json(const attn_http_request *r, attn_http_answer *answer) {
+    size_t mark = attn_lines_mark(r->body, r->body_size);
+    json_error_t error;
+    json_t *json = json_loadb(r->body + mark, r->body_size - mark, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(json)) {
+        attn_http_error(answer, 400, "Invalid JSON format");
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
 bool attn_parameters_parse(const attn_http_request *r, attn_parameters *p,
                            attn_http_answer *answer) {
     *p = (attn_parameters){.request = r};
     if (has_type(r, "application/json")) {
-        json_error_t error;
-        p->json = json_loadb(r->body, r->body_size, JSON_REJECT_DUPLICATES, &error);
-        if (!json_is_object(p->json)) {
-            attn_http_error(answer, 400, "Invalid JSON format");
+        p->json = attn_body_json(r, answer);
+        if (p->json == NULL) {
             return false;
         }
     } else if (has_type(r, "application/x-www-form-urlencoded") ||

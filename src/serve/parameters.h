@@ -15,6 +15,8 @@ typedef struct attn_parameters {
     attn_form form;
 } attn_parameters;
 
+/* A request's body as a JSON object; a byte order mark before it is skipped. NULL, and an answer, when it is none. */
+json_t *attn_body_json(const attn_http_request *request, attn_http_answer *answer);
 /* false, and an answer that says why, for a body that is not what its Content-Type says. To be freed
  * either way. */
 bool attn_parameters_parse(const attn_http_request *request, attn_parameters *out,

@@ -65,6 +65,14 @@ while [ $i -lt 12 ]; do
     i=$((i + 1))
 done
 
+# A byte order mark before JSON, as some editors write it.
+printf '\357\273\277{"q":"one two","source":"en","target":"fr"}' >marked
+expect 200 '"translatedText":' -H "$json" --data-binary @marked "$url/translate"
+printf '\357\273\277{"model":0,"q":"one","part":"cross"}' >marked
+expect 200 '"head_size":8' -H "$json" --data-binary @marked "$url/attn/layer"
+printf '\357\273\277' >marked
+expect 400 'Invalid JSON' -H "$json" --data-binary @marked "$url/translate"
+
 # What the page asks for: itself, the models, attention, its steps, the weights.
 look='{"model":0,"q":"one two","target":"bc","part":"cross","layer":0}'
 expect 200 '<script type="module" src="main.js">' "$url/"
