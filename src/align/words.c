@@ -117,7 +117,7 @@ static bool read_points(const char *text, size_t length, points *out) {
 }
 
 static size_t run_end(const points *p, size_t at, point_kind kind) {
-    while (p->kind[at] == kind) {
+    while (at < p->count && p->kind[at] == kind) { /* not past what ends the last word */
         at++;
     }
     return at;
