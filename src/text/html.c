@@ -175,9 +175,46 @@ static bool read_tag(const char *text, size_t length, size_t start, tag *out) {
     return true;
 }
 
+static bool is_script_tag(const char *text, size_t length, size_t at) {
+    static const char name[] = "script";
+    size_t end = at + sizeof name - 1;
+    return end < length && strncasecmp(text + at, name, sizeof name - 1) == 0 &&
+           (is_space(text[end]) || text[end] == '/' || text[end] == '>');
+}
+
+/* The end of a script, behind its </script>. Within <!-- -->, a <script> hides the </script> that belongs to it. */
+static size_t end_of_script(const char *text, size_t length, size_t at) {
+    bool comment = false, hidden = false;
+    while (at < length) {
+        tag closing;
+        if (!comment && starts(text, length, at, "<!--")) {
+            comment = true;
+            at += 2; /* its dashes may be those of its end */
+        } else if (comment && starts(text, length, at, "-->")) {
+            comment = hidden = false;
+            at += 3;
+        } else if (comment && !hidden && text[at] == '<' && is_script_tag(text, length, at + 1)) {
+            hidden = true;
+            at++;
+        } else if (starts(text, length, at, "</") && is_script_tag(text, length, at + 2)) {
+            if (!hidden && read_tag(text, length, at, &closing)) {
+                return closing.end;
+            }
+            hidden = false;
+            at += 2;
+        } else {
+            at++;
+        }
+    }
+    return length;
+}
+
 /* The end of an element whose content is bare text: after the first </name. */
 static size_t end_of_raw(const char *text, size_t length, size_t at, const char *name) {
     size_t size = strlen(name);
+    if (strcmp(name, "script") == 0) {
+        return end_of_script(text, length, at);
+    }
     for (at = find(text, length, at, "</"); at < length; at = find(text, length, at + 2, "</")) {
         tag closing;
         if (length - at >= size + 2 && strncasecmp(text + at + 2, name, size) == 0 &&
@@ -245,53 +282,111 @@ static const char *const ends_p[] = {
     "search",  "section", "summary", "table",      "ul",     "xmp",       NULL};
 static const char *const list_item[] = {"li", NULL};
 static const char *const term[] = {"dt", "dd", NULL};
-static const char *const option[] = {"option", "optgroup", NULL};
-static const char *const optgroup[] = {"optgroup", NULL};
+static const char *const option[] = {"option", "optgroup", "select", "caption", "tbody", "thead",
+                                     "tfoot",  "tr",       "td",     "th",      NULL};
+static const char *const optgroup[] = {"optgroup", "select", "caption", "tbody", "thead",
+                                       "tfoot",    "tr",     "td",      "th",    NULL};
 static const char *const cell[] = {"td", "th", "tr", "tbody", "thead", "tfoot", NULL};
 static const char *const row[] = {"tr", "tbody", "thead", "tfoot", NULL};
 static const char *const row_group[] = {"tbody", "thead", "tfoot", NULL};
 static const char *const caption[] = {"caption", "col",   "colgroup", "td",    "th",
                                       "tr",      "tbody", "thead",    "tfoot", NULL};
 static const char *const ruby[] = {"rt", "rp", "rb", "rtc", NULL};
+static const char *const ruby_group[] = {"rb", "rtc", NULL};
 static const char *const headings[] = {"h1", "h2", "h3", "h4", "h5", "h6", NULL};
 static const char *const link[] = {"a", NULL};
 static const char *const button[] = {"button", NULL};
 static const char *const body[] = {"body", "frameset", NULL};
 
-/* Which start tags end an element whose end tag is not there. `ends_with_parent`: a closing tag of what is around it
- * does too. */
+/* What drawings and formulas do not hold: it ends them. */
+static const char *const breakout[] = {
+    "b",      "big",  "blockquote", "body",  "br",   "center", "code",    "dd",   "div",
+    "dl",     "dt",   "em",         "embed", "h1",   "h2",     "h3",      "h4",   "h5",
+    "h6",     "head", "hr",         "i",     "img",  "li",     "listing", "menu", "meta",
+    "nobr",   "ol",   "p",          "pre",   "ruby", "s",      "small",   "span", "strong",
+    "strike", "sub",  "sup",        "table", "tt",   "u",      "ul",      "var",  NULL};
+
+/* What is around an element whose end tag may be left out, and ends it by an end tag of its own. */
+static const char *const around_cell[] = {"table", "tbody", "thead", "tfoot", "tr", NULL};
+static const char *const around_row[] = {"table", "tbody", "thead", "tfoot", NULL};
+static const char *const table[] = {"table", NULL};
+static const char *const anything[] = {NULL}; /* every block, and some more */
+
+/* Which start tags, and which end tags, end an element whose end tag is not there. */
 static const struct {
     const char *name;
     const char *const *ended_by;
-    bool ends_with_parent;
+    const char *const *around; /* or NULL */
 } endings[] = {
-    {"p", ends_p, true},        {"li", list_item, true},     {"dt", term, true},
-    {"dd", term, true},         {"option", option, true},    {"optgroup", optgroup, true},
-    {"td", cell, true},         {"th", cell, true},          {"tr", row, true},
-    {"tbody", row_group, true}, {"thead", row_group, true},  {"tfoot", row_group, true},
-    {"caption", caption, true}, {"colgroup", caption, true}, {"rt", ruby, true},
-    {"rp", ruby, true},         {"rb", ruby, true},          {"rtc", ruby, true},
-    {"h1", headings, false},    {"h2", headings, false},     {"h3", headings, false},
-    {"h4", headings, false},    {"h5", headings, false},     {"h6", headings, false},
-    {"a", link, false},         {"button", button, false},   {"head", body, true},
+    {"p", ends_p, anything},     {"li", list_item, anything},  {"dt", term, anything},
+    {"dd", term, anything},      {"option", option, anything}, {"optgroup", optgroup, anything},
+    {"td", cell, around_cell},   {"th", cell, around_cell},    {"tr", row, around_row},
+    {"tbody", row_group, table}, {"thead", row_group, table},  {"tfoot", row_group, table},
+    {"caption", caption, table}, {"colgroup", caption, table}, {"rt", ruby, anything},
+    {"rp", ruby, anything},      {"rb", ruby, anything},       {"rtc", ruby_group, anything},
+    {"h1", headings, NULL},      {"h2", headings, NULL},       {"h3", headings, NULL},
+    {"h4", headings, NULL},      {"h5", headings, NULL},       {"h6", headings, NULL},
+    {"a", link, NULL},           {"button", button, anything}, {"head", body, anything},
+    {"svg", breakout, anything}, {"math", breakout, anything},
 };
+
+enum { ENDINGS = sizeof endings / sizeof endings[0] };
 
 static size_t ending_of(const char *name) {
     size_t i = 0;
-    while (i < sizeof endings / sizeof endings[0] && strcmp(endings[i].name, name) != 0) {
+    while (i < ENDINGS && strcmp(endings[i].name, name) != 0) {
         i++;
     }
     return i;
 }
 
-/* What an element with an optional end tag does not look beyond: a list within an item has items of its own. */
-static bool bars(const char *inner, const char *name) {
+/* In drawings and formulas, what holds a page again. */
+static const char *const openings[] = {
+    "foreignobject", "desc", "annotation-xml", "mi", "mo", "mn", "ms", "mtext", "title", NULL};
+static const char *const lists[] = {"ul", "ol", "menu", "dl", NULL};
+static const char *const drawings[] = {"svg", "math", NULL};
+
+/* What a start tag does not look beyond for an element that it ends: a list within an item has items of its own. */
+static bool hides_from_start(const char *inner, const char *name) {
     static const char *const always[] = {"table",    "td",     "th",      "caption",
                                          "template", "object", "marquee", "button",
                                          "applet",   "html",   "select",  NULL};
-    bool item = strcmp(name, "li") == 0 || strcmp(name, "dt") == 0 || strcmp(name, "dd") == 0;
-    bool list = among(inner, (const char *const[]){"ul", "ol", "menu", "dl", NULL});
-    return among(inner, always) || (item && list);
+    static const char *const items[] = {"li", "dt", "dd", NULL};
+    static const char *const notes[] = {"rt", "rp", "rb", "rtc", NULL};
+    return among(inner, always) || (among(name, items) && among(inner, lists)) ||
+           (among(name, drawings) && among(inner, openings)) ||
+           (among(name, notes) && strcmp(inner, "ruby") == 0);
+}
+
+/* What an end tag does not look beyond. */
+static bool hides_from_end(const char *inner, const char *name) {
+    static const char *const always[] = {"applet", "caption", "html",   "table",    "td",
+                                         "th",     "marquee", "object", "template", NULL};
+    static const char *const parts[] = {"table", "tbody", "thead",   "tfoot",    "tr",
+                                        "td",    "th",    "caption", "colgroup", NULL};
+    if (among(name, drawings)) {
+        return false;
+    }
+    if (among(name, parts)) {
+        return strcmp(inner, "table") == 0 || strcmp(inner, "template") == 0;
+    }
+    return among(inner, always) || among(inner, openings) ||
+           (strcmp(name, "li") == 0 && among(inner, lists)) ||
+           (strcmp(name, "p") == 0 && strcmp(inner, "button") == 0);
+}
+
+/* Whether the end tag of an element that is not open within element `name` ends that: it is of what is around. */
+static bool ends_from_around(const char *closing, const char *name) {
+    static const char *const more[] = {"button", "object", "marquee", "applet", "ruby", NULL};
+    size_t e = ending_of(name);
+    if (e == ENDINGS || endings[e].around == NULL) {
+        return false;
+    }
+    if (endings[e].around != anything) {
+        return among(closing, endings[e].around);
+    }
+    bool paragraph = strcmp(closing, "p") == 0; /* one that is not open is an empty one */
+    return paragraph ? among(name, drawings) : among(closing, blocks) || among(closing, more);
 }
 
 enum { DEEPEST_KEPT = 128 };
@@ -306,12 +401,12 @@ typedef struct open_elements {
 static bool close_implied(open_elements *open, const char *name) {
     for (size_t i = open->count; i-- > 0;) {
         size_t e = ending_of(open->name[i]);
-        if (e < sizeof endings / sizeof endings[0] && among(name, endings[e].ended_by)) {
-            bool barred = false;
+        if (e < ENDINGS && among(name, endings[e].ended_by)) {
+            bool hidden = false;
             for (size_t k = i + 1; k < open->count; k++) {
-                barred = barred || bars(open->name[k], open->name[i]);
+                hidden = hidden || hides_from_start(open->name[k], open->name[i]);
             }
-            open->count = barred ? open->count : i;
+            open->count = hidden ? open->count : i;
         }
     }
     return open->count > 0;
@@ -324,22 +419,18 @@ static size_t close_by_tag(open_elements *open, const tag *closing, size_t at) {
             open->count = i;
             return i == 0 ? closing->end : 0;
         }
+        if (i > 0 && hides_from_end(open->name[i], closing->name)) {
+            return 0;
+        }
     }
-    size_t e = ending_of(open->name[0]);
-    bool with_parent = e < sizeof endings / sizeof endings[0] && endings[e].ends_with_parent;
-    bool barred = false;
-    for (size_t k = 1; k < open->count; k++) {
-        barred = barred || bars(open->name[k], open->name[0]);
-    }
-    return with_parent && !barred && among(closing->name, blocks) && strcmp(closing->name, "p") != 0
-               ? at
-               : 0;
+    return ends_from_around(closing->name, open->name[0]) ? at : 0;
 }
 
 /* The end of an element that is kept with all that is in it, by HTML's rules for tags that are left out. */
 static size_t end_of_element(const char *text, size_t length, size_t at, const char *name) {
     open_elements open = {.count = 1};
     memcpy(open.name[0], name, ATTN_HTML_NAME);
+    bool foreign = strcmp(name, "svg") == 0 || strcmp(name, "math") == 0;
     while (at < length) {
         const char *next = memchr(text + at, '<', length - at);
         tag inner;
@@ -349,6 +440,8 @@ static size_t end_of_element(const char *text, size_t length, size_t at, const c
         at = (size_t)(next - text);
         if (starts(text, length, at, "<!--")) {
             at = end_of_comment(text, length, at);
+        } else if (foreign && starts(text, length, at, "<![CDATA[")) {
+            at = find(text, length, at, "]]>");
         } else if (!read_tag(text, length, at, &inner)) {
             at++;
         } else if (inner.closing) {

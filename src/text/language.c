@@ -11,7 +11,7 @@
  *     weight = prior x share of the letters in its script x (1/2 + hits)^4 x 0.3^strange
  * and the confidence of a language is its part of all weights. One weight more stands for what is not in the table:
  * that of a language of which every seventh word were known. So a long text in such a language gives nobody much,
- * a single unknown word neither. docs/languages.md has what was measured. */
+ * a single unknown word neither. docs/server.md has what was measured. */
 #include "text/language.h"
 
 #include <ctype.h>
