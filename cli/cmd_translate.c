@@ -128,10 +128,11 @@ static json_t *json_sentences(const attn_translation *translation, size_t line) 
             json_array_append_new(hypotheses, json_hypothesis(model, h));
             h = attn_translation_hypothesis(translation, line, i, ++rank);
         }
-        json_array_append_new(sentences,
-                              json_pack("{s:s, s:o, s:o}", "source", s.source, "source_tokens",
-                                        json_tokens(model, s.source_ids, s.source_length),
-                                        "hypotheses", hypotheses));
+        json_array_append_new(
+            sentences,
+            json_pack("{s:s, s:s*, s:o, s:o}", "source", s.sent, "read",
+                      strcmp(s.sent, s.source) != 0 ? s.source : NULL, "source_tokens",
+                      json_tokens(model, s.source_ids, s.source_length), "hypotheses", hypotheses));
     }
     return sentences;
 }

@@ -87,7 +87,8 @@ ATTN_PIPELINE_API double attn_translation_score(const attn_translation *translat
 
 /* A sentence that a text's translation is made of. The pointers belong to the translation. */
 typedef struct attn_translated_sentence {
-    const char *source;        /* its text */
+    const char *sent;   /* it, as it stands in the text; where it had to be cut inside, as source */
+    const char *source; /* what the model read: other words may stand for numbers and the like */
     const int32_t *source_ids; /* with </s> */
     int64_t source_length;
     const attn_hypothesis *best; /* what its translation is made of */

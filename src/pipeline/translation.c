@@ -650,6 +650,23 @@ static bool find_sentence(const attn_translation *t, size_t text, size_t i, size
     return false;
 }
 
+/* What was sent that sentence `number` of all is. */
+static const char *sent(const attn_translation *t, size_t number) {
+    const one_text *x = &t->texts[t->text[number]];
+    for (size_t u = 0; u < x->unit_count && x->passage != NULL; u++) {
+        if (x->units[u].asked && x->units[u].first == number && x->units[u].count == 1) {
+            return attn_passage_unit_sent(x->passage, u);
+        }
+    }
+    return t->source[number];
+}
+
+static attn_translated_sentence sentence_of(const attn_translation *t, size_t number) {
+    const attn_sentence *s = &t->sentences[number];
+    return (attn_translated_sentence){sent(t, number), t->source[number], s->ids, s->length,
+                                      hypothesis(t, number, 0)};
+}
+
 size_t attn_translation_sentences(const attn_translation *t, size_t text) {
     const one_text *x = &t->texts[text];
     size_t count = 0;
@@ -665,9 +682,7 @@ bool attn_translation_sentence(const attn_translation *t, size_t text, size_t i,
     if (!find_sentence(t, text, i, &number)) {
         return false;
     }
-    const attn_sentence *s = &t->sentences[number];
-    *out =
-        (attn_translated_sentence){t->source[number], s->ids, s->length, hypothesis(t, number, 0)};
+    *out = sentence_of(t, number);
     return true;
 }
 
@@ -675,9 +690,7 @@ bool attn_translation_searched(const attn_translation *t, size_t text, size_t i,
                                attn_translated_sentence *out) {
     for (size_t number = 0; number < t->first_round; number += t->step) {
         if (t->text[number] == text && i-- == 0) {
-            const attn_sentence *s = &t->sentences[number];
-            *out = (attn_translated_sentence){t->source[number], s->ids, s->length,
-                                              hypothesis(t, number, 0)};
+            *out = sentence_of(t, number);
             return true;
         }
     }

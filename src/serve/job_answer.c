@@ -1,7 +1,8 @@
 /* serve/job_answer.c: the JSON of a translation.
  *
  * Beside LibreTranslate's fields, when asked for: "sentences", what the model read and wrote, one object
- * for each search: source, translation, score, log_probability, tokens, attention, hypotheses. */
+ * for each search: source (as it was sent), read (where the model read another text), translation, score,
+ * log_probability, tokens, attention, hypotheses. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,10 @@ static json_t *sentence_json(const attn_job *job, size_t text, size_t i,
     if (object == NULL) {
         return NULL;
     }
-    json_object_set_new(object, "source", json_string(s->source));
+    json_object_set_new(object, "source", json_string(s->sent));
+    if (strcmp(s->sent, s->source) != 0) {
+        json_object_set_new(object, "read", json_string(s->source));
+    }
     if (job->options.attention) {
         json_object_set_new(object, "source_tokens",
                             tokens(job, s->source_ids, s->source_length, false));

@@ -625,3 +625,7 @@ size_t attn_passage_unit_count(const attn_passage *p) {
 const char *attn_passage_unit(const attn_passage *p, size_t i) {
     return p->unit_text.data + p->units[i].start;
 }
+
+const char *attn_passage_unit_sent(const attn_passage *p, size_t i) {
+    return p->unit_text.data + p->units[i].sent;
+}

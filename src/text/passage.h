@@ -46,6 +46,8 @@ void attn_passage_free(attn_passage *passage);
 size_t attn_passage_unit_count(const attn_passage *passage);
 /* Unit i, NUL-terminated plain text, never empty. */
 const char *attn_passage_unit(const attn_passage *passage, size_t i);
+/* The part of the text that it stands for, as it was sent: with the protected parts themselves, without tags. */
+const char *attn_passage_unit_sent(const attn_passage *passage, size_t i);
 /* Whether tags are to be put into its translation, for which links help. */
 bool attn_passage_unit_is_marked(const attn_passage *passage, size_t i);
 /* Which units joining still asks for, given the translations so far (NULL: none yet): the next way of each sentence

@@ -62,7 +62,7 @@ typedef struct insert {
 } insert;
 
 typedef struct unit {
-    size_t start; /* in unit_text */
+    size_t start, sent; /* in unit_text: what is translated, what it stands for */
     bool marked;
 } unit;
 

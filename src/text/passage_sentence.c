@@ -269,8 +269,12 @@ static attn_status add_try(const sentence *s, const way *how, attn_error *error)
     }
     p->parts[p->part_count++] = (part){
         .kind = PART_TRY, .unit = p->unit_count, .form = s->form, .stretches = count_stretches(s)};
-    p->units[p->unit_count++] = (unit){.start = p->unit_text.length};
+    unit *added = &p->units[p->unit_count++];
+    *added = (unit){.start = p->unit_text.length};
     attn_buffer_add(&p->unit_text, text, strlen(text) + 1);
+    added->sent = p->unit_text.length;
+    attn_buffer_add(&p->unit_text, s->r->text + s->from, s->to - s->from);
+    attn_buffer_add(&p->unit_text, "", 1);
     free(text);
     status = add_masks(s, how, error);
     return status == ATTN_OK && !s->piece ? add_marks(p, s->r, at, error) : status;

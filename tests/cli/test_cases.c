@@ -151,6 +151,39 @@ static void interface_and_server(void **unused) {
     assert_true(good);
 }
 
+/* "scores" gives the sentence that was sent, whatever stood for its numbers; "alternatives" changes no translation. */
+static void scores(void **unused) {
+    (void)unused;
+    static const char *const texts[] = {"I have 3 cats.", "Write to me@example.com.",
+                                        "Where is the station?", "I LOVE YOU",
+                                        "See {name} and %s, please."};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        json_t *translation = NULL;
+        for (int alternatives = 0; alternatives < 2; alternatives++) {
+            char body[500];
+            snprintf(body, sizeof body,
+                     "{\"q\":\"%s\",\"source\":\"en\",\"target\":\"fr\",\"scores\":true,"
+                     "\"alternatives\":%d}",
+                     texts[i], 3 * alternatives);
+            assert_int_equal(ask("POST", "/translate", "application/json", body), 200);
+            json_t *answered = json_loads(answer.body.data, 0, NULL), *sentence;
+            json_t *sentences = json_object_get(answered, "sentences");
+            json_t *text = json_object_get(answered, "translatedText");
+            size_t s;
+            json_array_foreach(sentences, s, sentence) {
+                const char *source = json_string_value(json_object_get(sentence, "source"));
+                const char *read = json_string_value(json_object_get(sentence, "read"));
+                assert_non_null(strstr(texts[i], source));
+                assert_true(read == NULL || strcmp(read, source) != 0);
+            }
+            assert_true(translation == NULL || json_equal(translation, text));
+            translation = translation != NULL ? translation : json_incref(text);
+            json_decref(answered);
+        }
+        json_decref(translation);
+    }
+}
+
 /* All lines in one call; each page in its own. */
 static void tool(void **unused) {
     (void)unused;
@@ -189,6 +222,7 @@ static void tool(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(interface_and_server),
+        cmocka_unit_test(scores),
         cmocka_unit_test(tool),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

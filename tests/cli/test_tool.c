@@ -459,6 +459,12 @@ static void evaluate_measures(void **unused) {
                      0);
     expect_text("case:lc|eff:no|tok:char");
     expect_same("$T evaluate --hypothesis out --reference lines --tokenizer char --lowercase");
+    /* A byte order mark is no word. */
+    assert_int_equal(sh("for f in lines out; do printf '\\357\\273\\277' >m$f; cat $f >>m$f; done; "
+                        "$T evaluate --hypothesis out --reference lines >a && "
+                        "$T evaluate --hypothesis mout --reference mlines >b && cmp a b && "
+                        "$T evaluate --source mlines --reference mlines --output c && cmp out c"),
+                     0);
     assert_int_equal(sh("$T evaluate --hypothesis lines --reference lines --json"), 0);
     json_t *object = parse_line(output);
     assert_true(json_real_value(json_object_get(json_object_get(object, "bleu"), "score")) > 99.9);
