@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "attn/attention.h"
 #include "base/fail.h"
 
 static const char *const kinds[] = {"encoder", "decoder", "cross attention"};
@@ -75,4 +76,17 @@ attn_status attn_translator_find_notes(const attn_translator *m, const attn_tape
             (long long)layer + 1, kinds[part], (long long)queries, (long long)keys);
     }
     return ATTN_OK;
+}
+
+attn_status attn_translator_notes_weights(const attn_translator_notes *n, bool causal,
+                                          attn_real *weights, attn_error *error) {
+    const attn_multi_head *a = n->attention;
+    attn_attention call;
+    attn_attention_init(&call, 1, a->heads, a->kv_heads, n->query->rows, n->key_value->rows,
+                        a->head_size, a->head_size);
+    call.query = (attn_strides){0, n->query->cols, a->head_size};
+    call.key = (attn_strides){0, n->key_value->cols, a->head_size};
+    call.causal = causal;
+    return attn_attention_weights(&call, n->query->data, n->key_value->data + n->key_column,
+                                  n->lse->data, weights, NULL, error);
 }

@@ -24,4 +24,10 @@ ATTN_MUST_CHECK attn_status attn_translator_find_notes(
     const attn_translator *model, const attn_tape *tape, attn_translator_part part, int64_t layer,
     int64_t queries, int64_t keys, attn_translator_notes *out, attn_error *error);
 
+/* The weights of every head that the noted queries and keys give, [H, Q, K]. Errors as those of
+ * attn_attention_weights. */
+ATTN_MUST_CHECK attn_status attn_translator_notes_weights(const attn_translator_notes *notes,
+                                                          bool causal, attn_real *weights,
+                                                          attn_error *error);
+
 #endif

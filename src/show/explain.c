@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "attn/attention.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "show/explain_parts.h"
@@ -127,23 +126,12 @@ static attn_status check_index(const char *what, int64_t index, int64_t count, a
                      what, (long long)index + 1, (long long)count);
 }
 
-static attn_status weigh(const attn_explain_view *v, attn_real *weights, attn_error *error) {
-    attn_attention call;
-    attn_attention_init(&call, 1, v->shape.heads, v->kv_heads, v->shape.queries, v->shape.keys,
-                        v->shape.head_size, v->shape.head_size);
-    call.query = (attn_strides){0, v->note.query->cols, v->shape.head_size};
-    call.key = (attn_strides){0, v->note.key_value->cols, v->shape.head_size};
-    call.causal = v->causal;
-    return attn_attention_weights(&call, v->note.query->data,
-                                  v->note.key_value->data + v->note.key_column, v->note.lse->data,
-                                  weights, NULL, error);
-}
-
 attn_status attn_explain_weights(attn_explain *e, attn_translator_part part, int64_t layer,
                                  attn_real *weights, attn_error *error) {
     attn_explain_view v;
     attn_status status = attn_explain_view_layer(e, part, layer, &v, error);
-    return status == ATTN_OK ? weigh(&v, weights, error) : status;
+    return status == ATTN_OK ? attn_translator_notes_weights(&v.note, v.causal, weights, error)
+                             : status;
 }
 
 attn_status attn_explain_get_layer(attn_explain *e, attn_translator_part part, int64_t layer,
@@ -158,7 +146,7 @@ attn_status attn_explain_get_layer(attn_explain *e, attn_translator_part part, i
     if (own == NULL) {
         return attn_fail_memory(error, count * sizeof *own);
     }
-    status = weigh(&v, own, error);
+    status = attn_translator_notes_weights(&v.note, v.causal, own, error);
     return status == ATTN_OK ? attn_explain_compute_layer(e, &v, own, out, error) : status;
 }
 

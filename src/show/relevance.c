@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "attn/attention.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "models/translator_notes.h"
@@ -121,13 +120,7 @@ attn_status attn_relevance_get(attn_relevance *r, attn_translator_part part, int
     if (own == NULL) {
         return attn_fail_memory(error, size * sizeof *own);
     }
-    attn_attention call;
-    attn_attention_init(&call, 1, a->heads, a->kv_heads, queries, keys, a->head_size, a->head_size);
-    call.query = (attn_strides){0, n.query->cols, a->head_size};
-    call.key = (attn_strides){0, n.key_value->cols, a->head_size};
-    call.causal = part == ATTN_PART_DECODER;
-    status = attn_attention_weights(&call, n.query->data, n.key_value->data + n.key_column,
-                                    n.lse->data, out, NULL, error);
+    status = attn_translator_notes_weights(&n, part == ATTN_PART_DECODER, out, error);
     if (status != ATTN_OK) {
         return status;
     }

@@ -44,12 +44,7 @@ static int set_up(void **unused) {
         }
     }
     fclose(file);
-    service = (attn_service){.metrics = &metrics,
-                             .character_limit = 5000,
-                             .batch_limit = 8,
-                             .alternatives_limit = 4,
-                             .pixel_limit = 10000};
-    attn_search_options_init(&service.search);
+    set_service();
     assert_int_equal(attn_serve_models_open(&sources, &service.models, NULL), ATTN_OK);
     assert_int_equal(attn_model_open(model_path, NULL, &model, NULL), ATTN_OK);
     start_batcher(1000, 0.001, 64);

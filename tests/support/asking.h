@@ -13,6 +13,16 @@ static attn_service service;
 static attn_batcher *batcher;
 static attn_http_answer answer;
 
+/* A service with small limits; its models are the test's business. */
+static inline void set_service(void) {
+    service = (attn_service){.metrics = &metrics,
+                             .character_limit = 5000,
+                             .batch_limit = 8,
+                             .alternatives_limit = 4,
+                             .pixel_limit = 10000};
+    attn_search_options_init(&service.search);
+}
+
 static inline void start_batcher(int64_t tokens, double wait, size_t queue) {
     attn_batcher_options options = {tokens, wait, queue};
     assert_int_equal(attn_batcher_start(&options, &metrics, &batcher, NULL), ATTN_OK);

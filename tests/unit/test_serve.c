@@ -24,12 +24,7 @@ static int set_up(void **unused) {
     (void)unused;
     attn_tokenizer *tokenizer = tiny_model_tokenizer();
     attn_translator *translator = tiny_model_translator(tokenizer, 1);
-    service = (attn_service){.metrics = &metrics,
-                             .character_limit = 5000,
-                             .batch_limit = 8,
-                             .alternatives_limit = 4,
-                             .pixel_limit = 10000};
-    attn_search_options_init(&service.search);
+    set_service();
     assert_int_equal(
         attn_serve_models_wrap(translator, tokenizer, "en", "fr", &service.models, NULL), ATTN_OK);
     assert_int_equal(attn_translator_pack(translator, ATTN_COMPUTE_F32, NULL), ATTN_OK);
