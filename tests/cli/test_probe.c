@@ -40,6 +40,7 @@ static void test_pointing(void **unused) {
     static const bool first[] = {true, false, false, false}, two[] = {false, true, true, false};
     attn_probe_count count = {0};
     attn_probe_point(&count, row, 4, first);
+    assert_int_equal(count.right, 0);
     attn_probe_point(&count, row, 4, two);
     assert_int_equal(count.right, 1);
     assert_int_equal(count.count, 2);
