@@ -1,4 +1,4 @@
-/* attn/optimizer.h: from gradients to new weights: AdamW with warm-up, as `attn train` uses it.
+/* attn/optimizer.h: from gradients to new weights: AdamW or Muon with warm-up, as `attn train` uses it.
  *
  * A training step of a network of one's own, in the order of the calls:
  *
@@ -11,7 +11,8 @@
  * Several passes before one step add their gradients up. examples/layers.c is a whole program.
  * The same parameters, gradients and options give the same weights, to the last bit, everywhere.
  * Source: Kingma and Ba 2015; decoupled weight decay: Loshchilov and Hutter 2019; the schedule: Vaswani
- * et al. 2017, section 5.3. */
+ * et al. 2017, section 5.3; Muon: Jordan et al. 2024, its scale: Liu et al. 2025, "Muon is scalable for
+ * LLM training". */
 #ifndef ATTN_OPTIMIZER_H
 #define ATTN_OPTIMIZER_H
 
@@ -27,6 +28,15 @@ typedef enum attn_schedule {
     ATTN_SCHEDULE_CONSTANT,
 } attn_schedule;
 
+/* How a step is made from the gradient. */
+typedef enum attn_optimizer_method {
+    ATTN_OPTIMIZER_ADAM, /* AdamW for all */
+    /* Muon for the matrices that multiply (those with an init of Xavier or He), AdamW for embeddings
+     * and vectors. A step costs 10 shorter^2 (2 longer + shorter) operations for each matrix more; it
+     * pays where a batch has some thousands of tokens. */
+    ATTN_OPTIMIZER_MUON,
+} attn_optimizer_method;
+
 /* Initialize it with attn_optimizer_options_init. */
 typedef struct attn_optimizer_options {
     size_t size;            /* of this struct, set by the init */
@@ -40,10 +50,12 @@ typedef struct attn_optimizer_options {
     double epsilon;         /* > 0 */
     double weight_decay;    /* >= 0 */
     double clip_norm;       /* the largest norm of the gradient; 0: no limit */
+    attn_optimizer_method method;
+    double momentum; /* of Muon; 0 <= momentum < 1 */
 } attn_optimizer_options;
 
 /* Adam with rate 0.001, no warm-up, a constant rate, beta 0.9 and 0.98, epsilon 1e-9, no decay and no
- * clipping. */
+ * clipping; should the method be set to Muon, momentum 0.95. */
 ATTN_API void attn_optimizer_options_init_sized(attn_optimizer_options *options, size_t size);
 static inline void attn_optimizer_options_init(attn_optimizer_options *options) {
     attn_optimizer_options_init_sized(options, sizeof *options);
@@ -72,9 +84,14 @@ ATTN_API void attn_optimizer_free(attn_optimizer *optimizer);
  *     g = g * clip_norm / |g|   when |g| > clip_norm
  *     m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2
  *     w = w - rate * (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon) + weight_decay * w)
+ * and of a matrix [rows, cols] that Muon takes
+ *     m = momentum m + g;   u = g + momentum m
+ *     w = w - rate * (0.2 sqrt(max(rows, cols)) orthogonal(u) + weight_decay * w)
+ * where orthogonal(u) has the singular vectors of u and singular values of about 1 (0.7 .. 1.2, by five
+ * steps of Newton and Schulz's iteration).
  * *gradient_norm (may be NULL) receives |g| before clipping. The gradients stay as they are.
  * ATTN_ERR_NUMERIC: the gradient holds NaN or infinity; the step is counted as skipped and changes
- * nothing, so a training may go on after it. */
+ * nothing, so a training may go on after it. ATTN_ERR_MEMORY (Muon alone): nothing has changed. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_optimizer_step(attn_optimizer *optimizer,
                                                          double *gradient_norm, attn_error *error);
 /* Counts a step as skipped and changes nothing else, for a caller that finds the loss itself wrong.
@@ -87,7 +104,7 @@ typedef struct attn_optimizer_state {
     int64_t steps; /* so far, skipped ones counted */
     int64_t skipped;
     int64_t count;          /* attn_params_size */
-    const attn_real *m, *v; /* [count] */
+    const attn_real *m, *v; /* [count]; v of a matrix that Muon takes: its last direction */
 } attn_optimizer_state;
 
 ATTN_API void attn_optimizer_state_init_sized(attn_optimizer_state *state, size_t size);

@@ -1,6 +1,6 @@
-/* tape/optimizer.c: AdamW over a table of parameters: the schedule, the clipping, the moments.
+/* tape/optimizer.c: AdamW or Muon over a table of parameters: the schedule, the clipping, the moments.
  *
- * The arithmetic of an update is in kernels/optimizer. Next: examples/layers.c. */
+ * The arithmetic of an update is in kernels/optimizer and tape/muon. Next: examples/layers.c. */
 #include "attn/optimizer.h"
 
 #include <math.h>
@@ -10,12 +10,14 @@
 #include "base/memory.h"
 #include "base/sized.h"
 #include "kernels/optimizer/optimizer.h"
+#include "tape/muon.h"
 
 struct attn_optimizer {
     attn_optimizer_options options;
     attn_params *params;
     attn_optimizer_state state;
     real *m, *v; /* those of the state */
+    attn_muon_room room;
 };
 
 static const attn_optimizer_options defaults = {
@@ -25,6 +27,7 @@ static const attn_optimizer_options defaults = {
     .beta1 = 0.9,
     .beta2 = 0.98,
     .epsilon = 1e-9,
+    .momentum = 0.95,
 };
 
 void attn_optimizer_options_init_sized(attn_optimizer_options *options, size_t size) {
@@ -102,6 +105,12 @@ static attn_status check_options(const attn_optimizer_options *o, attn_error *er
     if (!(o->epsilon > 0 && isfinite(o->epsilon))) {
         return refuse(error, "epsilon", o->epsilon, "a number above 0");
     }
+    if (!(o->momentum >= 0 && o->momentum < 1)) {
+        return refuse(error, "momentum", o->momentum, "0 or more and below 1");
+    }
+    if (o->method != ATTN_OPTIMIZER_ADAM && o->method != ATTN_OPTIMIZER_MUON) {
+        return refuse(error, "method", (double)o->method, "one of the attn_optimizer_method");
+    }
     if (o->schedule != ATTN_SCHEDULE_INVERSE_SQRT && o->schedule != ATTN_SCHEDULE_CONSTANT) {
         return refuse(error, "schedule", (double)o->schedule, "one of the attn_schedule");
     }
@@ -140,6 +149,13 @@ attn_status attn_optimizer_create(const attn_optimizer_options *options, attn_pa
     }
     o->state = (attn_optimizer_state){
         .size = sizeof o->state, .count = (int64_t)count, .m = o->m, .v = o->v};
+    if (known.method == ATTN_OPTIMIZER_MUON) {
+        status = attn_muon_room_for(params, &o->room, error);
+        if (status != ATTN_OK) {
+            attn_optimizer_free(o);
+            return status;
+        }
+    }
     *out = o;
     return ATTN_OK;
 }
@@ -148,6 +164,7 @@ void attn_optimizer_free(attn_optimizer *o) {
     if (o != NULL) {
         attn_free(o->m);
         attn_free(o->v);
+        attn_muon_free(&o->room);
         attn_free(o);
     }
 }
@@ -158,9 +175,9 @@ static double gradient_norm_of(const attn_optimizer *o) {
     return sqrt(attn_sum_squares(o->state.count, attn_params_grad(o->params)));
 }
 
-static void update(attn_optimizer *o, double gradient_norm) {
+static attn_adam adam_of(const attn_optimizer *o) {
     const attn_optimizer_options *options = &o->options;
-    attn_adam adam = {
+    return (attn_adam){
         .learning_rate = (real)rate_at(options, o->state.steps),
         .beta1 = (real)options->beta1,
         .beta2 = (real)options->beta2,
@@ -168,12 +185,56 @@ static void update(attn_optimizer *o, double gradient_norm) {
         .weight_decay = (real)options->weight_decay,
         .step = o->state.steps - o->state.skipped,
     };
-    double scale = 1.0;
-    if (options->clip_norm > 0 && gradient_norm > options->clip_norm) {
-        scale = options->clip_norm / gradient_norm;
+}
+
+/* All directions before the first weight moves, so that a failure changes nothing. They lie in v,
+ * which Muon has no other use for. */
+static attn_status find_directions(attn_optimizer *o, real scale, attn_error *error) {
+    for (size_t i = 0; i < attn_params_count(o->params); i++) {
+        const attn_param *param = attn_params_at(o->params, i);
+        if (attn_muon_takes(param)) {
+            int64_t at = param->data - attn_params_data(o->params);
+            attn_status status = attn_muon_direction(param, scale, (real)o->options.momentum,
+                                                     o->m + at, o->v + at, &o->room, error);
+            if (status != ATTN_OK) {
+                return status;
+            }
+        }
     }
-    attn_adam_update(o->state.count, &adam, (real)scale, attn_params_grad(o->params), o->m, o->v,
-                     attn_params_data(o->params));
+    return ATTN_OK;
+}
+
+static void move_matrices_and_rest(attn_optimizer *o, const attn_adam *adam, real scale) {
+    for (size_t i = 0; i < attn_params_count(o->params); i++) {
+        const attn_param *param = attn_params_at(o->params, i);
+        int64_t at = param->data - attn_params_data(o->params);
+        if (attn_muon_takes(param)) {
+            attn_muon_move(param, scale, (real)o->options.momentum, adam->learning_rate,
+                           adam->weight_decay, o->v + at, o->m + at);
+        } else {
+            attn_adam_update(param->rows * param->cols, adam, scale, param->grad, o->m + at,
+                             o->v + at, param->data);
+        }
+    }
+}
+
+static attn_status update(attn_optimizer *o, double gradient_norm, attn_error *error) {
+    double clip = o->options.clip_norm;
+    real scale = (real)(clip > 0 && gradient_norm > clip ? clip / gradient_norm : 1.0);
+    if (o->options.method == ATTN_OPTIMIZER_ADAM) {
+        o->state.steps++;
+        attn_adam adam = adam_of(o);
+        attn_adam_update(o->state.count, &adam, scale, attn_params_grad(o->params), o->m, o->v,
+                         attn_params_data(o->params));
+        return ATTN_OK;
+    }
+    attn_status status = find_directions(o, scale, error);
+    if (status == ATTN_OK) {
+        o->state.steps++;
+        attn_adam adam = adam_of(o);
+        move_matrices_and_rest(o, &adam, scale);
+    }
+    return status;
 }
 
 double attn_optimizer_skip(attn_optimizer *o) {
@@ -187,15 +248,14 @@ attn_status attn_optimizer_step(attn_optimizer *o, double *gradient_norm, attn_e
     if (gradient_norm != NULL) {
         *gradient_norm = norm;
     }
-    o->state.steps++;
     if (!isfinite(norm)) {
+        o->state.steps++;
         o->state.skipped++;
         return attn_fail(error, ATTN_ERR_NUMERIC, NULL, -1,
                          "lower learning_rate, raise warmup_steps or lower clip_norm",
                          "the gradient of step %lld is NaN or infinite", (long long)o->state.steps);
     }
-    update(o, norm);
-    return ATTN_OK;
+    return update(o, norm, error);
 }
 
 /* ---- keeping and going on ---- */

@@ -32,11 +32,11 @@ attn_status attn_learner_update(attn_learner *learner, int64_t first, int64_t co
         }
     }
     if (isfinite(out->sums.loss)) {
-        out->skipped =
-            attn_optimizer_step(learner->optimizer, &out->gradient_norm, NULL) != ATTN_OK;
-    } else {
-        out->gradient_norm = attn_optimizer_skip(learner->optimizer);
-        out->skipped = true;
+        attn_status status = attn_optimizer_step(learner->optimizer, &out->gradient_norm, error);
+        out->skipped = status == ATTN_ERR_NUMERIC;
+        return out->skipped ? ATTN_OK : status;
     }
+    out->gradient_norm = attn_optimizer_skip(learner->optimizer);
+    out->skipped = true;
     return ATTN_OK;
 }

@@ -9,6 +9,7 @@
 
 const char *const attn_schedule_names[] = {"inverse_sqrt", "constant", NULL};
 const char *const attn_average_names[] = {"last", "best", NULL};
+static const char *const optimizer_names[] = {"adam", "muon", NULL};
 static const char *const keep_names[] = {"better", "average", "ema", NULL};
 const char *const attn_storage_names[] = {"f32", "bf16", "i8", NULL};
 
@@ -19,6 +20,9 @@ const char *const attn_storage_names[] = {"f32", "bf16", "i8", NULL};
 
 static const attn_key train_keys[] = {
     INT(accumulate, 1, 100000, "batches whose gradients are summed for one step"),
+    CHOICE(optimizer, optimizer_names,
+           "adam, or muon for the matrices of the layers and adam for the rest: adam, muon"),
+    REAL(muon_momentum, 0, 0.999999, "Muon: decay of the momentum"),
     REAL(adam_beta1, 0, 0.999999, "Adam: decay of the mean"),
     REAL(adam_beta2, 0, 0.999999999, "Adam: decay of the mean of squares"),
     REAL(adam_epsilon, 1e-30, 1, "Adam: added to the root"),
@@ -69,6 +73,7 @@ void attn_train_options_init(attn_train_options *options) {
     memset(options, 0, sizeof *options);
     *options = (attn_train_options){
         .accumulate = 1,
+        .muon_momentum = 0.95,
         .adam_beta1 = 0.9,
         .adam_beta2 = 0.98,
         .adam_epsilon = 1e-9,

@@ -15,6 +15,8 @@ attn_optimizer_options attn_train_optimizer(const attn_train_options *options) {
     out.epsilon = options->adam_epsilon;
     out.weight_decay = options->weight_decay;
     out.clip_norm = options->clip_norm;
+    out.method = (attn_optimizer_method)options->optimizer;
+    out.momentum = options->muon_momentum;
     return out;
 }
 

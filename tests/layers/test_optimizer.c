@@ -1,4 +1,4 @@
-/* The optimizer of attn/optimizer.h: its formula, its schedule, what it refuses, going on from a state. */
+/* The optimizer of attn/optimizer.h: its formulas, its schedule, what it refuses, going on from a state. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -197,6 +197,129 @@ static void a_training_goes_on_from_its_state(void **state) {
     attn_params_free(again);
 }
 
+/* ---- Muon ---- */
+
+enum { WIDE = 0, TALL = 12, TABLE = 24, VECTOR = 30, MUON_SIZE = 34 };
+
+static attn_params *make_muon_params(void) {
+    attn_params *params;
+    assert_int_equal(attn_params_create(&params, NULL), ATTN_OK);
+    assert_non_null(attn_params_declare(params, "wide", 3, 4, ATTN_INIT_XAVIER_QKV));
+    assert_non_null(attn_params_declare(params, "tall", 4, 3, ATTN_INIT_XAVIER));
+    assert_non_null(attn_params_declare(params, "table", 2, 3, ATTN_INIT_EMBEDDING));
+    assert_non_null(attn_params_declare(params, "vector", 1, 4, ATTN_INIT_ZERO));
+    assert_int_equal(attn_params_allocate(params, true, NULL), ATTN_OK);
+    attn_params_init(params, 5);
+    return params;
+}
+
+/* Rows that are orthogonal, so that the singular values of the matrix are the lengths of these rows:
+ * 9 x 2, 3 x 2 and 0.5 x 2. */
+static const double lengths[3] = {9, 3, 0.5};
+static const double rows[3][4] = {{1, 1, 1, 1}, {1, -1, 1, -1}, {1, 1, -1, -1}};
+
+static void set_muon_gradient(attn_params *params, double scale) {
+    float *grad = attn_params_grad(params);
+    for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < 4; j++) {
+            grad[WIDE + i * 4 + j] = grad[TALL + j * 3 + i] =
+                (float)(scale * lengths[i] * rows[i][j]);
+        }
+    }
+    for (int i = TABLE; i < MUON_SIZE; i++) {
+        grad[i] = (float)(i % 5 - 2);
+    }
+}
+
+/* What the iteration makes of one singular value. */
+static double iterated(double s) {
+    for (int i = 0; i < 5; i++) {
+        s = 3.4445 * s - 4.775 * s * s * s + 2.0315 * s * s * s * s * s;
+    }
+    return s;
+}
+
+/* Matrices move along their orthogonalised momentum, however large the gradient; the rest as Adam's. */
+static void muon_moves_every_direction_alike(void **state) {
+    (void)state;
+    for (int step = 0; step < 3; step++) {
+        attn_params *params = make_muon_params(), *other = make_muon_params();
+        attn_optimizer_options options = options_of();
+        options.weight_decay = 0.1;
+        attn_optimizer *adam = make(&options, other);
+        options.method = ATTN_OPTIMIZER_MUON;
+        attn_optimizer *muon = make(&options, params);
+        double scale = step == 0 ? 1 : step == 1 ? 1e-12 : 1e12;
+        set_muon_gradient(params, scale);
+        set_muon_gradient(other, scale);
+        float before[MUON_SIZE];
+        memcpy(before, attn_params_data(params), sizeof before);
+        assert_int_equal(attn_optimizer_step(muon, NULL, NULL), ATTN_OK);
+        assert_int_equal(attn_optimizer_step(adam, NULL, NULL), ATTN_OK);
+        const float *now = attn_params_data(params);
+        double norm = sqrt(81 + 9 + 0.25);
+        for (int i = 0; i < 3; i++) {
+            double direction = iterated(lengths[i] / norm);
+            assert_true(direction > 0.65 && direction < 1.25);
+            for (int j = 0; j < 4; j++) {
+                double moved = 0.01 * 0.2 * 2 * direction * rows[i][j] / 2;
+                double old = before[WIDE + i * 4 + j];
+                assert_true(fabs(now[WIDE + i * 4 + j] - (old - moved - 0.001 * old)) < 1e-6);
+                old = before[TALL + j * 3 + i];
+                assert_true(fabs(now[TALL + j * 3 + i] - (old - moved - 0.001 * old)) < 1e-6);
+            }
+        }
+        assert_memory_equal(now + TABLE, attn_params_data(other) + TABLE,
+                            (MUON_SIZE - TABLE) * sizeof(float));
+        attn_optimizer_free(adam);
+        attn_optimizer_free(muon);
+        attn_params_free(params);
+        attn_params_free(other);
+    }
+}
+
+/* The second step's direction is that of g2 + momentum (momentum g1 + g2); a gradient of nothing
+ * moves nothing; going on from the state gives the same bits. */
+static void muon_keeps_a_momentum(void **state) {
+    (void)state;
+    attn_params *params = make_muon_params(), *again = make_muon_params();
+    attn_optimizer_options options = options_of();
+    options.method = ATTN_OPTIMIZER_MUON;
+    options.momentum = 0.5;
+    attn_optimizer *optimizer = make(&options, params), *resumed = make(&options, again);
+    float before[MUON_SIZE];
+    memcpy(before, attn_params_data(params), sizeof before);
+    attn_params_zero_grad(params);
+    assert_int_equal(attn_optimizer_step(optimizer, NULL, NULL), ATTN_OK);
+    assert_memory_equal(before, attn_params_data(params), sizeof before);
+    set_muon_gradient(params, 1);
+    assert_int_equal(attn_optimizer_step(optimizer, NULL, NULL), ATTN_OK);
+    attn_optimizer_state kept;
+    attn_optimizer_state_init(&kept);
+    assert_int_equal(attn_optimizer_get_state(optimizer, &kept, NULL), ATTN_OK);
+    assert_int_equal(attn_optimizer_set_state(resumed, &kept, NULL), ATTN_OK);
+    memcpy(before, attn_params_data(params), sizeof before);
+    memcpy(attn_params_data(again), before, sizeof before);
+    float *grad = attn_params_grad(params);
+    set_muon_gradient(params, 0); /* the momentum alone: it has but one row of three */
+    for (int j = 0; j < 4; j++) {
+        grad[WIDE + j] = (float)(-0.25 / 1.5 * 9 * rows[0][j]);
+    }
+    memcpy(attn_params_grad(again), grad, MUON_SIZE * sizeof(float));
+    assert_int_equal(attn_optimizer_step(optimizer, NULL, NULL), ATTN_OK);
+    assert_int_equal(attn_optimizer_step(resumed, NULL, NULL), ATTN_OK);
+    for (int j = 0; j < 4; j++) { /* 1.5 g + 0.25 m = 0: the first row is cancelled */
+        assert_true(fabs(attn_params_data(params)[WIDE + j] - before[WIDE + j]) < 1e-6);
+        assert_true(fabs(attn_params_data(params)[WIDE + 4 + j] - before[WIDE + 4 + j]) > 1e-4);
+    }
+    assert_memory_equal(attn_params_data(params), attn_params_data(again),
+                        MUON_SIZE * sizeof(float));
+    attn_optimizer_free(optimizer);
+    attn_optimizer_free(resumed);
+    attn_params_free(params);
+    attn_params_free(again);
+}
+
 static int left; /* allocations that still succeed */
 
 static void *allocate(size_t size, void *context) {
@@ -214,7 +337,8 @@ static void out_of_memory(void **state) {
     attn_optimizer_options options = options_of();
     attn_optimizer *optimizer;
     attn_error error;
-    for (int n = 0; n < 3; n++) {
+    for (int n = 0; n < 6; n++) { /* Adam needs three, Muon three more */
+        options.method = n < 3 ? ATTN_OPTIMIZER_ADAM : ATTN_OPTIMIZER_MUON;
         left = 1 << 20;
         attn_set_allocator(allocate, release, NULL);
         attn_params *params = make_params(true);
@@ -227,6 +351,35 @@ static void out_of_memory(void **state) {
     }
 }
 
+/* A step of Muon that finds no memory changes nothing and may be repeated. */
+static void muon_out_of_memory_in_a_step(void **state) {
+    (void)state;
+    attn_optimizer_options options = options_of();
+    options.method = ATTN_OPTIMIZER_MUON;
+    left = 1 << 20;
+    attn_set_allocator(allocate, release, NULL);
+    attn_params *params = make_muon_params(), *other = make_muon_params();
+    attn_optimizer *optimizer = make(&options, params), *never = make(&options, other);
+    float before[MUON_SIZE];
+    attn_error error;
+    memcpy(before, attn_params_data(params), sizeof before);
+    set_muon_gradient(params, 1);
+    set_muon_gradient(other, 1);
+    left = 0;
+    assert_int_equal(attn_optimizer_step(optimizer, NULL, &error), ATTN_ERR_MEMORY);
+    assert_memory_equal(before, attn_params_data(params), sizeof before);
+    left = 1 << 20;
+    assert_int_equal(attn_optimizer_step(optimizer, NULL, NULL), ATTN_OK);
+    assert_int_equal(attn_optimizer_step(never, NULL, NULL), ATTN_OK);
+    assert_memory_equal(attn_params_data(params), attn_params_data(other),
+                        MUON_SIZE * sizeof(float));
+    attn_optimizer_free(optimizer);
+    attn_optimizer_free(never);
+    attn_params_free(params);
+    attn_params_free(other);
+    attn_set_allocator(NULL, NULL, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_step_and_decay),
@@ -235,7 +388,10 @@ int main(void) {
         cmocka_unit_test(a_bad_gradient_is_skipped),
         cmocka_unit_test(clipping_bounds_the_moments),
         cmocka_unit_test(a_training_goes_on_from_its_state),
+        cmocka_unit_test(muon_moves_every_direction_alike),
+        cmocka_unit_test(muon_keeps_a_momentum),
         cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(muon_out_of_memory_in_a_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
