@@ -31,6 +31,9 @@ static json_t *describe_translator(const attn_translator_config *c) {
         "max_length", (json_int_t)c->max_length, "norm", c->pre_norm ? "pre" : "post", "positions",
         c->learned_positions ? "learned" : "sinusoidal", "activation",
         attn_activation_names[c->activation]);
+    if (c->source_vocabulary > 0) {
+        json_object_set_new(config, "source_vocabulary", json_integer(c->source_vocabulary));
+    }
     if (c->alignment_layer > 0) {
         json_object_set_new(config, "alignment_layer", json_integer(c->alignment_layer));
         json_object_set_new(config, "alignment_head", json_integer(c->alignment_head));

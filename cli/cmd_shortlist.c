@@ -38,26 +38,29 @@ static const attn_option table[] = {
 };
 /* clang-format on */
 
-static attn_status write_shortlist(const options *o, const attn_corpus *corpus, int64_t vocabulary,
-                                   attn_error *error) {
+static attn_status write_shortlist(const options *o, const attn_corpus *corpus,
+                                   const attn_translator_config *config, attn_error *error) {
+    int64_t vocabulary = config->vocabulary;
+    int64_t sources = config->source_vocabulary != 0 ? config->source_vocabulary : vocabulary;
     int64_t most = attn_min(o->frequent, vocabulary), per_token = attn_min(o->likely, vocabulary);
     int32_t *frequent = malloc((size_t)most * sizeof *frequent);
-    int32_t *likely = malloc((size_t)(vocabulary * per_token) * sizeof *likely);
+    int32_t *likely = malloc((size_t)(sources * per_token) * sizeof *likely);
     attn_shortlist *list = NULL;
     attn_status status = frequent != NULL && likely != NULL
                              ? ATTN_OK
-                             : attn_fail_memory(error, (size_t)(vocabulary * per_token) * 4);
+                             : attn_fail_memory(error, (size_t)(sources * per_token) * 4);
     if (status == ATTN_OK) {
         status = attn_alignment_frequent(corpus, vocabulary, most, frequent, error);
     }
     if (status == ATTN_OK) {
-        status = attn_alignment_likely(corpus, vocabulary, o->iterations, per_token, likely, error);
+        status = attn_alignment_likely(corpus, sources, o->iterations, per_token, likely, error);
     }
     while (status == ATTN_OK && most > 0 && frequent[most - 1] < 0) {
         most--;
     }
     if (status == ATTN_OK) {
-        status = attn_shortlist_create(vocabulary, most, frequent, per_token, likely, &list, error);
+        status = attn_shortlist_create(vocabulary, config->source_vocabulary, most, frequent,
+                                       per_token, likely, &list, error);
     }
     if (status == ATTN_OK) {
         status = attn_shortlist_save(list, o->output, error);
@@ -89,7 +92,7 @@ static int shortlist_run(const void *given, int operand_count, char **operand) {
     status = attn_corpus_read(o->source, o->target, model->tokenizer, config->max_length - 1,
                               attn_get_threads(), &corpus, &error);
     if (status == ATTN_OK) {
-        status = write_shortlist(o, &corpus, config->vocabulary, &error);
+        status = write_shortlist(o, &corpus, config, &error);
     }
     attn_corpus_free(&corpus);
     attn_model_close(model);

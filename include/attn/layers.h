@@ -64,6 +64,17 @@ ATTN_API attn_tensor *attn_layer_linear_residual(attn_tape *tape, attn_tensor *x
                                                  const attn_linear *linear, attn_tensor *residual);
 
 /* ---- embedding: y[t] = scale * table[id[t]] + position[position_id[t]] ---- */
+
+/* Fixed positions: at channel i < C / 2 the sine of p f(i), at C / 2 + i its cosine; a last odd channel is 0.
+ * The frequencies f(i) fall from 1 ... */
+typedef enum attn_sinusoids {
+    ATTN_SINUSOIDS_TENSOR2TENSOR, /* to 1 / 10000: 10000^(-i / (C / 2 - 1)); Marian's and fairseq's too */
+    ATTN_SINUSOIDS_PAPER,         /* to just above it: 10000^(-2 i / C), Vaswani et al. 2017 */
+} attn_sinusoids;
+/* table[length, C] of the positions p = first, first + 1 ... The same bits everywhere. */
+ATTN_API void attn_sinusoid_table(attn_sinusoids kind, int64_t first, int64_t length,
+                                  int64_t channels, attn_real *table);
+
 typedef struct attn_positions {
     const attn_real *table; /* [length, C]: sinusoids, or the learned parameter's data */
     attn_param *learned;    /* NULL: fixed */
@@ -76,9 +87,10 @@ ATTN_API attn_tensor *attn_layer_embedding(attn_tape *tape, attn_param *table, a
                                            const attn_positions *positions, int64_t tokens,
                                            const int32_t *ids, const int32_t *position_ids);
 
-/* ---- layer norm: y = (x - mean) / sqrt(variance + 1e-5) * gamma + beta ---- */
+/* ---- layer norm: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta ---- */
 typedef struct attn_norm {
     attn_param *gamma, *beta; /* [C] */
+    attn_real epsilon;        /* 0: 1e-5 */
 } attn_norm;
 
 ATTN_API attn_norm attn_norm_declare(attn_params *params, const char *name, int64_t channels);
@@ -139,16 +151,17 @@ ATTN_API attn_tensor *attn_layer_feed_forward(attn_tape *tape, attn_tensor *x,
                                               attn_activation activation, double dropout);
 
 /* ---- the output projection with its loss; the logits are never stored as a whole ----
- *     logits = x table^T,   losses as in Szegedy et al. 2016 (label smoothing)
+ *     logits = x W^T + b,   losses as in Szegedy et al. 2016 (label smoothing)
  * Adds to *loss the sum of the smoothed losses and to *nll that of -log p[target] (both in double).
- * gradient_scale multiplies the gradient (1 / tokens for a mean). table: [V, C], tied or not. */
-ATTN_API void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
+ * gradient_scale multiplies the gradient (1 / tokens for a mean). output: W [V, C], which may be the
+ * table of embeddings too, and b [1, V] or NULL. */
+ATTN_API void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, const attn_linear *output,
                                      const int32_t *targets, double smoothing,
                                      attn_real gradient_scale, double *loss, double *nll);
 /* R-Drop (Liang et al. 2021). x: [2 N, C], rows n and N + n of two passes with different dropout that predict
  * targets[n]. The loss of a target is the mean of the two above, and agreement / 4 times the two
  * Kullback-Leibler divergences between the passes' distributions. */
-ATTN_API void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, attn_param *table,
+ATTN_API void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, const attn_linear *output,
                                        const int32_t *targets, double smoothing, double agreement,
                                        attn_real gradient_scale, double *loss, double *nll);
 

@@ -1,8 +1,7 @@
 /* attn/translator.h: the Transformer of "Attention is all you need", encoder and decoder.
  *
- * Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020. Embeddings of source, target and output
- * are one tensor, unless they are untied. Dimension letters: N tokens, V vocabulary, R rows (hypotheses) of a decoding
- * step. */
+ * Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020. Dimension letters: N tokens, V vocabulary of the
+ * target, R rows (hypotheses) of a decoding step. */
 #ifndef ATTN_TRANSLATOR_H
 #define ATTN_TRANSLATOR_H
 
@@ -17,12 +16,14 @@ extern "C" {
 typedef enum attn_embeddings {
     ATTN_EMBEDDINGS_TIED,   /* one table for source, target and output: Press and Wolf 2017 */
     ATTN_EMBEDDINGS_UNTIED, /* one for each of the three */
+    ATTN_EMBEDDINGS_TARGET, /* one for the source, one for target and output */
 } attn_embeddings;
 
 /* Initialize it with attn_translator_config_init. */
 typedef struct attn_translator_config {
     size_t size; /* of this struct, set by the init */
-    int64_t vocabulary;
+    int64_t
+        vocabulary; /* of the target; of the source too, unless source_vocabulary says otherwise */
     int64_t d_model, ffn, heads, kv_heads; /* kv_heads divides heads, heads divides d_model */
     int64_t encoder_layers, decoder_layers;
     int64_t max_length;         /* longest sequence, including </s> and <s> */
@@ -35,6 +36,13 @@ typedef struct attn_translator_config {
      * and head counted from 1; both 0: none was. */
     int64_t alignment_layer, alignment_head;
     attn_embeddings embeddings;
+    int64_t source_vocabulary; /* 0: the target's, whose embeddings may then be tied to it */
+    bool output_bias;          /* the projection to words has one */
+    bool plain_embeddings;     /* not multiplied by sqrt(d_model) */
+    bool embedding_norm;       /* layer norm after embedding and position, on both sides */
+    attn_sinusoids sinusoids;
+    int64_t first_position; /* of the sinusoids: what the first token gets */
+    double norm_epsilon;    /* of the layer norms; 0: 1e-5 */
 } attn_translator_config;
 
 /* The paper's base model with a vocabulary of 8,000. */

@@ -2,7 +2,28 @@
  *
  * The table is usually also the output projection (layers/output_loss.c): its gradient adds up from
  * both. */
+#include "base/trig.h"
 #include "layers/layers.h"
+
+void attn_sinusoid_table(attn_sinusoids kind, int64_t first, int64_t length, int64_t channels,
+                         attn_real *table) {
+    const double log2_10000 = 13.287712379549449;
+    int64_t half = channels / 2;
+    int64_t last = kind == ATTN_SINUSOIDS_PAPER ? half : half - 1;
+    for (int64_t i = 0; i < half; i++) {
+        double exponent = last > 0 ? (double)i / (double)last : 0.0;
+        double frequency = attn_exp2_double(-exponent * log2_10000);
+        for (int64_t p = 0; p < length; p++) {
+            double sine, cosine;
+            attn_sin_cos((double)(first + p) * frequency, &sine, &cosine);
+            table[p * channels + i] = (real)sine;
+            table[p * channels + half + i] = (real)cosine;
+        }
+    }
+    for (int64_t p = 0; channels % 2 == 1 && p < length; p++) {
+        table[p * channels + channels - 1] = 0;
+    }
+}
 
 typedef struct embedding_record {
     attn_param *table, *learned;

@@ -85,28 +85,46 @@ void attn_linear_weight_row(const attn_linear *linear, int64_t row, real *out) {
     }
 }
 
-/* The packed_weight itself, before what it points to. */
-enum { SELECT_HEAD = 64 };
+/* What stands before the selected weights. */
+typedef struct select_head {
+    attn_packed_weight packed;
+    attn_param bias;
+} select_head;
+enum { SELECT_ALIGNMENT = 64 };
+
+static size_t select_aligned(size_t size) {
+    return (size + SELECT_ALIGNMENT - 1) / SELECT_ALIGNMENT * SELECT_ALIGNMENT;
+}
+
+/* The head and the selected bias. */
+static size_t select_before(int64_t count) {
+    return select_aligned(sizeof(select_head)) + select_aligned((size_t)count * sizeof(real));
+}
 
 size_t attn_linear_select_size(const attn_linear *linear, int64_t count) {
     const attn_packed_weight *packed = linear->packed;
     if (packed->i8 != NULL) {
-        return SELECT_HEAD + attn_matmul_i8_select_size(packed->i8, count);
+        return select_before(count) + attn_matmul_i8_select_size(packed->i8, count);
     }
     if (packed->bf16 != NULL) {
-        return SELECT_HEAD + attn_matmul_bf16_select_size(packed->bf16, count);
+        return select_before(count) + attn_matmul_bf16_select_size(packed->bf16, count);
     }
     /* with the rows, before they are packed */
     size_t elements = attn_matmul_packed_size(linear->in, count) + (size_t)(count * linear->in);
-    return SELECT_HEAD + elements * sizeof(real);
+    return select_before(count) + elements * sizeof(real);
 }
 
 attn_linear attn_linear_select(const attn_linear *linear, int64_t count, const int32_t *outputs,
                                void *memory) {
-    _Static_assert(sizeof(attn_packed_weight) <= SELECT_HEAD, "the head holds it");
-    attn_packed_weight *out = memory;
-    void *room = (char *)memory + SELECT_HEAD;
+    select_head *head = memory;
+    attn_packed_weight *out = &head->packed;
+    void *room = (char *)memory + select_before(count);
     *out = (attn_packed_weight){0};
+    head->bias = (attn_param){.rows = 1, .cols = count};
+    head->bias.data = (real *)((char *)memory + select_aligned(sizeof *head));
+    for (int64_t j = 0; linear->bias != NULL && j < count; j++) {
+        head->bias.data[j] = linear->bias->data[outputs[j]];
+    }
     if (linear->packed->i8 != NULL) {
         out->i8 = attn_matmul_i8_select(linear->packed->i8, count, outputs, room);
     } else if (linear->packed->bf16 != NULL) {
@@ -119,7 +137,10 @@ attn_linear attn_linear_select(const attn_linear *linear, int64_t count, const i
         }
         attn_matmul_pack(linear->in, count, rows, 1, linear->in, out->floats);
     }
-    return (attn_linear){.in = linear->in, .out = count, .packed = out};
+    return (attn_linear){.bias = linear->bias != NULL ? &head->bias : NULL,
+                         .in = linear->in,
+                         .out = count,
+                         .packed = out};
 }
 
 typedef struct linear_record {

@@ -1,4 +1,4 @@
-/* layers/norm.c: y = (x - mean) / sqrt(variance + 1e-5) * gamma + beta over the C channels of each
+/* layers/norm.c: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta over the C channels of each
  * token.
  *
  * The arithmetic is in kernels/norm. */
@@ -8,11 +8,9 @@
 
 #include "layers/layers.h"
 
-static const real epsilon = (real)1e-5;
-
 attn_norm attn_norm_declare(attn_params *params, const char *name, int64_t channels) {
     char full[96];
-    attn_norm norm;
+    attn_norm norm = {.epsilon = 0};
     snprintf(full, sizeof full, "%s.gamma", name);
     norm.gamma = attn_params_declare(params, full, 1, channels, ATTN_INIT_ONE);
     snprintf(full, sizeof full, "%s.beta", name);
@@ -56,7 +54,7 @@ attn_tensor *attn_layer_norm(attn_tape *tape, attn_tensor *x, const attn_norm *n
     if (attn_tape_status(tape) != ATTN_OK) {
         return NULL;
     }
-    attn_norm_forward(x->rows, x->cols, x->data, norm->gamma->data, norm->beta->data, epsilon,
-                      y->data, mean, rstd);
+    attn_norm_forward(x->rows, x->cols, x->data, norm->gamma->data, norm->beta->data,
+                      norm->epsilon > 0 ? norm->epsilon : (real)1e-5, y->data, mean, rstd);
     return y;
 }

@@ -14,36 +14,38 @@ enum { BLOCK_ROWS = 256 };
 
 typedef struct output_block {
     attn_tensor *x;
-    attn_param *table;
-    const real *packed; /* table^T, packed */
+    const attn_linear *output;
+    const real *packed; /* W^T, packed */
     real *logits;       /* [BLOCK_ROWS, V] */
     real *d_x;          /* NULL when not recording */
     bool accumulate;    /* d_x held something before */
 } output_block;
 
 static void block_logits(attn_tape *tape, const output_block *b, int64_t first, int64_t rows) {
-    int64_t channels = b->table->cols, classes = b->table->rows;
-    attn_layers_matmul(tape, &(attn_matmul){.m = rows,
-                                            .n = classes,
-                                            .k = channels,
-                                            .a = b->x->data + first * channels,
-                                            .a_row = channels,
-                                            .a_col = 1,
-                                            .b_packed = b->packed,
-                                            .c = b->logits,
-                                            .c_row = classes});
+    int64_t channels = b->output->in, classes = b->output->out;
+    attn_layers_matmul(tape,
+                       &(attn_matmul){.m = rows,
+                                      .n = classes,
+                                      .k = channels,
+                                      .a = b->x->data + first * channels,
+                                      .a_row = channels,
+                                      .a_col = 1,
+                                      .b_packed = b->packed,
+                                      .c = b->logits,
+                                      .c_row = classes,
+                                      .bias = b->output->bias ? b->output->bias->data : NULL});
 }
 
-/* logits = x table^T:  d_x = d_logits table;  d_table += d_logits^T x */
+/* logits = x W^T + b:  d_x = d_logits W;  d_W += d_logits^T x;  d_b += 1^T d_logits */
 static void block_backward(attn_tape *tape, const output_block *b, int64_t first, int64_t rows) {
-    int64_t channels = b->table->cols, classes = b->table->rows;
+    int64_t channels = b->output->in, classes = b->output->out;
     attn_layers_matmul(tape, &(attn_matmul){.m = rows,
                                             .n = channels,
                                             .k = classes,
                                             .a = b->logits,
                                             .a_row = classes,
                                             .a_col = 1,
-                                            .b = b->table->data,
+                                            .b = b->output->weight->data,
                                             .b_row = channels,
                                             .b_col = 1,
                                             .c = b->d_x + first * channels,
@@ -58,24 +60,28 @@ static void block_backward(attn_tape *tape, const output_block *b, int64_t first
                                             .b = b->x->data + first * channels,
                                             .b_row = channels,
                                             .b_col = 1,
-                                            .c = b->table->grad,
+                                            .c = b->output->weight->grad,
                                             .c_row = channels,
                                             .accumulate = true});
+    if (b->output->bias != NULL) {
+        attn_add_rows(rows, classes, b->logits, b->output->bias->grad);
+    }
 }
 
 /* The checks, the packed table, the block of logits, and what the loss writes of each target. */
-static bool begin_output(attn_tape *tape, attn_tensor *x, int64_t targets_count, attn_param *table,
-                         const int32_t *targets, double smoothing, output_block *b, real **losses) {
-    if (!attn_layers_param(tape, table, "table") ||
-        !attn_layers_columns(tape, x, "x", table->cols, "the table") ||
-        !attn_layers_ids(tape, targets, "targets", targets_count, table->rows, "the table") ||
+static bool begin_output(attn_tape *tape, attn_tensor *x, int64_t targets_count,
+                         const attn_linear *output, const int32_t *targets, double smoothing,
+                         output_block *b, real **losses) {
+    if (!attn_layers_param(tape, output->weight, "the weight") ||
+        !attn_layers_columns(tape, x, "x", output->in, "the weight") ||
+        !attn_layers_ids(tape, targets, "targets", targets_count, output->out, "the weight") ||
         !attn_layers_probability(tape, smoothing, "the smoothing")) {
         return false;
     }
-    int64_t classes = table->rows;
-    *b = (output_block){.x = x, .table = table};
+    int64_t classes = output->out;
+    *b = (output_block){.x = x, .output = output};
     real *packed =
-        attn_tape_alloc(tape, attn_matmul_packed_size(table->cols, classes) * sizeof(real));
+        attn_tape_alloc(tape, attn_matmul_packed_size(output->in, classes) * sizeof(real));
     b->logits = attn_tape_alloc(tape, (size_t)(BLOCK_ROWS * classes) * sizeof(real));
     *losses = attn_tape_alloc(tape, 2 * (size_t)targets_count * sizeof(real));
     if (attn_tape_recording(tape)) {
@@ -84,21 +90,22 @@ static bool begin_output(attn_tape *tape, attn_tensor *x, int64_t targets_count,
     if (attn_tape_status(tape) != ATTN_OK) {
         return false;
     }
-    attn_matmul_pack(table->cols, classes, table->data, 1, table->cols, packed);
+    attn_matmul_pack(output->in, classes, output->weight->data, 1, output->in, packed);
     b->packed = packed;
     return true;
 }
 
-void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
+void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, const attn_linear *output,
                             const int32_t *targets, double smoothing, attn_real gradient_scale,
                             double *loss, double *nll) {
     attn_tape_layer(tape, "attn_layer_output_loss");
     output_block b;
     real *row_loss;
-    if (!begin_output(tape, x, x != NULL ? x->rows : 0, table, targets, smoothing, &b, &row_loss)) {
+    if (!begin_output(tape, x, x != NULL ? x->rows : 0, output, targets, smoothing, &b,
+                      &row_loss)) {
         return;
     }
-    int64_t rows = x->rows, classes = table->rows;
+    int64_t rows = x->rows, classes = output->out;
     real *row_nll = row_loss + rows;
     bool recording = attn_tape_recording(tape);
     for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {
@@ -118,7 +125,7 @@ void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, attn_param *table,
 }
 
 /* Rows n and N + n of x predict the same target: half a block of each. */
-void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, attn_param *table,
+void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, const attn_linear *output,
                               const int32_t *targets, double smoothing, double agreement,
                               attn_real gradient_scale, double *loss, double *nll) {
     attn_tape_layer(tape, "attn_layer_output_r_drop");
@@ -126,10 +133,10 @@ void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, attn_param *table
     output_block b;
     real *row_loss;
     int64_t rows = x != NULL ? x->rows / 2 : 0;
-    if (!begin_output(tape, x, rows, table, targets, smoothing, &b, &row_loss)) {
+    if (!begin_output(tape, x, rows, output, targets, smoothing, &b, &row_loss)) {
         return;
     }
-    int64_t classes = table->rows;
+    int64_t classes = output->out;
     real *row_nll = row_loss + rows;
     real *room = attn_tape_alloc(tape, (size_t)(2 * classes * attn_get_threads()) * sizeof(real));
     bool recording = attn_tape_recording(tape);

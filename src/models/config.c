@@ -31,6 +31,13 @@ const char *const attn_mixer_names[] = {
 const char *const attn_embeddings_names[] = {
     [ATTN_EMBEDDINGS_TIED] = "tied",
     [ATTN_EMBEDDINGS_UNTIED] = "untied",
+    [ATTN_EMBEDDINGS_TARGET] = "target",
+    NULL,
+};
+
+const char *const attn_sinusoids_names[] = {
+    [ATTN_SINUSOIDS_TENSOR2TENSOR] = "tensor2tensor",
+    [ATTN_SINUSOIDS_PAPER] = "paper",
     NULL,
 };
 
@@ -40,11 +47,21 @@ const char *const attn_segmenter_norm_names[] = {
     NULL,
 };
 
+enum { RATE_DIGITS = 6, SMALL_DIGITS = 12 };
+
+static long long power_of_ten(int digits) {
+    long long power = 1;
+    for (int i = 0; i < digits; i++) {
+        power *= 10;
+    }
+    return power;
+}
+
 /* Not printf's, whose decimal point depends on the locale. */
-static void rate_print(double rate, char value[ATTN_CONFIG_VALUE_SIZE]) {
-    long long millionths = (long long)(rate * 1e6 + 0.5);
-    int end = snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%lld.%06lld", millionths / 1000000,
-                       millionths % 1000000);
+static void rate_print(double rate, int digits, char value[ATTN_CONFIG_VALUE_SIZE]) {
+    long long unit = power_of_ten(digits), units = (long long)(rate * (double)unit + 0.5);
+    int end =
+        snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%lld.%0*lld", units / unit, digits, units % unit);
     while (value[end - 1] == '0' && value[end - 2] != '.') {
         value[--end] = '\0';
     }
@@ -59,6 +76,7 @@ void attn_config_print(const void *config, const attn_config_key *key,
         snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%lld", (long long)*(const int64_t *)field);
         break;
     case CONFIG_BOOL:
+    case CONFIG_NEWER_BOOL:
         snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%s", *(const bool *)field ? "true" : "false");
         break;
     case CONFIG_CHOICE:
@@ -66,16 +84,20 @@ void attn_config_print(const void *config, const attn_config_key *key,
         snprintf(value, ATTN_CONFIG_VALUE_SIZE, "%s", key->names[*(const unsigned *)field]);
         break;
     case CONFIG_RATE:
-        rate_print(*(const double *)field, value);
+        rate_print(*(const double *)field, RATE_DIGITS, value);
+        break;
+    case CONFIG_NEWER_SMALL:
+        rate_print(*(const double *)field, SMALL_DIGITS, value);
         break;
     }
 }
 
-/* "0.1": digits, a point, at most six digits; whatever the locale. */
-static bool rate_read(const char *value, double *rate) {
+/* "0.1": digits, a point, at most so many digits; whatever the locale. */
+static bool rate_read(const char *value, int digits, double *rate) {
     char *end;
     errno = 0;
-    long long whole = strtoll(value, &end, 10), fraction = 0, unit = 1000000;
+    long long all = power_of_ten(digits), unit = all, fraction = 0;
+    long long whole = strtoll(value, &end, 10);
     if (end == value || whole < 0 || whole > 1000 || errno != 0) {
         return false;
     }
@@ -85,7 +107,7 @@ static bool rate_read(const char *value, double *rate) {
             fraction += (*end - '0') * unit;
         }
     }
-    *rate = (double)(whole * 1000000 + fraction) / 1e6;
+    *rate = (double)(whole * all + fraction) / (double)all;
     return *end == '\0';
 }
 
@@ -99,17 +121,36 @@ static bool choice_read(const char *const *names, const char *value, unsigned *c
     return false;
 }
 
+bool attn_config_newer(const attn_config_key *key) {
+    return key->type == CONFIG_NEWER_INT || key->type == CONFIG_NEWER_BOOL ||
+           key->type == CONFIG_NEWER_CHOICE || key->type == CONFIG_NEWER_SMALL;
+}
+
+bool attn_config_absent(const void *config, const attn_config_key *key) {
+    const void *field = (const char *)config + key->offset;
+    switch (key->type) {
+    case CONFIG_NEWER_INT:
+        return *(const int64_t *)field == 0;
+    case CONFIG_NEWER_BOOL:
+        return !*(const bool *)field;
+    case CONFIG_NEWER_SMALL:
+        return *(const double *)field == 0;
+    default:
+        return false;
+    }
+}
+
 bool attn_config_read(void *config, const attn_config_key *key, const char *value) {
     void *field = (char *)config + key->offset;
-    if (key->type == CONFIG_BOOL) {
+    if (key->type == CONFIG_BOOL || key->type == CONFIG_NEWER_BOOL) {
         *(bool *)field = strcmp(value, "true") == 0;
         return *(bool *)field || strcmp(value, "false") == 0;
     }
     if (key->type == CONFIG_CHOICE || key->type == CONFIG_NEWER_CHOICE) {
         return choice_read(key->names, value, field);
     }
-    if (key->type == CONFIG_RATE) {
-        return rate_read(value, field);
+    if (key->type == CONFIG_RATE || key->type == CONFIG_NEWER_SMALL) {
+        return rate_read(value, key->type == CONFIG_RATE ? RATE_DIGITS : SMALL_DIGITS, field);
     }
     char *end;
     errno = 0;

@@ -9,15 +9,17 @@
 
 #include "attn/status.h"
 
-/* The type of a configuration's field: int64_t, bool, an enum with names (one that files of older
- * versions lack: they mean its first; a number that they lack, which is 0 there and not written when 0), or a rate (double, kept to six digits). */
+/* The type of a configuration's field: int64_t, bool, an enum with names, a rate (double, kept to six digits), or a
+ * small number (double, to twelve). NEWER: files of older versions lack it, which means 0, false, or the enum's first. */
 typedef enum attn_config_type {
     CONFIG_INT,
     CONFIG_NEWER_INT,
     CONFIG_BOOL,
+    CONFIG_NEWER_BOOL,
     CONFIG_CHOICE,
     CONFIG_NEWER_CHOICE,
-    CONFIG_RATE
+    CONFIG_RATE,
+    CONFIG_NEWER_SMALL,
 } attn_config_type;
 
 typedef struct attn_config_key {
@@ -32,11 +34,16 @@ enum { ATTN_CONFIG_VALUE_SIZE = 32 };
 /* By value, with NULL at the end. That of no activation is "". */
 extern const char *const attn_activation_names[];
 extern const char *const attn_embeddings_names[];
+extern const char *const attn_sinusoids_names[];
 extern const char *const attn_mixer_names[];
 extern const char *const attn_segmenter_norm_names[];
 
 void attn_config_print(const void *config, const attn_config_key *key,
                        char value[ATTN_CONFIG_VALUE_SIZE]);
+/* Whether files of older versions lack the key. */
+bool attn_config_newer(const attn_config_key *key);
+/* Whether the key is left out of a file: it is newer, and 0 or false. */
+bool attn_config_absent(const void *config, const attn_config_key *key);
 /* false when the text is no value of the key's type. */
 bool attn_config_read(void *config, const attn_config_key *key, const char *value);
 

@@ -119,10 +119,10 @@ static attn_status add_metadata(writer *w, const attn_model_format *format,
     w->metadata[w->metadata_count++] =
         (attn_metadata){STORAGE_KEY, storage_names[content->storage]};
     for (size_t i = 0; i < format->key_count; i++) {
-        attn_config_print(content->config, &format->keys[i], values[i]);
-        if (format->keys[i].type == CONFIG_NEWER_INT && strcmp(values[i], "0") == 0) {
+        if (attn_config_absent(content->config, &format->keys[i])) {
             continue;
         }
+        attn_config_print(content->config, &format->keys[i], values[i]);
         w->metadata[w->metadata_count++] = (attn_metadata){format->keys[i].key, values[i]};
     }
     for (size_t i = 0; i < content->metadata_count; i++) {
@@ -164,7 +164,7 @@ attn_status attn_model_file_config(const attn_model_format *format, const attn_s
     for (size_t i = 0; i < format->key_count; i++) {
         const attn_config_key *key = &format->keys[i];
         const char *value = attn_safetensors_metadata(file, key->key);
-        if (value == NULL && (key->type == CONFIG_NEWER_CHOICE || key->type == CONFIG_NEWER_INT)) {
+        if (value == NULL && attn_config_newer(key)) {
             continue;
         }
         if (value == NULL || !attn_config_read(config, key, value)) {

@@ -56,7 +56,7 @@ static attn_activation before_norm(const attn_segmenter *m) {
 static attn_tensor *normalize(const attn_segmenter *m, attn_tape *tape, attn_tensor *x,
                               const attn_grid *grid, const attn_group_norm *norm) {
     if (m->config.norm == ATTN_SEGMENTER_NORM_PLACE) {
-        return attn_layer_norm(tape, x, &(attn_norm){norm->gamma, norm->beta});
+        return attn_layer_norm(tape, x, &(attn_norm){.gamma = norm->gamma, .beta = norm->beta});
     }
     return attn_layer_group_norm(tape, x, grid, norm, ATTN_ACTIVATION_RELU);
 }

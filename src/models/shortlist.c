@@ -3,21 +3,24 @@
  * V vocabulary. Next: translator_state.c, which computes the scores of these alone. */
 #include "models/shortlist.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "attn/safetensors.h"
 #include "base/fail.h"
 #include "base/memory.h"
 
-#define FORMAT_KEY "attn.shortlist"
-#define VERSION    "1"
+#define FORMAT_KEY     "attn.shortlist"
+#define VERSION        "1"
+#define VOCABULARY_KEY "vocabulary"
 
 enum { MOST_WORDS = 1 << 20 }; /* as in a model's configuration */
 
 struct attn_shortlist {
-    int64_t vocabulary, frequent_count, per_token;
+    int64_t vocabulary, source_vocabulary, frequent_count, per_token;
     int32_t *frequent; /* [frequent_count] */
-    int32_t *likely;   /* [V, per_token]; -1: none */
+    int32_t *likely;   /* [source words, per_token]; -1: none */
 };
 
 static bool in_range(const int32_t *ids, int64_t count, int64_t least, int64_t vocabulary) {
@@ -29,27 +32,37 @@ static bool in_range(const int32_t *ids, int64_t count, int64_t least, int64_t v
     return true;
 }
 
-static bool possible(int64_t vocabulary, int64_t frequent_count, int64_t per_token) {
-    return vocabulary >= 1 && vocabulary <= MOST_WORDS && frequent_count >= 0 &&
-           frequent_count <= vocabulary && per_token >= 0 && per_token <= vocabulary;
+static bool possible(int64_t vocabulary, int64_t source_words, int64_t frequent_count,
+                     int64_t per_token) {
+    return vocabulary >= 1 && vocabulary <= MOST_WORDS && source_words >= 1 &&
+           source_words <= MOST_WORDS && frequent_count >= 0 && frequent_count <= vocabulary &&
+           per_token >= 0 && per_token <= vocabulary;
 }
 
-attn_status attn_shortlist_create(int64_t vocabulary, int64_t frequent_count,
-                                  const int32_t *frequent, int64_t per_token, const int32_t *likely,
-                                  attn_shortlist **out, attn_error *error) {
+/* The rows of `likely`. */
+static int64_t source_words(const attn_shortlist *list) {
+    return list->source_vocabulary != 0 ? list->source_vocabulary : list->vocabulary;
+}
+
+attn_status attn_shortlist_create(int64_t vocabulary, int64_t source_vocabulary,
+                                  int64_t frequent_count, const int32_t *frequent,
+                                  int64_t per_token, const int32_t *likely, attn_shortlist **out,
+                                  attn_error *error) {
     *out = NULL;
-    if (!possible(vocabulary, frequent_count, per_token) ||
+    int64_t sources = source_vocabulary != 0 ? source_vocabulary : vocabulary;
+    if (!possible(vocabulary, sources, frequent_count, per_token) ||
         !in_range(frequent, frequent_count, 0, vocabulary) ||
-        !in_range(likely, vocabulary * per_token, -1, vocabulary)) {
+        !in_range(likely, sources * per_token, -1, vocabulary)) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
                          "a size or an id is out of range for a shortlist of %lld words",
                          (long long)vocabulary);
     }
     size_t frequent_size = (size_t)frequent_count * sizeof *frequent;
-    size_t likely_size = (size_t)(vocabulary * per_token) * sizeof *likely;
+    size_t likely_size = (size_t)(sources * per_token) * sizeof *likely;
     attn_shortlist *list = attn_alloc_zero(1, sizeof *list);
     if (list != NULL) {
         *list = (attn_shortlist){.vocabulary = vocabulary,
+                                 .source_vocabulary = source_vocabulary,
                                  .frequent_count = frequent_count,
                                  .per_token = per_token,
                                  .frequent = attn_alloc(frequent_size),
@@ -78,6 +91,10 @@ int64_t attn_shortlist_vocabulary(const attn_shortlist *list) {
     return list->vocabulary;
 }
 
+int64_t attn_shortlist_source_vocabulary(const attn_shortlist *list) {
+    return list->source_vocabulary;
+}
+
 void attn_shortlist_choose(const attn_shortlist *list, int64_t length, const int32_t *source,
                            bool *chosen) {
     memset(chosen, 0, (size_t)list->vocabulary * sizeof *chosen);
@@ -86,7 +103,9 @@ void attn_shortlist_choose(const attn_shortlist *list, int64_t length, const int
     }
     for (int64_t i = 0; i < length; i++) {
         const int32_t *likely = list->likely + source[i] * list->per_token;
-        chosen[source[i]] = true;
+        if (list->source_vocabulary == 0) {
+            chosen[source[i]] = true;
+        }
         for (int64_t j = 0; j < list->per_token; j++) {
             if (likely[j] >= 0) {
                 chosen[likely[j]] = true;
@@ -108,12 +127,15 @@ attn_status attn_shortlist_save(const attn_shortlist *list, const char *path, at
         {.name = "likely",
          .dtype = ATTN_DTYPE_I32,
          .rank = 2,
-         .shape = {list->vocabulary, list->per_token},
+         .shape = {source_words(list), list->per_token},
          .data = list->likely,
-         .size = (size_t)(list->vocabulary * list->per_token) * sizeof *list->likely},
+         .size = (size_t)(source_words(list) * list->per_token) * sizeof *list->likely},
     };
-    const attn_metadata metadata[] = {{FORMAT_KEY, VERSION}};
-    return attn_safetensors_write(path, tensors, 2, metadata, 1, error);
+    char words[24];
+    snprintf(words, sizeof words, "%lld", (long long)list->vocabulary);
+    const attn_metadata metadata[] = {{FORMAT_KEY, VERSION}, {VOCABULARY_KEY, words}};
+    return attn_safetensors_write(path, tensors, 2, metadata, list->source_vocabulary != 0 ? 2 : 1,
+                                  error);
 }
 
 static attn_status read_file(const attn_safetensors *file, const char *path, attn_shortlist **out,
@@ -131,9 +153,12 @@ static attn_status read_file(const attn_safetensors *file, const char *path, att
         return attn_fail(error, ATTN_ERR_SHAPE, path, -1, NULL,
                          "the tensors frequent and likely are missing or not int32");
     }
+    const char *words = attn_safetensors_metadata(file, VOCABULARY_KEY); /* NULL: a joint one */
+    int64_t vocabulary = words != NULL ? strtoll(words, NULL, 10) : likely->shape[0];
     attn_error detail;
-    attn_status status = attn_shortlist_create(likely->shape[0], frequent->shape[0], frequent->data,
-                                               likely->shape[1], likely->data, out, &detail);
+    attn_status status =
+        attn_shortlist_create(vocabulary, words != NULL ? likely->shape[0] : 0, frequent->shape[0],
+                              frequent->data, likely->shape[1], likely->data, out, &detail);
     if (status == ATTN_ERR_ARGUMENT) {
         return attn_fail(error, ATTN_ERR_FORMAT, path, -1, NULL, "%.400s", detail.what);
     }

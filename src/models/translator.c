@@ -37,6 +37,10 @@ void attn_translator_config_init_sized(attn_translator_config *config, size_t si
     attn_sized_init(config, size, &defaults, sizeof defaults);
 }
 
+int64_t attn_translator_source_words(const attn_translator_config *c) {
+    return c->source_vocabulary != 0 ? c->source_vocabulary : c->vocabulary;
+}
+
 static attn_status check_config(const attn_translator_config *c, attn_error *error) {
     const struct {
         const char *name;
@@ -50,6 +54,8 @@ static attn_status check_config(const attn_translator_config *c, attn_error *err
         {"encoder_layers", c->encoder_layers, 1, 64},
         {"decoder_layers", c->decoder_layers, 1, 64},
         {"max_length", c->max_length, 2, 1 << 16},
+        {"source_vocabulary", attn_translator_source_words(c), 4, 1 << 20},
+        {"first_position", c->first_position, 0, 1 << 16},
         {"alignment_layer", c->alignment_layer, 0, c->decoder_layers},
         {"alignment_head", c->alignment_head, c->alignment_layer > 0,
          c->alignment_layer > 0 ? c->heads : 0},
@@ -72,13 +78,19 @@ static attn_status check_config(const attn_translator_config *c, attn_error *err
                          "the head size d_model / heads is %lld, over 256",
                          (long long)(c->d_model / c->heads));
     }
+    if (c->source_vocabulary != 0 && c->embeddings == ATTN_EMBEDDINGS_TIED) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "use untied or target",
+                         "source and target have vocabularies of their own and cannot have tied "
+                         "embeddings");
+    }
     const struct {
         const char *name;
         double value;
     } rates[] = {{"dropout", c->dropout},
                  {"attention_dropout", c->attention_dropout},
                  {"activation_dropout", c->activation_dropout},
-                 {"label_smoothing", c->label_smoothing}};
+                 {"label_smoothing", c->label_smoothing},
+                 {"norm_epsilon", c->norm_epsilon}};
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
         attn_status status = attn_config_check_rate(rates[i].name, rates[i].value, error);
         if (status != ATTN_OK) {
@@ -104,17 +116,23 @@ attn_status attn_translator_config_check(const attn_translator_config *config, a
 
 /* ---- the table of tensors ---- */
 
+static attn_norm declare_norm(attn_translator *m, const char *name) {
+    attn_norm norm = attn_norm_declare(m->params, name, m->config.d_model);
+    norm.epsilon = (real)m->config.norm_epsilon;
+    return norm;
+}
+
 static void declare_encoder_layer(attn_translator *m, encoder_layer *layer, int64_t index) {
     const attn_translator_config *c = &m->config;
     char name[48];
     snprintf(name, sizeof name, "encoder.%lld.self", (long long)index);
     layer->self = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
     snprintf(name, sizeof name, "encoder.%lld.norm_self", (long long)index);
-    layer->norm_self = attn_norm_declare(m->params, name, c->d_model);
+    layer->norm_self = declare_norm(m, name);
     snprintf(name, sizeof name, "encoder.%lld.feed_forward", (long long)index);
     layer->feed_forward = attn_feed_forward_declare(m->params, name, c->d_model, c->ffn);
     snprintf(name, sizeof name, "encoder.%lld.norm_feed_forward", (long long)index);
-    layer->norm_feed_forward = attn_norm_declare(m->params, name, c->d_model);
+    layer->norm_feed_forward = declare_norm(m, name);
 }
 
 static void declare_decoder_layer(attn_translator *m, decoder_layer *layer, int64_t index) {
@@ -123,30 +141,42 @@ static void declare_decoder_layer(attn_translator *m, decoder_layer *layer, int6
     snprintf(name, sizeof name, "decoder.%lld.self", (long long)index);
     layer->self = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
     snprintf(name, sizeof name, "decoder.%lld.norm_self", (long long)index);
-    layer->norm_self = attn_norm_declare(m->params, name, c->d_model);
+    layer->norm_self = declare_norm(m, name);
     snprintf(name, sizeof name, "decoder.%lld.cross", (long long)index);
     layer->cross = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
     snprintf(name, sizeof name, "decoder.%lld.norm_cross", (long long)index);
-    layer->norm_cross = attn_norm_declare(m->params, name, c->d_model);
+    layer->norm_cross = declare_norm(m, name);
     snprintf(name, sizeof name, "decoder.%lld.feed_forward", (long long)index);
     layer->feed_forward = attn_feed_forward_declare(m->params, name, c->d_model, c->ffn);
     snprintf(name, sizeof name, "decoder.%lld.norm_feed_forward", (long long)index);
-    layer->norm_feed_forward = attn_norm_declare(m->params, name, c->d_model);
+    layer->norm_feed_forward = declare_norm(m, name);
 }
 
-static attn_param *declare_table(attn_translator *m, const char *name) {
-    return attn_params_declare(m->params, name, m->config.vocabulary, m->config.d_model,
-                               ATTN_INIT_EMBEDDING);
+static attn_param *declare_table(attn_translator *m, const char *name, int64_t words) {
+    return attn_params_declare(m->params, name, words, m->config.d_model, ATTN_INIT_EMBEDDING);
 }
 
 static void declare_words(attn_translator *m) {
     const attn_translator_config *c = &m->config;
-    bool tied = c->embeddings == ATTN_EMBEDDINGS_TIED;
-    m->embedding = declare_table(m, tied ? "embedding" : "source_embedding");
-    m->target_embedding = tied ? m->embedding : declare_table(m, "target_embedding");
-    m->output = (attn_linear){.weight = tied ? m->embedding : declare_table(m, "output"),
-                              .in = c->d_model,
-                              .out = c->vocabulary};
+    attn_param *output;
+    if (c->embeddings == ATTN_EMBEDDINGS_TIED) {
+        m->embedding = m->target_embedding = output = declare_table(m, "embedding", c->vocabulary);
+    } else {
+        bool untied = c->embeddings == ATTN_EMBEDDINGS_UNTIED;
+        m->embedding = declare_table(m, "source_embedding", attn_translator_source_words(c));
+        m->target_embedding = untied ? declare_table(m, "target_embedding", c->vocabulary) : NULL;
+        output = declare_table(m, "output", c->vocabulary);
+        m->target_embedding = untied ? m->target_embedding : output;
+    }
+    m->output = (attn_linear){.weight = output, .in = c->d_model, .out = c->vocabulary};
+    if (c->output_bias) {
+        m->output.bias =
+            attn_params_declare(m->params, "output.bias", 1, c->vocabulary, ATTN_INIT_ZERO);
+    }
+    if (c->embedding_norm) {
+        m->source_norm = declare_norm(m, "source_norm");
+        m->target_norm = declare_norm(m, "target_norm");
+    }
 }
 
 static void declare(attn_translator *m) {
@@ -164,8 +194,8 @@ static void declare(attn_translator *m) {
         declare_decoder_layer(m, &m->decoder[i], i);
     }
     if (c->pre_norm) {
-        m->encoder_norm = attn_norm_declare(m->params, "encoder.norm", c->d_model);
-        m->decoder_norm = attn_norm_declare(m->params, "decoder.norm", c->d_model);
+        m->encoder_norm = declare_norm(m, "encoder.norm");
+        m->decoder_norm = declare_norm(m, "decoder.norm");
     }
 }
 
@@ -181,7 +211,7 @@ static attn_status build(attn_translator *m, attn_error *error) {
         return status;
     }
     declare(m);
-    m->embedding_scale = real_sqrt((real)c->d_model);
+    m->embedding_scale = c->plain_embeddings ? 1 : real_sqrt((real)c->d_model);
     return attn_params_check(m->params, error);
 }
 
@@ -222,7 +252,8 @@ attn_status attn_translator_allocate(attn_translator *m, bool trainable, bool pa
         if (m->sinusoids == NULL) {
             return attn_fail_memory(error, bytes);
         }
-        attn_sinusoid_table(c->max_length, c->d_model, m->sinusoids);
+        attn_sinusoid_table(c->sinusoids, c->first_position, c->max_length, c->d_model,
+                            m->sinusoids);
         m->positions.table = m->sinusoids;
     }
     return attn_params_allocate_some(m->params, trainable, packed_only ? stays_unpacked : NULL,
@@ -388,9 +419,10 @@ static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape, int6
                                 position_ids);
 }
 
-attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, attn_param *words,
+attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, bool source,
                                    int64_t tokens, const int32_t *ids,
                                    const int32_t *position_ids) {
+    attn_param *words = source ? m->embedding : m->target_embedding;
     if (m->output.weight->data == NULL && attn_tape_recording(tape)) {
         attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the model was loaded for decoding only");
         return NULL;
@@ -400,6 +432,9 @@ attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, at
                          : attn_layer_embedding(tape, words, m->embedding_scale, &m->positions,
                                                 tokens, ids, position_ids);
     attn_tape_note(tape, "embedding", x);
+    if (x != NULL && m->config.embedding_norm) {
+        x = attn_layer_norm(tape, x, source ? &m->source_norm : &m->target_norm);
+    }
     return attn_layer_dropout(tape, x, m->config.dropout);
 }
 
@@ -415,20 +450,20 @@ static int32_t *count_positions(attn_tape *tape, const attn_sequences *sequences
     return ids;
 }
 
-static attn_tensor *embed_sentences(const attn_translator *m, attn_tape *tape, attn_param *words,
+static attn_tensor *embed_sentences(const attn_translator *m, attn_tape *tape, bool source,
                                     const int32_t *ids, const attn_sequences *sequences) {
     const int32_t *position_ids = count_positions(tape, sequences);
     if (position_ids == NULL) {
         return NULL;
     }
-    return attn_translator_embed(m, tape, words, sequences->starts[sequences->count], ids,
+    return attn_translator_embed(m, tape, source, sequences->starts[sequences->count], ids,
                                  position_ids);
 }
 
 attn_tensor *attn_translator_encoder(const attn_translator *m, attn_tape *tape, const int32_t *ids,
                                      const attn_sequences *sequences) {
     attn_tape_scope(tape, "source");
-    attn_tensor *x = embed_sentences(m, tape, m->embedding, ids, sequences);
+    attn_tensor *x = embed_sentences(m, tape, true, ids, sequences);
     for (int64_t i = 0; i < m->config.encoder_layers; i++) {
         const encoder_layer *layer = &m->encoder[i];
         attn_tape_scope(tape, "encoder.%lld.self", (long long)i);
@@ -450,7 +485,7 @@ static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int
                             const attn_sequences *sources, const attn_guide *guide) {
     double attention_dropout = m->config.attention_dropout;
     attn_tape_scope(tape, "target");
-    attn_tensor *x = embed_sentences(m, tape, m->target_embedding, ids, targets);
+    attn_tensor *x = embed_sentences(m, tape, false, ids, targets);
     for (int64_t i = 0; i < m->config.decoder_layers; i++) {
         const decoder_layer *layer = &m->decoder[i];
         attn_tape_scope(tape, "decoder.%lld.self", (long long)i);
@@ -542,8 +577,8 @@ attn_status attn_translator_loss_guided(const attn_translator *m, attn_tape *tap
     }
     attn_tensor *x = forward(m, tape, batch, guide);
     if (x != NULL) {
-        attn_layer_output_loss(tape, x, m->output.weight, batch->target_output,
-                               m->config.label_smoothing, gradient_scale, loss, nll);
+        attn_layer_output_loss(tape, x, &m->output, batch->target_output, m->config.label_smoothing,
+                               gradient_scale, loss, nll);
     }
     return attn_tape_check(tape, error);
 }
@@ -558,7 +593,7 @@ attn_status attn_translator_loss_twice(const attn_translator *m, attn_tape *tape
     }
     attn_tensor *x = forward(m, tape, batch, guide);
     if (x != NULL) {
-        attn_layer_output_r_drop(tape, x, m->output.weight, batch->target_output,
+        attn_layer_output_r_drop(tape, x, &m->output, batch->target_output,
                                  m->config.label_smoothing, agreement, gradient_scale, loss, nll);
     }
     return attn_tape_check(tape, error);

@@ -24,15 +24,16 @@ typedef struct decoder_layer {
 struct attn_translator {
     attn_translator_config config;
     attn_params *params;
-    attn_param *embedding;                /* [V, d_model]: of the source; tied: of all three */
-    attn_param *target_embedding;         /* the same, or [V, d_model] */
-    real embedding_scale;                 /* sqrt(d_model) */
-    attn_positions positions;             /* [max_length, d_model] */
-    real *sinusoids;                      /* the table behind positions, NULL when learned */
-    encoder_layer *encoder;               /* [encoder_layers] */
-    decoder_layer *decoder;               /* [decoder_layers] */
+    attn_param *embedding;              /* of the source [source V, d_model]; tied: of all three */
+    attn_param *target_embedding;       /* the same, or [V, d_model] */
+    real embedding_scale;               /* sqrt(d_model), or 1 */
+    attn_norm source_norm, target_norm; /* after embedding, if the configuration says so */
+    attn_positions positions;           /* [max_length, d_model] */
+    real *sinusoids;                    /* the table behind positions, NULL when learned */
+    encoder_layer *encoder;             /* [encoder_layers] */
+    decoder_layer *decoder;             /* [decoder_layers] */
     attn_norm encoder_norm, decoder_norm; /* pre-norm only: after the last layer */
-    attn_linear output; /* the projection to words: tied: the embedding; no bias */
+    attn_linear output;                   /* the projection to words */
     /* Of a model that keeps its matrices packed alone (their data is NULL): where words are looked
      * up, packed as floats. */
     attn_linear words;
@@ -66,9 +67,11 @@ attn_tensor *attn_translator_after(const attn_translator *model, attn_tape *tape
 attn_tensor *attn_translator_feed_forward(const attn_translator *model, attn_tape *tape,
                                           attn_tensor *x, const attn_feed_forward *feed_forward,
                                           const attn_norm *norm);
-/* Token embedding out of a table of the model's, positions, dropout. position_ids: [tokens]. */
-attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape, attn_param *table,
+/* Embeddings of source or target tokens, positions, norm, dropout. position_ids: [tokens]. */
+attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape, bool source,
                                    int64_t tokens, const int32_t *ids, const int32_t *position_ids);
+/* The number of words that a source may have. */
+int64_t attn_translator_source_words(const attn_translator_config *config);
 /* The encoder over sentences one after another: [N, d_model]. */
 attn_tensor *attn_translator_encoder(const attn_translator *model, attn_tape *tape,
                                      const int32_t *ids, const attn_sequences *sequences);

@@ -32,6 +32,16 @@ static const attn_config_key config_keys[] = {
     {"alignment_head", CONFIG_NEWER_INT, offsetof(attn_translator_config, alignment_head), NULL},
     {"embeddings", CONFIG_NEWER_CHOICE, offsetof(attn_translator_config, embeddings),
      attn_embeddings_names},
+    {"source_vocabulary", CONFIG_NEWER_INT, offsetof(attn_translator_config, source_vocabulary),
+     NULL},
+    {"output_bias", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, output_bias), NULL},
+    {"plain_embeddings", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, plain_embeddings),
+     NULL},
+    {"embedding_norm", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, embedding_norm), NULL},
+    {"sinusoids", CONFIG_NEWER_CHOICE, offsetof(attn_translator_config, sinusoids),
+     attn_sinusoids_names},
+    {"first_position", CONFIG_NEWER_INT, offsetof(attn_translator_config, first_position), NULL},
+    {"norm_epsilon", CONFIG_NEWER_SMALL, offsetof(attn_translator_config, norm_epsilon), NULL},
 };
 
 static const attn_model_format format = {
@@ -136,8 +146,9 @@ static attn_status load_packed(const attn_safetensors *file, const char *path, a
     packing p = {.file = file,
                  .params = m->params,
                  .compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute,
-                 .words = compute == ATTN_COMPUTE_I8 && m->output.weight == m->embedding ? &m->words
-                                                                                         : NULL,
+                 .words = compute == ATTN_COMPUTE_I8 && m->output.weight == m->target_embedding
+                              ? &m->words
+                              : NULL,
                  .error = error};
     attn_status status = attn_translator_allocate(m, false, true, error);
     if (status == ATTN_OK && compute == ATTN_COMPUTE_I8 &&

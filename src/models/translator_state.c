@@ -125,7 +125,9 @@ void attn_translator_state_free(attn_translator_state *s) {
 attn_status attn_translator_state_use(attn_translator_state *s, const attn_shortlist *shortlist,
                                       int32_t end_token, attn_error *error) {
     int64_t words = s->model->config.vocabulary;
-    if (shortlist != NULL && attn_shortlist_vocabulary(shortlist) != words) {
+    int64_t sources = s->model->config.source_vocabulary;
+    if (shortlist != NULL && (attn_shortlist_vocabulary(shortlist) != words ||
+                              attn_shortlist_source_vocabulary(shortlist) != sources)) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "make the shortlist with this model",
                          "the shortlist is for a vocabulary of %lld, but the model has %lld",
                          (long long)attn_shortlist_vocabulary(shortlist), (long long)words);
@@ -164,10 +166,10 @@ attn_status attn_translator_check_source(const attn_translator *m, int64_t count
         }
     }
     for (int64_t t = 0; t < starts[count]; t++) {
-        if (source[t] < 0 || source[t] >= c->vocabulary) {
+        if (source[t] < 0 || source[t] >= attn_translator_source_words(c)) {
             return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
                              "token id %d is not in the vocabulary of %lld", source[t],
-                             (long long)c->vocabulary);
+                             (long long)attn_translator_source_words(c));
         }
     }
     return ATTN_OK;
@@ -555,8 +557,7 @@ static attn_tensor *step_layers(attn_translator_state *s, const int32_t *tokens,
     for (int64_t r = 0; r < s->rows; r++) {
         positions[r] = (int32_t)s->step;
     }
-    attn_tensor *x =
-        attn_translator_embed(m, tape, m->target_embedding, s->rows, tokens, positions);
+    attn_tensor *x = attn_translator_embed(m, tape, false, s->rows, tokens, positions);
     for (int64_t i = 0; x != NULL && i < m->config.decoder_layers; i++) {
         const decoder_layer *layer = &m->decoder[i];
         attn_tensor *h = attn_translator_before(m, tape, x, &layer->norm_self);

@@ -9,8 +9,8 @@
 
 #include "text/corpus.h"
 
-/* likely: [vocabulary, per_token]: row s the targets of largest t(. | s), equal ones by lower id, -1
- * where there are no more. ids of the corpus are below vocabulary. ATTN_ERR_MEMORY. */
+/* likely: [vocabulary, per_token], vocabulary that of the source: row s the targets of largest t(. | s), equal ones by
+ * lower id, -1 where there are no more. ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_alignment_likely(const attn_corpus *corpus, int64_t vocabulary,
                                                   int64_t iterations, int64_t per_token,
                                                   int32_t *likely, attn_error *error);

@@ -83,7 +83,7 @@ static attn_status decoding_twice(attn_translator *model, const tiny_batch *batc
     attn_shortlist *list = NULL;
     attn_status status = decoding(model, NULL, batch, out);
     if (status == ATTN_OK) {
-        status = attn_shortlist_create(TINY_VOCABULARY, 2, frequent, 2, likely, &list, NULL);
+        status = attn_shortlist_create(TINY_VOCABULARY, 0, 2, frequent, 2, likely, &list, NULL);
         assert_true((list == NULL) == (status != ATTN_OK));
     }
     if (status == ATTN_OK) {

@@ -98,7 +98,7 @@ static attn_tensor *linear_shared(attn_tape *tape, fixture *f, attn_tensor *x[],
 
 static void declare_embedding(fixture *f) {
     f->table = attn_params_declare(f->params, "table", 9, CHANNELS, ATTN_INIT_EMBEDDING);
-    attn_sinusoid_table(16, CHANNELS, f->sinusoids);
+    attn_sinusoid_table(ATTN_SINUSOIDS_TENSOR2TENSOR, 0, 16, CHANNELS, f->sinusoids);
     f->positions = (attn_positions){f->sinusoids, NULL, 16};
 }
 
@@ -195,7 +195,13 @@ static attn_tensor *feed_forward(attn_tape *tape, fixture *f, attn_tensor *x[], 
 
 static void declare_output(fixture *f) {
     f->table = attn_params_declare(f->params, "table", 19, CHANNELS, ATTN_INIT_EMBEDDING);
+    f->linear = (attn_linear){.weight = f->table, .in = CHANNELS, .out = 19};
     add_input(f, 300, CHANNELS); /* more than one block of rows */
+}
+
+static void declare_output_with_bias(fixture *f) {
+    declare_output(f);
+    f->linear.bias = attn_params_declare(f->params, "bias", 1, 19, ATTN_INIT_ONE);
 }
 
 static const int32_t *output_targets(void) {
@@ -208,23 +214,23 @@ static const int32_t *output_targets(void) {
 
 static attn_tensor *output_loss(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
     double nll = 0;
-    attn_layer_output_loss(tape, x[0], f->table, output_targets(), 0.0, 1.0, loss, &nll);
+    attn_layer_output_loss(tape, x[0], &f->linear, output_targets(), 0.0, 1.0, loss, &nll);
     return NULL;
 }
 
 static attn_tensor *output_smoothed(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
     double nll = 0;
-    attn_layer_output_loss(tape, x[0], f->table, output_targets(), 0.1, 1.0, loss, &nll);
+    attn_layer_output_loss(tape, x[0], &f->linear, output_targets(), 0.1, 1.0, loss, &nll);
     return NULL;
 }
 
 static attn_tensor *output_r_drop(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
     double nll = 0;
-    attn_layer_output_r_drop(tape, x[0], f->table, output_targets(), 0.1, 3.0, 1.0, loss, &nll);
+    attn_layer_output_r_drop(tape, x[0], &f->linear, output_targets(), 0.1, 3.0, 1.0, loss, &nll);
     return NULL;
 }
 
-static void declare_model(fixture *f, bool pre_norm, attn_embeddings embeddings) {
+static attn_translator_config model_config(bool pre_norm) {
     attn_translator_config config;
     attn_translator_config_init(&config);
     config.vocabulary = 11;
@@ -234,27 +240,43 @@ static void declare_model(fixture *f, bool pre_norm, attn_embeddings embeddings)
     config.kv_heads = pre_norm ? 1 : 2;
     config.encoder_layers = config.decoder_layers = 2;
     config.max_length = 8;
-    config.embeddings = embeddings;
     config.pre_norm = config.learned_positions = pre_norm;
     config.activation = pre_norm ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
     config.dropout = config.attention_dropout = config.activation_dropout = 0.15;
     config.alignment_layer = 1;
     config.alignment_head = 2;
+    return config;
+}
+
+static void declare_model(fixture *f, attn_translator_config config) {
     assert_int_equal(attn_translator_create(&config, true, &f->model, NULL), ATTN_OK);
     attn_params_free(f->params);
     f->params = attn_translator_params(f->model);
 }
 
 static void declare_post_norm(fixture *f) {
-    declare_model(f, false, ATTN_EMBEDDINGS_TIED);
+    declare_model(f, model_config(false));
 }
 
 static void declare_untied(fixture *f) {
-    declare_model(f, false, ATTN_EMBEDDINGS_UNTIED);
+    attn_translator_config config = model_config(false);
+    config.embeddings = ATTN_EMBEDDINGS_UNTIED;
+    declare_model(f, config);
+}
+
+/* What models made elsewhere have. */
+static void declare_foreign(fixture *f) {
+    attn_translator_config config = model_config(false);
+    config.embeddings = ATTN_EMBEDDINGS_TARGET;
+    config.source_vocabulary = 13;
+    config.output_bias = config.plain_embeddings = config.embedding_norm = true;
+    config.sinusoids = ATTN_SINUSOIDS_PAPER;
+    config.norm_epsilon = 1e-3;
+    declare_model(f, config);
 }
 
 static void declare_pre_norm(fixture *f) {
-    declare_model(f, true, ATTN_EMBEDDINGS_TIED);
+    declare_model(f, model_config(true));
 }
 
 static attn_tensor *translator(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
@@ -541,8 +563,8 @@ static const struct grad_case {
     {"cross grouped attention, dropout", declare_grouped, cross_attention, 0},
     {"feed-forward, dropout", declare_feed_forward, feed_forward, 0},
     {"output loss", declare_output, output_loss, 0},
-    {"output loss, label smoothing", declare_output, output_smoothed, 0},
-    {"output loss, R-Drop", declare_output, output_r_drop, 0},
+    {"output loss, label smoothing", declare_output_with_bias, output_smoothed, 0},
+    {"output loss, R-Drop", declare_output_with_bias, output_r_drop, 0},
     {"convolution", declare_conv_same, conv_none, 0},
     {"convolution, relu", declare_conv_same, conv_relu, 0},
     {"convolution, residual, input read twice", declare_conv_same, conv_residual, 0},
@@ -562,6 +584,7 @@ static const struct grad_case {
     {"pixel loss, class weights, label smoothing", declare_pixels, pixel_smoothed, 0},
     {"translator, post-norm", declare_post_norm, translator, 0},
     {"translator, untied embeddings", declare_untied, translator, 0},
+    {"translator of a foreign kind", declare_foreign, translator, 0},
     {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator, 0},
     {"translator, a guided head", declare_pre_norm, guided_translator, 0},
     {"segmenter, global attention", declare_segmenter_global, segmenter, 7},

@@ -134,13 +134,14 @@ static void output_loss(void **state) {
     targets[5] = -1;
     open_network(&n, false);
     begin(&n, false);
-    attn_layer_output_loss(n.tape, n.x, n.table, targets, 0.1, 1, &loss, &nll);
+    attn_linear output = {.weight = n.table, .in = 8, .out = 10};
+    attn_layer_output_loss(n.tape, n.x, &output, targets, 0.1, 1, &loss, &nll);
     expect(&n, ATTN_ERR_SHAPE,
-           "layer 1, attn_layer_output_loss: x has 12 columns, the table takes 8");
+           "layer 1, attn_layer_output_loss: x has 12 columns, the weight takes 8");
     attn_tensor *x = attn_tape_tensor(n.tape, ROWS, 8);
-    attn_layer_output_loss(n.tape, x, n.table, targets, 0.1, 1, &loss, &nll);
+    attn_layer_output_loss(n.tape, x, &output, targets, 0.1, 1, &loss, &nll);
     expect(&n, ATTN_ERR_ARGUMENT,
-           "layer 1, attn_layer_output_loss: targets[5] is -1, the table has 10 rows");
+           "layer 1, attn_layer_output_loss: targets[5] is -1, the weight has 10 rows");
     assert_true(loss == 0 && nll == 0);
     close_network(&n);
 }

@@ -30,8 +30,8 @@ static attn_shortlist *make(void) {
         likely[t * PER_TOKEN + 1] = t % 4 == 0 || 3 * t + 1 >= V ? -1 : 3 * t + 1;
         likely[t * PER_TOKEN + 2] = -1;
     }
-    assert_int_equal(attn_shortlist_create(V, FREQUENT, frequent, PER_TOKEN, likely, &list, NULL),
-                     ATTN_OK);
+    assert_int_equal(
+        attn_shortlist_create(V, 0, FREQUENT, frequent, PER_TOKEN, likely, &list, NULL), ATTN_OK);
     assert_int_equal(attn_shortlist_vocabulary(list), V);
     return list;
 }
@@ -42,7 +42,7 @@ static attn_shortlist *make_whole(void) {
     for (int i = 0; i < V; i++) {
         all[i] = i;
     }
-    assert_int_equal(attn_shortlist_create(V, V, all, 0, likely, &list, NULL), ATTN_OK);
+    assert_int_equal(attn_shortlist_create(V, 0, V, all, 0, likely, &list, NULL), ATTN_OK);
     return list;
 }
 
@@ -177,14 +177,14 @@ static void create_refuses(void **unused) {
                  {4, 1, -1, 0}, {4, 2, 1, -2}, {4, 2, 1, 4}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ids[1] = wrong[i].bad;
-        assert_int_equal(attn_shortlist_create(wrong[i].vocabulary, wrong[i].frequent_count, ids,
+        assert_int_equal(attn_shortlist_create(wrong[i].vocabulary, 0, wrong[i].frequent_count, ids,
                                                wrong[i].per_token, ids, &list, &error),
                          ATTN_ERR_ARGUMENT);
         assert_null(list);
     }
     ids[1] = -1; /* no translation, but no word */
-    assert_int_equal(attn_shortlist_create(4, 2, ids, 1, ids, &list, &error), ATTN_ERR_ARGUMENT);
-    assert_int_equal(attn_shortlist_create(4, 1, ids, 1, ids, &list, &error), ATTN_OK);
+    assert_int_equal(attn_shortlist_create(4, 0, 2, ids, 1, ids, &list, &error), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_shortlist_create(4, 0, 1, ids, 1, ids, &list, &error), ATTN_OK);
     attn_shortlist_free(list);
     attn_shortlist_free(NULL);
 }

@@ -28,9 +28,18 @@ static attn_translator_config variant(int number) {
     config.learned_positions = number >= 2;
     config.embeddings = number == 2 ? ATTN_EMBEDDINGS_UNTIED : ATTN_EMBEDDINGS_TIED;
     config.kv_heads = number == 0 ? 4 : number == 1 ? 2 : 1;
+    if (number == 4) { /* what models made elsewhere have */
+        config.learned_positions = false;
+        config.sinusoids = ATTN_SINUSOIDS_PAPER;
+        config.first_position = 1;
+        config.embeddings = ATTN_EMBEDDINGS_TARGET;
+        config.source_vocabulary = VOCABULARY + 5;
+        config.output_bias = config.plain_embeddings = config.embedding_norm = true;
+        config.norm_epsilon = 1e-6;
+    }
     return config;
 }
-enum { VARIANTS = 4 };
+enum { VARIANTS = 5 };
 
 /* ---- the teacher-forced pass ---- */
 
@@ -38,6 +47,11 @@ enum { VARIANTS = 4 };
 static const attn_param *projection(const attn_translator *model) {
     bool tied = attn_translator_get_config(model)->embeddings == ATTN_EMBEDDINGS_TIED;
     return attn_params_find(attn_translator_params(model), tied ? "embedding" : "output");
+}
+
+static const attn_real *output_bias(const attn_translator *model) {
+    const attn_param *bias = attn_params_find(attn_translator_params(model), "output.bias");
+    return bias != NULL ? bias->data : NULL;
 }
 
 /* The product with the embedding as a model packed for I8 computes it. */
@@ -53,7 +67,8 @@ static void project_i8(const attn_translator *model, const attn_tensor *x, attn_
                               .a_row = x->cols,
                               .weights = weights,
                               .c = logits,
-                              .c_row = VOCABULARY};
+                              .c_row = VOCABULARY,
+                              .bias = output_bias(model)};
     assert_int_equal(attn_matmul_i8_run(&product, NULL), ATTN_OK);
     attn_matmul_i8_weights_free(weights);
 }
@@ -79,7 +94,8 @@ static attn_real *forced(attn_translator *model, attn_compute compute,
                            .b_row = 1,
                            .b_col = channels,
                            .c = logits,
-                           .c_row = VOCABULARY};
+                           .c_row = VOCABULARY,
+                           .bias = output_bias(model)};
     if (compute == ATTN_COMPUTE_I8) {
         project_i8(model, x, logits);
     } else {

@@ -60,6 +60,20 @@ static void assert_same_config(const attn_translator_config *a, const attn_trans
     assert_true(a->dropout == b->dropout && a->attention_dropout == b->attention_dropout);
     assert_true(a->activation_dropout == b->activation_dropout);
     assert_true(a->label_smoothing == b->label_smoothing && a->embeddings == b->embeddings);
+    assert_true(a->source_vocabulary == b->source_vocabulary && a->output_bias == b->output_bias);
+    assert_true(a->plain_embeddings == b->plain_embeddings && a->sinusoids == b->sinusoids);
+    assert_true(a->embedding_norm == b->embedding_norm && a->norm_epsilon == b->norm_epsilon);
+    assert_true(a->first_position == b->first_position);
+}
+
+/* What models made elsewhere have. */
+static void make_foreign(attn_translator_config *config) {
+    config->embeddings = ATTN_EMBEDDINGS_TARGET;
+    config->source_vocabulary = TINY_VOCABULARY + 3;
+    config->output_bias = config->plain_embeddings = config->embedding_norm = true;
+    config->sinusoids = ATTN_SINUSOIDS_PAPER;
+    config->first_position = 2;
+    config->norm_epsilon = 1e-12;
 }
 
 static attn_translator *load(const char *path, bool trainable) {
@@ -108,10 +122,13 @@ static void assert_close(const attn_translator *saved, const attn_translator *lo
 
 static void test_round_trips(void **unused) {
     (void)unused;
-    for (int kind = 0; kind < 12; kind++) {
+    for (int kind = 0; kind < 18; kind++) {
         attn_storage storage = (attn_storage)(kind / 2 % 3);
         attn_translator_config config = tiny_config();
         config.embeddings = (attn_embeddings)(kind / 6);
+        if (config.embeddings == ATTN_EMBEDDINGS_TARGET) {
+            make_foreign(&config);
+        }
         config.pre_norm = kind % 2 == 1;
         config.learned_positions = kind % 2 == 1;
         config.activation = kind % 2 == 1 ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
@@ -193,10 +210,13 @@ static void assert_packed_alike(const char *path, attn_compute compute) {
 /* The same scores from files of every kind, and what needs the matrices refuses. */
 static void test_packed_alone(void **unused) {
     (void)unused;
-    for (int kind = 0; kind < 12; kind++) {
+    for (int kind = 0; kind < 18; kind++) {
         attn_translator_config config = tiny_config();
         config.learned_positions = kind % 2 == 1;
         config.embeddings = (attn_embeddings)(kind / 6);
+        if (config.embeddings == ATTN_EMBEDDINGS_TARGET) {
+            make_foreign(&config);
+        }
         attn_translator *model = tiny_translator(&config, false);
         save(model, (attn_storage)(kind / 2 % 3), flawed);
         attn_translator_free(model);

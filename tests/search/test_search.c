@@ -188,7 +188,7 @@ static void shortlists_ignore_the_rest_of_the_batch(void **unused) {
     attn_shortlist *list = NULL;
     attn_search_options o;
     attn_search_options_init(&o);
-    assert_int_equal(attn_shortlist_create(12, 2, frequent, 1, likely, &list, NULL), ATTN_OK);
+    assert_int_equal(attn_shortlist_create(12, 0, 2, frequent, 1, likely, &list, NULL), ATTN_OK);
     o.shortlist = list;
     check_batches(o, ATTN_COMPUTE_F32);
     check_batches(o, ATTN_COMPUTE_I8);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "attn/layers.h"
 #include "base/math.h"
 #include "base/trig.h"
 #include "kernels/elementwise/elementwise.h"
@@ -124,16 +125,22 @@ static void positions_are_sines(void **state) {
         int64_t channels = widths[w], half = channels / 2;
         float *table = malloc((size_t)(POSITIONS * channels) * sizeof *table);
         assert_non_null(table);
-        attn_sinusoid_table(POSITIONS, channels, table);
-        for (int64_t p = 0; p < POSITIONS; p++) {
-            const float *row = table + p * channels;
-            for (int64_t i = 0; i < half; i++) {
-                double part = half > 1 ? (double)i / (double)(half - 1) : 0.0;
-                double angle = (double)p * pow(10000.0, -part);
-                assert_true(fabs((double)row[i] - sin(angle)) < 1e-7);
-                assert_true(fabs((double)row[half + i] - cos(angle)) < 1e-7);
+        for (int kind = 0; kind < 4; kind++) {
+            bool paper = kind % 2 == 1;
+            int64_t first = kind / 2 * 2;
+            attn_sinusoid_table(paper ? ATTN_SINUSOIDS_PAPER : ATTN_SINUSOIDS_TENSOR2TENSOR, first,
+                                POSITIONS, channels, table);
+            for (int64_t p = 0; p < POSITIONS; p++) {
+                const float *row = table + p * channels;
+                for (int64_t i = 0; i < half; i++) {
+                    double last = (double)(paper ? half : half - 1);
+                    double part = last > 0 ? (double)i / last : 0.0;
+                    double angle = (double)(first + p) * pow(10000.0, -part);
+                    assert_true(fabs((double)row[i] - sin(angle)) < 1e-7);
+                    assert_true(fabs((double)row[half + i] - cos(angle)) < 1e-7);
+                }
+                assert_true(channels % 2 == 0 || row[channels - 1] == 0.0f);
             }
-            assert_true(channels % 2 == 0 || row[channels - 1] == 0.0f);
         }
         free(table);
     }

@@ -3,7 +3,6 @@
  * Long arrays are cut into parts of PART elements at fixed places. Next: elementwise_ref.c. */
 #include "kernels/elementwise/elementwise.h"
 
-#include "base/trig.h"
 #include "kernels/table.h"
 
 /* Elements worth a thread's while; a multiple of ATTN_DROPOUT_BLOCK. */
@@ -139,23 +138,5 @@ void attn_embedding_backward(int64_t tokens, int64_t channels, const int32_t *id
                 kernels->scale_add(channels, scale, d_y + t * channels, d_row, d_row);
             }
         }
-    }
-}
-
-void attn_sinusoid_table(int64_t positions, int64_t channels, real *table) {
-    const double log2_10000 = 13.287712379549449;
-    int64_t half = channels / 2;
-    for (int64_t i = 0; i < half; i++) {
-        double exponent = half > 1 ? (double)i / (double)(half - 1) : 0.0;
-        double frequency = attn_exp2_double(-exponent * log2_10000);
-        for (int64_t position = 0; position < positions; position++) {
-            double sine, cosine;
-            attn_sin_cos((double)position * frequency, &sine, &cosine);
-            table[position * channels + i] = (real)sine;
-            table[position * channels + half + i] = (real)cosine;
-        }
-    }
-    for (int64_t position = 0; channels % 2 == 1 && position < positions; position++) {
-        table[position * channels + channels - 1] = 0;
     }
 }

@@ -47,9 +47,4 @@ void attn_embedding_forward(int64_t tokens, int64_t channels, const int32_t *ids
 void attn_embedding_backward(int64_t tokens, int64_t channels, const int32_t *ids, int64_t rows,
                              real scale, const real *d_y, real *d_table);
 
-/* table[position, c]: sin for the first half of the channels, cos for the second (the layout of
- * tensor2tensor and fairseq): angle = position * 10000^(-i / (C/2 - 1)) with i = c % (C/2). Same
- * bits everywhere. Odd C: last column 0. */
-void attn_sinusoid_table(int64_t positions, int64_t channels, real *table);
-
 #endif
