@@ -42,11 +42,11 @@ static int32_t find_part(const char *line, const attn_part *part, int64_t parts,
 }
 
 /* part_of[i]: the part of each of `count` pieces. */
-static attn_status find_parts(const attn_model *model, const int32_t *ids, size_t count,
+static attn_status find_parts(const attn_tokenizer *tokenizer, const int32_t *ids, size_t count,
                               const char *line, const attn_part *part, int64_t parts,
                               int32_t *part_of, attn_error *error) {
     size_t *ends = malloc((count + 1) * sizeof *ends);
-    bool good = ends != NULL && attn_links_ends(model->tokenizer, ids, count, line, ends);
+    bool good = ends != NULL && attn_links_ends(tokenizer, ids, count, line, ends);
     for (size_t i = 0; good && i < count; i++) {
         part_of[i] = find_part(line, part, parts, i > 0 ? ends[i - 1] : 0, ends[i]);
     }
@@ -95,13 +95,13 @@ static attn_status link_line(const attn_model *model, const attn_parallel *text,
     int32_t *target_part = source_part + sources;
     attn_status status = source_part != NULL ? ATTN_OK : attn_fail_memory(error, sources + targets);
     if (status == ATTN_OK) {
-        status = find_parts(model, p->source, sources, text->source.line[line],
+        status = find_parts(model->tokenizer, p->source, sources, text->source.line[line],
                             parts->part[0] + parts->text.start[0][line],
                             attn_bitext_length(&parts->text, 0, line), source_part, error);
     }
     if (status == ATTN_OK) {
-        status = find_parts(model, p->target + 1, targets, text->target.line[line],
-                            parts->part[1] + parts->text.start[1][line],
+        status = find_parts(attn_tokenizer_target(model->tokenizer), p->target + 1, targets,
+                            text->target.line[line], parts->part[1] + parts->text.start[1][line],
                             attn_bitext_length(&parts->text, 1, line), target_part, error);
     }
     if (status == ATTN_OK) {

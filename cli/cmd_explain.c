@@ -68,11 +68,12 @@ static attn_status read_words(const attn_model *model, const attn_sentence_pair 
                              : x->part == ATTN_PART_CROSS ? p->target + 1
                                                           : p->target;
     const int32_t *keys = x->part == ATTN_PART_DECODER ? p->target : p->source;
-    attn_status status =
-        attn_words_create(model->tokenizer, queries, x->shape.queries, &x->queries, error);
-    return status == ATTN_OK
-               ? attn_words_create(model->tokenizer, keys, x->shape.keys, &x->keys, error)
-               : status;
+    const attn_tokenizer *source = model->tokenizer, *target = attn_tokenizer_target(source);
+    attn_status status = attn_words_create(x->part == ATTN_PART_ENCODER ? source : target, queries,
+                                           x->shape.queries, &x->queries, error);
+    return status == ATTN_OK ? attn_words_create(x->part == ATTN_PART_DECODER ? target : source,
+                                                 keys, x->shape.keys, &x->keys, error)
+                             : status;
 }
 
 /* ---- choosing ---- */

@@ -131,7 +131,8 @@ static attn_status add_line(const attn_model *model, const options *o, const cha
 static void add_tokens(const attn_model *model, const attn_sentence_pair *p, const attn_real *log_p,
                        json_t *tokens, json_t *values) {
     for (int64_t t = 0; t < p->target_length; t++) {
-        const char *piece = attn_tokenizer_piece(model->tokenizer, p->target[t + 1]);
+        const char *piece =
+            attn_tokenizer_piece(attn_tokenizer_target(model->tokenizer), p->target[t + 1]);
         json_array_append_new(tokens, json_string(piece));
         json_array_append_new(values, json_real(log_p[t]));
     }

@@ -12,7 +12,7 @@
 typedef struct options {
     attn_option_list source, target, pairs, languages;
     attn_option_list valid_source, valid_target, valid_pairs, valid_languages;
-    const char *tokenizer;
+    const char *tokenizer, *target_tokenizer;
     attn_train_common common;
 } options;
 
@@ -41,6 +41,8 @@ static const attn_option table[] = {
            "the languages of each of these files"),
     OPTION(tokenizer, "tokenizer", ATTN_OPTION_FILE, "FILE.model",
            "a SentencePiece model (default: train one)"),
+    OPTION(target_tokenizer, "target-tokenizer", ATTN_OPTION_FILE, "FILE.model",
+           "another one for the target, with --set vocabularies=separate"),
 };
 
 static const attn_option_group groups[] = {
@@ -104,7 +106,7 @@ static void count_left_out(attn_train_run *r, const attn_translator_data *data) 
     const attn_train_count counts[] = {
         {"pairs", NULL, data->train.count},
         {"validation", NULL, data->valid.count},
-        {"vocabulary", NULL, attn_tokenizer_size(data->tokenizer)},
+        {"vocabulary", NULL, attn_tokenizer_size(attn_tokenizer_target(data->tokenizer))},
         {"unknown_characters", NULL, data->train.unknown.total},
         {"left_out_short", "lines without both columns", data->short_lines},
         {"left_out_copies", "copies", data->filtered.copies},
@@ -131,6 +133,35 @@ static void count_left_out(attn_train_run *r, const attn_translator_data *data) 
     }
 }
 
+static void say_fewer(attn_train_run *r, const char *key, int32_t pieces, int64_t wanted) {
+    if (pieces < wanted) {
+        attn_train_say(r, "the text allows %d pieces, fewer than %s = %lld\n", (int)pieces, key,
+                       (long long)wanted);
+    }
+}
+
+/* How much there is to train on, and of how many pieces. */
+static void say_pieces(attn_train_run *r, const attn_translator_recipe *recipe,
+                       const attn_translator_data *data, bool trained) {
+    const attn_tokenizer *source = data->tokenizer, *target = attn_tokenizer_target(source);
+    int32_t sources = attn_tokenizer_size(source), targets = attn_tokenizer_size(target);
+    char both[32] = "";
+    if (target != source) {
+        snprintf(both, sizeof both, " and %d", (int)targets);
+    }
+    attn_train_say(r, "%lld pairs to train on, %lld for validation%s; vocabulary %d%s\n",
+                   (long long)data->train.count, (long long)data->valid.count,
+                   data->held_out > 0 ? " (held out)" : "", (int)sources, both);
+    if (trained) {
+        say_fewer(r, "vocabulary", sources, recipe->vocabulary);
+    }
+    if (trained && target != source) {
+        bool own = recipe->target_vocabulary > 0;
+        say_fewer(r, own ? "target_vocabulary" : "vocabulary", targets,
+                  own ? recipe->target_vocabulary : recipe->vocabulary);
+    }
+}
+
 static attn_status read_data(const options *given, attn_train_run *r,
                              const attn_translator_recipe *recipe, attn_translator_data *data,
                              attn_error *error) {
@@ -148,6 +179,7 @@ static attn_status read_data(const options *given, attn_train_run *r,
         .valid_count =
             list_sources(&given->valid_source, &given->valid_target, &given->valid_pairs, valid),
         .tokenizer = given->tokenizer,
+        .target_tokenizer = given->target_tokenizer,
         .train_languages = given->languages.count > 0 ? given->languages.item : NULL,
         .valid_languages = given->valid_languages.count > 0 ? given->valid_languages.item : NULL,
     };
@@ -164,14 +196,7 @@ static attn_status read_data(const options *given, attn_train_run *r,
     if (status != ATTN_OK) {
         return status;
     }
-    attn_train_say(r, "%lld pairs to train on, %lld for validation%s; vocabulary %d\n",
-                   (long long)data->train.count, (long long)data->valid.count,
-                   data->held_out > 0 ? " (held out)" : "",
-                   (int)attn_tokenizer_size(data->tokenizer));
-    if (trained && attn_tokenizer_size(data->tokenizer) < recipe->vocabulary) {
-        attn_train_say(r, "the text allows %d pieces, fewer than vocabulary = %lld\n",
-                       (int)attn_tokenizer_size(data->tokenizer), (long long)recipe->vocabulary);
-    }
+    say_pieces(r, recipe, data, trained);
     say_unknown(r, recipe, &data->train.unknown);
     count_left_out(r, data);
     return ATTN_OK;
@@ -210,6 +235,7 @@ static void name_all(named_list *list, const options *given) {
                  "valid-pairs", &given->valid_pairs);
     name_list(list, "valid-languages", &given->valid_languages);
     name(list, "tokenizer", given->tokenizer);
+    name(list, "target-tokenizer", given->target_tokenizer);
 }
 
 /* "en-fr fr-en" */
@@ -299,6 +325,10 @@ static int train_translator_run(const void *values, int operand_count, char **op
     const options *given = values;
     attn_error error = {.status = ATTN_OK};
     int misuse = check_sources(given);
+    if (misuse == ATTN_EXIT_OK && given->target_tokenizer != NULL && given->tokenizer == NULL) {
+        misuse = attn_say_misuse("train translator: --target-tokenizer needs --tokenizer, the one "
+                                 "of the source");
+    }
     misuse = misuse == ATTN_EXIT_OK ? check_languages(given) : misuse;
     if (misuse != ATTN_EXIT_OK) {
         return misuse;
@@ -326,7 +356,7 @@ const attn_command attn_cmd_train_translator = {
     .usage = "--source FILE --target FILE [OPTION]...\n"
              "--pairs FILE[:A,B] [OPTION]...",
     .description =
-        "Trains a joint tokenizer, then the Transformer. Writes MODEL.safetensors, a log "
+        "Trains the tokenizer, then the Transformer. Writes MODEL.safetensors, a log "
         "(MODEL.log.jsonl) and curves (MODEL.curves.svg).\nText may be packed (gzip, xz, zstd), a "
         "pipe, "
         "or - for standard input.\nCtrl-C writes a checkpoint and stops. "

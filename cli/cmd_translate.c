@@ -79,10 +79,10 @@ static void free_chunk(chunk *c) {
     }
 }
 
-static json_t *json_tokens(const attn_model *model, const int32_t *ids, int64_t count) {
+static json_t *json_tokens(const attn_tokenizer *tokenizer, const int32_t *ids, int64_t count) {
     json_t *tokens = json_array();
     for (int64_t i = 0; i < count; i++) {
-        json_array_append_new(tokens, json_string(attn_tokenizer_piece(model->tokenizer, ids[i])));
+        json_array_append_new(tokens, json_string(attn_tokenizer_piece(tokenizer, ids[i])));
     }
     return tokens;
 }
@@ -96,12 +96,12 @@ static json_t *json_reals(const attn_real *values, int64_t count) {
 }
 
 static json_t *json_hypothesis(const attn_model *model, const attn_hypothesis *h) {
+    const attn_tokenizer *tokenizer = attn_tokenizer_target(model->tokenizer);
     char *text;
-    if (attn_tokenizer_decode(model->tokenizer, h->ids, (size_t)h->length, &text, NULL) !=
-        ATTN_OK) {
+    if (attn_tokenizer_decode(tokenizer, h->ids, (size_t)h->length, &text, NULL) != ATTN_OK) {
         return NULL;
     }
-    json_t *tokens = json_tokens(model, h->ids, h->length);
+    json_t *tokens = json_tokens(tokenizer, h->ids, h->length);
     json_t *attention = json_array();
     json_array_append_new(tokens, json_string("</s>"));
     for (int64_t t = 0; t <= h->length; t++) {
@@ -129,10 +129,10 @@ static json_t *json_sentences(const attn_translation *translation, size_t line) 
             h = attn_translation_hypothesis(translation, line, i, ++rank);
         }
         json_array_append_new(
-            sentences,
-            json_pack("{s:s, s:s*, s:o, s:o}", "source", s.sent, "read",
-                      strcmp(s.sent, s.source) != 0 ? s.source : NULL, "source_tokens",
-                      json_tokens(model, s.source_ids, s.source_length), "hypotheses", hypotheses));
+            sentences, json_pack("{s:s, s:s*, s:o, s:o}", "source", s.sent, "read",
+                                 strcmp(s.sent, s.source) != 0 ? s.source : NULL, "source_tokens",
+                                 json_tokens(model->tokenizer, s.source_ids, s.source_length),
+                                 "hypotheses", hypotheses));
     }
     return sentences;
 }

@@ -68,7 +68,7 @@ ATTN_PIPELINE_API size_t attn_model_pair_count(const attn_model *model);
 /* Pair i; false past the last. The codes belong to the model. */
 ATTN_PIPELINE_API bool attn_model_pair(const attn_model *model, size_t i, const char **source,
                                        const char **target);
-/* Of a translator; owned by the model. NULL of a segmenter. */
+/* Of a translator; owned by the model. NULL of a segmenter. attn_tokenizer_target gives the side of the target. */
 ATTN_PIPELINE_API const attn_tokenizer *attn_model_tokenizer(const attn_model *model);
 
 #ifdef __cplusplus

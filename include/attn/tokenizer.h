@@ -3,7 +3,8 @@
  * Of the second library, libattn-pipeline (pkg-config attn-pipeline, CMake attn::pipeline).
  * A tokenizer is made by training on files, from a model file, or from the bytes of a SentencePiece model; the bytes
  * are what a model file carries. SentencePiece reads them too; the list of elisions, which it does not
- * know, is in a field that it leaves to others. Piece ids: 0 <pad>, 1 <unk>, 2 <s>, 3 </s> (fixed when training).
+ * know, is in a field that it leaves to others, and so is the tokenizer of the target where the two languages have one
+ * each. Piece ids: 0 <pad>, 1 <unk>, 2 <s>, 3 </s> (fixed when training).
  * Encoding and decoding may be called from several threads at once. */
 #ifndef ATTN_TOKENIZER_H
 #define ATTN_TOKENIZER_H
@@ -52,6 +53,14 @@ ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_from_bytes(const vo
 ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_open(const char *path,
                                                                   attn_tokenizer **out,
                                                                   attn_error *error);
+/* One of two sides: `source` for the text that is read, `target` for what is written. The two stay as they are.
+ * ATTN_ERR_ARGUMENT: one of them has two sides itself; ATTN_ERR_MEMORY. */
+ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_join(const attn_tokenizer *source,
+                                                                  const attn_tokenizer *target,
+                                                                  attn_tokenizer **out,
+                                                                  attn_error *error);
+/* The target's side; of a joint tokenizer itself. Owned by the tokenizer, whose other functions are the source's side. */
+ATTN_PIPELINE_API const attn_tokenizer *attn_tokenizer_target(const attn_tokenizer *tokenizer);
 /* NULL is allowed. */
 ATTN_PIPELINE_API void attn_tokenizer_free(attn_tokenizer *tokenizer);
 

@@ -9,7 +9,7 @@
 #include "text/corpus.h"
 
 /* The links of every pair of the corpus, learned from the corpus. tokenizer NULL: ids count as they are, and all are
- * below `vocabulary`. ATTN_ERR_MEMORY. */
+ * below `vocabulary`, which is else not looked at. ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_align_pieces(const attn_corpus *corpus,
                                               const attn_tokenizer *tokenizer, int64_t vocabulary,
                                               int threads, attn_link_set *out, attn_error *error);

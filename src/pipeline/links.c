@@ -69,7 +69,8 @@ bool attn_links_find(const attn_tokenizer *tokenizer, const attn_sentence *sente
     float *weight = calloc(targets * sources, sizeof *weight);
     *out = (attn_links){targets, sources, target_end, source_end, weight};
     if (target_end == NULL || source_end == NULL || weight == NULL ||
-        !find_ends(tokenizer, h->ids, targets, strlen(translation), target_end) ||
+        !find_ends(attn_tokenizer_target(tokenizer), h->ids, targets, strlen(translation),
+                   target_end) ||
         !attn_links_ends(tokenizer, sentence->ids, sources, unit, source_end)) {
         attn_links_free(out);
         return false;

@@ -138,6 +138,16 @@ static attn_status find_pair(attn_model *model, const attn_safetensors *file,
 
 /* ---- a translator ---- */
 
+static attn_status check_size(const attn_model *model, const attn_tokenizer *tokenizer,
+                              int64_t vocabulary, attn_error *error) {
+    int32_t pieces = attn_tokenizer_size(tokenizer);
+    return pieces == vocabulary ? ATTN_OK
+                                : attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
+                                            "re-export it: tokenizer and weights differ",
+                                            "the tokenizer has %d pieces, but the model has %lld",
+                                            (int)pieces, (long long)vocabulary);
+}
+
 static attn_status read_tokenizer(attn_model *model, const void *bytes, size_t size,
                                   attn_error *error) {
     if (bytes == NULL) {
@@ -148,12 +158,16 @@ static attn_status read_tokenizer(attn_model *model, const void *bytes, size_t s
     if (status != ATTN_OK) {
         return status;
     }
-    int64_t vocabulary = attn_translator_get_config(model->translator)->vocabulary;
-    if (attn_tokenizer_size(model->tokenizer) != vocabulary) {
-        return attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
-                         "re-export it: tokenizer and weights differ",
-                         "the tokenizer has %d pieces, but the model has %lld",
-                         (int)attn_tokenizer_size(model->tokenizer), (long long)vocabulary);
+    const attn_translator_config *config = attn_translator_get_config(model->translator);
+    int64_t sources = config->source_vocabulary;
+    status =
+        check_size(model, model->tokenizer, sources != 0 ? sources : config->vocabulary, error);
+    if (status == ATTN_OK) {
+        status =
+            check_size(model, attn_tokenizer_target(model->tokenizer), config->vocabulary, error);
+    }
+    if (status != ATTN_OK) {
+        return status;
     }
     char piece[ATTN_TAG_SIZE];
     attn_tag_of_language(model->target, piece);

@@ -75,7 +75,8 @@ attn_status attn_sentence_pair_of_translation(const attn_translation *t, size_t 
         status = copy_ids(s.best->ids, s.best->length, ATTN_BOS, &out->target, error);
     }
     if (status == ATTN_OK) {
-        const attn_tokenizer *tokenizer = attn_translation_model(t)->tokenizer;
+        const attn_tokenizer *tokenizer =
+            attn_tokenizer_target(attn_translation_model(t)->tokenizer);
         status = attn_tokenizer_decode(tokenizer, s.best->ids, (size_t)s.best->length,
                                        &out->translation, error);
     }
@@ -114,8 +115,9 @@ attn_status attn_sentence_pair_of_source(const attn_model *model, const char *te
 }
 
 /* All of a text as one sequence; its ids. */
-static attn_status encode(const attn_model *model, const char *what, const char *text,
-                          int32_t first, int32_t **out, int64_t *length, attn_error *error) {
+static attn_status encode(const attn_model *model, const attn_tokenizer *tokenizer,
+                          const char *what, const char *text, int32_t first, int32_t **out,
+                          int64_t *length, attn_error *error) {
     int32_t *ids = NULL;
     size_t count = 0;
     int64_t tags = first >= 0 && first != ATTN_BOS;
@@ -123,8 +125,7 @@ static attn_status encode(const attn_model *model, const char *what, const char 
     if (!attn_utf8_whole(text, strlen(text))) {
         return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL, "the %s is not UTF-8", what);
     }
-    attn_status status =
-        attn_tokenizer_encode(model->tokenizer, text, strlen(text), &ids, &count, error);
+    attn_status status = attn_tokenizer_encode(tokenizer, text, strlen(text), &ids, &count, error);
     if (status == ATTN_OK && (int64_t)count > most) {
         status = attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "give a shorter one",
                            "the %s has %lld tokens; the model takes at most %lld", what,
@@ -136,16 +137,22 @@ static attn_status encode(const attn_model *model, const char *what, const char 
     return status;
 }
 
+static attn_status encode_translation(const attn_model *model, const char *text,
+                                      attn_sentence_pair *out, attn_error *error) {
+    return encode(model, attn_tokenizer_target(model->tokenizer), "translation", text, ATTN_BOS,
+                  &out->target, &out->target_length, error);
+}
+
 attn_status attn_sentence_pair_raw(const attn_model *model, const char *text,
                                    const char *translation, attn_sentence_pair *out,
                                    attn_error *error) {
     *out = (attn_sentence_pair){0};
-    attn_status status = encode(model, "sentence", text, model->tag > 0 ? model->tag : NOTHING,
-                                &out->source, &out->source_length, error);
+    attn_status status =
+        encode(model, model->tokenizer, "sentence", text, model->tag > 0 ? model->tag : NOTHING,
+               &out->source, &out->source_length, error);
     status = status == ATTN_OK ? copy_text(text, &out->sentence, error) : status;
     if (status == ATTN_OK) {
-        status = encode(model, "translation", translation, ATTN_BOS, &out->target,
-                        &out->target_length, error);
+        status = encode_translation(model, translation, out, error);
     }
     return status == ATTN_OK ? copy_text(translation, &out->translation, error) : status;
 }
@@ -156,8 +163,11 @@ static attn_status pair_sentences(const attn_translation *source, const attn_tra
     const char *sentence = attn_translation_source(source, i, &s);
     const char *translation = attn_translation_source(target, i, &t);
     attn_status status = copy_source(sentence, s->ids, s->length, out, error);
-    if (status == ATTN_OK) {
-        int64_t tags = attn_translation_model(target)->tag > 0; /* it was cut as a source is */
+    const attn_model *model = attn_translation_model(target);
+    if (status == ATTN_OK && attn_tokenizer_target(model->tokenizer) != model->tokenizer) {
+        status = encode_translation(model, translation, out, error);
+    } else if (status == ATTN_OK) {
+        int64_t tags = model->tag > 0; /* it was cut as a source is */
         out->target_length = t->length - tags;
         status = copy_ids(t->ids + tags, t->length - tags - 1, ATTN_BOS, &out->target, error);
     }

@@ -463,7 +463,8 @@ static attn_status unit_text(const attn_translation *t, const unit_sentences *un
             length += (size_t)h->length;
         }
     }
-    attn_status status = attn_tokenizer_decode(t->model->tokenizer, ids, length, out, error);
+    attn_status status =
+        attn_tokenizer_decode(attn_tokenizer_target(t->model->tokenizer), ids, length, out, error);
     free(ids);
     if (status == ATTN_OK) {
         join_lines(*out);
@@ -578,7 +579,8 @@ bool attn_translation_note(attn_translation *t, size_t sentence, const int32_t *
     char *so_far;
     size_t number = t->round + sentence;
     if (t->sentences[number].search != &t->search ||
-        attn_tokenizer_decode(t->model->tokenizer, ids, (size_t)count, &so_far, NULL) != ATTN_OK) {
+        attn_tokenizer_decode(attn_tokenizer_target(t->model->tokenizer), ids, (size_t)count,
+                              &so_far, NULL) != ATTN_OK) {
         return false;
     }
     join_lines(so_far);

@@ -9,11 +9,11 @@
 
 #include "serve/job_parts.h"
 
-static json_t *tokens(const attn_job *job, const int32_t *ids, int64_t count, bool end) {
+static json_t *tokens(const attn_tokenizer *tokenizer, const int32_t *ids, int64_t count,
+                      bool end) {
     json_t *array = json_array();
     for (int64_t i = 0; i < count; i++) {
-        json_array_append_new(
-            array, json_string(attn_tokenizer_piece(job->model->open->tokenizer, ids[i])));
+        json_array_append_new(array, json_string(attn_tokenizer_piece(tokenizer, ids[i])));
     }
     if (end) {
         json_array_append_new(array, json_string("</s>"));
@@ -38,16 +38,16 @@ static json_t *matrix(const attn_real *values, int64_t rows, int64_t columns) {
 }
 
 static json_t *hypothesis_json(const attn_job *job, const attn_hypothesis *h) {
+    const attn_tokenizer *tokenizer = attn_tokenizer_target(job->model->open->tokenizer);
     char *text;
-    if (attn_tokenizer_decode(job->model->open->tokenizer, h->ids, (size_t)h->length, &text,
-                              NULL) != ATTN_OK) {
+    if (attn_tokenizer_decode(tokenizer, h->ids, (size_t)h->length, &text, NULL) != ATTN_OK) {
         return NULL;
     }
     json_t *object = json_pack("{s:s, s:f, s:f, s:b}", "translation", text, "score", h->score,
                                "log_probability", h->log_probability, "cut", (int)h->cut);
     free(text);
     if (object != NULL && job->options.attention) {
-        json_object_set_new(object, "tokens", tokens(job, h->ids, h->length, true));
+        json_object_set_new(object, "tokens", tokens(tokenizer, h->ids, h->length, true));
         json_object_set_new(object, "token_log_probabilities",
                             reals(h->token_log_probability, h->length + 1));
         json_object_set_new(object, "attention",
@@ -68,8 +68,9 @@ static json_t *sentence_json(const attn_job *job, size_t text, size_t i,
         json_object_set_new(object, "read", json_string(s->source));
     }
     if (job->options.attention) {
-        json_object_set_new(object, "source_tokens",
-                            tokens(job, s->source_ids, s->source_length, false));
+        json_object_set_new(
+            object, "source_tokens",
+            tokens(job->model->open->tokenizer, s->source_ids, s->source_length, false));
     }
     if (job->options.n_best > 0) {
         json_t *all = json_array();

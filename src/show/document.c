@@ -42,14 +42,14 @@ static attn_status copy_texts(const attn_document_request *r, attn_document *d, 
 }
 
 static attn_status read_words(const attn_document_request *r, attn_document *d, attn_error *error) {
+    const attn_tokenizer *target = attn_tokenizer_target(r->tokenizer);
     attn_status status =
         attn_words_create(r->tokenizer, r->source, r->source_length, &d->source, error);
     if (status == ATTN_OK) {
-        status = attn_words_create(r->tokenizer, r->target, r->target_length, &d->read, error);
+        status = attn_words_create(target, r->target, r->target_length, &d->read, error);
     }
     if (status == ATTN_OK) {
-        status =
-            attn_words_create(r->tokenizer, r->target + 1, r->target_length, &d->written, error);
+        status = attn_words_create(target, r->target + 1, r->target_length, &d->written, error);
     }
     return status;
 }

@@ -39,7 +39,7 @@ static attn_status score_both(const attn_model *model, attn_translator *edited,
         return status;
     }
     /* Between <s> and </s>. */
-    return attn_tokenizer_decode(model->tokenizer, pair->target + 1,
+    return attn_tokenizer_decode(attn_tokenizer_target(model->tokenizer), pair->target + 1,
                                  (size_t)(pair->target_length - 1), &out->text, error);
 }
 

@@ -124,13 +124,14 @@ attn_status attn_corpus_encode(const attn_parallel *pairs, const attn_tokenizer 
     }
     status = encode_lines(source, tokenizer, threads, source_ids, error);
     if (status == ATTN_OK) {
-        status = encode_lines(target, tokenizer, threads, target_ids, error);
+        status = encode_lines(target, attn_tokenizer_target(tokenizer), threads, target_ids, error);
     }
     if (status == ATTN_OK) {
         status = count_unknown(source, source_ids, tokenizer, &out->unknown, error);
     }
     if (status == ATTN_OK) {
-        status = count_unknown(target, target_ids, tokenizer, &out->unknown, error);
+        status = count_unknown(target, target_ids, attn_tokenizer_target(tokenizer), &out->unknown,
+                               error);
     }
     attn_unknown_finish(&out->unknown);
     if (status == ATTN_OK) {

@@ -19,7 +19,7 @@ typedef struct attn_corpus {
     attn_unknown unknown;                /* characters without a piece */
 } attn_corpus;
 
-/* Tokenizes with `threads` threads and drops pairs with an empty side or more than max_tokens ids on a side. tags: NULL, or
+/* Tokenizes each side with the tokenizer's, with `threads` threads and drops pairs with an empty side or more than max_tokens ids on a side. tags: NULL, or
  * by origin what stands in front of a source. */
 ATTN_MUST_CHECK attn_status attn_corpus_encode(const attn_parallel *pairs,
                                                const attn_tokenizer *tokenizer,

@@ -27,7 +27,7 @@ typedef struct item {
 
 typedef struct work {
     const attn_corpus *corpus;
-    const attn_tokenizer *tokenizer;
+    const attn_tokenizer *tokenizer, *target; /* the sides */
     const attn_corpus_variation *variation;
     int64_t max_tokens;
     uint64_t seed, epoch;
@@ -93,14 +93,14 @@ static int64_t plan(const work *w, item *items) {
 /* ---- one of them ---- */
 
 /* The text of one side, of both pairs when they are joined. */
-static attn_status text_of(const work *w, const int32_t *ids, const int64_t *start, const item *it,
-                           char **out, attn_error *error) {
+static attn_status text_of(const attn_tokenizer *tokenizer, const int32_t *ids,
+                           const int64_t *start, const item *it, char **out, attn_error *error) {
     char *text[2] = {NULL, NULL};
     attn_status status = ATTN_OK;
     *out = NULL;
     for (int i = 0; i < it->pairs && status == ATTN_OK; i++) {
         int64_t from = start[it->pair + i];
-        status = attn_tokenizer_decode(w->tokenizer, ids + from,
+        status = attn_tokenizer_decode(tokenizer, ids + from,
                                        (size_t)tokens(start, it->pair + i, 1), &text[i], error);
     }
     if (status == ATTN_OK && it->pairs == 2) {
@@ -130,12 +130,11 @@ static attn_status edit(const work *w, draw *d, char **source, char **target, at
 }
 
 /* tags: how many of the first pair's stand in front. */
-static attn_status encode(const work *w, const char *text, const item *it, size_t tags, side *out,
-                          attn_error *error) {
+static attn_status encode(const work *w, const attn_tokenizer *tokenizer, const char *text,
+                          const item *it, size_t tags, side *out, attn_error *error) {
     int32_t *ids = NULL;
     size_t count = 0;
-    attn_status status =
-        attn_tokenizer_encode(w->tokenizer, text, strlen(text), &ids, &count, error);
+    attn_status status = attn_tokenizer_encode(tokenizer, text, strlen(text), &ids, &count, error);
     if (status == ATTN_OK && count > 0) {
         out->id = malloc((tags + count) * sizeof *ids);
         status = out->id != NULL ? ATTN_OK : attn_fail_memory(error, count * sizeof *ids);
@@ -152,18 +151,18 @@ static attn_status encode(const work *w, const char *text, const item *it, size_
 static attn_status as_text(const work *w, draw *d, item *it, attn_error *error) {
     const attn_corpus *c = w->corpus;
     char *source = NULL, *target = NULL;
-    attn_status status = text_of(w, c->source, c->source_start, it, &source, error);
+    attn_status status = text_of(w->tokenizer, c->source, c->source_start, it, &source, error);
     if (status == ATTN_OK) {
-        status = text_of(w, c->target, c->target_start, it, &target, error);
+        status = text_of(w->target, c->target, c->target_start, it, &target, error);
     }
     if (status == ATTN_OK) {
         status = edit(w, d, &source, &target, error);
     }
     if (status == ATTN_OK) {
-        status = encode(w, source, it, tags_of(w, it->pair), &it->source, error);
+        status = encode(w, w->tokenizer, source, it, tags_of(w, it->pair), &it->source, error);
     }
     if (status == ATTN_OK) {
-        status = encode(w, target, it, 0, &it->target, error);
+        status = encode(w, w->target, target, it, 0, &it->target, error);
     }
     free(source);
     free(target);
@@ -196,13 +195,13 @@ static attn_status both_as_they_are(const work *w, item *it, attn_error *error) 
                              : status;
 }
 
-static attn_status drop_merges(const work *w, double dropout, attn_random *random, side *s,
-                               attn_error *error) {
+static attn_status drop_merges(const attn_tokenizer *tokenizer, double dropout, attn_random *random,
+                               side *s, attn_error *error) {
     side merged;
     if (dropout <= 0) {
         return ATTN_OK;
     }
-    attn_status status = attn_tokenizer_remerge(w->tokenizer, s->id, s->count, dropout, random,
+    attn_status status = attn_tokenizer_remerge(tokenizer, s->id, s->count, dropout, random,
                                                 &merged.id, &merged.count, error);
     if (status == ATTN_OK) {
         free(s->id);
@@ -238,10 +237,12 @@ static attn_status vary(const work *w, item *it, attn_error *error) {
     attn_status status =
         changes_text(w, &d, it) ? as_text(w, &d, it, error) : both_as_they_are(w, it, error);
     if (status == ATTN_OK) {
-        status = drop_merges(w, w->variation->source_dropout, &d.random, &it->source, error);
+        status =
+            drop_merges(w->tokenizer, w->variation->source_dropout, &d.random, &it->source, error);
     }
     if (status == ATTN_OK) {
-        status = drop_merges(w, w->variation->target_dropout, &d.random, &it->target, error);
+        status =
+            drop_merges(w->target, w->variation->target_dropout, &d.random, &it->target, error);
     }
     return status == ATTN_OK && !usable(w, it) ? both_as_they_are(w, it, error) : status;
 }
@@ -303,7 +304,13 @@ attn_status attn_corpus_vary(const attn_corpus *corpus, const attn_tokenizer *to
                              const attn_corpus_variation *variation, int64_t max_tokens,
                              uint64_t seed, uint64_t epoch, int threads, attn_corpus *out,
                              attn_error *error) {
-    const work w = {corpus, tokenizer, variation, max_tokens, seed, epoch};
+    const work w = {.corpus = corpus,
+                    .tokenizer = tokenizer,
+                    .target = attn_tokenizer_target(tokenizer),
+                    .variation = variation,
+                    .max_tokens = max_tokens,
+                    .seed = seed,
+                    .epoch = epoch};
     *out = (attn_corpus){0};
     item *items = attn_alloc_zero((size_t)corpus->count, sizeof *items);
     if (items == NULL) {

@@ -36,7 +36,8 @@ struct attn_tokenizer {
     sentencepiece::SentencePieceProcessor processor;
     std::string bytes;
     std::string elisions;
-    bool merges; /* a tokenizer of BPE */
+    bool merges;                            /* a tokenizer of BPE */
+    std::unique_ptr<attn_tokenizer> target; /* empty: a joint tokenizer */
 };
 
 namespace {
@@ -82,27 +83,31 @@ std::string split(const std::string &elisions, const char *text, size_t length) 
     return out;
 }
 
-/* The field's tag and length as varints; the list is shorter than 128 bytes. */
-void append_elisions(const std::string &elisions, std::string *bytes) {
-    constexpr unsigned TAG = ELISIONS_FIELD << 3 | 2;
-    bytes->push_back(static_cast<char>((TAG & 0x7F) | 0x80));
-    bytes->push_back(static_cast<char>(TAG >> 7));
-    bytes->push_back(static_cast<char>(elisions.size()));
-    bytes->append(elisions);
+void append_varint(uint64_t value, std::string *bytes) {
+    for (; value >= 0x80; value >>= 7) {
+        bytes->push_back(static_cast<char>((value & 0x7F) | 0x80));
+    }
+    bytes->push_back(static_cast<char>(value));
 }
 
-/* The last such field counts, as always in protocol buffers. */
-std::string find_elisions(const std::string &bytes) {
+void append_field(unsigned number, const std::string &value, std::string *bytes) {
+    append_varint(number << 3 | 2, bytes);
+    append_varint(value.size(), bytes);
+    bytes->append(value);
+}
+
+/* The bytes of a field; the last such field counts, as always in protocol buffers. */
+std::string find_bytes(const std::string &bytes, uint64_t number) {
     attn_protobuf message = {reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(),
                              0};
     attn_protobuf_field field;
-    std::string elisions;
+    std::string found;
     while (message.at < message.size && attn_protobuf_next(&message, &field)) {
-        if (field.number == ELISIONS_FIELD && field.holds_bytes) {
-            elisions.assign(reinterpret_cast<const char *>(field.bytes.data), field.bytes.size);
+        if (field.number == number && field.holds_bytes) {
+            found.assign(reinterpret_cast<const char *>(field.bytes.data), field.bytes.size);
         }
     }
-    return elisions;
+    return found;
 }
 
 /* The number of a field of a message, the last such one; 0: there is none. */
@@ -130,6 +135,11 @@ bool is_bpe(const std::string &bytes) {
     }
     return false;
 }
+
+/* ---- two sides ---- */
+
+/* The field of the source's model that holds the target's. */
+constexpr unsigned TARGET_FIELD = 201;
 
 /* ---- training ---- */
 
@@ -310,7 +320,7 @@ attn_status train_bytes(const attn_tokenizer_options &options, const std::vector
         return explain_training(options, status, error);
     }
     if (options.elisions[0] != '\0') {
-        append_elisions(options.elisions, bytes);
+        append_field(ELISIONS_FIELD, options.elisions, bytes);
     }
     return ATTN_OK;
 }
@@ -339,7 +349,7 @@ attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error) {
     if (!loaded.ok()) {
         return fail_with(error, ATTN_ERR_FORMAT, "take an undamaged copy of the model", loaded);
     }
-    tokenizer->elisions = find_elisions(tokenizer->bytes);
+    tokenizer->elisions = find_bytes(tokenizer->bytes, ELISIONS_FIELD);
     tokenizer->merges = is_bpe(tokenizer->bytes);
     if (tokenizer->elisions.size() >= ATTN_ELISIONS_SIZE ||
         !attn_elisions_valid(tokenizer->elisions.c_str())) {
@@ -347,6 +357,17 @@ attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error) {
                          "take an undamaged copy of the model", "its list of elisions is damaged");
     }
     status = check_special_pieces(tokenizer->processor, error);
+    std::string target = find_bytes(tokenizer->bytes, TARGET_FIELD);
+    if (status == ATTN_OK && !target.empty()) {
+        if (!find_bytes(target, TARGET_FIELD).empty()) {
+            return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1,
+                             "take an undamaged copy of the model",
+                             "the tokenizer of its target has a target itself");
+        }
+        attn_tokenizer *side = nullptr;
+        status = load(std::move(target), &side, error);
+        tokenizer->target.reset(side);
+    }
     if (status == ATTN_OK) {
         *out = tokenizer.release();
     }
@@ -591,6 +612,24 @@ attn_status attn_tokenizer_from_bytes(const void *bytes, size_t size, attn_token
     return guarded(error, [&] {
         return load(std::string(static_cast<const char *>(bytes), size), out, error);
     });
+}
+
+attn_status attn_tokenizer_join(const attn_tokenizer *source, const attn_tokenizer *target,
+                                attn_tokenizer **out, attn_error *error) {
+    *out = nullptr;
+    return guarded(error, [&] {
+        if (source->target != nullptr || target->target != nullptr) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1, nullptr,
+                             "one of the two has two sides itself");
+        }
+        std::string bytes = source->bytes;
+        append_field(TARGET_FIELD, target->bytes, &bytes);
+        return load(std::move(bytes), out, error);
+    });
+}
+
+const attn_tokenizer *attn_tokenizer_target(const attn_tokenizer *tokenizer) {
+    return tokenizer->target != nullptr ? tokenizer->target.get() : tokenizer;
 }
 
 void attn_tokenizer_free(attn_tokenizer *tokenizer) {

@@ -17,8 +17,7 @@ static bool all_known(const attn_tokenizer *tokenizer, const int32_t *ids, size_
     return true;
 }
 
-static size_t pieces(const void *context, const char *text, size_t length) {
-    const attn_tokenizer *tokenizer = context;
+static size_t pieces_of(const attn_tokenizer *tokenizer, const char *text, size_t length) {
     int32_t *ids;
     size_t count;
     if (attn_tokenizer_encode(tokenizer, text, length, &ids, &count, NULL) != ATTN_OK) {
@@ -33,6 +32,13 @@ static size_t pieces(const void *context, const char *text, size_t length) {
     free(back);
     free(ids);
     return count;
+}
+
+/* Read by the source's side, and written by the target's. */
+static size_t pieces(const void *context, const char *text, size_t length) {
+    const attn_tokenizer *source = context, *target = attn_tokenizer_target(source);
+    size_t count = pieces_of(source, text, length);
+    return count > 0 && (target == source || pieces_of(target, text, length) > 0) ? count : 0;
 }
 
 attn_vocabulary attn_vocabulary_of(const attn_tokenizer *tokenizer) {

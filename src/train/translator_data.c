@@ -27,9 +27,28 @@ static attn_status tokenizer_from_file(const char *path, attn_tokenizer **out, a
     return status;
 }
 
+static attn_status tokenizer_from_files(const attn_translator_files *files, attn_tokenizer **out,
+                                        attn_error *error) {
+    attn_tokenizer *target = NULL, *source = NULL;
+    attn_status status = tokenizer_from_file(files->tokenizer, &source, error);
+    if (status != ATTN_OK || files->target_tokenizer == NULL) {
+        *out = source;
+        return status;
+    }
+    status = tokenizer_from_file(files->target_tokenizer, &target, error);
+    if (status == ATTN_OK) {
+        status = attn_tokenizer_join(source, target, out, error);
+    }
+    attn_tokenizer_free(source);
+    attn_tokenizer_free(target);
+    return status;
+}
+
 static attn_status tokenizer_train(const attn_parallel *pairs, const attn_translator_recipe *recipe,
                                    const char *tags, int threads, attn_tokenizer **out,
                                    attn_error *error) {
+    const attn_lines texts[2] = {pairs->source, pairs->target};
+    attn_tokenizer *source = NULL, *target = NULL;
     attn_tokenizer_options wanted = {
         .type = attn_translator_recipe_tokenizer(recipe),
         .normalization = recipe->normalization,
@@ -41,8 +60,23 @@ static attn_status tokenizer_train(const attn_parallel *pairs, const attn_transl
         .lower_vocabulary = true,
         .tags = tags,
     };
-    const attn_lines texts[2] = {pairs->source, pairs->target};
-    return attn_tokenizer_train_lines(texts, 2, &wanted, out, error);
+    if (recipe->vocabularies == ATTN_VOCABULARIES_JOINT) {
+        return attn_tokenizer_train_lines(texts, 2, &wanted, out, error);
+    }
+    attn_status status = attn_tokenizer_train_lines(&texts[0], 1, &wanted, &source, error);
+    wanted.tags = NULL; /* they stand in front of sources */
+    if (recipe->target_vocabulary > 0) {
+        wanted.vocabulary = (int32_t)recipe->target_vocabulary;
+    }
+    if (status == ATTN_OK) {
+        status = attn_tokenizer_train_lines(&texts[1], 1, &wanted, &target, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_tokenizer_join(source, target, out, error);
+    }
+    attn_tokenizer_free(source);
+    attn_tokenizer_free(target);
+    return status;
 }
 
 /* ---- holding out ---- */
@@ -186,9 +220,9 @@ static attn_status lines_from_corpus(attn_translator_data *data, attn_error *err
                                        (size_t)(corpus->source_start[i + 1] - source),
                                        &data->line[i].source, error);
         if (status == ATTN_OK) {
-            status = attn_tokenizer_decode(data->tokenizer, corpus->target + target,
-                                           (size_t)(corpus->target_start[i + 1] - target),
-                                           &data->line[i].reference, error);
+            status = attn_tokenizer_decode(
+                attn_tokenizer_target(data->tokenizer), corpus->target + target,
+                (size_t)(corpus->target_start[i + 1] - target), &data->line[i].reference, error);
         }
     }
     return status;
@@ -233,9 +267,24 @@ static attn_status find_tokenizer(const attn_translator_files *files,
     if (bytes != NULL) {
         return attn_tokenizer_from_bytes(bytes, size, &out->tokenizer, error);
     }
-    return files->tokenizer != NULL ? tokenizer_from_file(files->tokenizer, &out->tokenizer, error)
+    return files->tokenizer != NULL ? tokenizer_from_files(files, &out->tokenizer, error)
                                     : tokenizer_train(pairs, recipe, out->directions.tags, threads,
                                                       &out->tokenizer, error);
+}
+
+/* Tokenizers that were given decide how many there are; the recipe must agree, for embeddings are tied by it. */
+static attn_status check_sides(const attn_translator_recipe *recipe,
+                               const attn_tokenizer *tokenizer, attn_error *error) {
+    bool two = attn_tokenizer_target(tokenizer) != tokenizer;
+    bool wanted = recipe->vocabularies == ATTN_VOCABULARIES_SEPARATE;
+    if (two == wanted) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_ARGUMENT, "vocabularies", -1,
+                     two ? "set vocabularies = separate" : "set vocabularies = joint",
+                     "the tokenizer given has %s, the recipe says %s",
+                     two ? "a side for each language" : "one side for both languages",
+                     wanted ? "separate" : "joint");
 }
 
 /* ---- directions ---- */
@@ -325,6 +374,9 @@ attn_status attn_translator_data_read(const attn_translator_files *files,
     if (status == ATTN_OK) {
         status = find_tokenizer(files, recipe, &pairs, tokenizer_bytes, tokenizer_size, threads,
                                 out, error);
+    }
+    if (status == ATTN_OK) {
+        status = check_sides(recipe, out->tokenizer, error);
     }
     if (status == ATTN_OK && out->directions.tags[0] != '\0') {
         status = attn_directions_find_tags(&out->directions, out->tokenizer, error);

@@ -13,6 +13,7 @@ typedef struct attn_translator_files {
     const attn_parallel_source *train, *valid; /* one after another */
     size_t train_count, valid_count;           /* valid_count 0: hold out a part */
     const char *tokenizer;                     /* a SentencePiece model; NULL: train one */
+    const char *target_tokenizer;              /* NULL: `tokenizer` is for both languages */
     /* NULL, or of each: "en-fr", or "en-fr+WORD" for one more tag, <WORD> (directions.h). */
     const char *const *train_languages, *const *valid_languages;
 } attn_translator_files;

@@ -10,6 +10,7 @@ static const char *const norms[] = {"pre", "post", NULL};
 static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
 static const char *const best_by[] = {"loss", "bleu", "chrf", NULL};
 static const char *const sides[] = {"both", "source", "target", NULL};
+static const char *const vocabularies[] = {"joint", "separate", NULL};
 static const char *const tokenizer_types[] = {"unigram", "bpe", NULL};
 
 #define INT(field, low, high, help) ATTN_RECIPE_INT(attn_translator_recipe, field, low, high, help)
@@ -33,9 +34,14 @@ static const attn_key keys[] = {
     CHOICE(positions, position_kinds, "position embeddings: sinusoidal, learned"),
     CHOICE(activation, attn_activation_names + 1,
            "activation of the feed-forward layers: relu, gelu"),
-    BOOL(tied, "one table of embeddings for source, target and output; false: one for each"),
-    INT(vocabulary, 8, 1000000,
-        "pieces of the joint tokenizer; a text that allows fewer gets fewer"),
+    BOOL(tied,
+         "one table of embeddings for all that shares a vocabulary (source, target and output, or "
+         "target and output); false: one for each"),
+    CHOICE(vocabularies, vocabularies,
+           "one tokenizer for both languages, or one for each: joint, separate"),
+    INT(vocabulary, 8, 1000000, "pieces of the tokenizer; a text that allows fewer gets fewer"),
+    INT(target_vocabulary, 0, 1000000,
+        "pieces of the target's tokenizer where each language has one (0: as many as vocabulary)"),
     CHOICE(tokenizer_type, tokenizer_types, "tokenizer algorithm: unigram, bpe"),
     TEXT(normalization, "text normalization: identity, nfkc, nmt_nfkc, nfkc_cf, nmt_nfkc_cf"),
     TEXT(elisions, "elided words to split from the next word; for French: c d j l m n qu s t"),
@@ -130,9 +136,10 @@ attn_status attn_translator_recipe_check(const attn_translator_recipe *recipe, a
 }
 
 void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t vocabulary,
-                                   attn_translator_config *config) {
+                                   int64_t source_vocabulary, attn_translator_config *config) {
     attn_translator_config_init(config);
     config->vocabulary = vocabulary;
+    config->source_vocabulary = source_vocabulary;
     config->d_model = recipe->d_model;
     config->ffn = recipe->ffn;
     config->heads = recipe->heads;
@@ -143,7 +150,9 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->pre_norm = recipe->norm == ATTN_NORM_PRE;
     config->learned_positions = recipe->positions == ATTN_POSITIONS_LEARNED;
     config->activation = recipe->activation == 0 ? ATTN_ACTIVATION_RELU : ATTN_ACTIVATION_GELU;
-    config->embeddings = recipe->tied ? ATTN_EMBEDDINGS_TIED : ATTN_EMBEDDINGS_UNTIED;
+    config->embeddings = !recipe->tied                                     ? ATTN_EMBEDDINGS_UNTIED
+                         : recipe->vocabularies == ATTN_VOCABULARIES_JOINT ? ATTN_EMBEDDINGS_TIED
+                                                                           : ATTN_EMBEDDINGS_TARGET;
     config->dropout = recipe->dropout;
     config->attention_dropout = recipe->attention_dropout;
     config->activation_dropout = recipe->activation_dropout;

@@ -13,6 +13,7 @@
 enum { ATTN_BEST_BLEU = 1, ATTN_BEST_CHRF };
 enum { ATTN_NORM_PRE, ATTN_NORM_POST };
 enum { ATTN_POSITIONS_SINUSOIDAL, ATTN_POSITIONS_LEARNED };
+enum { ATTN_VOCABULARIES_JOINT, ATTN_VOCABULARIES_SEPARATE };
 enum { ATTN_SIDES_BOTH, ATTN_SIDES_SOURCE, ATTN_SIDES_TARGET };
 
 typedef struct attn_translator_recipe {
@@ -21,8 +22,8 @@ typedef struct attn_translator_recipe {
     int norm, positions, activation;
     bool tied;
     /* the tokenizer */
-    int64_t vocabulary;
-    int tokenizer_type;
+    int64_t vocabulary, target_vocabulary;
+    int vocabularies, tokenizer_type;
     char normalization[ATTN_KEY_TEXT_SIZE], elisions[ATTN_KEY_TEXT_SIZE];
     double character_coverage;
     bool byte_fallback;
@@ -50,8 +51,9 @@ attn_recipe attn_translator_recipe_table(attn_translator_recipe *recipe);
 /* What the bounds of single keys cannot say: heads that divide d_model, and the loop's checks. */
 ATTN_MUST_CHECK attn_status attn_translator_recipe_check(const attn_translator_recipe *recipe,
                                                          attn_error *error);
+/* source_vocabulary 0: the vocabulary is joint. */
 void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t vocabulary,
-                                   attn_translator_config *config);
+                                   int64_t source_vocabulary, attn_translator_config *config);
 void attn_translator_recipe_variation(const attn_translator_recipe *recipe,
                                       attn_corpus_variation *variation);
 /* "unigram" or "bpe". */

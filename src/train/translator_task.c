@@ -250,9 +250,10 @@ static attn_status save(void *self, attn_storage storage, const attn_metadata *f
 
 /* ---- creation ---- */
 
-static attn_status create_model(attn_translator_task *t, int64_t vocabulary, attn_error *error) {
+static attn_status create_model(attn_translator_task *t, int64_t vocabulary,
+                                int64_t source_vocabulary, attn_error *error) {
     attn_translator_config config;
-    attn_translator_recipe_config(t->recipe, vocabulary, &config);
+    attn_translator_recipe_config(t->recipe, vocabulary, source_vocabulary, &config);
     attn_status status = attn_translator_create(&config, true, &t->model, error);
     if (status != ATTN_OK) {
         return status;
@@ -264,7 +265,9 @@ static attn_status create_model(attn_translator_task *t, int64_t vocabulary, att
 
 static attn_status check_merges(const attn_translator_recipe *recipe,
                                 const attn_translator_data *data, attn_error *error) {
-    if (recipe->bpe_dropout <= 0 || attn_tokenizer_merges(data->tokenizer)) {
+    if (recipe->bpe_dropout <= 0 ||
+        (attn_tokenizer_merges(data->tokenizer) &&
+         attn_tokenizer_merges(attn_tokenizer_target(data->tokenizer)))) {
         return ATTN_OK;
     }
     return attn_fail(error, ATTN_ERR_ARGUMENT, "bpe_dropout", -1, "use tokenizer_type = bpe",
@@ -296,12 +299,15 @@ attn_status attn_translator_task_create(const attn_translator_recipe *recipe,
     if (data->tokenizer != NULL) {
         out->task.tokenizer = attn_tokenizer_bytes(data->tokenizer, &out->task.tokenizer_size);
     }
+    int64_t source_vocabulary = 0;
     if (vocabulary == 0) {
-        vocabulary = attn_tokenizer_size(data->tokenizer);
+        const attn_tokenizer *target = attn_tokenizer_target(data->tokenizer);
+        vocabulary = attn_tokenizer_size(target);
+        source_vocabulary = target != data->tokenizer ? attn_tokenizer_size(data->tokenizer) : 0;
     }
     attn_translator_recipe_variation(recipe, &out->variation);
     attn_status status = check_merges(recipe, data, error);
-    status = status == ATTN_OK ? create_model(out, vocabulary, error) : status;
+    status = status == ATTN_OK ? create_model(out, vocabulary, source_vocabulary, error) : status;
     if (status == ATTN_OK && data->valid.count > 0) {
         status =
             attn_batches_make(&data->valid, recipe->batch_tokens, false, 0, 0, &out->valid, error);

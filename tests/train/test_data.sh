@@ -196,5 +196,25 @@ for how in "" --int8; do
 done
 grep -qa '"embedding"' a.safetensors || fail "tied is not the default"
 
+# ---- a vocabulary for each language ----
+train y --source all.src --target all.tgt --set vocabularies=separate --set target_vocabulary=36 --set storage=bf16
+grep -q 'vocabulary [0-9]* and 36' err || fail "both vocabularies are not said"
+for table in source_embedding output; do
+    grep -qa "\"$table\"" y.safetensors || fail "no table $table"
+done
+grep -qa '"target_embedding"' y.safetensors && fail "target and output are not tied"
+"$ATTN_TOOL" shortlist --model y.safetensors --source all.src --target all.tgt --frequent 20 --likely 5 --output y.short ||
+    fail "a shortlist of two vocabularies"
+"$ATTN_TOOL" translate --model y.safetensors some >whole 2>err || fail "translating with two vocabularies"
+for how in "--int8" "--shortlist y.short" "--int8 --shortlist y.short --json"; do
+    "$ATTN_TOOL" translate --model y.safetensors $how some >out 2>err || fail "translating with two vocabularies $how"
+done
+"$ATTN_TOOL" score --model y.safetensors --source some --target some >out 2>err || fail "scoring with two vocabularies"
+"$ATTN_TOOL" explain --model y.safetensors --raw "$(head -1 some)" >out 2>err || fail "explaining with two vocabularies"
+"$ATTN_TOOL" show --model y.safetensors --raw --target "$(head -1 some)" "$(head -1 some)" >out 2>err ||
+    fail "showing two vocabularies"
+refused 1 'set vocabularies = separate' --source all.src --target all.tgt --init y.safetensors
+refused 2 'needs --tokenizer' --source all.src --target all.tgt --target-tokenizer x
+
 [ $failures -eq 0 ] && echo "all as expected"
 exit $((failures > 0))
