@@ -386,6 +386,55 @@ static void hostile_table_is_refused(void **state) {
     assert_int_equal(attn_charsmap_check(model, sizeof model, NULL), ATTN_ERR_FORMAT);
 }
 
+static attn_tokenizer *train_one(int file, int32_t vocabulary) {
+    attn_tokenizer_options options = {.type = "bpe",
+                                      .normalization = "identity",
+                                      .vocabulary = vocabulary,
+                                      .elisions = file == 0 ? "l d" : ""};
+    attn_tokenizer *tokenizer;
+    assert_int_equal(attn_tokenizer_train(&paths[file], 1, &options, &tokenizer, NULL), ATTN_OK);
+    return tokenizer;
+}
+
+static void assert_same_bytes(const attn_tokenizer *a, const attn_tokenizer *b) {
+    size_t a_size, b_size;
+    const void *a_bytes = attn_tokenizer_bytes(a, &a_size),
+               *b_bytes = attn_tokenizer_bytes(b, &b_size);
+    assert_int_equal(a_size, b_size);
+    assert_memory_equal(a_bytes, b_bytes, a_size);
+}
+
+/* Two sides in the bytes of one; each is what it was alone. */
+static void two_sides_are_joined(void **state) {
+    (void)state;
+    attn_tokenizer *source = train_one(0, 90), *target = train_one(1, 110), *both, *again;
+    attn_error error;
+    assert_ptr_equal(attn_tokenizer_target(source), source);
+    assert_int_equal(attn_tokenizer_join(source, target, &both, NULL), ATTN_OK);
+    assert_int_equal(attn_tokenizer_size(both), attn_tokenizer_size(source));
+    assert_same_bytes(attn_tokenizer_target(both), target);
+    size_t size;
+    const char *bytes = attn_tokenizer_bytes(both, &size);
+    assert_int_equal(attn_tokenizer_from_bytes(bytes, size, &again, NULL), ATTN_OK);
+    assert_same_bytes(attn_tokenizer_target(again), target);
+    for (int32_t id = 0; id < attn_tokenizer_size(source); id++) {
+        assert_string_equal(attn_tokenizer_piece(again, id), attn_tokenizer_piece(source, id));
+    }
+    attn_tokenizer *nested = NULL;
+    assert_int_equal(attn_tokenizer_join(both, target, &nested, &error), ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_tokenizer_join(source, both, &nested, &error), ATTN_ERR_ARGUMENT);
+    assert_null(nested);
+    for (size_t cut = size - 40; cut < size; cut++) { /* the target's side cut short */
+        if (attn_tokenizer_from_bytes(bytes, cut, &nested, NULL) == ATTN_OK) {
+            attn_tokenizer_free(nested);
+        }
+    }
+    attn_tokenizer_free(source);
+    attn_tokenizer_free(target);
+    attn_tokenizer_free(both);
+    attn_tokenizer_free(again);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trains_and_round_trips),
@@ -399,6 +448,7 @@ int main(void) {
         cmocka_unit_test(vocabulary_is_lowered),
         cmocka_unit_test(bytes_write_what_has_no_piece),
         cmocka_unit_test(unknown_characters_are_counted),
+        cmocka_unit_test(two_sides_are_joined),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
