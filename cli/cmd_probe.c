@@ -24,6 +24,7 @@ typedef struct options {
     int part;
     int64_t threads, ignore;
     bool json;
+    attn_pair_options pair;
 } options;
 
 static const options defaults = {.part = ATTN_PART_ENCODER, .ignore = -1};
@@ -47,6 +48,11 @@ static const attn_option table[] = {
      .help = "threads; affects speed only (default: all cores)"},
 };
 /* clang-format on */
+
+static const attn_option_group groups[] = {
+    {attn_pair_table, offsetof(options, pair)},
+    {NULL, 0},
+};
 
 /* ---- items ---- */
 
@@ -349,6 +355,8 @@ static int probe_run(const void *given, int operand_count, char **operand) {
     }
     attn_model_options_init(&whole);
     whole.whole = true;
+    whole.source = o->pair.from;
+    whole.target = o->pair.to;
     attn_status status = operand_count > 0
                              ? attn_model_open(operand[0], &whole, &model, &error)
                              : attn_translator_model_open(NULL, &whole, &model, &error);
@@ -386,6 +394,7 @@ const attn_command attn_cmd_probe = {
         "the interval holds the true share with 95 %.\nLines are taken as they are, one sentence "
         "each; words are named as `attn explain` names them, by text or by number. Empty lines "
         "and lines with # in front are left out.",
+    .groups = groups,
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .defaults = &defaults,

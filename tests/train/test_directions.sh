@@ -115,6 +115,13 @@ if command -v curl >/dev/null; then
     server=
 fi
 
+# ---- looked into: each pair for itself ----
+printf 'one two three\tthree\tone\ttwo\n' >set
+for to in xx yy; do
+    "$ATTN_TOOL" probe m.safetensors --to $to --set set --json >probe.$to 2>err || fail "a probe of en-$to"
+done
+cmp -s probe.xx probe.yy && fail "the probe of another pair is the same"
+
 # ---- misuse ----
 refused() {
     words=$1
