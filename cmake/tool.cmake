@@ -3,7 +3,7 @@
 include(CheckCSourceCompiles)
 
 set(tool_modules jansson inih cairo pangocairo libpng libjpeg libmicrohttpd zlib liblzma libzstd
-    expat)
+    expat libzip yaml-0.1)
 attn_find_modules(${tool_modules})
 
 set(tool_patterns align/*.c text/*.c train/*.c io/*.c image/*.c show/*.c serve/*.c)

@@ -26,6 +26,7 @@ typedef enum attn_dtype {
     ATTN_DTYPE_I64,
     ATTN_DTYPE_F64,
     ATTN_DTYPE_F16,
+    ATTN_DTYPE_I16,
 } attn_dtype;
 
 enum { ATTN_MAX_RANK = 8 };

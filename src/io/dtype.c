@@ -15,7 +15,7 @@ static const struct {
 } dtypes[] = {
     [ATTN_DTYPE_F32] = {"F32", 4}, [ATTN_DTYPE_BF16] = {"BF16", 2}, [ATTN_DTYPE_I8] = {"I8", 1},
     [ATTN_DTYPE_U8] = {"U8", 1},   [ATTN_DTYPE_I32] = {"I32", 4},   [ATTN_DTYPE_I64] = {"I64", 8},
-    [ATTN_DTYPE_F64] = {"F64", 8}, [ATTN_DTYPE_F16] = {"F16", 2},
+    [ATTN_DTYPE_F64] = {"F64", 8}, [ATTN_DTYPE_F16] = {"F16", 2},   [ATTN_DTYPE_I16] = {"I16", 2},
 };
 
 enum { DTYPE_COUNT = sizeof dtypes / sizeof dtypes[0] };
@@ -49,6 +49,57 @@ void attn_f32_from_bf16(const uint16_t *in, size_t count, float *out) {
         out[i] = narrow_from_bf16(in[i]);
     }
 }
+
+void attn_f32_from_f16(const uint16_t *in, size_t count, float *out) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t sign = (uint32_t)(in[i] & 0x8000u) << 16;
+        uint32_t magnitude = in[i] & 0x7FFFu;
+        if (magnitude >= 0x7C00u || magnitude < 0x0400u) {
+            /* Infinity and NaN keep their mantissa; a subnormal is a multiple of 2^-24. */
+            uint32_t bits = sign | 0x7F800000u | magnitude << 13;
+            memcpy(&out[i], &bits, sizeof bits);
+            if (magnitude < 0x0400u) {
+                out[i] = copysignf(ldexpf((float)magnitude, -24), sign != 0 ? -1.0f : 1.0f);
+            }
+        } else {
+            uint32_t bits = sign | ((magnitude << 13) + ((127u - 15u) << 23));
+            memcpy(&out[i], &bits, sizeof bits);
+        }
+    }
+}
+
+/* Each element of `type` becomes a float, rounded to nearest where it has more digits. */
+#define FLOATS_FROM(type)                                                                          \
+    for (size_t i = 0; i < count; i++) {                                                           \
+        out[i] = (float)((const type *)in)[i];                                                     \
+    }                                                                                              \
+    break
+
+void attn_f32_from(attn_dtype dtype, const void *in, size_t count, float *out) {
+    switch (dtype) {
+    case ATTN_DTYPE_BF16:
+        attn_f32_from_bf16(in, count, out);
+        break;
+    case ATTN_DTYPE_F16:
+        attn_f32_from_f16(in, count, out);
+        break;
+    case ATTN_DTYPE_F32:
+        FLOATS_FROM(float);
+    case ATTN_DTYPE_F64:
+        FLOATS_FROM(double);
+    case ATTN_DTYPE_I8:
+        FLOATS_FROM(int8_t);
+    case ATTN_DTYPE_U8:
+        FLOATS_FROM(uint8_t);
+    case ATTN_DTYPE_I16:
+        FLOATS_FROM(int16_t);
+    case ATTN_DTYPE_I32:
+        FLOATS_FROM(int32_t);
+    case ATTN_DTYPE_I64:
+        FLOATS_FROM(int64_t);
+    }
+}
+#undef FLOATS_FROM
 
 /* max|x|, or -1 when an element is not finite. */
 static float row_peak(const float *x, size_t columns) {

@@ -22,6 +22,10 @@ bool attn_dtype_find(const char *name, attn_dtype *dtype);
  * NaN stays NaN (quiet), with its sign. Back is exact. out may not overlap in. */
 void attn_bf16_from_f32(const float *in, size_t count, uint16_t *out);
 void attn_f32_from_bf16(const uint16_t *in, size_t count, float *out);
+/* binary16 to float, exact; NaN stays NaN with its mantissa and sign. */
+void attn_f32_from_f16(const uint16_t *in, size_t count, float *out);
+/* Any element type to float: exact, or rounded to nearest for F64, I32 and I64. in is aligned for dtype. */
+void attn_f32_from(attn_dtype dtype, const void *in, size_t count, float *out);
 
 /* Row r: scale[r] = max|x[r][c]| / 127, q[r][c] = round(x[r][c] / scale[r]), ties to even, within
  * -127 .. 127. A row of zeros (or so small that its scale is not a float) has scale 0 and q 0.

@@ -143,12 +143,66 @@ static void i8_extremes(void **state) {
     assert_int_equal(attn_i8_from_f32(NULL, 0, 0, NULL, NULL, NULL), ATTN_OK);
 }
 
+/* Every half: what its bits say, worked out in another way. */
+static void every_f16(void **state) {
+    (void)state;
+    for (uint32_t bits = 0; bits < 0x10000; bits++) {
+        uint16_t half = (uint16_t)bits;
+        int exponent = (int)(bits >> 10 & 31), mantissa = (int)(bits & 1023);
+        float sign = bits >> 15 != 0 ? -1.0f : 1.0f, found;
+        float wanted = exponent == 0    ? ldexpf((float)mantissa, -24)
+                       : exponent == 31 ? INFINITY
+                                        : ldexpf((float)(1024 + mantissa), exponent - 25);
+        attn_f32_from_f16(&half, 1, &found);
+        if (exponent == 31 && mantissa != 0) {
+            assert_true(isnan(found));
+        } else {
+            assert_true(found == sign * wanted);
+        }
+        assert_int_equal(signbit(found) != 0, bits >> 15);
+    }
+}
+
+static void floats_from_every_type(void **state) {
+    (void)state;
+    static const int64_t i64[2] = {-3, 16777217};
+    static const double f64[2] = {0.1, -1e300};
+    static const int16_t i16[2] = {-32768, 7};
+    static const uint8_t u8[2] = {255, 1};
+    static const uint16_t bf16[2] = {0x3F80, 0xC000}, f16[2] = {0x3C00, 0x8001};
+    const struct {
+        attn_dtype dtype;
+        const void *data;
+        float wanted[2];
+    } cases[] = {
+        {ATTN_DTYPE_I64, i64, {-3, 16777216}},
+        {ATTN_DTYPE_F64, f64, {0.1f, -INFINITY}},
+        {ATTN_DTYPE_I16, i16, {-32768, 7}},
+        {ATTN_DTYPE_U8, u8, {255, 1}},
+        {ATTN_DTYPE_I8, u8, {-1, 1}},
+        {ATTN_DTYPE_BF16, bf16, {1, -2}},
+        {ATTN_DTYPE_F16, f16, {1, -0x1p-24f}},
+        {ATTN_DTYPE_I32, i64, {-3, -1}},
+        {ATTN_DTYPE_F32, (float[2]){2, 3}, {2, 3}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float found[2];
+        attn_f32_from(cases[i].dtype, cases[i].data, 2, found);
+        assert_memory_equal(found, cases[i].wanted, sizeof found);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_sizes), cmocka_unit_test(bf16_rounds_ties_to_even),
-        cmocka_unit_test(bf16_keeps_nan),  cmocka_unit_test(every_bf16_survives),
-        cmocka_unit_test(bf16_is_nearest), cmocka_unit_test(i8_row_by_row),
+        cmocka_unit_test(names_and_sizes),
+        cmocka_unit_test(bf16_rounds_ties_to_even),
+        cmocka_unit_test(bf16_keeps_nan),
+        cmocka_unit_test(every_bf16_survives),
+        cmocka_unit_test(bf16_is_nearest),
+        cmocka_unit_test(i8_row_by_row),
         cmocka_unit_test(i8_extremes),
+        cmocka_unit_test(every_f16),
+        cmocka_unit_test(floats_from_every_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,16 @@
+/* io/ctranslate2.h: CTranslate2's model.bin, versions 1 to 6. */
+#ifndef ATTN_IO_CTRANSLATE2_H
+#define ATTN_IO_CTRANSLATE2_H
+
+#include "io/tensor_list.h"
+
+/* Whether the bytes can be such a file. */
+bool attn_ctranslate2_begins(const void *bytes, size_t size);
+
+/* Adds the variables under their own names, aliases among them, and the texts "spec" (from version 2 on),
+ * "revision" and "binary_version". A quantised "NAME" stands beside its "NAME_scale": value = integer / scale.
+ * bytes have to outlive the list. */
+ATTN_MUST_CHECK attn_status attn_ctranslate2_read(const void *bytes, size_t size,
+                                                  attn_tensor_list *list, attn_error *error);
+
+#endif
