@@ -4,7 +4,7 @@
  * layer that must know the arrangement of the rows takes an attn_grid. A picture's result depends
  * only on that picture, not on the rest of the batch, the threads or the instruction set.
  * Dimension letters: B pictures, H rows, W columns, C channels in, O channels out, G groups, V
- * classes. Invalid arguments make the tape fail, see attn/layers.h. Layers that see one pixel at a
+ * classes. Activations are NONE, RELU or GELU. Invalid arguments make the tape fail, see attn/layers.h. Layers that see one pixel at a
  * time (linear, layer norm, feed-forward) are those of attn/layers.h. Next: attn/segmenter.h. */
 #ifndef ATTN_IMAGES_H
 #define ATTN_IMAGES_H

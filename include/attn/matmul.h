@@ -22,6 +22,10 @@ typedef enum attn_activation {
     ATTN_ACTIVATION_NONE,
     ATTN_ACTIVATION_RELU,
     ATTN_ACTIVATION_GELU, /* x * (1 + erf(x / sqrt(2))) / 2 */
+    /* Hendrycks and Gimpel's two approximations of it, and theirs without a factor: x * sigmoid(u) with */
+    ATTN_ACTIVATION_GELU_TANH,    /* u = 2 sqrt(2 / pi) (x + 0.044715 x^3), the same as by tanh */
+    ATTN_ACTIVATION_GELU_SIGMOID, /* u = 1.702 x */
+    ATTN_ACTIVATION_SWISH,        /* u = x; also called SiLU */
 } attn_activation;
 
 /* Initialize it with attn_matmul_init, or in C with {.size = sizeof(attn_matmul), ...}. */

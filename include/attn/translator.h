@@ -29,7 +29,7 @@ typedef struct attn_translator_config {
     int64_t max_length;         /* longest sequence, including </s> and <s> */
     bool pre_norm;              /* else post-norm, as in the paper */
     bool learned_positions;     /* else sinusoids */
-    attn_activation activation; /* RELU or GELU */
+    attn_activation activation; /* any but NONE */
     /* Used only in training. */
     double dropout, attention_dropout, activation_dropout, label_smoothing;
     /* The head of cross-attention that was guided to look at the word that the word just read translates, layer

@@ -235,6 +235,51 @@ static inline real real_gelu(real x) {
     return x * (real)0.5 * (1 + real_erf(x * REAL_SQRT1_2));
 }
 
+/* ---- x * sigmoid(u), u a function of x ---- */
+
+#define REAL_GELU_SIGMOID ((real)1.702)
+#define REAL_GELU_TANH_1  ((real)1.5957691216057308)  /* 2 sqrt(2 / pi) */
+#define REAL_GELU_TANH_3  ((real)0.07135481282699977) /* 0.044715 of it */
+
+static inline real real_sigmoid(real u) {
+    return 1 / (1 + real_exp2(u * -REAL_LOG2E));
+}
+
+/* sigmoid(u) + x sigmoid'(u) u' */
+static inline real real_gated_derivative(real x, real u, real slope) {
+    real gate = real_sigmoid(u);
+    return real_fma(x * slope, gate * (1 - gate), gate);
+}
+
+static inline real real_swish(real x) {
+    return x * real_sigmoid(x);
+}
+
+static inline real real_swish_derivative(real x) {
+    return real_gated_derivative(x, x, 1);
+}
+
+static inline real real_gelu_sigmoid(real x) {
+    return x * real_sigmoid(REAL_GELU_SIGMOID * x);
+}
+
+static inline real real_gelu_sigmoid_derivative(real x) {
+    return real_gated_derivative(x, REAL_GELU_SIGMOID * x, REAL_GELU_SIGMOID);
+}
+
+static inline real real_gelu_tanh_argument(real x) {
+    return x * real_fma(REAL_GELU_TANH_3, x * x, REAL_GELU_TANH_1);
+}
+
+static inline real real_gelu_tanh(real x) {
+    return x * real_sigmoid(real_gelu_tanh_argument(x));
+}
+
+static inline real real_gelu_tanh_derivative(real x) {
+    real slope = real_fma(3 * REAL_GELU_TANH_3, x * x, REAL_GELU_TANH_1);
+    return real_gated_derivative(x, real_gelu_tanh_argument(x), slope);
+}
+
 /* Phi(x) + x * Phi'(x) */
 static inline real real_gelu_derivative(real x) {
     real distribution = (real)0.5 * (1 + real_erf(x * REAL_SQRT1_2));

@@ -138,7 +138,8 @@ attn_tensor *attn_layer_conv(attn_tape *tape, attn_tensor *x, const attn_grid *g
                              attn_tensor *residual) {
     attn_grid to;
     attn_tape_layer(tape, "attn_layer_conv");
-    if (!attn_layers_on_grid(tape, x, grid, conv->in) ||
+    if (!attn_layers_picture_activation(tape, activation) ||
+        !attn_layers_on_grid(tape, x, grid, conv->in) ||
         !attn_layers_window(tape, &conv->window, grid, &to) ||
         !attn_layers_param(tape, conv->kernel.weight, "the weight")) {
         return NULL;

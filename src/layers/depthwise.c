@@ -58,7 +58,8 @@ attn_tensor *attn_layer_depthwise(attn_tape *tape, attn_tensor *x, const attn_gr
     const attn_window *window = &depthwise->window;
     attn_grid to;
     attn_tape_layer(tape, "attn_layer_depthwise");
-    if (!attn_layers_param(tape, depthwise->weight, "the weight") ||
+    if (!attn_layers_picture_activation(tape, activation) ||
+        !attn_layers_param(tape, depthwise->weight, "the weight") ||
         !attn_layers_on_grid(tape, x, grid, depthwise->weight->cols) ||
         !attn_layers_window(tape, window, grid, &to)) {
         return NULL;

@@ -61,7 +61,8 @@ static void group_norm_backward(attn_tape *tape, void *record) {
 attn_tensor *attn_layer_group_norm(attn_tape *tape, attn_tensor *x, const attn_grid *grid,
                                    const attn_group_norm *norm, attn_activation activation) {
     attn_tape_layer(tape, "attn_layer_group_norm");
-    if (!attn_layers_param(tape, norm->gamma, "gamma") ||
+    if (!attn_layers_picture_activation(tape, activation) ||
+        !attn_layers_param(tape, norm->gamma, "gamma") ||
         !attn_layers_on_grid(tape, x, grid, norm->gamma->cols)) {
         return NULL;
     }

@@ -34,6 +34,15 @@ bool attn_layers_window(attn_tape *tape, const attn_window *window, const attn_g
 attn_conv_shape attn_layers_conv_shape(const attn_window *window, const attn_grid *grid, int64_t in,
                                        int64_t out);
 
+/* The layers of pictures know none, ReLU and GELU. */
+static inline bool attn_layers_picture_activation(attn_tape *tape, attn_activation activation) {
+    bool known = activation <= ATTN_ACTIVATION_GELU;
+    if (!known) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the activation must be NONE, RELU or GELU");
+    }
+    return known;
+}
+
 /* The pre-activation that a backward needs: relu's output says enough, GELU's input is kept.
  * Returns room for it, or NULL where none is needed (and when out of memory: the tape fails). */
 static inline real *attn_layers_pre_activation(attn_tape *tape, attn_activation activation,

@@ -1,6 +1,7 @@
 /* layers/linear.c: y = activation(x W^T + b) [+ residual], x [N, C], W [O, C], y [N, O].
  *
  * Next: layers/feed_forward.c, layers/attention.c. */
+#include "kernels/activation.h"
 #include "layers/layers.h"
 
 #include <stdio.h>
@@ -280,8 +281,7 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
     }
     real *pre_activation = NULL;
     if (r != NULL) {
-        /* The sign of relu's output is that of its input, so only GELU needs the input kept. */
-        if (activation == ATTN_ACTIVATION_GELU) {
+        if (attn_activation_is_curved(activation)) {
             pre_activation = attn_tape_alloc(tape, (size_t)(y->rows * y->cols) * sizeof(real));
         }
         *r = (linear_record){

@@ -17,6 +17,17 @@ const char *const attn_activation_names[] = {
     [ATTN_ACTIVATION_NONE] = "",
     [ATTN_ACTIVATION_RELU] = "relu",
     [ATTN_ACTIVATION_GELU] = "gelu",
+    [ATTN_ACTIVATION_GELU_TANH] = "gelu_tanh",
+    [ATTN_ACTIVATION_GELU_SIGMOID] = "gelu_sigmoid",
+    [ATTN_ACTIVATION_SWISH] = "swish",
+    NULL,
+};
+
+/* Those that the layers of pictures know. */
+const char *const attn_segmenter_activation_names[] = {
+    [ATTN_ACTIVATION_NONE] = "",
+    [ATTN_ACTIVATION_RELU] = "relu",
+    [ATTN_ACTIVATION_GELU] = "gelu",
     NULL,
 };
 

@@ -33,6 +33,7 @@ enum { ATTN_CONFIG_VALUE_SIZE = 32 };
 
 /* By value, with NULL at the end. That of no activation is "". */
 extern const char *const attn_activation_names[];
+extern const char *const attn_segmenter_activation_names[];
 extern const char *const attn_embeddings_names[];
 extern const char *const attn_sinusoids_names[];
 extern const char *const attn_mixer_names[];

@@ -23,7 +23,7 @@ static const attn_config_key config_keys[] = {
     {"window", CONFIG_INT, offsetof(attn_segmenter_config, window), NULL},
     {"shrink", CONFIG_INT, offsetof(attn_segmenter_config, shrink), NULL},
     {"activation", CONFIG_CHOICE, offsetof(attn_segmenter_config, activation),
-     attn_activation_names},
+     attn_segmenter_activation_names},
     {"norm", CONFIG_NEWER_CHOICE, offsetof(attn_segmenter_config, norm), attn_segmenter_norm_names},
     {"dropout", CONFIG_RATE, offsetof(attn_segmenter_config, dropout), NULL},
     {"attention_dropout", CONFIG_RATE, offsetof(attn_segmenter_config, attention_dropout), NULL},

@@ -33,7 +33,7 @@ static const attn_key keys[] = {
     CHOICE(norm, norms, "layer norm before or after each sublayer: pre, post"),
     CHOICE(positions, position_kinds, "position embeddings: sinusoidal, learned"),
     CHOICE(activation, attn_activation_names + 1,
-           "activation of the feed-forward layers: relu, gelu"),
+           "activation of the feed-forward layers: relu, gelu, gelu_tanh, gelu_sigmoid, swish"),
     BOOL(tied,
          "one table of embeddings for all that shares a vocabulary (source, target and output, or "
          "target and output); false: one for each"),
@@ -149,7 +149,7 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->max_length = recipe->max_length;
     config->pre_norm = recipe->norm == ATTN_NORM_PRE;
     config->learned_positions = recipe->positions == ATTN_POSITIONS_LEARNED;
-    config->activation = recipe->activation == 0 ? ATTN_ACTIVATION_RELU : ATTN_ACTIVATION_GELU;
+    config->activation = (attn_activation)(recipe->activation + ATTN_ACTIVATION_RELU);
     config->embeddings = !recipe->tied                                     ? ATTN_EMBEDDINGS_UNTIED
                          : recipe->vocabularies == ATTN_VOCABULARIES_JOINT ? ATTN_EMBEDDINGS_TIED
                                                                            : ATTN_EMBEDDINGS_TARGET;

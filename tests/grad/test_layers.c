@@ -84,6 +84,22 @@ static attn_tensor *linear_gelu(attn_tape *tape, fixture *f, attn_tensor *x[], d
     return attn_layer_linear(tape, x[0], &f->linear, ATTN_ACTIVATION_GELU);
 }
 
+static attn_tensor *linear_gelu_tanh(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_linear(tape, x[0], &f->linear, ATTN_ACTIVATION_GELU_TANH);
+}
+
+static attn_tensor *linear_gelu_sigmoid(attn_tape *tape, fixture *f, attn_tensor *x[],
+                                        double *loss) {
+    (void)loss;
+    return attn_layer_linear(tape, x[0], &f->linear, ATTN_ACTIVATION_GELU_SIGMOID);
+}
+
+static attn_tensor *linear_swish(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    return attn_layer_linear(tape, x[0], &f->linear, ATTN_ACTIVATION_SWISH);
+}
+
 static attn_tensor *linear_residual(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
     (void)loss;
     return attn_layer_linear_residual(tape, x[0], &f->linear, x[1]);
@@ -272,6 +288,7 @@ static void declare_foreign(fixture *f) {
     config.output_bias = config.plain_embeddings = config.embedding_norm = true;
     config.sinusoids = ATTN_SINUSOIDS_PAPER;
     config.norm_epsilon = 1e-3;
+    config.activation = ATTN_ACTIVATION_SWISH;
     declare_model(f, config);
 }
 
@@ -547,6 +564,9 @@ static const struct grad_case {
     {"linear", declare_linear, linear_none, 0},
     {"linear, relu", declare_linear, linear_relu, 0},
     {"linear, gelu", declare_linear, linear_gelu, 0},
+    {"linear, gelu by tanh", declare_linear, linear_gelu_tanh, 0},
+    {"linear, gelu by a sigmoid", declare_linear, linear_gelu_sigmoid, 0},
+    {"linear, swish", declare_linear, linear_swish, 0},
     {"linear, residual", declare_linear, linear_residual, 0},
     {"linear, input read twice", declare_linear, linear_shared, 0},
     {"embedding, sinusoidal positions", declare_embedding, embedding, 0},

@@ -62,7 +62,19 @@ static void run_relu_backward(const attn_elementwise_kernels *kernels, int64_t n
 }
 static void run_gelu_backward(const attn_elementwise_kernels *kernels, int64_t n, const float *x,
                               const float *other, float *y) {
-    kernels->gelu_backward(n, x, other, y);
+    kernels->curved_backward(n, ATTN_ACTIVATION_GELU, x, other, y);
+}
+static void run_gelu_tanh_backward(const attn_elementwise_kernels *kernels, int64_t n,
+                                   const float *x, const float *other, float *y) {
+    kernels->curved_backward(n, ATTN_ACTIVATION_GELU_TANH, x, other, y);
+}
+static void run_gelu_sigmoid_backward(const attn_elementwise_kernels *kernels, int64_t n,
+                                      const float *x, const float *other, float *y) {
+    kernels->curved_backward(n, ATTN_ACTIVATION_GELU_SIGMOID, x, other, y);
+}
+static void run_swish_backward(const attn_elementwise_kernels *kernels, int64_t n, const float *x,
+                               const float *other, float *y) {
+    kernels->curved_backward(n, ATTN_ACTIVATION_SWISH, x, other, y);
 }
 /* An index whose high half matters and whose low half is about to wrap. */
 static const int64_t FAR = (int64_t)((((uint64_t)5 << 32) - 32) * 4);
@@ -78,9 +90,21 @@ static void run_dropout_add(const attn_elementwise_kernels *kernels, int64_t n, 
 }
 
 static const kernel_run RUNS[] = {
-    run_add,         run_scale,         run_scale_add,     run_relu,
-    run_gelu,        run_relu_backward, run_gelu_backward, run_dropout,
-    run_dropout_add, run_add_rows,      run_gelu_slope,    run_multiply,
+    run_add,
+    run_scale,
+    run_scale_add,
+    run_relu,
+    run_gelu,
+    run_relu_backward,
+    run_gelu_backward,
+    run_dropout,
+    run_gelu_tanh_backward,
+    run_gelu_sigmoid_backward,
+    run_swish_backward,
+    run_dropout_add,
+    run_add_rows,
+    run_gelu_slope,
+    run_multiply,
 };
 
 static void compare_at(int64_t n, guard_side side, float range) {
@@ -154,7 +178,7 @@ static void run_uncut(const float *x, const float *other, float *y) {
     mask = (attn_dropout){98, attn_dropout_threshold(0.1), (float)(1.0 / 0.9)};
     plain->dropout(0, LONG, &mask, x, y, y);
     plain->add(LONG, other, y);
-    plain->gelu_backward(LONG, x, y, y);
+    plain->curved_backward(LONG, ATTN_ACTIVATION_GELU, x, y, y);
     plain->scale_add(LONG, 3.0f, y, NULL, y);
     plain->relu_backward(LONG, x, y, y);
     plain->add_rows(LONG / 40, 40, 40, x, y);

@@ -132,7 +132,7 @@ static options draw(attn_random *random, int64_t m, int64_t n, int64_t k) {
                      .bias = attn_random_below(random, 2) == 0,
                      .residual = attn_random_below(random, 2) == 0,
                      .in_place = attn_random_below(random, 2) == 0,
-                     .activation = (attn_activation)attn_random_below(random, 3),
+                     .activation = (attn_activation)attn_random_below(random, 6),
                      .side = (guard_side)attn_random_below(random, 2)};
 }
 

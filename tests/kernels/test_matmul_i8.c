@@ -109,9 +109,7 @@ static float quantize_row(const problem *p, int64_t i, int8_t *q) {
 }
 
 static float epilogue(const attn_matmul_i8 *q, int64_t i, int64_t j, float x) {
-    x = q->activation == ATTN_ACTIVATION_RELU   ? real_relu(x)
-        : q->activation == ATTN_ACTIVATION_GELU ? real_gelu(x)
-                                                : x;
+    x = attn_activate(q->activation, x);
     return q->residual != NULL ? q->residual[i * q->residual_row + j] + x : x;
 }
 

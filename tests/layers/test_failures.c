@@ -164,6 +164,10 @@ static void layers_of_pictures(void **state) {
         "layer 1, attn_layer_conv: a kernel of 3 x 3, dilation 1, does not fit into pictures of 1 "
         "x 1 with padding 0 x 0");
     x = attn_tape_tensor(n.tape, ROWS, 8);
+    assert_null(attn_layer_conv(n.tape, x, &grid, &n.conv, ATTN_ACTIVATION_SWISH, NULL));
+    expect(&n, ATTN_ERR_ARGUMENT,
+           "layer 1, attn_layer_conv: the activation must be NONE, RELU or GELU");
+    x = attn_tape_tensor(n.tape, ROWS, 8);
     assert_null(attn_layer_conv(n.tape, x, &grid, &n.conv, ATTN_ACTIVATION_RELU, x));
     expect(&n, ATTN_ERR_ARGUMENT,
            "layer 1, attn_layer_conv: with a residual the activation must be ATTN_ACTIVATION_NONE");

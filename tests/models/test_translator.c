@@ -36,6 +36,7 @@ static attn_translator_config variant(int number) {
         config.source_vocabulary = VOCABULARY + 5;
         config.output_bias = config.plain_embeddings = config.embedding_norm = true;
         config.norm_epsilon = 1e-6;
+        config.activation = ATTN_ACTIVATION_SWISH;
     }
     return config;
 }

@@ -343,7 +343,7 @@ static const flaw flaws[] = {
     {"pre_norm", METADATA, "maybe", false, ATTN_ERR_FORMAT, "pre_norm"},
     {"pre_norm", METADATA, "true", false, ATTN_ERR_SHAPE, "encoder.norm.gamma"},
     {"learned_positions", METADATA, "true", false, ATTN_ERR_SHAPE, "positions is missing"},
-    {"activation", METADATA, "swish", false, ATTN_ERR_FORMAT, "activation"},
+    {"activation", METADATA, "sine", false, ATTN_ERR_FORMAT, "activation"},
     {"dropout", METADATA, "1000000", false, ATTN_ERR_FORMAT, "dropout"},
 };
 

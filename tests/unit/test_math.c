@@ -146,12 +146,38 @@ static void positions_are_sines(void **state) {
     }
 }
 
+/* x * sigmoid(u) and its derivative, from doubles. */
+static void check_gated(double x, double u, double slope, float value, float derivative) {
+    double gate = 1 / (1 + exp(-u)), limit = 1.2e-7 * (fabs(x) + fabs(u) + 1.0);
+    assert_true(fabs((double)value - x * gate) <= limit * (1 + fabs(x)));
+    double exact = gate + x * slope * gate * (1 - gate);
+    assert_true(fabs((double)derivative - exact) <= 3e-6);
+}
+
+static void gated_activations_are_accurate(void **state) {
+    (void)state;
+    const double factor = 2 * sqrt(2 / acos(-1.0));
+    for (double at = -12.0; at < 12.0; at += 0.000731) {
+        float x = (float)at;
+        double d = (double)x;
+        check_gated(d, d, 1, real_swish(x), real_swish_derivative(x));
+        check_gated(d, 1.702 * d, 1.702, real_gelu_sigmoid(x), real_gelu_sigmoid_derivative(x));
+        check_gated(d, factor * (d + 0.044715 * d * d * d), factor * (1 + 3 * 0.044715 * d * d),
+                    real_gelu_tanh(x), real_gelu_tanh_derivative(x));
+        assert_true(fabs((double)real_gelu_tanh(x) - (double)real_gelu(x)) < 5e-4);
+    }
+    assert_true(isnan(real_swish(NAN)) && isnan(real_gelu_tanh(NAN)));
+    assert_true(isnan(real_gelu_sigmoid(NAN)) && isnan(real_swish_derivative(NAN)));
+    assert_true(real_swish(1e30f) == 1e30f && fabsf(real_swish(-1e3f)) < 1e-30f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exp2_is_accurate),
         cmocka_unit_test(logarithms_are_accurate),
         cmocka_unit_test(tanh_and_erf_are_accurate),
         cmocka_unit_test(gelu_is_accurate),
+        cmocka_unit_test(gated_activations_are_accurate),
         cmocka_unit_test(sine_and_cosine_are_accurate),
         cmocka_unit_test(positions_are_sines),
     };

@@ -75,8 +75,13 @@ void attn_activation_backward(attn_activation activation, int64_t count, const r
     int64_t parts = parts_of(count);
 #pragma omp parallel for schedule(static) num_threads(attn_get_threads()) if (parts > 1)
     for (int64_t i = 0; i < parts; i++) {
-        (relu ? kernels->relu_backward : kernels->gelu_backward)(part_size(count, i), x + i * PART,
-                                                                 d_y + i * PART, d_x + i * PART);
+        if (relu) {
+            kernels->relu_backward(part_size(count, i), x + i * PART, d_y + i * PART,
+                                   d_x + i * PART);
+        } else {
+            kernels->curved_backward(part_size(count, i), activation, x + i * PART, d_y + i * PART,
+                                     d_x + i * PART);
+        }
     }
 }
 

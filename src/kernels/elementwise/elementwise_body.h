@@ -2,6 +2,7 @@
  *
  * Include it after a verbs header, math16.h. Each function repeats the one of the
  * same name in elementwise_ref.c. */
+#include "kernels/isa/activation16.h"
 #include "kernels/isa/part16.h"
 #include "kernels/isa/philox16.h"
 #include "kernels/elementwise/elementwise_kernels.h"
@@ -113,12 +114,33 @@ static void elementwise_relu_backward(int64_t count, const float *x, const float
 #undef STEP
 }
 
-static void elementwise_gelu_backward(int64_t count, const float *x, const float *d_y, float *d_x) {
+/* activation is a constant in every call. */
+V_INLINE void elementwise_curve(attn_activation activation, int64_t count, const float *x,
+                                const float *d_y, float *d_x) {
 #define STEP(i, n)                                                                                 \
-    v_store_part(d_x + i,                                                                          \
-                 v_mul(v_load_part(d_y + i, n), v_gelu_derivative(v_load_part(x + i, n))), n)
+    v_store_part(                                                                                  \
+        d_x + i,                                                                                   \
+        v_mul(v_load_part(d_y + i, n), v_activation_slope(activation, v_load_part(x + i, n))), n)
     FOR_EACH_16(count, STEP);
 #undef STEP
+}
+
+static void elementwise_curved_backward(int64_t count, attn_activation activation, const float *x,
+                                        const float *d_y, float *d_x) {
+    switch (activation) {
+    case ATTN_ACTIVATION_GELU_TANH:
+        elementwise_curve(ATTN_ACTIVATION_GELU_TANH, count, x, d_y, d_x);
+        break;
+    case ATTN_ACTIVATION_GELU_SIGMOID:
+        elementwise_curve(ATTN_ACTIVATION_GELU_SIGMOID, count, x, d_y, d_x);
+        break;
+    case ATTN_ACTIVATION_SWISH:
+        elementwise_curve(ATTN_ACTIVATION_SWISH, count, x, d_y, d_x);
+        break;
+    default:
+        elementwise_curve(ATTN_ACTIVATION_GELU, count, x, d_y, d_x);
+        break;
+    }
 }
 
 V_INLINE void elementwise_dropout_step(u16x32 word, const attn_dropout *mask, const float *x,
@@ -158,6 +180,6 @@ static const attn_elementwise_kernels elementwise_kernels = {
     .gelu_slope = elementwise_gelu_slope,
     .multiply = elementwise_multiply,
     .relu_backward = elementwise_relu_backward,
-    .gelu_backward = elementwise_gelu_backward,
+    .curved_backward = elementwise_curved_backward,
     .dropout = elementwise_dropout,
 };

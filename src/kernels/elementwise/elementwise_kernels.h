@@ -5,6 +5,7 @@
 #ifndef ATTN_KERNELS_ELEMENTWISE_KERNELS_H
 #define ATTN_KERNELS_ELEMENTWISE_KERNELS_H
 
+#include "attn/matmul.h"
 #include "base/real.h"
 
 /* The mask of one call. An element is kept when its random word is at least threshold. */
@@ -30,7 +31,9 @@ typedef struct attn_elementwise_kernels {
     /* y *= x */
     void (*multiply)(int64_t count, const real *x, real *y);
     void (*relu_backward)(int64_t count, const real *x, const real *d_y, real *d_x);
-    void (*gelu_backward)(int64_t count, const real *x, const real *d_y, real *d_x);
+    /* of a curved activation */
+    void (*curved_backward)(int64_t count, attn_activation activation, const real *x,
+                            const real *d_y, real *d_x);
     /* The arrays start at element `first` of the call, a multiple of ATTN_DROPOUT_BLOCK.
      * y = kept ? fma(x, inverse, base) : base; base may be NULL: 0 */
     void (*dropout)(int64_t first, int64_t count, const attn_dropout *dropout, const real *x,

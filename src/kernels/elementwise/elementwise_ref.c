@@ -1,6 +1,6 @@
 /* kernels/elementwise/elementwise_ref.c: elementwise work in plain C: the definition. */
-#include "base/math.h"
 #include "base/random.h"
+#include "kernels/activation.h"
 #include "kernels/elementwise/elementwise_kernels.h"
 
 static void elementwise_add(int64_t count, const real *x, real *y) {
@@ -56,9 +56,10 @@ static void elementwise_relu_backward(int64_t count, const real *x, const real *
     }
 }
 
-static void elementwise_gelu_backward(int64_t count, const real *x, const real *d_y, real *d_x) {
+static void elementwise_curved_backward(int64_t count, attn_activation activation, const real *x,
+                                        const real *d_y, real *d_x) {
     for (int64_t i = 0; i < count; i++) {
-        d_x[i] = d_y[i] * real_gelu_derivative(x[i]);
+        d_x[i] = d_y[i] * attn_activation_slope(activation, x[i]);
     }
 }
 
@@ -89,6 +90,6 @@ const attn_elementwise_kernels attn_elementwise_ref = {
     .gelu_slope = elementwise_gelu_slope,
     .multiply = elementwise_multiply,
     .relu_backward = elementwise_relu_backward,
-    .gelu_backward = elementwise_gelu_backward,
+    .curved_backward = elementwise_curved_backward,
     .dropout = elementwise_dropout,
 };

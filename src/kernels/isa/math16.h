@@ -70,6 +70,23 @@ V_INLINE v16 v_gelu(v16 x) {
     return v_mul(v_mul(x, v_set1(0.5f)), v_add(v_set1(1.0f), erf));
 }
 
+V_INLINE v16 v_sigmoid(v16 u) {
+    return v_div(v_set1(1.0f), v_add(v_set1(1.0f), v_exp2(v_mul(u, v_set1(-REAL_LOG2E)))));
+}
+
+V_INLINE v16 v_gated_derivative(v16 x, v16 u, v16 slope) {
+    v16 gate = v_sigmoid(u);
+    return v_fma(v_mul(x, slope), v_mul(gate, v_sub(v_set1(1.0f), gate)), gate);
+}
+
+V_INLINE v16 v_gelu_tanh_argument(v16 x) {
+    return v_mul(x, v_fma(v_set1(REAL_GELU_TANH_3), v_mul(x, x), v_set1(REAL_GELU_TANH_1)));
+}
+
+V_INLINE v16 v_gelu_tanh_argument_slope(v16 x) {
+    return v_fma(v_set1(3 * REAL_GELU_TANH_3), v_mul(x, x), v_set1(REAL_GELU_TANH_1));
+}
+
 V_INLINE v16 v_gelu_derivative(v16 x) {
     v16 erf = v_erf(v_mul(x, v_set1(REAL_SQRT1_2)));
     v16 distribution = v_mul(v_set1(0.5f), v_add(v_set1(1.0f), erf));

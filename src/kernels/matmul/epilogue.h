@@ -6,7 +6,7 @@
 #define ATTN_KERNELS_MATMUL_EPILOGUE_H
 
 #include "attn/matmul.h"
-#include "base/math.h"
+#include "kernels/activation.h"
 
 /* Pointers stand at the first row and column of what is computed. */
 typedef struct attn_matmul_epilogue {
@@ -41,11 +41,7 @@ static inline real attn_matmul_epilogue_element(const attn_matmul_epilogue *epil
     if (epilogue->pre_activation != NULL) {
         epilogue->pre_activation[i * c_row + j] = x;
     }
-    if (epilogue->activation == ATTN_ACTIVATION_RELU) {
-        x = real_relu(x);
-    } else if (epilogue->activation == ATTN_ACTIVATION_GELU) {
-        x = real_gelu(x);
-    }
+    x = attn_activate(epilogue->activation, x);
     return epilogue->residual != NULL ? epilogue->residual[i * epilogue->residual_row + j] + x : x;
 }
 

@@ -1,12 +1,12 @@
 /* kernels/matmul/epilogue16.h: what follows the sums of every product, over vectors.
  *
  * The same operations as epilogue.h. Sums are finished in their registers where they are whole panels;
- * GELU, which needs registers of its own, and parts of panels go through memory. Include it after a
+ * curved activations, which need registers of their own, and parts of panels go through memory. Include it after a
  * verbs header. */
 #ifndef ATTN_KERNELS_MATMUL_EPILOGUE16_H
 #define ATTN_KERNELS_MATMUL_EPILOGUE16_H
 
-#include "kernels/isa/math16.h"
+#include "kernels/isa/activation16.h"
 #include "kernels/isa/part16.h"
 #include "kernels/matmul/epilogue.h"
 
@@ -17,8 +17,8 @@ enum { EPILOGUE_MOST = 32 }; /* vectors of a tile */
         statement;                                                                                 \
     }
 
-/* x[r] of row i + r, columns j to j + columns - 1 <= j + 15. rows and gelu are constants in every call. */
-V_INLINE void epilogue_rows(const int rows, const bool gelu, const attn_matmul_epilogue *epilogue,
+/* x[r] of row i + r, columns j to j + columns - 1 <= j + 15. rows and curved are constants in every call. */
+V_INLINE void epilogue_rows(const int rows, const bool curved, const attn_matmul_epilogue *epilogue,
                             int64_t c_row, int64_t i, int64_t j, const int columns, v16 *x) {
     if (epilogue->bias != NULL) {
         v16 bias = v_load_part(epilogue->bias + j, columns);
@@ -30,8 +30,8 @@ V_INLINE void epilogue_rows(const int rows, const bool gelu, const attn_matmul_e
     }
     if (epilogue->activation == ATTN_ACTIVATION_RELU) {
         FOR_ROWS(x[r] = v_relu(x[r]))
-    } else if (gelu && epilogue->activation == ATTN_ACTIVATION_GELU) {
-        FOR_ROWS(x[r] = v_gelu(x[r]))
+    } else if (curved) {
+        FOR_ROWS(x[r] = v_activate(epilogue->activation, x[r]))
     }
     if (epilogue->residual != NULL) {
         const float *residual = epilogue->residual + i * epilogue->residual_row + j;
@@ -59,8 +59,8 @@ static __attribute__((noinline)) void epilogue_memory(const attn_matmul_epilogue
 V_INLINE void epilogue_tile(const int rows, const int panels, const attn_matmul_epilogue *epilogue,
                             int64_t i, int64_t j, int64_t columns, float *c, int64_t c_row,
                             v16 *acc) {
-    bool gelu = epilogue != NULL && epilogue->activation == ATTN_ACTIVATION_GELU;
-    if (columns >= 16 * panels && !gelu) {
+    bool curved = epilogue != NULL && attn_activation_is_curved(epilogue->activation);
+    if (columns >= 16 * panels && !curved) {
 #pragma GCC unroll 4
         for (int n = 0; n < panels; n++) {
             if (epilogue != NULL) {
