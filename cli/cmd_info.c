@@ -34,6 +34,12 @@ static json_t *describe_translator(const attn_translator_config *c) {
     if (c->source_vocabulary > 0) {
         json_object_set_new(config, "source_vocabulary", json_integer(c->source_vocabulary));
     }
+    if (c->rms_norm) {
+        json_object_set_new(config, "norm_kind", json_string("rms"));
+    }
+    if (c->gated) {
+        json_object_set_new(config, "gated", json_true());
+    }
     if (c->alignment_layer > 0) {
         json_object_set_new(config, "alignment_layer", json_integer(c->alignment_layer));
         json_object_set_new(config, "alignment_head", json_integer(c->alignment_head));

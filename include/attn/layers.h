@@ -87,13 +87,17 @@ ATTN_API attn_tensor *attn_layer_embedding(attn_tape *tape, attn_param *table, a
                                            const attn_positions *positions, int64_t tokens,
                                            const int32_t *ids, const int32_t *position_ids);
 
-/* ---- layer norm: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta ---- */
+/* ---- layer norm: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta ----
+ * RMSNorm (Zhang and Sennrich 2019): y = x / sqrt(mean of squares + epsilon) * gamma */
 typedef struct attn_norm {
-    attn_param *gamma, *beta; /* [C] */
+    attn_param *gamma, *beta; /* [C]; beta NULL: none */
     attn_real epsilon;        /* 0: 1e-5 */
+    bool rms;
 } attn_norm;
 
+/* NAME.gamma, and NAME.beta of a layer norm. */
 ATTN_API attn_norm attn_norm_declare(attn_params *params, const char *name, int64_t channels);
+ATTN_API attn_norm attn_norm_declare_rms(attn_params *params, const char *name, int64_t channels);
 ATTN_API attn_tensor *attn_layer_norm(attn_tape *tape, attn_tensor *x, const attn_norm *norm);
 
 /* ---- dropout and residual (dropout acts only while recording) ---- */
@@ -139,13 +143,20 @@ ATTN_API attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x,
                                            const attn_multi_head *attention, bool causal,
                                            double dropout);
 
-/* ---- feed-forward: linear, activation, dropout, linear ---- */
+/* y = a * b, element by element: what a gate lets through. */
+ATTN_API attn_tensor *attn_layer_multiply(attn_tape *tape, attn_tensor *a, attn_tensor *b);
+
+/* ---- feed-forward: down(dropout(activation(up(x)))) ----
+ * gated (Shazeer 2020): down(dropout(activation(gate(x)) * up(x))) */
 typedef struct attn_feed_forward {
     attn_linear up, down; /* NAME.up, NAME.down */
+    attn_linear gate;     /* NAME.gate; its weight NULL: not gated */
 } attn_feed_forward;
 
 ATTN_API attn_feed_forward attn_feed_forward_declare(attn_params *params, const char *name,
                                                      int64_t channels, int64_t hidden);
+ATTN_API attn_feed_forward attn_feed_forward_declare_gated(attn_params *params, const char *name,
+                                                           int64_t channels, int64_t hidden);
 ATTN_API attn_tensor *attn_layer_feed_forward(attn_tape *tape, attn_tensor *x,
                                               const attn_feed_forward *feed_forward,
                                               attn_activation activation, double dropout);

@@ -42,7 +42,9 @@ typedef struct attn_translator_config {
     bool embedding_norm;       /* layer norm after embedding and position, on both sides */
     attn_sinusoids sinusoids;
     int64_t first_position; /* of the sinusoids: what the first token gets */
-    double norm_epsilon;    /* of the layer norms; 0: 1e-5 */
+    double norm_epsilon;    /* of the norms; 0: 1e-5 */
+    bool rms_norm;          /* RMSNorm in place of layer norm */
+    bool gated;             /* feed-forward layers with a gate */
 } attn_translator_config;
 
 /* The paper's base model with a vocabulary of 8,000. */

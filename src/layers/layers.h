@@ -88,6 +88,12 @@ static inline void attn_layers_fail(attn_tape *tape, attn_status status) {
 attn_tensor *attn_layers_linear(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                 attn_activation activation);
 attn_tensor *attn_layers_dropout(attn_tape *tape, attn_tensor *x, double p);
+attn_tensor *attn_layers_multiply(attn_tape *tape, attn_tensor *a, attn_tensor *b);
+
+/* A feed-forward up to its last projection. */
+attn_tensor *attn_layers_hidden(attn_tape *tape, attn_tensor *x,
+                                const attn_feed_forward *feed_forward, attn_activation activation,
+                                double dropout);
 
 /* The product with the tape's scratch memory; does nothing when the tape has failed, and fails the
  * tape when the product does. When both b and b_packed are given, b_packed is read. */

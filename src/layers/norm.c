@@ -1,5 +1,5 @@
 /* layers/norm.c: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta over the C channels of each
- * token.
+ * token; RMSNorm: without mean and beta.
  *
  * The arithmetic is in kernels/norm. */
 #include "kernels/norm/norm.h"
@@ -8,14 +8,24 @@
 
 #include "layers/layers.h"
 
-attn_norm attn_norm_declare(attn_params *params, const char *name, int64_t channels) {
+static attn_norm declare(attn_params *params, const char *name, int64_t channels, bool rms) {
     char full[96];
-    attn_norm norm = {.epsilon = 0};
+    attn_norm norm = {.rms = rms};
     snprintf(full, sizeof full, "%s.gamma", name);
     norm.gamma = attn_params_declare(params, full, 1, channels, ATTN_INIT_ONE);
-    snprintf(full, sizeof full, "%s.beta", name);
-    norm.beta = attn_params_declare(params, full, 1, channels, ATTN_INIT_ZERO);
+    if (!rms) {
+        snprintf(full, sizeof full, "%s.beta", name);
+        norm.beta = attn_params_declare(params, full, 1, channels, ATTN_INIT_ZERO);
+    }
     return norm;
+}
+
+attn_norm attn_norm_declare(attn_params *params, const char *name, int64_t channels) {
+    return declare(params, name, channels, false);
+}
+
+attn_norm attn_norm_declare_rms(attn_params *params, const char *name, int64_t channels) {
+    return declare(params, name, channels, true);
 }
 
 typedef struct norm_record {
@@ -31,7 +41,8 @@ static void norm_backward(attn_tape *tape, void *record) {
         return;
     }
     attn_norm_backward(r->x->rows, r->x->cols, r->x->data, r->norm.gamma->data, r->mean, r->rstd,
-                       r->y->grad, d_x, r->norm.gamma->grad, r->norm.beta->grad);
+                       r->y->grad, d_x, r->norm.gamma->grad,
+                       r->norm.beta ? r->norm.beta->grad : NULL, !r->norm.rms);
 }
 
 attn_tensor *attn_layer_norm(attn_tape *tape, attn_tensor *x, const attn_norm *norm) {
@@ -54,7 +65,8 @@ attn_tensor *attn_layer_norm(attn_tape *tape, attn_tensor *x, const attn_norm *n
     if (attn_tape_status(tape) != ATTN_OK) {
         return NULL;
     }
-    attn_norm_forward(x->rows, x->cols, x->data, norm->gamma->data, norm->beta->data,
-                      norm->epsilon > 0 ? norm->epsilon : (real)1e-5, y->data, mean, rstd);
+    attn_norm_forward(
+        x->rows, x->cols, x->data, norm->gamma->data, norm->beta != NULL ? norm->beta->data : NULL,
+        norm->epsilon > 0 ? norm->epsilon : (real)1e-5, !norm->rms, y->data, mean, rstd);
     return y;
 }

@@ -117,9 +117,16 @@ attn_status attn_translator_config_check(const attn_translator_config *config, a
 /* ---- the table of tensors ---- */
 
 static attn_norm declare_norm(attn_translator *m, const char *name) {
-    attn_norm norm = attn_norm_declare(m->params, name, m->config.d_model);
+    attn_norm norm = m->config.rms_norm ? attn_norm_declare_rms(m->params, name, m->config.d_model)
+                                        : attn_norm_declare(m->params, name, m->config.d_model);
     norm.epsilon = (real)m->config.norm_epsilon;
     return norm;
+}
+
+static attn_feed_forward declare_feed_forward(attn_translator *m, const char *name) {
+    const attn_translator_config *c = &m->config;
+    return c->gated ? attn_feed_forward_declare_gated(m->params, name, c->d_model, c->ffn)
+                    : attn_feed_forward_declare(m->params, name, c->d_model, c->ffn);
 }
 
 static void declare_encoder_layer(attn_translator *m, encoder_layer *layer, int64_t index) {
@@ -130,7 +137,7 @@ static void declare_encoder_layer(attn_translator *m, encoder_layer *layer, int6
     snprintf(name, sizeof name, "encoder.%lld.norm_self", (long long)index);
     layer->norm_self = declare_norm(m, name);
     snprintf(name, sizeof name, "encoder.%lld.feed_forward", (long long)index);
-    layer->feed_forward = attn_feed_forward_declare(m->params, name, c->d_model, c->ffn);
+    layer->feed_forward = declare_feed_forward(m, name);
     snprintf(name, sizeof name, "encoder.%lld.norm_feed_forward", (long long)index);
     layer->norm_feed_forward = declare_norm(m, name);
 }
@@ -147,7 +154,7 @@ static void declare_decoder_layer(attn_translator *m, decoder_layer *layer, int6
     snprintf(name, sizeof name, "decoder.%lld.norm_cross", (long long)index);
     layer->norm_cross = declare_norm(m, name);
     snprintf(name, sizeof name, "decoder.%lld.feed_forward", (long long)index);
-    layer->feed_forward = attn_feed_forward_declare(m->params, name, c->d_model, c->ffn);
+    layer->feed_forward = declare_feed_forward(m, name);
     snprintf(name, sizeof name, "decoder.%lld.norm_feed_forward", (long long)index);
     layer->norm_feed_forward = declare_norm(m, name);
 }
@@ -286,6 +293,9 @@ static attn_status visit_attention(attn_multi_head *a, bool self,
 static attn_status visit_feed_forward(attn_feed_forward *f,
                                       attn_status (*visit)(attn_linear *, void *), void *context) {
     attn_status status = visit(&f->up, context);
+    if (status == ATTN_OK && f->gate.weight != NULL) {
+        status = visit(&f->gate, context);
+    }
     return status == ATTN_OK ? visit(&f->down, context) : status;
 }
 
@@ -391,8 +401,8 @@ attn_tensor *attn_translator_feed_forward(const attn_translator *m, attn_tape *t
                                           const attn_feed_forward *feed_forward,
                                           const attn_norm *norm) {
     attn_tensor *h = attn_translator_before(m, tape, x, norm);
-    h = attn_layer_linear(tape, h, &feed_forward->up, m->config.activation);
-    h = attn_layer_dropout(tape, h, m->config.activation_dropout);
+    h = attn_layers_hidden(tape, h, feed_forward, m->config.activation,
+                           m->config.activation_dropout);
     return attn_translator_after(m, tape, x, h, &feed_forward->down, norm);
 }
 

@@ -42,6 +42,8 @@ static const attn_config_key config_keys[] = {
      attn_sinusoids_names},
     {"first_position", CONFIG_NEWER_INT, offsetof(attn_translator_config, first_position), NULL},
     {"norm_epsilon", CONFIG_NEWER_SMALL, offsetof(attn_translator_config, norm_epsilon), NULL},
+    {"rms_norm", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, rms_norm), NULL},
+    {"gated", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, gated), NULL},
 };
 
 static const attn_model_format format = {

@@ -7,6 +7,7 @@
 #include "models/config.h"
 
 static const char *const norms[] = {"pre", "post", NULL};
+static const char *const norm_kinds[] = {"layer", "rms", NULL};
 static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
 static const char *const best_by[] = {"loss", "bleu", "chrf", NULL};
 static const char *const sides[] = {"both", "source", "target", NULL};
@@ -31,9 +32,12 @@ static const attn_key keys[] = {
     INT(decoder_layers, 1, 256, "layers of the decoder"),
     INT(max_length, 4, 65536, "longest sentence in tokens; longer pairs are left out"),
     CHOICE(norm, norms, "layer norm before or after each sublayer: pre, post"),
+    CHOICE(norm_kind, norm_kinds, "layer norm, or RMSNorm, without mean and shift: layer, rms"),
     CHOICE(positions, position_kinds, "position embeddings: sinusoidal, learned"),
     CHOICE(activation, attn_activation_names + 1,
            "activation of the feed-forward layers: relu, gelu, gelu_tanh, gelu_sigmoid, swish"),
+    BOOL(gated,
+         "feed-forward layers with a gate, and a third matrix (SwiGLU with activation = swish)"),
     BOOL(tied,
          "one table of embeddings for all that shares a vocabulary (source, target and output, or "
          "target and output); false: one for each"),
@@ -150,6 +154,8 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->pre_norm = recipe->norm == ATTN_NORM_PRE;
     config->learned_positions = recipe->positions == ATTN_POSITIONS_LEARNED;
     config->activation = (attn_activation)(recipe->activation + ATTN_ACTIVATION_RELU);
+    config->rms_norm = recipe->norm_kind == ATTN_NORM_RMS;
+    config->gated = recipe->gated;
     config->embeddings = !recipe->tied                                     ? ATTN_EMBEDDINGS_UNTIED
                          : recipe->vocabularies == ATTN_VOCABULARIES_JOINT ? ATTN_EMBEDDINGS_TIED
                                                                            : ATTN_EMBEDDINGS_TARGET;

@@ -12,6 +12,7 @@
 /* Values of train.best, after ATTN_BEST_LOSS. */
 enum { ATTN_BEST_BLEU = 1, ATTN_BEST_CHRF };
 enum { ATTN_NORM_PRE, ATTN_NORM_POST };
+enum { ATTN_NORM_LAYER, ATTN_NORM_RMS };
 enum { ATTN_POSITIONS_SINUSOIDAL, ATTN_POSITIONS_LEARNED };
 enum { ATTN_VOCABULARIES_JOINT, ATTN_VOCABULARIES_SEPARATE };
 enum { ATTN_SIDES_BOTH, ATTN_SIDES_SOURCE, ATTN_SIDES_TARGET };
@@ -19,8 +20,8 @@ enum { ATTN_SIDES_BOTH, ATTN_SIDES_SOURCE, ATTN_SIDES_TARGET };
 typedef struct attn_translator_recipe {
     /* the model */
     int64_t d_model, ffn, heads, kv_heads, encoder_layers, decoder_layers, max_length;
-    int norm, positions, activation;
-    bool tied;
+    int norm, norm_kind, positions, activation;
+    bool tied, gated;
     /* the tokenizer */
     int64_t vocabulary, target_vocabulary;
     int vocabularies, tokenizer_type;

@@ -288,6 +288,7 @@ static void declare_foreign(fixture *f) {
     config.output_bias = config.plain_embeddings = config.embedding_norm = true;
     config.sinusoids = ATTN_SINUSOIDS_PAPER;
     config.norm_epsilon = 1e-3;
+    config.rms_norm = config.gated = true;
     config.activation = ATTN_ACTIVATION_SWISH;
     declare_model(f, config);
 }

@@ -13,14 +13,16 @@
 
 typedef struct problem {
     int64_t rows, channels;
+    bool centred;
     values x, gamma, beta, y, mean, rstd, d_y, d_x, d_gamma, d_beta;
 } problem;
 
-static problem problem_new(int64_t rows, int64_t channels, guard_side side) {
+static problem problem_new(int64_t rows, int64_t channels, bool centred, guard_side side) {
     int64_t count = rows * channels;
     return (problem){
         .rows = rows,
         .channels = channels,
+        .centred = centred,
         .x = values_new(count, side, 1, -3.0f, 4.0f),
         .gamma = values_new(channels, side, 2, 0.5f, 1.5f),
         .beta = values_new(channels, side, 3, -1.0f, 1.0f),
@@ -52,19 +54,19 @@ static void assert_same(const problem *a, const problem *b) {
 }
 
 static void run_kernels(const attn_norm_kernels *kernels, problem *p) {
-    kernels->forward(p->rows, p->channels, p->x.at, p->gamma.at, p->beta.at, 1e-5f, p->y.at,
-                     p->mean.at, p->rstd.at);
+    kernels->forward(p->rows, p->channels, p->x.at, p->gamma.at, p->beta.at, 1e-5f, p->centred,
+                     p->y.at, p->mean.at, p->rstd.at);
     kernels->backward_input(p->rows, p->channels, p->x.at, p->gamma.at, p->mean.at, p->rstd.at,
-                            p->d_y.at, p->d_x.at);
+                            p->d_y.at, p->d_x.at, p->centred);
     kernels->backward_parameters(p->rows, p->channels, p->channels, p->x.at, p->mean.at, p->rstd.at,
                                  p->d_y.at, p->d_gamma.at, p->d_beta.at);
 }
 
 static void run_driver(problem *p) {
-    attn_norm_forward(p->rows, p->channels, p->x.at, p->gamma.at, p->beta.at, 1e-5f, p->y.at,
-                      p->mean.at, p->rstd.at);
+    attn_norm_forward(p->rows, p->channels, p->x.at, p->gamma.at, p->beta.at, 1e-5f, p->centred,
+                      p->y.at, p->mean.at, p->rstd.at);
     attn_norm_backward(p->rows, p->channels, p->x.at, p->gamma.at, p->mean.at, p->rstd.at,
-                       p->d_y.at, p->d_x.at, p->d_gamma.at, p->d_beta.at);
+                       p->d_y.at, p->d_x.at, p->d_gamma.at, p->d_beta.at, p->centred);
 }
 
 static void vectors_repeat_plain_c(void **state) {
@@ -72,11 +74,13 @@ static void vectors_repeat_plain_c(void **state) {
     const attn_kernels *list[ATTN_KERNELS_MAX];
     int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
     for (int64_t channels = 1; channels <= 67; channels++) {
-        for (int side = GUARD_ABOVE; side <= GUARD_BELOW; side++) {
-            problem plain = problem_new(3, channels, (guard_side)side);
+        for (int kind = 0; kind < 4; kind++) {
+            guard_side side = kind % 2 == 0 ? GUARD_ABOVE : GUARD_BELOW;
+            bool centred = kind < 2;
+            problem plain = problem_new(3, channels, centred, side);
             run_kernels(&list[0]->norm, &plain);
             for (int i = 1; i < count; i++) {
-                problem other = problem_new(3, channels, (guard_side)side);
+                problem other = problem_new(3, channels, centred, side);
                 run_kernels(&list[i]->norm, &other);
                 assert_same(&plain, &other);
                 problem_free(&other);
@@ -89,10 +93,10 @@ static void vectors_repeat_plain_c(void **state) {
 /* However the driver cuts the work, it gives what one call of the plain kernel gives. */
 static void threads_change_nothing(void **state) {
     (void)state;
-    problem one = problem_new(301, 130, GUARD_ABOVE);
+    problem one = problem_new(301, 130, true, GUARD_ABOVE);
     run_kernels(&attn_kernels_for("ref")->norm, &one);
     for (int threads = 1; threads <= 3; threads++) {
-        problem other = problem_new(301, 130, GUARD_ABOVE);
+        problem other = problem_new(301, 130, true, GUARD_ABOVE);
         attn_set_threads(threads);
         run_driver(&other);
         assert_same(&one, &other);
@@ -105,17 +109,18 @@ static void threads_change_nothing(void **state) {
 /* A row's result is its own, and each output may be left out. */
 static void rows_stand_alone(void **state) {
     (void)state;
-    problem all = problem_new(40, 70, GUARD_ABOVE), alone = problem_new(40, 70, GUARD_ABOVE);
+    problem all = problem_new(40, 70, true, GUARD_ABOVE),
+            alone = problem_new(40, 70, true, GUARD_ABOVE);
     run_driver(&all);
     for (int64_t r = 0; r < 40; r++) {
         float *x = alone.x.at + r * 70;
         attn_norm_backward(1, 70, x, alone.gamma.at, all.mean.at + r, all.rstd.at + r,
-                           alone.d_y.at + r * 70, alone.d_x.at + r * 70, NULL, NULL);
+                           alone.d_y.at + r * 70, alone.d_x.at + r * 70, NULL, NULL, true);
         attn_norm_backward(1, 70, x, alone.gamma.at, all.mean.at + r, all.rstd.at + r,
-                           alone.d_y.at + r * 70, NULL, alone.d_gamma.at, NULL);
+                           alone.d_y.at + r * 70, NULL, alone.d_gamma.at, NULL, true);
         attn_norm_backward(1, 70, x, alone.gamma.at, all.mean.at + r, all.rstd.at + r,
-                           alone.d_y.at + r * 70, NULL, NULL, alone.d_beta.at);
-        attn_norm_forward(1, 70, x, alone.gamma.at, alone.beta.at, 1e-5f, x, NULL, NULL);
+                           alone.d_y.at + r * 70, NULL, NULL, alone.d_beta.at, true);
+        attn_norm_forward(1, 70, x, alone.gamma.at, alone.beta.at, 1e-5f, true, x, NULL, NULL);
     }
     values_assert_equal(&all.y, &alone.x);
     values_assert_equal(&all.d_x, &alone.d_x);
@@ -134,8 +139,8 @@ static void assert_near(double expected, double found, double tolerance) {
 static void agrees_with_double(void **state) {
     (void)state;
     enum { ROWS = 5, CHANNELS = 77 };
-    problem p = problem_new(ROWS, CHANNELS, GUARD_ABOVE);
-    problem before = problem_new(ROWS, CHANNELS, GUARD_ABOVE);
+    problem p = problem_new(ROWS, CHANNELS, true, GUARD_ABOVE);
+    problem before = problem_new(ROWS, CHANNELS, true, GUARD_ABOVE);
     run_driver(&p);
     double d_gamma[CHANNELS], d_beta[CHANNELS];
     for (int c = 0; c < CHANNELS; c++) {
@@ -178,11 +183,33 @@ static void agrees_with_double(void **state) {
     problem_free(&before);
 }
 
+/* RMSNorm against its formula in double; no beta is one of 0. */
+static void without_a_mean(void **state) {
+    (void)state;
+    enum { ROWS = 3, CHANNELS = 37 };
+    problem p = problem_new(ROWS, CHANNELS, false, GUARD_ABOVE);
+    attn_norm_forward(ROWS, CHANNELS, p.x.at, p.gamma.at, NULL, 0.25f, false, p.y.at, p.mean.at,
+                      p.rstd.at);
+    for (int64_t r = 0; r < ROWS; r++) {
+        const float *x = p.x.at + r * CHANNELS;
+        double squares = 0;
+        for (int64_t c = 0; c < CHANNELS; c++) {
+            squares += (double)x[c] * (double)x[c];
+        }
+        double rstd = 1 / sqrt(squares / CHANNELS + 0.25);
+        assert_true(p.mean.at[r] == 0);
+        for (int64_t c = 0; c < CHANNELS; c++) {
+            double expected = (double)x[c] * rstd * (double)p.gamma.at[c];
+            assert_near(expected, (double)p.y.at[r * CHANNELS + c], 1e-6);
+        }
+    }
+    problem_free(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_repeat_plain_c),
-        cmocka_unit_test(threads_change_nothing),
-        cmocka_unit_test(rows_stand_alone),
+        cmocka_unit_test(vectors_repeat_plain_c), cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(rows_stand_alone),       cmocka_unit_test(without_a_mean),
         cmocka_unit_test(agrees_with_double),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,7 @@ static attn_translator_config variant(int number) {
         config.output_bias = config.plain_embeddings = config.embedding_norm = true;
         config.norm_epsilon = 1e-6;
         config.activation = ATTN_ACTIVATION_SWISH;
+        config.rms_norm = config.gated = true;
     }
     return config;
 }

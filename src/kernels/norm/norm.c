@@ -20,7 +20,8 @@ static int64_t rows_per_part(int64_t channels) {
 }
 
 void attn_norm_forward(int64_t rows, int64_t channels, const real *x, const real *gamma,
-                       const real *beta, real epsilon, real *y, real *mean, real *rstd) {
+                       const real *beta, real epsilon, bool centred, real *y, real *mean,
+                       real *rstd) {
     const attn_norm_kernels *kernels = &attn_kernels_current()->norm;
     int64_t part = rows_per_part(channels);
     int64_t parts = (rows + part - 1) / part;
@@ -28,12 +29,14 @@ void attn_norm_forward(int64_t rows, int64_t channels, const real *x, const real
     for (int64_t i = 0; i < parts; i++) {
         int64_t r = i * part;
         kernels->forward(norm_least(part, rows - r), channels, x + r * channels, gamma, beta,
-                         epsilon, y + r * channels, mean ? mean + r : NULL, rstd ? rstd + r : NULL);
+                         epsilon, centred, y + r * channels, mean ? mean + r : NULL,
+                         rstd ? rstd + r : NULL);
     }
 }
 
 static void norm_backward_input(int64_t rows, int64_t channels, const real *x, const real *gamma,
-                                const real *mean, const real *rstd, const real *d_y, real *d_x) {
+                                const real *mean, const real *rstd, const real *d_y, real *d_x,
+                                bool centred) {
     const attn_norm_kernels *kernels = &attn_kernels_current()->norm;
     int64_t part = rows_per_part(channels);
     int64_t parts = (rows + part - 1) / part;
@@ -41,7 +44,8 @@ static void norm_backward_input(int64_t rows, int64_t channels, const real *x, c
     for (int64_t i = 0; i < parts; i++) {
         int64_t r = i * part;
         kernels->backward_input(norm_least(part, rows - r), channels, x + r * channels, gamma,
-                                mean + r, rstd + r, d_y + r * channels, d_x + r * channels);
+                                mean + r, rstd + r, d_y + r * channels, d_x + r * channels,
+                                centred);
     }
 }
 
@@ -62,7 +66,7 @@ static void norm_backward_parameters(int64_t rows, int64_t channels, const real 
 
 void attn_norm_backward(int64_t rows, int64_t channels, const real *x, const real *gamma,
                         const real *mean, const real *rstd, const real *d_y, real *d_x,
-                        real *d_gamma, real *d_beta) {
+                        real *d_gamma, real *d_beta, bool centred) {
     if (rows <= 0 || channels <= 0) {
         return;
     }
@@ -70,6 +74,6 @@ void attn_norm_backward(int64_t rows, int64_t channels, const real *x, const rea
         norm_backward_parameters(rows, channels, x, mean, rstd, d_y, d_gamma, d_beta);
     }
     if (d_x) {
-        norm_backward_input(rows, channels, x, gamma, mean, rstd, d_y, d_x);
+        norm_backward_input(rows, channels, x, gamma, mean, rstd, d_y, d_x, centred);
     }
 }

@@ -15,7 +15,8 @@ V_INLINE v16 norm_square_step(v16 sum, const float *x, v16 mean, int n) {
 V_INLINE void norm_scale_step(const float *x, v16 mean, v16 rstd, const float *gamma,
                               const float *beta, float *y, int n) {
     v16 normal = v_mul(v_sub(v_load_part(x, n), mean), rstd);
-    v_store_part(y, v_fma(normal, v_load_part(gamma, n), v_load_part(beta, n)), n);
+    v16 shift = beta ? v_load_part(beta, n) : v_zero();
+    v_store_part(y, v_fma(normal, v_load_part(gamma, n), shift), n);
 }
 
 static float norm_row_mean(int64_t channels, const float *x) {
@@ -43,17 +44,19 @@ static float norm_row_variance(int64_t channels, const float *x, float mean) {
 }
 
 static void norm_forward(int64_t rows, int64_t channels, const float *x, const float *gamma,
-                         const float *beta, float epsilon, float *y, float *mean, float *rstd) {
+                         const float *beta, float epsilon, bool centred, float *y, float *mean,
+                         float *rstd) {
     for (int64_t r = 0; r < rows; r++, x += channels, y += channels) {
-        float row_m = norm_row_mean(channels, x);
+        float row_m = centred ? norm_row_mean(channels, x) : 0;
         float row_r = 1 / real_sqrt(norm_row_variance(channels, x, row_m) + epsilon);
         v16 m = v_set1(row_m), s = v_set1(row_r);
         int64_t c = 0;
         for (; c + 16 <= channels; c += 16) {
-            norm_scale_step(x + c, m, s, gamma + c, beta + c, y + c, 16);
+            norm_scale_step(x + c, m, s, gamma + c, beta ? beta + c : NULL, y + c, 16);
         }
         if (c < channels) {
-            norm_scale_step(x + c, m, s, gamma + c, beta + c, y + c, (int)(channels - c));
+            norm_scale_step(x + c, m, s, gamma + c, beta ? beta + c : NULL, y + c,
+                            (int)(channels - c));
         }
         if (mean) {
             mean[r] = row_m;
@@ -88,8 +91,8 @@ V_INLINE void norm_input_step(const input_row *row, const float *x, const float 
 }
 
 static void norm_backward_input(int64_t rows, int64_t channels, const float *x, const float *gamma,
-                                const float *mean, const float *rstd, const float *d_y,
-                                float *d_x) {
+                                const float *mean, const float *rstd, const float *d_y, float *d_x,
+                                bool centred) {
     for (int64_t r = 0; r < rows; r++, x += channels, d_y += channels, d_x += channels) {
         input_row row = {.mean = v_set1(mean[r]), .rstd = v_set1(rstd[r])};
         row.sum = row.products = v_zero();
@@ -100,7 +103,7 @@ static void norm_backward_input(int64_t rows, int64_t channels, const float *x, 
         if (c < channels) {
             norm_input_sums_step(&row, x + c, gamma + c, d_y + c, (int)(channels - c));
         }
-        row.mean_d_n = v_set1(v_sum(row.sum) / (float)channels);
+        row.mean_d_n = centred ? v_set1(v_sum(row.sum) / (float)channels) : v_zero();
         row.mean_product = v_set1(v_sum(row.products) / (float)channels);
         for (c = 0; c + 16 <= channels; c += 16) {
             norm_input_step(&row, x + c, gamma + c, d_y + c, d_x + c, 16);

@@ -5,15 +5,18 @@
 #ifndef ATTN_KERNELS_NORM_KERNELS_H
 #define ATTN_KERNELS_NORM_KERNELS_H
 
+#include <stdbool.h>
+
 #include "base/real.h"
 
 typedef struct attn_norm_kernels {
     /* As attn_norm_forward. */
     void (*forward)(int64_t rows, int64_t channels, const real *x, const real *gamma,
-                    const real *beta, real epsilon, real *y, real *mean, real *rstd);
+                    const real *beta, real epsilon, bool centred, real *y, real *mean, real *rstd);
     /* d_x += the gradient by x. */
     void (*backward_input)(int64_t rows, int64_t channels, const real *x, const real *gamma,
-                           const real *mean, const real *rstd, const real *d_y, real *d_x);
+                           const real *mean, const real *rstd, const real *d_y, real *d_x,
+                           bool centred);
     /* d_gamma and d_beta (each may be NULL) of `channels` columns of rows that are `stride` apart.
      */
     void (*backward_parameters)(int64_t rows, int64_t channels, int64_t stride, const real *x,

@@ -5,20 +5,21 @@
 #include "kernels/norm/norm_kernels.h"
 
 static void norm_forward(int64_t rows, int64_t channels, const real *x, const real *gamma,
-                         const real *beta, real epsilon, real *y, real *mean, real *rstd) {
+                         const real *beta, real epsilon, bool centred, real *y, real *mean,
+                         real *rstd) {
     for (int64_t r = 0; r < rows; r++, x += channels, y += channels) {
         real sum[LANES] = {0}, squares[LANES] = {0};
         for (int64_t c = 0; c < channels; c++) {
             sum[c % LANES] += x[c];
         }
-        real row_mean = lanes_sum(sum) / (real)channels;
+        real row_mean = centred ? lanes_sum(sum) / (real)channels : 0;
         for (int64_t c = 0; c < channels; c++) {
             real difference = x[c] - row_mean;
             squares[c % LANES] = real_fma(difference, difference, squares[c % LANES]);
         }
         real row_rstd = 1 / real_sqrt(lanes_sum(squares) / (real)channels + epsilon);
         for (int64_t c = 0; c < channels; c++) {
-            y[c] = real_fma((x[c] - row_mean) * row_rstd, gamma[c], beta[c]);
+            y[c] = real_fma((x[c] - row_mean) * row_rstd, gamma[c], beta ? beta[c] : 0);
         }
         if (mean) {
             mean[r] = row_mean;
@@ -30,9 +31,11 @@ static void norm_forward(int64_t rows, int64_t channels, const real *x, const re
 }
 
 /* With n = (x - mean) * rstd and d_n = d_y * gamma:
- *     d_x += rstd * (d_n - mean of d_n - n * mean of (d_n * n)) */
+ *     d_x += rstd * (d_n - mean of d_n - n * mean of (d_n * n))
+ * of which the first mean falls away where x is not centred. */
 static void norm_backward_input(int64_t rows, int64_t channels, const real *x, const real *gamma,
-                                const real *mean, const real *rstd, const real *d_y, real *d_x) {
+                                const real *mean, const real *rstd, const real *d_y, real *d_x,
+                                bool centred) {
     for (int64_t r = 0; r < rows; r++, x += channels, d_y += channels, d_x += channels) {
         real sum[LANES] = {0}, products[LANES] = {0};
         for (int64_t c = 0; c < channels; c++) {
@@ -41,12 +44,12 @@ static void norm_backward_input(int64_t rows, int64_t channels, const real *x, c
             sum[c % LANES] += d_n;
             products[c % LANES] = real_fma(d_n, n, products[c % LANES]);
         }
-        real mean_d_n = lanes_sum(sum) / (real)channels;
+        real mean_d_n = centred ? lanes_sum(sum) / (real)channels : 0;
         real mean_product = lanes_sum(products) / (real)channels;
         for (int64_t c = 0; c < channels; c++) {
             real negative_n = (mean[r] - x[c]) * rstd[r];
-            real centred = d_y[c] * gamma[c] - mean_d_n;
-            d_x[c] = real_fma(rstd[r], real_fma(negative_n, mean_product, centred), d_x[c]);
+            real rest = d_y[c] * gamma[c] - mean_d_n;
+            d_x[c] = real_fma(rstd[r], real_fma(negative_n, mean_product, rest), d_x[c]);
         }
     }
 }
