@@ -5,6 +5,8 @@
  * are what a model file carries. SentencePiece reads them too; the list of elisions, which it does not
  * know, is in a field that it leaves to others, and so is the tokenizer of the target where the two languages have one
  * each. Piece ids: 0 <pad>, 1 <unk>, 2 <s>, 3 </s> (fixed when training).
+ * That of an imported model may have other ids (attn_tokenizer_special): its pieces are numbered by a table of its own
+ * (text/piece_table.h).
  * Encoding and decoding may be called from several threads at once. */
 #ifndef ATTN_TOKENIZER_H
 #define ATTN_TOKENIZER_H
@@ -63,6 +65,12 @@ ATTN_PIPELINE_API ATTN_MUST_CHECK attn_status attn_tokenizer_join(const attn_tok
 ATTN_PIPELINE_API const attn_tokenizer *attn_tokenizer_target(const attn_tokenizer *tokenizer);
 /* NULL is allowed. */
 ATTN_PIPELINE_API void attn_tokenizer_free(attn_tokenizer *tokenizer);
+
+/* The ids of the pieces that have a meaning of their own; -1: the tokenizer has no such piece. unk is always there. */
+typedef struct attn_special_ids {
+    int32_t pad, unk, bos, eos;
+} attn_special_ids;
+ATTN_PIPELINE_API attn_special_ids attn_tokenizer_special(const attn_tokenizer *tokenizer);
 
 /* The serialized SentencePiece model; owned by the tokenizer. */
 ATTN_PIPELINE_API const void *attn_tokenizer_bytes(const attn_tokenizer *tokenizer, size_t *size);

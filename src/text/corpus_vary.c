@@ -210,9 +210,11 @@ static attn_status drop_merges(const attn_tokenizer *tokenizer, double dropout, 
     return status;
 }
 
-static bool has_unknown(const int32_t *ids, const int64_t *start, const item *it) {
+static bool has_unknown(const attn_tokenizer *tokenizer, const int32_t *ids, const int64_t *start,
+                        const item *it) {
+    int32_t unknown = attn_tokenizer_special(tokenizer).unk;
     for (int64_t i = start[it->pair]; i < start[it->pair + it->pairs]; i++) {
-        if (ids[i] == ATTN_UNK) {
+        if (ids[i] == unknown) {
             return true;
         }
     }
@@ -223,8 +225,8 @@ static bool changes_text(const work *w, const draw *d, const item *it) {
     const attn_corpus *c = w->corpus;
     const attn_corpus_variation *v = w->variation;
     return (it->pairs > 1 || d->capitals < v->capitals || d->end < v->end || d->copy < v->copy) &&
-           !has_unknown(c->source, c->source_start, it) &&
-           !has_unknown(c->target, c->target_start, it);
+           !has_unknown(w->tokenizer, c->source, c->source_start, it) &&
+           !has_unknown(w->target, c->target, c->target_start, it);
 }
 
 static bool usable(const work *w, const item *it) {

@@ -1,5 +1,7 @@
-/* text/protobuf.c: reading fields; see protobuf.h. */
+/* text/protobuf.c: reading and writing fields; see protobuf.h. */
 #include "text/protobuf.h"
+
+#include <string.h>
 
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
@@ -51,4 +53,35 @@ bool attn_protobuf_next(attn_protobuf *message, attn_protobuf_field *out) {
     default:
         return false;
     }
+}
+
+static void add_varint(attn_buffer *message, uint64_t value) {
+    unsigned char bytes[10];
+    size_t count = 0;
+    for (; value >= 0x80; value >>= 7) {
+        bytes[count++] = (unsigned char)(value | 0x80);
+    }
+    bytes[count++] = (unsigned char)value;
+    attn_buffer_add(message, bytes, count);
+}
+
+void attn_protobuf_add_number(attn_buffer *message, unsigned number, uint64_t value) {
+    add_varint(message, (uint64_t)number << 3 | WIRE_VARINT);
+    add_varint(message, value);
+}
+
+void attn_protobuf_add_float(attn_buffer *message, unsigned number, float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const unsigned char bytes[4] = {(unsigned char)bits, (unsigned char)(bits >> 8),
+                                    (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)};
+    add_varint(message, (uint64_t)number << 3 | WIRE_32);
+    attn_buffer_add(message, bytes, sizeof bytes);
+}
+
+void attn_protobuf_add_bytes(attn_buffer *message, unsigned number, const void *bytes,
+                             size_t size) {
+    add_varint(message, (uint64_t)number << 3 | WIRE_BYTES);
+    add_varint(message, size);
+    attn_buffer_add(message, bytes, size);
 }

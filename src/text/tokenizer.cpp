@@ -25,6 +25,7 @@ extern "C" {
 #include "io/lines.h"
 #include "text/charsmap.h"
 #include "text/elision.h"
+#include "text/piece_table.h"
 #include "text/protobuf.h"
 #include "text/tags.h"
 #include "text/tokenizer_dropout.h"
@@ -36,8 +37,17 @@ struct attn_tokenizer {
     sentencepiece::SentencePieceProcessor processor;
     std::string bytes;
     std::string elisions;
-    bool merges;                            /* a tokenizer of BPE */
     std::unique_ptr<attn_tokenizer> target; /* empty: a joint tokenizer */
+    bool merges = false;                    /* a tokenizer of BPE, its ids its own */
+    attn_special_ids special = {ATTN_PAD, ATTN_UNK, ATTN_BOS, ATTN_EOS};
+    attn_piece_table table{}; /* its ids, where they are not those of the processor; else empty */
+
+    attn_tokenizer() = default;
+    attn_tokenizer(const attn_tokenizer &) = delete;
+    attn_tokenizer &operator=(const attn_tokenizer &) = delete;
+    ~attn_tokenizer() {
+        attn_piece_table_free(&table);
+    }
 };
 
 namespace {
@@ -96,10 +106,13 @@ void append_field(unsigned number, const std::string &value, std::string *bytes)
     bytes->append(value);
 }
 
+attn_protobuf message_of(const std::string &bytes) {
+    return {reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(), 0};
+}
+
 /* The bytes of a field; the last such field counts, as always in protocol buffers. */
 std::string find_bytes(const std::string &bytes, uint64_t number) {
-    attn_protobuf message = {reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(),
-                             0};
+    attn_protobuf message = message_of(bytes);
     attn_protobuf_field field;
     std::string found;
     while (message.at < message.size && attn_protobuf_next(&message, &field)) {
@@ -125,8 +138,7 @@ uint64_t find_number(attn_protobuf message, uint64_t number) {
 /* ModelProto.trainer_spec.model_type. */
 bool is_bpe(const std::string &bytes) {
     constexpr uint64_t TRAINER_SPEC = 2, MODEL_TYPE = 3, BPE = 2;
-    attn_protobuf message = {reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(),
-                             0};
+    attn_protobuf message = message_of(bytes);
     attn_protobuf_field field;
     while (message.at < message.size && attn_protobuf_next(&message, &field)) {
         if (field.number == TRAINER_SPEC && field.holds_bytes) {
@@ -349,14 +361,23 @@ attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error) {
     if (!loaded.ok()) {
         return fail_with(error, ATTN_ERR_FORMAT, "take an undamaged copy of the model", loaded);
     }
+    status = attn_piece_table_read(message_of(tokenizer->bytes), &tokenizer->table, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    bool numbered = tokenizer->table.count > 0;
     tokenizer->elisions = find_bytes(tokenizer->bytes, ELISIONS_FIELD);
-    tokenizer->merges = is_bpe(tokenizer->bytes);
+    tokenizer->merges = is_bpe(tokenizer->bytes) && !numbered;
     if (tokenizer->elisions.size() >= ATTN_ELISIONS_SIZE ||
         !attn_elisions_valid(tokenizer->elisions.c_str())) {
         return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1,
                          "take an undamaged copy of the model", "its list of elisions is damaged");
     }
-    status = check_special_pieces(tokenizer->processor, error);
+    if (numbered) {
+        tokenizer->special = tokenizer->table.special;
+    } else {
+        status = check_special_pieces(tokenizer->processor, error);
+    }
     std::string target = find_bytes(tokenizer->bytes, TARGET_FIELD);
     if (status == ATTN_OK && !target.empty()) {
         if (!find_bytes(target, TARGET_FIELD).empty()) {
@@ -385,6 +406,121 @@ attn_status copy_out(const Item *items, size_t count, Item **out, attn_error *er
     return ATTN_OK;
 }
 
+/* ---- pieces and ids, whoever numbers them ---- */
+
+constexpr const char *SPACE = "\xe2\x96\x81"; /* U+2581, as SentencePiece writes a space */
+
+int32_t size_of(const attn_tokenizer &tokenizer) {
+    return tokenizer.table.count > 0 ? tokenizer.table.count : tokenizer.processor.GetPieceSize();
+}
+
+bool in_range(const attn_tokenizer &tokenizer, int32_t id) {
+    return id >= 0 && id < size_of(tokenizer);
+}
+
+const char *piece_of(const attn_tokenizer &tokenizer, int32_t id) {
+    return tokenizer.table.count > 0 ? attn_piece_table_text(&tokenizer.table, id)
+                                     : tokenizer.processor.IdToPiece(id).c_str();
+}
+
+int32_t id_of(const attn_tokenizer &tokenizer, const std::string &piece) {
+    if (tokenizer.table.count == 0) {
+        return tokenizer.processor.PieceToId(piece);
+    }
+    int32_t id = attn_piece_table_find(&tokenizer.table, piece.data(), piece.size());
+    return id >= 0 ? id : tokenizer.special.unk;
+}
+
+/* Of an id in range. */
+bool is_control(const attn_tokenizer &tokenizer, int32_t id) {
+    return tokenizer.table.count > 0 ? tokenizer.table.piece[id].control
+                                     : tokenizer.processor.IsControl(id);
+}
+
+bool is_tag(const attn_tokenizer &tokenizer, int32_t id) {
+    return in_range(tokenizer, id) && is_control(tokenizer, id) &&
+           !attn_is_special(tokenizer.special, id);
+}
+
+/* Of an id in range: a piece of a byte that is <0xE2>, say. */
+bool is_byte(const attn_tokenizer &tokenizer, int32_t id) {
+    const auto &processor = tokenizer.processor;
+    return processor.IsByte(tokenizer.table.count > 0
+                                ? processor.PieceToId(attn_piece_table_text(&tokenizer.table, id))
+                                : id);
+}
+
+/* Length of the ">>fra<<" in front of a text, where the tokenizer takes such; 0: none. */
+size_t code_length(const attn_tokenizer &tokenizer, const std::string &text) {
+    size_t end = tokenizer.table.codes && text.compare(0, 2, ">>") == 0 ? text.find("<<")
+                                                                        : std::string::npos;
+    return end == std::string::npos ? 0 : end + 2;
+}
+
+attn_status cut(const attn_tokenizer &tokenizer, const char *text, size_t length,
+                std::vector<std::string> *pieces, attn_error *error) {
+    std::string line = split(tokenizer.elisions, text, length);
+    size_t code = code_length(tokenizer, line);
+    std::vector<std::string> rest;
+    auto status = tokenizer.processor.Encode(line.substr(code), &rest);
+    if (!status.ok()) {
+        return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
+    }
+    pieces->clear();
+    if (code > 0) {
+        pieces->push_back(line.substr(0, code));
+    }
+    pieces->insert(pieces->end(), rest.begin(), rest.end());
+    return ATTN_OK;
+}
+
+attn_status encode(const attn_tokenizer &tokenizer, const char *text, size_t length,
+                   std::vector<int32_t> *ids, attn_error *error) {
+    static_assert(sizeof(int) == sizeof(int32_t), "piece ids are 32 bits wide");
+    if (tokenizer.table.count == 0) {
+        auto status = tokenizer.processor.Encode(split(tokenizer.elisions, text, length), ids);
+        return status.ok() ? ATTN_OK : fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
+    }
+    std::vector<std::string> pieces;
+    attn_status status = cut(tokenizer, text, length, &pieces, error);
+    for (const std::string &piece : pieces) {
+        ids->push_back(id_of(tokenizer, piece));
+    }
+    return status;
+}
+
+/* What SentencePiece does not know it leaves as it is, marks of spaces and all. */
+std::string without_marks(std::string text) {
+    for (size_t at = 0; (at = text.find(SPACE, at)) != std::string::npos; at++) {
+        text.replace(at, std::strlen(SPACE), " ");
+    }
+    size_t first = text.find_first_not_of(' ');
+    size_t last = text.find_last_not_of(' ');
+    return first == std::string::npos ? "" : text.substr(first, last - first + 1);
+}
+
+/* The text of ids in range, none of them special. */
+attn_status decode(const attn_tokenizer &tokenizer, const std::vector<int32_t> &ids,
+                   std::string *text, attn_error *error) {
+    const auto &processor = tokenizer.processor;
+    sentencepiece::util::Status status;
+    if (tokenizer.table.count > 0) {
+        std::vector<std::string> pieces;
+        for (int32_t id : ids) {
+            pieces.emplace_back(piece_of(tokenizer, id));
+        }
+        status = processor.Decode(pieces, text);
+        *text = without_marks(*text);
+    } else {
+        status = processor.Decode(ids, text);
+    }
+    if (!status.ok()) {
+        return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
+    }
+    text->resize(attn_elisions_join(tokenizer.elisions.c_str(), &(*text)[0], text->size()));
+    return ATTN_OK;
+}
+
 /* ---- characters without a piece ---- */
 
 /* The byte that a piece "<0xE2>" stands for. */
@@ -404,8 +540,6 @@ void tell_characters(const std::string &text, attn_unknown_found *found, void *c
 }
 
 /* ---- the merges of BPE, some of them left out ---- */
-
-constexpr const char *SPACE = "\xe2\x96\x81"; /* U+2581, as SentencePiece writes a space */
 
 /* Merges the characters of one word: the pair whose piece came first in training (the one of highest
  * score), and of equal ones the leftmost. false: some piece of the result is not in the vocabulary. */
@@ -500,6 +634,11 @@ attn_status attn_tokenizer_remerge(const attn_tokenizer *tokenizer, const int32_
                                    size_t *out_count, attn_error *error) {
     *out = nullptr;
     *out_count = 0;
+    if (!tokenizer->merges) {
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, "tokenizer", -1, "leave bpe_dropout at 0",
+            "it has no merges to leave out: it is not BPE, or came with another model");
+    }
     return guarded(error, [&] {
         const auto &processor = tokenizer->processor;
         merger merges(processor, dropout, random);
@@ -531,21 +670,20 @@ attn_status attn_tokenizer_remerge(const attn_tokenizer *tokenizer, const int32_
 attn_status attn_tokenizer_unknown(const attn_tokenizer *tokenizer, const char *text, size_t length,
                                    attn_unknown_found *found, void *context, attn_error *error) {
     return guarded(error, [&] {
-        const auto &processor = tokenizer->processor;
         std::vector<std::string> pieces;
-        auto status = processor.Encode(split(tokenizer->elisions, text, length), &pieces);
-        if (!status.ok()) {
-            return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
+        attn_status status = cut(*tokenizer, text, length, &pieces, error);
+        if (status != ATTN_OK) {
+            return status;
         }
         std::string run; /* bytes of characters, one after another */
         for (const std::string &piece : pieces) {
-            int id = processor.PieceToId(piece);
-            if (processor.IsByte(id)) {
+            int32_t id = id_of(*tokenizer, piece);
+            if (is_byte(*tokenizer, id)) {
                 run.push_back(byte_of(piece));
                 continue;
             }
             tell_characters(run, found, context);
-            run = processor.IsUnknown(id) ? piece : "";
+            run = id == tokenizer->special.unk ? piece : "";
         }
         tell_characters(run, found, context);
         return ATTN_OK;
@@ -553,7 +691,7 @@ attn_status attn_tokenizer_unknown(const attn_tokenizer *tokenizer, const char *
 }
 
 bool attn_tokenizer_is_byte(const attn_tokenizer *tokenizer, int32_t id) {
-    return id >= 0 && id < tokenizer->processor.GetPieceSize() && tokenizer->processor.IsByte(id);
+    return in_range(*tokenizer, id) && is_byte(*tokenizer, id);
 }
 
 void attn_tag_of_language(const char *code, char piece[ATTN_TAG_SIZE]) {
@@ -561,13 +699,13 @@ void attn_tag_of_language(const char *code, char piece[ATTN_TAG_SIZE]) {
 }
 
 int32_t attn_tokenizer_tag(const attn_tokenizer *tokenizer, const char *piece) {
-    int id = tokenizer->processor.PieceToId(piece);
-    return id > ATTN_EOS && tokenizer->processor.IsControl(id) ? id : -1;
+    int32_t id = id_of(*tokenizer, piece);
+    return is_tag(*tokenizer, id) ? id : -1;
 }
 
 size_t attn_tags_before(const attn_tokenizer *tokenizer, const int32_t *ids, size_t count) {
     size_t tags = 0;
-    while (tags < count && ids[tags] > ATTN_EOS && tokenizer->processor.IsControl(ids[tags])) {
+    while (tags < count && is_tag(*tokenizer, ids[tags])) {
         tags++;
     }
     return tags;
@@ -642,14 +780,15 @@ const void *attn_tokenizer_bytes(const attn_tokenizer *tokenizer, size_t *size) 
 }
 
 int32_t attn_tokenizer_size(const attn_tokenizer *tokenizer) {
-    return tokenizer->processor.GetPieceSize();
+    return size_of(*tokenizer);
+}
+
+attn_special_ids attn_tokenizer_special(const attn_tokenizer *tokenizer) {
+    return tokenizer->special;
 }
 
 const char *attn_tokenizer_piece(const attn_tokenizer *tokenizer, int32_t id) {
-    if (id < 0 || id >= tokenizer->processor.GetPieceSize()) {
-        return "";
-    }
-    return tokenizer->processor.IdToPiece(id).c_str();
+    return in_range(*tokenizer, id) ? piece_of(*tokenizer, id) : "";
 }
 
 attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer, const char *text, size_t length,
@@ -657,16 +796,11 @@ attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer, const char *t
     *ids = nullptr;
     *count = 0;
     return guarded(error, [&] {
-        std::vector<int> encoded;
-        auto status =
-            tokenizer->processor.Encode(split(tokenizer->elisions, text, length), &encoded);
-        if (!status.ok()) {
-            return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
+        std::vector<int32_t> encoded;
+        attn_status status = encode(*tokenizer, text, length, &encoded, error);
+        if (status != ATTN_OK || encoded.empty()) {
+            return status;
         }
-        if (encoded.empty()) {
-            return ATTN_OK;
-        }
-        static_assert(sizeof(int) == sizeof(int32_t), "piece ids are 32 bits wide");
         *count = encoded.size();
         return copy_out<int32_t>(encoded.data(), encoded.size(), ids, error);
     });
@@ -676,25 +810,21 @@ attn_status attn_tokenizer_decode(const attn_tokenizer *tokenizer, const int32_t
                                   char **text, attn_error *error) {
     *text = nullptr;
     return guarded(error, [&] {
-        std::vector<int> pieces;
-        pieces.reserve(count);
+        std::vector<int32_t> kept;
+        kept.reserve(count);
         for (size_t i = 0; i < count; i++) {
-            if (ids[i] < 0 || ids[i] >= tokenizer->processor.GetPieceSize()) {
+            if (!in_range(*tokenizer, ids[i])) {
                 return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", (int64_t)i, nullptr,
                                  "there is no piece %d", (int)ids[i]);
             }
-            if (ids[i] > ATTN_EOS && !tokenizer->processor.IsControl(ids[i])) {
-                pieces.push_back(ids[i]);
+            if (!attn_is_special(tokenizer->special, ids[i]) && !is_control(*tokenizer, ids[i])) {
+                kept.push_back(ids[i]);
             }
         }
         std::string decoded;
-        auto status = tokenizer->processor.Decode(pieces, &decoded);
-        if (!status.ok()) {
-            return fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
-        }
-        decoded.resize(
-            attn_elisions_join(tokenizer->elisions.c_str(), &decoded[0], decoded.size()));
-        return copy_out<char>(decoded.c_str(), decoded.size() + 1, text, error);
+        attn_status status = decode(*tokenizer, kept, &decoded, error);
+        return status == ATTN_OK ? copy_out<char>(decoded.c_str(), decoded.size() + 1, text, error)
+                                 : status;
     });
 }
 

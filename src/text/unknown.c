@@ -34,8 +34,9 @@ static void count_one(const char *character, size_t length, void *context) {
 attn_status attn_unknown_add(attn_unknown *unknown, const attn_tokenizer *tokenizer,
                              const char *text, size_t length, const int32_t *ids, size_t id_count,
                              attn_error *error) {
+    int32_t unknown_id = attn_tokenizer_special(tokenizer).unk;
     size_t i = 0;
-    while (i < id_count && ids[i] != ATTN_UNK && !attn_tokenizer_is_byte(tokenizer, ids[i])) {
+    while (i < id_count && ids[i] != unknown_id && !attn_tokenizer_is_byte(tokenizer, ids[i])) {
         i++;
     }
     if (i == id_count) {

@@ -9,8 +9,9 @@
 /* A piece of a byte says nothing of what the model knows: it was hardly ever trained, and three of them that
  * are one wrong are another character. */
 static bool all_known(const attn_tokenizer *tokenizer, const int32_t *ids, size_t count) {
+    int32_t unknown = attn_tokenizer_special(tokenizer).unk;
     for (size_t i = 0; i < count; i++) {
-        if (ids[i] == ATTN_UNK || attn_tokenizer_is_byte(tokenizer, ids[i])) {
+        if (ids[i] == unknown || attn_tokenizer_is_byte(tokenizer, ids[i])) {
             return false;
         }
     }

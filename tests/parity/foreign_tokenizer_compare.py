@@ -1,0 +1,175 @@
+"""Tokenizers of other models give the ids and texts of their makers' programs.
+
+    foreign_tokenizer_compare.py DRIVER
+
+DRIVER is the program built from foreign_tokenizer_driver.c. Everything compared is made here: text by rule, tokenizers
+trained on it. Exits 77 when sentencepiece, tokenizers or transformers is missing.
+"""
+import io
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import warnings
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+warnings.simplefilter("ignore")
+try:
+    import sentencepiece
+    import tokenizers  # noqa: F401
+    import transformers
+except ImportError as missing:
+    print(f"skipped: {missing.name} is not installed (pip install sentencepiece tokenizers transformers)")
+    sys.exit(77)
+
+WORDS = {
+    "en": "the house stands near river and children play with small dogs while evening comes slowly over hills".split(),
+    "fr": "la maison près de rivière et les enfants jouent avec l'été où garçon naïve cœur déjà bientôt".split(),
+    "zh": "房子 在 河边 孩子 们 和 小狗 玩 晚上 慢慢 来到 山上 你好 世界".split(),
+    "ru": "дом стоит у реки и дети играют с маленькими собаками вечер медленно приходит Ёлка".split(),
+}
+STRANGE = ["", " ", "   ", "\t", "a\u0000b".replace("\u0000", "\u0001"), "\u200b", "\ufeff", "e\u0301", "ＡＢＣ", "½", "ﬁne",
+           "👍🏽", "👨‍👩‍👧", "🇫🇷 flag", "한국어", "ภาษาไทย", "עברית", "العربية", "हिन्दी", "x" * 300, "a\nb", "a\u0085b",
+           "▁", "▁▁ a", "<0x41>", "\\", "don't!", ".?!", "  two  spaces  ", "\u3000wide\u3000", "İstanbul", "ΣΑΣ"]
+
+
+def make_lines(languages, count, seed):
+    """Sentences by rule, so that no outside text is needed."""
+    draw = random.Random(seed)
+    lines = []
+    for _ in range(count):
+        words = draw.choices(WORDS[draw.choice(languages)], k=draw.randint(1, 12))
+        if draw.random() < 0.3:
+            words.append(str(draw.randint(0, 9999)))
+        if draw.random() < 0.3:
+            words[0] = words[0].capitalize()
+        lines.append(" ".join(words) + draw.choice(["", ".", "!", " ?", ", ¿"]))
+    return lines
+
+
+def make_texts(seed):
+    """What the tokenizers are asked: known text, text that they never saw, and strange text in between."""
+    draw = random.Random(seed)
+    lines = make_lines(list(WORDS), 900, seed)
+    return STRANGE + lines + [f"{draw.choice(lines)} {draw.choice(STRANGE)} {draw.choice(lines)}" for _ in range(300)]
+
+
+def train(languages, path, size, **options):
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(make_lines(languages, 2000, 1)), model_writer=model, vocab_size=size,
+        hard_vocab_limit=False, minloglevel=2, num_threads=1, **options)
+    path.write_bytes(model.getvalue())
+    return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+
+
+def run(driver, *arguments, lines=None):
+    """The driver's answer, a line for each line that it is given."""
+    given = None
+    if lines is not None:
+        given = "".join(line.replace("\\", "\\\\").replace("\n", "\\n") + "\n" for line in lines).encode()
+    done = subprocess.run([driver, *map(str, arguments)], input=given, capture_output=True, check=False)
+    if done.returncode != 0:
+        sys.exit(done.stderr.decode())
+    return done.stdout.decode().split("\n")[:-1]
+
+
+def encode(driver, path, texts):
+    return [[int(word) for word in line.split()] for line in run(driver, "encode", path, lines=texts)]
+
+
+def decode(driver, path, ids):
+    return run(driver, "decode", path, lines=[" ".join(map(str, line)) for line in ids])
+
+
+def tied(a, b):
+    """The same pieces in another order are equally likely for unigram, and versions of SentencePiece take different ones."""
+    return isinstance(a, list) and sorted(a) == sorted(b)
+
+
+def compare(what, ours, theirs, texts, ties=0):
+    """ties: of so many lines it may be another order."""
+    assert len(ours) == len(theirs) == len(texts), (what, len(ours), len(theirs), len(texts))
+    wrong = [(text, a, b) for text, a, b in zip(texts, ours, theirs) if a != b]
+    even = [line for line in wrong if tied(*line[1:])]
+    if len(even) <= ties:
+        wrong = [line for line in wrong if not tied(*line[1:])]
+    for text, a, b in wrong[:5]:
+        print(f"{what}: {text!r}\n  attn   {a}\n  theirs {b}")
+    if wrong:
+        sys.exit(f"{what}: {len(wrong)} of {len(texts)} lines differ")
+    print(f"{what}: {len(texts)} lines are equal")
+
+
+def shuffled_vocabulary(models, seed):
+    """One table over the pieces of several models, some of them missing, in an order of its own."""
+    draw = random.Random(seed)
+    pieces = sorted({model.id_to_piece(i) for model in models for i in range(3, model.get_piece_size())})
+    pieces = [piece for piece in pieces if draw.random() > 0.05] + [">>fra<<", ">>zho<<"]
+    draw.shuffle(pieces)
+    pieces = ["</s>", "<unk>"] + pieces + ["<pad>"]
+    return {piece: i for i, piece in enumerate(pieces)}
+
+
+def is_control(piece):
+    return piece in ("</s>", "<unk>", "<pad>") or piece.startswith(">>")
+
+
+def check_marian(driver, folder, **options):
+    """MarianTokenizer, and the lookup that Marian itself makes, on both sides of a model."""
+    more = 256 if options.get("byte_fallback") else 0
+    models = {"source": train(["en", "ru"], folder / "source.spm", 180 + more, **options),
+              "target": train(["fr", "zh"], folder / "target.spm", 220 + more, **options)}
+    table = shuffled_vocabulary(models.values(), 3)
+    (folder / "vocab.json").write_text(json.dumps(table))
+    (folder / "pieces").write_text("".join(f"{piece}\tc\n" if is_control(piece) else f"{piece}\n" for piece in table))
+    theirs = transformers.MarianTokenizer(str(folder / "source.spm"), str(folder / "target.spm"),
+                                          str(folder / "vocab.json"))
+    texts = make_texts(5)
+    for side, model in models.items():
+        path = folder / f"{side}.attn"
+        run(driver, "spm", folder / f"{side}.spm", folder / "pieces", path)
+        wanted = [[table.get(piece, table["<unk>"]) for piece in model.encode(text, out_type=str)] for text in texts]
+        ids = encode(driver, path, texts)
+        compare(f"{options} {side}, a lookup", ids, wanted, texts)
+        special = [int(word) for word in run(driver, "special", path)[0].split()]
+        assert special == [table["<pad>"], 1, -1, 0], special
+        known = {i: piece for piece, i in table.items()}
+        pieces = [[known[i] for i in line if not is_control(known[i])] for line in ids]
+        texts_back = [model.decode_pieces(line).replace("▁", " ").strip(" ") for line in pieces]
+        one_line = [i for i, text in enumerate(texts_back) if "\n" not in text]
+        compare(f"{options} {side}, back", decode(driver, path, [ids[i] for i in one_line]),
+                [texts_back[i] for i in one_line], [texts[i] for i in one_line])
+    coded = texts + [f">>fra<< {text}" for text in texts[:200]] + [">>xyz<< no", ">>fra", ">><< a", ">> a << b", " >>fra<< a"]
+    # transformers takes white space off both ends of a text beside the tokens it knows, so the lines have none.
+    coded = [text for text in coded if text == text.strip() and text]
+    wanted = [line[:-1] for line in theirs(coded)["input_ids"]]
+    compare(f"{options} MarianTokenizer", encode(driver, folder / "source.attn", coded), wanted, coded)
+
+
+def check_fairseq(driver, folder):
+    """The numbers of mBART and NLLB: those of SentencePiece plus one, languages behind."""
+    model = train(["en", "fr", "zh"], folder / "fairseq.spm", 300)
+    (folder / "codes").write_text("en_XX\tc\nfr_XX\tc\n<mask>\tc\n")
+    run(driver, "fairseq", folder / "fairseq.spm", folder / "codes", folder / "fairseq.attn")
+    texts = make_texts(7)
+    wanted = [[3 if i == 0 else i + 1 for i in model.encode(text)] for text in texts]
+    compare("fairseq", encode(driver, folder / "fairseq.attn", texts), wanted, texts, ties=5)
+    assert run(driver, "special", folder / "fairseq.attn") == ["1 3 0 2"]
+
+
+def main():
+    driver = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.environ["ATTN_DRIVERS"], "foreign_tokenizer_driver")
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        check_marian(driver, folder, model_type="unigram")
+        check_marian(driver, folder, model_type="bpe")
+        check_marian(driver, folder, model_type="bpe", byte_fallback=True)
+        check_fairseq(driver, folder)
+
+
+if __name__ == "__main__":
+    main()
