@@ -17,6 +17,7 @@
 #include "io/marian_bin.h"
 #include "io/npz.h"
 #include "io/tensor_list.h"
+#include "io/torch_file.h"
 
 struct attn_tensor_file {
     attn_tensor_file_kind kind;
@@ -32,6 +33,7 @@ const char *attn_tensor_file_kind_name(attn_tensor_file_kind kind) {
         [ATTN_FILE_NPZ] = "an .npz file",
         [ATTN_FILE_MARIAN] = "a Marian .bin file",
         [ATTN_FILE_CTRANSLATE2] = "a CTranslate2 model",
+        [ATTN_FILE_TORCH] = "a PyTorch checkpoint",
     };
     return names[kind];
 }
@@ -165,6 +167,10 @@ static attn_status refuse_stranger(const char *bytes, size_t size, const char *w
 }
 
 static attn_status read_archive(attn_tensor_file *file, attn_archive *archive, attn_error *error) {
+    if (attn_torch_is(archive)) {
+        file->kind = ATTN_FILE_TORCH;
+        return attn_torch_read_zip(archive, &file->list, error);
+    }
     if (attn_npz_is(archive)) {
         file->kind = ATTN_FILE_NPZ;
         return attn_npz_read(archive, &file->list, error);
@@ -197,6 +203,10 @@ static attn_status read_bytes(attn_tensor_file *file, const char *bytes, size_t 
     if (attn_ctranslate2_begins(bytes, size)) {
         file->kind = ATTN_FILE_CTRANSLATE2;
         return attn_ctranslate2_read(bytes, size, &file->list, error);
+    }
+    if (attn_torch_begins(bytes, size)) {
+        file->kind = ATTN_FILE_TORCH;
+        return attn_torch_read_old(bytes, size, &file->list, error);
     }
     if (index_begins(bytes, size)) {
         return read_index(file, bytes, size, error);

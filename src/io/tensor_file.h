@@ -20,6 +20,7 @@ typedef enum attn_tensor_file_kind {
     ATTN_FILE_NPZ,
     ATTN_FILE_MARIAN,
     ATTN_FILE_CTRANSLATE2,
+    ATTN_FILE_TORCH,
 } attn_tensor_file_kind;
 
 typedef struct attn_tensor_file attn_tensor_file;

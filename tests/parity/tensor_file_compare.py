@@ -1,12 +1,16 @@
-"""Files that numpy, CTranslate2, safetensors and Marian write are read by attn to the same bits.
+"""Files that numpy, PyTorch, CTranslate2, safetensors and Marian write are read by attn to the same bits.
 
     tensor_file_compare.py DRIVER
 
 DRIVER is the program built from tensor_file_driver.c. Exits 77 when a package is missing.
 """
+import argparse
+import collections
 import os
 import pathlib
+import pickle
 import struct
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,10 +18,11 @@ import tempfile
 try:
     import ctranslate2
     import numpy
+    import pymarian
     import safetensors.torch
     import torch
 except ImportError as missing:
-    print(f"skipped: {missing.name} is not installed (pip install numpy torch safetensors ctranslate2)")
+    print(f"skipped: {missing.name} is not installed (pip install numpy torch safetensors ctranslate2 pymarian)")
     sys.exit(77)
 
 NAMES = {"float32": "F32", "float64": "F64", "float16": "F16", "bfloat16": "BF16", "int8": "I8", "uint8": "U8",
@@ -241,6 +246,134 @@ def check_marian(folder):
                     "Wemb.multiplier": numpy.float32(11.5)})
 
 
+def check_marian_itself(folder):
+    """One model, trained for two steps by Marian, as .npz and as .bin."""
+    numbers = [" ".join(str(i * j % 7) for j in range(1, 6)) for i in range(40)]
+    (folder / "source").write_text("\n".join(numbers) + "\n")
+    (folder / "target").write_text("\n".join(reversed(numbers)) + "\n")
+    for name in ("trained.npz", "trained.bin"):
+        options = (f"--type transformer -m {name} -t source target -v words.yml words.yml --dim-emb 16 "
+                   "--transformer-dim-ffn 32 --enc-depth 1 --dec-depth 1 --transformer-heads 2 --after 2u --mini-batch 8 "
+                   "--cpu-threads 1 -w 200 --tied-embeddings-all --seed 1 --quiet --overwrite")
+        script = f"import pymarian; pymarian.Trainer({options!r}).train()"
+        subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True)
+    with numpy.load(folder / "trained.npz") as saved:
+        wanted = {name: saved[name] for name in saved.files}
+    config = wanted.pop("special:model.yml").tobytes().split(b"\0")[0].decode()
+    kind, tensors, texts = read(folder / "trained.npz")
+    check(tensors, wanted)
+    assert texts == {"special:model.yml": config} and "dim-emb: 16" in config
+    kind, tensors, _ = read(folder / "trained.bin")
+    assert kind == "a Marian .bin file"
+    check(tensors, wanted)
+
+
+# ---- PyTorch ----
+
+class Settings:
+    """A class of somebody's own, beside the weights."""
+
+    def __init__(self):
+        self.layers = 6
+        self.nested = {"rate": 0.1, "names": ["a", "b"]}
+
+
+class Slots:
+    __slots__ = ("one",)
+
+    def __init__(self):
+        self.one = 1
+
+
+class Harmful:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def flat(value, path=""):
+    """Every tensor under its dotted name."""
+    if isinstance(value, torch.Tensor):
+        return {path or "value": value}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    found = {}
+    for key, item in items:
+        found |= flat(item, f"{path}.{key}" if path else str(key))
+    return found
+
+
+def checkpoint():
+    base = torch.randn(6, 8)
+    model = torch.nn.Transformer(8, 2, 1, 1, 16, batch_first=True)
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.randn(1, 2, 8), torch.randn(1, 3, 8)).sum().backward()
+    optimizer.step()
+    dtypes = {str(dtype): (torch.randn(3, 5) * 20).to(dtype) for dtype in
+              [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.uint8, torch.int16,
+               torch.int32, torch.int64, torch.bool]}
+    return {
+        "model": model.state_dict(), "optimizer": optimizer.state_dict(), "dtypes": dtypes,
+        "views": [base, base.t(), base[1:4, 2:7:2], base[5], base.flip(0), base[:, :1].expand(6, 1), base[2:2]],
+        "tied": (base, base), "scalar": torch.tensor(2.5), "empty": torch.zeros(0, 3),
+        "parameter": torch.nn.Parameter(torch.randn(2)), "counts": collections.Counter("abca"),
+        "default": collections.defaultdict(list, {"a": [torch.ones(2)]}), "size": base.shape, "set": {3},
+        "args": argparse.Namespace(arch="transformer", dropout=0.1, share=True, betas=(0.9, 0.98), none=None,
+                                   big=-(2 ** 40), wide=2 ** 70, raw=b"bytes", path=pathlib.PurePosixPath("/tmp/x")),
+        "settings": Settings(), "slots": Slots(), "device": torch.device("cpu"), 7: {"seven": torch.ones(1)},
+        "scored": numpy.float64(1.5), "type": torch.float32, "greek": "\u03b1", "odd": {(1, 2): 3},
+    }
+
+
+TEXTS = {"args.arch": "transformer", "args.dropout": "0.10000000000000001", "args.share": "true",
+         "args.betas.0": "0.90000000000000002", "args.betas.1": "0.97999999999999998", "args.big": str(-(2 ** 40)),
+         "settings.layers": "6", "settings.nested.rate": "0.10000000000000001", "settings.nested.names.1": "b",
+         "slots.one": "1", "device": "cpu", "greek": "\u03b1", "counts.a": "2", "size.0": "6", "set.0": "3"}
+
+
+def check_torch(folder):
+    path = folder / "checkpoint.pt"
+    saved = checkpoint()
+    for options in ({}, {"_use_new_zipfile_serialization": False}, {"pickle_protocol": 4}, {"pickle_protocol": 5},
+                    {"pickle_protocol": 4, "_use_new_zipfile_serialization": False}):
+        torch.save(saved, path, **options)
+        kind, tensors, texts = read(path)
+        assert kind == "a PyTorch checkpoint"
+        check(tensors, flat(saved))
+        for key, text in TEXTS.items():
+            assert texts.get(key) == text, (options, key, texts.get(key))
+        assert not {"args.none", "args.wide", "args.raw", "type", "odd.(1, 2)"} & set(texts)
+    torch.save(saved["views"][1], path)
+    check(read(path)[1], {"value": saved["views"][1]})
+    torch.save(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()), path)  # a module, not its state
+    assert "_modules.0._parameters.weight" in read(path)[1]
+
+
+def check_harmful(folder):
+    """Each names what it would have called, and the file that it would have made is not there."""
+    path, made = folder / "harmful.pt", folder / "made"
+    touch = f"touch {made}"
+    calls = {"posix.system": Harmful(os.system, touch), "builtins.eval": Harmful(eval, f"open({str(made)!r}, 'w')"),
+             "builtins.exec": Harmful(exec, f"open({str(made)!r}, 'w')"),
+             "shutil.copy": Harmful(shutil.copy, __file__, str(made)),
+             "builtins.getattr": Harmful(getattr, "text", "upper"),
+             "builtins.__import__": Harmful(__import__, "antigravity")}
+    for name, value in calls.items():
+        for options in ({}, {"_use_new_zipfile_serialization": False}):
+            torch.save({"model": {"w": torch.ones(1)}, "x": value}, path, **options)
+            # Protocol 2 gives the names of Python 2.
+            said = refusal(path).replace("__builtin__", "builtins")
+            assert f"needs the Python function {name}: refused, nothing was run" in said, said
+        path.write_bytes(pickle.dumps(value))
+        assert "nothing was run" in refusal(path)
+    assert not made.exists()
+    path.write_bytes(pickle.dumps({"w": [1.0]}))
+    assert "no checkpoint of PyTorch" in refusal(path)
+    torch.save({"w": torch.ones(2, dtype=torch.complex64)}, path)
+    assert "torch.ComplexFloatStorage" in refusal(path)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -250,6 +383,9 @@ def main():
         for quantization in (None, "int8", "int16", "float16", "bfloat16", "int8_float16", "int8_bfloat16"):
             check_ct2_package(folder, quantization)
         check_marian(folder)
+        check_marian_itself(folder)
+        check_torch(folder)
+        check_harmful(folder)
     print(f"same as numpy {numpy.__version__}, torch {torch.__version__}, ctranslate2 {ctranslate2.__version__}")
 
 
