@@ -17,6 +17,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/attention_problem.h"
 #include "kernels/table.h"
+#include "support/thin.h"
 
 static void problem_run(problem *p, const char *isa, int threads) {
     assert_int_equal(attn_set_isa(isa, NULL), ATTN_OK);
@@ -113,7 +114,7 @@ static options vary(int64_t n, int64_t tq, int64_t tk, int64_t d, int64_t e) {
 static void sizes_around_the_tiles(void **state) {
     (void)state;
     for (int64_t size = 1; size <= 33; size++) {
-        for (int64_t n = 0; n < 3; n++) {
+        for (int64_t n = size % thin_step(); n < 3; n += thin_step()) {
             options o = vary(size + 31 * n, size, 40 - size, 7, 5);
             check(&o, (uint64_t)size);
             o = vary(size + 17 * n, 1 + size % 5, size, 9, 20);
@@ -148,7 +149,7 @@ static void sizes_around_the_blocks(void **state) {
 /* Each option alone and all pairs of them. */
 static void options_together(void **state) {
     (void)state;
-    for (int n = 0; n < 256; n++) {
+    for (int n = 0; n < 256; n += thin_step()) {
         options o = {.batch = 3,
                      .heads = 4,
                      .kv_heads = n & 1 ? 2 : 4,
@@ -170,7 +171,7 @@ static void options_together(void **state) {
 /* What changes scores and softmax: each alone, and all together, with the rest going along. */
 static void changed_scores_together(void **state) {
     (void)state;
-    for (int n = 0; n < 64; n++) {
+    for (int n = 0; n < 64; n += thin_step()) {
         options o = {.batch = 2,
                      .heads = 4,
                      .kv_heads = n % 3 ? 2 : 4,
