@@ -58,7 +58,8 @@ static attn_status add_links(const attn_sentence_pair *p, const attn_real *weigh
                              const attn_model_links *how, bool late, const int32_t *source_part,
                              const int32_t *target_part, attn_link_set *out, size_t *room,
                              attn_error *error) {
-    int64_t sources = p->source_length - 1, targets = p->target_length - 1;
+    int64_t sources = attn_source_words(p->source, p->source_length);
+    int64_t targets = p->target_length - 1;
     for (int64_t t = 0; t < targets; t++) {
         const attn_real *row = weights + (t + late) * p->source_length;
         int64_t best = 0;
@@ -90,7 +91,8 @@ static attn_status link_line(const attn_model *model, const attn_parallel *text,
                              attn_error *error) {
     const attn_sentence_pair *p = &b->pair[i];
     int64_t line = b->line[i];
-    size_t sources = (size_t)p->source_length - 1, targets = (size_t)p->target_length - 1;
+    size_t sources = (size_t)attn_source_words(p->source, p->source_length);
+    size_t targets = (size_t)p->target_length - 1;
     int32_t *source_part = malloc((sources + targets + 1) * sizeof *source_part);
     int32_t *target_part = source_part + sources;
     attn_status status = source_part != NULL ? ATTN_OK : attn_fail_memory(error, sources + targets);

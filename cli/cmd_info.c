@@ -34,6 +34,9 @@ static json_t *describe_translator(const attn_translator_config *c) {
     if (c->source_vocabulary > 0) {
         json_object_set_new(config, "source_vocabulary", json_integer(c->source_vocabulary));
     }
+    if (c->bare_source) {
+        json_object_set_new(config, "bare_source", json_true());
+    }
     if (c->rms_norm) {
         json_object_set_new(config, "norm_kind", json_string("rms"));
     }

@@ -30,6 +30,7 @@ extern const attn_command attn_cmd_show;
 extern const attn_command attn_cmd_align;
 extern const attn_command attn_cmd_detect;
 extern const attn_command attn_cmd_shortlist;
+extern const attn_command attn_cmd_import;
 extern const attn_command attn_cmd_info;
 extern const attn_command attn_cmd_serve;
 extern const attn_command attn_cmd_bench;
@@ -50,6 +51,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_align,
     &attn_cmd_detect,
     &attn_cmd_shortlist,
+    &attn_cmd_import,
     &attn_cmd_info,
     &attn_cmd_serve,
     &attn_cmd_bench,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "import/import.h"
 
 const attn_option attn_pair_table[] = {
     {"from", 0, ATTN_OPTION_TEXT, offsetof(attn_pair_options, from), .value = "CODE",
@@ -66,7 +67,7 @@ attn_status attn_translator_model_open(const char *path, const attn_model_option
     *out = NULL;
     attn_status status =
         attn_model_find(path, "ATTN_MODEL", "models/en-fr.safetensors", found, sizeof found, error);
-    status = status == ATTN_OK ? attn_model_open(found, options, out, error) : status;
+    status = status == ATTN_OK ? attn_import_open(found, options, out, error) : status;
     return status == ATTN_OK ? attn_model_check_kind(*out, ATTN_MODEL_TRANSLATOR, error) : status;
 }
 

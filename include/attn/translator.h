@@ -45,6 +45,7 @@ typedef struct attn_translator_config {
     double norm_epsilon;    /* of the norms; 0: 1e-5 */
     bool rms_norm;          /* RMSNorm in place of layer norm */
     bool gated;             /* feed-forward layers with a gate */
+    bool bare_source;       /* the model reads sources without </s>: for who makes the ids */
 } attn_translator_config;
 
 /* The paper's base model with a vocabulary of 8,000. */

@@ -44,6 +44,7 @@ static const attn_config_key config_keys[] = {
     {"norm_epsilon", CONFIG_NEWER_SMALL, offsetof(attn_translator_config, norm_epsilon), NULL},
     {"rms_norm", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, rms_norm), NULL},
     {"gated", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, gated), NULL},
+    {"bare_source", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, bare_source), NULL},
 };
 
 static const attn_model_format format = {

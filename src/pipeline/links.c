@@ -60,10 +60,14 @@ bool attn_links_find(const attn_tokenizer *tokenizer, const attn_sentence *sente
                      const attn_hypothesis *h, const char *unit, const char *translation,
                      attn_links *out) {
     *out = (attn_links){0};
-    if (h == NULL || h->attention == NULL || h->length == 0 || sentence->length < 2) {
+    if (h == NULL || h->attention == NULL || h->length == 0) {
         return false;
     }
-    size_t targets = (size_t)h->length, sources = (size_t)sentence->length - 1;
+    size_t targets = (size_t)h->length;
+    size_t sources = (size_t)attn_source_words(sentence->ids, sentence->length);
+    if (sources == 0) {
+        return false;
+    }
     size_t *target_end = calloc(targets, sizeof *target_end);
     size_t *source_end = calloc(sources, sizeof *source_end);
     float *weight = calloc(targets * sources, sizeof *weight);

@@ -175,7 +175,9 @@ static attn_status read_tokenizer(attn_model *model, const void *bytes, size_t s
     return ATTN_OK;
 }
 
-static attn_status read_shortlist(attn_model *model, const char *path, attn_error *error) {
+attn_status attn_model_set_shortlist(attn_model *model, const char *path, attn_error *error) {
+    attn_shortlist_free(model->shortlist);
+    model->shortlist = NULL;
     attn_status status = attn_shortlist_load(path, &model->shortlist, error);
     int64_t words = attn_translator_get_config(model->translator)->vocabulary;
     if (status == ATTN_OK && attn_shortlist_vocabulary(model->shortlist) != words) {
@@ -209,7 +211,7 @@ static attn_status read_translator(attn_model *model, const attn_safetensors *fi
     }
     attn_translator_free_bytes(bytes);
     if (status == ATTN_OK && options->shortlist != NULL) {
-        status = read_shortlist(model, options->shortlist, error);
+        status = attn_model_set_shortlist(model, options->shortlist, error);
     }
     if (status == ATTN_OK && options->glossary != NULL) {
         status = attn_model_set_glossary(model, options->glossary, error);
@@ -307,6 +309,14 @@ attn_status attn_model_open(const char *path, const attn_model_options *options,
     }
     *out = model;
     return ATTN_OK;
+}
+
+int64_t attn_model_source_end(const attn_model *model) {
+    return !attn_translator_get_config(model->translator)->bare_source;
+}
+
+int64_t attn_source_words(const int32_t *ids, int64_t length) {
+    return length > 0 && ids[length - 1] == ATTN_EOS ? length - 1 : length;
 }
 
 attn_status attn_model_wrap(attn_translator *translator, attn_tokenizer *tokenizer,

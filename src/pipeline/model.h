@@ -33,10 +33,17 @@ struct attn_model {
     attn_classes classes;
 };
 
+/* How many tokens end a source: </s>, or nothing does. */
+int64_t attn_model_source_end(const attn_model *model);
+/* How many of a source's ids are words and tags. */
+int64_t attn_source_words(const int32_t *ids, int64_t length);
 /* A translator that was made elsewhere. The model takes both over, also on failure. */
 ATTN_MUST_CHECK attn_status attn_model_wrap(attn_translator *translator, attn_tokenizer *tokenizer,
                                             const char *source, const char *target,
                                             attn_model **out, attn_error *error);
+/* Gives a model its shortlist, before anyone uses it. Errors as those of attn_shortlist_load. */
+ATTN_MUST_CHECK attn_status attn_model_set_shortlist(attn_model *model, const char *path,
+                                                     attn_error *error);
 /* Gives a model its glossary, before anyone uses it. Errors as those of attn_glossary_read. */
 ATTN_MUST_CHECK attn_status attn_model_set_glossary(attn_model *model, const char *path,
                                                     attn_error *error);

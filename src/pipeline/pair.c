@@ -55,7 +55,8 @@ static attn_status copy_text(const char *text, char **out, attn_error *error) {
 static attn_status copy_source(const char *sentence, const int32_t *ids, int64_t length,
                                attn_sentence_pair *out, attn_error *error) {
     out->source_length = length;
-    attn_status status = copy_ids(ids, length - 1, NOTHING, &out->source, error);
+    attn_status status =
+        copy_ids(ids, attn_source_words(ids, length), NOTHING, &out->source, error);
     return status == ATTN_OK ? copy_text(sentence, &out->sentence, error) : status;
 }
 
@@ -132,7 +133,7 @@ static attn_status encode(const attn_model *model, const attn_tokenizer *tokeniz
                            (long long)count, (long long)most);
     }
     status = status == ATTN_OK ? copy_ids(ids, (int64_t)count, first, out, error) : status;
-    *length = tags + (int64_t)count + 1;
+    *length = tags + (int64_t)count + (first == ATTN_BOS ? 1 : attn_model_source_end(model));
     free(ids);
     return status;
 }

@@ -96,14 +96,14 @@ static attn_status add_sentence(attn_translation *t, size_t text, const int32_t 
     /* A second part of a text must not repeat the first one's random numbers. */
     uint64_t stream = (t->first_text + text) | (uint64_t)t->texts[text].parts++ << 48;
     for (size_t i = 0; i < t->step && status == ATTN_OK; i++) {
-        int64_t tags = t->model->tag > 0, whole = tags + length + 1;
-        int32_t *copy = malloc((size_t)whole * sizeof *copy);
+        int64_t tags = t->model->tag > 0, whole = tags + length + attn_model_source_end(t->model);
+        int32_t *copy = malloc((size_t)(tags + length + 1) * sizeof *copy);
         if (copy == NULL) {
             return attn_fail_memory(error, (size_t)length * sizeof *copy);
         }
         copy[0] = t->model->tag;
         memcpy(copy + tags, ids, (size_t)length * sizeof *copy);
-        copy[whole - 1] = ATTN_EOS;
+        copy[tags + length] = ATTN_EOS; /* beyond the end of a source without it */
         t->text[t->count] = text;
         t->source[t->count] = t->partial[t->count] = NULL;
         t->sentences[t->count++] = (attn_sentence){.ids = copy,
@@ -143,9 +143,10 @@ static attn_status name_sources(attn_translation *t, const unit_sentences *unit,
     attn_status status = ATTN_OK;
     for (size_t i = 0; i < unit->count && status == ATTN_OK; i++) {
         size_t number = unit->first + i * t->step;
-        status = attn_tokenizer_decode(t->model->tokenizer, t->sentences[number].ids,
-                                       (size_t)t->sentences[number].length - 1, &t->source[number],
-                                       error);
+        status = attn_tokenizer_decode(
+            t->model->tokenizer, t->sentences[number].ids,
+            (size_t)attn_source_words(t->sentences[number].ids, t->sentences[number].length),
+            &t->source[number], error);
     }
     return status;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/fail.h"
+#include "import/import.h"
 #include "text/language.h"
 
 struct attn_serve_models {
@@ -93,7 +94,7 @@ static attn_status open_model(const attn_serve_sources *sources, const char *pat
     options.source = source;
     options.target = target;
     identify(path, model->identity); /* before reading: a file changed meanwhile is read again */
-    attn_status status = attn_model_open(path, &options, &model->open, error);
+    attn_status status = attn_import_open(path, &options, &model->open, error);
     if (status != ATTN_OK) {
         return status;
     }

@@ -49,6 +49,7 @@ static attn_status gather(attn_translator_task *t, const attn_corpus *corpus,
     if (memory == NULL) {
         return attn_fail_memory(error, bytes);
     }
+    bool bare = attn_translator_get_config(t->model)->bare_source;
     int64_t *source_starts = (int64_t *)memory, *target_starts = source_starts + count + 1;
     int32_t *source = (int32_t *)(memory + starts);
     int32_t *input = source + sources, *output = input + targets;
@@ -59,13 +60,13 @@ static attn_status gather(attn_translator_task *t, const attn_corpus *corpus,
         int64_t target_length = length_of(corpus->target_start, pair);
         int32_t *to = source + source_starts[i];
         memcpy(to, corpus->source + corpus->source_start[pair], (size_t)source_length * sizeof *to);
-        to[source_length] = ATTN_EOS;
+        to[source_length] = ATTN_EOS; /* what follows overwrites it where sources are bare */
         const int32_t *target = corpus->target + corpus->target_start[pair];
         input[target_starts[i]] = ATTN_BOS;
         memcpy(input + target_starts[i] + 1, target, (size_t)target_length * sizeof *input);
         memcpy(output + target_starts[i], target, (size_t)target_length * sizeof *output);
         output[target_starts[i] + target_length] = ATTN_EOS;
-        source_starts[i + 1] = source_starts[i] + source_length + 1;
+        source_starts[i + 1] = source_starts[i] + source_length + !bare;
         target_starts[i + 1] = target_starts[i] + target_length + 1;
     }
     *out = (attn_translator_batch){count, source, source_starts, input, output, target_starts};

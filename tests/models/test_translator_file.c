@@ -64,7 +64,7 @@ static void assert_same_config(const attn_translator_config *a, const attn_trans
     assert_true(a->plain_embeddings == b->plain_embeddings && a->sinusoids == b->sinusoids);
     assert_true(a->embedding_norm == b->embedding_norm && a->norm_epsilon == b->norm_epsilon);
     assert_true(a->first_position == b->first_position && a->rms_norm == b->rms_norm);
-    assert_true(a->gated == b->gated);
+    assert_true(a->gated == b->gated && a->bare_source == b->bare_source);
 }
 
 /* What models made elsewhere have. */
@@ -75,7 +75,7 @@ static void make_foreign(attn_translator_config *config) {
     config->sinusoids = ATTN_SINUSOIDS_PAPER;
     config->first_position = 2;
     config->norm_epsilon = 1e-12;
-    config->rms_norm = config->gated = true;
+    config->rms_norm = config->gated = config->bare_source = true;
 }
 
 static attn_translator *load(const char *path, bool trainable) {

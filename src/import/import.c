@@ -1,0 +1,266 @@
+/* import/import.c: which files of a model hold its tensors, and which importer knows them. */
+#include "import/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "io/archive.h"
+
+static const attn_importer *const importers[] = {&attn_import_marian, &attn_import_hugging_face,
+                                                 &attn_import_ctranslate2};
+enum { IMPORTERS = sizeof importers / sizeof importers[0] };
+
+static const char hint[] = "see docs/import.md for what can be imported";
+
+/* ---- what lies at a path ---- */
+
+typedef enum lies { NOTHING, OWN_MODEL, TENSORS, BUNDLE } lies;
+
+/* Whether a zip file is one of tensors: numpy's or PyTorch's. */
+static bool zip_of_tensors(const char *path) {
+    attn_archive *archive = NULL;
+    bool tensors = false;
+    if (attn_archive_open(path, &archive, NULL) != ATTN_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < attn_archive_count(archive) && !tensors; i++) {
+        const char *name = attn_archive_name(archive, i), *last = strrchr(name, '/');
+        size_t length = strlen(name);
+        tensors = (length > 4 && strcmp(name + length - 4, ".npy") == 0) ||
+                  (last != NULL && strcmp(last, "/data.pkl") == 0);
+    }
+    attn_archive_close(archive);
+    return tensors;
+}
+
+/* A file that says it is attn's, or that is a safetensors file without anything beside it that would explain it. */
+static bool is_own(const char *path) {
+    attn_safetensors *file = NULL;
+    if (attn_safetensors_open_header(path, &file, NULL) != ATTN_OK) {
+        return false;
+    }
+    bool own = attn_safetensors_metadata(file, "attn.model") != NULL;
+    attn_safetensors_close(file);
+    return own;
+}
+
+static lies what_lies_at(const char *path) {
+    struct stat info;
+    char begin[4] = "";
+    if (stat(path, &info) != 0) {
+        return NOTHING;
+    }
+    if (S_ISDIR(info.st_mode)) {
+        return BUNDLE;
+    }
+    FILE *file = S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
+    size_t read = file != NULL ? fread(begin, 1, sizeof begin, file) : 0;
+    if (file != NULL) {
+        fclose(file);
+    }
+    if (attn_archive_begins(begin, read)) {
+        return zip_of_tensors(path) ? TENSORS : BUNDLE;
+    }
+    return is_own(path) ? OWN_MODEL : TENSORS;
+}
+
+bool attn_import_is_foreign(const char *path) {
+    lies what = what_lies_at(path);
+    return what == TENSORS || what == BUNDLE;
+}
+
+/* ---- the file with the tensors ---- */
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+static bool is_candidate(const char *name, size_t kind) {
+    static const char *const usual[] = {"model.safetensors", "model.safetensors.index.json",
+                                        "pytorch_model.bin", "model.bin"};
+    static const char *const ends[] = {".npz", ".bin", ".pt", ".safetensors"};
+    enum { USUAL = sizeof usual / sizeof usual[0] };
+    const char *slash = strrchr(name, '/');
+    if (kind < USUAL) {
+        return strcmp(slash != NULL ? slash + 1 : name, usual[kind]) == 0;
+    }
+    bool rest = ends_with(name, ".optimizer.npz") || ends_with(name, "training_args.bin");
+    return !rest && ends_with(name, ends[kind - USUAL]);
+}
+enum { CANDIDATE_KINDS = 8 };
+
+/* The most usual one; NULL: none. */
+static const char *find_tensors(const attn_bundle *bundle) {
+    for (size_t kind = 0; kind < CANDIDATE_KINDS; kind++) {
+        for (size_t i = 0; i < attn_bundle_count(bundle); i++) {
+            if (is_candidate(attn_bundle_name(bundle, i), kind)) {
+                return attn_bundle_name(bundle, i);
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+/* "/models/en-fr.npz" gives "en-fr"; a folder its own name. */
+static void name_after(const char *path, char *out, size_t size) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') {
+        length--;
+    }
+    size_t start = length;
+    while (start > 0 && path[start - 1] != '/') {
+        start--;
+    }
+    size_t end = start;
+    while (end < length && path[end] != '.') {
+        end++;
+    }
+    snprintf(out, size, "%.*s", (int)(end - start), path + start);
+}
+
+static attn_status read_file(const attn_import_files *files, attn_imported *out,
+                             attn_error *error) {
+    attn_tensor_file *file = NULL;
+    attn_status status = attn_bundle_tensors(files->bundle, files->tensors, &file, error);
+    const attn_importer *importer = NULL;
+    for (size_t i = 0; status == ATTN_OK && i < IMPORTERS && importer == NULL; i++) {
+        importer = importers[i]->recognises(files->bundle, file) ? importers[i] : NULL;
+    }
+    if (status == ATTN_OK && importer == NULL) {
+        status = attn_fail(error, ATTN_ERR_UNSUPPORTED, files->tensors, -1, hint,
+                           "%s of a model that attn does not know",
+                           attn_tensor_file_kind_name(attn_tensor_file_kind_of(file)));
+    }
+    if (status == ATTN_OK) {
+        out->kind = importer->kind;
+        status = importer->read(files, file, out, error);
+    }
+    if (status != ATTN_OK && error != NULL && error->where[0] == '\0') {
+        snprintf(error->where, sizeof error->where, "%s", files->tensors);
+    }
+    attn_tensor_file_close(file);
+    return status;
+}
+
+static attn_status read_bundle(const char *folder, const char *tensors, attn_imported *out,
+                               attn_error *error) {
+    attn_import_files files = {.tensors = tensors};
+    attn_status status = attn_bundle_open(folder, &files.bundle, error);
+    if (status == ATTN_OK && files.tensors == NULL) {
+        files.tensors = find_tensors(files.bundle);
+    }
+    if (status == ATTN_OK && files.tensors == NULL) {
+        status =
+            attn_fail(error, ATTN_ERR_ARGUMENT, folder, -1, hint,
+                      "no file of a model in it: looked for *.safetensors, *.bin, *.npz, *.pt");
+    }
+    status = status == ATTN_OK ? read_file(&files, out, error) : status;
+    attn_bundle_close(files.bundle);
+    return status;
+}
+
+/* A file of tensors is explained by those beside it. */
+static attn_status read_beside(const char *path, attn_imported *out, attn_error *error) {
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    int length = slash != NULL ? (int)(slash - path) + 1 : 0;
+    if (length >= (int)sizeof folder) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL, "the path is too long");
+    }
+    snprintf(folder, sizeof folder, "%.*s", length, path);
+    return read_bundle(length > 0 ? folder : ".", path + length, out, error);
+}
+
+attn_status attn_import_read(const char *path, attn_imported *out, attn_error *error) {
+    *out = (attn_imported){.kind = ""};
+    name_after(path, out->name, sizeof out->name);
+    switch (what_lies_at(path)) {
+    case BUNDLE:
+        return read_bundle(path, NULL, out, error);
+    case TENSORS:
+        return read_beside(path, out, error);
+    case OWN_MODEL:
+        return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL,
+                         "this is a model of attn already");
+    case NOTHING:
+        break;
+    }
+    return attn_fail(error, ATTN_ERR_IO, path, -1, hint, "there is no such file or folder");
+}
+
+void attn_imported_free(attn_imported *imported) {
+    attn_translator_free(imported->translator);
+    attn_tokenizer_free(imported->tokenizer);
+    imported->translator = NULL;
+    imported->tokenizer = NULL;
+}
+
+/* ---- what becomes of it ---- */
+
+attn_status attn_import_save(const attn_imported *m, attn_storage storage, const char *path,
+                             attn_error *error) {
+    const attn_metadata all[] = {{"name", m->name},
+                                 {"imported_from", m->kind},
+                                 {"source_language", m->source},
+                                 {"target_language", m->target},
+                                 {"licence", m->licence}};
+    attn_metadata given[sizeof all / sizeof all[0]];
+    size_t count = 0, size;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i].value[0] != '\0') {
+            given[count++] = all[i];
+        }
+    }
+    const void *bytes = attn_tokenizer_bytes(m->tokenizer, &size);
+    return attn_translator_save(m->translator, storage, bytes, size, given, count, path, error);
+}
+
+static attn_status dress(attn_model *model, const char *path, const char *name,
+                         const attn_model_options *options, attn_error *error) {
+    free(model->path);
+    model->path = strdup(path);
+    model->name = strdup(name);
+    if (model->path == NULL || model->name == NULL) {
+        return attn_fail_memory(error, strlen(path) + strlen(name));
+    }
+    attn_status status = ATTN_OK;
+    if (options != NULL && options->shortlist != NULL) {
+        status = attn_model_set_shortlist(model, options->shortlist, error);
+    }
+    if (status == ATTN_OK && options != NULL && options->glossary != NULL) {
+        status = attn_model_set_glossary(model, options->glossary, error);
+    }
+    return status;
+}
+
+attn_status attn_import_open(const char *path, const attn_model_options *options, attn_model **out,
+                             attn_error *error) {
+    attn_imported m;
+    if (!attn_import_is_foreign(path)) {
+        return attn_model_open(path, options, out, error);
+    }
+    *out = NULL;
+    attn_status status = attn_import_read(path, &m, error);
+    if (status == ATTN_OK) {
+        attn_compute compute = options != NULL ? options->compute : ATTN_COMPUTE_F32;
+        status = attn_translator_pack(m.translator, compute, error);
+    }
+    if (status != ATTN_OK) {
+        attn_imported_free(&m);
+        return status;
+    }
+    status = attn_model_wrap(m.translator, m.tokenizer, m.source, m.target, out, error);
+    status = status == ATTN_OK ? dress(*out, path, m.name, options, error) : status;
+    if (status != ATTN_OK) {
+        attn_model_close(*out);
+        *out = NULL;
+    }
+    return status;
+}

@@ -1,0 +1,55 @@
+/* import/weights.h: the tensors of somebody else's file become the parameters of a model of attn.
+ *
+ * What stands where is a table of names, one row a parameter; a model's importer is such a table and what it reads of the
+ * configuration. Next: import/marian.c. */
+#ifndef ATTN_IMPORT_WEIGHTS_H
+#define ATTN_IMPORT_WEIGHTS_H
+
+#include "attn/tape.h"
+#include "io/tensor_file.h"
+
+/* How a tensor lies in the file. */
+typedef enum attn_weight_layout {
+    ATTN_WEIGHT_SAME,           /* [out, in], or a vector */
+    ATTN_WEIGHT_TRANSPOSED,     /* [in, out] */
+    ATTN_WEIGHT_SOURCE_ROWS,    /* [source words, channels] */
+    ATTN_WEIGHT_TARGET_ROWS,    /* [target words, channels] */
+    ATTN_WEIGHT_TARGET_COLUMNS, /* [channels, target words] */
+    ATTN_WEIGHT_TARGET_BIAS,    /* [target words]; missing: all 0 */
+} attn_weight_layout;
+
+typedef struct attn_weight_rule {
+    const char *ours; /* "encoder.#.self.query.weight", where # is the number of a layer, from 0 */
+    const char *theirs; /* "encoder_l#_self_Wq" */
+    attn_weight_layout layout;
+    int part, parts; /* which of so many that lie one below the other; parts 0: the whole tensor */
+} attn_weight_rule;
+
+/* Which of their words each of ours is; -1: they have none, its embedding is zero, and it is never predicted. */
+typedef struct attn_word_order {
+    int64_t count;
+    int32_t *theirs;
+    bool
+        start_is_copy; /* <s> has the embedding of a word that is predicted under another id, but never itself */
+} attn_word_order;
+
+typedef struct attn_weight_map {
+    const attn_weight_rule *rules;
+    size_t rule_count;
+    int64_t first_layer; /* their number of layer 0 */
+    const char *
+        scale; /* "_scale": what the scales of a quantised tensor are called; NULL: never quantised */
+    bool numbers_are_settings; /* tensors of rank 0 are no weights */
+    bool integers_are_turned;  /* quantised matrices are [out, in] where the others are [in, out] */
+    const char *const *idle; /* how names begin that a translation does not need; ends with NULL */
+} attn_weight_map;
+
+/* Fills all parameters. ATTN_ERR_FORMAT: a tensor is missing or has another shape; ATTN_ERR_UNSUPPORTED: the file has one
+ * that no rule knows, so the model is not what attn would compute; ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_import_weights(const attn_weight_map *map,
+                                                const attn_tensor_file *file,
+                                                const attn_word_order *source,
+                                                const attn_word_order *target, attn_params *params,
+                                                attn_error *error);
+
+#endif
