@@ -29,7 +29,7 @@ set(pipeline_patterns pipeline/*.c text/*.c text/*.cpp image/classes.c image/pix
     image/tiles.c io/lines.c)
 list(TRANSFORM pipeline_patterns PREPEND ${ATTN_SRC}/)
 file(GLOB pipeline_sources CONFIGURE_DEPENDS ${pipeline_patterns})
-list(FILTER pipeline_sources EXCLUDE REGEX "/text/(alignment|batches|corpus|lowercase|score)")
+list(FILTER pipeline_sources EXCLUDE REGEX "/text/(alignment|batches|corpus|lowercase|score|tokenizer_json)")
 
 add_library(attn_pipeline_objects OBJECT ${pipeline_sources})
 target_link_libraries(attn_pipeline_objects PRIVATE attn_common)

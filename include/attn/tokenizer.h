@@ -6,7 +6,8 @@
  * know, is in a field that it leaves to others, and so is the tokenizer of the target where the two languages have one
  * each. Piece ids: 0 <pad>, 1 <unk>, 2 <s>, 3 </s> (fixed when training).
  * That of an imported model may have other ids (attn_tokenizer_special): its pieces are numbered by a table of its own
- * (text/piece_table.h).
+ * (text/piece_table.h). Its bytes may also be a vocabulary of WordPiece (text/wordpiece.h): it takes capitals and accents
+ * off where the model wants that, so a text may come back as another, and has neither merges nor bytes to fall back on.
  * Encoding and decoding may be called from several threads at once. */
 #ifndef ATTN_TOKENIZER_H
 #define ATTN_TOKENIZER_H
@@ -72,7 +73,7 @@ typedef struct attn_special_ids {
 } attn_special_ids;
 ATTN_PIPELINE_API attn_special_ids attn_tokenizer_special(const attn_tokenizer *tokenizer);
 
-/* The serialized SentencePiece model; owned by the tokenizer. */
+/* What attn_tokenizer_from_bytes takes; owned by the tokenizer. */
 ATTN_PIPELINE_API const void *attn_tokenizer_bytes(const attn_tokenizer *tokenizer, size_t *size);
 ATTN_PIPELINE_API int32_t attn_tokenizer_size(const attn_tokenizer *tokenizer);
 /* The surface of a piece ("\xe2\x96\x81" marks a preceding space; "<0xE2>" is a byte); owned by the

@@ -154,6 +154,12 @@ attn_status attn_piece_table_finish_by_name(attn_piece_table *t, attn_error *err
                                         .unk = find_either(t, "<unk>", "[UNK]"),
                                         .bos = find_either(t, "<s>", "[CLS]"),
                                         .eos = find_either(t, "</s>", "[SEP]")};
+        const int32_t ids[] = {t->special.pad, t->special.unk, t->special.bos, t->special.eos};
+        for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+            if (ids[i] >= 0) {
+                t->piece[ids[i]].control = true;
+            }
+        }
         status = attn_piece_table_finish(t, error);
     }
     return status;

@@ -41,7 +41,8 @@ ATTN_MUST_CHECK attn_status attn_piece_table_add(attn_piece_table *table, const 
 /* Makes it ready to be asked. ATTN_ERR_FORMAT: two ids have one piece; there is none for what is unknown; a special id is out of
  * range. */
 ATTN_MUST_CHECK attn_status attn_piece_table_finish(attn_piece_table *table, attn_error *error);
-/* As finish, with the special ids taken from the usual names: <pad> or [PAD], <unk> or [UNK], <s> or [CLS], </s> or [SEP]. */
+/* As finish, with the special ids taken from the usual names, no text becomes which: <pad> or [PAD], <unk> or [UNK], <s> or
+ * [CLS], </s> or [SEP]. */
 ATTN_MUST_CHECK attn_status attn_piece_table_finish_by_name(attn_piece_table *table,
                                                             attn_error *error);
 void attn_piece_table_free(attn_piece_table *table);

@@ -1,4 +1,4 @@
-/* text/tokenizer.cpp: SentencePiece behind the C interface of attn/tokenizer.h.
+/* text/tokenizer.cpp: SentencePiece, and WordPiece (wordpiece.c), behind the C interface of attn/tokenizer.h.
  *
  * The only C++ in attn. No exception leaves this file. SentencePiece ends the process on a few
  * kinds of bad input; each of them is looked for here first.
@@ -31,6 +31,7 @@ extern "C" {
 #include "text/tokenizer_dropout.h"
 #include "text/tokenizer_lines.h"
 #include "text/unknown.h"
+#include "text/wordpiece.h"
 }
 
 struct attn_tokenizer {
@@ -41,6 +42,10 @@ struct attn_tokenizer {
     bool merges = false;                    /* a tokenizer of BPE, its ids its own */
     attn_special_ids special = {ATTN_PAD, ATTN_UNK, ATTN_BOS, ATTN_EOS};
     attn_piece_table table{}; /* its ids, where they are not those of the processor; else empty */
+    bool words = false; /* WordPiece: the table is its vocabulary, the processor is not used */
+    attn_wordpiece_options wordpiece{};
+    std::vector<std::string>
+        surfaces; /* of WordPiece: its pieces as SentencePiece would write them */
 
     attn_tokenizer() = default;
     attn_tokenizer(const attn_tokenizer &) = delete;
@@ -350,44 +355,84 @@ attn_status check_special_pieces(const sentencepiece::SentencePieceProcessor &pr
     return ATTN_OK;
 }
 
-attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error) {
-    attn_status status = attn_charsmap_check(bytes.data(), bytes.size(), error);
-    if (status != ATTN_OK) {
-        return status;
+attn_status load_wordpiece(attn_tokenizer *tokenizer, attn_error *error) {
+    attn_status status = attn_wordpiece_read(tokenizer->bytes.data(), tokenizer->bytes.size(),
+                                             &tokenizer->wordpiece, &tokenizer->table, error);
+    tokenizer->words = true;
+    tokenizer->special = tokenizer->table.special;
+    for (int32_t id = 0; id < tokenizer->table.count && status == ATTN_OK; id++) {
+        attn_buffer surface{};
+        attn_wordpiece_surface(&tokenizer->wordpiece, &tokenizer->table, id, &surface);
+        char *text = nullptr;
+        status = attn_buffer_take(&surface, &text, error);
+        std::unique_ptr<char, decltype(&std::free)> owner(text, std::free);
+        tokenizer->surfaces.emplace_back(text != nullptr ? text : "");
     }
-    auto tokenizer = std::make_unique<attn_tokenizer>();
-    tokenizer->bytes = std::move(bytes);
-    auto loaded = tokenizer->processor.LoadFromSerializedProto(tokenizer->bytes);
-    if (!loaded.ok()) {
-        return fail_with(error, ATTN_ERR_FORMAT, "take an undamaged copy of the model", loaded);
-    }
-    status = attn_piece_table_read(message_of(tokenizer->bytes), &tokenizer->table, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    bool numbered = tokenizer->table.count > 0;
+    return status;
+}
+
+attn_status read_elisions(attn_tokenizer *tokenizer, attn_error *error) {
     tokenizer->elisions = find_bytes(tokenizer->bytes, ELISIONS_FIELD);
-    tokenizer->merges = is_bpe(tokenizer->bytes) && !numbered;
     if (tokenizer->elisions.size() >= ATTN_ELISIONS_SIZE ||
         !attn_elisions_valid(tokenizer->elisions.c_str())) {
         return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1,
                          "take an undamaged copy of the model", "its list of elisions is damaged");
     }
+    return ATTN_OK;
+}
+
+attn_status load_sentencepiece(attn_tokenizer *tokenizer, attn_error *error) {
+    const std::string &bytes = tokenizer->bytes;
+    attn_status status = attn_charsmap_check(bytes.data(), bytes.size(), error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    auto loaded = tokenizer->processor.LoadFromSerializedProto(bytes);
+    if (!loaded.ok()) {
+        return fail_with(error, ATTN_ERR_FORMAT, "take an undamaged copy of the model", loaded);
+    }
+    status = attn_piece_table_read(message_of(bytes), &tokenizer->table, error);
+    if (status == ATTN_OK) {
+        status = read_elisions(tokenizer, error);
+    }
+    bool numbered = tokenizer->table.count > 0;
+    tokenizer->merges = is_bpe(bytes) && !numbered;
     if (numbered) {
         tokenizer->special = tokenizer->table.special;
-    } else {
-        status = check_special_pieces(tokenizer->processor, error);
+        return status;
     }
+    return status == ATTN_OK ? check_special_pieces(tokenizer->processor, error) : status;
+}
+
+attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error);
+
+attn_status load_target(attn_tokenizer *tokenizer, attn_error *error) {
     std::string target = find_bytes(tokenizer->bytes, TARGET_FIELD);
-    if (status == ATTN_OK && !target.empty()) {
-        if (!find_bytes(target, TARGET_FIELD).empty()) {
-            return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1,
-                             "take an undamaged copy of the model",
-                             "the tokenizer of its target has a target itself");
+    if (target.empty()) {
+        return ATTN_OK;
+    }
+    if (!find_bytes(target, TARGET_FIELD).empty()) {
+        return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1,
+                         "take an undamaged copy of the model",
+                         "the tokenizer of its target has a target itself");
+    }
+    attn_tokenizer *side = nullptr;
+    attn_status status = load(std::move(target), &side, error);
+    tokenizer->target.reset(side);
+    return status;
+}
+
+attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error) {
+    auto tokenizer = std::make_unique<attn_tokenizer>();
+    tokenizer->bytes = std::move(bytes);
+    attn_status status;
+    if (attn_wordpiece_recognize(tokenizer->bytes.data(), tokenizer->bytes.size())) {
+        status = load_wordpiece(tokenizer.get(), error);
+    } else {
+        status = load_sentencepiece(tokenizer.get(), error);
+        if (status == ATTN_OK) {
+            status = load_target(tokenizer.get(), error);
         }
-        attn_tokenizer *side = nullptr;
-        status = load(std::move(target), &side, error);
-        tokenizer->target.reset(side);
     }
     if (status == ATTN_OK) {
         *out = tokenizer.release();
@@ -445,6 +490,9 @@ bool is_tag(const attn_tokenizer &tokenizer, int32_t id) {
 /* Of an id in range: a piece of a byte that is <0xE2>, say. */
 bool is_byte(const attn_tokenizer &tokenizer, int32_t id) {
     const auto &processor = tokenizer.processor;
+    if (tokenizer.words) {
+        return false;
+    }
     return processor.IsByte(tokenizer.table.count > 0
                                 ? processor.PieceToId(attn_piece_table_text(&tokenizer.table, id))
                                 : id);
@@ -474,9 +522,35 @@ attn_status cut(const attn_tokenizer &tokenizer, const char *text, size_t length
     return ATTN_OK;
 }
 
+void note_id(int32_t id, const char *text, size_t length, void *context) {
+    (void)text;
+    (void)length;
+    attn_buffer_add(static_cast<attn_buffer *>(context), &id, sizeof id);
+}
+
+attn_status encode_words(const attn_tokenizer &tokenizer, const char *text, size_t length,
+                         std::vector<int32_t> *ids, attn_error *error) {
+    attn_buffer found{};
+    attn_status status = attn_wordpiece_encode(&tokenizer.wordpiece, &tokenizer.table, text, length,
+                                               note_id, &found, error);
+    size_t count = found.length / sizeof(int32_t);
+    char *bytes = nullptr;
+    attn_status taken = attn_buffer_take(&found, &bytes, status == ATTN_OK ? error : nullptr);
+    std::unique_ptr<char, decltype(&std::free)> owner(bytes, std::free);
+    status = status == ATTN_OK ? taken : status;
+    if (status == ATTN_OK && count > 0) {
+        ids->resize(count);
+        std::memcpy(ids->data(), bytes, count * sizeof(int32_t));
+    }
+    return status;
+}
+
 attn_status encode(const attn_tokenizer &tokenizer, const char *text, size_t length,
                    std::vector<int32_t> *ids, attn_error *error) {
     static_assert(sizeof(int) == sizeof(int32_t), "piece ids are 32 bits wide");
+    if (tokenizer.words) {
+        return encode_words(tokenizer, text, length, ids, error);
+    }
     if (tokenizer.table.count == 0) {
         auto status = tokenizer.processor.Encode(split(tokenizer.elisions, text, length), ids);
         return status.ok() ? ATTN_OK : fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
@@ -499,9 +573,23 @@ std::string without_marks(std::string text) {
     return first == std::string::npos ? "" : text.substr(first, last - first + 1);
 }
 
+attn_status decode_words(const attn_tokenizer &tokenizer, const std::vector<int32_t> &ids,
+                         std::string *text, attn_error *error) {
+    attn_buffer words{};
+    attn_wordpiece_decode(&tokenizer.wordpiece, &tokenizer.table, ids.data(), ids.size(), &words);
+    char *bytes = nullptr;
+    attn_status status = attn_buffer_take(&words, &bytes, error);
+    std::unique_ptr<char, decltype(&std::free)> owner(bytes, std::free);
+    text->assign(bytes != nullptr ? bytes : "");
+    return status;
+}
+
 /* The text of ids in range, none of them special. */
 attn_status decode(const attn_tokenizer &tokenizer, const std::vector<int32_t> &ids,
                    std::string *text, attn_error *error) {
+    if (tokenizer.words) {
+        return decode_words(tokenizer, ids, text, error);
+    }
     const auto &processor = tokenizer.processor;
     sentencepiece::util::Status status;
     if (tokenizer.table.count > 0) {
@@ -536,6 +624,23 @@ void tell_characters(const std::string &text, attn_unknown_found *found, void *c
         }
         found(text.data() + at, step, context);
         at += step;
+    }
+}
+
+struct unknown_listener {
+    int32_t unknown;
+    attn_unknown_found *found;
+    void *context;
+};
+
+void tell_unknown_word(int32_t id, const char *text, size_t length, void *context) {
+    const auto *listener = static_cast<const unknown_listener *>(context);
+    for (size_t at = 0, step; id == listener->unknown && at < length; at += step) {
+        step = attn_utf8_step(text + at, length - at);
+        if (step == 0) {
+            return;
+        }
+        listener->found(text + at, step, listener->context);
     }
 }
 
@@ -669,6 +774,11 @@ attn_status attn_tokenizer_remerge(const attn_tokenizer *tokenizer, const int32_
 
 attn_status attn_tokenizer_unknown(const attn_tokenizer *tokenizer, const char *text, size_t length,
                                    attn_unknown_found *found, void *context, attn_error *error) {
+    if (tokenizer->words) {
+        unknown_listener listener = {tokenizer->special.unk, found, context};
+        return attn_wordpiece_encode(&tokenizer->wordpiece, &tokenizer->table, text, length,
+                                     tell_unknown_word, &listener, error);
+    }
     return guarded(error, [&] {
         std::vector<std::string> pieces;
         attn_status status = cut(*tokenizer, text, length, &pieces, error);
@@ -760,6 +870,11 @@ attn_status attn_tokenizer_join(const attn_tokenizer *source, const attn_tokeniz
             return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1, nullptr,
                              "one of the two has two sides itself");
         }
+        if (source->words || target->words) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1,
+                             "give both sides tokenizers of SentencePiece",
+                             "one of the two is WordPiece");
+        }
         std::string bytes = source->bytes;
         append_field(TARGET_FIELD, target->bytes, &bytes);
         return load(std::move(bytes), out, error);
@@ -788,7 +903,11 @@ attn_special_ids attn_tokenizer_special(const attn_tokenizer *tokenizer) {
 }
 
 const char *attn_tokenizer_piece(const attn_tokenizer *tokenizer, int32_t id) {
-    return in_range(*tokenizer, id) ? piece_of(*tokenizer, id) : "";
+    if (!in_range(*tokenizer, id)) {
+        return "";
+    }
+    return tokenizer->words ? tokenizer->surfaces[static_cast<size_t>(id)].c_str()
+                            : piece_of(*tokenizer, id);
 }
 
 attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer, const char *text, size_t length,

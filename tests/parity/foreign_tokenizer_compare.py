@@ -19,7 +19,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 warnings.simplefilter("ignore")
 try:
     import sentencepiece
-    import tokenizers  # noqa: F401
+    import tokenizers
+    from tokenizers import decoders, models, normalizers, pre_tokenizers
     import transformers
 except ImportError as missing:
     print(f"skipped: {missing.name} is not installed (pip install sentencepiece tokenizers transformers)")
@@ -161,6 +162,93 @@ def check_fairseq(driver, folder):
     assert run(driver, "special", folder / "fairseq.attn") == ["1 3 0 2"]
 
 
+def has_ids(driver, tokenizer, path, texts, what, special=(), ties=0):
+    """attn's ids of a tokenizer.json beside the library's, and the texts that come back."""
+    for name in special:
+        tokenizer.add_special_tokens([name])
+    tokenizer.save(str(path))
+    run(driver, "json", path, f"{path}.attn")
+    wanted = [line.ids for line in tokenizer.encode_batch(texts, add_special_tokens=False)]
+    compare(what, encode(driver, f"{path}.attn", texts), wanted, texts, ties)
+    plain = [i for i, line in enumerate(wanted) if line]
+    compare(f"{what}, back", decode(driver, f"{path}.attn", [wanted[i] for i in plain]),
+            [tokenizer.decode(wanted[i]).strip(" ") for i in plain], [texts[i] for i in plain])
+
+
+def check_wordpiece(driver, folder):
+    """A vocabulary of BERT's kind: letters, marks and pieces that go on."""
+    letters = sorted({c for word in sum(WORDS.values(), []) for c in word.lower()} | set("abcdefghijklmnopqrstuvwxyz0123456789.,!?'"))
+    words = sorted({word.lower() for word in sum(WORDS.values(), [])})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *[f"##{c}" for c in letters],
+              *[word for word in words if len(word) > 1], *[f"##{word[-2:]}" for word in words if len(word) > 3]]
+    pieces = list(dict.fromkeys(pieces))
+    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces))
+    for lowercase in (True, False):
+        tokenizer = tokenizers.Tokenizer(models.WordPiece({p: i for i, p in enumerate(pieces)}, unk_token="[UNK]",
+                                                          max_input_chars_per_word=100))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        texts = make_texts(9)
+        has_ids(driver, tokenizer, folder / "bert.json", texts, f"WordPiece, lowercase {lowercase}", pieces[:5])
+        run(driver, "uncased" if lowercase else "cased", folder / "vocab.txt", folder / "bert.attn")
+        assert (folder / "bert.attn").read_bytes() == (folder / "bert.json.attn").read_bytes()
+
+
+def field(message, wanted):
+    """The bytes of a field of a message in protocol buffers."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            value |= (message[at] & 0x7F) << shift
+            shift += 7
+            at += 1
+            if message[at - 1] < 0x80:
+                return value
+
+    while at < len(message):
+        tag = varint()
+        size = varint() if tag & 7 in (0, 2) else {1: 8, 5: 4}[tag & 7]
+        if tag & 7 == 2 and tag >> 3 == wanted:
+            return message[at:at + size]
+        at += 0 if tag & 7 == 0 else size
+    raise KeyError(wanted)
+
+
+def from_sentencepiece(model, kind, charsmap, driver, folder, what):
+    """What Hugging Face's converter makes of a SentencePiece file."""
+    pieces = [(model.id_to_piece(i), model.get_score(i)) for i in range(model.get_piece_size())]
+    if kind == "unigram":
+        tokenizer = tokenizers.Tokenizer(models.Unigram(pieces, unk_id=0))
+    else:
+        ranks = {piece: -score for piece, score in pieces[3:]}
+        pairs = [(piece[:i], piece[i:]) for piece in ranks for i in range(1, len(piece))
+                 if piece[:i] in ranks and piece[i:] in ranks]
+        pairs.sort(key=lambda pair: ranks["".join(pair)])
+        tokenizer = tokenizers.Tokenizer(models.BPE({p: i for i, (p, _) in enumerate(pieces)}, pairs, unk_token="<unk>",
+                                                    fuse_unk=True))
+    spaces = normalizers.Replace(tokenizers.Regex(" {2,}"), " ")
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap), spaces]) if charsmap else spaces
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    # White space at the ends, or what a table makes white space, falls away in attn.
+    texts = [text for text in make_texts(11) if text == text.strip(" \t\u3000\u200b\ufeff") and "▁" not in text]
+    has_ids(driver, tokenizer, folder / "sp.json", texts, what, ["<unk>", "<s>", "</s>", "<mask>"],
+            ties=10 if kind == "unigram" else 0)
+
+
+def check_sentencepiece_json(driver, folder):
+    for kind in ("unigram", "bpe"):
+        for rule in ("identity", "nmt_nfkc"):
+            path = folder / "plain.spm"
+            model = train(list(WORDS), path, 400, model_type=kind, normalization_rule_name=rule)
+            charsmap = field(field(path.read_bytes(), 3), 2) if rule != "identity" else None
+            from_sentencepiece(model, kind, charsmap, driver, folder, f"tokenizer.json of {kind}, {rule}")
+
+
 def main():
     driver = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.environ["ATTN_DRIVERS"], "foreign_tokenizer_driver")
     with tempfile.TemporaryDirectory() as name:
@@ -169,6 +257,8 @@ def main():
         check_marian(driver, folder, model_type="bpe")
         check_marian(driver, folder, model_type="bpe", byte_fallback=True)
         check_fairseq(driver, folder)
+        check_wordpiece(driver, folder)
+        check_sentencepiece_json(driver, folder)
 
 
 if __name__ == "__main__":

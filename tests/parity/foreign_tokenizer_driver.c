@@ -3,6 +3,9 @@
  *     foreign_tokenizer_driver spm MODEL PIECES OUT      OUT: the bytes of MODEL numbered by PIECES, one a line, "\tc" behind
  *                                                        those that no text becomes; codes of languages are taken
  *     foreign_tokenizer_driver fairseq MODEL CODES OUT   the same, numbered as fairseq does, CODES at the end
+ *     foreign_tokenizer_driver json FILE OUT             OUT: the bytes of a tokenizer.json
+ *     foreign_tokenizer_driver cased FILE OUT            of a vocab.txt
+ *     foreign_tokenizer_driver uncased FILE OUT
  *     foreign_tokenizer_driver encode BYTES <TEXTS       the ids of each line
  *     foreign_tokenizer_driver decode BYTES <IDS         the text of each line of ids
  *     foreign_tokenizer_driver special BYTES             pad, unk, bos, eos
@@ -13,6 +16,7 @@
 #include <string.h>
 
 #include "text/piece_table.h"
+#include "text/tokenizer_json.h"
 
 enum { LINE_ROOM = 1 << 20 };
 
@@ -87,6 +91,22 @@ static void number(const char *how, const char *model_path, const char *pieces_p
     free(bytes);
     free(model);
     free(pieces);
+}
+
+static void convert(const char *kind, const char *path, const char *out_path) {
+    size_t size, bytes_size;
+    char *text = read_file(path, &size), *bytes;
+    attn_error error;
+    attn_status status = strcmp(kind, "json") == 0
+                             ? attn_tokenizer_json(text, size, &bytes, &bytes_size, &error)
+                             : attn_tokenizer_vocab_txt(text, size, strcmp(kind, "uncased") == 0,
+                                                        &bytes, &bytes_size, &error);
+    if (status != ATTN_OK) {
+        complain(&error);
+    }
+    write_file(out_path, bytes, bytes_size);
+    free(bytes);
+    free(text);
 }
 
 static attn_tokenizer *load(const char *path) {
@@ -169,6 +189,9 @@ int main(int count, char **argument) {
     const char *action = count > 1 ? argument[1] : "";
     if (count == 5 && (strcmp(action, "spm") == 0 || strcmp(action, "fairseq") == 0)) {
         number(action, argument[2], argument[3], argument[4]);
+    } else if (count == 4 && (strcmp(action, "json") == 0 || strcmp(action, "cased") == 0 ||
+                              strcmp(action, "uncased") == 0)) {
+        convert(action, argument[2], argument[3]);
     } else if (count == 3 && strcmp(action, "encode") == 0) {
         each_line(argument[2], encode_line);
     } else if (count == 3 && strcmp(action, "decode") == 0) {
