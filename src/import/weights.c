@@ -77,7 +77,7 @@ static bool is_integer(const attn_tensor_info *tensor) {
     return tensor->dtype == ATTN_DTYPE_I8 || tensor->dtype == ATTN_DTYPE_I16;
 }
 
-/* Quantised integers are value * scale, one scale for all or for each row. */
+/* Quantised integers are values times a scale, one for all or for each row. */
 static attn_status unscale(import_work *w, const attn_tensor_info *tensor, attn_error *error) {
     char name[NAME_SIZE + 16];
     if (!is_integer(tensor)) {
@@ -87,7 +87,7 @@ static attn_status unscale(import_work *w, const attn_tensor_info *tensor, attn_
     const attn_tensor_info *scale = w->map->scale != NULL ? take(w, name) : NULL;
     int64_t count = elements_of(tensor), rows = tensor->rank > 1 ? tensor->shape[0] : 1;
     int64_t scales = scale != NULL ? elements_of(scale) : 0;
-    if (scales != 1 && scales != rows) {
+    if (scales < 1 || (scales != 1 && scales != rows)) {
         return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL,
                          "tensor %s is of integers and has %lld scales, expected 1 or %lld",
                          tensor->name, (long long)scales, (long long)rows);
@@ -97,8 +97,11 @@ static attn_status unscale(import_work *w, const attn_tensor_info *tensor, attn_
         return attn_fail_memory(error, (size_t)scales * sizeof *factor);
     }
     attn_tensor_floats(scale, factor);
-    for (int64_t i = 0; i < count; i++) {
-        w->values[i] /= factor[scales == 1 ? 0 : i / (count / rows)];
+    int64_t each = count / scales;
+    for (int64_t s = 0; s < scales; s++) {
+        for (int64_t i = s * each; i < (s + 1) * each; i++) {
+            w->values[i] /= factor[s];
+        }
     }
     attn_free(factor);
     return ATTN_OK;
