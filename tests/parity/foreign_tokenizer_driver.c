@@ -20,7 +20,7 @@
 
 enum { LINE_ROOM = 1 << 20 };
 
-static void complain(const attn_error *error) {
+_Noreturn static void complain(const attn_error *error) {
     char message[1200];
     fprintf(stderr, "foreign_tokenizer_driver: %s\n",
             attn_error_format(error, message, sizeof message));
