@@ -594,6 +594,7 @@ attn_status decode(const attn_tokenizer &tokenizer, const std::vector<int32_t> &
     sentencepiece::util::Status status;
     if (tokenizer.table.count > 0) {
         std::vector<std::string> pieces;
+        pieces.reserve(ids.size());
         for (int32_t id : ids) {
             pieces.emplace_back(piece_of(tokenizer, id));
         }
