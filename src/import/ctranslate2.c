@@ -295,7 +295,7 @@ static attn_status add_list(const json_t *list, const char *name, attn_piece_tab
 
 static attn_status read_table(attn_bundle *bundle, const char *name, attn_piece_table *out,
                               attn_error *error) {
-    if (strcmp(name + strlen(name) - 4, ".txt") != 0) {
+    if (!attn_name_ends(name, ".txt")) {
         json_t *list = NULL;
         attn_status status = attn_import_json(bundle, name, &list, error);
         status = status == ATTN_OK ? add_list(list, name, out, error) : status;

@@ -16,8 +16,14 @@ enum { IMPORTERS = sizeof importers / sizeof importers[0] };
 
 static const char hint[] = "see docs/import.md for what can be imported";
 
+bool attn_name_ends(const char *name, const char *end) {
+    size_t length = strlen(name), tail = strlen(end);
+    return length >= tail && strcmp(name + length - tail, end) == 0;
+}
+
 /* ---- what lies at a path ---- */
 
+/* OWN_MODEL: attn's, or a pipe, which is read but once and so must be. */
 typedef enum lies { NOTHING, OWN_MODEL, TENSORS, BUNDLE } lies;
 
 /* Whether a zip file is one of tensors: numpy's or PyTorch's. */
@@ -28,16 +34,14 @@ static bool zip_of_tensors(const char *path) {
         return false;
     }
     for (size_t i = 0; i < attn_archive_count(archive) && !tensors; i++) {
-        const char *name = attn_archive_name(archive, i), *last = strrchr(name, '/');
-        size_t length = strlen(name);
-        tensors = (length > 4 && strcmp(name + length - 4, ".npy") == 0) ||
-                  (last != NULL && strcmp(last, "/data.pkl") == 0);
+        const char *name = attn_archive_name(archive, i);
+        tensors = attn_name_ends(name, ".npy") || attn_name_ends(name, "/data.pkl");
     }
     attn_archive_close(archive);
     return tensors;
 }
 
-/* A file that says it is attn's, or that is a safetensors file without anything beside it that would explain it. */
+/* A file that says it is attn's. */
 static bool is_own(const char *path) {
     attn_safetensors *file = NULL;
     if (attn_safetensors_open_header(path, &file, NULL) != ATTN_OK) {
@@ -57,7 +61,10 @@ static lies what_lies_at(const char *path) {
     if (S_ISDIR(info.st_mode)) {
         return BUNDLE;
     }
-    FILE *file = S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
+    if (!S_ISREG(info.st_mode)) {
+        return OWN_MODEL;
+    }
+    FILE *file = fopen(path, "rb");
     size_t read = file != NULL ? fread(begin, 1, sizeof begin, file) : 0;
     if (file != NULL) {
         fclose(file);
@@ -75,11 +82,6 @@ bool attn_import_is_foreign(const char *path) {
 
 /* ---- the file with the tensors ---- */
 
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 static bool is_candidate(const char *name, size_t kind) {
     static const char *const usual[] = {"model.safetensors", "model.safetensors.index.json",
                                         "pytorch_model.bin", "model.bin"};
@@ -89,8 +91,8 @@ static bool is_candidate(const char *name, size_t kind) {
     if (kind < USUAL) {
         return strcmp(slash != NULL ? slash + 1 : name, usual[kind]) == 0;
     }
-    bool rest = ends_with(name, ".optimizer.npz") || ends_with(name, "training_args.bin");
-    return !rest && ends_with(name, ends[kind - USUAL]);
+    bool rest = attn_name_ends(name, ".optimizer.npz") || attn_name_ends(name, "training_args.bin");
+    return !rest && attn_name_ends(name, ends[kind - USUAL]);
 }
 enum { CANDIDATE_KINDS = 8 };
 
@@ -108,7 +110,7 @@ static const char *find_tensors(const attn_bundle *bundle) {
 
 /* ---- reading ---- */
 
-/* "/models/en-fr.npz" gives "en-fr"; a folder its own name. */
+/* "/models/en-fr.npz" gives "en-fr", and so does the folder "en-fr/". */
 static void name_after(const char *path, char *out, size_t size) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') {
@@ -118,10 +120,11 @@ static void name_after(const char *path, char *out, size_t size) {
     while (start > 0 && path[start - 1] != '/') {
         start--;
     }
-    size_t end = start;
-    while (end < length && path[end] != '.') {
-        end++;
+    size_t end = length;
+    while (end > start && path[end] != '.') {
+        end--;
     }
+    end = end > start ? end : length;
     snprintf(out, size, "%.*s", (int)(end - start), path + start);
 }
 
@@ -170,12 +173,17 @@ static attn_status read_bundle(const char *folder, const char *tensors, attn_imp
 static attn_status read_beside(const char *path, attn_imported *out, attn_error *error) {
     char folder[4096];
     const char *slash = strrchr(path, '/');
-    int length = slash != NULL ? (int)(slash - path) + 1 : 0;
-    if (length >= (int)sizeof folder) {
+    const char *name = slash != NULL ? slash + 1 : path;
+    size_t length = slash != NULL && slash > path ? (size_t)(slash - path) : 1;
+    if (length >= sizeof folder) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL, "the path is too long");
     }
-    snprintf(folder, sizeof folder, "%.*s", length, path);
-    return read_bundle(length > 0 ? folder : ".", path + length, out, error);
+    snprintf(folder, sizeof folder, "%.*s", (int)length, slash != NULL ? path : ".");
+    attn_status status = read_bundle(folder, name, out, error);
+    if (status != ATTN_OK && error != NULL && attn_name_ends(error->where, name)) {
+        snprintf(error->where, sizeof error->where, "%s", path); /* as the caller calls it */
+    }
+    return status;
 }
 
 attn_status attn_import_read(const char *path, attn_imported *out, attn_error *error) {

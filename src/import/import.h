@@ -48,6 +48,9 @@ ATTN_MUST_CHECK attn_status attn_import_save(const attn_imported *imported, attn
 ATTN_MUST_CHECK attn_status attn_import_open(const char *path, const attn_model_options *options,
                                              attn_model **out, attn_error *error);
 
+/* Whether the name of a file ends in this. */
+bool attn_name_ends(const char *name, const char *end);
+
 extern const attn_importer attn_import_marian, attn_import_hugging_face, attn_import_ctranslate2;
 
 #endif

@@ -219,11 +219,6 @@ static attn_status read_config(const attn_yaml *options, const attn_tensor_file 
 
 enum { YAML_LIMIT = 64 << 20, SPM_LIMIT = 256 << 20 };
 
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* A path as a decoder.yml writes it, as a name in the bundle. */
 static const char *file_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -291,7 +286,7 @@ static attn_status read_yaml_table(attn_bundle *bundle, const char *name, attn_p
 
 static attn_status read_side(attn_bundle *bundle, const char *vocabulary, const char *segmenter,
                              attn_import_side *s, attn_error *error) {
-    bool own = ends_with(vocabulary, ".spm");
+    bool own = attn_name_ends(vocabulary, ".spm");
     const char *name = own ? vocabulary : segmenter;
     if (!attn_bundle_has(bundle, vocabulary) || !attn_bundle_has(bundle, name)) {
         bool first = !attn_bundle_has(bundle, vocabulary);

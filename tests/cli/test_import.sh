@@ -69,5 +69,12 @@ case $refused_own in
 *) fail "our own model: $refused_own" ;;
 esac
 
+# A model may come through a pipe, which is read but once; errors name a file as it was named.
+cat own.safetensors | "$ATTN_TOOL" translate --model /dev/stdin --raw lines >piped 2>err || fail "a model through a pipe"
+"$ATTN_TOOL" translate --model own.safetensors --raw lines 2>err | cmp -s - piped || fail "the piped model is another"
+head -c 3000 own.safetensors >other/cut.safetensors
+"$ATTN_TOOL" translate --model other/cut.safetensors </dev/null >out 2>err && fail "a model cut short is taken"
+grep -q '^attn: other/cut.safetensors:' err || fail "the error does not name other/cut.safetensors"
+
 [ $failures -eq 0 ] && echo "all as expected"
 exit $((failures > 0))

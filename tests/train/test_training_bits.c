@@ -177,7 +177,7 @@ static void check_everywhere(size_t which) {
     assert_true(count >= 1);
     for (int i = 0; i < count; i++) {
         assert_int_equal(attn_set_isa(kernels[i]->isa, NULL), ATTN_OK);
-        for (int threads = thin_step(); threads <= 3; threads += 2) {
+        for (int threads = thin_step(); threads <= 3; threads++) {
             double first, last;
             attn_set_threads(threads);
             uint64_t hash = train(&trainings[which].config, trainings[which].method,
