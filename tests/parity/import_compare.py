@@ -82,8 +82,8 @@ MARIAN = {
 }
 
 
-def train_marian(folder, name, options):
-    model = folder / f"{name}.npz"
+def train_marian(folder, name, options, kind="npz"):
+    model = folder / f"{name}.{kind}"
     post = "" if "postprocess" in options else "--transformer-postprocess dan"
     spm = folder / "joint.spm"
     pymarian.Trainer(
@@ -126,6 +126,25 @@ def check_marian(folder):
         assert_close(f"Marian, {what}", [a for a, _ in pairs], [b for _, b in pairs], 1e-3)
         attn("import", model, "-o", folder / "kept.safetensors")
         assert translate(folder / "kept.safetensors", lines, *longest) == ours, f"{what}: the saved model is another"
+    check_marian_files(folder, lines)
+
+
+def check_marian_files(folder, lines):
+    """The first model again: as a .bin, and with a vocabulary in YAML and a segmenter for each side, as OPUS-MT has it."""
+    expected = translate(folder / "m0.npz", lines)
+    model = train_marian(folder, "b0", MARIAN["swish, post-norm, one table"], "bin")
+    assert translate(model, lines) == expected, "Marian .bin: other translations"
+    place = folder / "opus"
+    place.mkdir()
+    shutil.copy(folder / "m0.npz", place / "opus.npz")
+    segmenter = sentencepiece.SentencePieceProcessor(model_file=str(folder / "joint.spm"))
+    (place / "opus.vocab.yml").write_text("".join(
+        f"{json.dumps(segmenter.id_to_piece(i))}: {i}\n" for i in range(segmenter.get_piece_size())))
+    for side in ("source.spm", "target.spm"):
+        shutil.copy(folder / "joint.spm", place / side)
+    (place / "decoder.yml").write_text("models:\n  - opus.npz\nvocabs:\n  - opus.vocab.yml\n  - opus.vocab.yml\n")
+    assert translate(place, lines) == expected, "Marian, vocabulary in YAML: other translations"
+    print("Marian: .bin and a vocabulary in YAML, the same")
 
 
 # ---- Hugging Face and CTranslate2 ----
@@ -208,6 +227,7 @@ def check_hugging_face(folder):
             for quantization in (None, "int8", "float16", "int16"):
                 check_ctranslate2(model, place / f"ct2-{quantization}", quantization, lines, references)
             check_argos(place / "ct2-None", make_lines("fr", 30, 8))
+            check_specified(place, model / "target.spm", make_lines("fr", 30, 9))
 
 
 def check_ctranslate2(source, model, quantization, lines, references):
@@ -224,6 +244,74 @@ def check_ctranslate2(source, model, quantization, lines, references):
     theirs = [tokenizer.decode(tokenizer.convert_tokens_to_ids(result.hypotheses[0])) for result in results]
     ours = [text for text, _, _ in translate(model, lines, "--max-length", 40)]
     assert ours == theirs, f"CTranslate2, {quantization}: other translations"
+
+
+def fill(spec, draw):
+    """Random weights of width 32, 48 in the feed-forward, for what a specification leaves open."""
+    for name, value in vars(spec).items():
+        if isinstance(value, ctranslate2.specs.LayerSpec):
+            fill(value, draw)
+        elif isinstance(value, list):
+            for item in value:
+                fill(item, draw)
+        elif value is None and name in ("gamma", "beta"):
+            setattr(spec, name, torch.randn(32, generator=draw).mul(0.1).add(name == "gamma").numpy())
+
+
+def linear(layer, rows, columns, draw):
+    layer.weight = torch.randn(rows, columns, generator=draw).mul(0.25).numpy()
+    layer.bias = torch.randn(rows, generator=draw).mul(0.1).numpy()
+
+
+def fill_linears(spec, draw):
+    for side in (spec.encoder, spec.decoder):
+        for layer in side.layer:
+            attention = layer.self_attention.linear
+            linear(attention[0], 96, 32, draw)
+            linear(attention[1], 32, 32, draw)
+            if side is spec.decoder:
+                for part, rows in zip(layer.attention.linear, (32, 64, 32)):
+                    linear(part, rows, 32, draw)
+            linear(layer.ffn.linear_0, 48, 32, draw)
+            linear(layer.ffn.linear_1, 32, 48, draw)
+            if hasattr(layer.ffn, "linear_0_noact"):
+                linear(layer.ffn.linear_0_noact, 48, 32, draw)
+
+
+SPECIFIED = {
+    "pre-norm, positions built in": {"pre_norm": True},
+    "pre-norm, RMSNorm, gated": {"pre_norm": True, "rms_norm": True, "ffn_glu": True},
+    "post-norm, embeddings normed": {"pre_norm": False, "layernorm_embedding": True},
+}
+
+
+def check_specified(folder, segmenter_path, lines):
+    """Networks that no converter here makes, from CTranslate2's own specifications, three tables, started by <s>."""
+    segmenter = sentencepiece.SentencePieceProcessor(model_file=str(segmenter_path))
+    words = ["<unk>", "<s>", "</s>", *(segmenter.id_to_piece(i) for i in range(2, segmenter.get_piece_size()))]
+    for number, (what, options) in enumerate(SPECIFIED.items()):
+        draw = torch.Generator().manual_seed(number)
+        spec = ctranslate2.specs.TransformerSpec.from_config(
+            (2, 3), 4, activation=ctranslate2.specs.Activation.SWISH, **options)
+        fill(spec, draw)
+        fill_linears(spec, draw)
+        tables = [torch.randn(len(words), 32, generator=draw).mul(0.3).numpy() for _ in range(3)]
+        spec.encoder.embeddings[0].weight, spec.decoder.embeddings.weight, spec.decoder.projection.weight = tables
+        spec.decoder.projection.bias = torch.randn(len(words), generator=draw).mul(0.3).numpy()
+        spec.register_source_vocabulary(words)
+        spec.register_target_vocabulary(words)
+        spec.config.add_source_eos = True
+        spec.config.decoder_start_token = "<s>"
+        spec.validate()
+        spec.optimize()
+        model = folder / f"specified{number}"
+        model.mkdir()
+        spec.save(str(model))
+        shutil.copy(segmenter_path, model / "sentencepiece.model")
+        engine = ctranslate2.Translator(str(model), compute_type="float32")
+        pieces = [segmenter.encode(line, out_type=str) for line in lines]
+        expected = [sum(result.log_probs) for result in engine.score_batch(pieces, pieces)]
+        assert_close(f"CTranslate2, {what}", score_pairs(model, lines, lines), expected, 1e-3)
 
 
 def check_argos(model, lines):
