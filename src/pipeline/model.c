@@ -179,8 +179,11 @@ attn_status attn_model_set_shortlist(attn_model *model, const char *path, attn_e
     attn_shortlist_free(model->shortlist);
     model->shortlist = NULL;
     attn_status status = attn_shortlist_load(path, &model->shortlist, error);
-    int64_t words = attn_translator_get_config(model->translator)->vocabulary;
-    if (status == ATTN_OK && attn_shortlist_vocabulary(model->shortlist) != words) {
+    const attn_translator_config *config = attn_translator_get_config(model->translator);
+    int64_t words = config->vocabulary;
+    if (status == ATTN_OK &&
+        (attn_shortlist_vocabulary(model->shortlist) != words ||
+         attn_shortlist_source_vocabulary(model->shortlist) != config->source_vocabulary)) {
         status =
             attn_fail(error, ATTN_ERR_FORMAT, path, -1, "make it with this model: `attn shortlist`",
                       "the shortlist covers %lld words, but the model has %lld",

@@ -113,14 +113,14 @@ static void assert_part(const scores *part, const scores *whole, const tiny_batc
 }
 
 /* With floats and with integers, on every instruction set and number of threads. */
-static void steps_score_the_chosen_words(void **unused) {
-    (void)unused;
+static void check_steps(bool output_bias) {
     static tiny_batch batch;
     static scores whole, again, part, first;
     tiny_batch_begin(&batch);
     tiny_batch_add(&batch, 1, 4, 1);
     tiny_batch_add(&batch, 2, 9, 1);
     attn_translator_config config = tiny_config();
+    config.output_bias = output_bias;
     attn_translator *model = tiny_translator(&config, false);
     attn_shortlist *list = make(), *everything = make_whole();
     const attn_kernels *kernels[ATTN_KERNELS_MAX];
@@ -147,6 +147,46 @@ static void steps_score_the_chosen_words(void **unused) {
     attn_translator_free(model);
 }
 
+static void steps_score_the_chosen_words(void **unused) {
+    (void)unused;
+    check_steps(false);
+    check_steps(true);
+}
+
+/* Of a source with words of its own, more of them than the target has, none is copied. */
+static void sources_with_their_own_words(void **unused) {
+    (void)unused;
+    enum { S = V + 9 };
+    static int32_t translations[S];
+    static const int32_t source[] = {5, S - 1, V};
+    char path[] = "/tmp/attn-test-XXXXXX";
+    attn_shortlist *made = NULL, *loaded = NULL;
+    for (int t = 0; t < S; t++) {
+        translations[t] = (2 * t + 1) % V;
+    }
+    assert_int_equal(attn_shortlist_create(V, S, 1, frequent, 1, translations, &made, NULL),
+                     ATTN_OK);
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    assert_int_equal(attn_shortlist_save(made, path, NULL), ATTN_OK);
+    assert_int_equal(attn_shortlist_load(path, &loaded, NULL), ATTN_OK);
+    unlink(path);
+    attn_shortlist *lists[] = {made, loaded};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(attn_shortlist_vocabulary(lists[i]), V);
+        assert_int_equal(attn_shortlist_source_vocabulary(lists[i]), S);
+        bool chosen[V + 9] = {false};
+        attn_shortlist_choose(lists[i], 3, source, chosen);
+        for (int id = 0; id < V + 9; id++) {
+            bool wanted = id == frequent[0] || id == translations[5] || id == translations[S - 1] ||
+                          id == translations[V];
+            assert_int_equal(chosen[id], wanted);
+        }
+        attn_shortlist_free(lists[i]);
+    }
+}
+
 static void another_vocabulary_is_refused(void **unused) {
     (void)unused;
     attn_translator_config config = tiny_config();
@@ -157,6 +197,14 @@ static void another_vocabulary_is_refused(void **unused) {
     assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
     assert_int_equal(attn_translator_state_use(state, list, END, NULL), ATTN_ERR_ARGUMENT);
     assert_int_equal(attn_translator_state_use(state, NULL, END, NULL), ATTN_OK);
+    attn_translator_state_free(state);
+    attn_translator_free(model);
+    config = tiny_config(); /* the same words, but the source has others */
+    config.source_vocabulary = V;
+    config.embeddings = ATTN_EMBEDDINGS_TARGET;
+    model = tiny_translator(&config, false);
+    assert_int_equal(attn_translator_state_create(model, &state, NULL), ATTN_OK);
+    assert_int_equal(attn_translator_state_use(state, list, END, NULL), ATTN_ERR_ARGUMENT);
     attn_translator_state_free(state);
     attn_shortlist_free(list);
     attn_translator_free(model);
@@ -243,6 +291,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chooses_by_the_sentence),
         cmocka_unit_test(steps_score_the_chosen_words),
+        cmocka_unit_test(sources_with_their_own_words),
         cmocka_unit_test(another_vocabulary_is_refused),
         cmocka_unit_test(create_refuses),
         cmocka_unit_test(files),
