@@ -38,6 +38,10 @@ typedef struct attn_search_options {
     void (*progress)(void *context, int64_t sentence, const int32_t *ids, int64_t count);
     void *progress_context;
     const attn_shortlist *shortlist; /* the words to consider; NULL: all */
+    /* NULL, or asked before each step about each unfinished sentence, on any of the searching threads: true gives the
+     * sentence up, which then has no hypotheses. The results of the others do not change. */
+    bool (*given_up)(void *context, int64_t sentence);
+    void *given_up_context;
 } attn_search_options;
 
 /* Beam 4, one hypothesis, length penalty 1, both guards on, the ids of attn's tokenizer. */

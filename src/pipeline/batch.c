@@ -78,8 +78,7 @@ static attn_status pack_sentences(attn_sentence *const *sentences, int64_t count
 }
 
 attn_status attn_batch_search(const attn_model *model, attn_sentence *const *sentences,
-                              int64_t count, attn_batch_progress *progress, void *context,
-                              attn_error *error) {
+                              int64_t count, const attn_batch_watch *watch, attn_error *error) {
     packed p;
     attn_status status = pack_sentences(sentences, count, &p, error);
     if (status != ATTN_OK) {
@@ -88,8 +87,11 @@ attn_status attn_batch_search(const attn_model *model, attn_sentence *const *sen
     }
     attn_search_options search = *sentences[0]->search;
     search.shortlist = model->shortlist;
-    search.progress = progress;
-    search.progress_context = context;
+    if (watch != NULL) {
+        search.progress = watch->progress;
+        search.given_up = watch->given_up;
+        search.progress_context = search.given_up_context = watch->context;
+    }
     status = attn_search(model->translator, count, p.source, p.starts, p.streams, &search,
                          p.results, error);
     for (int64_t i = 0; i < count && status == ATTN_OK; i++) {
@@ -156,8 +158,9 @@ attn_status attn_batch_search_all(const attn_model *model, attn_sentence *senten
         size_t taken = next_batch(model, sorted, left, options->batch);
         left -= taken;
         reporting r = {options, sentences, sorted + left};
+        attn_batch_watch watch = {.progress = report, .context = &r};
         status = attn_batch_search(model, sorted + left, (int64_t)taken,
-                                   options->progress != NULL ? report : NULL, &r, error);
+                                   options->progress != NULL ? &watch : NULL, error);
     }
     free(sorted);
     return status;

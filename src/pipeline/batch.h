@@ -17,20 +17,25 @@ typedef struct attn_sentence {
     attn_search_result result;
 } attn_sentence;
 
-/* Called after each step with what sentence `index` of the batch reads so far. */
-typedef void attn_batch_progress(void *context, int64_t index, const int32_t *ids, int64_t count);
+/* Whoever follows a batch; sentences are counted from 0 in it. Each may be NULL. */
+typedef struct attn_batch_watch {
+    /* Called after each step with what the sentence reads so far. */
+    void (*progress)(void *context, int64_t sentence, const int32_t *ids, int64_t count);
+    /* As in attn/search.h: a sentence given up has a result without hypotheses. */
+    bool (*given_up)(void *context, int64_t sentence);
+    void *context;
+} attn_batch_watch;
 
 /* Whether two sentences may be searched together. */
 bool attn_batch_alike(const attn_sentence *a, const attn_sentence *b);
 /* Whether `count` sentences of at most `longest` ids, searched so, keep within the memory for a batch. */
 bool attn_batch_fits(const attn_model *model, const attn_search_options *search, int64_t count,
                      int64_t longest);
-/* Searches sentences that are alike and fit; their results are set. progress: NULL: none. Errors as those
- * of attn_search; then no result is set. */
+/* Searches sentences that are alike and fit; their results are set. watch: NULL: nobody. Errors as those of
+ * attn_search; then no result is set. */
 ATTN_MUST_CHECK attn_status attn_batch_search(const attn_model *model,
                                               attn_sentence *const *sentences, int64_t count,
-                                              attn_batch_progress *progress, void *context,
-                                              attn_error *error);
+                                              const attn_batch_watch *watch, attn_error *error);
 
 typedef struct attn_batch_options {
     int64_t batch;                                   /* sentences that a thread has at once */

@@ -31,6 +31,7 @@ void attn_search_options_init_sized(attn_search_options *options, size_t size) {
 
 typedef struct search {
     int64_t count;
+    int64_t first, stride; /* number i here is first + i x stride of the caller's */
     attn_search_sentence *sentences;
     int64_t longest_limit;
     attn_translator_state *state;
@@ -240,8 +241,22 @@ static void report_progress(const search *s) {
     }
 }
 
+/* Ends the sentences that the caller no longer wants. */
+static void leave_given_up(search *s) {
+    const attn_search_options *o = s->step.options;
+    for (int64_t i = 0; i < s->count && o->given_up != NULL; i++) {
+        attn_search_sentence *sentence = &s->sentences[i];
+        if (sentence->live_count > 0 &&
+            o->given_up(o->given_up_context, s->first + i * s->stride)) {
+            sentence->live_count = 0;
+            sentence->given_up = true;
+        }
+    }
+}
+
 static attn_status run_steps(search *s, attn_error *error) {
     for (s->step.number = 0;; s->step.number++) {
+        leave_given_up(s);
         int64_t rows = gather_rows(s);
         if (rows == 0) {
             return ATTN_OK;
@@ -295,22 +310,35 @@ static int64_t top_count(const attn_search_options *o, int64_t vocabulary) {
     return count < vocabulary ? count : vocabulary;
 }
 
+/* What attn_search is given; of a part, number i is first + i x stride of the whole. */
+typedef struct work {
+    const attn_translator *model;
+    int64_t count, first, stride;
+    const int32_t *source;
+    const int64_t *starts;
+    const uint64_t *streams;
+    const attn_search_options *options;
+} work;
+
 /* One state's work: sentences that are searched together. */
-static attn_status search_together(const attn_translator *model, int64_t count,
-                                   const int32_t *source, const int64_t *starts,
-                                   const uint64_t *streams, const attn_search_options *options,
-                                   attn_search_result *results, attn_error *error) {
-    const attn_translator_config *config = attn_translator_get_config(model);
-    search s = {.count = count, .late = config->alignment_layer > 0};
+static attn_status search_together(const work *w, attn_search_result *results, attn_error *error) {
+    const attn_translator_config *config = attn_translator_get_config(w->model);
+    const attn_search_options *options = w->options;
+    int64_t count = w->count;
+    search s = {.count = count,
+                .first = w->first,
+                .stride = w->stride,
+                .late = config->alignment_layer > 0};
     s.step.options = options;
     s.step.width = width_of(options);
     s.step.vocabulary = config->vocabulary;
     s.step.top_count = top_count(options, config->vocabulary);
-    attn_status status = start_sentences(&s, source, starts, streams, config->max_length, error);
+    attn_status status =
+        start_sentences(&s, w->source, w->starts, w->streams, config->max_length, error);
     if (status != ATTN_OK) {
         goto out;
     }
-    status = attn_translator_state_create(model, &s.state, error);
+    status = attn_translator_state_create(w->model, &s.state, error);
     if (status != ATTN_OK) {
         goto out;
     }
@@ -318,7 +346,7 @@ static attn_status search_together(const attn_translator *model, int64_t count,
     if (status != ATTN_OK) {
         goto out;
     }
-    status = attn_translator_encode(s.state, count, source, starts, count * s.step.width,
+    status = attn_translator_encode(s.state, count, w->source, w->starts, count * s.step.width,
                                     s.longest_limit + 1, error);
     if (status != ATTN_OK) {
         goto out;
@@ -329,7 +357,9 @@ static attn_status search_together(const attn_translator *model, int64_t count,
     }
     status = run_steps(&s, error);
     for (int64_t i = 0; i < count && status == ATTN_OK; i++) {
-        status = attn_search_collect(options, &s.sentences[i], &results[i]);
+        if (!s.sentences[i].given_up) {
+            status = attn_search_collect(options, &s.sentences[i], &results[i]);
+        }
     }
 out:
     if (status == ATTN_ERR_MEMORY) {
@@ -347,19 +377,9 @@ out:
 
 enum { LEAST_ROWS = 4 /* hypotheses of a part: fewer would read all weights for too little */ };
 
-typedef struct whole {
-    const attn_translator *model;
-    int64_t count, parts;
-    const int32_t *source;
-    const int64_t *starts;
-    const uint64_t *streams;
-    const attn_search_options *options;
-    attn_search_result *results;
-} whole;
-
 enum { MOST_PARTS = 256 };
 
-static int64_t count_parts(const whole *w) {
+static int64_t count_parts(const work *w) {
     int64_t rows = w->count * width_of(w->options), parts = attn_get_threads();
     parts = parts < w->count ? parts : w->count;
     parts = parts < MOST_PARTS ? parts : MOST_PARTS;
@@ -368,8 +388,9 @@ static int64_t count_parts(const whole *w) {
 }
 
 /* Sentences first, first + parts ...: callers sort by length, and so the parts are alike. */
-static attn_status search_part(const whole *w, int64_t first, attn_error *error) {
-    int64_t count = (w->count - first + w->parts - 1) / w->parts, ids = w->starts[w->count];
+static attn_status search_part(const work *w, int64_t parts, int64_t first,
+                               attn_search_result *into, attn_error *error) {
+    int64_t count = (w->count - first + parts - 1) / parts, ids = w->starts[w->count];
     int32_t *source = attn_alloc((size_t)ids * sizeof *source);
     int64_t *starts = attn_alloc((size_t)(count + 1) * sizeof *starts);
     uint64_t *streams = attn_alloc((size_t)count * sizeof *streams);
@@ -381,15 +402,16 @@ static attn_status search_part(const whole *w, int64_t first, attn_error *error)
     }
     starts[0] = 0;
     for (int64_t i = 0; i < count; i++) {
-        int64_t number = first + i * w->parts;
+        int64_t number = first + i * parts;
         int64_t length = w->starts[number + 1] - w->starts[number];
         memcpy(source + starts[i], w->source + w->starts[number], (size_t)length * sizeof *source);
         starts[i + 1] = starts[i] + length;
         streams[i] = w->streams != NULL ? w->streams[number] : (uint64_t)number;
     }
-    status = search_together(w->model, count, source, starts, streams, w->options, results, error);
+    work part = {w->model, count, first, parts, source, starts, streams, w->options};
+    status = search_together(&part, results, error);
     for (int64_t i = 0; i < count; i++) {
-        w->results[first + i * w->parts] = results[i]; /* also of a failure: the caller frees */
+        into[first + i * parts] = results[i]; /* also of a failure: the caller frees */
     }
 out:
     attn_free(source);
@@ -400,18 +422,19 @@ out:
 }
 
 /* The failure of the lowest part is the one that is told. */
-static attn_status search_parts(const whole *w, attn_error *error) {
+static attn_status search_parts(const work *w, int64_t parts, attn_search_result *results,
+                                attn_error *error) {
     attn_status status[MOST_PARTS] = {ATTN_OK};
-    attn_error *errors = attn_alloc_zero((size_t)w->parts, sizeof *errors);
+    attn_error *errors = attn_alloc_zero((size_t)parts, sizeof *errors);
     if (errors == NULL) {
-        return attn_fail_memory(error, (size_t)w->parts * sizeof *errors);
+        return attn_fail_memory(error, (size_t)parts * sizeof *errors);
     }
-#pragma omp parallel for schedule(static, 1) num_threads((int)w->parts)
-    for (int64_t part = 0; part < w->parts; part++) {
-        status[part] = search_part(w, part, &errors[part]);
+#pragma omp parallel for schedule(static, 1) num_threads((int)parts)
+    for (int64_t part = 0; part < parts; part++) {
+        status[part] = search_part(w, parts, part, results, &errors[part]);
     }
     int64_t failed = 0;
-    while (failed < w->parts - 1 && status[failed] == ATTN_OK) {
+    while (failed < parts - 1 && status[failed] == ATTN_OK) {
         failed++;
     }
     attn_status result = status[failed];
@@ -428,7 +451,7 @@ attn_status attn_search(const attn_translator *model, int64_t count, const int32
                         attn_error *error) {
     attn_search_options known = defaults;
     const attn_search_options *options = &known;
-    whole w = {model, count, 1, source, starts, streams, options, results};
+    work all = {model, count, 0, 1, source, starts, streams, options};
     memset(results, 0, (size_t)count * sizeof *results);
     attn_status status = attn_sized_read(given_options, &known, sizeof known,
                                          ATTN_SIZE_UP_TO(attn_search_options, shortlist),
@@ -439,12 +462,12 @@ attn_status attn_search(const attn_translator *model, int64_t count, const int32
     if (status != ATTN_OK || count == 0) {
         return status;
     }
-    w.parts = count_parts(&w);
-    if (w.parts == 1) {
-        return search_together(model, count, source, starts, streams, options, results, error);
+    int64_t parts = count_parts(&all);
+    if (parts == 1) {
+        return search_together(&all, results, error);
     }
     /* So that a failure names the sentence by its number, whatever the parts. */
     status = attn_translator_check_source(model, count, source, starts, error);
     status = status == ATTN_OK ? attn_translator_check_packed(model, error) : status;
-    return status == ATTN_OK ? search_parts(&w, error) : status;
+    return status == ATTN_OK ? search_parts(&all, parts, results, error) : status;
 }

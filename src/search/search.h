@@ -39,6 +39,7 @@ typedef struct attn_search_sentence {
     int64_t first_row; /* row of live[0] in this step */
     int32_t *finished; /* nodes of </s>, `width`; -1: none yet */
     int64_t finished_count;
+    bool given_up; /* the caller no longer wants it */
     uint64_t stream;
 } attn_search_sentence;
 

@@ -2,6 +2,7 @@
  * and alone against in a batch, bit for bit. */
 #include <math.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -180,6 +181,44 @@ static void beam_search_ignores_the_rest_of_the_batch(void **unused) {
     o.beam = 7;
     check_batches(o, ATTN_COMPUTE_F32);
     check_batches(o, ATTN_COMPUTE_I8);
+}
+
+static atomic_int asked;
+
+static bool second_and_fifth(void *context, int64_t sentence) {
+    return (sentence == 1 || sentence == 4) && atomic_fetch_add(&asked, 1) >= *(const int *)context;
+}
+
+/* At once, and later; what is left is as without them. */
+static void a_sentence_is_given_up(void **unused) {
+    (void)unused;
+    attn_translator *model = tiny_model(12, 2);
+    attn_search_result whole[COUNT], rest[COUNT];
+    attn_search_options o;
+    attn_search_options_init(&o);
+    o.attention = true;
+    assert_int_equal(attn_search(model, COUNT, source, starts, NULL, &o, whole, NULL), ATTN_OK);
+    o.given_up = second_and_fifth;
+    for (int threads = 1; threads <= 2; threads++) {
+        for (int patience = 0; patience <= 4; patience += 2) {
+            attn_set_threads(threads);
+            atomic_store(&asked, 0);
+            o.given_up_context = &patience;
+            assert_int_equal(attn_search(model, COUNT, source, starts, NULL, &o, rest, NULL),
+                             ATTN_OK);
+            for (int64_t s = 0; s < COUNT; s++) {
+                if (s == 1 || s == 4) {
+                    assert_int_equal(rest[s].count, 0);
+                } else {
+                    assert_same(&whole[s], &rest[s]);
+                }
+            }
+            attn_search_results_free(rest, COUNT);
+        }
+    }
+    attn_set_threads(0);
+    attn_search_results_free(whole, COUNT);
+    attn_translator_free(model);
 }
 
 static void shortlists_ignore_the_rest_of_the_batch(void **unused) {
@@ -510,6 +549,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greedy_is_the_likeliest_token_each_time),
         cmocka_unit_test(beam_search_ignores_the_rest_of_the_batch),
+        cmocka_unit_test(a_sentence_is_given_up),
         cmocka_unit_test(shortlists_ignore_the_rest_of_the_batch),
         cmocka_unit_test(sampling_ignores_the_rest_of_the_batch),
         cmocka_unit_test(a_wide_beam_finds_the_best_of_all),
