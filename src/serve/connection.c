@@ -1,11 +1,15 @@
 /* serve/connection.c: between libmicrohttpd and the service.
  *
- * One thread of microhttpd moves all bytes and never waits for a translation: a request that needs
- * one is suspended, and resumed by the batcher's worker. A request is held by microhttpd and, while
- * its job runs, by the job; the last one to let go frees it. Next: server.c. */
+ * One thread of microhttpd moves all bytes and does nothing else, so that /health answers at once whatever is asked. A
+ * request is suspended and read at the desk, a thread of its own: it is answered there, or becomes a job of the batcher's
+ * worker, whose answer is written at the desk again. Then the request is resumed, and its answer sent.
+ *
+ * microhttpd, the desk and the batcher each hold the request while they have it; the last one to let go frees it.
+ * Next: server.c. */
 #include "serve/connection.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -22,16 +26,25 @@
 #include "serve/router.h"
 #include "serve/wellformed.h"
 
-typedef struct request {
+/* Where a request is. */
+typedef enum phase { ARRIVING, READING, RUNNING, ANSWERING, ANSWERED } phase;
+
+typedef struct attn_request {
     attn_server *server;
     struct MHD_Connection *connection;
     char *method, *path;
     attn_buffer body;
     bool too_large;
+    uint64_t client;
+    attn_http_request http;              /* of the whole request */
+    attn_batch_group reading, answering; /* its turns at the desk */
     attn_job *job;
-    bool queue_full;
-    pthread_mutex_t lock; /* guards `suspended` */
+    attn_http_answer answer; /* once ANSWERED, unless it is a stream */
+    pthread_mutex_t lock;    /* guards the two that follow */
+    phase phase;
     bool suspended;
+    atomic_bool left; /* its client has */
+    struct attn_request *next_left;
     atomic_int holders;
     double whole; /* when the request had arrived */
     int status;
@@ -39,6 +52,27 @@ typedef struct request {
 } request;
 
 /* ---- requests ---- */
+
+/* Who takes turns: an address, of IPv6 its network, which is what one client is given. */
+static uint64_t client_of(struct MHD_Connection *connection) {
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    uint64_t network = 0;
+    uint32_t four = 0;
+    if (info != NULL && info->client_addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *six =
+            (const struct sockaddr_in6 *)(const void *)info->client_addr;
+        memcpy(&network, &six->sin6_addr, sizeof network);
+        memcpy(&four, (const char *)&six->sin6_addr + 12, sizeof four);
+        return memcmp(&six->sin6_addr, mapped, sizeof mapped) == 0 ? four : network;
+    }
+    if (info != NULL && info->client_addr->sa_family == AF_INET) {
+        memcpy(&four, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr,
+               sizeof four);
+    }
+    return four;
+}
 
 static request *make_request(attn_server *server, struct MHD_Connection *connection,
                              const char *method, const char *path) {
@@ -51,6 +85,8 @@ static request *make_request(attn_server *server, struct MHD_Connection *connect
     r->method = strdup(method);
     r->path = strdup(path);
     r->whole = attn_clock();
+    r->reading.ended = r->answering.ended = true;
+    r->client = client_of(connection);
     atomic_init(&r->holders, 1);
     pthread_mutex_init(&r->lock, NULL);
     atomic_fetch_add(&server->metrics.in_flight, 1);
@@ -62,6 +98,7 @@ static void let_go(request *r) {
         return;
     }
     attn_job_free(r->job);
+    attn_http_answer_free(&r->answer);
     attn_buffer_free(&r->body);
     pthread_mutex_destroy(&r->lock);
     free(r->method);
@@ -85,14 +122,10 @@ static void resume(request *r) {
     pthread_mutex_unlock(&r->lock);
 }
 
-static void wake(void *context, bool done) {
-    request *r = context;
-    if (done || attn_job_streams(r->job)) {
-        resume(r);
-    }
-    if (done) {
-        let_go(r);
-    }
+static void enter(request *r, phase next) {
+    pthread_mutex_lock(&r->lock);
+    r->phase = next;
+    pthread_mutex_unlock(&r->lock);
 }
 
 /* ---- answers ---- */
@@ -289,6 +322,15 @@ static void set_deadline(struct MHD_Connection *connection, attn_server *server,
     }
 }
 
+static void set_request(struct MHD_Connection *connection, attn_server *server, request *r) {
+    attn_socket *opened = socket_of(connection);
+    if (opened != NULL) {
+        pthread_mutex_lock(&server->lock);
+        opened->request = r;
+        pthread_mutex_unlock(&server->lock);
+    }
+}
+
 /* ---- handling ---- */
 
 static enum MHD_Result add_query(void *context, enum MHD_ValueKind kind, const char *key,
@@ -301,30 +343,90 @@ static enum MHD_Result add_query(void *context, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-static enum MHD_Result start_job(request *r) {
-    atomic_fetch_add(&r->holders, 1);
-    if (attn_job_streams(r->job)) {
-        if (attn_job_start(r->job, r->server->batcher, wake, r)) {
-            return send_stream(r);
-        }
-    } else {
-        suspend(r);
-        if (attn_job_start(r->job, r->server->batcher, wake, r)) {
-            return MHD_YES;
-        }
-        r->queue_full = true;
-    }
-    atomic_fetch_sub(&r->holders, 1);
-    atomic_fetch_add(&r->server->metrics.refused, 1);
-    if (r->queue_full) {
-        resume(r); /* answered when microhttpd calls again */
-        return MHD_YES;
-    }
-    return send_error(r, 429, "Slowdown: too many requests are waiting");
+/* The answer is there: microhttpd calls again and sends it. */
+static void hand_out(request *r) {
+    enter(r, ANSWERED);
+    resume(r);
 }
 
-static enum MHD_Result handle_whole(request *r) {
-    attn_http_request http = {
+static void refuse(request *r, int status, const char *text) {
+    attn_http_error(&r->answer, status, "%s", text);
+    if (status == 429) {
+        r->answer.retry_after = 1;
+        atomic_fetch_add(&r->server->metrics.refused, 1);
+    }
+    hand_out(r);
+}
+
+static void write_answer(void *context) {
+    request *r = context;
+    attn_job_answer(r->job, &r->answer);
+}
+
+static void written(void *context) {
+    request *r = context;
+    if (r->answer.status == 0) {
+        write_answer(r); /* given up before its turn at the desk came; such an answer is short */
+    }
+    hand_out(r);
+    let_go(r);
+}
+
+/* By the worker: there is more of a stream, or the job is done. */
+static void wake(void *context, bool done) {
+    request *r = context;
+    if (!done || attn_job_streams(r->job)) {
+        resume(r);
+        if (done) {
+            let_go(r);
+        }
+        return;
+    }
+    enter(r, ANSWERING);
+    r->answering.work = write_answer;
+    r->answering.done = written;
+    r->answering.context = r;
+    r->answering.client = r->client;
+    if (!attn_batcher_submit(r->server->desk, &r->answering)) {
+        written(r);
+    }
+}
+
+static void read_request(void *context) {
+    request *r = context;
+    r->job = attn_router_handle(&r->server->service, &r->http, &r->answer);
+}
+
+static void start_job(request *r) {
+    bool streams = attn_job_streams(r->job);
+    enter(r, RUNNING);
+    atomic_fetch_add(&r->holders, 1);
+    if (!attn_job_start(r->job, r->server->batcher, r->client, wake, r)) {
+        refuse(r, 429, "Slowdown: too many requests are waiting");
+        let_go(r);
+    } else if (streams) {
+        resume(r);
+    }
+    if (atomic_load(&r->left)) { /* perhaps before there was a job */
+        attn_job_give_up(r->job, r->server->batcher);
+    }
+}
+
+static void was_read(void *context) {
+    request *r = context;
+    if (atomic_load(&r->reading.given_up)) {
+        attn_http_answer_free(&r->answer);
+        refuse(r, 503, "The server is stopping");
+    } else if (r->job != NULL) {
+        start_job(r);
+    } else {
+        hand_out(r);
+    }
+    let_go(r);
+}
+
+static void collect(request *r) {
+    r->http = (attn_http_request){
         .method = r->method,
         .path = r->path,
         .content_type = header(r, MHD_HTTP_HEADER_CONTENT_TYPE),
@@ -334,24 +436,29 @@ static enum MHD_Result handle_whole(request *r) {
         .body = r->body.data != NULL ? r->body.data : "",
         .body_size = r->body.length,
     };
-    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, add_query, &http);
-    attn_http_answer answer;
-    r->job = attn_router_handle(&r->server->service, &http, &answer);
-    if (r->job == NULL) {
-        enum MHD_Result result = send_answer(r, &answer);
-        attn_http_answer_free(&answer);
-        return result;
-    }
-    return start_job(r);
+    MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, add_query, &r->http);
 }
 
-static enum MHD_Result finish_job(request *r) {
-    attn_http_answer answer = {0};
-    if (r->queue_full) {
-        return send_error(r, 429, "Slowdown: too many requests are waiting");
+/* What it points to is microhttpd's, which keeps it while the request is suspended. */
+static enum MHD_Result handle_whole(request *r) {
+    collect(r);
+    if (attn_router_is_quick(r->path)) {
+        attn_router_handle(&r->server->service, &r->http, &r->answer);
+        return send_answer(r, &r->answer);
     }
-    attn_job_answer(r->job, &answer);
-    return send_answer(r, &answer);
+    r->reading.work = read_request;
+    r->reading.done = was_read;
+    r->reading.context = r;
+    r->reading.client = r->client;
+    r->reading.cost = 100 + (int64_t)r->body.length;
+    atomic_fetch_add(&r->holders, 1);
+    suspend(r);
+    enter(r, READING);
+    if (!attn_batcher_submit(r->server->desk, &r->reading)) {
+        refuse(r, 429, "Slowdown: too many requests are waiting");
+        let_go(r);
+    }
+    return MHD_YES;
 }
 
 enum MHD_Result attn_connection_handle(void *context, struct MHD_Connection *connection,
@@ -366,6 +473,7 @@ enum MHD_Result attn_connection_handle(void *context, struct MHD_Connection *con
         if (r == NULL || r->method == NULL || r->path == NULL) {
             return MHD_NO;
         }
+        set_request(connection, server, r);
         int status = check_header(r, version, &why);
         return status != 0 ? send_error(r, status, why) : MHD_YES;
     }
@@ -374,8 +482,11 @@ enum MHD_Result attn_connection_handle(void *context, struct MHD_Connection *con
         *upload_size = 0;
         return MHD_YES;
     }
-    if (r->job != NULL) {
-        return finish_job(r);
+    if (r->phase == ANSWERED) {
+        return send_answer(r, &r->answer);
+    }
+    if (r->phase == RUNNING) {
+        return send_stream(r);
     }
     set_deadline(connection, server, INFINITY);
     r->whole = attn_clock();
@@ -432,6 +543,7 @@ void attn_connection_completed(void *context, struct MHD_Connection *connection,
     attn_server *server = context;
     request *r = *slot;
     set_deadline(connection, server, attn_clock() + (double)server->options->receive_seconds);
+    set_request(connection, server, NULL);
     if (r == NULL) {
         return;
     }
@@ -485,9 +597,8 @@ void attn_connection_notify(void *context, struct MHD_Connection *connection, vo
     }
 }
 
-void attn_connections_sweep(attn_server *server) {
+static void close_late(attn_server *server) {
     double now = attn_clock();
-    pthread_mutex_lock(&server->lock);
     for (attn_socket *s = server->sockets; s != NULL; s = s->next) {
         if (now > s->deadline) {
             /* The descriptor is open: it leaves the list before microhttpd closes it. */
@@ -496,5 +607,57 @@ void attn_connections_sweep(attn_server *server) {
             atomic_fetch_add(&server->metrics.timed_out, 1);
         }
     }
+}
+
+static bool is_under_way(request *r) {
+    pthread_mutex_lock(&r->lock);
+    bool under_way = r->phase != ARRIVING && r->phase != ANSWERED;
+    pthread_mutex_unlock(&r->lock);
+    return under_way;
+}
+
+static bool has_left(int descriptor) {
+    char next;
+    ssize_t got = recv(descriptor, &next, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+/* Holds the requests whose clients have closed their connections, which microhttpd does not look at while a request is
+ * suspended; NULL: none. */
+static request *hold_left(const attn_server *server) {
+    request *list = NULL;
+    for (const attn_socket *s = server->sockets; s != NULL; s = s->next) {
+        request *r = s->request;
+        if (r != NULL && !atomic_load(&r->left) && is_under_way(r) && has_left(s->descriptor)) {
+            atomic_store(&r->left, true);
+            atomic_fetch_add(&r->holders, 1);
+            r->next_left = list;
+            list = r;
+        }
+    }
+    return list;
+}
+
+static void give_up(request *r) {
+    pthread_mutex_lock(&r->lock);
+    phase now = r->phase;
+    pthread_mutex_unlock(&r->lock);
+    if (now == READING) {
+        attn_batcher_give_up(r->server->desk, &r->reading);
+    } else if (now == RUNNING) {
+        attn_job_give_up(r->job, r->server->batcher);
+    }
+}
+
+void attn_connections_sweep(attn_server *server) {
+    pthread_mutex_lock(&server->lock);
+    close_late(server);
+    request *left = hold_left(server);
     pthread_mutex_unlock(&server->lock);
+    while (left != NULL) {
+        request *next = left->next_left;
+        give_up(left);
+        let_go(left);
+        left = next;
+    }
 }

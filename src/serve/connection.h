@@ -13,7 +13,8 @@
 typedef struct attn_socket {
     int descriptor;
     double deadline;
-    size_t target_size; /* of the request under way: its target as it was sent */
+    struct attn_request *request; /* under way, or NULL */
+    size_t target_size;           /* of the request under way: its target as it was sent */
     bool bad_target;
     struct attn_socket *previous, *next;
 } attn_socket;
@@ -22,10 +23,11 @@ typedef struct attn_server {
     const attn_serve_options *options;
     attn_service service;
     attn_metrics metrics;
-    attn_batcher *batcher;
+    attn_batcher *desk;    /* reads requests and writes answers */
+    attn_batcher *batcher; /* does what they ask for */
     struct MHD_Daemon *daemon;
     FILE *log;            /* or NULL */
-    pthread_mutex_t lock; /* guards the list of sockets */
+    pthread_mutex_t lock; /* guards the list of sockets, and which request each has */
     attn_socket *sockets;
 } attn_server;
 
@@ -39,7 +41,7 @@ void attn_connection_completed(void *context, struct MHD_Connection *connection,
                                enum MHD_RequestTerminationCode why);
 void attn_connection_notify(void *context, struct MHD_Connection *connection, void **socket,
                             enum MHD_ConnectionNotificationCode what);
-/* Closes connections whose request is late. */
+/* Closes connections whose request is late, and gives up the requests of clients that left. */
 void attn_connections_sweep(attn_server *server);
 
 #endif

@@ -8,6 +8,8 @@
 #include "base/fail.h"
 #include "serve/job_parts.h"
 
+enum { WORK_COST = 1000 /* tokens whose translation takes about as long as a picture */ };
+
 static attn_search_options search_of(const attn_job_options *options) {
     attn_search_options search = options->search;
     int64_t n = options->n_best > 1 ? options->n_best : 1;
@@ -39,6 +41,7 @@ attn_status attn_job_create(attn_serve_models *models, attn_serve_model *model,
         return attn_fail_memory(error, sizeof *job);
     }
     pthread_mutex_init(&job->lock, NULL);
+    job->group.ended = true;
     job->models = models;
     job->model = model;
     job->options = *options;
@@ -84,7 +87,9 @@ attn_status attn_job_create_work(void (*work)(void *context, attn_http_answer *a
     job->work = work;
     job->release = release;
     job->work_context = context;
+    job->group.ended = true;
     job->group.work = do_work;
+    job->group.cost = WORK_COST;
     *out = job;
     return ATTN_OK;
 }
@@ -160,8 +165,9 @@ static void finish(void *context) {
     wake(wake_context, true); /* the job may be gone from here on */
 }
 
-bool attn_job_start(attn_job *job, attn_batcher *batcher, void (*wake)(void *context, bool done),
-                    void *context) {
+bool attn_job_start(attn_job *job, attn_batcher *batcher, uint64_t client,
+                    void (*wake)(void *context, bool done), void *context) {
+    job->group.client = client;
     job->wake = wake;
     job->wake_context = context;
     job->group.done = finish;
@@ -173,6 +179,10 @@ bool attn_job_start(attn_job *job, attn_batcher *batcher, void (*wake)(void *con
         return true;
     }
     return attn_batcher_submit(batcher, &job->group);
+}
+
+void attn_job_give_up(attn_job *job, attn_batcher *batcher) {
+    attn_batcher_give_up(batcher, &job->group);
 }
 
 bool attn_job_done(attn_job *job) {

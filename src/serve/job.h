@@ -38,11 +38,13 @@ ATTN_MUST_CHECK attn_status attn_job_create_work(void (*work)(void *context,
                                                  attn_job **out, attn_error *error);
 void attn_job_free(attn_job *job);
 
-/* Gives the job to the batcher. wake(context) is called once when it is done and, for a stream, whenever
- * there is more to read; from the worker's thread, or from this one when nothing needs the model. false:
- * the queue is full. */
-bool attn_job_start(attn_job *job, attn_batcher *batcher, void (*wake)(void *context, bool done),
-                    void *context);
+/* Gives the job to the batcher, for the client (batcher.h). wake(context) is called once when it is done and, for a
+ * stream, whenever there is more to read; from the worker's thread, from this one when nothing needs the model, or from
+ * one that gives the job up. false: the queue is full. */
+bool attn_job_start(attn_job *job, attn_batcher *batcher, uint64_t client,
+                    void (*wake)(void *context, bool done), void *context);
+/* Nobody wants it any more: it is soon done, its answer an error. Also before it is started, and after. */
+void attn_job_give_up(attn_job *job, attn_batcher *batcher);
 bool attn_job_done(attn_job *job);
 bool attn_job_streams(const attn_job *job);
 /* The whole answer, once done. */

@@ -158,6 +158,11 @@ static void set_field(const attn_job *job, json_t *object, const char *name, jso
 }
 
 void attn_job_answer(attn_job *job, attn_http_answer *answer) {
+    if (atomic_load(&job->group.given_up)) {
+        attn_http_error(answer, 503,
+                        "The server is stopping"); /* a client that left reads nothing */
+        return;
+    }
     if (job->work != NULL) {
         *answer = job->answer;
         job->answer = (attn_http_answer){0};

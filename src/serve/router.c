@@ -182,6 +182,11 @@ static attn_job *metrics(attn_service *s, const attn_parameters *p, attn_http_an
     return NULL;
 }
 
+bool attn_router_is_quick(const char *path) {
+    size_t i = find_route(path);
+    return i == ROUTES || routes[i].handler == health || routes[i].handler == metrics;
+}
+
 void attn_router_count(attn_metrics *m, const char *path, int status, double seconds) {
     size_t i = find_route(path);
     bool page = strcmp(path, "/") == 0;

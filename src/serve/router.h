@@ -11,6 +11,9 @@ const attn_route *attn_router_routes(size_t *count);
 attn_job *attn_router_handle(attn_service *service, const attn_http_request *request,
                              attn_http_answer *answer);
 
+/* Whether the answer takes no time worth speaking of: it reads nothing but memory. */
+bool attn_router_is_quick(const char *path);
+
 /* Counts an answered request under its route's name. */
 void attn_router_count(attn_metrics *metrics, const char *path, int status, double seconds);
 

@@ -19,12 +19,15 @@ static const double LOOK_AT_FILES = 1.0;
 
 static volatile sig_atomic_t asked_to_stop, asked_to_reload;
 
+/* Who asks a second time does not want to wait: that signal ends the process. */
 static void on_signal(int number) {
     if (number == SIGHUP) {
         asked_to_reload = 1;
-    } else {
-        asked_to_stop = 1;
+        return;
     }
+    asked_to_stop = 1;
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
 }
 
 static void catch_signals(void) {
@@ -168,15 +171,24 @@ static void watch(attn_server *server) {
     }
 }
 
-/* No new connections; what has begun is finished, within a limit. */
-static void drain(attn_server *server) {
-    MHD_socket listener = MHD_quiesce_daemon(server->daemon);
-    double until = attn_clock() + (double)server->options->drain_seconds;
+static void wait_for_requests(attn_server *server, double seconds) {
+    double until = attn_clock() + seconds;
     while (atomic_load(&server->metrics.in_flight) > 0 && attn_clock() < until) {
         pause_for(0.02);
         attn_connections_sweep(server);
     }
-    attn_batcher_stop(server->batcher); /* after this no request is suspended */
+}
+
+/* No new connections; what has begun is finished, within a limit, and what is left then is told so. */
+static void drain(attn_server *server) {
+    static const double TELL = 0.5; /* seconds, to send that */
+    MHD_socket listener = MHD_quiesce_daemon(server->daemon);
+    wait_for_requests(server, (double)server->options->drain_seconds);
+    attn_batcher_give_up_all(server->desk);
+    attn_batcher_give_up_all(server->batcher);
+    attn_batcher_stop(server->batcher);
+    attn_batcher_stop(server->desk); /* after this no request is suspended */
+    wait_for_requests(server, TELL);
     MHD_stop_daemon(server->daemon);
     if (listener != MHD_INVALID_SOCKET) {
         close(listener);
@@ -185,6 +197,7 @@ static void drain(attn_server *server) {
 
 static attn_status start_server(attn_server *server, attn_error *error) {
     const attn_serve_options *o = server->options;
+    attn_batcher_options reading = {.queue = (size_t)o->connections};
     attn_batcher_options batching = {.batch_tokens = o->batch_tokens,
                                      .wait_seconds = 1e-3 * (double)o->batch_wait,
                                      .queue = (size_t)o->queue};
@@ -202,6 +215,9 @@ static attn_status start_server(attn_server *server, attn_error *error) {
     }
     if (status == ATTN_OK) {
         status = attn_serve_models_open(&o->sources, &server->service.models, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_batcher_start(&reading, NULL, &server->desk, error);
     }
     if (status == ATTN_OK) {
         status = attn_batcher_start(&batching, &server->metrics, &server->batcher, error);
@@ -225,6 +241,7 @@ attn_status attn_serve_run(const attn_serve_options *options, attn_error *error)
         drain(server);
     }
     attn_batcher_free(server->batcher);
+    attn_batcher_free(server->desk);
     attn_serve_models_close(server->service.models);
     attn_keys_free(server->service.keys);
     close_log(server);

@@ -140,6 +140,46 @@ expect 200 translatedText -H "$json" -d "$text" "$url/translate"
 expect 200 'attn_refused_total 2' "$url/metrics"
 stop
 
+# A client that leaves takes its work with it; so does the end of the time to drain, with a word; a second signal ends at
+# once.
+awk 'BEGIN { printf "{\"source\":\"en\",\"target\":\"fr\",\"q\":["; for (t = 0; t < 120; t++) {
+    printf "%s\"", t ? "," : ""; for (i = 0; i < 800; i++) printf "one.\\n"; printf "\"" } printf "]}" }' >book
+wait_until() { # WORDS: in /metrics
+    tries=0
+    until curl -sS -m 60 "$url/metrics" >body 2>err && grep -q "$1" body || [ $tries -gt 1500 ]; do
+        tries=$((tries + 1))
+        sleep 0.02
+    done
+    [ $tries -le 1500 ] || fail "no '$1' in /metrics: $(cat body)"
+}
+start --drain-seconds 1
+curl -sS -m 600 -o left -H "$json" --data-binary @book "$url/translate" 2>err &
+client=$!
+wait_until '^attn_sentences_total [1-9]'
+kill $client
+wait_until '^attn_requests_in_flight 1$'
+expect 200 '' "$url/metrics"
+sentences=$(sed -n 's/^attn_sentences_total //p' body)
+[ "$sentences" -lt 90000 ] || fail "a client left, and its $sentences sentences were searched"
+expect 200 translatedText -H "$json" -d "$text" "$url/translate"
+curl -sS -m 600 -o left -w '%{http_code}' -H "$json" --data-binary @book "$url/translate" >code 2>err &
+client=$!
+wait_until '^attn_requests_in_flight 2$'
+stop
+wait $client
+[ "$(cat code)" = 503 ] && grep -q 'The server is stopping' left || fail "cut short: $(cat code) $(head -c 200 left)"
+start --drain-seconds 3600
+curl -sS -m 600 -o left -H "$json" --data-binary @book "$url/translate" 2>err &
+client=$!
+wait_until '^attn_sentences_total [1-9]'
+kill -TERM $server
+sleep 0.5
+kill -TERM $server
+wait $server
+[ $? -eq 143 ] || fail "a second SIGTERM does not end the process"
+server=
+wait $client
+
 # Keys, a slow request, and a request under way when asked to stop.
 cp model2.safetensors en-fr.safetensors
 echo a-key-of-mine >keys

@@ -63,7 +63,7 @@ static inline int finish_request(const attn_http_request *request) {
     attn_job *job = attn_router_handle(&service, request, &answer);
     if (job != NULL) {
         waiter w = new_waiter();
-        assert_true(attn_job_start(job, batcher, woken, &w));
+        assert_true(attn_job_start(job, batcher, 0, woken, &w));
         finish(job, &w);
         answer = (attn_http_answer){0};
         attn_job_answer(job, &answer);

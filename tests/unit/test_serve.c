@@ -234,7 +234,7 @@ static void streams(void **unused) {
     attn_job *job = attn_router_handle(&service, &request, &answer);
     waiter w = new_waiter();
     assert_non_null(job);
-    assert_true(attn_job_streams(job) && attn_job_start(job, batcher, woken, &w));
+    assert_true(attn_job_streams(job) && attn_job_start(job, batcher, 0, woken, &w));
     finish(job, &w);
     attn_buffer all = {0};
     char part[7];
@@ -289,13 +289,13 @@ static void the_same_bits_in_company(void **unused) {
         alone[i] = attn_router_handle(&service, &request, &answer);
         together[i] = attn_router_handle(&service, &request, &answer);
         waiter one = new_waiter();
-        assert_true(attn_job_start(alone[i], former, woken, &one));
+        assert_true(attn_job_start(alone[i], former, 0, woken, &one));
         finish(alone[i], &one);
     }
     uint64_t before = atomic_load(&metrics.batches);
     for (int i = 0; i < JOBS; i++) {
         w[i] = new_waiter();
-        assert_true(attn_job_start(together[i], batcher, woken, &w[i]));
+        assert_true(attn_job_start(together[i], batcher, 0, woken, &w[i]));
     }
     for (int i = 0; i < JOBS; i++) {
         finish(together[i], &w[i]);
@@ -344,16 +344,239 @@ static void a_full_queue_refuses(void **unused) {
         attn_http_answer_free(&answer);
         jobs[i] = attn_router_handle(&service, &request, &answer);
         w[i] = new_waiter();
-        accepted[i] = attn_job_start(jobs[i], batcher, woken, &w[i]);
+        accepted[i] = attn_job_start(jobs[i], batcher, 0, woken, &w[i]);
     }
     assert_true(accepted[0] && accepted[1] && !accepted[2]);
     attn_batcher_stop(batcher); /* finishes what it had taken */
     finish(jobs[0], &w[0]);
     finish(jobs[1], &w[1]);
-    assert_false(attn_job_start(jobs[2], batcher, woken, &w[2]));
+    assert_false(attn_job_start(jobs[2], batcher, 0, woken, &w[2]));
     for (int i = 0; i < 3; i++) {
         attn_job_free(jobs[i]);
     }
+    attn_batcher_free(batcher);
+    batcher = former;
+}
+
+/* ---- turns, and those who leave ---- */
+
+/* Work that holds the worker until it is let go, so that others queue up behind it. */
+typedef struct holdup {
+    attn_batch_group group;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool begun, free, over;
+} holdup;
+
+static void hold(void *context) {
+    holdup *h = context;
+    pthread_mutex_lock(&h->lock);
+    h->begun = true;
+    pthread_cond_broadcast(&h->changed);
+    while (!h->free) {
+        pthread_cond_wait(&h->changed, &h->lock);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void held(void *context) {
+    holdup *h = context;
+    pthread_mutex_lock(&h->lock);
+    h->over = true;
+    pthread_cond_broadcast(&h->changed);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void hold_worker(holdup *h) {
+    *h = (holdup){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    h->group = (attn_batch_group){.work = hold, .done = held, .context = h, .ended = true};
+    h->group.client = 999;
+    assert_true(attn_batcher_submit(batcher, &h->group));
+    pthread_mutex_lock(&h->lock);
+    while (!h->begun) {
+        pthread_cond_wait(&h->changed, &h->lock);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void let_worker_go(holdup *h) {
+    pthread_mutex_lock(&h->lock);
+    h->free = true;
+    pthread_cond_broadcast(&h->changed);
+    while (!h->over) {
+        pthread_cond_wait(&h->changed, &h->lock);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+/* A job for `sentences` sentences. */
+static attn_job *job_of(int sentences, bool stream) {
+    char body[6000] = "{\"source\":\"en\",\"target\":\"fr\",\"q\":\"";
+    for (int i = 0; i < sentences; i++) {
+        strcat(body, "The ");
+        strcat(body, sentence_noun[i % 10]);
+        strcat(body, " sees. ");
+    }
+    strcat(body, stream ? "\",\"stream\":true}" : "\"}");
+    attn_http_request request = {.method = "POST",
+                                 .path = "/translate",
+                                 .body = body,
+                                 .content_type = "application/json",
+                                 .body_size = strlen(body)};
+    attn_http_answer_free(&answer);
+    attn_job *job = attn_router_handle(&service, &request, &answer);
+    assert_non_null(job);
+    return job;
+}
+
+static void end_job(attn_job *job, waiter *w, int status) {
+    finish(job, w);
+    attn_http_answer_free(&answer);
+    attn_job_answer(job, &answer);
+    assert_int_equal(answer.status, status);
+    attn_job_free(job);
+}
+
+/* Which jobs ended, in order. */
+static char ended[8];
+static pthread_mutex_t ended_lock = PTHREAD_MUTEX_INITIALIZER;
+
+typedef struct named {
+    waiter w;
+    char name;
+} named;
+
+static void note_end(void *context, bool done) {
+    named *n = context;
+    if (done) {
+        pthread_mutex_lock(&ended_lock);
+        strncat(ended, &n->name, 1);
+        pthread_mutex_unlock(&ended_lock);
+    }
+    woken(&n->w, done);
+}
+
+/* One client sends two long texts, then another a short one and a third one as short: they end first, though they came
+ * last; and of one client's the first comes first. */
+static void clients_take_turns(void **unused) {
+    (void)unused;
+    static const struct {
+        int sentences;
+        uint64_t client;
+    } jobs[] = {{200, 1}, {150, 1}, {2, 2}, {1, 3}};
+    attn_batcher *former = batcher;
+    attn_job *job[4];
+    named n[4];
+    holdup h;
+    start_batcher(40, 0, 64);
+    hold_worker(&h);
+    ended[0] = '\0';
+    for (int i = 0; i < 4; i++) {
+        n[i] = (named){new_waiter(), (char)('a' + i)};
+        job[i] = job_of(jobs[i].sentences, false);
+        assert_true(attn_job_start(job[i], batcher, jobs[i].client, note_end, &n[i]));
+    }
+    let_worker_go(&h);
+    for (int i = 0; i < 4; i++) {
+        end_job(job[i], &n[i].w, 200);
+    }
+    assert_string_equal(ended + 2, "ab");
+    attn_batcher_free(batcher);
+    batcher = former;
+}
+
+static void who_has_nothing_waiting_finds_a_place(void **unused) {
+    (void)unused;
+    attn_batcher *former = batcher;
+    attn_job *job[4];
+    waiter w[4];
+    holdup h;
+    start_batcher(40, 0, 2);
+    hold_worker(&h);
+    for (int i = 0; i < 4; i++) {
+        w[i] = new_waiter();
+        job[i] = job_of(1, false);
+        bool accepted = attn_job_start(job[i], batcher, i < 3 ? 1 : 2, woken, &w[i]);
+        assert_int_equal(accepted, i != 2);
+    }
+    let_worker_go(&h);
+    attn_job_free(job[2]);
+    end_job(job[0], &w[0], 200);
+    end_job(job[1], &w[1], 200);
+    end_job(job[3], &w[3], 200);
+    attn_batcher_free(batcher);
+    batcher = former;
+}
+
+typedef struct leaver {
+    waiter w;
+    attn_job *job;
+} leaver;
+
+static void leave_when_woken(void *context, bool done) {
+    leaver *l = context;
+    if (!done) {
+        attn_job_give_up(l->job, batcher);
+    }
+    woken(&l->w, done);
+}
+
+/* What waits is not begun; what is searched ends soon; what has ended, or never began, is left alone. */
+static void what_nobody_wants_is_given_up(void **unused) {
+    (void)unused;
+    attn_batcher *former = batcher;
+    attn_job *first, *second;
+    waiter w = new_waiter(), v = new_waiter();
+    leaver l = {new_waiter(), NULL};
+    holdup h;
+    start_batcher(40, 0, 64);
+    hold_worker(&h);
+    first = job_of(3, false);
+    second = job_of(3, false);
+    attn_job_give_up(first, batcher);
+    assert_true(attn_job_start(first, batcher, 1, woken, &w));
+    assert_true(attn_job_start(second, batcher, 1, woken, &v));
+    uint64_t before = atomic_load(&metrics.sentences);
+    attn_job_give_up(first, batcher);
+    assert_true(attn_job_done(first)); /* though the worker is held */
+    let_worker_go(&h);
+    finish(second, &v);
+    assert_int_equal(atomic_load(&metrics.sentences) - before, 3);
+    attn_job_give_up(second, batcher);
+    end_job(first, &w, 503);
+    end_job(second, &v, 200);
+
+    l.job = job_of(200, true);
+    before = atomic_load(&metrics.sentences);
+    assert_true(attn_job_start(l.job, batcher, 1, leave_when_woken, &l));
+    end_job(l.job, &l.w, 503);
+    assert_true(atomic_load(&metrics.sentences) - before < 100);
+    attn_batcher_free(batcher);
+    batcher = former;
+}
+
+static void all_are_given_up_at_the_end(void **unused) {
+    (void)unused;
+    attn_batcher *former = batcher;
+    attn_job *job[3];
+    waiter w[3];
+    holdup h;
+    start_batcher(40, 0, 64);
+    hold_worker(&h);
+    for (int i = 0; i < 3; i++) {
+        w[i] = new_waiter();
+        job[i] = job_of(3, i == 1);
+        assert_true(attn_job_start(job[i], batcher, (uint64_t)i, woken, &w[i]));
+    }
+    attn_batcher_give_up_all(batcher);
+    for (int i = 0; i < 3; i++) {
+        end_job(job[i], &w[i], 503);
+    }
+    assert_true(atomic_load(&h.group.given_up));
+    job[0] = job_of(1, false);
+    assert_false(attn_job_start(job[0], batcher, 1, woken, &w[0]));
+    attn_job_free(job[0]);
+    let_worker_go(&h);
     attn_batcher_free(batcher);
     batcher = former;
 }
@@ -508,6 +731,10 @@ int main(void) {
         cmocka_unit_test(streams),
         cmocka_unit_test(the_same_bits_in_company),
         cmocka_unit_test(a_full_queue_refuses),
+        cmocka_unit_test(clients_take_turns),
+        cmocka_unit_test(who_has_nothing_waiting_finds_a_place),
+        cmocka_unit_test(what_nobody_wants_is_given_up),
+        cmocka_unit_test(all_are_given_up_at_the_end),
         cmocka_unit_test(pictures),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
