@@ -137,7 +137,8 @@ typedef struct attn_plan {
     const char *threads_reason;
     attn_plan_division division;
     const char *division_reason;
-    size_t memory;  /* temporary memory that the call allocates, in bytes */
+    size_t
+        memory; /* temporary memory that the call allocates, in bytes; LSEs beyond 64 take more */
     double visited; /* share of the Tq x Tk positions, in blocks, that masks and lengths leave */
 } attn_plan;
 
@@ -155,6 +156,8 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_attention_plan(const attn_attention *a
                                                          attn_error *error);
 
 /* output[B, Tq, H, E] from query[B, Tq, H, D], key[B, Tk, G, D], value[B, Tk, G, E].
+ * Scores may be of any size whose product with log2(e) a float holds: a bias of -1e4 or -1e9 masks as
+ * well as it can, a bias below -2.35e38, -FLT_MAX among them, as -infinity does.
  * lse: [B, H, Tq] contiguous ([H, total tokens] when packed), natural logarithm; may be NULL,
  * but the backward needs it. A query that sees no key gets output 0 and LSE -infinity; with a sink,
  * LSE is the sink's score (to rounding). NaN in an input that a query sees makes its output NaN;
@@ -185,14 +188,17 @@ static inline void attn_attention_gradients_init(attn_attention_gradients *gradi
  *     dS = P * (dP - D), then through the hook's backward;                dbias = sum of dS
  *     dS = dS * (1 - tanh^2) with softcap;   dQ = scale * dS K;  dK = scale * dS^T Q
  *     dsink = -sum over queries of exp(sink - LSE) * D
- * output and lse come from the forward. Every sum has one order, whatever the number of threads.
+ * output and lse come from the forward. Beyond 64 one float holds an LSE so coarsely that P is off; for
+ * such rows the maximum and the sum of the scores are found again, at the cost of the forward without
+ * values, and P is as exact as elsewhere. An LSE that is not that of these keys, but of shards that were
+ * merged, counts as it is. Every sum has one order, whatever the number of threads.
  * Thread-safe. ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_attention_backward(
     const attn_attention *attention, const attn_real *query, const attn_real *key,
     const attn_real *value, const attn_real *output, const attn_real *lse,
     const attn_real *d_output, const attn_attention_gradients *gradients, attn_error *error);
 
-/* The weights P (before dropout), recomputed from the forward's LSE.
+/* The weights P (before dropout), recomputed from the forward's LSE as in the backward.
  * all:  [B, H, Tq, Tk] contiguous, or NULL;  mean: [B, Tq, Tk], the average over heads, or NULL.
  * When packed, b's matrices still start at b * H * Tq * Tk (b * Tq * Tk). Masked and padded
  * positions are 0. With a sink a row sums to less than 1. Thread-safe. */

@@ -116,7 +116,9 @@ static void forward_run(const attn_attention_call *call, const attn_attention_ke
     real *scratch = memory + division->capacity * kernels->sizes(spec).forward_key;
     for (int64_t h = g * group; h < (g + 1) * group; h++) {
         for (int64_t first = first_query; first < last_query; first += ATTN_QUERY_BLOCK) {
-            kernels->forward(call, b, h, first, packed, scratch);
+            if (!attn_attention_leaves_out(call, b, h, first)) {
+                kernels->forward(call, b, h, first, packed, scratch);
+            }
         }
     }
 }
@@ -154,13 +156,33 @@ static void forward_blocks(const attn_attention_call *call, const attn_attention
         for (int64_t item = 0; item < spec->batch * spec->heads * query_blocks; item++) {
             int64_t n = item / query_blocks, first = item % query_blocks * ATTN_QUERY_BLOCK;
             int64_t b = n / spec->heads, h = n % spec->heads;
-            if (first < attn_sequence_of(spec, b).queries) {
+            if (first < attn_sequence_of(spec, b).queries &&
+                !attn_attention_leaves_out(call, b, h, first)) {
                 attn_packed_keys packed =
                     shared_keys(spec, forward_key, memory->shared, b * spec->kv_heads + h / group);
                 kernels->forward(call, b, h, first, packed, own(memory));
             }
         }
     }
+}
+
+attn_status attn_attention_run(const attn_attention_call *call,
+                               const attn_attention_kernels *kernels, attn_scratch *scratch,
+                               attn_error *error) {
+    attn_division division = attn_attention_divide_forward(call->spec, kernels);
+    work_memory memory = {.shared = NULL};
+    attn_status status = find_memory(&memory, &division, scratch, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    if (division.kind == ATTN_PLAN_FEW) {
+        attention_forward_few(call, kernels, &memory);
+    } else if (division.kind == ATTN_PLAN_BLOCKS) {
+        forward_blocks(call, kernels, &memory);
+    } else {
+        forward_runs(call, kernels, &division, &memory);
+    }
+    return ATTN_OK;
 }
 
 attn_status attn_attention_forward_scratch(const attn_attention *attention, const real *query,
@@ -184,21 +206,7 @@ attn_status attn_attention_forward_scratch(const attn_attention *attention, cons
     call.output = output;
     call.lse = lse;
     clear_padding(&call);
-    const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
-    attn_division division = attn_attention_divide_forward(attention, kernels);
-    work_memory memory = {.shared = NULL};
-    status = find_memory(&memory, &division, scratch, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    if (division.kind == ATTN_PLAN_FEW) {
-        attention_forward_few(&call, kernels, &memory);
-    } else if (division.kind == ATTN_PLAN_BLOCKS) {
-        forward_blocks(&call, kernels, &memory);
-    } else {
-        forward_runs(&call, kernels, &division, &memory);
-    }
-    return ATTN_OK;
+    return attn_attention_run(&call, &attn_kernels_current()->attention, scratch, error);
 }
 
 attn_status attn_attention_forward(const attn_attention *attention, const real *query,

@@ -23,7 +23,9 @@
  *
  * The definition of the backward, with s[i,j] as above, for the places that a query sees; the
  * others contribute nothing at all:
- *   P[i,j] = exp2(fma(-LSE[i], log2(e), s[i,j]))
+ *   P[i,j] = exp2(x[i,j]);  x[i,j] = fma(-LSE[i], log2(e), s[i,j])
+ *            where |LSE[i]| > 64, of which one float holds too little, and m and l of the same keys give
+ *            this LSE: x[i,j] = (s[i,j] - m) - log2(l), at most 0
  *   dP[i,j] = chain over e of dO[i][e] * v[j][e], from 0
  *   D[i] = lanes_sum of 16 lanes, lane[e % 16] = chain over e of dO[i][e] * O[i][e], from 0
  *   with dropout: Pd = kept ? P * (1 / (1 - dropout)) : 0 and dP likewise; without: Pd = P
@@ -34,12 +36,12 @@
  *   dK[j][d] = scale * (the same chain of dS[i,j] * q[i][d]), one rounding for scale at the end
  *   dQ[i][d] = scale * (chain over j ascending of dS[i,j] * k[j][d], from 0)
  *   d_bias   = d_bias + dS[i,j], one addition after the other in the order of b, h, i
- *   d_sink[h] = d_sink[h] + chain of -exp2(fma(-LSE[i], log2(e), sink * log2(e))) * D[i], from 0,
- *              over b and then i ascending; no sink: 0
+ *   d_sink[h] = d_sink[h] + chain of -P * D[i], from 0, over b and then i ascending; P: that of a score
+ *              sink * log2(e); no sink: 0
  * A row with LSE = -infinity counts as P = Pd = dS = 0, dO = 0, q = 0, and its dQ is 0.
  *
  * The definition of the statistics of P, over the places that a query with LSE > -infinity sees:
- *   x[i,j] = fma(-LSE[i], log2(e), s[i,j]);  P = exp2(x)
+ *   x[i,j] and P as in the backward
  *   entropy[i] = 0 - lanes_sum * ln(2), at least 0, of lane[j % 16] = chain of P * max(x, -127)
  *   column_sums[j] = sum of P[i,j] from 0, over i ascending
  *

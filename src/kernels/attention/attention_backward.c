@@ -295,7 +295,8 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
     bool any = call.d_query != NULL || call.d_key != NULL || call.d_value != NULL;
     bool whole = any && attn_attention_backward_whole_heads(attention);
-    if (whole) {
+    status = attn_attention_find_rows(&call, kernels, scratch, error);
+    if (status == ATTN_OK && whole) {
         status = backward_heads(&call, kernels, scratch, error);
     }
     if (status == ATTN_OK && ((any && !whole) || call.d_bias != NULL)) {
@@ -304,6 +305,7 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     if (status == ATTN_OK && call.d_sinks != NULL) {
         backward_sinks(&call, kernels);
     }
+    attn_attention_forget_rows(&call);
     return status;
 }
 

@@ -23,11 +23,11 @@ static __attribute__((noinline)) void weigh_columns(int rows, const int *first, 
 
 /* Sizes that everything here is built from, and the parts of the packed copies. */
 typedef struct backward_layout {
-    int64_t queries, keys;                                    /* Tq16, Tk16 */
-    int64_t query_row, value_row;                             /* D16, E16 */
-    int64_t key_panels, value_panels, key_columns;            /* in the copy of a key head */
-    int64_t query_columns, d_output_columns, dots, minus_lse; /* in that of a query head */
-    int64_t packed_keys, packed_queries;                      /* sizes of the copies */
+    int64_t queries, keys;                                     /* Tq16, Tk16 */
+    int64_t query_row, value_row;                              /* D16, E16 */
+    int64_t key_panels, value_panels, key_columns;             /* in the copy of a key head */
+    int64_t query_columns, d_output_columns, dots, references; /* in that of a query head */
+    int64_t packed_keys, packed_queries;                       /* sizes of the copies */
 } backward_layout;
 
 static backward_layout layout_of(const attn_attention *spec) {
@@ -40,8 +40,8 @@ static backward_layout layout_of(const attn_attention *spec) {
     layout.packed_keys = layout.key_columns + layout.keys * layout.query_row;
     layout.d_output_columns = layout.queries * layout.query_row;
     layout.dots = layout.d_output_columns + layout.queries * layout.value_row;
-    layout.minus_lse = layout.dots + layout.queries;
-    layout.packed_queries = layout.minus_lse + layout.queries;
+    layout.references = layout.dots + layout.queries;
+    layout.packed_queries = layout.references + 3 * layout.queries;
     return layout;
 }
 
@@ -122,9 +122,11 @@ static void attention_backward_pack_queries(const attn_attention_call *call, int
     const float *query = call->query + attn_query_offset(&sequence, spec->query, h, first_query);
     int64_t offset = attn_query_offset(&sequence, spec->output, h, first_query);
     const float *d_output = call->d_output + offset;
-    const float *lse = call->forward_lse + attn_lse_offset(spec, &sequence, h, first_query);
+    int64_t lse = attn_lse_offset(spec, &sequence, h, first_query);
     float *query_columns = packed + first_query * 16;
     float *d_output_columns = packed + layout.d_output_columns + first_query * 16;
+    attn_reference *references =
+        (attn_reference *)(void *)(packed + layout.references) + first_query;
     pack_columns(count, spec->head_size, query, spec->query.token, query_columns,
                  layout.queries * 16);
     pack_columns(count, spec->value_size, d_output, spec->output.token, d_output_columns,
@@ -133,8 +135,8 @@ static void attention_backward_pack_queries(const attn_attention_call *call, int
         int64_t row = r * spec->output.token;
         packed[layout.dots + first_query + r] =
             output_dot(d_output + row, call->forward_output + offset + row, spec->value_size);
-        packed[layout.minus_lse + first_query + r] = -lse[r];
-        if (lse[r] == -INFINITY) {
+        references[r] = attn_reference_at(call, lse + r);
+        if (call->forward_lse[lse + r] == -INFINITY) {
             for (int64_t d = 0; d < layout.query_row; d += 16) {
                 v_store(query_columns + d * layout.queries + r * 16, v_zero());
             }
@@ -196,10 +198,11 @@ static void load_queries(const backward_item *item) {
 
 /* Scores become P, dP becomes dS; with dropout the P that is kept is Pd. */
 V_INLINE void softmax_gradient(const attn_attention_call *call, row_place place, int first,
-                               int last, float minus_lse, float dot, float *p_row, float *ds_row) {
+                               int last, attn_reference reference, float dot, float *p_row,
+                               float *ds_row) {
     if (!call->dropout) {
         for (int j = first & ~15; j < last; j += 16) {
-            v16 p = attention_weight(v_load(p_row + j), minus_lse);
+            v16 p = attention_weight(v_load(p_row + j), reference);
             v_store(p_row + j, p);
             v_store(ds_row + j, v_mul(p, v_sub(v_load(ds_row + j), v_set1(dot))));
         }
@@ -212,7 +215,7 @@ V_INLINE void softmax_gradient(const attn_attention_call *call, row_place place,
 #pragma GCC unroll 4
         for (int n = 0; n < 4; n++) {
             int j = group + 16 * n;
-            v16 p = attention_weight(v_load(p_row + j), minus_lse);
+            v16 p = attention_weight(v_load(p_row + j), reference);
             v16 dp = v_select(kept[n], v_mul(v_load(ds_row + j), factor), v_zero());
             v_store(p_row + j, v_select(kept[n], v_mul(p, factor), v_zero()));
             v_store(ds_row + j, v_mul(p, v_sub(dp, v_set1(dot))));
@@ -224,12 +227,12 @@ V_INLINE void softmax_gradient(const attn_attention_call *call, row_place place,
  * product. */
 static __attribute__((noinline)) void changed_gradient(const attn_attention_call *call,
                                                        row_place place, int first, int last,
-                                                       float minus_lse, float dot, bool by_bias,
-                                                       float *p_row, float *ds_row) {
+                                                       attn_reference reference, float dot,
+                                                       bool by_bias, float *p_row, float *ds_row) {
     const attn_attention *spec = call->spec;
     score_trace trace;
     change_scores(call, place, first, last, p_row, &trace);
-    softmax_gradient(call, place, first, last, minus_lse, dot, p_row, ds_row);
+    softmax_gradient(call, place, first, last, reference, dot, p_row, ds_row);
     if (spec->score_hook != NULL) {
         attn_sequence sequence = attn_sequence_of(spec, place.b);
         attn_score_run run = attn_score_run_at(&sequence, place.b, place.h, place.i,
@@ -245,14 +248,15 @@ static __attribute__((noinline)) void changed_gradient(const attn_attention_call
 }
 
 V_INLINE void gradient_row(const attn_attention_call *call, row_place place, int first, int last,
-                           float minus_lse, float dot, bool by_bias, float *p_row, float *ds_row) {
-    if (minus_lse == INFINITY) {
+                           attn_reference reference, float dot, bool by_bias, float *p_row,
+                           float *ds_row) {
+    if (reference.minus == INFINITY) {
         memset(p_row + first, 0, (size_t)(last - first) * sizeof(float));
         memset(ds_row + first, 0, (size_t)(last - first) * sizeof(float));
     } else if (call->changes_scores) {
-        changed_gradient(call, place, first, last, minus_lse, dot, by_bias, p_row, ds_row);
+        changed_gradient(call, place, first, last, reference, dot, by_bias, p_row, ds_row);
     } else {
-        softmax_gradient(call, place, first, last, minus_lse, dot, p_row, ds_row);
+        softmax_gradient(call, place, first, last, reference, dot, p_row, ds_row);
     }
 }
 
@@ -275,7 +279,9 @@ static void gradient_group(const backward_item *item, int64_t block, int r0) {
     int rows = (int)attn_min(ranges->rows - r0, GROUP_ROWS);
     const int *first = ranges->block_first + r0, *last = ranges->block_last + r0;
     float *p = item->memory->p + r0 * SCORE_ROW, *ds = item->memory->ds + r0 * SCORE_ROW;
-    const float *minus_lse = item->queries + layout->minus_lse + item->first_query + r0;
+    const attn_reference *references =
+        (const attn_reference *)(const void *)(item->queries + layout->references) +
+        item->first_query + r0;
     const float *dots = item->queries + layout->dots + item->first_query + r0;
     score(rows, first, last, spec->head_size, item->memory->query + r0 * QUERY_ROW,
           item->keys + block * spec->head_size, p);
@@ -284,9 +290,9 @@ static void gradient_group(const backward_item *item, int64_t block, int r0) {
     int alive_last[GROUP_ROWS];
     for (int r = 0; r < rows; r++) {
         row_place place = {item->b, item->h, item->first_query + r0 + r, block};
-        alive_last[r] = minus_lse[r] == INFINITY ? first[r] : last[r];
+        alive_last[r] = references[r].minus == INFINITY ? first[r] : last[r];
         if (first[r] < last[r]) {
-            gradient_row(item->call, place, first[r], last[r], minus_lse[r], dots[r],
+            gradient_row(item->call, place, first[r], last[r], references[r], dots[r],
                          item->add_bias, p + r * SCORE_ROW, ds + r * SCORE_ROW);
             if (item->add_bias) {
                 add_bias_gradient(item, place, first[r], last[r], ds + r * SCORE_ROW);
@@ -510,8 +516,9 @@ static float attention_backward_sink(const attn_attention_call *call, int64_t h)
         attn_sequence sequence = attn_sequence_of(spec, b);
         for (int64_t i = 0; i < sequence.queries; i++) {
             int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
-            float lse = call->forward_lse[attn_lse_offset(spec, &sequence, h, i)];
-            float p = real_exp2(fmaf(-lse, REAL_LOG2E, sink));
+            attn_reference reference =
+                attn_reference_at(call, attn_lse_offset(spec, &sequence, h, i));
+            float p = real_exp2(fmaf(reference.minus, reference.unit, sink) - reference.rest);
             sum = fmaf(-p,
                        output_dot(call->d_output + offset, call->forward_output + offset,
                                   spec->value_size),

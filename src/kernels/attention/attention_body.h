@@ -492,15 +492,15 @@ V_INLINE void softmax_row(int first, int last, float *scores, row_state row) {
     v_store(row.sums, sums);
 }
 
-/* Returns LSE. */
-static inline float finish_row(row_state row, int64_t value_size, float *output) {
-    float sum = v_sum(v_load(row.sums));
+static inline attn_row_softmax finish_row(row_state row, int64_t value_size, float *output) {
+    float sum = v_sum(v_load(row.sums)), log_sum = real_log2(sum);
     v16 divisor = v_set1(sum);
     for (int64_t e = 0; e < value_size; e += 16) {
         v16 x = sum == 0 ? v_zero() : v_div(v_load(row.acc + e), divisor);
         v_store_part(output + e, x, v_rest(value_size - e));
     }
-    return sum == 0 ? -INFINITY : fmaf(*row.max, REAL_LN2, real_log2(sum) * REAL_LN2);
+    float lse = sum == 0 ? -INFINITY : fmaf(*row.max, REAL_LN2, log_sum * REAL_LN2);
+    return (attn_row_softmax){lse, *row.max, log_sum};
 }
 
 /* ---- forward ---- */
@@ -618,11 +618,9 @@ static void forward_finish(const attn_attention_call *call, const attn_sequence 
     for (int r = 0; r < rows; r++) {
         row_state state = row_state_at(memory, r, attn_round_up(spec->value_size, 16));
         int64_t i = first_query + r;
-        float lse = finish_row(state, spec->value_size,
-                               call->output + attn_query_offset(sequence, spec->output, h, i));
-        if (call->lse != NULL) {
-            call->lse[attn_lse_offset(spec, sequence, h, i)] = lse;
-        }
+        float *output = call->output + attn_query_offset(sequence, spec->output, h, i);
+        attn_note_row(call, attn_lse_offset(spec, sequence, h, i),
+                      finish_row(state, spec->value_size, output));
     }
 }
 
@@ -706,9 +704,13 @@ static void attention_forward_few(const attn_attention_call *call, int64_t b, in
 
 /* ---- weights ---- */
 
-/* P of scores, once LSE is known. */
-V_INLINE v16 attention_weight(v16 scores, float minus_lse) {
-    return v_exp2(v_fma(v_set1(minus_lse), v_set1(REAL_LOG2E), scores));
+/* log2 of P of scores, once the softmax of their row is known; and P. */
+V_INLINE v16 attention_log_weight(v16 scores, attn_reference reference) {
+    v16 x = v_fma(v_set1(reference.minus), v_set1(reference.unit), scores);
+    return v_sub(x, v_set1(reference.rest));
+}
+V_INLINE v16 attention_weight(v16 scores, attn_reference reference) {
+    return v_exp2(attention_log_weight(scores, reference));
 }
 
 static void attention_weights(const attn_attention_call *call, int64_t b, int64_t h,
@@ -716,7 +718,7 @@ static void attention_weights(const attn_attention_call *call, int64_t b, int64_
                               int64_t out_row, float *scratch) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
-    const float *lse = call->forward_lse + attn_lse_offset(spec, &sequence, h, first_query);
+    int64_t lse = attn_lse_offset(spec, &sequence, h, first_query);
     float scores[GROUP_ROWS * SCORE_ROW] __attribute__((aligned(64)));
     score_trace trace; /* for the gradient alone */
     row_ranges ranges;
@@ -737,15 +739,16 @@ static void attention_weights(const attn_attention_call *call, int64_t b, int64_
             for (int r = r0; r < r0 + rows; r++) {
                 int first = ranges.block_first[r], last = ranges.block_last[r];
                 float *row = scores + (r - r0) * SCORE_ROW;
-                if (first >= last || lse[r] == -INFINITY) {
+                if (first >= last || call->forward_lse[lse + r] == -INFINITY) {
                     continue;
                 }
                 if (call->changes_scores) {
                     row_place here = {b, h, first_query + r, block};
                     change_scores(call, here, first, last, row, &trace);
                 }
+                attn_reference reference = attn_reference_at(call, lse + r);
                 for (int j = first & ~15; j < last; j += 16) {
-                    v_store(row + j, attention_weight(v_load(row + j), -lse[r]));
+                    v_store(row + j, attention_weight(v_load(row + j), reference));
                 }
                 memcpy(out + r * out_row + block + first, row + first,
                        (size_t)(last - first) * sizeof(float));

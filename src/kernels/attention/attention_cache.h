@@ -39,6 +39,12 @@ static inline unsigned char *attn_cache_part(const attn_cache_layout *layout,
     return (unsigned char *)page + ATTN_CACHE_PAGE_HEAD + (size_t)g * layout->head_bytes;
 }
 
+/* How the softmax of a row ended, in base 2: l is the sum of exp2(score - max). */
+typedef struct attn_row_softmax {
+    real lse;          /* natural */
+    real max, log_sum; /* log2(l) */
+} attn_row_softmax;
+
 /* Query rows that share a key head: several heads, several rows of one sequence. */
 enum { ATTN_CACHE_ROWS = 24 };
 
@@ -49,12 +55,12 @@ typedef struct attn_cache_item {
     real query_factor;
     int rows;                    /* 1 .. ATTN_CACHE_ROWS */
     int64_t first_key, last_key; /* of all rows together */
-    /* Per row: the keys first .. last - 1 that it sees, its query, and where its results go. lse:
-     * written always. */
+    /* Per row: the keys first .. last - 1 that it sees, its query, where its result goes, and how
+     * its softmax ended. */
     int64_t first[ATTN_CACHE_ROWS], last[ATTN_CACHE_ROWS];
     const real *query[ATTN_CACHE_ROWS];
     real *output[ATTN_CACHE_ROWS];
-    real lse[ATTN_CACHE_ROWS];
+    attn_row_softmax end[ATTN_CACHE_ROWS];
     /* NULL, or [rows][scores_row]: receives the scores of keys first_key .. last_key - 1 at their
      * own places, and anything beside them within sixteen; scores_row is a multiple of 16. */
     real *scores;

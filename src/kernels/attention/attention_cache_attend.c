@@ -140,12 +140,13 @@ static void finish_item(const plan *p, const attn_attention_kernels *kernels, in
     for (int n = 0; n < item->rows; n++) {
         int64_t row = r + n / heads, h = first_head + n % heads;
         if (a->lse != NULL) {
-            a->lse[row * a->heads + h] = item->lse[n];
+            a->lse[row * a->heads + h] = item->end[n].lse;
         }
         bool wanted = a->weights_head <= 0 || a->weights_head == h + 1;
-        if (a->weights != NULL && wanted && item->lse[n] != -INFINITY) {
+        if (a->weights != NULL && wanted && item->end[n].lse != -INFINITY) {
             kernels->cache_add_weights(item->first[n], item->last[n],
-                                       item->scores + n * item->scores_row, item->lse[n],
+                                       item->scores + n * item->scores_row,
+                                       attn_reference_of(item->end[n].lse, &item->end[n]),
                                        a->weights + row * a->weights_row);
         }
     }

@@ -376,17 +376,17 @@ static void cache_attend(attn_cache_item *item, float *scratch) {
         }
     }
     for (int n = 0; n < item->rows; n++) {
-        item->lse[n] =
+        item->end[n] =
             finish_row(cache_row(layout, &memory, n), layout->value_size, item->output[n]);
     }
 }
 
-static void cache_add_weights(int64_t first, int64_t last, const float *scores, float lse,
-                              float *weights) {
+static void cache_add_weights(int64_t first, int64_t last, const float *scores,
+                              attn_reference reference, float *weights) {
     for (int64_t j = first & ~(int64_t)15; j < last; j += 16) {
         int part = v_rest(last - j);
-        v16 p =
-            v_select(v_range(first - j, 16), attention_weight(v_load(scores + j), -lse), v_zero());
+        v16 p = attention_weight(v_load(scores + j), reference);
+        p = v_select(v_range(first - j, 16), p, v_zero());
         v_store_part(weights + j, v_add(v_load_part(weights + j, part), p), part);
     }
 }

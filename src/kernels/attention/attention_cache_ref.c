@@ -85,7 +85,7 @@ static void attend_row(attn_cache_item *item, int n) {
         }
         first = last;
     }
-    item->lse[n] = row_finish(&row, layout->value_size, item->output[n]);
+    item->end[n] = row_finish(&row, layout->value_size, item->output[n]);
 }
 
 void attn_cache_attend_ref(attn_cache_item *item, real *scratch) {
@@ -95,9 +95,9 @@ void attn_cache_attend_ref(attn_cache_item *item, real *scratch) {
     }
 }
 
-void attn_cache_add_weights_ref(int64_t first, int64_t last, const real *scores, real lse,
-                                real *weights) {
+void attn_cache_add_weights_ref(int64_t first, int64_t last, const real *scores,
+                                attn_reference reference, real *weights) {
     for (int64_t j = first; j < last; j++) {
-        weights[j] += weight(scores[j], lse);
+        weights[j] += weight(scores[j], reference);
     }
 }

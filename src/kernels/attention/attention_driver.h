@@ -28,6 +28,21 @@ ATTN_MUST_CHECK attn_status attn_attention_read_gradients(const attn_attention_g
 /* What follows from the description; the tensors are still to be filled in. */
 attn_attention_call attn_attention_new_call(const attn_attention *attention);
 
+/* Runs the forward of a call that is complete. */
+ATTN_MUST_CHECK attn_status attn_attention_run(const attn_attention_call *call,
+                                               const attn_attention_kernels *kernels,
+                                               attn_scratch *scratch, attn_error *error);
+
+/* Sets call->rows, of what the backward, the weights and the statistics are given: query, key and
+ * forward_lse. attn_attention_forget_rows frees them. */
+ATTN_MUST_CHECK attn_status attn_attention_find_rows(attn_attention_call *call,
+                                                     const attn_attention_kernels *kernels,
+                                                     attn_scratch *scratch, attn_error *error);
+void attn_attention_forget_rows(attn_attention_call *call);
+/* Whether such a forward has nothing to find in a block of queries. */
+bool attn_attention_leaves_out(const attn_attention_call *call, int64_t b, int64_t h,
+                               int64_t first_query);
+
 /* Packs every key head into `shared`, one copy after the other. Called by all threads of a team. */
 void attn_attention_pack_shared(const attn_attention_call *call,
                                 const attn_attention_kernels *kernels, real *shared);

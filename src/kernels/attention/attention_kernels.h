@@ -22,6 +22,10 @@ typedef struct attn_attention_call {
     /* backward */
     const real *forward_output, *forward_lse, *d_output;
     real *d_query, *d_key, *d_value, *d_bias, *d_sinks;
+    /* Beside forward_lse, of rows whose LSE is coarse; NULL: there are none. The forward that finds
+     * them writes found_rows, and may leave out blocks of queries without such a row. */
+    const attn_row_softmax *rows;
+    attn_row_softmax *found_rows;
 
     real scale;
     real query_factor;   /* what the query is multiplied by */
@@ -125,6 +129,47 @@ static inline attn_score_run attn_score_run_at(const attn_sequence *sequence, in
     return (attn_score_run){b, h, i, first_key, count, sequence->queries, sequence->keys};
 }
 
+/* ---- P of a score, once the softmax of its row is known ---- */
+
+/* Beyond this size one float holds LSE so coarsely that P would be off by more than 2^-17. */
+#define ATTN_LSE_FINE ((real)64)
+
+/* -infinity is none: such a row has no weights. */
+static inline bool attn_lse_is_coarse(real lse) {
+    return (lse > ATTN_LSE_FINE || lse < -ATTN_LSE_FINE) && lse != -INFINITY;
+}
+
+/* P = exp2(fma(minus, unit, score) - rest) */
+typedef struct attn_reference {
+    real minus, unit, rest;
+} attn_reference;
+
+/* found: how that row's softmax ended, or NULL. An LSE that is not of these keys alone (of shards that
+ * were merged) is taken as it is. */
+static inline attn_reference attn_reference_of(real lse, const attn_row_softmax *found) {
+    if (found != NULL && attn_lse_is_coarse(lse) && found->lse == lse) {
+        return (attn_reference){-found->max, 1, found->log_sum};
+    }
+    return (attn_reference){-lse, REAL_LOG2E, 0};
+}
+
+/* Of the row whose LSE is at `offset`. */
+static inline attn_reference attn_reference_at(const attn_attention_call *call, int64_t offset) {
+    return attn_reference_of(call->forward_lse[offset],
+                             call->rows != NULL ? &call->rows[offset] : NULL);
+}
+
+/* The end of a row of the forward. */
+static inline void attn_note_row(const attn_attention_call *call, int64_t offset,
+                                 attn_row_softmax end) {
+    if (call->lse != NULL) {
+        call->lse[offset] = end.lse;
+    }
+    if (call->found_rows != NULL) {
+        call->found_rows[offset] = end;
+    }
+}
+
 /* Of the statistics: weight p of key j takes its place among the k >= 1 largest so far, which come
  * in the order of the keys. Empty places have key -1. */
 static inline void attn_largest_insert(real *weights, int64_t *keys, int64_t k, real p, int64_t j) {
@@ -217,8 +262,8 @@ typedef struct attn_attention_kernels {
      * of one row added to its weights. */
     int64_t (*cache_scratch)(const attn_cache_layout *layout);
     void (*cache_attend)(attn_cache_item *item, real *scratch);
-    void (*cache_add_weights)(int64_t first, int64_t last, const real *scores, real lse,
-                              real *weights);
+    void (*cache_add_weights)(int64_t first, int64_t last, const real *scores,
+                              attn_reference reference, real *weights);
 } attn_attention_kernels;
 
 extern const attn_attention_kernels attn_attention_ref; /* plain C: the definition */

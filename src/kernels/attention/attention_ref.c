@@ -101,11 +101,9 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
         }
         first = last;
     }
-    real lse = row_finish(&row, spec->value_size,
-                          call->output + attn_query_offset(sequence, spec->output, h, i));
-    if (call->lse != NULL) {
-        call->lse[attn_lse_offset(spec, sequence, h, i)] = lse;
-    }
+    attn_note_row(call, attn_lse_offset(spec, sequence, h, i),
+                  row_finish(&row, spec->value_size,
+                             call->output + attn_query_offset(sequence, spec->output, h, i)));
 }
 
 static void attention_forward(const attn_attention_call *call, int64_t b, int64_t h,
@@ -136,16 +134,17 @@ static void attention_weights(const attn_attention_call *call, int64_t b, int64_
     for (int64_t i = first_query; i < last; i++) {
         real *out = weights + (i - first_query) * row;
         memset(out, 0, (size_t)spec->key_length * sizeof *out);
-        real lse = call->forward_lse[attn_lse_offset(spec, &sequence, h, i)];
-        if (lse == -INFINITY) {
+        int64_t offset = attn_lse_offset(spec, &sequence, h, i);
+        if (call->forward_lse[offset] == -INFINITY) {
             continue;
         }
+        attn_reference reference = attn_reference_at(call, offset);
         attn_range seen = attn_visible_keys(call, &sequence, i);
         row_state state;
         row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
                   call->query_factor, spec->head_size);
         for (int64_t j = seen.first; j < seen.last; j++) {
-            out[j] = weight(score(call, &sequence, b, h, i, j, state.query).s, lse);
+            out[j] = weight(score(call, &sequence, b, h, i, j, state.query).s, reference);
         }
     }
 }
@@ -161,6 +160,7 @@ static void attention_statistics(const attn_attention_call *call, int64_t b, int
     for (int64_t i = first_query; i < last; i++) {
         int64_t row = attn_lse_offset(spec, &sequence, h, i);
         real lse = call->forward_lse[row], lanes[LANES] = {0};
+        attn_reference reference = attn_reference_at(call, row);
         attn_range seen = attn_visible_keys(call, &sequence, i);
         int64_t from = seen.first > first_key ? seen.first : first_key;
         int64_t to = lse == -INFINITY ? from : attn_min(seen.last, last_key);
@@ -169,7 +169,7 @@ static void attention_statistics(const attn_attention_call *call, int64_t b, int
                   call->query_factor, spec->head_size);
         for (int64_t j = from; j < to; j++) {
             real s = score(call, &sequence, b, h, i, j, state.query).s;
-            real x = real_fma(-lse, REAL_LOG2E, s), p = real_exp2(x);
+            real x = log_weight(s, reference), p = real_exp2(x);
             lanes[j % LANES] = real_fma(p, -127 > x ? -127 : x, lanes[j % LANES]);
             if (wanted->column_sums != NULL) {
                 wanted->column_sums[attn_column_offset(spec, &sequence, h, j)] += p;
@@ -206,8 +206,8 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
                       int64_t h, int64_t i, int64_t j) {
     const attn_attention *spec = call->spec;
     int64_t g = h / (spec->heads / spec->kv_heads);
-    real lse = call->forward_lse[attn_lse_offset(spec, sequence, h, i)];
-    if (lse == -INFINITY) {
+    int64_t lse_offset = attn_lse_offset(spec, sequence, h, i);
+    if (call->forward_lse[lse_offset] == -INFINITY) {
         return (place){.dead = true};
     }
     row_state row;
@@ -217,7 +217,7 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
     const real *d_output = call->d_output + output_offset;
     const real *value = call->value + attn_key_offset(sequence, spec->value, g, j);
     scored at = score(call, sequence, b, h, i, j, row.query);
-    real p = weight(at.s, lse);
+    real p = weight(at.s, attn_reference_at(call, lse_offset));
     real dp = dot(d_output, value, 1, spec->value_size);
     real p_dropped = p;
     if (call->dropout) {
@@ -348,7 +348,7 @@ static real attention_backward_sink(const attn_attention_call *call, int64_t h) 
         attn_sequence sequence = attn_sequence_of(spec, b);
         for (int64_t i = 0; i < sequence.queries; i++) {
             int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
-            real p = weight(sink, call->forward_lse[attn_lse_offset(spec, &sequence, h, i)]);
+            real p = weight(sink, attn_reference_at(call, attn_lse_offset(spec, &sequence, h, i)));
             sum = real_fma(-p,
                            output_dot(call->d_output + offset, call->forward_output + offset,
                                       spec->value_size),

@@ -11,8 +11,8 @@
 /* Defined in attention_cache_ref.c. */
 int64_t attn_cache_scratch_ref(const attn_cache_layout *layout);
 void attn_cache_attend_ref(attn_cache_item *item, real *scratch);
-void attn_cache_add_weights_ref(int64_t first, int64_t last, const real *scores, real lse,
-                                real *weights);
+void attn_cache_add_weights_ref(int64_t first, int64_t last, const real *scores,
+                                attn_reference reference, real *weights);
 
 typedef struct row_state {
     real query[ATTN_MAX_HEAD_SIZE]; /* times scale * log2(e) */
@@ -59,18 +59,21 @@ static inline real row_raise(row_state *row, const real *scores, int64_t count,
     return max == -INFINITY ? 0 : max;
 }
 
-/* Returns LSE. */
-static inline real row_finish(const row_state *row, int64_t value_size, real *output) {
-    real sum = lanes_sum(row->sums);
+static inline attn_row_softmax row_finish(const row_state *row, int64_t value_size, real *output) {
+    real sum = lanes_sum(row->sums), log_sum = real_log2(sum);
     for (int64_t e = 0; e < value_size; e++) {
         output[e] = sum == 0 ? 0 : row->acc[e] / sum;
     }
-    return sum == 0 ? -INFINITY : real_fma(row->max, REAL_LN2, real_log2(sum) * REAL_LN2);
+    real lse = sum == 0 ? -INFINITY : real_fma(row->max, REAL_LN2, log_sum * REAL_LN2);
+    return (attn_row_softmax){lse, row->max, log_sum};
 }
 
-/* P of a score, once LSE is known. */
-static inline real weight(real s, real lse) {
-    return real_exp2(real_fma(-lse, REAL_LOG2E, s));
+/* log2 of P of a score, once the softmax of its row is known; and P. */
+static inline real log_weight(real s, attn_reference reference) {
+    return real_fma(reference.minus, reference.unit, s) - reference.rest;
+}
+static inline real weight(real s, attn_reference reference) {
+    return real_exp2(log_weight(s, reference));
 }
 
 #endif

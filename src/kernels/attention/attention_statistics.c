@@ -139,10 +139,14 @@ attn_status attn_attention_statistics(const attn_attention *given_attention, con
                               .shared_size = all_keys(attention) * sizes.forward_key,
                               .each = sizes.forward_scratch};
     attn_scratch scratch = {0};
-    status = find_memory(&job.memory, &division, &scratch, error);
+    status = attn_attention_find_rows(&call, kernels, &scratch, error);
+    if (status == ATTN_OK) {
+        status = find_memory(&job.memory, &division, &scratch, error);
+    }
     if (status == ATTN_OK) {
         count_all(&job, division.threads);
     }
+    attn_attention_forget_rows(&call);
     attn_scratch_free(&scratch);
     return status;
 }

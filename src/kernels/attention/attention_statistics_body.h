@@ -34,13 +34,13 @@ static void keep_largest(const row_statistics *row, int first, int last, const f
     }
 }
 
-static void count_row(int first, int last, float minus_lse, const float *scores,
+static void count_row(int first, int last, attn_reference reference, const float *scores,
                       const row_statistics *row) {
     float weights_kept[SCORE_ROW] __attribute__((aligned(64)));
     v16 sums = v_load(row->entropy_lanes), none = v_set1(-1), largest = none;
     for (int j = first & ~15; j < last; j += 16) {
         m16 seen = v_range(first - j, last - j);
-        v16 x = v_fma(v_set1(minus_lse), v_set1(REAL_LOG2E), v_load(scores + j));
+        v16 x = attention_log_weight(v_load(scores + j), reference);
         v16 p = v_select(seen, v_exp2(x), v_zero());
         x = v_select(seen, v_max(v_set1(-127), x), v_zero()); /* keeps NaN */
         sums = v_fma(p, x, sums);
@@ -74,8 +74,8 @@ static void statistics_group(const attn_attention_call *call, row_place place,
     for (int r = 0; r < rows; r++) {
         row_place here = {place.b, place.h, place.i + r, place.block};
         int64_t offset = attn_lse_offset(spec, &sequence, place.h, here.i), k = wanted->largest;
-        float lse = call->forward_lse[offset], *row_scores = scores + r * SCORE_ROW;
-        if (first[r] >= last[r] || lse == -INFINITY) {
+        float *row_scores = scores + r * SCORE_ROW;
+        if (first[r] >= last[r] || call->forward_lse[offset] == -INFINITY) {
             continue;
         }
         if (call->changes_scores) {
@@ -91,7 +91,7 @@ static void statistics_group(const attn_attention_call *call, row_place place,
             row.largest_weights = wanted->largest_weights + offset * k;
             row.largest_keys = wanted->largest_keys + offset * k;
         }
-        count_row(first[r], last[r], -lse, row_scores, &row);
+        count_row(first[r], last[r], attn_reference_at(call, offset), row_scores, &row);
     }
 }
 

@@ -92,7 +92,11 @@ attn_status attn_attention_weights(const attn_attention *given_attention, const 
     call.key = key;
     call.forward_lse = lse;
     attn_scratch scratch = {0};
-    status = weights_scratch(&call, all, mean, &scratch, error);
+    status = attn_attention_find_rows(&call, &attn_kernels_current()->attention, &scratch, error);
+    if (status == ATTN_OK) {
+        status = weights_scratch(&call, all, mean, &scratch, error);
+    }
+    attn_attention_forget_rows(&call);
     attn_scratch_free(&scratch);
     return status;
 }

@@ -8,8 +8,10 @@
 #include "base/math.h"
 
 /* x <= 127, or NaN. The power of two is added to the exponent, which is the same as to multiply by it:
- * from -126 on the result is normal. */
+ * from -126 on the result is normal, and -127 makes the exponent of 1 that of 0. What is below becomes
+ * -127 first, for a difference of infinities or a conversion of 2^31 would raise FE_INVALID. */
 V_INLINE v16 v_exp2_below(v16 x) {
+    x = v_select(v_less(x, v_set1(-126.0f)), v_set1(-127.0f), x);
     v16 f = v_sub(x, v_round(x));
     v16 p = v_fma(v_set1(EXP2_C6), f, v_set1(EXP2_C5));
     p = v_fma(p, f, v_set1(EXP2_C4));
@@ -17,7 +19,7 @@ V_INLINE v16 v_exp2_below(v16 x) {
     p = v_fma(p, f, v_set1(EXP2_C2));
     p = v_fma(p, f, v_set1(EXP2_C1));
     p = v_fma(p, f, v_set1(1.0f));
-    return v_clear(v_less(x, v_set1(-126.0f)), v_scale2(p, x));
+    return v_scale2(p, x);
 }
 
 V_INLINE v16 v_exp2(v16 x) {

@@ -123,16 +123,12 @@ V_INLINE v16 v_select(m16 mask, v16 a, v16 b) {
     return (v16){_mm256_blendv_ps(b.low, a.low, mask.low),
                  _mm256_blendv_ps(b.high, a.high, mask.high)};
 }
-/* mask ? 0 : a */
-V_INLINE v16 v_clear(m16 mask, v16 a) {
-    return (v16){_mm256_andnot_ps(mask.low, a.low), _mm256_andnot_ps(mask.high, a.high)};
-}
 V_INLINE __m256 v_scale2_half(__m256 a, __m256 x) {
     __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(x), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent));
 }
-/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; a where x is
- * NaN; unspecified (but no trap) elsewhere. */
+/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; 0 where a is 1
+ * and x -127; a where x is NaN; unspecified elsewhere. */
 V_INLINE v16 v_scale2(v16 a, v16 x) {
     return (v16){v_scale2_half(a.low, x.low), v_scale2_half(a.high, x.high)};
 }

@@ -98,12 +98,8 @@ V_INLINE m16 v_range(int64_t first, int64_t last) {
 V_INLINE v16 v_select(m16 mask, v16 a, v16 b) {
     return _mm512_mask_blend_ps(mask, b, a);
 }
-/* mask ? 0 : a */
-V_INLINE v16 v_clear(m16 mask, v16 a) {
-    return _mm512_maskz_mov_ps((__mmask16)~mask, a);
-}
-/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; a where x is
- * NaN; unspecified (but no trap) elsewhere. */
+/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; 0 where a is 1
+ * and x -127; a where x is NaN; unspecified elsewhere. */
 V_INLINE v16 v_scale2(v16 a, v16 x) {
     __m512i exponent = _mm512_slli_epi32(_mm512_cvtps_epi32(x), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), exponent));

@@ -118,19 +118,12 @@ V_INLINE m16 v_less(v16 a, v16 b) {
 V_INLINE v16 v_select(m16 mask, v16 a, v16 b) {
     return V_EACH3(v16, vbslq_f32, mask, a, b);
 }
-V_INLINE float32x4_t v_clear_part(uint32x4_t mask, float32x4_t a) {
-    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(a), mask));
-}
-/* mask ? 0 : a */
-V_INLINE v16 v_clear(m16 mask, v16 a) {
-    return V_EACH2(v16, v_clear_part, mask, a);
-}
 V_INLINE float32x4_t v_scale2_part(float32x4_t a, float32x4_t x) {
     int32x4_t exponent = vshlq_n_s32(vcvtnq_s32_f32(x), 23);
     return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a), exponent));
 }
-/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; a where x is
- * NaN; unspecified (but no trap) elsewhere. */
+/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; 0 where a is 1
+ * and x -127; a where x is NaN; unspecified elsewhere. */
 V_INLINE v16 v_scale2(v16 a, v16 x) {
     return V_EACH2(v16, v_scale2_part, a, x);
 }

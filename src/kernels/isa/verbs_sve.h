@@ -129,17 +129,13 @@ V_INLINE m16 v_range(int64_t first, int64_t last) {
     m16 to = v_first_mask(last < 0 ? 0 : last > 16 ? 16 : (int)last);
     return V_EACH2(m16, svbic_b_z, to, from);
 }
-/* mask ? 0 : a */
-V_INLINE v16 v_clear(m16 mask, v16 a) {
-    return v_select(mask, v_zero(), a);
-}
 V_INLINE v8 v_scale2_half(v8 a, v8 x) {
     svint32_t power = svcvt_s32_f32_x(V_ALL, svrintn_f32_x(V_ALL, x));
     svint32_t exponent = svlsl_n_s32_x(V_ALL, power, 23);
     return svreinterpret_f32_s32(svadd_s32_x(V_ALL, svreinterpret_s32_f32(a), exponent));
 }
-/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; a where x is
- * NaN; unspecified (but no trap) elsewhere. */
+/* a * 2^(x rounded to nearest, ties to even), where that has a normal exponent like a's; 0 where a is 1
+ * and x -127; a where x is NaN; unspecified elsewhere. */
 V_INLINE v16 v_scale2(v16 a, v16 x) {
     return (v16){v_scale2_half(a.low, x.low), v_scale2_half(a.high, x.high)};
 }
