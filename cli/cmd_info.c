@@ -14,11 +14,13 @@
 #include "models/config.h"
 
 typedef struct options {
-    bool json;
+    bool json, parameters;
 } options;
 
 static const attn_option table[] = {
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json), .help = "print one JSON object"},
+    {"parameters", 0, ATTN_OPTION_FLAG, offsetof(options, parameters),
+     .help = "list the parameters by name with their shapes, as `attn train --freeze` takes them"},
 };
 
 /* {"d_model": 512, ...} */
@@ -34,14 +36,34 @@ static json_t *describe_translator(const attn_translator_config *c) {
     if (c->source_vocabulary > 0) {
         json_object_set_new(config, "source_vocabulary", json_integer(c->source_vocabulary));
     }
-    if (c->bare_source) {
-        json_object_set_new(config, "bare_source", json_true());
+    const struct {
+        const char *name;
+        bool set;
+    } flags[] = {{"bare_source", c->bare_source},
+                 {"gated", c->gated},
+                 {"output_bias", c->output_bias},
+                 {"plain_embeddings", c->plain_embeddings},
+                 {"embedding_norm", c->embedding_norm}};
+    for (size_t i = 0; i < ATTN_LENGTH(flags); i++) {
+        if (flags[i].set) {
+            json_object_set_new(config, flags[i].name, json_true());
+        }
+    }
+    if (c->embeddings != ATTN_EMBEDDINGS_TIED) {
+        json_object_set_new(config, "embeddings",
+                            json_string(attn_embeddings_names[c->embeddings]));
     }
     if (c->rms_norm) {
         json_object_set_new(config, "norm_kind", json_string("rms"));
     }
-    if (c->gated) {
-        json_object_set_new(config, "gated", json_true());
+    if (c->norm_epsilon > 0) {
+        json_object_set_new(config, "norm_epsilon", json_real(c->norm_epsilon));
+    }
+    if (!c->learned_positions && c->sinusoids != ATTN_SINUSOIDS_TENSOR2TENSOR) {
+        json_object_set_new(config, "sinusoids", json_string(attn_sinusoids_names[c->sinusoids]));
+    }
+    if (!c->learned_positions && c->first_position > 0) {
+        json_object_set_new(config, "first_position", json_integer(c->first_position));
     }
     if (c->alignment_layer > 0) {
         json_object_set_new(config, "alignment_layer", json_integer(c->alignment_layer));
@@ -89,6 +111,19 @@ static json_t *describe_parts(const attn_params *params) {
     return parts;
 }
 
+/* Each parameter by its name: "256 x 512". */
+static json_t *list_parameters(const attn_params *params) {
+    json_t *list = json_object();
+    for (size_t i = 0; i < attn_params_count(params); i++) {
+        const attn_param *param = attn_params_at(params, i);
+        char shape[48];
+        snprintf(shape, sizeof shape, "%lld x %lld", (long long)param->rows,
+                 (long long)param->cols);
+        json_object_set_new(list, param->name, json_string(shape));
+    }
+    return list;
+}
+
 static const char *storage_name(const attn_safetensors *file) {
     const char *name = "float32";
     const attn_tensor_info *tensor;
@@ -111,21 +146,25 @@ static json_t *describe_metadata(const attn_safetensors *file) {
     return metadata;
 }
 
-static void print_section(const char *title, json_t *object) {
+static void print_section(const char *title, json_t *object, int width) {
     const char *key;
     json_t *value;
     printf("%s\n", title);
     json_object_foreach(object, key, value) {
         if (json_is_string(value)) {
-            printf("  %-24s %s\n", key, json_string_value(value));
+            printf("  %-*s %s\n", width, key, json_string_value(value));
+        } else if (json_is_true(value)) {
+            printf("  %-*s yes\n", width, key);
+        } else if (json_is_real(value)) {
+            printf("  %-*s %g\n", width, key, json_real_value(value));
         } else {
-            printf("  %-24s %lld\n", key, (long long)json_integer_value(value));
+            printf("  %-*s %lld\n", width, key, (long long)json_integer_value(value));
         }
     }
 }
 
 /* Takes config and parts over. */
-static attn_status print_info(const char *path, json_t *config, json_t *parts, bool as_json,
+static attn_status print_info(const char *path, json_t *config, json_t *parts, const options *o,
                               attn_error *error) {
     attn_safetensors *file = NULL;
     attn_status status = attn_safetensors_open(path, &file, error);
@@ -146,14 +185,14 @@ static attn_status print_info(const char *path, json_t *config, json_t *parts, b
                            "out of memory, or the path is not UTF-8");
         goto out;
     }
-    if (as_json) {
+    if (o->json) {
         json_dumpf(all, stdout, JSON_INDENT(2));
         putchar('\n');
     } else {
         printf("%s: %.1f MB, %s\n", path, (double)info.st_size / 1e6, storage_name(file));
-        print_section("\nconfiguration", json_object_get(all, "configuration"));
-        print_section("\nparameters", json_object_get(all, "parameters"));
-        print_section("\nmetadata", json_object_get(all, "metadata"));
+        print_section("\nconfiguration", json_object_get(all, "configuration"), 24);
+        print_section("\nparameters", json_object_get(all, "parameters"), o->parameters ? 40 : 24);
+        print_section("\nmetadata", json_object_get(all, "metadata"), 24);
     }
     json_decref(all);
 out:
@@ -161,14 +200,14 @@ out:
     return status;
 }
 
-static attn_status info_of_model(const attn_model *model, bool as_json, attn_error *error) {
-    return model->kind == ATTN_MODEL_SEGMENTER
-               ? print_info(model->path, describe_segmenter(model),
-                            describe_parts(attn_segmenter_params(model->segmenter)), as_json, error)
-               : print_info(model->path,
-                            describe_translator(attn_translator_get_config(model->translator)),
-                            describe_parts(attn_translator_params(model->translator)), as_json,
-                            error);
+static attn_status info_of_model(const attn_model *model, const options *o, attn_error *error) {
+    bool segmenter = model->kind == ATTN_MODEL_SEGMENTER;
+    const attn_params *params = segmenter ? attn_segmenter_params(model->segmenter)
+                                          : attn_translator_params(model->translator);
+    json_t *config = segmenter ? describe_segmenter(model)
+                               : describe_translator(attn_translator_get_config(model->translator));
+    json_t *parts = o->parameters ? list_parameters(params) : describe_parts(params);
+    return print_info(model->path, config, parts, o, error);
 }
 
 static int info_run(const void *given, int operand_count, char **operand) {
@@ -180,7 +219,7 @@ static int info_run(const void *given, int operand_count, char **operand) {
     attn_status status = attn_model_find(path, "ATTN_MODEL", "models/en-fr.safetensors", found,
                                          sizeof found, &error);
     status = status == ATTN_OK ? attn_model_open(found, NULL, &model, &error) : status;
-    status = status == ATTN_OK ? info_of_model(model, o->json, &error) : status;
+    status = status == ATTN_OK ? info_of_model(model, o, &error) : status;
     attn_model_close(model);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
@@ -188,7 +227,7 @@ static int info_run(const void *given, int operand_count, char **operand) {
 const attn_command attn_cmd_info = {
     .name = "info",
     .summary = "Describe what a model file holds",
-    .usage = "[--json] [MODEL]",
+    .usage = "[OPTION]... [MODEL]",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .options_size = sizeof(options),

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "attn/threads.h"
+#include "base/fail.h"
 #include "base/utf8.h"
+#include "train/translator_start.h"
 #include "train/translator_task.h"
 #include "train_command.h"
 
@@ -50,20 +52,66 @@ static const attn_option_group groups[] = {
     {NULL, 0},
 };
 
-/* Of the model to start from, which keeps it; NULL: none. */
-static attn_status read_tokenizer(const options *given, const attn_train_run *r, void **bytes,
-                                  size_t *size, attn_error *error) {
-    attn_translator *model = NULL;
-    *bytes = NULL;
-    *size = 0;
-    if (r->resumed || given->common.init == NULL || given->tokenizer != NULL) {
-        return ATTN_OK;
+typedef struct run {
+    attn_train_run r; /* first: the functions of attn_train_start get its address */
+    const options *given;
+    attn_translator_recipe recipe;
+    attn_translator_start start;     /* the model of --init; model NULL: none is needed */
+    attn_translator_recipe of_start; /* the recipe as that model decided it */
+} run;
+
+/* ---- the model to start from ---- */
+
+static attn_status open_start(attn_train_run *r, attn_error *error) {
+    run *own = (run *)r;
+    attn_translator_start *start = &own->start;
+    attn_status status = attn_translator_start_open(r->given->init, start, error);
+    if (status != ATTN_OK) {
+        return status;
     }
-    attn_status status = attn_translator_load(given->common.init, false, ATTN_COMPUTE_F32, &model,
-                                              bytes, size, error);
-    attn_translator_free(model);
+    const attn_tokenizer *tokenizer = start->tokenizer;
+    if (tokenizer == NULL && own->given->tokenizer == NULL) {
+        return attn_fail(error, ATTN_ERR_FORMAT, r->given->init, -1, "give --tokenizer",
+                         "the model to start from has no tokenizer");
+    }
+    bool two = own->given->tokenizer != NULL ? own->given->target_tokenizer != NULL
+                                             : attn_tokenizer_target(tokenizer) != tokenizer;
+    attn_translator_recipe_of_config(attn_translator_get_config(start->model), two, &own->recipe);
+    snprintf(own->recipe.source_language, sizeof start->source, "%s", start->source);
+    snprintf(own->recipe.target_language, sizeof start->target, "%s", start->target);
+    snprintf(own->recipe.train.licence, sizeof start->licence, "%s", start->licence);
+    own->of_start = own->recipe;
+    return ATTN_OK;
+}
+
+/* What was asked for is what the model is. */
+static attn_status check_start(run *own, attn_error *error) {
+    const attn_option_list *set = &own->given->common.set;
+    for (size_t i = 0; i < set->count && own->given->tokenizer == NULL; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(set->item[i], "= "), set->item[i]);
+        if (attn_translator_recipe_is_of_tokenizer(key)) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, key, -1,
+                             "leave it out, or give another tokenizer with --tokenizer",
+                             "the tokenizer is that of the model of --init");
+        }
+    }
+    return attn_translator_recipe_fits(&own->of_start, &own->recipe, error);
+}
+
+static attn_status take_start(attn_train_run *r, const attn_params *params, size_t *taken,
+                              char *left, size_t left_size, attn_error *error) {
+    run *own = (run *)r;
+    attn_status status = attn_translator_start_take(&own->start, own->given->tokenizer != NULL,
+                                                    params, taken, left, left_size, error);
+    if (status != ATTN_OK && error->where[0] == '\0') {
+        snprintf(error->where, sizeof error->where, "%s", r->given->init);
+    }
+    attn_translator_start_free(&own->start);
     return status;
 }
+
+static const attn_train_start start_functions = {open_start, take_start};
 
 /* What the model will never see as it is. */
 static void say_unknown(const attn_train_run *r, const attn_translator_recipe *recipe,
@@ -162,15 +210,22 @@ static void say_pieces(attn_train_run *r, const attn_translator_recipe *recipe,
     }
 }
 
-static attn_status read_data(const options *given, attn_train_run *r,
-                             const attn_translator_recipe *recipe, attn_translator_data *data,
-                             attn_error *error) {
-    void *tokenizer;
-    size_t tokenizer_size;
-    attn_status status = read_tokenizer(given, r, &tokenizer, &tokenizer_size, error);
-    if (status != ATTN_OK) {
-        return status;
+/* The tokenizer that is there already: the checkpoint's, or that of the model to start from; NULL: none. */
+static const void *known_tokenizer(const run *own, size_t *size) {
+    *size = own->r.checkpoint.tokenizer_size;
+    if (own->r.resumed) {
+        return own->r.checkpoint.tokenizer;
     }
+    bool kept = own->start.tokenizer != NULL && own->given->tokenizer == NULL;
+    return kept ? attn_tokenizer_bytes(own->start.tokenizer, size) : NULL;
+}
+
+static attn_status read_data(run *own, attn_translator_data *data, attn_error *error) {
+    const options *given = own->given;
+    const attn_translator_recipe *recipe = &own->recipe;
+    attn_train_run *r = &own->r;
+    size_t tokenizer_size;
+    const void *tokenizer = known_tokenizer(own, &tokenizer_size);
     attn_parallel_source train[MOST_SOURCES], valid[MOST_SOURCES];
     attn_translator_files files = {
         .train = train,
@@ -183,16 +238,13 @@ static attn_status read_data(const options *given, attn_train_run *r,
         .train_languages = given->languages.count > 0 ? given->languages.item : NULL,
         .valid_languages = given->valid_languages.count > 0 ? given->valid_languages.item : NULL,
     };
-    bool trained = !r->resumed && given->tokenizer == NULL && tokenizer == NULL;
+    bool trained = given->tokenizer == NULL && tokenizer == NULL;
     attn_train_say(r, "%s\n",
                    r->resumed ? "reading the text"
                    : trained  ? "training the tokenizer, reading the text"
                               : "reading the text and the tokenizer");
-    status =
-        attn_translator_data_read(&files, recipe, r->resumed ? r->checkpoint.tokenizer : tokenizer,
-                                  r->resumed ? r->checkpoint.tokenizer_size : tokenizer_size,
-                                  attn_get_threads(), data, error);
-    attn_translator_free_bytes(tokenizer);
+    attn_status status = attn_translator_data_read(&files, recipe, tokenizer, tokenizer_size,
+                                                   attn_get_threads(), data, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -248,15 +300,15 @@ static void list_languages(const attn_directions *directions, char *out, size_t 
     }
 }
 
-static attn_status train(const options *given, attn_train_run *r,
-                         const attn_translator_recipe *recipe, attn_error *error) {
+static attn_status train(run *own, attn_error *error) {
+    const options *given = own->given;
     attn_translator_data data = {.tokenizer = NULL};
     attn_translator_task task = {.recipe = NULL};
     named_list named = {.count = 0};
     name_all(&named, given);
-    attn_status status = read_data(given, r, recipe, &data, error);
+    attn_status status = read_data(own, &data, error);
     if (status == ATTN_OK) {
-        status = attn_translator_task_create(recipe, &data, 0, &task, error);
+        status = attn_translator_task_create(&own->recipe, &data, 0, &task, error);
     }
     if (status == ATTN_OK) {
         char languages[2 * ATTN_DIRECTION_CODE * ATTN_DIRECTIONS];
@@ -268,7 +320,7 @@ static attn_status train(const options *given, attn_train_run *r,
             {"languages", languages},
         };
         size_t count = ATTN_LENGTH(facts) - (given->languages.count == 0);
-        status = attn_train_task(r, &task.task, named.item, named.count, facts, count, error);
+        status = attn_train_task(&own->r, &task.task, named.item, named.count, facts, count, error);
     }
     attn_translator_task_free(&task);
     attn_translator_data_free(&data);
@@ -320,9 +372,9 @@ static int check_languages(const options *given) {
 static int train_translator_run(const void *values, int operand_count, char **operand) {
     (void)operand_count;
     (void)operand;
-    static attn_train_run r; /* large, and zero */
-    static attn_translator_recipe recipe;
+    static run own; /* large, and zero */
     const options *given = values;
+    attn_train_run *r = &own.r;
     attn_error error = {.status = ATTN_OK};
     int misuse = check_sources(given);
     if (misuse == ATTN_EXIT_OK && given->target_tokenizer != NULL && given->tokenizer == NULL) {
@@ -333,20 +385,26 @@ static int train_translator_run(const void *values, int operand_count, char **op
     if (misuse != ATTN_EXIT_OK) {
         return misuse;
     }
-    attn_translator_recipe_init(&recipe);
-    r.kind = "translator";
-    r.given = &given->common;
-    r.recipe = attn_translator_recipe_table(&recipe);
-    r.recipe_size = sizeof recipe;
-    r.options = &recipe.train;
-    r.check = check_recipe;
-    attn_status status = attn_train_prepare(&r, &error);
-    if (status == ATTN_OK && given->common.list) {
-        attn_train_list(&r);
-    } else if (status == ATTN_OK) {
-        status = train(given, &r, &recipe, &error);
+    attn_translator_recipe_init(&own.recipe);
+    own.given = given;
+    r->kind = "translator";
+    r->given = &given->common;
+    r->recipe = attn_translator_recipe_table(&own.recipe);
+    r->recipe_size = sizeof own.recipe;
+    r->options = &own.recipe.train;
+    r->check = check_recipe;
+    r->start = &start_functions;
+    attn_status status = attn_train_prepare(r, &error);
+    if (status == ATTN_OK && own.start.model != NULL) {
+        status = check_start(&own, &error);
     }
-    attn_train_close(&r);
+    if (status == ATTN_OK && given->common.list) {
+        attn_train_list(r);
+    } else if (status == ATTN_OK) {
+        status = train(&own, &error);
+    }
+    attn_translator_start_free(&own.start);
+    attn_train_close(r);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 

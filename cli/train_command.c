@@ -297,14 +297,16 @@ static attn_status run_training(attn_train_run *r, const attn_task *task,
 }
 
 /* What a resumed training started from is in its checkpoint already. */
-static attn_status start_from(const attn_train_run *r, const attn_task *task, attn_error *error) {
+static attn_status start_from(attn_train_run *r, const attn_task *task, attn_error *error) {
     char left[160];
     size_t taken, count = attn_params_count(task->params);
     if (r->given->init == NULL || r->resumed) {
         return ATTN_OK;
     }
-    attn_status status = attn_model_file_start_from(r->given->init, r->kind, task->params, &taken,
-                                                    left, sizeof left, error);
+    attn_status status = r->start != NULL
+                             ? r->start->take(r, task->params, &taken, left, sizeof left, error)
+                             : attn_model_file_start_from(r->given->init, r->kind, task->params,
+                                                          &taken, left, sizeof left, error);
     if (status == ATTN_OK) {
         attn_train_say(r, "starting from %zu of %zu tensors of %s%s%s\n", taken, count,
                        r->given->init, taken < count ? "; new: " : "", left);
@@ -354,6 +356,9 @@ attn_status attn_train_prepare(attn_train_run *r, attn_error *error) {
     if (status == ATTN_OK && r->given->resume && exists(r->path.checkpoint)) {
         status = attn_checkpoint_load(r->path.checkpoint, &r->checkpoint, error);
         r->resumed = status == ATTN_OK;
+    }
+    if (status == ATTN_OK && r->start != NULL && r->given->init != NULL && !r->resumed) {
+        status = r->start->open(r, error);
     }
     return status == ATTN_OK ? read_options(r, error) : status;
 }

@@ -15,6 +15,8 @@
 
 enum { ATTN_TRAIN_PATH_SIZE = 4096 };
 
+struct attn_train_run;
+
 typedef struct attn_train_common {
     const char *recipe, *out, *init, *tensorboard;
     attn_option_list set;
@@ -33,6 +35,15 @@ typedef struct attn_train_paths {
 /* How much text there is, and was left out. */
 enum { ATTN_TRAIN_COUNTS = 12 };
 
+/* What a command does itself of a model to start from, when its weights are not all that counts. */
+typedef struct attn_train_start {
+    /* Reads the model of --init before the recipe is read, and sets the keys that it decides. */
+    attn_status (*open)(struct attn_train_run *run, attn_error *error);
+    /* Hands over its weights; *taken: how many; left: the names of the others. */
+    attn_status (*take)(struct attn_train_run *run, const attn_params *params, size_t *taken,
+                        char *left, size_t left_size, attn_error *error);
+} attn_train_start;
+
 /* One run; what the command fills in stands first. */
 typedef struct attn_train_run {
     const char *kind; /* "translator" */
@@ -41,6 +52,7 @@ typedef struct attn_train_run {
     size_t recipe_size;          /* of the values */
     attn_train_options *options; /* the values' member `train` */
     attn_status (*check)(const void *values, attn_error *error);
+    const attn_train_start *start; /* NULL: tensors of the same name and shape are taken */
     attn_train_count count[ATTN_TRAIN_COUNTS]; /* for the log */
     size_t count_count;
 

@@ -8,11 +8,9 @@
 #include "attn/tokenizer.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "kernels/loss/loss.h"
 
 enum { NAME_SIZE = 160 };
-
-/* What the bias of a word is that their model lacks: softmax makes it exactly 0. */
-static const attn_real NEVER = (attn_real)-1e9;
 
 typedef struct import_work {
     const attn_weight_map *map;
@@ -138,7 +136,7 @@ static void copy_words(const float *from, int64_t row_step, int64_t column_step,
 static void copy_bias(const float *from, const attn_word_order *order, attn_param *to) {
     for (int64_t c = 0; c < to->cols; c++) {
         bool never = order->theirs[c] < 0 || (c == ATTN_BOS && order->start_is_copy);
-        to->data[c] = never ? NEVER : from != NULL ? from[order->theirs[c]] : 0;
+        to->data[c] = never ? ATTN_NEVER : from != NULL ? from[order->theirs[c]] : 0;
     }
 }
 

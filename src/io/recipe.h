@@ -31,7 +31,7 @@ typedef struct attn_key {
 } attn_key;
 
 /* A table of keys, joined from parts, with the values it is of. */
-enum { ATTN_RECIPE_KEYS = 80 };
+enum { ATTN_RECIPE_KEYS = 120 };
 
 typedef struct attn_recipe {
     attn_key keys[ATTN_RECIPE_KEYS];

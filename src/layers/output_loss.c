@@ -19,6 +19,7 @@ typedef struct output_block {
     real *logits;       /* [BLOCK_ROWS, V] */
     real *d_x;          /* NULL when not recording */
     bool accumulate;    /* d_x held something before */
+    attn_absent_classes absent;
 } output_block;
 
 static void block_logits(attn_tape *tape, const output_block *b, int64_t first, int64_t rows) {
@@ -68,6 +69,22 @@ static void block_backward(attn_tape *tape, const output_block *b, int64_t first
     }
 }
 
+/* The words that the bias rules out. */
+static void find_absent(attn_tape *tape, const attn_linear *output, attn_absent_classes *out) {
+    const real *bias = output->bias != NULL ? output->bias->data : NULL;
+    int64_t count = 0;
+    for (int64_t v = 0; bias != NULL && v < output->out; v++) {
+        count += bias[v] <= ATTN_NEVER / 2;
+    }
+    int32_t *ids = count > 0 ? attn_tape_alloc(tape, (size_t)count * sizeof *ids) : NULL;
+    *out = (attn_absent_classes){.id = ids};
+    for (int64_t v = 0; ids != NULL && v < output->out; v++) {
+        if (bias[v] <= ATTN_NEVER / 2) {
+            ids[out->count++] = (int32_t)v;
+        }
+    }
+}
+
 /* The checks, the packed table, the block of logits, and what the loss writes of each target. */
 static bool begin_output(attn_tape *tape, attn_tensor *x, int64_t targets_count,
                          const attn_linear *output, const int32_t *targets, double smoothing,
@@ -84,6 +101,7 @@ static bool begin_output(attn_tape *tape, attn_tensor *x, int64_t targets_count,
         attn_tape_alloc(tape, attn_matmul_packed_size(output->in, classes) * sizeof(real));
     b->logits = attn_tape_alloc(tape, (size_t)(BLOCK_ROWS * classes) * sizeof(real));
     *losses = attn_tape_alloc(tape, 2 * (size_t)targets_count * sizeof(real));
+    find_absent(tape, output, &b->absent);
     if (attn_tape_recording(tape)) {
         b->d_x = attn_tape_grad_first(tape, x, &b->accumulate);
     }
@@ -114,8 +132,9 @@ void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, const attn_linear *
         if (attn_tape_status(tape) != ATTN_OK) {
             return;
         }
-        attn_cross_entropy(count, classes, classes, b.logits, targets + first, (real)smoothing,
-                           recording ? gradient_scale : 0, row_loss + first, row_nll + first);
+        attn_cross_entropy(count, classes, classes, b.logits, targets + first, &b.absent,
+                           (real)smoothing, recording ? gradient_scale : 0, row_loss + first,
+                           row_nll + first);
         if (recording) {
             block_backward(tape, &b, first, count);
         }
@@ -150,8 +169,9 @@ void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, const attn_linear
             return;
         }
         attn_cross_entropy_twice(count, classes, classes, b.logits, second.logits, targets + first,
-                                 (real)smoothing, (real)agreement, recording ? gradient_scale : 0,
-                                 room, row_loss + first, row_nll + first);
+                                 &b.absent, (real)smoothing, (real)agreement,
+                                 recording ? gradient_scale : 0, room, row_loss + first,
+                                 row_nll + first);
         if (recording) {
             block_backward(tape, &b, first, count);
             block_backward(tape, &second, rows + first, count);

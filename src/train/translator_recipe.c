@@ -10,6 +10,7 @@ static const char *const norms[] = {"pre", "post", NULL};
 static const char *const norm_kinds[] = {"layer", "rms", NULL};
 static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
 static const char *const best_by[] = {"loss", "bleu", "chrf", NULL};
+static const char *const tied_tables[] = {"false", "true", "target", NULL};
 static const char *const sides[] = {"both", "source", "target", NULL};
 static const char *const vocabularies[] = {"joint", "separate", NULL};
 static const char *const tokenizer_types[] = {"unigram", "bpe", NULL};
@@ -33,14 +34,22 @@ static const attn_key keys[] = {
     INT(max_length, 4, 65536, "longest sentence in tokens; longer pairs are left out"),
     CHOICE(norm, norms, "layer norm before or after each sublayer: pre, post"),
     CHOICE(norm_kind, norm_kinds, "layer norm, or RMSNorm, without mean and shift: layer, rms"),
+    REAL(norm_epsilon, 0, 0.1, "added under the root of the norms (0: 1e-5)"),
     CHOICE(positions, position_kinds, "position embeddings: sinusoidal, learned"),
+    CHOICE(sinusoids, attn_sinusoids_names,
+           "frequencies of the sinusoids: tensor2tensor (Marian's and fairseq's too), paper"),
+    INT(first_position, 0, 65536, "the position of the first token, where they are sinusoids"),
+    BOOL(plain_embeddings, "embeddings are not multiplied by the root of d_model"),
+    BOOL(embedding_norm, "a norm after embedding and position"),
     CHOICE(activation, attn_activation_names + 1,
            "activation of the feed-forward layers: relu, gelu, gelu_tanh, gelu_sigmoid, swish"),
     BOOL(gated,
          "feed-forward layers with a gate, and a third matrix (SwiGLU with activation = swish)"),
-    BOOL(tied,
-         "one table of embeddings for all that shares a vocabulary (source, target and output, or "
-         "target and output); false: one for each"),
+    CHOICE(tied, tied_tables,
+           "one table of embeddings for all that shares a vocabulary (true), for target and output "
+           "(target), or one for each: true, target, false"),
+    BOOL(output_bias, "the projection to words has a bias"),
+    BOOL(bare_source, "sources are read without </s>"),
     CHOICE(vocabularies, vocabularies,
            "one tokenizer for both languages, or one for each: joint, separate"),
     INT(vocabulary, 8, 1000000, "pieces of the tokenizer; a text that allows fewer gets fewer"),
@@ -98,7 +107,7 @@ attn_recipe attn_translator_recipe_table(attn_translator_recipe *recipe) {
 void attn_translator_recipe_init(attn_translator_recipe *recipe) {
     memset(recipe, 0, sizeof *recipe);
     *recipe = (attn_translator_recipe){
-        .tied = true,
+        .tied = ATTN_TIED_ALL,
         .d_model = 256,
         .ffn = 1024,
         .heads = 4,
@@ -156,18 +165,87 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->activation = (attn_activation)(recipe->activation + ATTN_ACTIVATION_RELU);
     config->rms_norm = recipe->norm_kind == ATTN_NORM_RMS;
     config->gated = recipe->gated;
-    config->embeddings = !recipe->tied                                     ? ATTN_EMBEDDINGS_UNTIED
-                         : recipe->vocabularies == ATTN_VOCABULARIES_JOINT ? ATTN_EMBEDDINGS_TIED
-                                                                           : ATTN_EMBEDDINGS_TARGET;
+    config->norm_epsilon = recipe->norm_epsilon;
+    config->sinusoids = (attn_sinusoids)recipe->sinusoids;
+    config->first_position = recipe->first_position;
+    config->plain_embeddings = recipe->plain_embeddings;
+    config->embedding_norm = recipe->embedding_norm;
+    config->output_bias = recipe->output_bias;
+    config->bare_source = recipe->bare_source;
+    bool all = recipe->tied == ATTN_TIED_ALL && recipe->vocabularies == ATTN_VOCABULARIES_JOINT;
+    config->embeddings = recipe->tied == ATTN_TIED_NONE ? ATTN_EMBEDDINGS_UNTIED
+                         : all                          ? ATTN_EMBEDDINGS_TIED
+                                                        : ATTN_EMBEDDINGS_TARGET;
     config->dropout = recipe->dropout;
     config->attention_dropout = recipe->attention_dropout;
     config->activation_dropout = recipe->activation_dropout;
     config->label_smoothing = recipe->label_smoothing;
-    if (recipe->guided_alignment > 0) {
+    if (recipe->guided_alignment > 0 || recipe->guided_layer > 0) {
         int64_t usual = recipe->decoder_layers > 1 ? recipe->decoder_layers - 1 : 1;
         config->alignment_layer = recipe->guided_layer > 0 ? recipe->guided_layer : usual;
         config->alignment_head = 1;
     }
+}
+
+void attn_translator_recipe_of_config(const attn_translator_config *config, bool two_sides,
+                                      attn_translator_recipe *recipe) {
+    bool target = config->embeddings == ATTN_EMBEDDINGS_TARGET && !two_sides;
+    recipe->d_model = config->d_model;
+    recipe->ffn = config->ffn;
+    recipe->heads = config->heads;
+    recipe->kv_heads = config->kv_heads == config->heads ? 0 : config->kv_heads;
+    recipe->encoder_layers = config->encoder_layers;
+    recipe->decoder_layers = config->decoder_layers;
+    recipe->max_length = config->max_length;
+    recipe->norm = config->pre_norm ? ATTN_NORM_PRE : ATTN_NORM_POST;
+    recipe->norm_kind = config->rms_norm ? ATTN_NORM_RMS : ATTN_NORM_LAYER;
+    recipe->norm_epsilon = config->norm_epsilon;
+    recipe->positions =
+        config->learned_positions ? ATTN_POSITIONS_LEARNED : ATTN_POSITIONS_SINUSOIDAL;
+    recipe->sinusoids = config->sinusoids;
+    recipe->first_position = config->first_position;
+    recipe->plain_embeddings = config->plain_embeddings;
+    recipe->embedding_norm = config->embedding_norm;
+    recipe->activation = (int)config->activation - ATTN_ACTIVATION_RELU;
+    recipe->gated = config->gated;
+    recipe->tied = config->embeddings == ATTN_EMBEDDINGS_UNTIED ? ATTN_TIED_NONE
+                   : target                                     ? ATTN_TIED_TARGET
+                                                                : ATTN_TIED_ALL;
+    recipe->output_bias = config->output_bias;
+    recipe->bare_source = config->bare_source;
+    recipe->vocabularies = two_sides ? ATTN_VOCABULARIES_SEPARATE : ATTN_VOCABULARIES_JOINT;
+    recipe->guided_layer = config->alignment_head == 1 ? config->alignment_layer : 0;
+}
+
+attn_status attn_translator_recipe_fits(attn_translator_recipe *model,
+                                        attn_translator_recipe *wanted, attn_error *error) {
+    attn_recipe table = attn_translator_recipe_table(model);
+    for (size_t i = 0; i < table.count; i++) {
+        const attn_key *key = &table.keys[i];
+        char has[ATTN_KEY_TEXT_SIZE], is[ATTN_KEY_TEXT_SIZE];
+        attn_recipe_print(key, model, has, sizeof has);
+        attn_recipe_print(key, wanted, is, sizeof is);
+        bool shorter = key->offset == offsetof(attn_translator_recipe, max_length) &&
+                       model->positions == ATTN_POSITIONS_SINUSOIDAL;
+        if (key->offset < offsetof(attn_translator_recipe, vocabulary) && !shorter &&
+            strcmp(has, is) != 0) {
+            return attn_fail(error, ATTN_ERR_ARGUMENT, key->name, -1,
+                             "leave it out: the model of --init decides",
+                             "the model of --init has %s, not %s", has, is);
+        }
+    }
+    return ATTN_OK;
+}
+
+bool attn_translator_recipe_is_of_tokenizer(const char *name) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        size_t at = keys[i].offset;
+        if (strcmp(keys[i].name, name) == 0) {
+            return at >= offsetof(attn_translator_recipe, vocabulary) &&
+                   at < offsetof(attn_translator_recipe, filter_ratio);
+        }
+    }
+    return false;
 }
 
 void attn_translator_recipe_variation(const attn_translator_recipe *recipe,

@@ -14,17 +14,20 @@ enum { ATTN_BEST_BLEU = 1, ATTN_BEST_CHRF };
 enum { ATTN_NORM_PRE, ATTN_NORM_POST };
 enum { ATTN_NORM_LAYER, ATTN_NORM_RMS };
 enum { ATTN_POSITIONS_SINUSOIDAL, ATTN_POSITIONS_LEARNED };
+enum { ATTN_TIED_NONE, ATTN_TIED_ALL, ATTN_TIED_TARGET };
 enum { ATTN_VOCABULARIES_JOINT, ATTN_VOCABULARIES_SEPARATE };
 enum { ATTN_SIDES_BOTH, ATTN_SIDES_SOURCE, ATTN_SIDES_TARGET };
 
 typedef struct attn_translator_recipe {
     /* the model */
     int64_t d_model, ffn, heads, kv_heads, encoder_layers, decoder_layers, max_length;
-    int norm, norm_kind, positions, activation;
-    bool tied, gated;
+    int norm, norm_kind, positions, sinusoids, activation, tied, vocabularies;
+    bool gated, output_bias, plain_embeddings, embedding_norm, bare_source;
+    int64_t first_position;
+    double norm_epsilon;
     /* the tokenizer */
     int64_t vocabulary, target_vocabulary;
-    int vocabularies, tokenizer_type;
+    int tokenizer_type;
     char normalization[ATTN_KEY_TEXT_SIZE], elisions[ATTN_KEY_TEXT_SIZE];
     double character_coverage;
     bool byte_fallback;
@@ -55,6 +58,17 @@ ATTN_MUST_CHECK attn_status attn_translator_recipe_check(const attn_translator_r
 /* source_vocabulary 0: the vocabulary is joint. */
 void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t vocabulary,
                                    int64_t source_vocabulary, attn_translator_config *config);
+/* The other way round: the keys of the network become those of a model that there is. two_sides: its tokenizer has one for each
+ * language. */
+void attn_translator_recipe_of_config(const attn_translator_config *config, bool two_sides,
+                                      attn_translator_recipe *recipe);
+/* A training that starts from a model has its network. The error names the first key that says otherwise than `model`, the recipe that
+ * attn_translator_recipe_of_config made. */
+ATTN_MUST_CHECK attn_status attn_translator_recipe_fits(attn_translator_recipe *model,
+                                                        attn_translator_recipe *wanted,
+                                                        attn_error *error);
+/* Whether a key is of the tokenizer alone, which a model has already. */
+bool attn_translator_recipe_is_of_tokenizer(const char *key);
 void attn_translator_recipe_variation(const attn_translator_recipe *recipe,
                                       attn_corpus_variation *variation);
 /* "unigram" or "bpe". */

@@ -176,6 +176,20 @@ static attn_status pass_failed(attn_status status, attn_error *error) {
                            "out of memory while computing the loss");
 }
 
+/* A model whose translations begin with zeros, as Marian's do, keeps doing so: the row of <s> has no gradient. It is predicted by none
+ * of them. */
+static void keep_zero_start(const attn_translator *model) {
+    const attn_param *table = model->target_embedding;
+    size_t row = (size_t)(ATTN_BOS * table->cols);
+    bool zero = true;
+    for (int64_t c = 0; c < table->cols && zero; c++) {
+        zero = table->data[row + (size_t)c] == 0;
+    }
+    if (zero && table->grad != NULL) {
+        memset(table->grad + row, 0, (size_t)table->cols * sizeof *table->grad);
+    }
+}
+
 static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, uint64_t key,
                               int64_t all_units, attn_task_loss *out, attn_error *error) {
     attn_translator_task *t = self;
@@ -206,6 +220,7 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
                                                  &out->loss, &out->nll, error);
     out->loss += weight * astray;
     status = status == ATTN_OK ? attn_tape_backward(t->task.tape, error) : status;
+    keep_zero_start(t->model);
     return pass_failed(status, error);
 }
 

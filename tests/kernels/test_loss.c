@@ -67,8 +67,8 @@ static outcome run_driver(float smoothing, float gradient_scale) {
     for (int r = 0; r < ROWS; r++) {
         targets[r] = r % 5 == 4 ? -1 : r * 27 % CLASSES;
     }
-    attn_cross_entropy(ROWS, CLASSES, STRIDE, result.logits.at, targets, smoothing, gradient_scale,
-                       result.loss.at, result.nll.at);
+    attn_cross_entropy(ROWS, CLASSES, STRIDE, result.logits.at, targets, NULL, smoothing,
+                       gradient_scale, result.loss.at, result.nll.at);
     return result;
 }
 
@@ -152,7 +152,7 @@ static void other_memory_is_left_alone(void **state) {
         assert_memory_equal(found.logits.at + gap, fresh.logits.at + gap, 7 * sizeof(float));
     }
     int32_t target = 3;
-    attn_cross_entropy(1, CLASSES, CLASSES, found.logits.at, &target, 0.1f, 1.0f, NULL, NULL);
+    attn_cross_entropy(1, CLASSES, CLASSES, found.logits.at, &target, NULL, 0.1f, 1.0f, NULL, NULL);
     outcome_free(&found);
     outcome_free(&fresh);
 }
@@ -175,15 +175,55 @@ static void log_softmax_agrees_with_double(void **state) {
     values_free(&y);
 }
 
+/* Words that a model lacks are as if they were not there: loss and gradient are those of the others. */
+static void absent_classes_do_not_count(void **state) {
+    (void)state;
+    const int32_t ids[] = {0, 3};
+    const attn_absent_classes absent = {ids, 2};
+    const int kept[] = {1, 2, 4};
+    const int32_t target = 2, kept_target = 1;
+    float row[2][5], only[2][3], loss[2], nll[2], room[8];
+    for (int pass = 0; pass < 2; pass++) {
+        for (int v = 0; v < 5; v++) {
+            row[pass][v] = v == 0 || v == 3 ? (float)ATTN_NEVER : 0.7f * (float)(v + pass) - 1;
+        }
+        for (int v = 0; v < 3; v++) {
+            only[pass][v] = row[pass][kept[v]];
+        }
+    }
+    float twice[2][5], only_twice[2][3];
+    memcpy(twice, row, sizeof row);
+    memcpy(only_twice, only, sizeof only);
+    attn_cross_entropy(1, 5, 5, row[0], &target, &absent, 0.3f, 1.0f, &loss[0], &nll[0]);
+    attn_cross_entropy(1, 3, 3, only[0], &kept_target, NULL, 0.3f, 1.0f, &loss[1], &nll[1]);
+    assert_near((double)loss[1], (double)loss[0], 1e-5);
+    assert_near((double)nll[1], (double)nll[0], 1e-6);
+    assert_true(row[0][0] == 0 && row[0][3] == 0);
+    for (int v = 0; v < 3; v++) {
+        assert_near((double)only[0][v], (double)row[0][kept[v]], 1e-6);
+    }
+    attn_cross_entropy_twice(1, 5, 5, twice[0], twice[1], &target, &absent, 0.3f, 2.0f, 1.0f, room,
+                             &loss[0], &nll[0]);
+    attn_cross_entropy_twice(1, 3, 3, only_twice[0], only_twice[1], &kept_target, NULL, 0.3f, 2.0f,
+                             1.0f, room, &loss[1], &nll[1]);
+    assert_near((double)loss[1], (double)loss[0], 1e-5);
+    for (int pass = 0; pass < 2; pass++) {
+        assert_true(twice[pass][0] == 0 && twice[pass][3] == 0);
+        for (int v = 0; v < 3; v++) {
+            assert_near((double)only_twice[pass][v], (double)twice[pass][kept[v]], 1e-6);
+        }
+    }
+}
+
 static void extreme_logits(void **state) {
     (void)state;
     float row[] = {-INFINITY, 1e30f, -1e30f, 1e30f}, loss, nll;
     int32_t target = 1;
-    attn_cross_entropy(1, 4, 4, row, &target, 0.0f, 1.0f, &loss, &nll);
+    attn_cross_entropy(1, 4, 4, row, &target, NULL, 0.0f, 1.0f, &loss, &nll);
     assert_near(log(2.0), (double)loss, 1e-7);
     assert_true(row[0] == 0.0f && row[1] == -0.5f && row[2] == 0.0f && row[3] == 0.5f);
     float bad[] = {0.0f, NAN, 1.0f};
-    attn_cross_entropy(1, 3, 3, bad, &target, 0.0f, 1.0f, &loss, &nll);
+    attn_cross_entropy(1, 3, 3, bad, &target, NULL, 0.0f, 1.0f, &loss, &nll);
     assert_true(isnan(loss) && isnan(nll) && isnan(bad[0]));
     assert_true(attn_sum_double(3, (const float[]){0.5f, 0.25f, 1.0f}) == 1.75);
 }
@@ -195,6 +235,7 @@ int main(void) {
         cmocka_unit_test(agrees_with_double),
         cmocka_unit_test(other_memory_is_left_alone),
         cmocka_unit_test(log_softmax_agrees_with_double),
+        cmocka_unit_test(absent_classes_do_not_count),
         cmocka_unit_test(extreme_logits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,7 +213,8 @@ done
 "$ATTN_TOOL" explain --model y.safetensors --raw "$(head -1 some)" >out 2>err || fail "explaining with two vocabularies"
 "$ATTN_TOOL" show --model y.safetensors --raw --target "$(head -1 some)" "$(head -1 some)" >out 2>err ||
     fail "showing two vocabularies"
-refused 1 'set vocabularies = separate' --source all.src --target all.tgt --init y.safetensors
+train on --source all.src --target all.tgt --init y.safetensors
+refused 1 'vocabularies' --source all.src --target all.tgt --init y.safetensors --set vocabularies=joint
 refused 2 'needs --tokenizer' --source all.src --target all.tgt --target-tokenizer x
 
 [ $failures -eq 0 ] && echo "all as expected"
