@@ -76,6 +76,9 @@ static attn_status open_start(attn_train_run *r, attn_error *error) {
     }
     bool two = own->given->tokenizer != NULL ? own->given->target_tokenizer != NULL
                                              : attn_tokenizer_target(tokenizer) != tokenizer;
+    if (r->resumed) {
+        return ATTN_OK; /* the checkpoint has the recipe */
+    }
     attn_translator_recipe_of_config(attn_translator_get_config(start->model), two, &own->recipe);
     snprintf(own->recipe.source_language, sizeof start->source, "%s", start->source);
     snprintf(own->recipe.target_language, sizeof start->target, "%s", start->target);
@@ -109,6 +112,10 @@ static attn_status take_start(attn_train_run *r, const attn_params *params, size
     }
     attn_translator_start_free(&own->start);
     return status;
+}
+
+static bool is_partial(const void *values) {
+    return attn_translator_recipe_is_partial(values);
 }
 
 static const attn_train_start start_functions = {open_start, take_start};
@@ -394,8 +401,9 @@ static int train_translator_run(const void *values, int operand_count, char **op
     r->options = &own.recipe.train;
     r->check = check_recipe;
     r->start = &start_functions;
+    r->is_partial = is_partial;
     attn_status status = attn_train_prepare(r, &error);
-    if (status == ATTN_OK && own.start.model != NULL) {
+    if (status == ATTN_OK && own.start.model != NULL && !r->resumed) {
         status = check_start(&own, &error);
     }
     if (status == ATTN_OK && given->common.list) {

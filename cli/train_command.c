@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "models/model_file.h"
+#include "models/translator.h"
 #include "show/curves.h"
 
 static volatile sig_atomic_t stop;
@@ -36,6 +37,10 @@ const attn_option attn_train_common_options[] = {
      .help = "the model file (default: KIND.safetensors)"},
     {"init", 0, ATTN_OPTION_FILE, offsetof(attn_train_common, init), .value = "MODEL",
      .help = "start from the weights of a finished model (fine-tuning)"},
+    {"freeze", 0, ATTN_OPTION_LIST, offsetof(attn_train_common, freeze), .value = "PATTERN",
+     .help =
+         "leave these parameters as they are, such as 'encoder.*' (attn info --parameters lists "
+         "the names); may be repeated; adds to the key freeze"},
     {"tensorboard", 0, ATTN_OPTION_FILE, offsetof(attn_train_common, tensorboard), .value = "DIR",
      .help = "write the curves for TensorBoard too"},
     {"resume", 0, ATTN_OPTION_FLAG, offsetof(attn_train_common, resume),
@@ -119,6 +124,34 @@ static attn_status check_existing(const attn_train_run *r, attn_error *error) {
 
 /* ---- options ---- */
 
+static bool holds_word(const char *list, const char *word) {
+    size_t length = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)) != NULL; at += length) {
+        bool begins = at == list || at[-1] == ' ';
+        if (begins && (at[length] == ' ' || at[length] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One more pattern, unless it is there: a resumed training has it from its checkpoint. */
+static attn_status add_frozen(attn_train_run *r, const char *pattern, attn_error *error) {
+    char *list = r->options->freeze;
+    size_t used = strlen(list), length = strlen(pattern);
+    if (holds_word(list, pattern)) {
+        return ATTN_OK;
+    }
+    if (length == 0 || strchr(pattern, ' ') != NULL || used + length + 2 > ATTN_KEY_TEXT_SIZE) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--freeze", -1,
+                         "give fewer and wider patterns, such as 'encoder.*'",
+                         "the patterns together have at most %d bytes, and each is one word",
+                         ATTN_KEY_TEXT_SIZE - 1);
+    }
+    snprintf(list + used, ATTN_KEY_TEXT_SIZE - used, "%s%s", used > 0 ? " " : "", pattern);
+    return ATTN_OK;
+}
+
 /* What the checkpoint was trained with, when one is resumed, then what is asked for now. */
 static attn_status read_settings(attn_train_run *r, attn_error *error) {
     const attn_recipe *recipe = &r->recipe;
@@ -131,6 +164,9 @@ static attn_status read_settings(attn_train_run *r, attn_error *error) {
     }
     for (size_t i = 0; i < r->given->set.count && status == ATTN_OK; i++) {
         status = attn_recipe_set_pair(recipe, r->given->set.item[i], error);
+    }
+    for (size_t i = 0; i < r->given->freeze.count && status == ATTN_OK; i++) {
+        status = add_frozen(r, r->given->freeze.item[i], error);
     }
     if (r->given->seed >= 0) {
         r->options->seed = r->given->seed;
@@ -199,6 +235,11 @@ static void describe_command(attn_train_run *r, const attn_train_named *named, s
         append(r->command, sizeof r->command, " --recipe ");
         append(r->command, sizeof r->command, file_name(given->recipe));
     }
+    for (size_t i = 0; i < given->freeze.count; i++) {
+        append(r->command, sizeof r->command, " --freeze '");
+        append(r->command, sizeof r->command, given->freeze.item[i]);
+        append(r->command, sizeof r->command, "'");
+    }
     for (size_t i = 0; i < given->set.count; i++) {
         append(r->command, sizeof r->command, " --set '");
         append(r->command, sizeof r->command, given->set.item[i]);
@@ -251,10 +292,14 @@ static void print_summary(const attn_train_run *r, const char *unit,
     if (summary->averaged > 0) {
         snprintf(model, sizeof model, "%lld averaged", (long long)summary->averaged);
     }
-    attn_train_say(r, "%s: %lld steps, %lld epochs, %lld %s in %s; %lld parameters, %s\n",
+    char trained[48] = "";
+    if (summary->trained < summary->parameters) {
+        snprintf(trained, sizeof trained, ", %lld of them trained", (long long)summary->trained);
+    }
+    attn_train_say(r, "%s: %lld steps, %lld epochs, %lld %s in %s; %lld parameters%s, %s\n",
                    ending_text(summary->ending), (long long)summary->steps,
                    (long long)summary->epochs, (long long)summary->units, unit, time,
-                   (long long)summary->parameters, model);
+                   (long long)summary->parameters, trained, model);
     if (summary->skipped > 0) {
         attn_train_say(r, "%lld steps were skipped: their loss or gradient was NaN or infinite\n",
                        (long long)summary->skipped);
@@ -296,17 +341,27 @@ static attn_status run_training(attn_train_run *r, const attn_task *task,
     return status;
 }
 
-/* What a resumed training started from is in its checkpoint already. */
+/* The parameters of the model, adapters left out. */
+static size_t count_own(const attn_params *params) {
+    size_t count = 0;
+    for (size_t i = 0; i < attn_params_count(params); i++) {
+        count += !attn_translator_is_adapter(attn_params_at(params, i)->name);
+    }
+    return count;
+}
+
+/* What a resumed training started from is in its checkpoint already, unless only part of it was trained. */
 static attn_status start_from(attn_train_run *r, const attn_task *task, attn_error *error) {
     char left[160];
-    size_t taken, count = attn_params_count(task->params);
-    if (r->given->init == NULL || r->resumed) {
+    size_t taken, count;
+    if (r->given->init == NULL || (r->resumed && !r->partial)) {
         return ATTN_OK;
     }
     attn_status status = r->start != NULL
                              ? r->start->take(r, task->params, &taken, left, sizeof left, error)
                              : attn_model_file_start_from(r->given->init, r->kind, task->params,
                                                           &taken, left, sizeof left, error);
+    count = count_own(task->params);
     if (status == ATTN_OK) {
         attn_train_say(r, "starting from %zu of %zu tensors of %s%s%s\n", taken, count,
                        r->given->init, taken < count ? "; new: " : "", left);
@@ -360,7 +415,14 @@ attn_status attn_train_prepare(attn_train_run *r, attn_error *error) {
     if (status == ATTN_OK && r->start != NULL && r->given->init != NULL && !r->resumed) {
         status = r->start->open(r, error);
     }
-    return status == ATTN_OK ? read_options(r, error) : status;
+    status = status == ATTN_OK ? read_options(r, error) : status;
+    r->partial =
+        r->is_partial != NULL ? r->is_partial(r->recipe.values) : r->options->freeze[0] != '\0';
+    if (status == ATTN_OK && r->start != NULL && r->given->init != NULL && r->resumed &&
+        r->partial) {
+        status = r->start->open(r, error);
+    }
+    return status;
 }
 
 void attn_train_close(attn_train_run *r) {

@@ -19,7 +19,7 @@ struct attn_train_run;
 
 typedef struct attn_train_common {
     const char *recipe, *out, *init, *tensorboard;
-    attn_option_list set;
+    attn_option_list set, freeze;
     int64_t seed, threads;
     bool resume, force, quiet, list;
 } attn_train_common;
@@ -52,13 +52,15 @@ typedef struct attn_train_run {
     size_t recipe_size;          /* of the values */
     attn_train_options *options; /* the values' member `train` */
     attn_status (*check)(const void *values, attn_error *error);
-    const attn_train_start *start; /* NULL: tensors of the same name and shape are taken */
+    bool (*is_partial)(const void *values); /* NULL: where something is frozen */
+    const attn_train_start *start;          /* NULL: tensors of the same name and shape are taken */
     attn_train_count count[ATTN_TRAIN_COUNTS]; /* for the log */
     size_t count_count;
 
     attn_train_paths path;
     attn_checkpoint checkpoint; /* when resumed */
     bool resumed;
+    bool partial; /* only part of the parameters is trained, and a checkpoint holds that part */
     attn_train_log *log;
     attn_tensorboard *board; /* NULL: not asked for */
     attn_train_progress progress;

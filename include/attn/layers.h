@@ -37,6 +37,8 @@ typedef struct attn_linear {
     attn_param *bias;           /* [O] likewise; NULL: none */
     int64_t in, out;            /* C, O (the sum when joined) */
     attn_packed_weight *packed; /* by attn_linear_pack; NULL: packed in each call */
+    const struct attn_adapter *adapters; /* low-rank changes to the weight (layers/adapter.h) */
+    int64_t adapter_count;
 } attn_linear;
 
 /* The arithmetic of a packed layer during inference; recording passes always use float32. */

@@ -73,8 +73,8 @@ typedef struct attn_optimizer attn_optimizer;
 
 /* *out is the caller's, freed with attn_optimizer_free (NULL is allowed). params: allocated with
  * gradients; they must outlive the optimizer. An optimizer belongs to one thread at a time.
- * ATTN_ERR_ARGUMENT names the option, or says that params has no gradients; ATTN_ERR_MEMORY: it takes
- * twice the memory of the weights. */
+ * ATTN_ERR_ARGUMENT names the option, or says that params has no gradients or nothing to train; ATTN_ERR_MEMORY: it takes
+ * twice the memory of the weights that are not frozen. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_optimizer_create(const attn_optimizer_options *options,
                                                            attn_params *params,
                                                            attn_optimizer **out, attn_error *error);
@@ -103,7 +103,7 @@ typedef struct attn_optimizer_state {
     size_t size;   /* of this struct, set by attn_optimizer_state_init */
     int64_t steps; /* so far, skipped ones counted */
     int64_t skipped;
-    int64_t count;          /* attn_params_size */
+    int64_t count;          /* attn_params_trained */
     const attn_real *m, *v; /* [count]; v of a matrix that Muon takes: its last direction */
 } attn_optimizer_state;
 

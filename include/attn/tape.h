@@ -45,14 +45,17 @@ typedef struct attn_param {
     int64_t rows, cols;
     attn_init init;
     attn_real *data;
-    attn_real *grad; /* NULL in a model for inference */
+    attn_real *grad; /* NULL in a model for inference, and where it is frozen */
     /* [rows]: the row scales of a matrix that was stored as 8-bit integers, laid out like data;
      * NULL: none. Set it to NULL after changing the data. */
     attn_real *row_scale;
+    /* Set it before attn_params_allocate: it has no gradient then, no layer computes one, and an optimizer leaves it alone. */
+    bool frozen;
+    struct attn_param *next; /* the row declared after it; NULL: it is the last */
 } attn_param;
 
 /* The table of a model's tensors: declare every row, then allocate once. Parameters are contiguous
- * in `data`, in the order of declaration and without gaps; so are their gradients in `grad`. */
+ * in `data`, in the order of declaration and without gaps; so are the gradients of those that are not frozen in `grad`. */
 typedef struct attn_params attn_params;
 
 /* *out is freed with attn_params_free (NULL is allowed). ATTN_ERR_MEMORY. */
@@ -77,6 +80,8 @@ ATTN_API attn_param *attn_params_find(const attn_params *params, const char *nam
 ATTN_API int64_t attn_params_size(const attn_params *params);
 ATTN_API attn_real *attn_params_data(const attn_params *params);
 ATTN_API attn_real *attn_params_grad(const attn_params *params);
+/* How many elements are not frozen: that many gradients there are. */
+ATTN_API int64_t attn_params_trained(const attn_params *params);
 ATTN_API void attn_params_zero_grad(attn_params *params);
 
 /* ---- the tape ---- */

@@ -63,7 +63,7 @@ static void attention_backward(attn_tape *tape, void *record) {
     const attention_record *r = record;
     bool accumulate; /* a projection has no other reader, so its gradient starts here */
     real *d_query = NULL, *d_key_value = NULL;
-    if (r->output->grad != NULL) {
+    if (r->output->grad != NULL && !r->output->constant) {
         d_query = attn_tape_grad_first(tape, r->query, &accumulate);
         d_key_value = r->key_value == r->query
                           ? d_query
@@ -251,6 +251,7 @@ static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences
     }
     if (r != NULL) {
         *r = local;
+        local.output->constant = local.query->constant && local.key_value->constant;
     }
     attn_error error;
     attn_status status = attn_attention_forward_scratch(

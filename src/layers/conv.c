@@ -110,14 +110,14 @@ static void conv_backward(attn_tape *tape, void *record) {
     const attn_linear *kernel = &r->conv.kernel;
     attn_scratch *scratch = attn_tape_scratch(tape);
     attn_status status = backward_input(tape, r);
-    if (status == ATTN_OK) {
+    if (status == ATTN_OK && !kernel->weight->frozen) {
         status = attn_conv_backward_weight(&r->shape, r->x->data, r->y->grad, kernel->weight->grad,
                                            scratch);
     }
     if (status != ATTN_OK) {
         attn_layers_fail(tape, status);
     }
-    if (kernel->bias != NULL) {
+    if (!attn_layers_frozen(kernel->bias)) {
         attn_add_rows(r->y->rows, r->y->cols, r->y->grad, kernel->bias->grad);
     }
 }

@@ -49,8 +49,13 @@ static void depthwise_backward(attn_tape *tape, void *record) {
     }
     attn_depthwise_backward_input(&r->shape, r->y->grad, r->depthwise.weight->data, d_x,
                                   accumulate);
-    attn_depthwise_backward_weight(&r->shape, r->x->data, r->y->grad, r->depthwise.weight->grad);
-    attn_add_rows(r->y->rows, r->y->cols, r->y->grad, r->depthwise.bias->grad);
+    if (!r->depthwise.weight->frozen) {
+        attn_depthwise_backward_weight(&r->shape, r->x->data, r->y->grad,
+                                       r->depthwise.weight->grad);
+    }
+    if (!r->depthwise.bias->frozen) {
+        attn_add_rows(r->y->rows, r->y->cols, r->y->grad, r->depthwise.bias->grad);
+    }
 }
 
 attn_tensor *attn_layer_depthwise(attn_tape *tape, attn_tensor *x, const attn_grid *grid,

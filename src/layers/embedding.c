@@ -39,10 +39,12 @@ static void embedding_backward(attn_tape *tape, void *record) {
         return;
     }
     /* y = scale * table[ids] + ... */
-    attn_embedding_backward(r->y->rows, r->y->cols, r->ids, r->table->rows, r->scale, r->y->grad,
-                            r->table->grad);
+    if (!r->table->frozen) {
+        attn_embedding_backward(r->y->rows, r->y->cols, r->ids, r->table->rows, r->scale,
+                                r->y->grad, r->table->grad);
+    }
     /* ... + position[position_ids] */
-    if (r->learned != NULL) {
+    if (!attn_layers_frozen(r->learned)) {
         attn_embedding_backward(r->y->rows, r->y->cols, r->position_ids, r->learned->rows, 1,
                                 r->y->grad, r->learned->grad);
     }
@@ -81,6 +83,7 @@ attn_tensor *attn_layer_embedding(attn_tape *tape, attn_param *table, attn_real 
     attn_param *learned = positions != NULL ? positions->learned : NULL;
     if (r != NULL) {
         *r = (embedding_record){table, learned, scale, ids, position_ids, y};
+        y->constant = table->frozen && attn_layers_frozen(learned);
     }
     const real *position_table = NULL;
     if (positions != NULL) {

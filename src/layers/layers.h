@@ -55,12 +55,17 @@ static inline bool attn_layers_param(attn_tape *tape, const attn_param *param, c
     if (!attn_layers_given(tape, param, name)) {
         return false;
     }
-    bool missing = attn_tape_recording(tape) && param->grad == NULL;
+    bool missing = attn_tape_recording(tape) && param->grad == NULL && !param->frozen;
     if (param->data == NULL || missing) {
         attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "%s, %s, was not allocated%s", name, param->name,
                        missing ? " with gradients, and the tape records" : "");
     }
     return param->data != NULL && !missing;
+}
+
+/* Whether there is nothing to learn in it; NULL: there is no such parameter. */
+static inline bool attn_layers_frozen(const attn_param *param) {
+    return param == NULL || param->frozen;
 }
 
 /* 0 <= p < 1 */
@@ -113,9 +118,12 @@ static inline void attn_layers_matmul(attn_tape *tape, attn_matmul *product) {
 /* y = x + ... of `other`: y's gradient is also x's. A first one is handed over, array and all, since
  * nobody reads that of y once y's own layer has run. Only where x is read twice must it be copied. (A
  * zero keeps its sign there, which an addition to 0 would lose; a sum that begins at 0 does not see
- * it.) Returns whether the tape is still well. */
+ * it.) A constant x gets none. Returns whether the tape is still well. */
 static inline bool attn_layers_pass_gradient(attn_tape *tape, const attn_tensor *y, attn_tensor *x,
                                              const attn_tensor *other) {
+    if (x->constant) {
+        return true;
+    }
     if (x->grad == NULL && x != other) {
         x->grad = y->grad;
         return true;

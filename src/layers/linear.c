@@ -2,9 +2,11 @@
  *
  * Next: layers/feed_forward.c, layers/attention.c. */
 #include "kernels/activation.h"
+#include "layers/adapter.h"
 #include "layers/layers.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/fail.h"
 
@@ -18,8 +20,42 @@ attn_linear attn_linear_declare(attn_params *params, const char *name, int64_t i
     return linear;
 }
 
-static attn_status pack_floats(const attn_linear *linear, attn_packed_weight *out) {
-    const real *weight = linear->weight->data;
+attn_status attn_linear_merge(const attn_linear *linear, real *out) {
+    int64_t in = linear->in;
+    memcpy(out, linear->weight->data, (size_t)(linear->out * in) * sizeof *out);
+    for (int64_t i = 0; i < linear->adapter_count; i++) {
+        const attn_adapter *a = &linear->adapters[i];
+        int64_t rank = a->down.out, count = a->up->rows * in;
+        real *change = attn_alloc((size_t)count * sizeof *change), *to = out + a->first * in;
+        attn_status status = change == NULL ? ATTN_ERR_MEMORY : ATTN_OK;
+        if (status == ATTN_OK) {
+            status = attn_matmul_run(&(attn_matmul){.size = sizeof(attn_matmul),
+                                                    .m = a->up->rows,
+                                                    .n = in,
+                                                    .k = rank,
+                                                    .a = a->up->data,
+                                                    .a_row = rank,
+                                                    .a_col = 1,
+                                                    .b = a->down.weight->data,
+                                                    .b_row = in,
+                                                    .b_col = 1,
+                                                    .c = change,
+                                                    .c_row = in},
+                                     NULL);
+        }
+        if (status == ATTN_OK) {
+            attn_scale_add(count, change, a->scale, to, to);
+        }
+        attn_free(change);
+        if (status != ATTN_OK) {
+            return status;
+        }
+    }
+    return ATTN_OK;
+}
+
+static attn_status pack_floats(const attn_linear *linear, const real *weight,
+                               attn_packed_weight *out) {
     out->floats = attn_alloc(attn_matmul_packed_size(linear->in, linear->out) * sizeof(real));
     if (out->floats == NULL) {
         return ATTN_ERR_MEMORY;
@@ -28,17 +64,29 @@ static attn_status pack_floats(const attn_linear *linear, attn_packed_weight *ou
     return ATTN_OK;
 }
 
-static attn_status pack(const attn_linear *linear, attn_compute compute, attn_packed_weight *out) {
-    const real *weight = linear->weight->data;
+static attn_status pack_values(const attn_linear *linear, const real *weight, const real *row_scale,
+                               attn_compute compute, attn_packed_weight *out) {
     int64_t in = linear->in, count = linear->out;
     if (compute == ATTN_COMPUTE_I8) {
-        return attn_matmul_i8_weights_create(in, count, weight, 1, in, linear->weight->row_scale,
-                                             &out->i8, NULL);
+        return attn_matmul_i8_weights_create(in, count, weight, 1, in, row_scale, &out->i8, NULL);
     }
     if (compute == ATTN_COMPUTE_COMPACT && attn_matmul_bf16_holds(in * count, weight)) {
         return attn_matmul_bf16_create(in, count, weight, 1, in, &out->bf16);
     }
-    return pack_floats(linear, out);
+    return pack_floats(linear, weight, out);
+}
+
+static attn_status pack(const attn_linear *linear, attn_compute compute, attn_packed_weight *out) {
+    if (linear->adapter_count == 0) {
+        return pack_values(linear, linear->weight->data, linear->weight->row_scale, compute, out);
+    }
+    real *merged = attn_alloc((size_t)(linear->out * linear->in) * sizeof *merged);
+    attn_status status = merged != NULL ? attn_linear_merge(linear, merged) : ATTN_ERR_MEMORY;
+    if (status == ATTN_OK) {
+        status = pack_values(linear, merged, NULL, compute, out);
+    }
+    attn_free(merged);
+    return status;
 }
 
 attn_status attn_linear_pack(attn_linear *linear, attn_compute compute, attn_error *error) {
@@ -149,11 +197,15 @@ typedef struct linear_record {
     attn_activation activation;
     attn_tensor *x, *y, *residual;
     real *pre_activation;
+    attn_tensor *low[ATTN_ADAPTERS_MOST]; /* scale * x A^T of each adapter */
 } linear_record;
 
 /* d_x += d_y W */
 static void backward_input(attn_tape *tape, const linear_record *r) {
     bool accumulate;
+    if (r->x->constant) {
+        return;
+    }
     real *d_x = attn_tape_grad_first(tape, r->x, &accumulate);
     attn_layers_matmul(tape, &(attn_matmul){.m = r->y->rows,
                                             .n = r->linear.in,
@@ -169,28 +221,101 @@ static void backward_input(attn_tape *tape, const linear_record *r) {
                                             .accumulate = accumulate});
 }
 
-/* d_W += d_y^T x;  d_b += 1^T d_y */
-static void backward_params(attn_tape *tape, const linear_record *r) {
-    attn_layers_matmul(tape, &(attn_matmul){.m = r->linear.out,
+/* Rows first .. first + rows - 1 of d_W += d_y^T x */
+static void backward_weight(attn_tape *tape, const linear_record *r, int64_t first, int64_t rows,
+                            real *d_weight) {
+    attn_layers_matmul(tape, &(attn_matmul){.m = rows,
                                             .n = r->linear.in,
                                             .k = r->y->rows,
-                                            .a = r->y->grad,
+                                            .a = r->y->grad + first,
                                             .a_row = 1,
                                             .a_col = r->linear.out,
                                             .b = r->x->data,
                                             .b_row = r->linear.in,
                                             .b_col = 1,
-                                            .c = r->linear.weight->grad,
+                                            .c = d_weight,
                                             .c_row = r->linear.in,
                                             .accumulate = true});
-    if (r->linear.bias != NULL) {
-        attn_add_rows(r->y->rows, r->linear.out, r->y->grad, r->linear.bias->grad);
+}
+
+/* The same of d_b += 1^T d_y */
+static void backward_bias(const linear_record *r, int64_t first, int64_t count, real *d_bias) {
+    int64_t out = r->linear.out;
+    if (count == out) {
+        attn_add_rows(r->y->rows, out, r->y->grad, d_bias);
+        return;
+    }
+    for (int64_t row = 0; row < r->y->rows; row++) {
+        for (int64_t c = 0; c < count; c++) {
+            d_bias[c] += r->y->grad[row * out + first + c];
+        }
+    }
+}
+
+/* The features of the parameter, which is part of a weight or of a bias. */
+static int64_t features_of(const attn_param *part, bool bias) {
+    return bias ? part->cols : part->rows;
+}
+
+/* The parameters of the weight, or of the bias, by runs that are frozen or not: gradients of a run lie together. */
+static void backward_runs(attn_tape *tape, const linear_record *r, const attn_param *part,
+                          bool bias) {
+    for (int64_t at = 0; part != NULL && at < r->linear.out;) {
+        const attn_param *run = part;
+        int64_t first = at;
+        for (; at < r->linear.out && part->frozen == run->frozen; part = part->next) {
+            at += features_of(part, bias);
+        }
+        if (!run->frozen && bias) {
+            backward_bias(r, first, at - first, run->grad);
+        } else if (!run->frozen) {
+            backward_weight(tape, r, first, at - first, run->grad);
+        }
+    }
+}
+
+/* With low = scale * x A^T, an input of its own, and y = ... + low B^T:
+ * d_low = scale * d_y B;  d_B += d_y^T low */
+static void backward_adapters(attn_tape *tape, const linear_record *r) {
+    for (int64_t i = 0; i < r->linear.adapter_count; i++) {
+        const attn_adapter *a = &r->linear.adapters[i];
+        attn_tensor *low = r->low[i];
+        int64_t rank = low->cols, out = r->linear.out;
+        bool accumulate;
+        real *d_low = attn_tape_grad_first(tape, low, &accumulate);
+        attn_layers_matmul(tape, &(attn_matmul){.m = low->rows,
+                                                .n = rank,
+                                                .k = a->up->rows,
+                                                .a = r->y->grad + a->first,
+                                                .a_row = out,
+                                                .a_col = 1,
+                                                .b = a->up->data,
+                                                .b_row = rank,
+                                                .b_col = 1,
+                                                .c = d_low,
+                                                .c_row = rank,
+                                                .accumulate = accumulate});
+        attn_layers_matmul(tape, &(attn_matmul){.m = a->up->rows,
+                                                .n = rank,
+                                                .k = low->rows,
+                                                .a = r->y->grad + a->first,
+                                                .a_row = 1,
+                                                .a_col = out,
+                                                .b = low->data,
+                                                .b_row = rank,
+                                                .b_col = 1,
+                                                .c = a->up->grad,
+                                                .c_row = rank,
+                                                .accumulate = true});
+        if (d_low != NULL) {
+            attn_scale(low->rows * rank, d_low, a->scale, d_low);
+        }
     }
 }
 
 static void linear_backward(attn_tape *tape, void *record) {
     const linear_record *r = record;
-    if (r->y->grad == NULL) {
+    if (r->y->grad == NULL || r->y->constant) {
         return;
     }
     int64_t count = r->y->rows * r->y->cols;
@@ -203,8 +328,10 @@ static void linear_backward(attn_tape *tape, void *record) {
         attn_activation_backward(r->activation, count, r->pre_activation, r->y->grad, r->y->grad);
     }
     /* pre = x W^T + b */
+    backward_adapters(tape, r);
     backward_input(tape, r);
-    backward_params(tape, r);
+    backward_runs(tape, r, r->linear.weight, false);
+    backward_runs(tape, r, r->linear.bias, true);
 }
 
 /* activation(x W^T + bias) + residual with packed weights into rows of y. */
@@ -254,6 +381,59 @@ attn_status attn_linear_run_packed(const attn_linear *linear, const attn_linear_
                                    scratch);
 }
 
+/* low = scale * x A^T of each adapter. */
+static bool adapt_down(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
+                       attn_tensor *low[ATTN_ADAPTERS_MOST]) {
+    for (int64_t i = 0; i < linear->adapter_count; i++) {
+        const attn_adapter *a = &linear->adapters[i];
+        attn_tensor *kept = attn_layers_dropout(tape, x, a->dropout);
+        low[i] =
+            kept != NULL ? attn_layers_linear(tape, kept, &a->down, ATTN_ACTIVATION_NONE) : NULL;
+        if (low[i] == NULL) {
+            return false;
+        }
+        attn_scale(low[i]->rows * low[i]->cols, low[i]->data, a->scale, low[i]->data);
+    }
+    return true;
+}
+
+/* y = low B^T, where the product with W goes on from. */
+static void adapt_up(attn_tape *tape, const attn_linear *linear,
+                     attn_tensor *const low[ATTN_ADAPTERS_MOST], attn_tensor *y) {
+    memset(y->data, 0, (size_t)(y->rows * y->cols) * sizeof *y->data);
+    for (int64_t i = 0; i < linear->adapter_count; i++) {
+        const attn_adapter *a = &linear->adapters[i];
+        int64_t rank = low[i]->cols;
+        attn_layers_matmul(tape, &(attn_matmul){.m = y->rows,
+                                                .n = a->up->rows,
+                                                .k = rank,
+                                                .a = low[i]->data,
+                                                .a_row = rank,
+                                                .a_col = 1,
+                                                .b = a->up->data,
+                                                .b_row = 1,
+                                                .b_col = rank,
+                                                .c = y->data + a->first,
+                                                .c_row = linear->out});
+    }
+}
+
+/* Whether none of the parameters that make up the weight, or the bias, is trained. */
+static bool all_frozen(const attn_linear *linear, const attn_param *part, bool bias) {
+    bool frozen = true;
+    for (int64_t at = 0; part != NULL && frozen && at < linear->out; part = part->next) {
+        frozen = part->frozen;
+        at += features_of(part, bias);
+    }
+    return frozen;
+}
+
+static bool is_constant(const attn_tensor *x, const attn_linear *linear,
+                        const attn_tensor *residual) {
+    return x->constant && linear->adapter_count == 0 && (residual == NULL || residual->constant) &&
+           all_frozen(linear, linear->weight, false) && all_frozen(linear, linear->bias, true);
+}
+
 static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                    attn_activation activation, attn_tensor *residual) {
     if (!attn_layers_columns(tape, x, "x", linear->in, "the weight") ||
@@ -261,12 +441,18 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
          !attn_layers_param(tape, linear->weight, "the weight"))) {
         return NULL;
     }
+    attn_tensor *low[ATTN_ADAPTERS_MOST] = {NULL};
+    bool ready = attn_linear_is_packed(linear) && !attn_tape_recording(tape);
+    bool adapted = linear->adapter_count > 0 && !ready;
+    if (adapted && !adapt_down(tape, x, linear, low)) {
+        return NULL;
+    }
     attn_tensor *y = attn_tape_tensor(tape, x->rows, linear->out);
     linear_record *r = attn_tape_record(tape, sizeof *r, linear_backward);
     if (y == NULL) {
         return NULL;
     }
-    if (attn_linear_is_packed(linear) && !attn_tape_recording(tape)) {
+    if (ready) {
         attn_linear_rows rows = {.count = x->rows,
                                  .x = x->data,
                                  .y = y->data,
@@ -284,8 +470,17 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
         if (attn_activation_is_curved(activation)) {
             pre_activation = attn_tape_alloc(tape, (size_t)(y->rows * y->cols) * sizeof(real));
         }
-        *r = (linear_record){
-            *linear, activation, x, y, residual, pre_activation != NULL ? pre_activation : y->data};
+        *r = (linear_record){*linear,
+                             activation,
+                             x,
+                             y,
+                             residual,
+                             pre_activation != NULL ? pre_activation : y->data,
+                             {low[0], low[1], low[2]}};
+        y->constant = is_constant(x, linear, residual);
+    }
+    if (adapted) {
+        adapt_up(tape, linear, low, y);
     }
     attn_layers_matmul(tape, &(attn_matmul){.m = x->rows,
                                             .n = linear->out,
@@ -298,6 +493,7 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
                                             .b_col = linear->in,
                                             .c = y->data,
                                             .c_row = linear->out,
+                                            .accumulate = adapted,
                                             .bias = linear->bias ? linear->bias->data : NULL,
                                             .pre_activation = pre_activation,
                                             .activation = activation,

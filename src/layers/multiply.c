@@ -13,6 +13,9 @@ typedef struct multiply_record {
 static void pass(attn_tape *tape, const attn_tensor *y, attn_tensor *x, const attn_tensor *other) {
     int64_t count = y->rows * y->cols;
     bool accumulate;
+    if (x->constant) {
+        return;
+    }
     real *d_x = attn_tape_grad_first(tape, x, &accumulate);
     real *product =
         d_x != NULL && accumulate ? attn_tape_alloc(tape, (size_t)count * sizeof(real)) : d_x;
@@ -51,6 +54,7 @@ attn_tensor *attn_layers_multiply(attn_tape *tape, attn_tensor *a, attn_tensor *
     }
     if (r != NULL) {
         *r = (multiply_record){a, b, y};
+        y->constant = a->constant && b->constant;
     }
     memcpy(y->data, a->data, (size_t)(y->rows * y->cols) * sizeof(real));
     attn_multiply(y->rows * y->cols, b->data, y->data);

@@ -36,8 +36,11 @@ typedef struct norm_record {
 
 static void norm_backward(attn_tape *tape, void *record) {
     const norm_record *r = record;
-    real *d_x = r->y->grad != NULL ? attn_tape_grad(tape, r->x) : NULL;
-    if (d_x == NULL) {
+    if (r->y->grad == NULL) {
+        return;
+    }
+    real *d_x = r->x->constant ? NULL : attn_tape_grad(tape, r->x);
+    if (attn_tape_status(tape) != ATTN_OK) {
         return;
     }
     attn_norm_backward(r->x->rows, r->x->cols, r->x->data, r->norm.gamma->data, r->mean, r->rstd,
@@ -61,6 +64,7 @@ attn_tensor *attn_layer_norm(attn_tape *tape, attn_tensor *x, const attn_norm *n
         mean = attn_tape_alloc(tape, (size_t)x->rows * sizeof(real));
         rstd = attn_tape_alloc(tape, (size_t)x->rows * sizeof(real));
         *r = (norm_record){*norm, x, y, mean, rstd};
+        y->constant = x->constant && norm->gamma->frozen && attn_layers_frozen(norm->beta);
     }
     if (attn_tape_status(tape) != ATTN_OK) {
         return NULL;

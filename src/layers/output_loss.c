@@ -17,7 +17,7 @@ typedef struct output_block {
     const attn_linear *output;
     const real *packed; /* W^T, packed */
     real *logits;       /* [BLOCK_ROWS, V] */
-    real *d_x;          /* NULL when not recording */
+    real *d_x;          /* NULL when not recording, or x is constant */
     bool accumulate;    /* d_x held something before */
     attn_absent_classes absent;
 } output_block;
@@ -40,31 +40,35 @@ static void block_logits(attn_tape *tape, const output_block *b, int64_t first, 
 /* logits = x W^T + b:  d_x = d_logits W;  d_W += d_logits^T x;  d_b += 1^T d_logits */
 static void block_backward(attn_tape *tape, const output_block *b, int64_t first, int64_t rows) {
     int64_t channels = b->output->in, classes = b->output->out;
-    attn_layers_matmul(tape, &(attn_matmul){.m = rows,
-                                            .n = channels,
-                                            .k = classes,
-                                            .a = b->logits,
-                                            .a_row = classes,
-                                            .a_col = 1,
-                                            .b = b->output->weight->data,
-                                            .b_row = channels,
-                                            .b_col = 1,
-                                            .c = b->d_x + first * channels,
-                                            .c_row = channels,
-                                            .accumulate = b->accumulate});
-    attn_layers_matmul(tape, &(attn_matmul){.m = classes,
-                                            .n = channels,
-                                            .k = rows,
-                                            .a = b->logits,
-                                            .a_row = 1,
-                                            .a_col = classes,
-                                            .b = b->x->data + first * channels,
-                                            .b_row = channels,
-                                            .b_col = 1,
-                                            .c = b->output->weight->grad,
-                                            .c_row = channels,
-                                            .accumulate = true});
-    if (b->output->bias != NULL) {
+    if (b->d_x != NULL) {
+        attn_layers_matmul(tape, &(attn_matmul){.m = rows,
+                                                .n = channels,
+                                                .k = classes,
+                                                .a = b->logits,
+                                                .a_row = classes,
+                                                .a_col = 1,
+                                                .b = b->output->weight->data,
+                                                .b_row = channels,
+                                                .b_col = 1,
+                                                .c = b->d_x + first * channels,
+                                                .c_row = channels,
+                                                .accumulate = b->accumulate});
+    }
+    if (!b->output->weight->frozen) {
+        attn_layers_matmul(tape, &(attn_matmul){.m = classes,
+                                                .n = channels,
+                                                .k = rows,
+                                                .a = b->logits,
+                                                .a_row = 1,
+                                                .a_col = classes,
+                                                .b = b->x->data + first * channels,
+                                                .b_row = channels,
+                                                .b_col = 1,
+                                                .c = b->output->weight->grad,
+                                                .c_row = channels,
+                                                .accumulate = true});
+    }
+    if (!attn_layers_frozen(b->output->bias)) {
         attn_add_rows(rows, classes, b->logits, b->output->bias->grad);
     }
 }
@@ -102,7 +106,7 @@ static bool begin_output(attn_tape *tape, attn_tensor *x, int64_t targets_count,
     b->logits = attn_tape_alloc(tape, (size_t)(BLOCK_ROWS * classes) * sizeof(real));
     *losses = attn_tape_alloc(tape, 2 * (size_t)targets_count * sizeof(real));
     find_absent(tape, output, &b->absent);
-    if (attn_tape_recording(tape)) {
+    if (attn_tape_recording(tape) && !x->constant) {
         b->d_x = attn_tape_grad_first(tape, x, &b->accumulate);
     }
     if (attn_tape_status(tape) != ATTN_OK) {

@@ -21,6 +21,9 @@ static void residual_backward(attn_tape *tape, void *record) {
         return;
     }
     /* ... + dropout(branch) */
+    if (r->branch->constant) {
+        return;
+    }
     bool accumulate;
     real *d_branch = attn_tape_grad_first(tape, r->branch, &accumulate);
     if (d_branch != NULL) {
@@ -40,6 +43,7 @@ static attn_tensor *residual_forward(attn_tape *tape, attn_tensor *x, attn_tenso
     p = recording ? p : 0.0;
     if (r != NULL) {
         *r = (residual_record){x, branch, y, p, key};
+        y->constant = branch->constant && (x == NULL || x->constant);
     }
     attn_dropout_forward(y->rows * y->cols, branch->data, x != NULL ? x->data : NULL, p, key,
                          y->data);

@@ -341,6 +341,9 @@ void attn_translator_free(attn_translator *m) {
         attn_params_free(m->params);
         attn_free(m->sinusoids);
     }
+    if (!m->edited) {
+        attn_free(m->adapters);
+    }
     attn_free(m->edits);
     attn_free(m->encoder);
     attn_free(m->decoder);

@@ -40,6 +40,8 @@ struct attn_translator {
     attn_head_edit
         *edits; /* of an edited translator: all else but the two lists of layers is another's */
     bool edited;
+    struct attn_adapter *adapters; /* of attn_translator_adapt */
+    int64_t adapter_count;
 };
 
 /* Creation in two steps, so that a configuration from a file can be held to the file's tensors
@@ -54,6 +56,27 @@ attn_status attn_translator_allocate(attn_translator *model, bool trainable, boo
 attn_status attn_translator_visit_linears(attn_translator *model,
                                           attn_status (*visit)(attn_linear *linear, void *context),
                                           void *context);
+
+/* ---- adapters ---- */
+
+typedef struct attn_adaptation {
+    int64_t rank;
+    double alpha; /* changes are multiplied by alpha / rank */
+    double dropout;
+    bool (*targets)(const char *name,
+                    void *context); /* which matrices of attention and feed-forward layers */
+    void *context;
+} attn_adaptation;
+
+/* Between declaring and allocating: freezes all parameters and declares adapters for the targets, at the end of the table. Without a
+ * target nothing changes. */
+ATTN_MUST_CHECK attn_status attn_translator_adapt(attn_translator *model,
+                                                  const attn_adaptation *how, attn_error *error);
+/* Whether a parameter of this name is one of an adapter's. */
+bool attn_translator_is_adapter(const char *name);
+/* A model of its own, not trainable and not packed, whose weights have the adapters added. */
+ATTN_MUST_CHECK attn_status attn_translator_merged(const attn_translator *model,
+                                                   attn_translator **out, attn_error *error);
 
 /* The pieces of a layer that training and decoding share, so that both give the same bits:
  * the input of a sublayer (normalized first when pre-norm) ... */

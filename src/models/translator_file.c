@@ -64,6 +64,16 @@ attn_status attn_translator_save(const attn_translator *m, attn_storage storage,
         return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "load it with attn_translator_load",
                          "the model was loaded for decoding only and cannot be saved");
     }
+    if (m->adapter_count > 0) {
+        attn_translator *merged;
+        attn_status status = attn_translator_merged(m, &merged, error);
+        if (status == ATTN_OK) {
+            status = attn_translator_save(merged, storage, tokenizer, tokenizer_size, metadata,
+                                          metadata_count, path, error);
+            attn_translator_free(merged);
+        }
+        return status;
+    }
     attn_model_content content = {.config = &m->config,
                                   .params = m->params,
                                   .storage = storage,

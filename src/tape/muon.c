@@ -25,7 +25,7 @@ attn_status attn_muon_room_for(const attn_params *params, attn_muon_room *room, 
     int64_t size = 0, side = 0;
     for (size_t i = 0; i < attn_params_count(params); i++) {
         const attn_param *param = attn_params_at(params, i);
-        if (attn_muon_takes(param)) {
+        if (!param->frozen && attn_muon_takes(param)) {
             int64_t elements = param->rows * param->cols;
             size = elements > size ? elements : size;
             side = shorter(param) > side ? shorter(param) : side;

@@ -135,7 +135,11 @@ attn_status attn_optimizer_create(const attn_optimizer_options *options, attn_pa
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
                          "params is NULL or was not allocated with gradients");
     }
-    size_t count = (size_t)attn_params_size(params);
+    size_t count = (size_t)attn_params_trained(params);
+    if (count == 0) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                         "every parameter is frozen: there is nothing to train");
+    }
     attn_optimizer *o = attn_alloc_zero(1, sizeof *o);
     if (o != NULL) {
         o->options = known;
@@ -192,8 +196,8 @@ static attn_adam adam_of(const attn_optimizer *o) {
 static attn_status find_directions(attn_optimizer *o, real scale, attn_error *error) {
     for (size_t i = 0; i < attn_params_count(o->params); i++) {
         const attn_param *param = attn_params_at(o->params, i);
-        if (attn_muon_takes(param)) {
-            int64_t at = param->data - attn_params_data(o->params);
+        if (!param->frozen && attn_muon_takes(param)) {
+            int64_t at = param->grad - attn_params_grad(o->params);
             attn_status status = attn_muon_direction(param, scale, (real)o->options.momentum,
                                                      o->m + at, o->v + at, &o->room, error);
             if (status != ATTN_OK) {
@@ -204,11 +208,16 @@ static attn_status find_directions(attn_optimizer *o, real scale, attn_error *er
     return ATTN_OK;
 }
 
-static void move_matrices_and_rest(attn_optimizer *o, const attn_adam *adam, real scale) {
+/* The parameters by themselves, the frozen ones left out. */
+static void move_each(attn_optimizer *o, const attn_adam *adam, real scale) {
+    bool muon = o->options.method == ATTN_OPTIMIZER_MUON;
     for (size_t i = 0; i < attn_params_count(o->params); i++) {
         const attn_param *param = attn_params_at(o->params, i);
-        int64_t at = param->data - attn_params_data(o->params);
-        if (attn_muon_takes(param)) {
+        if (param->frozen) {
+            continue;
+        }
+        int64_t at = param->grad - attn_params_grad(o->params);
+        if (muon && attn_muon_takes(param)) {
             attn_muon_move(param, scale, (real)o->options.momentum, adam->learning_rate,
                            adam->weight_decay, o->v + at, o->m + at);
         } else {
@@ -224,15 +233,19 @@ static attn_status update(attn_optimizer *o, double gradient_norm, attn_error *e
     if (o->options.method == ATTN_OPTIMIZER_ADAM) {
         o->state.steps++;
         attn_adam adam = adam_of(o);
-        attn_adam_update(o->state.count, &adam, scale, attn_params_grad(o->params), o->m, o->v,
-                         attn_params_data(o->params));
+        if (o->state.count == attn_params_size(o->params)) {
+            attn_adam_update(o->state.count, &adam, scale, attn_params_grad(o->params), o->m, o->v,
+                             attn_params_data(o->params));
+        } else {
+            move_each(o, &adam, scale);
+        }
         return ATTN_OK;
     }
     attn_status status = find_directions(o, scale, error);
     if (status == ATTN_OK) {
         o->state.steps++;
         attn_adam adam = adam_of(o);
-        move_matrices_and_rest(o, &adam, scale);
+        move_each(o, &adam, scale);
     }
     return status;
 }

@@ -118,6 +118,9 @@ attn_param *attn_params_declare(attn_params *params, const char *name, int64_t r
     attn_param *row = &room->rows[params->count % CHUNK_ROWS];
     *row = (attn_param){.rows = rows, .cols = cols, .init = init};
     snprintf(row->name, sizeof row->name, "%s", name);
+    if (params->count > 0) {
+        attn_params_at(params, params->count - 1)->next = row;
+    }
     params->count++;
     params->size += (int64_t)elements;
     return row;
@@ -138,6 +141,10 @@ attn_status attn_params_check(const attn_params *params, attn_error *error) {
     return params->failure.status;
 }
 
+static attn_param *first_row(const attn_params *params) {
+    return params->first != NULL ? &params->first->rows[0] : NULL;
+}
+
 attn_status attn_params_allocate_some(attn_params *params, bool with_grad,
                                       bool (*wanted)(const attn_param *row), attn_error *error) {
     attn_status status = attn_params_check(params, error);
@@ -148,27 +155,29 @@ attn_status attn_params_allocate_some(attn_params *params, bool with_grad,
     if (status != ATTN_OK) {
         return status;
     }
-    int64_t size = 0;
-    for (size_t i = 0; i < params->count; i++) {
-        const attn_param *row = attn_params_at(params, i);
+    int64_t size = 0, trained = attn_params_trained(params);
+    for (const attn_param *row = first_row(params); row != NULL; row = row->next) {
         size += wanted == NULL || wanted(row) ? row->rows * row->cols : 0;
     }
     params->data = attn_alloc_zero((size_t)size, sizeof(real));
-    params->grad = with_grad ? attn_alloc_zero((size_t)size, sizeof(real)) : NULL;
+    params->grad = with_grad ? attn_alloc_zero((size_t)trained, sizeof(real)) : NULL;
     if (params->data == NULL || (with_grad && params->grad == NULL)) {
         attn_free(params->data);
         attn_free(params->grad);
         params->data = params->grad = NULL;
-        return attn_fail_memory(error, (size_t)size * sizeof(real));
+        return attn_fail_memory(error, (size_t)(size + trained) * sizeof(real));
     }
     params->allocated = true;
-    int64_t offset = 0;
-    for (size_t i = 0; i < params->count; i++) {
-        attn_param *row = attn_params_at(params, i);
+    real *data = params->data, *grad = params->grad;
+    for (attn_param *row = first_row(params); row != NULL; row = row->next) {
+        int64_t elements = row->rows * row->cols;
         if (wanted == NULL || wanted(row)) {
-            row->data = params->data + offset;
-            row->grad = with_grad ? params->grad + offset : NULL;
-            offset += row->rows * row->cols;
+            row->data = data;
+            data += elements;
+        }
+        if (with_grad && !row->frozen) {
+            row->grad = grad;
+            grad += elements;
         }
     }
     return ATTN_OK;
@@ -272,8 +281,32 @@ attn_real *attn_params_grad(const attn_params *params) {
     return params->grad;
 }
 
+int64_t attn_params_trained(const attn_params *params) {
+    int64_t elements = 0;
+    for (const attn_param *row = first_row(params); row != NULL; row = row->next) {
+        elements += row->frozen ? 0 : row->rows * row->cols;
+    }
+    return elements;
+}
+
 void attn_params_zero_grad(attn_params *params) {
     if (params->grad != NULL) {
-        memset(params->grad, 0, (size_t)params->size * sizeof(real));
+        memset(params->grad, 0, (size_t)attn_params_trained(params) * sizeof(real));
+    }
+}
+
+void attn_params_gather(const attn_params *params, real *to) {
+    for (const attn_param *row = first_row(params); row != NULL; row = row->next) {
+        size_t elements = row->frozen ? 0 : (size_t)(row->rows * row->cols);
+        memcpy(to, row->data, elements * sizeof *to);
+        to += elements;
+    }
+}
+
+void attn_params_scatter(const attn_params *params, const real *from) {
+    for (const attn_param *row = first_row(params); row != NULL; row = row->next) {
+        size_t elements = row->frozen ? 0 : (size_t)(row->rows * row->cols);
+        memcpy(row->data, from, elements * sizeof *from);
+        from += elements;
     }
 }

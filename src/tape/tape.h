@@ -14,6 +14,9 @@ void attn_tape_fail_as(attn_tape *tape, const attn_error *error);
 ATTN_MUST_CHECK attn_status attn_params_allocate_some(attn_params *params, bool with_grad,
                                                       bool (*wanted)(const attn_param *row),
                                                       attn_error *error);
+/* Those that are not frozen, one after another: out of the parameters, and into them. */
+void attn_params_gather(const attn_params *params, real *to);
+void attn_params_scatter(const attn_params *params, const real *from);
 /* Gives every parameter a row_scale, all 0. */
 ATTN_MUST_CHECK attn_status attn_params_allocate_row_scales(attn_params *params, attn_error *error);
 

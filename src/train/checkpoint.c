@@ -21,6 +21,10 @@ uint64_t attn_train_layout(const attn_params *params) {
         int64_t shape[2] = {param->rows, param->cols};
         hash = attn_hash64(param->name, strlen(param->name), hash);
         hash = attn_hash64(shape, sizeof shape, hash);
+        if (param->frozen) {
+            size_t bytes = (size_t)(param->rows * param->cols) * sizeof *param->data;
+            hash = attn_hash64(param->data, bytes, hash);
+        }
     }
     return hash;
 }

@@ -36,7 +36,7 @@ typedef struct attn_train_state {
 typedef struct attn_checkpoint {
     attn_train_state state;
     uint64_t layout; /* attn_train_layout of the model */
-    int64_t size;    /* elements of each of the next three */
+    int64_t size;    /* elements of each of the next three: attn_params_trained */
     const float *weights, *adam_m, *adam_v;
     const float *ema;    /* the moving average of the weights; NULL: none */
     const char *options; /* a recipe text, not NUL-terminated */
@@ -46,7 +46,8 @@ typedef struct attn_checkpoint {
     attn_safetensors *file; /* NULL unless loaded */
 } attn_checkpoint;
 
-/* A hash of the names and shapes of all parameters in order: flat arrays fit only an equal one. */
+/* A hash of the names and shapes of all parameters in order, and of the values of those that are frozen: flat arrays, which hold the
+ * others, fit only an equal one. */
 uint64_t attn_train_layout(const attn_params *params);
 
 ATTN_MUST_CHECK attn_status attn_checkpoint_save(const attn_checkpoint *checkpoint,

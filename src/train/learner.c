@@ -8,7 +8,8 @@
 attn_status attn_learner_create(const attn_train_options *options, const attn_task *task,
                                 attn_learner *out, attn_error *error) {
     attn_optimizer_options optimizer = attn_train_optimizer(options);
-    *out = (attn_learner){.options = options, .task = task, .size = attn_params_size(task->params)};
+    *out =
+        (attn_learner){.options = options, .task = task, .size = attn_params_trained(task->params)};
     return attn_optimizer_create(&optimizer, task->params, &out->optimizer, error);
 }
 

@@ -13,7 +13,7 @@
 typedef struct attn_learner {
     const attn_train_options *options;
     const attn_task *task;
-    int64_t size; /* of the parameters */
+    int64_t size; /* of the parameters that are not frozen */
     attn_optimizer *optimizer;
 } attn_learner;
 

@@ -61,6 +61,8 @@ static const attn_key train_keys[] = {
         "of the averages: better, average, ema"),
     {"keep_checkpoint", ATTN_KEY_BOOL, offsetof(attn_train_options, keep_checkpoint), 0, 0, NULL,
      "keep the checkpoint for --resume after the end"},
+    TEXT(freeze, "parameters that stay as they are: names or patterns such as encoder.*, parted by "
+                 "spaces; attn info --parameters lists them"),
     INT(seed, 0, 9007199254740992.0, "seed of all random numbers"),
     CHOICE(storage, attn_storage_names, "element type of the finished model: f32, bf16, i8"),
     TEXT(name, "name of the model"),

@@ -33,6 +33,7 @@ typedef struct attn_train_options {
     double ema; /* decay of the moving average of the weights; 0: none */
     int average_from, best, keep;
     bool keep_checkpoint;
+    char freeze[ATTN_KEY_TEXT_SIZE]; /* patterns (train/patterns.h) */
     int64_t seed;
     int storage; /* attn_storage */
     /* what the model file says about itself */

@@ -7,6 +7,8 @@
 #include "base/fail.h"
 #include "base/math.h"
 #include "base/memory.h"
+#include "models/segmenter.h"
+#include "train/patterns.h"
 
 static int64_t batch_pixels(const attn_segmenter_task *t) {
     return attn_segmenter_loader_pictures(t->loader) * t->recipe->crop_width *
@@ -135,7 +137,12 @@ static attn_status save(void *self, attn_storage storage, const attn_metadata *f
 static attn_status create_parts(attn_segmenter_task *t, attn_error *error) {
     attn_segmenter_config config;
     attn_segmenter_recipe_config(t->recipe, t->data->classes.count, &config);
-    attn_status status = attn_segmenter_create(&config, true, &t->model, error);
+    attn_status status = attn_segmenter_declare(&config, &t->model, error);
+    if (status == ATTN_OK) {
+        status =
+            attn_patterns_freeze(t->recipe->train.freeze, attn_segmenter_params(t->model), error);
+    }
+    status = status == ATTN_OK ? attn_segmenter_allocate(t->model, true, error) : status;
     if (status != ATTN_OK) {
         return status;
     }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "tape/tape.h"
 #include "train/learner.h"
 #include "train/schedule.h"
 
@@ -26,6 +27,7 @@ typedef struct trainer {
     attn_learned learned;         /* of the last step */
     attn_train_options scheduled; /* the options, with the end that the time allows */
     float *ema;                   /* the moving average of the weights; NULL: none is wanted */
+    float *room; /* where some are frozen, the weights that are not, one after another; else NULL */
     uint64_t layout;
     char *recipe_text;
     double started, seconds_before; /* clock; seconds of earlier runs */
@@ -35,6 +37,21 @@ typedef struct trainer {
 
 static double now(const trainer *t) {
     return t->job->clock != NULL ? t->job->clock() : attn_clock();
+}
+
+/* ---- the weights that are trained ---- */
+
+/* As one array, which lives until they are asked for again. */
+static float *weights_of(trainer *t) {
+    if (t->room == NULL) {
+        return attn_params_data(t->task->params);
+    }
+    attn_params_gather(t->task->params, t->room);
+    return t->room;
+}
+
+static void set_weights(trainer *t, const float *from) {
+    attn_params_scatter(t->task->params, from);
 }
 
 /* ---- telling ---- */
@@ -127,7 +144,7 @@ static attn_status save_checkpoint(trainer *t, attn_error *error) {
         .state = t->state,
         .layout = t->layout,
         .size = t->learner.size,
-        .weights = attn_params_data(t->task->params),
+        .weights = weights_of(t),
         .adam_m = optimizer.m,
         .adam_v = optimizer.v,
         .ema = t->ema,
@@ -139,11 +156,10 @@ static attn_status save_checkpoint(trainer *t, attn_error *error) {
     return attn_checkpoint_save(&checkpoint, t->job->checkpoint_path, error);
 }
 
-static attn_status save_snapshot(const trainer *t, attn_error *error) {
+static attn_status save_snapshot(trainer *t, attn_error *error) {
     char path[4096];
     snapshot_path(t, t->state.count.validations, path, sizeof path);
-    return attn_snapshot_save(attn_params_data(t->task->params), t->learner.size, t->layout, path,
-                              error);
+    return attn_snapshot_save(weights_of(t), t->learner.size, t->layout, path, error);
 }
 
 /* Whether the average, to the last or to the best validation, may still ask for it. */
@@ -356,7 +372,7 @@ static attn_status count_skipped(trainer *t, attn_error *error) {
 /* e += (1 - d) (w - e), where d begins small, so that the first weights, which nothing has taught yet, are soon
  * forgotten. */
 static void update_ema(trainer *t) {
-    const float *weights = attn_params_data(t->task->params);
+    const float *weights = t->ema != NULL ? weights_of(t) : NULL;
     double warm = (1.0 + (double)t->state.count.step) / (10.0 + (double)t->state.count.step);
     float share = (float)(1 - (warm < t->options->ema ? warm : t->options->ema));
     for (int64_t i = 0; t->ema != NULL && i < t->learner.size; i++) {
@@ -478,9 +494,13 @@ static attn_status after_step(trainer *t, attn_error *error) {
 
 static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, attn_error *error) {
     if (checkpoint->layout != t->layout || checkpoint->size != t->learner.size) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, t->job->checkpoint_path, -1,
-                         "use the options that this training started with",
-                         "the checkpoint belongs to a model of another shape");
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, t->job->checkpoint_path, -1,
+            t->room != NULL ? "give the --init and the options that this training started with"
+                            : "use the options that this training started with",
+            t->room != NULL
+                ? "the checkpoint belongs to another model, or to other frozen parameters"
+                : "the checkpoint belongs to a model of another shape");
     }
     if (checkpoint->state.count.data != t->state.count.data) {
         return attn_fail(
@@ -489,8 +509,7 @@ static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, at
             "the checkpoint was trained on other data");
     }
     t->state = checkpoint->state;
-    memcpy(attn_params_data(t->task->params), checkpoint->weights,
-           (size_t)t->learner.size * sizeof(float));
+    set_weights(t, checkpoint->weights);
     attn_optimizer_state optimizer;
     attn_optimizer_state_init(&optimizer);
     optimizer.steps = t->state.count.step;
@@ -516,7 +535,7 @@ static attn_status begin_ema(trainer *t, attn_error *error) {
         return attn_fail_memory(error, bytes);
     }
     bool resumed = t->job->resume != NULL && t->job->resume->ema != NULL;
-    memcpy(t->ema, resumed ? t->job->resume->ema : attn_params_data(t->task->params), bytes);
+    memcpy(t->ema, resumed ? t->job->resume->ema : weights_of(t), bytes);
     return ATTN_OK;
 }
 
@@ -528,6 +547,12 @@ static attn_status begin(trainer *t, attn_error *error) {
     attn_status status = attn_learner_create(&t->scheduled, t->task, &t->learner, error);
     if (status == ATTN_OK) {
         status = attn_recipe_write(t->job->recipe, &t->recipe_text, error);
+    }
+    if (status == ATTN_OK && t->learner.size < attn_params_size(t->task->params)) {
+        t->room = attn_alloc((size_t)t->learner.size * sizeof *t->room);
+        status = t->room != NULL
+                     ? ATTN_OK
+                     : attn_fail_memory(error, (size_t)t->learner.size * sizeof *t->room);
     }
     if (status != ATTN_OK) {
         return status;
@@ -558,7 +583,7 @@ static attn_status begin(trainer *t, attn_error *error) {
 /* The model becomes the mean of the snapshots first .. last, added up in that order in double. */
 static attn_status average(trainer *t, int64_t first, int64_t last, attn_error *error) {
     size_t size = (size_t)t->learner.size;
-    float *weights = attn_params_data(t->task->params);
+    float *weights = weights_of(t);
     double *sum = attn_alloc_zero(size, sizeof *sum);
     attn_status status = sum == NULL ? attn_fail_memory(error, size * sizeof *sum) : ATTN_OK;
     for (int64_t i = first; i <= last && status == ATTN_OK; i++) {
@@ -571,6 +596,9 @@ static attn_status average(trainer *t, int64_t first, int64_t last, attn_error *
     }
     for (size_t j = 0; j < size && status == ATTN_OK; j++) {
         weights[j] = (float)(sum[j] / (double)(last - first + 1));
+    }
+    if (t->room != NULL) {
+        set_weights(t, weights);
     }
     attn_free(sum);
     return status;
@@ -592,7 +620,7 @@ static bool worse_than(const trainer *t, double loss, double score) {
 static attn_status make_model(trainer *t, const material *from, attn_error *error) {
     attn_status status = ATTN_OK;
     if (from->ema) {
-        memcpy(attn_params_data(t->task->params), t->ema, (size_t)t->learner.size * sizeof(float));
+        set_weights(t, t->ema);
     } else {
         status = average(t, from->first, from->last, error);
     }
@@ -654,7 +682,8 @@ static attn_status finish_training(trainer *t, attn_train_summary *summary, attn
 }
 
 static void summarize(const trainer *t, attn_train_summary *summary) {
-    summary->parameters = t->learner.size;
+    summary->parameters = attn_params_size(t->task->params);
+    summary->trained = t->learner.size;
     summary->steps = t->state.count.step;
     summary->epochs = t->state.count.epoch;
     summary->units = t->state.count.units;
@@ -688,5 +717,6 @@ attn_status attn_training_run(const attn_training *training, attn_train_summary 
     attn_learner_free(&t.learner);
     attn_free(t.recipe_text);
     attn_free(t.ema);
+    attn_free(t.room);
     return status;
 }

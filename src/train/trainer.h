@@ -64,7 +64,7 @@ typedef struct attn_training {
 
 typedef struct attn_train_summary {
     attn_train_ending ending;
-    int64_t parameters;
+    int64_t parameters, trained;
     int64_t steps, epochs, units, skipped;
     int64_t averaged, best_step; /* averaged 0: the moving average of the weights was kept */
     double seconds;

@@ -83,6 +83,12 @@ static const attn_key keys[] = {
     REAL(r_drop, 0, 100,
          "R-Drop: each batch passes twice, with other dropout, and this much of how far the two "
          "passes are apart is added to the loss (0: off; 1 to 5 are usual)"),
+    INT(lora_rank, 0, 4096,
+        "train low-rank adapters of this rank and nothing else; they are merged into the model at "
+        "the end (0: off; 8 to 32 are usual)"),
+    REAL(lora_alpha, 1e-6, 1e6, "what an adapter adds is multiplied by lora_alpha / lora_rank"),
+    REAL(lora_dropout, 0, 0.95, "dropout on what the adapters read"),
+    TEXT(lora_targets, "which matrices get an adapter: names or patterns, parted by spaces"),
     REAL(guided_alignment, 0, 100,
          "the text is aligned word by word, and this much of how far one head of "
          "cross-attention is from these links is added to the loss (0: off; 0.05 to 1)"),
@@ -119,10 +125,16 @@ void attn_translator_recipe_init(attn_translator_recipe *recipe) {
         .character_coverage = 1,
         .dropout = 0.1,
         .label_smoothing = 0.1,
+        .lora_alpha = 16,
+        .lora_targets = "encoder.* decoder.*",
         .batch_tokens = 4096,
         .bleu_beam = 1,
     };
     attn_train_options_init(&recipe->train);
+}
+
+bool attn_translator_recipe_is_partial(const attn_translator_recipe *recipe) {
+    return recipe->lora_rank > 0 || recipe->train.freeze[0] != '\0';
 }
 
 attn_status attn_translator_recipe_check(const attn_translator_recipe *recipe, attn_error *error) {

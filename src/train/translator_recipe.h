@@ -39,6 +39,10 @@ typedef struct attn_translator_recipe {
     int bpe_dropout_sides;
     /* regularization */
     double dropout, attention_dropout, activation_dropout, label_smoothing, r_drop;
+    /* low-rank adapters, trained in place of the network (models/translator_adapt.c) */
+    int64_t lora_rank;
+    double lora_alpha, lora_dropout;
+    char lora_targets[ATTN_KEY_TEXT_SIZE];
     /* a head that is shown where words come from (align/pieces.h) */
     double guided_alignment;
     int64_t guided_layer;
@@ -52,6 +56,8 @@ typedef struct attn_translator_recipe {
 void attn_translator_recipe_init(attn_translator_recipe *recipe);
 /* The recipe with its table, in the order in which help shows it. */
 attn_recipe attn_translator_recipe_table(attn_translator_recipe *recipe);
+/* Whether only part of the parameters is trained: then a checkpoint holds that part alone. */
+bool attn_translator_recipe_is_partial(const attn_translator_recipe *recipe);
 /* What the bounds of single keys cannot say: heads that divide d_model, and the loop's checks. */
 ATTN_MUST_CHECK attn_status attn_translator_recipe_check(const attn_translator_recipe *recipe,
                                                          attn_error *error);

@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "import/import.h"
+#include "models/translator.h"
 
 /* One of attn's own. */
 static attn_status open_own(const char *path, attn_translator_start *out, attn_error *error) {
@@ -96,6 +97,9 @@ attn_status attn_translator_start_take(const attn_translator_start *start, bool 
         attn_param *row = attn_params_at(params, i);
         const attn_param *from = attn_params_find(attn_translator_params(start->model), row->name);
         bool fits = from != NULL && from->rows == row->rows && from->cols == row->cols;
+        if (attn_translator_is_adapter(row->name)) {
+            continue;
+        }
         if (new_words && is_of_words(row->name)) {
             used += used < left_size ? (size_t)snprintf(left + used, left_size - used, "%s%s",
                                                         used > 0 ? " " : "", row->name)

@@ -10,6 +10,7 @@
 #include "attn/tokenizer.h"
 #include "text/tokenizer_dropout.h"
 #include "train/bleu.h"
+#include "train/patterns.h"
 
 /* ---- batches ---- */
 
@@ -266,11 +267,71 @@ static attn_status save(void *self, attn_storage storage, const attn_metadata *f
 
 /* ---- creation ---- */
 
+/* The matrices that may have adapters, by name. */
+typedef struct matrix_names {
+    const attn_translator *model;
+    const char **name;
+    size_t count;
+} matrix_names;
+
+static attn_status add_names(attn_linear *linear, void *context) {
+    matrix_names *list = context;
+    int64_t rows = 0;
+    for (const attn_param *part = linear->weight;
+         linear != &list->model->output && rows < linear->out; part = part->next) {
+        list->name[list->count++] = part->name;
+        rows += part->rows;
+    }
+    return ATTN_OK;
+}
+
+static bool is_target(const char *name, void *context) {
+    return attn_patterns_match(context, name);
+}
+
+static attn_status adapt(attn_translator_task *t, attn_error *error) {
+    char targets[ATTN_KEY_TEXT_SIZE];
+    size_t most = attn_params_count(attn_translator_params(t->model));
+    matrix_names list = {.model = t->model, .name = attn_alloc_zero(most, sizeof *list.name)};
+    memcpy(targets, t->recipe->lora_targets, sizeof targets);
+    attn_adaptation how = {.rank = t->recipe->lora_rank,
+                           .alpha = t->recipe->lora_alpha,
+                           .dropout = t->recipe->lora_dropout,
+                           .targets = is_target,
+                           .context = targets};
+    if (list.name == NULL) {
+        return attn_fail_memory(error, most * sizeof *list.name);
+    }
+    attn_status status = attn_translator_visit_linears(t->model, add_names, &list);
+    if (status == ATTN_OK) {
+        status = attn_patterns_check("lora_targets", targets, list.name, list.count, error);
+    }
+    status = status == ATTN_OK ? attn_translator_adapt(t->model, &how, error) : status;
+    if (status == ATTN_OK && t->model->adapter_count == 0) {
+        status = attn_fail(error, ATTN_ERR_ARGUMENT, "lora_targets", -1, "name some",
+                           "there is no matrix to adapt");
+    }
+    attn_free(list.name);
+    return status;
+}
+
+/* All parameters, the adapters alone, or those that are not frozen. */
+static attn_status choose_trained(attn_translator_task *t, attn_error *error) {
+    attn_status status = t->recipe->lora_rank > 0 ? adapt(t, error) : ATTN_OK;
+    return status == ATTN_OK ? attn_patterns_freeze(t->recipe->train.freeze,
+                                                    attn_translator_params(t->model), error)
+                             : status;
+}
+
 static attn_status create_model(attn_translator_task *t, int64_t vocabulary,
                                 int64_t source_vocabulary, attn_error *error) {
     attn_translator_config config;
     attn_translator_recipe_config(t->recipe, vocabulary, source_vocabulary, &config);
-    attn_status status = attn_translator_create(&config, true, &t->model, error);
+    attn_status status = attn_translator_declare(&config, &t->model, error);
+    status = status == ATTN_OK ? choose_trained(t, error) : status;
+    if (status == ATTN_OK) {
+        status = attn_translator_allocate(t->model, true, false, error);
+    }
     if (status != ATTN_OK) {
         return status;
     }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -295,6 +296,23 @@ static void declare_foreign(fixture *f) {
 
 static void declare_pre_norm(fixture *f) {
     declare_model(f, model_config(true));
+}
+
+static bool no_query(const char *name, void *context) {
+    (void)context;
+    return strstr(name, ".query.") == NULL;
+}
+
+/* Adapters beside most matrices, of the three that are one product beside two; the rest is frozen. */
+static void declare_adapted(fixture *f) {
+    const attn_adaptation how = {.rank = 2, .alpha = 3, .dropout = 0.2, .targets = no_query};
+    attn_translator_config config = model_config(false);
+    config.activation = ATTN_ACTIVATION_GELU;
+    attn_params_free(f->params);
+    assert_int_equal(attn_translator_declare(&config, &f->model, NULL), ATTN_OK);
+    assert_int_equal(attn_translator_adapt(f->model, &how, NULL), ATTN_OK);
+    assert_int_equal(attn_translator_allocate(f->model, true, false, NULL), ATTN_OK);
+    f->params = attn_translator_params(f->model);
 }
 
 static attn_tensor *translator(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
@@ -608,6 +626,7 @@ static const struct grad_case {
     {"translator of a foreign kind", declare_foreign, translator, 0},
     {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator, 0},
     {"translator, a guided head", declare_pre_norm, guided_translator, 0},
+    {"translator with adapters", declare_adapted, translator, 0},
     {"segmenter, global attention", declare_segmenter_global, segmenter, 7},
     {"segmenter, attention in windows, norms of places", declare_segmenter_window, segmenter, 29},
     {"segmenter, depthwise mixer", declare_segmenter_depthwise, segmenter, 29},
@@ -730,7 +749,7 @@ static void check_case(void **state) {
     start(&r, c);
     analytic_gradient(&r);
     attn_real *inputs[MAX_INPUTS];
-    attn_real *params = copy(attn_params_grad(r.f.params), attn_params_size(r.f.params));
+    attn_real *params = copy(attn_params_grad(r.f.params), attn_params_trained(r.f.params));
     for (int i = 0; i < r.f.inputs; i++) {
         inputs[i] = copy(r.x[i]->grad, r.f.rows[i] * r.f.cols[i]);
     }
@@ -743,7 +762,7 @@ static void check_case(void **state) {
     int64_t offset = 0;
     for (size_t i = 0; i < attn_params_count(r.f.params); i++) {
         attn_param *row = attn_params_at(r.f.params, i);
-        for (int64_t j = 0; j < row->rows * row->cols; j++, offset++) {
+        for (int64_t j = 0; !row->frozen && j < row->rows * row->cols; j++, offset++) {
             if (c->every == 0 || offset % c->every == 0) {
                 check_element(&r, &row->data[j], params[offset], row->name, j);
             }

@@ -194,8 +194,12 @@ static void find_slopes(const norm_pass *p, int64_t picture, const attn_group_no
         for (int64_t c = first; c < first + size; c++) {
             double sum = channel_total(p, p->sum, picture, c);
             double product = channel_total(p, p->product, picture, c) * r;
-            g->d_beta[c] += (real)sum;
-            g->d_gamma[c] += (real)product;
+            if (g->d_beta != NULL) {
+                g->d_beta[c] += (real)sum;
+            }
+            if (g->d_gamma != NULL) {
+                g->d_gamma[c] += (real)product;
+            }
             mean_d += (double)g->gamma[c] * sum;
             mean_product += (double)g->gamma[c] * product;
         }
