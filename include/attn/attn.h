@@ -7,6 +7,7 @@
 
 #include "attn/attention.h"
 #include "attn/cache.h"
+#include "attn/encoder.h"
 #include "attn/images.h"
 #include "attn/layers.h"
 #include "attn/matmul.h"

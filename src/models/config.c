@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attn/encoder.h"
 #include "attn/matmul.h"
 #include "attn/segmenter.h"
 #include "attn/translator.h"
@@ -55,6 +56,12 @@ const char *const attn_sinusoids_names[] = {
 const char *const attn_segmenter_norm_names[] = {
     [ATTN_SEGMENTER_NORM_PICTURE] = "picture",
     [ATTN_SEGMENTER_NORM_PLACE] = "place",
+    NULL,
+};
+
+const char *const attn_pooling_names[] = {
+    [ATTN_POOLING_MEAN] = "mean",
+    [ATTN_POOLING_FIRST] = "cls",
     NULL,
 };
 
