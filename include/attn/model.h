@@ -2,7 +2,7 @@
  *
  * Of the second library, libattn-pipeline (pkg-config attn-pipeline, CMake attn::pipeline). An open
  * model is only read: threads may share it. Next: attn/translate.h for text, attn/segment.h for
- * pictures; attn/translator.h is the network behind them. */
+ * pictures, attn/embed.h for vectors of text; attn/translator.h is a network behind them. */
 #ifndef ATTN_MODEL_H
 #define ATTN_MODEL_H
 
@@ -22,12 +22,13 @@ typedef struct attn_model attn_model;
 typedef enum attn_model_kind {
     ATTN_MODEL_TRANSLATOR,
     ATTN_MODEL_SEGMENTER,
+    ATTN_MODEL_ENCODER,
 } attn_model_kind;
 
 /* How to open a model. Make one with attn_model_options_init; NULL stands for what that gives. */
 typedef struct attn_model_options {
     size_t size; /* of this struct, set by the init: a later version may have more members */
-    attn_compute compute; /* of a translator: ATTN_COMPUTE_F32, or ATTN_COMPUTE_I8 for speed */
+    attn_compute compute; /* of text: ATTN_COMPUTE_F32, or ATTN_COMPUTE_I8 for speed */
     /* Keep the weights as the file has them beside the packed ones: for attn_translator_params, and to
      * look inside. Takes twice the memory. */
     bool whole;
@@ -44,7 +45,7 @@ static inline void attn_model_options_init(attn_model_options *options) {
     attn_model_options_init_sized(options, sizeof *options);
 }
 
-/* Opens a .safetensors file that `attn train` wrote. The header is read once; the file is not kept
+/* Opens a .safetensors file that `attn train` or `attn import` wrote. The header is read once; the file is not kept
  * open. Free the model with attn_model_close.
  * ATTN_ERR_IO, ATTN_ERR_FORMAT (the error names the byte or the tensor), ATTN_ERR_MEMORY;
  * ATTN_ERR_ARGUMENT: options that were not initialised; a pair of languages that the model does not have. */
@@ -68,7 +69,7 @@ ATTN_PIPELINE_API size_t attn_model_pair_count(const attn_model *model);
 /* Pair i; false past the last. The codes belong to the model. */
 ATTN_PIPELINE_API bool attn_model_pair(const attn_model *model, size_t i, const char **source,
                                        const char **target);
-/* Of a translator; owned by the model. NULL of a segmenter. attn_tokenizer_target gives the side of the target. */
+/* Of a translator or an encoder; owned by the model. NULL of a segmenter. attn_tokenizer_target gives the side of the target. */
 ATTN_PIPELINE_API const attn_tokenizer *attn_model_tokenizer(const attn_model *model);
 
 #ifdef __cplusplus

@@ -149,12 +149,16 @@ static attn_status check_size(const attn_model *model, const attn_tokenizer *tok
 }
 
 static attn_status read_tokenizer(attn_model *model, const void *bytes, size_t size,
-                                  attn_error *error) {
-    if (bytes == NULL) {
-        return attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
-                         "save it with `attn train translator`", "the model has no tokenizer");
-    }
-    attn_status status = attn_tokenizer_from_bytes(bytes, size, &model->tokenizer, error);
+                                  const char *hint, attn_error *error) {
+    return bytes != NULL ? attn_tokenizer_from_bytes(bytes, size, &model->tokenizer, error)
+                         : attn_fail(error, ATTN_ERR_FORMAT, model->path, -1, hint,
+                                     "the model has no tokenizer");
+}
+
+static attn_status read_sides(attn_model *model, const void *bytes, size_t size,
+                              attn_error *error) {
+    attn_status status =
+        read_tokenizer(model, bytes, size, "save it with `attn train translator`", error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -210,7 +214,7 @@ static attn_status read_translator(attn_model *model, const attn_safetensors *fi
                                       options->compute, &model->translator, &bytes, &size, error);
     }
     if (status == ATTN_OK) {
-        status = read_tokenizer(model, bytes, size, error);
+        status = read_sides(model, bytes, size, error);
     }
     attn_translator_free_bytes(bytes);
     if (status == ATTN_OK && options->shortlist != NULL) {
@@ -255,7 +259,34 @@ static attn_status read_segmenter(attn_model *model, const attn_safetensors *fil
     return status;
 }
 
-/* ---- both ---- */
+/* ---- an encoder ---- */
+
+/* A table of words may have more rows than the tokenizer has pieces. */
+static attn_status check_pieces(const attn_model *model, attn_error *error) {
+    int64_t rows = attn_encoder_get_config(model->encoder)->vocabulary;
+    int32_t pieces = attn_tokenizer_size(model->tokenizer);
+    return pieces <= rows ? ATTN_OK
+                          : attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
+                                      "give the tokenizer that the model was trained with",
+                                      "the tokenizer has %d pieces, but the model has %lld",
+                                      (int)pieces, (long long)rows);
+}
+
+static attn_status read_encoder(attn_model *model, const attn_safetensors *file,
+                                const attn_model_options *options, attn_error *error) {
+    void *bytes = NULL;
+    size_t size = 0;
+    attn_status status = attn_encoder_read(file, model->path, false, options->compute,
+                                           &model->encoder, &bytes, &size, error);
+    if (status == ATTN_OK) {
+        status = read_tokenizer(model, bytes, size, "import the model again", error);
+    }
+    status = status == ATTN_OK ? check_pieces(model, error) : status;
+    attn_encoder_free_bytes(bytes);
+    return status;
+}
+
+/* ---- all of them ---- */
 
 static attn_model *make_model(const char *path) {
     attn_model *model = calloc(1, sizeof *model);
@@ -269,6 +300,14 @@ static attn_model *make_model(const char *path) {
     return model;
 }
 
+/* A file that does not say what it is is taken for a translator, whose reader says what is wrong. */
+static attn_model_kind kind_of(const attn_safetensors *file) {
+    const char *kind = attn_safetensors_metadata(file, "attn.model");
+    return kind != NULL && strcmp(kind, "segmenter") == 0 ? ATTN_MODEL_SEGMENTER
+           : kind != NULL && strcmp(kind, "encoder") == 0 ? ATTN_MODEL_ENCODER
+                                                          : ATTN_MODEL_TRANSLATOR;
+}
+
 static attn_status read_model(attn_model *model, const attn_model_options *options,
                               attn_error *error) {
     attn_safetensors *file = NULL;
@@ -276,13 +315,12 @@ static attn_status read_model(attn_model *model, const attn_model_options *optio
     if (status != ATTN_OK) {
         return status;
     }
-    const char *kind = attn_safetensors_metadata(file, "attn.model");
-    bool pictures = kind != NULL && strcmp(kind, "segmenter") == 0;
-    model->kind = pictures ? ATTN_MODEL_SEGMENTER : ATTN_MODEL_TRANSLATOR;
+    model->kind = kind_of(file);
     status = find_name(model, file, error);
     if (status == ATTN_OK) {
-        status = pictures ? read_segmenter(model, file, error)
-                          : read_translator(model, file, options, error);
+        status = model->kind == ATTN_MODEL_SEGMENTER ? read_segmenter(model, file, error)
+                 : model->kind == ATTN_MODEL_ENCODER ? read_encoder(model, file, options, error)
+                                                     : read_translator(model, file, options, error);
     }
     attn_safetensors_close(file);
     return status;
@@ -339,6 +377,21 @@ attn_status attn_model_wrap(attn_translator *translator, attn_tokenizer *tokeniz
     return ATTN_OK;
 }
 
+attn_status attn_model_wrap_encoder(attn_encoder *encoder, attn_tokenizer *tokenizer,
+                                    attn_model **out, attn_error *error) {
+    attn_model *model = make_model("");
+    *out = model;
+    if (model == NULL) {
+        attn_encoder_free(encoder);
+        attn_tokenizer_free(tokenizer);
+        return attn_fail_memory(error, sizeof *model);
+    }
+    model->kind = ATTN_MODEL_ENCODER;
+    model->encoder = encoder;
+    model->tokenizer = tokenizer;
+    return check_pieces(model, error);
+}
+
 void attn_model_close(attn_model *model) {
     if (model == NULL) {
         return;
@@ -348,6 +401,7 @@ void attn_model_close(attn_model *model) {
     attn_shortlist_free(model->shortlist);
     attn_glossary_free(model->glossary);
     attn_segmenter_free(model->segmenter);
+    attn_encoder_free(model->encoder);
     free(model->pairs);
     free(model->path);
     free(model->name);
@@ -356,14 +410,19 @@ void attn_model_close(attn_model *model) {
 
 attn_status attn_model_check_kind(const attn_model *model, attn_model_kind kind,
                                   attn_error *error) {
-    if (model->kind == kind) {
-        return ATTN_OK;
-    }
-    return kind == ATTN_MODEL_TRANSLATOR
-               ? attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "name a model for text",
-                           "it is a segmenter, for pictures")
-               : attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, "name a model for pictures",
-                           "it is a translator, for text");
+    static const char *const is[] = {
+        [ATTN_MODEL_TRANSLATOR] = "it is a translator, for text",
+        [ATTN_MODEL_SEGMENTER] = "it is a segmenter, for pictures",
+        [ATTN_MODEL_ENCODER] = "it is an encoder, for vectors of text",
+    };
+    static const char *const wanted[] = {
+        [ATTN_MODEL_TRANSLATOR] = "name a model for text",
+        [ATTN_MODEL_SEGMENTER] = "name a model for pictures",
+        [ATTN_MODEL_ENCODER] = "name an encoder, such as `attn import` makes of a BERT",
+    };
+    return model->kind == kind ? ATTN_OK
+                               : attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, wanted[kind],
+                                           "%s", is[model->kind]);
 }
 
 attn_model_kind attn_model_get_kind(const attn_model *model) {

@@ -4,6 +4,7 @@
 #ifndef ATTN_PIPELINE_MODEL_H
 #define ATTN_PIPELINE_MODEL_H
 
+#include "attn/encoder.h"
 #include "attn/model.h"
 #include "attn/segmenter.h"
 #include "attn/translator.h"
@@ -30,6 +31,7 @@ struct attn_model {
     attn_shortlist *shortlist; /* or NULL */
     attn_glossary *glossary;   /* or NULL */
     attn_segmenter *segmenter;
+    attn_encoder *encoder;
     attn_classes classes;
 };
 
@@ -41,6 +43,10 @@ int64_t attn_source_words(const int32_t *ids, int64_t length);
 ATTN_MUST_CHECK attn_status attn_model_wrap(attn_translator *translator, attn_tokenizer *tokenizer,
                                             const char *source, const char *target,
                                             attn_model **out, attn_error *error);
+/* The same of an encoder. */
+ATTN_MUST_CHECK attn_status attn_model_wrap_encoder(attn_encoder *encoder,
+                                                    attn_tokenizer *tokenizer, attn_model **out,
+                                                    attn_error *error);
 /* Gives a model its shortlist, before anyone uses it. Errors as those of attn_shortlist_load. */
 ATTN_MUST_CHECK attn_status attn_model_set_shortlist(attn_model *model, const char *path,
                                                      attn_error *error);
