@@ -25,6 +25,7 @@ extern "C" {
 #include "io/lines.h"
 #include "text/charsmap.h"
 #include "text/elision.h"
+#include "text/normalize.h"
 #include "text/piece_table.h"
 #include "text/protobuf.h"
 #include "text/tags.h"
@@ -42,6 +43,7 @@ struct attn_tokenizer {
     bool merges = false;                    /* a tokenizer of BPE, its ids its own */
     attn_special_ids special = {ATTN_PAD, ATTN_UNK, ATTN_BOS, ATTN_EOS};
     attn_piece_table table{}; /* its ids, where they are not those of the processor; else empty */
+    attn_normalizer normalizer{}; /* what is done to a text before SentencePiece sees it */
     bool words = false; /* WordPiece: the table is its vocabulary, the processor is not used */
     attn_wordpiece_options wordpiece{};
     std::vector<std::string>
@@ -52,6 +54,7 @@ struct attn_tokenizer {
     attn_tokenizer &operator=(const attn_tokenizer &) = delete;
     ~attn_tokenizer() {
         attn_piece_table_free(&table);
+        attn_normalizer_free(&normalizer);
     }
 };
 
@@ -395,6 +398,9 @@ attn_status load_sentencepiece(attn_tokenizer *tokenizer, attn_error *error) {
     if (status == ATTN_OK) {
         status = read_elisions(tokenizer, error);
     }
+    if (status == ATTN_OK) {
+        status = attn_normalizer_read(message_of(bytes), &tokenizer->normalizer, error);
+    }
     bool numbered = tokenizer->table.count > 0;
     tokenizer->merges = is_bpe(bytes) && !numbered;
     if (numbered) {
@@ -505,9 +511,30 @@ size_t code_length(const attn_tokenizer &tokenizer, const std::string &text) {
     return end == std::string::npos ? 0 : end + 2;
 }
 
+/* As SentencePiece gets it. */
+attn_status prepare(const attn_tokenizer &tokenizer, const char *text, size_t length,
+                    std::string *line, attn_error *error) {
+    if (tokenizer.normalizer.count == 0) {
+        *line = split(tokenizer.elisions, text, length);
+        return ATTN_OK;
+    }
+    char *normal = nullptr;
+    attn_status status =
+        attn_normalizer_apply(&tokenizer.normalizer, text, length, &normal, &length, error);
+    std::unique_ptr<char, decltype(&std::free)> owner(normal, std::free);
+    if (status == ATTN_OK) {
+        *line = split(tokenizer.elisions, normal, length);
+    }
+    return status;
+}
+
 attn_status cut(const attn_tokenizer &tokenizer, const char *text, size_t length,
                 std::vector<std::string> *pieces, attn_error *error) {
-    std::string line = split(tokenizer.elisions, text, length);
+    std::string line;
+    attn_status prepared = prepare(tokenizer, text, length, &line, error);
+    if (prepared != ATTN_OK) {
+        return prepared;
+    }
     size_t code = code_length(tokenizer, line);
     std::vector<std::string> rest;
     auto status = tokenizer.processor.Encode(line.substr(code), &rest);
@@ -552,7 +579,12 @@ attn_status encode(const attn_tokenizer &tokenizer, const char *text, size_t len
         return encode_words(tokenizer, text, length, ids, error);
     }
     if (tokenizer.table.count == 0) {
-        auto status = tokenizer.processor.Encode(split(tokenizer.elisions, text, length), ids);
+        std::string line;
+        attn_status prepared = prepare(tokenizer, text, length, &line, error);
+        if (prepared != ATTN_OK) {
+            return prepared;
+        }
+        auto status = tokenizer.processor.Encode(line, ids);
         return status.ok() ? ATTN_OK : fail_with(error, ATTN_ERR_FORMAT, nullptr, status);
     }
     std::vector<std::string> pieces;

@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "text/normalize.h"
 #include "text/wordpiece.h"
 
 static const char SPACE[] = "\xe2\x96\x81";
@@ -19,9 +20,10 @@ typedef struct reading {
     double *score;  /* of each piece of a model of SentencePiece */
     char *charsmap; /* how characters are normalized, as SentencePiece has it */
     size_t charsmap_size;
-    bool prefix;   /* a space is put in front of a text */
-    bool collapse; /* spaces in a row become one, those at the ends fall away */
-    bool splits;   /* pieces do not go on over a space */
+    attn_normalizer normalizer; /* what is done to a text before that */
+    bool prefix;                /* a space is put in front of a text */
+    bool collapse;              /* spaces in a row become one, those at the ends fall away */
+    bool splits;                /* pieces do not go on over a space */
     bool byte_fallback;
 } reading;
 
@@ -93,7 +95,17 @@ static attn_status read_precompiled(reading *r, const json_t *step, attn_error *
     return ATTN_OK;
 }
 
-/* Spaces in a row become one, or spaces the mark that SentencePiece writes for them anyway. */
+/* SentencePiece's own table comes last. */
+static attn_status add_step(reading *r, const json_t *step, attn_normalize_kind kind,
+                            attn_error *error) {
+    if (r->charsmap != NULL) {
+        return refuse(error, "normalizer behind Precompiled", text_of(step, "type"));
+    }
+    const char *from = text_of(json_object_get(step, "pattern"), "String");
+    return attn_normalizer_add(&r->normalizer, kind, from, text_of(step, "content"), error);
+}
+
+/* Spaces in a row become one, spaces the mark that SentencePiece writes for them anyway, or one text another. */
 static attn_status read_replace(reading *r, const json_t *step, attn_error *error) {
     const json_t *pattern = json_object_get(step, "pattern");
     const char *content = text_of(step, "content");
@@ -105,12 +117,27 @@ static attn_status read_replace(reading *r, const json_t *step, attn_error *erro
     if (strcmp(content, SPACE) == 0 && strcmp(text_of(pattern, "String"), " ") == 0) {
         return ATTN_OK;
     }
-    return refuse(error, "normalizer", "Replace");
+    return *text_of(pattern, "String") != '\0' ? add_step(r, step, ATTN_NORMALIZE_REPLACE, error)
+                                               : refuse(error, "normalizer", "Replace");
 }
 
 static attn_status read_normalizer(reading *r, const json_t *step, attn_error *error) {
+    static const struct {
+        const char *type;
+        attn_normalize_kind kind;
+    } plain[] = {{"NFC", ATTN_NORMALIZE_NFC},
+                 {"NFD", ATTN_NORMALIZE_NFD},
+                 {"NFKC", ATTN_NORMALIZE_NFKC},
+                 {"NFKD", ATTN_NORMALIZE_NFKD},
+                 {"StripAccents", ATTN_NORMALIZE_ACCENTS},
+                 {"Lowercase", ATTN_NORMALIZE_LOWERCASE}};
     if (json_is_null(step) || step == NULL) {
         return ATTN_OK;
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        if (is(step, plain[i].type)) {
+            return add_step(r, step, plain[i].kind, error);
+        }
     }
     if (is(step, "Precompiled") && r->charsmap == NULL) {
         return read_precompiled(r, step, error);
@@ -422,6 +449,7 @@ static void write_model(const reading *r, unsigned type, attn_buffer *model) {
     attn_protobuf_add_number(&normalizer, EXTRA_SPACES, r->collapse);
     attn_protobuf_add_number(&normalizer, ESCAPE, true);
     add_message(model, NORMALIZER, &normalizer);
+    attn_normalizer_write(&r->normalizer, model);
 }
 
 static attn_status to_sentencepiece(reading *r, const json_t *root, bool bpe, char **bytes,
@@ -520,6 +548,7 @@ static attn_status convert(const json_t *root, char **bytes, size_t *size, attn_
                          : is(model, "WordPiece") ? to_wordpiece(&r, root, bytes, size, error)
                                                   : refuse(error, "model", text_of(model, "type"));
     attn_piece_table_free(&r.table);
+    attn_normalizer_free(&r.normalizer);
     free(r.score);
     free(r.charsmap);
     return status;

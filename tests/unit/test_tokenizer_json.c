@@ -97,7 +97,7 @@ static void what_is_not_done_is_named(void **state) {
     (void)state;
     assert_refused(bpe, "Metaspace", "ByteLevel", "pre_tokenizer is \"ByteLevel\"");
     assert_refused(bpe, "Metaspace", "Split", "\"Split\"");
-    assert_refused(bpe, "null", "{\"type\":\"NFKC\"}", "normalizer is \"NFKC\"");
+    assert_refused(bpe, "null", "{\"type\":\"Nmt\"}", "normalizer is \"Nmt\"");
     assert_refused(bpe, "\"BPE\"", "\"WordLevel\"", "model is \"WordLevel\"");
     assert_refused(bpe, "\"fuse_unk\":true", "\"fuse_unk\":false", "fuse_unk");
     assert_refused(bpe, "[\"" SPACE " a\",", "[", "1 merges where its vocabulary allows 2");
