@@ -56,9 +56,11 @@ static int import_run(const void *given, int operand_count, char **operand) {
                      : attn_fail(&error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "the path is too long");
     }
     if (status == ATTN_OK) {
-        int64_t weights = attn_params_size(attn_translator_params(m.translator));
-        fprintf(stderr, "%s: a translator from %s, %lld parameters\n", path, m.kind,
-                (long long)weights);
+        const attn_params *params = m.encoder != NULL ? attn_encoder_params(m.encoder)
+                                                      : attn_translator_params(m.translator);
+        fprintf(stderr, "%s: %s from %s, %lld parameters\n", path,
+                m.encoder != NULL ? "an encoder" : "a translator", m.kind,
+                (long long)attn_params_size(params));
     }
     attn_imported_free(&m);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);

@@ -91,6 +91,17 @@ static json_t *describe_segmenter(const attn_model *model) {
     return config;
 }
 
+static json_t *describe_encoder(const attn_encoder_config *c) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:s, s:b}",
+                     "vocabulary", (json_int_t)c->vocabulary, "d_model", (json_int_t)c->d_model,
+                     "ffn", (json_int_t)c->ffn, "heads", (json_int_t)c->heads, "layers",
+                     (json_int_t)c->layers, "embedding_size", (json_int_t)c->embedding_size,
+                     "positions", (json_int_t)c->positions, "max_length", (json_int_t)c->max_length,
+                     "segments", (json_int_t)c->segments, "shared_layers", c->shared_layers,
+                     "activation", attn_activation_names[c->activation], "pooling",
+                     attn_pooling_names[c->pooling], "unit_length", c->unit_length);
+}
+
 /* Parameters by part: the name's first word, and for a numbered layer its number too. */
 static json_t *describe_parts(const attn_params *params) {
     json_t *parts = json_object();
@@ -153,8 +164,8 @@ static void print_section(const char *title, json_t *object, int width) {
     json_object_foreach(object, key, value) {
         if (json_is_string(value)) {
             printf("  %-*s %s\n", width, key, json_string_value(value));
-        } else if (json_is_true(value)) {
-            printf("  %-*s yes\n", width, key);
+        } else if (json_is_boolean(value)) {
+            printf("  %-*s %s\n", width, key, json_is_true(value) ? "yes" : "no");
         } else if (json_is_real(value)) {
             printf("  %-*s %g\n", width, key, json_real_value(value));
         } else {
@@ -201,11 +212,18 @@ out:
 }
 
 static attn_status info_of_model(const attn_model *model, const options *o, attn_error *error) {
-    bool segmenter = model->kind == ATTN_MODEL_SEGMENTER;
-    const attn_params *params = segmenter ? attn_segmenter_params(model->segmenter)
-                                          : attn_translator_params(model->translator);
-    json_t *config = segmenter ? describe_segmenter(model)
-                               : describe_translator(attn_translator_get_config(model->translator));
+    json_t *config;
+    const attn_params *params;
+    if (model->kind == ATTN_MODEL_SEGMENTER) {
+        config = describe_segmenter(model);
+        params = attn_segmenter_params(model->segmenter);
+    } else if (model->kind == ATTN_MODEL_ENCODER) {
+        config = describe_encoder(attn_encoder_get_config(model->encoder));
+        params = attn_encoder_params(model->encoder);
+    } else {
+        config = describe_translator(attn_translator_get_config(model->translator));
+        params = attn_translator_params(model->translator);
+    }
     json_t *parts = o->parameters ? list_parameters(params) : describe_parts(params);
     return print_info(model->path, config, parts, o, error);
 }

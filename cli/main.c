@@ -30,6 +30,8 @@ extern const attn_command attn_cmd_show;
 extern const attn_command attn_cmd_align;
 extern const attn_command attn_cmd_detect;
 extern const attn_command attn_cmd_shortlist;
+extern const attn_command attn_cmd_embed;
+extern const attn_command attn_cmd_nearest;
 extern const attn_command attn_cmd_import;
 extern const attn_command attn_cmd_info;
 extern const attn_command attn_cmd_serve;
@@ -51,6 +53,8 @@ static const attn_command *const commands[] = {
     &attn_cmd_align,
     &attn_cmd_detect,
     &attn_cmd_shortlist,
+    &attn_cmd_embed,
+    &attn_cmd_nearest,
     &attn_cmd_import,
     &attn_cmd_info,
     &attn_cmd_serve,

@@ -10,8 +10,8 @@
 #include "base/memory.h"
 #include "io/archive.h"
 
-static const attn_importer *const importers[] = {&attn_import_marian, &attn_import_hugging_face,
-                                                 &attn_import_ctranslate2};
+static const attn_importer *const importers[] = {
+    &attn_import_marian, &attn_import_bert, &attn_import_hugging_face, &attn_import_ctranslate2};
 enum { IMPORTERS = sizeof importers / sizeof importers[0] };
 
 static const char hint[] = "see docs/import.md for what can be imported";
@@ -205,8 +205,10 @@ attn_status attn_import_read(const char *path, attn_imported *out, attn_error *e
 
 void attn_imported_free(attn_imported *imported) {
     attn_translator_free(imported->translator);
+    attn_encoder_free(imported->encoder);
     attn_tokenizer_free(imported->tokenizer);
     imported->translator = NULL;
+    imported->encoder = NULL;
     imported->tokenizer = NULL;
 }
 
@@ -227,7 +229,10 @@ attn_status attn_import_save(const attn_imported *m, attn_storage storage, const
         }
     }
     const void *bytes = attn_tokenizer_bytes(m->tokenizer, &size);
-    return attn_translator_save(m->translator, storage, bytes, size, given, count, path, error);
+    return m->encoder != NULL
+               ? attn_encoder_save(m->encoder, storage, bytes, size, given, count, path, error)
+               : attn_translator_save(m->translator, storage, bytes, size, given, count, path,
+                                      error);
 }
 
 static attn_status dress(attn_model *model, const char *path, const char *name,
@@ -258,13 +263,16 @@ attn_status attn_import_open(const char *path, const attn_model_options *options
     attn_status status = attn_import_read(path, &m, error);
     if (status == ATTN_OK) {
         attn_compute compute = options != NULL ? options->compute : ATTN_COMPUTE_F32;
-        status = attn_translator_pack(m.translator, compute, error);
+        status = m.encoder != NULL ? attn_encoder_pack(m.encoder, compute, error)
+                                   : attn_translator_pack(m.translator, compute, error);
     }
     if (status != ATTN_OK) {
         attn_imported_free(&m);
         return status;
     }
-    status = attn_model_wrap(m.translator, m.tokenizer, m.source, m.target, out, error);
+    status = m.encoder != NULL
+                 ? attn_model_wrap_encoder(m.encoder, m.tokenizer, out, error)
+                 : attn_model_wrap(m.translator, m.tokenizer, m.source, m.target, out, error);
     status = status == ATTN_OK ? dress(*out, path, m.name, options, error) : status;
     if (status != ATTN_OK) {
         attn_model_close(*out);

@@ -5,6 +5,7 @@
 #ifndef ATTN_IMPORT_IMPORT_H
 #define ATTN_IMPORT_IMPORT_H
 
+#include "attn/encoder.h"
 #include "attn/tokenizer.h"
 #include "attn/translator.h"
 #include "io/bundle.h"
@@ -12,8 +13,9 @@
 
 /* A model in memory. licence, source, target: "" when the files do not say. */
 typedef struct attn_imported {
-    const char *kind; /* "Marian" */
-    attn_translator *translator;
+    const char *kind;            /* "Marian" */
+    attn_translator *translator; /* or NULL: it is an encoder */
+    attn_encoder *encoder;
     attn_tokenizer *tokenizer;
     char name[128], licence[128], source[16], target[16];
 } attn_imported;
@@ -51,6 +53,7 @@ ATTN_MUST_CHECK attn_status attn_import_open(const char *path, const attn_model_
 /* Whether the name of a file ends in this. */
 bool attn_name_ends(const char *name, const char *end);
 
-extern const attn_importer attn_import_marian, attn_import_hugging_face, attn_import_ctranslate2;
+extern const attn_importer attn_import_marian, attn_import_bert, attn_import_hugging_face,
+    attn_import_ctranslate2;
 
 #endif

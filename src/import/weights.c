@@ -39,14 +39,18 @@ static bool matches(const char *pattern, const char *name, int64_t *layer) {
     return strcmp(hash + 1, end) == 0;
 }
 
-static void fill_in(const char *pattern, int64_t layer, char name[NAME_SIZE]) {
+static void fill_in(const char *prefix, const char *pattern, int64_t layer, char name[NAME_SIZE]) {
     const char *hash = strchr(pattern, '#');
     if (hash == NULL) {
-        snprintf(name, NAME_SIZE, "%s", pattern);
+        snprintf(name, NAME_SIZE, "%s%s", prefix, pattern);
     } else {
-        snprintf(name, NAME_SIZE, "%.*s%lld%s", (int)(hash - pattern), pattern, (long long)layer,
-                 hash + 1);
+        snprintf(name, NAME_SIZE, "%s%.*s%lld%s", prefix, (int)(hash - pattern), pattern,
+                 (long long)layer, hash + 1);
     }
+}
+
+static const char *prefix_of(const attn_weight_map *map) {
+    return map->prefix != NULL ? map->prefix : "";
 }
 
 /* The tensor by name, which counts as used; NULL: there is none. */
@@ -227,7 +231,7 @@ static attn_status fill(import_work *w, attn_param *param, attn_error *error) {
         int64_t layer;
         if (matches(w->map->rules[i].ours, param->name, &layer)) {
             rule = &w->map->rules[i]; /* the next one when the file lacks this name */
-            fill_in(rule->theirs, layer + w->map->first_layer, name);
+            fill_in(prefix_of(w->map), rule->theirs, layer + w->map->first_layer, name);
             tensor = take(w, name);
         }
     }
@@ -261,8 +265,11 @@ static bool is_idle(const attn_weight_map *map, const attn_tensor_info *tensor) 
     if (map->numbers_are_settings && tensor->rank == 0) {
         return true;
     }
+    size_t prefix = strlen(prefix_of(map));
+    bool prefixed = strncmp(tensor->name, prefix_of(map), prefix) == 0;
+    const char *name = tensor->name + (prefixed ? prefix : 0);
     for (size_t i = 0; map->idle[i] != NULL; i++) {
-        if (strncmp(tensor->name, map->idle[i], strlen(map->idle[i])) == 0) {
+        if (strncmp(name, map->idle[i], strlen(map->idle[i])) == 0) {
             return true;
         }
     }

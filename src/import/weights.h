@@ -36,6 +36,8 @@ typedef struct attn_word_order {
 typedef struct attn_weight_map {
     const attn_weight_rule *rules;
     size_t rule_count;
+    const char
+        *prefix; /* "bert.": in front of all names of the file that the rules have; NULL: nothing */
     int64_t first_layer; /* their number of layer 0 */
     const char *
         scale; /* "_scale": what the scales of a quantised tensor are called; NULL: never quantised */

@@ -29,8 +29,8 @@ echo 'hello' >text
 refused 'text' text
 printf '\010\000\000\000\000\000\000\000{}      ' >other/model.safetensors
 refused 'a model that attn does not know' other
-echo '{"model_type": "bert"}' >other/config.json
-refused 'model_type is "bert"' other
+echo '{"model_type": "gpt2"}' >other/config.json
+refused 'model_type is "gpt2"' other
 echo '{"model_type": ' >other/config.json
 refused 'config.json' other
 echo '{"model_type": "marian", "vocab_size": 10, "decoder_start_token_id": 99}' >other/config.json

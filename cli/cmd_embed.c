@@ -1,0 +1,218 @@
+/* cli/cmd_embed.c: `attn embed`: one vector of each line, or what the pieces of each line attend to. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/grow.h"
+#include "base/memory.h"
+#include "command.h"
+#include "encoding.h"
+#include "image/encode.h"
+#include "lines.h"
+
+enum { GROUP = 64 }; /* lines computed together, when so many have come */
+
+typedef struct options {
+    attn_encoding_options encoding;
+    const char *npy;
+    int64_t layer, head;
+    bool json, attention;
+} options;
+
+static const options defaults = {.json = false};
+
+/* clang-format off */
+static const attn_option table[] = {
+    {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
+     .help = "print one JSON object per line: line, vector"},
+    {"npy", 0, ATTN_OPTION_FILE, offsetof(options, npy), .value = "FILE",
+     .help = "write all vectors to FILE instead, as numpy reads them: float32 [lines, numbers]"},
+    {"attention", 0, ATTN_OPTION_FLAG, offsetof(options, attention),
+     .help = "print what each piece of a line attends to instead, as JSON: tokens, weights"},
+    {"layer", 0, ATTN_OPTION_INT, offsetof(options, layer), 1, 256, .value = "N",
+     .help = "of --attention: the layer (default: the last)"},
+    {"head", 0, ATTN_OPTION_INT, offsetof(options, head), 1, 256, .value = "N",
+     .help = "of --attention: the head (default: the mean of all)"},
+};
+/* clang-format on */
+
+static const attn_option_group groups[] = {
+    {attn_encoding_table, offsetof(options, encoding)},
+    {NULL, 0},
+};
+
+typedef struct work {
+    const options *options;
+    attn_model *model;
+    attn_line_reader reader;
+    char *line[GROUP];
+    size_t count; /* lines of the group */
+    int64_t done; /* lines before it */
+    float *all;   /* with --npy: of the lines so far */
+    size_t room;
+} work;
+
+/* ---- what is said of a group ---- */
+
+static void print_plain(const float *vector, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        printf("%s%.9g", i > 0 ? " " : "", (double)vector[i]);
+    }
+    putchar('\n');
+}
+
+static void print_object(json_t *object) {
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(object);
+}
+
+static json_t *list_of(const float *values, size_t count) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, json_real((double)values[i]));
+    }
+    return list;
+}
+
+static attn_status keep(work *w, const float *vectors, size_t size, attn_error *error) {
+    size_t before = (size_t)w->done * size, more = w->count * size;
+    if (!attn_grow(&w->all, &w->room, before + more, sizeof *w->all)) {
+        return attn_fail_memory(error, (before + more) * sizeof *w->all);
+    }
+    memcpy(w->all + before, vectors, more * sizeof *vectors);
+    return ATTN_OK;
+}
+
+static attn_status embed_group(work *w, attn_error *error) {
+    const options *o = w->options;
+    size_t size = (size_t)attn_model_vector_size(w->model);
+    float *vectors;
+    attn_status status =
+        attn_encoding_texts(w->model, &o->encoding, w->line, w->count, &vectors, error);
+    if (status == ATTN_OK && o->npy != NULL) {
+        status = keep(w, vectors, size, error);
+    }
+    for (size_t i = 0; i < w->count && status == ATTN_OK && o->npy == NULL; i++) {
+        const float *vector = vectors + i * size;
+        if (o->json) {
+            print_object(json_pack("{s:I, s:o}", "line", (json_int_t)(w->done + (int64_t)i + 1),
+                                   "vector", list_of(vector, size)));
+        } else {
+            print_plain(vector, size);
+        }
+    }
+    attn_free(vectors);
+    return status;
+}
+
+static attn_status look_at_group(work *w, attn_error *error) {
+    const options *o = w->options;
+    const attn_tokenizer *tokenizer = attn_model_tokenizer(w->model);
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < w->count && status == ATTN_OK; i++) {
+        attn_embed_look look;
+        status = attn_embed_attend(w->model, w->line[i], o->layer, o->head, &look, error);
+        json_t *tokens = json_array(), *weights = json_array();
+        for (int64_t t = 0; t < look.count && status == ATTN_OK; t++) {
+            json_array_append_new(tokens,
+                                  json_string(attn_tokenizer_piece(tokenizer, look.ids[t])));
+            json_array_append_new(weights,
+                                  list_of(look.weights + t * look.count, (size_t)look.count));
+        }
+        json_t *object =
+            json_pack("{s:I, s:o, s:o}", "line", (json_int_t)(w->done + (int64_t)i + 1), "tokens",
+                      tokens, "weights", weights);
+        if (status == ATTN_OK) {
+            print_object(object);
+        } else {
+            json_decref(object);
+        }
+        attn_embed_look_free(&look);
+    }
+    return status;
+}
+
+static attn_status finish_group(work *w, attn_error *error) {
+    attn_status status = w->options->attention ? look_at_group(w, error) : embed_group(w, error);
+    for (size_t i = 0; i < w->count; i++) {
+        free(w->line[i]);
+    }
+    w->done += (int64_t)w->count;
+    w->count = 0;
+    return status == ATTN_OK ? attn_output_flush(error) : status;
+}
+
+/* ---- all lines ---- */
+
+static attn_status embed_all(work *w, attn_error *error) {
+    attn_status status = ATTN_OK;
+    while (status == ATTN_OK) {
+        char *line;
+        status = attn_line_reader_next(&w->reader, w->count == 0, &line, error);
+        if (status == ATTN_OK && line != NULL) {
+            w->line[w->count++] = line;
+        }
+        if (status != ATTN_OK || (line == NULL && w->count == 0)) {
+            break;
+        }
+        if (line == NULL || w->count == GROUP) {
+            status = finish_group(w, error);
+        }
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        free(w->line[i]);
+    }
+    return status;
+}
+
+static attn_status write_all(const work *w, attn_error *error) {
+    const int64_t shape[2] = {w->done, attn_model_vector_size(w->model)};
+    static const float none = 0;
+    return attn_npy_write(w->options->npy, w->all != NULL ? w->all : &none, shape, 2, error);
+}
+
+static int embed_run(const void *given, int operand_count, char **operand) {
+    const options *o = given;
+    work w = {.options = o, .reader = {.fd = -1}};
+    attn_error error;
+    if (o->encoding.normalise && o->encoding.no_normalise) {
+        return attn_say_misuse("embed: --normalise and --no-normalise exclude each other");
+    }
+    if (o->npy != NULL && (o->json || o->attention)) {
+        return attn_say_misuse("embed: --npy excludes --json and --attention");
+    }
+    attn_status status = attn_encoding_open(&o->encoding, &w.model, &error);
+    if (status == ATTN_OK) {
+        status = attn_line_reader_open(operand_count > 0 ? operand[0] : NULL, &w.reader, &error);
+    }
+    status = status == ATTN_OK ? embed_all(&w, &error) : status;
+    if (status == ATTN_OK && o->npy != NULL) {
+        status = write_all(&w, &error);
+    }
+    attn_line_reader_close(&w.reader);
+    attn_model_close(w.model);
+    attn_free(w.all);
+    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+}
+
+const attn_command attn_cmd_embed = {
+    .name = "embed",
+    .summary = "Turn each line of text into one vector",
+    .usage = "[OPTION]... --model PATH [FILE]",
+    .description =
+        "Reads FILE, or standard input, and prints for each line its vector: numbers separated by "
+        "spaces, as many as the model's layers are wide. Lines of like meaning have vectors that "
+        "point nearly the same way, where the model was trained for that. The model is an encoder "
+        "such as BERT or MiniLM, read as its makers made it; docs/import.md says which. A line's "
+        "numbers are the same bits whatever lines are beside it. What is longer than the model "
+        "reads is cut off.",
+    .options = table,
+    .option_count = ATTN_LENGTH(table),
+    .groups = groups,
+    .defaults = &defaults,
+    .options_size = sizeof(options),
+    .max_operands = 1,
+    .run = embed_run,
+};
