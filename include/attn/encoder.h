@@ -70,7 +70,8 @@ ATTN_API attn_params *attn_encoder_params(const attn_encoder *model);
 ATTN_API ATTN_MUST_CHECK attn_status attn_encoder_save(
     const attn_encoder *model, attn_storage storage, const void *tokenizer, size_t tokenizer_size,
     const attn_metadata *metadata, size_t metadata_count, const char *path, attn_error *error);
-/* Loads for running, packed, or for training on. `compute` is not looked at when trainable. *tokenizer (may be NULL)
+/* Loads for running (trainable false: matrices are kept in the form that attn_encoder_pack makes alone, so their `data` is NULL
+ * and the model cannot be saved), or for training on (`compute` is not looked at). *tokenizer (may be NULL)
  * receives an allocated copy of the tokenizer's bytes, freed with attn_encoder_free_bytes; NULL when the file has none.
  * ATTN_ERR_IO; ATTN_ERR_FORMAT, ATTN_ERR_SHAPE: not such a file, or a damaged one; ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_encoder_load(const char *path, bool trainable,
@@ -86,7 +87,7 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_encoder_read(const attn_safetensors *f
 ATTN_API void attn_encoder_free_bytes(void *bytes);
 
 /* Packs the weights for inference; attn_encoder_load does it when not trainable. ATTN_COMPUTE_I8: products of 8-bit
- * integers. While packed, the weights must not change. ATTN_ERR_MEMORY. */
+ * integers. While packed, the weights must not change. ATTN_ERR_MEMORY; ATTN_ERR_ARGUMENT: it was loaded packed. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_encoder_pack(attn_encoder *model, attn_compute compute,
                                                        attn_error *error);
 ATTN_API void attn_encoder_unpack(attn_encoder *model);

@@ -17,6 +17,8 @@
 #include "import/import.h"
 #include "import/json.h"
 #include "import/weights.h"
+#include "io/dtype.h"
+#include "models/encoder.h"
 
 /* ---- names ---- */
 
@@ -291,6 +293,21 @@ static void read_length(attn_bundle *bundle, attn_encoder_config *c) {
 
 /* ---- the whole ---- */
 
+/* A configuration can promise far more memory than the file fills. */
+static attn_status check_size(const attn_tensor_file *file, const attn_params *params,
+                              attn_error *error) {
+    int64_t held = 0;
+    for (size_t i = 0; i < attn_tensor_file_count(file); i++) {
+        const attn_tensor_info *tensor = attn_tensor_file_at(file, i);
+        held += (int64_t)(tensor->size / attn_dtype_size(tensor->dtype));
+    }
+    return attn_params_size(params) <= held
+               ? ATTN_OK
+               : attn_fail(error, ATTN_ERR_FORMAT, "config.json", -1, NULL,
+                           "it asks for %lld numbers, the file of tensors has %lld",
+                           (long long)attn_params_size(params), (long long)held);
+}
+
 static attn_status read_weights(const family *kind, const attn_tensor_file *file,
                                 attn_encoder *encoder, attn_error *error) {
     char first[96];
@@ -322,7 +339,13 @@ static attn_status read_model(attn_bundle *bundle, const json_t *json, const fam
                            (long long)config.vocabulary, (int)attn_tokenizer_size(out->tokenizer));
     }
     if (status == ATTN_OK) {
-        status = attn_encoder_create(&config, false, &out->encoder, error);
+        status = attn_encoder_declare(&config, &out->encoder, error);
+    }
+    if (status == ATTN_OK) {
+        status = check_size(file, attn_encoder_params(out->encoder), error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_encoder_allocate(out->encoder, false, false, error);
     }
     return status == ATTN_OK ? read_weights(kind, file, out->encoder, error) : status;
 }

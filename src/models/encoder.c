@@ -163,11 +163,23 @@ attn_status attn_encoder_declare(const attn_encoder_config *config, attn_encoder
     return ATTN_OK;
 }
 
+/* What is read elsewhere than in a packed form: vectors, and tables that rows are taken from. */
+static bool stays_unpacked(const attn_param *row) {
+    return row->rows == 1 || strcmp(row->name, "embedding") == 0 ||
+           strcmp(row->name, "positions") == 0 || strcmp(row->name, "segments") == 0;
+}
+
+attn_status attn_encoder_allocate(attn_encoder *m, bool trainable, bool packed_only,
+                                  attn_error *error) {
+    return attn_params_allocate_some(m->params, trainable, packed_only ? stays_unpacked : NULL,
+                                     error);
+}
+
 attn_status attn_encoder_create(const attn_encoder_config *config, bool trainable,
                                 attn_encoder **out, attn_error *error) {
     attn_status status = attn_encoder_declare(config, out, error);
     if (status == ATTN_OK) {
-        status = attn_params_allocate((*out)->params, trainable, error);
+        status = attn_encoder_allocate(*out, trainable, false, error);
     }
     if (status != ATTN_OK) {
         attn_encoder_free(*out);
@@ -178,8 +190,7 @@ attn_status attn_encoder_create(const attn_encoder_config *config, bool trainabl
 
 /* ---- packing ---- */
 
-/* The layers that are products, `at` from 0; NULL past the last. */
-static attn_linear *linear_at(attn_encoder *m, int64_t at) {
+attn_linear *attn_encoder_linear_at(attn_encoder *m, int64_t at) {
     if (at == 0) {
         return &m->projection;
     }
@@ -194,10 +205,14 @@ static attn_linear *linear_at(attn_encoder *m, int64_t at) {
 }
 
 attn_status attn_encoder_pack(attn_encoder *m, attn_compute compute, attn_error *error) {
+    if (m->blocks[0].self.output.weight->data == NULL) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "load it trainable",
+                         "the model was loaded packed: there is nothing left to pack from");
+    }
     compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute;
     attn_status status = ATTN_OK;
     attn_linear *linear;
-    for (int64_t i = 0; status == ATTN_OK && (linear = linear_at(m, i)) != NULL; i++) {
+    for (int64_t i = 0; status == ATTN_OK && (linear = attn_encoder_linear_at(m, i)) != NULL; i++) {
         status = linear->weight != NULL ? attn_linear_pack(linear, compute, error) : ATTN_OK;
     }
     if (status != ATTN_OK) {
@@ -208,7 +223,7 @@ attn_status attn_encoder_pack(attn_encoder *m, attn_compute compute, attn_error 
 
 void attn_encoder_unpack(attn_encoder *m) {
     attn_linear *linear;
-    for (int64_t i = 0; (linear = linear_at(m, i)) != NULL; i++) {
+    for (int64_t i = 0; (linear = attn_encoder_linear_at(m, i)) != NULL; i++) {
         attn_linear_unpack(linear);
     }
 }

@@ -24,8 +24,13 @@ struct attn_encoder {
     int64_t block_count;    /* layers with weights of their own */
 };
 
-/* Creation in two steps: the table of tensors alone, and with attn_params_allocate the memory. */
+/* Creation in two steps: the table of tensors alone ... */
 attn_status attn_encoder_declare(const attn_encoder_config *config, attn_encoder **out,
                                  attn_error *error);
+/* ... and the memory, all zero; packed_only: of the matrices that are packed, none. */
+attn_status attn_encoder_allocate(attn_encoder *model, bool trainable, bool packed_only,
+                                  attn_error *error);
+/* The layers that are packed, `at` from 0; their weight is NULL where the network lacks them. NULL past the last. */
+attn_linear *attn_encoder_linear_at(attn_encoder *model, int64_t at);
 
 #endif

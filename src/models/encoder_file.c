@@ -38,6 +38,10 @@ static const attn_model_format format = {
 attn_status attn_encoder_save(const attn_encoder *m, attn_storage storage, const void *tokenizer,
                               size_t tokenizer_size, const attn_metadata *metadata,
                               size_t metadata_count, const char *path, attn_error *error) {
+    if (m->blocks[0].self.output.weight->data == NULL) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "load it trainable",
+                         "the model was loaded packed and cannot be saved");
+    }
     attn_model_content content = {.config = &m->config,
                                   .params = m->params,
                                   .storage = storage,
@@ -66,21 +70,54 @@ static attn_status declare(const attn_safetensors *file, const char *path, attn_
     return attn_encoder_declare(&config, out, error);
 }
 
+/* A weight is floats only here, and only one at a time. */
+static attn_status read_and_pack(const attn_safetensors *file, const attn_params *params,
+                                 attn_linear *linear, attn_compute compute, attn_error *error) {
+    size_t bytes = (size_t)(linear->in * linear->out) * sizeof(real);
+    real *data = attn_alloc(bytes);
+    if (data == NULL) {
+        return attn_fail_memory(error, bytes);
+    }
+    attn_status status = attn_model_file_read_weight(file, params, linear, data, error);
+    if (status == ATTN_OK) {
+        linear->weight->data = data;
+        status = attn_linear_pack(linear, compute, error);
+        linear->weight->data = NULL;
+    }
+    attn_free(data);
+    return status;
+}
+
+/* After the table of tensors is known to fit the file. */
+static attn_status load_packed(const attn_safetensors *file, const char *path, attn_compute compute,
+                               attn_encoder *m, attn_error *error) {
+    attn_linear *linear;
+    attn_status status = attn_encoder_allocate(m, false, true, error);
+    if (status == ATTN_OK && compute == ATTN_COMPUTE_I8 &&
+        attn_model_file_all_i8(file, m->params)) {
+        status = attn_params_allocate_row_scales(m->params, error);
+    }
+    status = status == ATTN_OK ? attn_model_file_read(file, path, m->params, error) : status;
+    compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute;
+    for (int64_t i = 0; status == ATTN_OK && (linear = attn_encoder_linear_at(m, i)) != NULL; i++) {
+        if (linear->weight != NULL) {
+            status = read_and_pack(file, m->params, linear, compute, error);
+        }
+    }
+    return status;
+}
+
 static attn_status load(const attn_safetensors *file, const char *path, bool trainable,
                         attn_compute compute, attn_encoder **out, attn_error *error) {
     attn_status status = declare(file, path, out, error);
-    if (status != ATTN_OK) {
-        return status;
+    if (status == ATTN_OK) {
+        status = attn_model_file_check(&format, file, path, (*out)->params, error);
     }
-    attn_params *params = (*out)->params;
-    status = attn_model_file_check(&format, file, path, params, error);
-    status = status == ATTN_OK ? attn_params_allocate(params, trainable, error) : status;
-    bool scales = !trainable && compute == ATTN_COMPUTE_I8;
-    if (status == ATTN_OK && scales && attn_model_file_all_i8(file, params)) {
-        status = attn_params_allocate_row_scales(params, error);
+    if (status != ATTN_OK || !trainable) {
+        return status == ATTN_OK ? load_packed(file, path, compute, *out, error) : status;
     }
-    status = status == ATTN_OK ? attn_model_file_read(file, path, params, error) : status;
-    return status == ATTN_OK && !trainable ? attn_encoder_pack(*out, compute, error) : status;
+    status = attn_encoder_allocate(*out, true, false, error);
+    return status == ATTN_OK ? attn_model_file_read(file, path, (*out)->params, error) : status;
 }
 
 attn_status attn_encoder_read(const attn_safetensors *file, const char *path, bool trainable,

@@ -268,6 +268,22 @@ attn_status attn_model_file_read_param(const attn_safetensors *file, const attn_
                                        : read_i8(file, t, row, error);
 }
 
+attn_status attn_model_file_read_weight(const attn_safetensors *file, const attn_params *params,
+                                        const attn_linear *linear, real *data, attn_error *error) {
+    size_t i = 0;
+    while (attn_params_at(params, i) != linear->weight) {
+        i++;
+    }
+    attn_status status = ATTN_OK;
+    for (int64_t rows = 0; rows < linear->out && status == ATTN_OK; i++) {
+        attn_param part = *attn_params_at(params, i);
+        part.data = data + rows * linear->in;
+        status = attn_model_file_read_param(file, &part, error);
+        rows += part.rows;
+    }
+    return status;
+}
+
 bool attn_model_file_all_i8(const attn_safetensors *file, const attn_params *params) {
     for (size_t i = 0; i < attn_params_count(params); i++) {
         const attn_param *row = attn_params_at(params, i);

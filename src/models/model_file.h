@@ -7,8 +7,8 @@
 #ifndef ATTN_MODELS_MODEL_FILE_H
 #define ATTN_MODELS_MODEL_FILE_H
 
+#include "attn/layers.h"
 #include "attn/safetensors.h"
-#include "attn/tape.h"
 #include "models/config.h"
 
 typedef struct attn_model_format {
@@ -56,6 +56,11 @@ ATTN_MUST_CHECK attn_status attn_model_file_read(const attn_safetensors *file, c
                                                  const attn_params *params, attn_error *error);
 ATTN_MUST_CHECK attn_status attn_model_file_read_param(const attn_safetensors *file,
                                                        const attn_param *param, attn_error *error);
+/* The rows of one layer's weight, which may be those of several parameters: into data [out, in]. */
+ATTN_MUST_CHECK attn_status attn_model_file_read_weight(const attn_safetensors *file,
+                                                        const attn_params *params,
+                                                        const attn_linear *linear, attn_real *data,
+                                                        attn_error *error);
 /* For training on from a finished model: the values of its tensors that have the name and shape of one
  * of params; the others keep theirs, and their names go to `left`, separated by spaces, as far as they
  * fit. kind: "translator". ATTN_ERR_FORMAT: a model of another kind; ATTN_ERR_SHAPE: not one tensor

@@ -102,23 +102,6 @@ static attn_status declare(const attn_safetensors *file, const char *path, attn_
     return attn_translator_declare(&config, out, error);
 }
 
-/* Fills the rows of one layer's weight, which may be those of several parameters. */
-static attn_status read_weight(const attn_safetensors *file, const attn_params *params,
-                               const attn_linear *linear, real *data, attn_error *error) {
-    size_t i = 0;
-    while (attn_params_at(params, i) != linear->weight) {
-        i++;
-    }
-    attn_status status = ATTN_OK;
-    for (int64_t rows = 0; rows < linear->out && status == ATTN_OK; i++) {
-        attn_param part = *attn_params_at(params, i);
-        part.data = data + rows * linear->in;
-        status = attn_model_file_read_param(file, &part, error);
-        rows += part.rows;
-    }
-    return status;
-}
-
 typedef struct packing {
     const attn_safetensors *file;
     const attn_params *params;
@@ -136,7 +119,7 @@ static attn_status read_and_pack(attn_linear *linear, void *context) {
     if (data == NULL) {
         return attn_fail_memory(p->error, bytes);
     }
-    attn_status status = read_weight(p->file, p->params, linear, data, p->error);
+    attn_status status = attn_model_file_read_weight(p->file, p->params, linear, data, p->error);
     if (status == ATTN_OK) {
         linear->weight->data = data;
         status = attn_linear_pack(linear, p->compute, p->error);

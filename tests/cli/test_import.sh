@@ -47,6 +47,48 @@ refused 'tokenizer' other
 "$ATTN_TOOL" import >out 2>err
 [ $? -eq 2 ] || fail "import without a path is no misuse"
 
+# Encoders: what goes wrong before the tensors are looked at.
+mkdir bert
+printf '\010\000\000\000\000\000\000\000{}      ' >bert/model.safetensors
+bert() { # JSON of config.json beside what is usual
+    echo '{"model_type": "bert", "hidden_size": 24, "intermediate_size": 20, "num_attention_heads": 4,
+        "num_hidden_layers": 2, "vocab_size": 7, "max_position_embeddings": 64'"${1:-}}" >bert/config.json
+}
+bert
+refused 'no tokenizer beside it' bert
+printf '[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n' >bert/vocab.txt
+refused 'asks for' bert
+echo '{"model_type": "bert", "vocab_size": 5}' >bert/config.json
+refused 'vocab_size is 5, but the tokenizer has 7 pieces' bert
+bert ', "hidden_act": "mish"'
+refused 'hidden_act is "mish"' bert
+bert ', "position_embedding_type": "relative_key"'
+refused 'position_embedding_type is "relative_key"' bert
+bert ', "is_decoder": true'
+refused 'is_decoder' bert
+sed 's/"num_attention_heads": 4/"num_attention_heads": 5/' bert/config.json >bert/c && sed 's/, "is_decoder": true//' bert/c >bert/config.json
+refused 'does not fit 5 heads' bert
+echo '{"model_type": "bert", "vocab_size": 4194304, "hidden_size": 16384, "intermediate_size": 65536,
+    "num_hidden_layers": 256, "num_attention_heads": 256}' >bert/config.json
+refused 'the file of tensors has 0' bert
+bert
+echo '{"strip_accents": false}' >bert/tokenizer_config.json
+refused 'strip_accents' bert
+rm bert/tokenizer_config.json
+echo '[{"type": "sentence_transformers.models.Dense"}]' >bert/modules.json
+refused 'sentence_transformers.models.Dense' bert
+echo '[{"type": "sentence_transformers.models.Pooling", "path": "../other"}]' >bert/modules.json
+refused '../other/config.json' bert
+echo '[{"type": "sentence_transformers.models.Pooling", "path": "p"}]' >bert/modules.json
+mkdir bert/p
+echo '{"pooling_mode_max_tokens": true}' >bert/p/config.json
+refused 'it pools with "max_tokens"' bert
+echo '{"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": true}' >bert/p/config.json
+refused 'several ways' bert
+rm -r bert/modules.json bert/p bert/vocab.txt
+echo '{"model": {"type": "WordPiece"' >bert/tokenizer.json
+refused 'it is not JSON' bert
+
 cat >tiny.recipe <<'END'
 d_model = 8
 ffn = 8

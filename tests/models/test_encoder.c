@@ -294,6 +294,13 @@ static void test_files(void **unused) {
         for (int i = 0; i < SIZE; i++) {
             assert_true(fabsf(got[i] - expected[i]) < 0.5F);
         }
+        /* What is kept packed alone has nothing to save or to pack again. */
+        assert_null(
+            attn_params_find(attn_encoder_params(loaded), "encoder.0.self.key.weight")->data);
+        assert_int_equal(
+            attn_encoder_save(loaded, ATTN_STORE_F32, NULL, 0, NULL, 0, flawed, &error),
+            ATTN_ERR_ARGUMENT);
+        assert_int_equal(attn_encoder_pack(loaded, ATTN_COMPUTE_I8, &error), ATTN_ERR_ARGUMENT);
         attn_encoder_free(loaded);
         attn_encoder_free(model);
     }
