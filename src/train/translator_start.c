@@ -47,6 +47,10 @@ attn_status attn_translator_start_open(const char *path, attn_translator_start *
         return open_own(path, out, error);
     }
     attn_status status = attn_import_read(path, &imported, error);
+    if (status == ATTN_OK && imported.translator == NULL) {
+        status = attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "start from a translator",
+                           "it is an encoder, for vectors of text");
+    }
     if (status != ATTN_OK) {
         attn_imported_free(&imported);
         return status;
