@@ -135,13 +135,10 @@ static attn_status read_activation(const json_t *config, attn_activation *out, a
         const char *name;
         attn_activation activation;
     } known[] = {
-        {"gelu", ATTN_ACTIVATION_GELU},
-        {"gelu_new", ATTN_ACTIVATION_GELU_TANH},
-        {"gelu_pytorch_tanh", ATTN_ACTIVATION_GELU_TANH},
-        {"gelu_fast", ATTN_ACTIVATION_GELU_TANH},
-        {"quick_gelu", ATTN_ACTIVATION_GELU_SIGMOID},
-        {"relu", ATTN_ACTIVATION_RELU},
-        {"silu", ATTN_ACTIVATION_SWISH},
+        {"gelu", ATTN_ACTIVATION_GELU},           {"gelu_python", ATTN_ACTIVATION_GELU},
+        {"gelu_new", ATTN_ACTIVATION_GELU_TANH},  {"gelu_pytorch_tanh", ATTN_ACTIVATION_GELU_TANH},
+        {"gelu_fast", ATTN_ACTIVATION_GELU_TANH}, {"quick_gelu", ATTN_ACTIVATION_GELU_SIGMOID},
+        {"relu", ATTN_ACTIVATION_RELU},           {"silu", ATTN_ACTIVATION_SWISH},
         {"swish", ATTN_ACTIVATION_SWISH},
     };
     const char *name = attn_json_text(config, "hidden_act", "");
@@ -330,7 +327,7 @@ static attn_status read_model(attn_bundle *bundle, const json_t *json, const fam
         status = read_modules(bundle, &config, error);
     }
     if (status == ATTN_OK) {
-        status = attn_bert_words(bundle, &out->tokenizer, error);
+        status = attn_bert_words(bundle, kind->model_type, &out->tokenizer, error);
     }
     if (status == ATTN_OK && attn_tokenizer_size(out->tokenizer) > config.vocabulary) {
         status = attn_fail(error, ATTN_ERR_FORMAT, "config.json", -1,

@@ -5,8 +5,9 @@
 #include "attn/tokenizer.h"
 #include "io/bundle.h"
 
-/* The tokenizer of a folder, with its makers' own ids. ATTN_ERR_ARGUMENT: there is none that is known. */
-ATTN_MUST_CHECK attn_status attn_bert_words(attn_bundle *bundle, attn_tokenizer **out,
-                                            attn_error *error);
+/* The tokenizer of a folder, with its makers' own ids. model_type: of config.json. ATTN_ERR_ARGUMENT: there is none that is
+ * known of such a model. */
+ATTN_MUST_CHECK attn_status attn_bert_words(attn_bundle *bundle, const char *model_type,
+                                            attn_tokenizer **out, attn_error *error);
 
 #endif

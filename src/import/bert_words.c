@@ -14,6 +14,23 @@ enum { LIMIT = 256 << 20 };
 
 /* ---- vocab.txt ---- */
 
+/* Whether words are cut as BERT's tokenizer cuts them; others have a vocab.txt too. */
+static bool is_usual(const json_t *settings, bool lowercase) {
+    static const char *const classes[] = {"", "Bert", "DistilBert", "Electra"};
+    const char *name = attn_json_text(settings, "tokenizer_class", "");
+    size_t length = strlen(name), cut = strlen("Fast");
+    length -= length > cut && strcmp(name + length - cut, "Fast") == 0 ? cut : 0;
+    bool known = false;
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        size_t own = strlen(classes[i]), tail = own > 0 ? strlen("Tokenizer") : 0;
+        known |= length == own + tail && strncmp(name, classes[i], own) == 0 &&
+                 strncmp(name + own, "Tokenizer", tail) == 0;
+    }
+    return known && attn_json_flag(settings, "strip_accents", lowercase) == lowercase &&
+           attn_json_flag(settings, "tokenize_chinese_chars", true) &&
+           attn_json_flag(settings, "do_basic_tokenize", true);
+}
+
 /* What BertTokenizer is told beside its words. */
 static attn_status read_settings(attn_bundle *bundle, bool *lowercase, attn_error *error) {
     json_t *json = NULL;
@@ -24,11 +41,11 @@ static attn_status read_settings(attn_bundle *bundle, bool *lowercase, attn_erro
     }
     status = attn_import_json(bundle, "tokenizer_config.json", &json, error);
     *lowercase = attn_json_flag(json, "do_lower_case", true);
-    if (status == ATTN_OK && (attn_json_flag(json, "strip_accents", *lowercase) != *lowercase ||
-                              !attn_json_flag(json, "tokenize_chinese_chars", true))) {
-        status = attn_fail(error, ATTN_ERR_UNSUPPORTED, "tokenizer_config.json", -1,
-                           "give a tokenizer.json too",
-                           "strip_accents or tokenize_chinese_chars is not as usual");
+    if (status == ATTN_OK && !is_usual(json, *lowercase)) {
+        status = attn_fail(
+            error, ATTN_ERR_UNSUPPORTED, "tokenizer_config.json", -1, "give a tokenizer.json too",
+            "with vocab.txt alone attn cuts words as BertTokenizer usually does, and "
+            "this asks for something else");
     }
     json_decref(json);
     return status;
@@ -122,27 +139,41 @@ static attn_status from_albert(attn_bundle *bundle, const char *text, size_t len
 
 static const struct {
     const char *name;
+    const char *model_types[4]; /* that number words so; none: any */
     attn_status (*read)(attn_bundle *bundle, const char *text, size_t length, char **bytes,
                         size_t *size, attn_error *error);
 } kinds[] = {
-    {"tokenizer.json", from_json},
-    {"vocab.txt", from_vocab},
-    {"sentencepiece.bpe.model", from_fairseq},
-    {"spiece.model", from_albert},
+    {"tokenizer.json", {NULL}, from_json},
+    {"vocab.txt", {"bert", "distilbert", "electra", NULL}, from_vocab},
+    {"sentencepiece.bpe.model", {"xlm-roberta", NULL}, from_fairseq},
+    {"spiece.model", {"albert", NULL}, from_albert},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-attn_status attn_bert_words(attn_bundle *bundle, attn_tokenizer **out, attn_error *error) {
+static bool is_for(size_t kind, const char *model_type) {
+    const char *const *types = kinds[kind].model_types;
+    bool found = types[0] == NULL;
+    for (; *types != NULL; types++) {
+        found |= strcmp(*types, model_type) == 0;
+    }
+    return found;
+}
+
+attn_status attn_bert_words(attn_bundle *bundle, const char *model_type, attn_tokenizer **out,
+                            attn_error *error) {
     char *text = NULL, *bytes = NULL;
     size_t length, size, kind = 0;
     *out = NULL;
-    while (kind < KINDS && !attn_bundle_has(bundle, kinds[kind].name)) {
+    while (kind < KINDS &&
+           !(is_for(kind, model_type) && attn_bundle_has(bundle, kinds[kind].name))) {
         kind++;
     }
     if (kind == KINDS) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "see docs/import.md",
-                         "no tokenizer beside it: looked for tokenizer.json, vocab.txt, "
-                         "sentencepiece.bpe.model, spiece.model");
+                         "no tokenizer beside it that a model of type \"%s\" has: looked for "
+                         "tokenizer.json, vocab.txt of BERT, sentencepiece.bpe.model of XLM-R, "
+                         "spiece.model of ALBERT",
+                         model_type);
     }
     attn_status status = attn_bundle_read(bundle, kinds[kind].name, LIMIT, &text, &length, error);
     if (status == ATTN_OK) {

@@ -73,8 +73,17 @@ echo '{"model_type": "bert", "vocab_size": 4194304, "hidden_size": 16384, "inter
 refused 'the file of tensors has 0' bert
 bert
 echo '{"strip_accents": false}' >bert/tokenizer_config.json
-refused 'strip_accents' bert
+refused 'BertTokenizer' bert
+echo '{"tokenizer_class": "BertJapaneseTokenizer"}' >bert/tokenizer_config.json
+refused 'BertTokenizer' bert
+echo '{"tokenizer_class": "DistilBertTokenizerFast", "model_max_length": 1000000000000000019884624838656}' >bert/tokenizer_config.json
+refused 'asks for' bert
 rm bert/tokenizer_config.json
+sed 's/"bert"/"camembert"/' bert/config.json >bert/c && mv bert/c bert/config.json
+cp text bert/sentencepiece.bpe.model
+refused 'a model of type "camembert"' bert
+rm bert/sentencepiece.bpe.model
+bert
 echo '[{"type": "sentence_transformers.models.Dense"}]' >bert/modules.json
 refused 'sentence_transformers.models.Dense' bert
 echo '[{"type": "sentence_transformers.models.Pooling", "path": "../other"}]' >bert/modules.json
