@@ -7,6 +7,7 @@
 #include "attn/threads.h"
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "import/import.h"
 #include "train/translator_start.h"
 #include "train/translator_task.h"
 #include "train_command.h"
@@ -56,7 +57,7 @@ typedef struct run {
     attn_train_run r; /* first: the functions of attn_train_start get its address */
     const options *given;
     attn_translator_recipe recipe;
-    attn_translator_start start;     /* the model of --init; model NULL: none is needed */
+    attn_imported start;             /* the model of --init; translator NULL: none is needed */
     attn_translator_recipe of_start; /* the recipe as that model decided it */
 } run;
 
@@ -64,8 +65,8 @@ typedef struct run {
 
 static attn_status open_start(attn_train_run *r, attn_error *error) {
     run *own = (run *)r;
-    attn_translator_start *start = &own->start;
-    attn_status status = attn_translator_start_open(r->given->init, start, error);
+    attn_imported *start = &own->start;
+    attn_status status = attn_import_load(r->given->init, start, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -79,7 +80,8 @@ static attn_status open_start(attn_train_run *r, attn_error *error) {
     if (r->resumed) {
         return ATTN_OK; /* the checkpoint has the recipe */
     }
-    attn_translator_recipe_of_config(attn_translator_get_config(start->model), two, &own->recipe);
+    attn_translator_recipe_of_config(attn_translator_get_config(start->translator), two,
+                                     &own->recipe);
     snprintf(own->recipe.source_language, sizeof start->source, "%s", start->source);
     snprintf(own->recipe.target_language, sizeof start->target, "%s", start->target);
     snprintf(own->recipe.train.licence, sizeof start->licence, "%s", start->licence);
@@ -105,12 +107,13 @@ static attn_status check_start(run *own, attn_error *error) {
 static attn_status take_start(attn_train_run *r, const attn_params *params, size_t *taken,
                               char *left, size_t left_size, attn_error *error) {
     run *own = (run *)r;
-    attn_status status = attn_translator_start_take(&own->start, own->given->tokenizer != NULL,
-                                                    params, taken, left, left_size, error);
+    attn_status status =
+        attn_translator_start_take(own->start.translator, own->given->tokenizer != NULL, params,
+                                   taken, left, left_size, error);
     if (status != ATTN_OK && error->where[0] == '\0') {
         snprintf(error->where, sizeof error->where, "%s", r->given->init);
     }
-    attn_translator_start_free(&own->start);
+    attn_imported_free(&own->start);
     return status;
 }
 
@@ -403,7 +406,7 @@ static int train_translator_run(const void *values, int operand_count, char **op
     r->start = &start_functions;
     r->is_partial = is_partial;
     attn_status status = attn_train_prepare(r, &error);
-    if (status == ATTN_OK && own.start.model != NULL && !r->resumed) {
+    if (status == ATTN_OK && own.start.translator != NULL && !r->resumed) {
         status = check_start(&own, &error);
     }
     if (status == ATTN_OK && given->common.list) {
@@ -411,7 +414,7 @@ static int train_translator_run(const void *values, int operand_count, char **op
     } else if (status == ATTN_OK) {
         status = train(&own, &error);
     }
-    attn_translator_start_free(&own.start);
+    attn_imported_free(&own.start);
     attn_train_close(r);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }

@@ -33,6 +33,7 @@ extern const attn_command attn_cmd_shortlist;
 extern const attn_command attn_cmd_embed;
 extern const attn_command attn_cmd_nearest;
 extern const attn_command attn_cmd_import;
+extern const attn_command attn_cmd_export;
 extern const attn_command attn_cmd_info;
 extern const attn_command attn_cmd_serve;
 extern const attn_command attn_cmd_bench;
@@ -56,6 +57,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_embed,
     &attn_cmd_nearest,
     &attn_cmd_import,
+    &attn_cmd_export,
     &attn_cmd_info,
     &attn_cmd_serve,
     &attn_cmd_bench,

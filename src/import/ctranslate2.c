@@ -13,6 +13,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "import/export.h"
 #include "import/import.h"
 #include "import/json.h"
 #include "import/side.h"
@@ -75,7 +76,19 @@ static const attn_weight_rule gated_rules[] = {
 
 /* The decoder's positions are the encoder's, which is checked; tables that are tied have two names. */
 static const char *const idle[] = {"decoder/position_encodings/", "encoder/embeddings",
-                                   "decoder/alignment_heads", "decoder/projection/weight", NULL};
+                                   "decoder/alignment_heads",     "decoder/projection/weight",
+                                   "decoder/embeddings/",         NULL};
+
+#define MAP(list)                                                                                  \
+    {                                                                                              \
+        .rules = list, .rule_count = sizeof list / sizeof list[0], .scale = "_scale",              \
+        .numbers_are_settings = true, .idle = idle                                                 \
+    }
+
+const attn_weight_map *attn_weights_ctranslate2(bool gated) {
+    static const attn_weight_map maps[] = {MAP(plain_rules), MAP(gated_rules)};
+    return &maps[gated];
+}
 
 /* ---- settings that are tensors of one number ---- */
 
@@ -395,17 +408,10 @@ static attn_status read_model(const attn_tensor_file *file, const json_t *settin
     if (status == ATTN_OK) {
         status = attn_translator_create(&config, false, &out->translator, error);
     }
-    const attn_weight_map map = {
-        .rules = config.gated ? gated_rules : plain_rules,
-        .rule_count = config.gated ? sizeof gated_rules / sizeof gated_rules[0]
-                                   : sizeof plain_rules / sizeof plain_rules[0],
-        .scale = "_scale",
-        .numbers_are_settings = true,
-        .idle = idle,
-    };
     if (status == ATTN_OK) {
-        status = attn_import_weights(&map, file, &side[0].order, &side[1].order,
-                                     attn_translator_params(out->translator), error);
+        status =
+            attn_import_weights(attn_weights_ctranslate2(config.gated), file, &side[0].order,
+                                &side[1].order, attn_translator_params(out->translator), error);
     }
     return status == ATTN_OK ? attn_import_join(side, tied, &out->tokenizer, error) : status;
 }

@@ -13,6 +13,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "import/export.h"
 #include "import/import.h"
 #include "import/json.h"
 #include "import/side.h"
@@ -42,6 +43,7 @@ static const attn_weight_rule rules[] = {
     {"output", "lm_head.weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},
     {"output", "model.decoder.embed_tokens.weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},
     {"output.bias", "final_logits_bias", ATTN_WEIGHT_TARGET_BIAS, 0, 0},
+    {"positions", "model.encoder.embed_positions.weight", ATTN_WEIGHT_SAME, 0, 0},
     ATTENTION("encoder.#.self", "model.encoder.layers.#.self_attn"),
     NORM("encoder.#.norm_self", "model.encoder.layers.#.self_attn_layer_norm"),
     LINEAR("encoder.#.feed_forward.up", "model.encoder.layers.#.fc1"),
@@ -56,16 +58,16 @@ static const attn_weight_rule rules[] = {
     NORM("decoder.#.norm_feed_forward", "model.decoder.layers.#.final_layer_norm"),
 };
 
-/* The sinusoids are computed; where embeddings are tied, their other names may be in the file as well. */
-static const char *const idle[] = {"model.encoder.embed_positions.",
-                                   "model.decoder.embed_positions.",
+/* The decoder's positions are the encoder's, which is checked; where embeddings are tied, their other names may be in the file as
+ * well. */
+static const char *const idle[] = {"model.decoder.embed_positions.",
                                    "model.encoder.embed_tokens.",
                                    "model.decoder.embed_tokens.",
                                    "model.shared.",
                                    "lm_head.",
                                    NULL};
 
-static const attn_weight_map map = {
+const attn_weight_map attn_weights_hugging_face = {
     .rules = rules,
     .rule_count = sizeof rules / sizeof rules[0],
     .idle = idle,
@@ -110,8 +112,28 @@ static attn_status check_pairs(const json_t *config, attn_error *error) {
     return ATTN_OK;
 }
 
-static attn_status read_config(const json_t *json, attn_translator_config *config,
-                               attn_error *error) {
+/* Positions are computed, unless the file has them: transformers then takes those. */
+static attn_status read_positions(const attn_tensor_file *file, attn_translator_config *config,
+                                  attn_error *error) {
+    const attn_tensor_info *encoder =
+        attn_tensor_file_find(file, "model.encoder.embed_positions.weight");
+    const attn_tensor_info *decoder =
+        attn_tensor_file_find(file, "model.decoder.embed_positions.weight");
+    if (encoder == NULL && decoder == NULL) {
+        return ATTN_OK;
+    }
+    if (encoder == NULL || decoder == NULL || encoder->size != decoder->size ||
+        memcmp(encoder->data, decoder->data, encoder->size) != 0) {
+        return attn_fail(error, ATTN_ERR_UNSUPPORTED, NULL, -1, NULL,
+                         "the decoder has other positions than the encoder; attn has one table for "
+                         "both");
+    }
+    config->learned_positions = true;
+    return ATTN_OK;
+}
+
+static attn_status read_config(const json_t *json, const attn_tensor_file *file,
+                               attn_translator_config *config, attn_error *error) {
     attn_translator_config_init(config);
     bool shared = attn_json_flag(json, "share_encoder_decoder_embeddings", true);
     bool tied = attn_json_flag(json, "tie_word_embeddings", true);
@@ -128,6 +150,7 @@ static attn_status read_config(const json_t *json, attn_translator_config *confi
     config->sinusoids = ATTN_SINUSOIDS_PAPER;
     config->output_bias = true;
     attn_status status = check_pairs(json, error);
+    status = status == ATTN_OK ? read_positions(file, config, error) : status;
     return status == ATTN_OK ? read_activation(json, &config->activation, error) : status;
 }
 
@@ -191,7 +214,7 @@ static attn_status read_model(const json_t *json, const attn_tensor_file *file,
                               const attn_import_side side[2], attn_imported *out,
                               attn_error *error) {
     attn_translator_config config;
-    attn_status status = read_config(json, &config, error);
+    attn_status status = read_config(json, file, &config, error);
     bool tied = config.embeddings == ATTN_EMBEDDINGS_TIED;
     config.vocabulary = side[1].order.count;
     config.source_vocabulary = tied ? 0 : side[0].order.count;
@@ -199,8 +222,9 @@ static attn_status read_model(const json_t *json, const attn_tensor_file *file,
         status = attn_translator_create(&config, false, &out->translator, error);
     }
     if (status == ATTN_OK) {
-        status = attn_import_weights(&map, file, &side[0].order, &side[1].order,
-                                     attn_translator_params(out->translator), error);
+        status =
+            attn_import_weights(&attn_weights_hugging_face, file, &side[0].order, &side[1].order,
+                                attn_translator_params(out->translator), error);
     }
     return status == ATTN_OK ? attn_import_join(side, tied, &out->tokenizer, error) : status;
 }

@@ -280,3 +280,48 @@ attn_status attn_import_open(const char *path, const attn_model_options *options
     }
     return status;
 }
+
+/* ---- attn's own, beside them ---- */
+
+static void read_facts(const attn_safetensors *file, attn_imported *out) {
+    const struct {
+        const char *key;
+        char *field;
+        size_t size;
+    } texts[] = {{"source_language", out->source, sizeof out->source},
+                 {"target_language", out->target, sizeof out->target},
+                 {"licence", out->licence, sizeof out->licence}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *value = attn_safetensors_metadata(file, texts[i].key);
+        snprintf(texts[i].field, texts[i].size, "%s", value != NULL ? value : "");
+    }
+}
+
+attn_status attn_import_load(const char *path, attn_imported *out, attn_error *error) {
+    void *bytes = NULL;
+    size_t size = 0;
+    attn_safetensors *file = NULL;
+    if (attn_import_is_foreign(path)) {
+        attn_status status = attn_import_read(path, out, error);
+        return status == ATTN_OK && out->translator == NULL
+                   ? attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "give a translator",
+                               "it is an encoder, for vectors of text")
+                   : status;
+    }
+    *out = (attn_imported){.kind = "attn"};
+    name_after(path, out->name, sizeof out->name);
+    attn_status status = attn_safetensors_open_header(path, &file, error);
+    if (status == ATTN_OK) {
+        status = attn_translator_read(file, path, ATTN_LOAD_TO_TRAIN, ATTN_COMPUTE_F32,
+                                      &out->translator, &bytes, &size, error);
+    }
+    if (status == ATTN_OK) {
+        read_facts(file, out);
+    }
+    if (status == ATTN_OK && bytes != NULL) {
+        status = attn_tokenizer_from_bytes(bytes, size, &out->tokenizer, error);
+    }
+    attn_translator_free_bytes(bytes);
+    attn_safetensors_close(file);
+    return status;
+}

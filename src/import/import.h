@@ -42,6 +42,10 @@ bool attn_import_is_foreign(const char *path);
 ATTN_MUST_CHECK attn_status attn_import_read(const char *path, attn_imported *out,
                                              attn_error *error);
 void attn_imported_free(attn_imported *imported);
+/* The same of a path that may also be a model of attn's own, whose tokenizer may be missing (NULL): its weights as floats, not packed.
+ * An own one has room for gradients. */
+ATTN_MUST_CHECK attn_status attn_import_load(const char *path, attn_imported *out,
+                                             attn_error *error);
 
 /* Writes it as one file of attn's. */
 ATTN_MUST_CHECK attn_status attn_import_save(const attn_imported *imported, attn_storage storage,

@@ -13,6 +13,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "import/export.h"
 #include "import/import.h"
 #include "import/side.h"
 #include "io/yaml.h"
@@ -71,7 +72,7 @@ static const attn_weight_rule rules[] = {
 
 static const char *const idle[] = {"special:", "none_QuantMultA", NULL};
 
-static const attn_weight_map map = {
+const attn_weight_map attn_weights_marian = {
     .rules = rules,
     .rule_count = sizeof rules / sizeof rules[0],
     .first_layer = 1,
@@ -342,7 +343,7 @@ static attn_status read_model(const attn_yaml *options, const attn_tensor_file *
         status = attn_translator_create(&config, false, &out->translator, error);
     }
     if (status == ATTN_OK) {
-        status = attn_import_weights(&map, file, &side[0].order, &side[1].order,
+        status = attn_import_weights(&attn_weights_marian, file, &side[0].order, &side[1].order,
                                      attn_translator_params(out->translator), error);
     }
     bool tied = config.embeddings == ATTN_EMBEDDINGS_TIED;

@@ -23,8 +23,7 @@ typedef struct import_work {
 
 /* ---- names ---- */
 
-/* Whether a name is the pattern with a number in the place of #; *layer: that number, or -1 without #. */
-static bool matches(const char *pattern, const char *name, int64_t *layer) {
+bool attn_weight_name_matches(const char *pattern, const char *name, int64_t *layer) {
     const char *hash = strchr(pattern, '#');
     *layer = -1;
     if (hash == NULL) {
@@ -39,12 +38,13 @@ static bool matches(const char *pattern, const char *name, int64_t *layer) {
     return strcmp(hash + 1, end) == 0;
 }
 
-static void fill_in(const char *prefix, const char *pattern, int64_t layer, char name[NAME_SIZE]) {
+void attn_weight_name_fill(const char *prefix, const char *pattern, int64_t layer, char *name,
+                           size_t size) {
     const char *hash = strchr(pattern, '#');
     if (hash == NULL) {
-        snprintf(name, NAME_SIZE, "%s%s", prefix, pattern);
+        snprintf(name, size, "%s%s", prefix, pattern);
     } else {
-        snprintf(name, NAME_SIZE, "%s%.*s%lld%s", prefix, (int)(hash - pattern), pattern,
+        snprintf(name, size, "%s%.*s%lld%s", prefix, (int)(hash - pattern), pattern,
                  (long long)layer, hash + 1);
     }
 }
@@ -229,9 +229,10 @@ static attn_status fill(import_work *w, attn_param *param, attn_error *error) {
     char name[NAME_SIZE] = "";
     for (size_t i = 0; i < w->map->rule_count && tensor == NULL; i++) {
         int64_t layer;
-        if (matches(w->map->rules[i].ours, param->name, &layer)) {
+        if (attn_weight_name_matches(w->map->rules[i].ours, param->name, &layer)) {
             rule = &w->map->rules[i]; /* the next one when the file lacks this name */
-            fill_in(prefix_of(w->map), rule->theirs, layer + w->map->first_layer, name);
+            attn_weight_name_fill(prefix_of(w->map), rule->theirs, layer + w->map->first_layer,
+                                  name, sizeof name);
             tensor = take(w, name);
         }
     }

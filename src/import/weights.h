@@ -46,6 +46,12 @@ typedef struct attn_weight_map {
     const char *const *idle; /* how names begin that a translation does not need; ends with NULL */
 } attn_weight_map;
 
+/* Whether a name is the pattern with a number in the place of #; *layer: that number, or -1 without #. */
+bool attn_weight_name_matches(const char *pattern, const char *name, int64_t *layer);
+/* The pattern with that number, after a prefix. */
+void attn_weight_name_fill(const char *prefix, const char *pattern, int64_t layer, char *name,
+                           size_t size);
+
 /* Fills all parameters. ATTN_ERR_FORMAT: a tensor is missing or has another shape; ATTN_ERR_UNSUPPORTED: the file has one
  * that no rule knows, so the model is not what attn would compute; ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_import_weights(const attn_weight_map *map,

@@ -12,6 +12,9 @@ bool attn_npz_is(const attn_archive *archive);
  * "special:model.yml" becomes a text. ATTN_ERR_UNSUPPORTED: numbers in the other byte order, or no numbers. */
 ATTN_MUST_CHECK attn_status attn_npz_read(attn_archive *archive, attn_tensor_list *list,
                                           attn_error *error);
+/* Writes float32 and 8-bit arrays as a new file. ATTN_ERR_IO, ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_npz_write(const char *path, const attn_tensor_info *tensors,
+                                           size_t count, attn_error *error);
 /* One array, of the file `list->where`; bytes have to outlive the list. */
 ATTN_MUST_CHECK attn_status attn_npy_read(const char *name, const void *bytes, size_t size,
                                           attn_tensor_list *list, attn_error *error);

@@ -10,7 +10,7 @@ static const char *const norms[] = {"pre", "post", NULL};
 static const char *const norm_kinds[] = {"layer", "rms", NULL};
 static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
 static const char *const best_by[] = {"loss", "bleu", "chrf", NULL};
-static const char *const tied_tables[] = {"false", "true", "target", NULL};
+static const char *const tied_tables[] = {"false", "true", "target", "all", NULL};
 static const char *const sides[] = {"both", "source", "target", NULL};
 static const char *const vocabularies[] = {"joint", "separate", NULL};
 static const char *const tokenizer_types[] = {"unigram", "bpe", NULL};
@@ -47,7 +47,8 @@ static const attn_key keys[] = {
          "feed-forward layers with a gate, and a third matrix (SwiGLU with activation = swish)"),
     CHOICE(tied, tied_tables,
            "one table of embeddings for all that shares a vocabulary (true), for target and output "
-           "(target), or one for each: true, target, false"),
+           "(target), for all although each language has a tokenizer of its own over one "
+           "vocabulary (all), or one for each (false): true, target, all, false"),
     BOOL(output_bias, "the projection to words has a bias"),
     BOOL(bare_source, "sources are read without </s>"),
     CHOICE(vocabularies, vocabularies,
@@ -113,7 +114,7 @@ attn_recipe attn_translator_recipe_table(attn_translator_recipe *recipe) {
 void attn_translator_recipe_init(attn_translator_recipe *recipe) {
     memset(recipe, 0, sizeof *recipe);
     *recipe = (attn_translator_recipe){
-        .tied = ATTN_TIED_ALL,
+        .tied = ATTN_TIED_SHARED,
         .d_model = 256,
         .ffn = 1024,
         .heads = 4,
@@ -184,10 +185,14 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->embedding_norm = recipe->embedding_norm;
     config->output_bias = recipe->output_bias;
     config->bare_source = recipe->bare_source;
-    bool all = recipe->tied == ATTN_TIED_ALL && recipe->vocabularies == ATTN_VOCABULARIES_JOINT;
+    bool joint = recipe->vocabularies == ATTN_VOCABULARIES_JOINT;
+    bool all = recipe->tied == ATTN_TIED_ALL || (recipe->tied == ATTN_TIED_SHARED && joint);
     config->embeddings = recipe->tied == ATTN_TIED_NONE ? ATTN_EMBEDDINGS_UNTIED
                          : all                          ? ATTN_EMBEDDINGS_TIED
                                                         : ATTN_EMBEDDINGS_TARGET;
+    if (recipe->tied == ATTN_TIED_ALL) {
+        config->source_vocabulary = 0;
+    }
     config->dropout = recipe->dropout;
     config->attention_dropout = recipe->attention_dropout;
     config->activation_dropout = recipe->activation_dropout;
@@ -201,7 +206,6 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
 
 void attn_translator_recipe_of_config(const attn_translator_config *config, bool two_sides,
                                       attn_translator_recipe *recipe) {
-    bool target = config->embeddings == ATTN_EMBEDDINGS_TARGET && !two_sides;
     recipe->d_model = config->d_model;
     recipe->ffn = config->ffn;
     recipe->heads = config->heads;
@@ -220,9 +224,10 @@ void attn_translator_recipe_of_config(const attn_translator_config *config, bool
     recipe->embedding_norm = config->embedding_norm;
     recipe->activation = (int)config->activation - ATTN_ACTIVATION_RELU;
     recipe->gated = config->gated;
-    recipe->tied = config->embeddings == ATTN_EMBEDDINGS_UNTIED ? ATTN_TIED_NONE
-                   : target                                     ? ATTN_TIED_TARGET
-                                                                : ATTN_TIED_ALL;
+    recipe->tied = config->embeddings == ATTN_EMBEDDINGS_UNTIED   ? ATTN_TIED_NONE
+                   : config->embeddings == ATTN_EMBEDDINGS_TARGET ? ATTN_TIED_TARGET
+                   : two_sides                                    ? ATTN_TIED_ALL
+                                                                  : ATTN_TIED_SHARED;
     recipe->output_bias = config->output_bias;
     recipe->bare_source = config->bare_source;
     recipe->vocabularies = two_sides ? ATTN_VOCABULARIES_SEPARATE : ATTN_VOCABULARIES_JOINT;

@@ -384,6 +384,12 @@ attn_status attn_translator_task_create(const attn_translator_recipe *recipe,
     }
     attn_translator_recipe_variation(recipe, &out->variation);
     attn_status status = check_merges(recipe, data, error);
+    if (status == ATTN_OK && recipe->tied == ATTN_TIED_ALL && source_vocabulary > 0 &&
+        source_vocabulary != vocabulary) {
+        status = attn_fail(error, ATTN_ERR_ARGUMENT, "tied", -1, "set tied = true",
+                           "the two languages have %lld and %lld words: they cannot share a table",
+                           (long long)source_vocabulary, (long long)vocabulary);
+    }
     status = status == ATTN_OK ? create_model(out, vocabulary, source_vocabulary, error) : status;
     if (status == ATTN_OK && data->valid.count > 0) {
         status =

@@ -1,0 +1,166 @@
+/* import/export_ctranslate2.c: model.bin, config.json, the vocabularies and the segmenters, as CTranslate2 reads them. */
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "import/export.h"
+#include "io/ctranslate2.h"
+
+static attn_status check(const attn_imported *model, char *note, size_t size, attn_error *error) {
+    const attn_translator_config *c = attn_translator_get_config(model->translator);
+    const attn_export_limit limits[] = {
+        {c->kv_heads != c->heads, "heads that share keys and values (kv_heads)"},
+    };
+    (void)note;
+    (void)size;
+    return attn_export_limits("CTranslate2", limits, sizeof limits / sizeof *limits, error);
+}
+
+/* ---- settings: tensors of one number ---- */
+
+static int8_t activation_of(attn_activation activation) {
+    switch (activation) {
+    case ATTN_ACTIVATION_GELU_TANH:
+        return 1;
+    case ATTN_ACTIVATION_SWISH:
+        return 2;
+    case ATTN_ACTIVATION_GELU:
+        return 3;
+    case ATTN_ACTIVATION_GELU_SIGMOID:
+        return 4;
+    default:
+        return 0;
+    }
+}
+
+static attn_status add_settings(const attn_translator_config *c, attn_export_tensors *list,
+                                attn_error *error) {
+    const int8_t no = 0, pre_norm = c->pre_norm, scaled = !c->plain_embeddings;
+    const int8_t activation = activation_of(c->activation);
+    const int16_t heads = (int16_t)c->heads, last = -1, one = 1;
+    const struct {
+        const char *name;
+        attn_dtype dtype;
+        const void *value;
+    } settings[] = {
+        {"encoder/num_heads", ATTN_DTYPE_I16, &heads},
+        {"encoder/pre_norm", ATTN_DTYPE_I8, &pre_norm},
+        {"encoder/activation", ATTN_DTYPE_I8, &activation},
+        {"encoder/embeddings_merge", ATTN_DTYPE_I8, &no},
+        {"encoder/scale_embeddings", ATTN_DTYPE_I8, &scaled},
+        {"encoder/multi_query_attention", ATTN_DTYPE_I8, &no},
+        {"decoder/num_heads", ATTN_DTYPE_I16, &heads},
+        {"decoder/pre_norm", ATTN_DTYPE_I8, &pre_norm},
+        {"decoder/activation", ATTN_DTYPE_I8, &activation},
+        {"decoder/scale_embeddings", ATTN_DTYPE_I8, &scaled},
+        {"decoder/alignment_layer", ATTN_DTYPE_I16, &last},
+        {"decoder/alignment_heads", ATTN_DTYPE_I16, &one},
+        {"decoder/alibi", ATTN_DTYPE_I8, &no},
+        {"decoder/start_from_zero_embedding", ATTN_DTYPE_I8, &no},
+    };
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings && status == ATTN_OK; i++) {
+        status = attn_export_add(list, settings[i].name, settings[i].dtype, 0, NULL,
+                                 settings[i].value, error);
+    }
+    return status;
+}
+
+/* ---- tensors ---- */
+
+/* The table of the positions stands in the file, whatever kind of sinusoids they are. */
+static attn_status add_positions(const attn_imported *model, attn_export_tensors *list,
+                                 attn_error *error) {
+    const attn_translator_config *c = attn_translator_get_config(model->translator);
+    const int64_t shape[2] = {c->max_length, c->d_model};
+    float *table;
+    attn_status status = attn_export_positions(model, &table, error);
+    if (status == ATTN_OK && !c->learned_positions) {
+        status = attn_export_add(list, "encoder/position_encodings/encodings", ATTN_DTYPE_F32, 2,
+                                 shape, table, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_export_add(list, "decoder/position_encodings/encodings", ATTN_DTYPE_F32, 2,
+                                 shape, table, error);
+    }
+    attn_free(table);
+    return status;
+}
+
+static attn_status write_model(const attn_imported *model, const char *folder, attn_error *error) {
+    static const attn_metadata tied[] = {
+        {"encoder/embeddings_0/weight", "decoder/embeddings/weight"},
+        {"decoder/projection/weight", "decoder/embeddings/weight"}};
+    static const attn_metadata of_target[] = {
+        {"decoder/embeddings/weight", "decoder/projection/weight"}};
+    const attn_translator_config *c = attn_translator_get_config(model->translator);
+    int64_t sources = c->source_vocabulary > 0 ? c->source_vocabulary : c->vocabulary;
+    const attn_export_words words[2] = {{sources, NULL}, {c->vocabulary, NULL}};
+    const attn_export_shapes shapes = {.names = NULL};
+    attn_export_tensors list = {.tensor = NULL};
+    attn_status status =
+        attn_export_weights(attn_weights_ctranslate2(c->gated), &shapes, words,
+                            attn_translator_params(model->translator), &list, error);
+    status = status == ATTN_OK ? add_positions(model, &list, error) : status;
+    status = status == ATTN_OK ? add_settings(c, &list, error) : status;
+    if (status == ATTN_OK) {
+        size_t aliases = c->embeddings == ATTN_EMBEDDINGS_TIED     ? 2
+                         : c->embeddings == ATTN_EMBEDDINGS_TARGET ? 1
+                                                                   : 0;
+        char path[4352];
+        snprintf(path, sizeof path, "%s/model.bin", folder);
+        status = attn_ctranslate2_write(path, list.tensor, list.count,
+                                        aliases == 2 ? tied : of_target, aliases, error);
+    }
+    attn_export_tensors_free(&list);
+    return status;
+}
+
+/* ---- the files beside ---- */
+
+static attn_status write_vocabulary(const attn_tokenizer *side, int64_t words, const char *folder,
+                                    const char *name, attn_error *error) {
+    json_t *list = json_array();
+    char room[32];
+    for (int32_t id = 0; id < words; id++) {
+        json_array_append_new(list, json_string(attn_export_piece(side, id, room)));
+    }
+    attn_status status = attn_export_json(folder, name, list, error);
+    json_decref(list);
+    return status;
+}
+
+static attn_status write_vocabularies(const attn_imported *model, const char *folder,
+                                      attn_error *error) {
+    const attn_translator_config *c = attn_translator_get_config(model->translator);
+    const attn_tokenizer *target = attn_tokenizer_target(model->tokenizer);
+    if (c->source_vocabulary == 0) {
+        return write_vocabulary(target, c->vocabulary, folder, "shared_vocabulary.json", error);
+    }
+    attn_status status = write_vocabulary(model->tokenizer, c->source_vocabulary, folder,
+                                          "source_vocabulary.json", error);
+    return status == ATTN_OK
+               ? write_vocabulary(target, c->vocabulary, folder, "target_vocabulary.json", error)
+               : status;
+}
+
+static attn_status write(const attn_imported *model, const char *folder, attn_error *error) {
+    const attn_translator_config *c = attn_translator_get_config(model->translator);
+    json_t *config =
+        json_pack("{s:b, s:b, s:s, s:s, s:s, s:s, s:f}", "add_source_bos", 0, "add_source_eos",
+                  !c->bare_source, "bos_token", "<s>", "decoder_start_token", "<s>", "eos_token",
+                  "</s>", "unk_token", "<unk>", "layer_norm_epsilon", attn_export_epsilon(model));
+    attn_status status =
+        config != NULL ? write_model(model, folder, error) : attn_fail_memory(error, 0);
+    status = status == ATTN_OK ? attn_export_json(folder, "config.json", config, error) : status;
+    status = status == ATTN_OK ? write_vocabularies(model, folder, error) : status;
+    json_decref(config);
+    return status == ATTN_OK ? attn_export_segmenters(model, folder, error) : status;
+}
+
+const attn_exporter attn_export_ctranslate2 = {
+    .name = "ctranslate2",
+    .title = "CTranslate2",
+    .check = check,
+    .write = write,
+};
