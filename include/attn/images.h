@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* How the rows of a tensor are arranged. */
+/* How the rows of a tensor are arranged. None is negative; a batch may be 0. */
 typedef struct attn_grid {
     int64_t batch, height, width;
 } attn_grid;
@@ -106,6 +106,7 @@ typedef struct attn_windows {
     int64_t *order; /* [B * H * W]; NULL when the tape has failed */
 } attn_windows;
 
+/* size: at least 1. */
 ATTN_API attn_windows attn_grid_windows(attn_tape *tape, const attn_grid *grid, int64_t size);
 
 /* ---- loss of pixels: softmax cross-entropy over V <= 256 classes ---- */
@@ -114,7 +115,7 @@ typedef struct attn_pixel_labels {
     size_t size;                    /* of this struct, set by the init */
     const uint8_t *classes;         /* [rows]: below V, or the ignore value */
     int ignore;                     /* rows with this label do not count; -1: none */
-    const attn_real *class_weights; /* [V]: the weight of a row of each class; NULL: 1 */
+    const attn_real *class_weights; /* [V]: of a row of each class, finite, >= 0; NULL: 1 */
     double smoothing;               /* label smoothing (Szegedy et al. 2016), 0 <= e < 1 */
 } attn_pixel_labels;
 
@@ -128,7 +129,8 @@ static inline void attn_pixel_labels_init(attn_pixel_labels *labels) {
  *     w[label] * ((1 - e) * -log p[label] + e / V * sum over v of -log p[v])
  * and to *nll that of -log p[label], both in double and in the order of the rows. The gradient is
  * that of gradient_scale times the loss (1 / attn_pixel_labels_weight for the mean).
- * ATTN_ERR_ARGUMENT: a label that is neither a class nor the ignore value. */
+ * ATTN_ERR_ARGUMENT: a label that is neither a class nor the ignore value, or a class weight that is
+ * negative or not finite. */
 ATTN_API void attn_layer_pixel_loss(attn_tape *tape, attn_tensor *logits,
                                     const attn_pixel_labels *labels, attn_real gradient_scale,
                                     double *loss, double *nll);

@@ -22,8 +22,9 @@ extern "C" {
 /* Sequence s is tokens starts[s] .. starts[s + 1] - 1. */
 typedef struct attn_sequences {
     int64_t count;
-    const int64_t *starts; /* count + 1, starts[0] = 0 */
-    int64_t longest;
+    const int64_t
+        *starts;     /* count + 1: starts[0] = 0, never falling; the last is that of all rows */
+    int64_t longest; /* no sequence is longer; a layer checks all this */
 } attn_sequences;
 
 /* ---- linear: y = activation(x W^T + b) ---- */
@@ -166,13 +167,15 @@ ATTN_API attn_tensor *attn_layer_feed_forward(attn_tape *tape, attn_tensor *x,
 /* ---- the output projection with its loss; the logits are never stored as a whole ----
  *     logits = x W^T + b,   losses as in Szegedy et al. 2016 (label smoothing)
  * Adds to *loss the sum of the smoothed losses and to *nll that of -log p[target] (both in double).
- * gradient_scale multiplies the gradient (1 / tokens for a mean). output: W [V, C], which may be the
+ * gradient_scale multiplies the gradient (1 / tokens for a mean). targets: [N], each 0 .. V - 1, or the
+ * tape fails with ATTN_ERR_ARGUMENT; no value, negative ones among them, means that a row does not
+ * count: leave such rows out of x. smoothing: 0 or more and below 1. output: W [V, C], which may be the
  * table of embeddings too, and b [1, V] or NULL. */
 ATTN_API void attn_layer_output_loss(attn_tape *tape, attn_tensor *x, const attn_linear *output,
                                      const int32_t *targets, double smoothing,
                                      attn_real gradient_scale, double *loss, double *nll);
 /* R-Drop (Liang et al. 2021). x: [2 N, C], rows n and N + n of two passes with different dropout that predict
- * targets[n]. The loss of a target is the mean of the two above, and agreement / 4 times the two
+ * targets[n], as above; agreement is finite and at least 0. The loss of a target is the mean of the two above, and agreement / 4 times the two
  * Kullback-Leibler divergences between the passes' distributions. */
 ATTN_API void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, const attn_linear *output,
                                        const int32_t *targets, double smoothing, double agreement,

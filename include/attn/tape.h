@@ -23,8 +23,10 @@ extern "C" {
 typedef struct attn_tensor {
     int64_t rows, cols;
     attn_real *data;
-    attn_real *grad; /* NULL until the backward reaches it; then the same shape */
-    bool constant;   /* no gradient is needed: a layer may skip it. false unless set */
+    /* NULL until the backward reaches it; then the same shape. Once it has passed, only the gradients of
+     * tensors that no layer made can be read: others have been handed on and written over. */
+    attn_real *grad;
+    bool constant; /* no gradient is needed: a layer may skip it. false unless set */
 } attn_tensor;
 
 /* ---- parameters ---- */

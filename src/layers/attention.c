@@ -120,13 +120,39 @@ static void describe(attention_record *r, const attn_multi_head *a, const attn_s
     r->call.dropout_key = key;
 }
 
-/* The tokens are those of the sequences, and the layer takes their channels. */
+/* The heads make up the channels, whoever filled the struct. */
+static bool has_heads(attn_tape *tape, const attn_multi_head *a) {
+    if (!attn_layers_given(tape, a, "attention")) {
+        return false;
+    }
+    bool good = a->heads >= 1 && a->kv_heads >= 1 && a->heads % a->kv_heads == 0 &&
+                a->head_size >= 1 && a->channels % a->heads == 0 &&
+                a->channels / a->heads == a->head_size;
+    if (!good) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT,
+                       "%lld channels, %lld heads of %lld, %lld key/value heads: channels must be "
+                       "heads times their size, and heads a multiple of key/value heads",
+                       (long long)a->channels, (long long)a->heads, (long long)a->head_size,
+                       (long long)a->kv_heads);
+    }
+    return good;
+}
+
+/* The tokens are those of the sequences, all of them, and the layer takes their channels. */
 static bool fits(attn_tape *tape, const attn_tensor *x, const char *name,
                  const attn_sequences *sequences, const char *sequences_name,
                  const attn_multi_head *a) {
     if (!attn_layers_columns(tape, x, name, a->channels, "the layer") ||
         !attn_layers_given(tape, sequences, sequences_name) ||
         !attn_layers_given(tape, sequences->starts, "starts of the sequences")) {
+        return false;
+    }
+    if (sequences->count < 0 || sequences->starts[0] != 0) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT,
+                       "%s: a count of %lld, the first start %lld: they "
+                       "must be at least 0, and 0",
+                       sequences_name, (long long)sequences->count,
+                       (long long)sequences->starts[0]);
         return false;
     }
     int64_t tokens = sequences->starts[sequences->count];
@@ -216,7 +242,7 @@ static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences
     attention_record local = {0};
     bool recording = attn_tape_recording(tape);
     attn_tape_layer(tape, "attn_layer_attention");
-    if (!fits(tape, x, "x", sequences, "sequences", attention) ||
+    if (!has_heads(tape, attention) || !fits(tape, x, "x", sequences, "sequences", attention) ||
         (memory != NULL &&
          !fits(tape, memory, "memory", memory_sequences, "memory_sequences", attention)) ||
         !attn_layers_probability(tape, dropout, "the dropout")) {

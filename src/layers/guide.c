@@ -5,6 +5,7 @@
 
 #include "attn/threads.h"
 #include "base/math.h"
+#include "kernels/attention/attention_kernels.h"
 
 static real scale_of(const attn_guide_head *h) {
     return (real)1 / real_sqrt((real)h->size);
@@ -34,16 +35,44 @@ bool attn_guide_fits(const attn_guide *g, const attn_guide_head *h, int64_t *row
     return true;
 }
 
+/* What is taken from the scores of row n, of keys first .. last - 1, for log p: LSE, or where that is coarse
+ * the maximum and then the logarithm of the sum. */
+typedef struct row_softmax {
+    real max, log_sum;
+} row_softmax;
+
+static row_softmax softmax_of(const attn_guide_head *h, int64_t n, int64_t first, int64_t last) {
+    real scale = scale_of(h), max = -INFINITY, sum = 0;
+    if (!attn_lse_is_coarse(h->lse[n])) {
+        return (row_softmax){h->lse[n], 0};
+    }
+    for (int64_t m = first; m < last; m++) {
+        real score = dot(h, n, m) * scale;
+        max = score > max ? score : max;
+    }
+    for (int64_t m = first; m < last; m++) {
+        sum += real_exp2((dot(h, n, m) * scale - max) * REAL_LOG2E);
+    }
+    return (row_softmax){max, real_log(sum)};
+}
+
+static real log_weight(const attn_guide_head *h, int64_t n, int64_t m, row_softmax row) {
+    return dot(h, n, m) * scale_of(h) - row.max - row.log_sum;
+}
+
 double attn_guide_loss(const attn_guide *g, const attn_guide_head *h) {
     double loss = 0;
-    real scale = scale_of(h);
     for (int64_t s = 0; s < h->sequences.count; s++) {
         int64_t first_key = h->memory_sequences.starts[s];
+        int64_t last_key = h->memory_sequences.starts[s + 1];
         for (int64_t n = h->sequences.starts[s]; n < h->sequences.starts[s + 1]; n++) {
             double count = (double)(g->start[n + 1] - g->start[n]);
+            if (count == 0) {
+                continue;
+            }
+            row_softmax row = softmax_of(h, n, first_key, last_key);
             for (int64_t i = g->start[n]; i < g->start[n + 1]; i++) {
-                real log_p = dot(h, n, first_key + g->token[i]) * scale - h->lse[n];
-                loss -= (double)log_p / count;
+                loss -= (double)log_weight(h, n, first_key + g->token[i], row) / count;
             }
         }
     }
@@ -54,8 +83,9 @@ double attn_guide_loss(const attn_guide *g, const attn_guide_head *h) {
 static void backward_row(const attn_guide *g, const attn_guide_head *h, int64_t n, int64_t first,
                          int64_t last) {
     real scale = scale_of(h), each = (real)1 / (real)(g->start[n + 1] - g->start[n]);
+    row_softmax row = softmax_of(h, n, first, last);
     for (int64_t m = first; m < last; m++) {
-        real p = real_exp2((dot(h, n, m) * scale - h->lse[n]) * REAL_LOG2E), aim = 0;
+        real p = real_exp2(log_weight(h, n, m, row) * REAL_LOG2E), aim = 0;
         for (int64_t i = g->start[n]; i < g->start[n + 1]; i++) {
             aim += first + g->token[i] == m ? each : 0;
         }

@@ -10,10 +10,27 @@ static inline int64_t attn_grid_pixels(const attn_grid *grid) {
     return grid->batch * grid->height * grid->width;
 }
 
+/* Whether there can be such a grid: nothing negative, and no more pixels than can be counted. */
+static inline bool attn_layers_grid(attn_tape *tape, const attn_grid *grid) {
+    size_t pixels;
+    if (!attn_layers_given(tape, grid, "grid")) {
+        return false;
+    }
+    bool good = grid->batch >= 0 && grid->height >= 0 && grid->width >= 0 &&
+                attn_size_mul((size_t)grid->batch, (size_t)grid->height, &pixels) &&
+                attn_size_mul(pixels, (size_t)grid->width, &pixels) &&
+                pixels <= (size_t)INT64_MAX / sizeof(real);
+    if (!good) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "there can be no grid of %lld x %lld x %lld",
+                       (long long)grid->batch, (long long)grid->height, (long long)grid->width);
+    }
+    return good;
+}
+
 /* Whether x is [pixels of the grid, channels]; else the tape fails with ATTN_ERR_SHAPE. */
 static inline bool attn_layers_on_grid(attn_tape *tape, const attn_tensor *x, const attn_grid *grid,
                                        int64_t channels) {
-    if (!attn_layers_given(tape, x, "x") || !attn_layers_given(tape, grid, "grid")) {
+    if (!attn_layers_given(tape, x, "x") || !attn_layers_grid(tape, grid)) {
         return false;
     }
     bool good = x->rows == attn_grid_pixels(grid) && x->cols == channels;

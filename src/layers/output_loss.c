@@ -93,7 +93,9 @@ static void find_absent(attn_tape *tape, const attn_linear *output, attn_absent_
 static bool begin_output(attn_tape *tape, attn_tensor *x, int64_t targets_count,
                          const attn_linear *output, const int32_t *targets, double smoothing,
                          output_block *b, real **losses) {
-    if (!attn_layers_param(tape, output->weight, "the weight") ||
+    if (!attn_layers_given(tape, output, "output") ||
+        !attn_layers_param(tape, output->weight, "the weight") ||
+        (output->bias != NULL && !attn_layers_param(tape, output->bias, "the bias")) ||
         !attn_layers_columns(tape, x, "x", output->in, "the weight") ||
         !attn_layers_ids(tape, targets, "targets", targets_count, output->out, "the weight") ||
         !attn_layers_probability(tape, smoothing, "the smoothing")) {
@@ -156,6 +158,17 @@ void attn_layer_output_r_drop(attn_tape *tape, attn_tensor *x, const attn_linear
     output_block b;
     real *row_loss;
     int64_t rows = x != NULL ? x->rows / 2 : 0;
+    if (x != NULL && x->rows % 2 != 0) {
+        attn_tape_fail(tape, ATTN_ERR_SHAPE, "x has %lld rows, two for each target were expected",
+                       (long long)x->rows);
+        return;
+    }
+    if (!(agreement >= 0 && agreement - agreement == 0)) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT,
+                       "the agreement is %g, a finite number of at least 0 was expected",
+                       agreement);
+        return;
+    }
     if (!begin_output(tape, x, rows, output, targets, smoothing, &b, &row_loss)) {
         return;
     }

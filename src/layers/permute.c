@@ -65,6 +65,10 @@ attn_tensor *attn_layer_permute(attn_tape *tape, attn_tensor *x, const int64_t *
 }
 
 attn_sequences attn_grid_sequences(attn_tape *tape, const attn_grid *grid) {
+    attn_tape_layer(tape, "attn_grid_sequences");
+    if (!attn_layers_grid(tape, grid)) {
+        return (attn_sequences){0};
+    }
     int64_t *starts = attn_tape_alloc(tape, (size_t)(grid->batch + 1) * sizeof *starts);
     if (starts == NULL) {
         return (attn_sequences){0};
@@ -81,7 +85,11 @@ attn_windows attn_grid_windows(attn_tape *tape, const attn_grid *grid, int64_t s
         attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the size is %lld, at least 1", (long long)size);
         return (attn_windows){{0}, NULL};
     }
-    int64_t down = (grid->height + size - 1) / size, across = (grid->width + size - 1) / size;
+    if (!attn_layers_grid(tape, grid)) {
+        return (attn_windows){{0}, NULL};
+    }
+    int64_t down = grid->height / size + (grid->height % size != 0);
+    int64_t across = grid->width / size + (grid->width % size != 0);
     int64_t count = grid->batch * down * across, pixel = 0;
     int64_t *starts = attn_tape_alloc(tape, (size_t)(count + 1) * sizeof *starts);
     int64_t *order = attn_tape_alloc(tape, (size_t)attn_grid_pixels(grid) * sizeof *order);

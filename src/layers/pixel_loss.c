@@ -52,6 +52,16 @@ static bool possible(attn_tape *tape, const attn_pixel_labels *labels, int64_t r
                        (long long)classes, ATTN_MAX_PIXEL_CLASSES);
         return false;
     }
+    for (int64_t v = 0; v < classes && labels->class_weights != NULL; v++) {
+        real w = labels->class_weights[v];
+        if (!(w >= 0 && w - w == 0)) {
+            attn_tape_fail(tape, ATTN_ERR_ARGUMENT,
+                           "the weight of class %lld is %g, a finite number of at least 0 was "
+                           "expected",
+                           (long long)v, (double)w);
+            return false;
+        }
+    }
     for (int64_t r = 0; r < rows; r++) {
         if (labels->classes[r] >= classes && labels->classes[r] != labels->ignore) {
             attn_tape_fail(

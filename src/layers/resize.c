@@ -28,7 +28,8 @@ static void resize_backward(attn_tape *tape, void *record) {
 attn_tensor *attn_layer_resize(attn_tape *tape, attn_tensor *x, const attn_grid *from,
                                const attn_grid *to) {
     attn_tape_layer(tape, "attn_layer_resize");
-    if (!attn_layers_given(tape, x, "x") || !attn_layers_on_grid(tape, x, from, x->cols)) {
+    if (!attn_layers_given(tape, x, "x") || !attn_layers_on_grid(tape, x, from, x->cols) ||
+        !attn_layers_grid(tape, to)) {
         return NULL;
     }
     if (from->batch != to->batch || to->height < 1 || to->width < 1 || from->height < 1 ||

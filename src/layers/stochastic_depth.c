@@ -40,7 +40,7 @@ attn_tensor *attn_layer_stochastic_depth(attn_tape *tape, attn_tensor *x, const 
         !attn_layers_probability(tape, p, "p")) {
         return NULL;
     }
-    if (!attn_tape_recording(tape) || p == 0.0) {
+    if (!attn_tape_recording(tape) || p == 0.0 || grid->batch == 0) {
         return x;
     }
     depth_record made = {x, attn_tape_tensor(tape, x->rows, x->cols), grid->batch, p,
