@@ -27,6 +27,15 @@ typedef enum attn_dtype {
     ATTN_DTYPE_F64,
     ATTN_DTYPE_F16,
     ATTN_DTYPE_I16,
+    /* Such tensors are found and read, but nothing in the library computes with them. */
+    ATTN_DTYPE_BOOL,
+    ATTN_DTYPE_U16,
+    ATTN_DTYPE_U32,
+    ATTN_DTYPE_U64,
+    ATTN_DTYPE_F8_E4M3,
+    ATTN_DTYPE_F8_E5M2,
+    ATTN_DTYPE_F8_E8M0,
+    ATTN_DTYPE_C64,
 } attn_dtype;
 
 enum { ATTN_MAX_RANK = 8 };

@@ -8,6 +8,7 @@
 #include "attn/tokenizer.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "io/dtype.h"
 #include "kernels/loss/loss.h"
 
 enum { NAME_SIZE = 160 };
@@ -79,6 +80,15 @@ static bool is_integer(const attn_tensor_info *tensor) {
     return tensor->dtype == ATTN_DTYPE_I8 || tensor->dtype == ATTN_DTYPE_I16;
 }
 
+static attn_status read_numbers(const attn_tensor_info *tensor, float *out, attn_error *error) {
+    if (!attn_dtype_is_number(tensor->dtype)) {
+        return attn_fail(error, ATTN_ERR_UNSUPPORTED, NULL, -1, "convert it to F32, BF16 or F16",
+                         "tensor %s is of type %s", tensor->name, attn_dtype_name(tensor->dtype));
+    }
+    attn_tensor_floats(tensor, out);
+    return ATTN_OK;
+}
+
 /* Quantised integers are values times a scale, one for all or for each row. */
 static attn_status unscale(import_work *w, const attn_tensor_info *tensor, attn_error *error) {
     char name[NAME_SIZE + 16];
@@ -98,7 +108,11 @@ static attn_status unscale(import_work *w, const attn_tensor_info *tensor, attn_
     if (factor == NULL) {
         return attn_fail_memory(error, (size_t)scales * sizeof *factor);
     }
-    attn_tensor_floats(scale, factor);
+    attn_status status = read_numbers(scale, factor, error);
+    if (status != ATTN_OK) {
+        attn_free(factor);
+        return status;
+    }
     int64_t each = count / scales;
     for (int64_t s = 0; s < scales; s++) {
         for (int64_t i = s * each; i < (s + 1) * each; i++) {
@@ -120,8 +134,8 @@ static attn_status read_values(import_work *w, const attn_tensor_info *tensor, a
         w->room = 0;
         return attn_fail_memory(error, count * sizeof *w->values);
     }
-    attn_tensor_floats(tensor, w->values);
-    return unscale(w, tensor, error);
+    attn_status status = read_numbers(tensor, w->values, error);
+    return status == ATTN_OK ? unscale(w, tensor, error) : status;
 }
 
 /* ---- layouts ---- */

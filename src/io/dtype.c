@@ -13,9 +13,15 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[] = {
-    [ATTN_DTYPE_F32] = {"F32", 4}, [ATTN_DTYPE_BF16] = {"BF16", 2}, [ATTN_DTYPE_I8] = {"I8", 1},
-    [ATTN_DTYPE_U8] = {"U8", 1},   [ATTN_DTYPE_I32] = {"I32", 4},   [ATTN_DTYPE_I64] = {"I64", 8},
-    [ATTN_DTYPE_F64] = {"F64", 8}, [ATTN_DTYPE_F16] = {"F16", 2},   [ATTN_DTYPE_I16] = {"I16", 2},
+    [ATTN_DTYPE_F32] = {"F32", 4},         [ATTN_DTYPE_BF16] = {"BF16", 2},
+    [ATTN_DTYPE_I8] = {"I8", 1},           [ATTN_DTYPE_U8] = {"U8", 1},
+    [ATTN_DTYPE_I32] = {"I32", 4},         [ATTN_DTYPE_I64] = {"I64", 8},
+    [ATTN_DTYPE_F64] = {"F64", 8},         [ATTN_DTYPE_F16] = {"F16", 2},
+    [ATTN_DTYPE_I16] = {"I16", 2},         [ATTN_DTYPE_BOOL] = {"BOOL", 1},
+    [ATTN_DTYPE_U16] = {"U16", 2},         [ATTN_DTYPE_U32] = {"U32", 4},
+    [ATTN_DTYPE_U64] = {"U64", 8},         [ATTN_DTYPE_C64] = {"C64", 8},
+    [ATTN_DTYPE_F8_E4M3] = {"F8_E4M3", 1}, [ATTN_DTYPE_F8_E5M2] = {"F8_E5M2", 1},
+    [ATTN_DTYPE_F8_E8M0] = {"F8_E8M0", 1},
 };
 
 enum { DTYPE_COUNT = sizeof dtypes / sizeof dtypes[0] };
@@ -26,6 +32,10 @@ size_t attn_dtype_size(attn_dtype dtype) {
 
 const char *attn_dtype_name(attn_dtype dtype) {
     return (size_t)dtype < DTYPE_COUNT ? dtypes[dtype].name : NULL;
+}
+
+bool attn_dtype_is_number(attn_dtype dtype) {
+    return (size_t)dtype <= ATTN_DTYPE_I16;
 }
 
 bool attn_dtype_find(const char *name, attn_dtype *dtype) {
@@ -52,19 +62,7 @@ void attn_f32_from_bf16(const uint16_t *in, size_t count, float *out) {
 
 void attn_f32_from_f16(const uint16_t *in, size_t count, float *out) {
     for (size_t i = 0; i < count; i++) {
-        uint32_t sign = (uint32_t)(in[i] & 0x8000u) << 16;
-        uint32_t magnitude = in[i] & 0x7FFFu;
-        if (magnitude >= 0x7C00u || magnitude < 0x0400u) {
-            /* Infinity and NaN keep their mantissa; a subnormal is a multiple of 2^-24. */
-            uint32_t bits = sign | 0x7F800000u | magnitude << 13;
-            memcpy(&out[i], &bits, sizeof bits);
-            if (magnitude < 0x0400u) {
-                out[i] = copysignf(ldexpf((float)magnitude, -24), sign != 0 ? -1.0f : 1.0f);
-            }
-        } else {
-            uint32_t bits = sign | ((magnitude << 13) + ((127u - 15u) << 23));
-            memcpy(&out[i], &bits, sizeof bits);
-        }
+        out[i] = narrow_from_f16(in[i]);
     }
 }
 
@@ -97,6 +95,8 @@ void attn_f32_from(attn_dtype dtype, const void *in, size_t count, float *out) {
         FLOATS_FROM(int32_t);
     case ATTN_DTYPE_I64:
         FLOATS_FROM(int64_t);
+    default: /* attn_dtype_is_number says no */
+        break;
     }
 }
 #undef FLOATS_FROM

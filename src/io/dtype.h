@@ -15,6 +15,8 @@
 size_t attn_dtype_size(attn_dtype dtype);
 /* The name in the file, "F32" for example; NULL for a value that is no attn_dtype. */
 const char *attn_dtype_name(attn_dtype dtype);
+/* Whether attn_f32_from takes it. */
+bool attn_dtype_is_number(attn_dtype dtype);
 /* false when attn does not know the name; then *dtype is untouched. */
 bool attn_dtype_find(const char *name, attn_dtype *dtype);
 
@@ -24,7 +26,7 @@ void attn_bf16_from_f32(const float *in, size_t count, uint16_t *out);
 void attn_f32_from_bf16(const uint16_t *in, size_t count, float *out);
 /* binary16 to float, exact; NaN stays NaN with its mantissa and sign. */
 void attn_f32_from_f16(const uint16_t *in, size_t count, float *out);
-/* Any element type to float: exact, or rounded to nearest for F64, I32 and I64. in is aligned for dtype. */
+/* Any element type that is a number to float: exact, or rounded to nearest for F64, I32 and I64. in is aligned for dtype. */
 void attn_f32_from(attn_dtype dtype, const void *in, size_t count, float *out);
 
 /* Row r: scale[r] = max|x[r][c]| / 127, q[r][c] = round(x[r][c] / scale[r]), ties to even, within

@@ -274,7 +274,7 @@ static attn_status scan_dtype(scanner *s, attn_header_tensor *tensor) {
     s->strings_used = before; /* read at once, not kept */
     if (!attn_dtype_find(name, &tensor->info.dtype)) {
         char quoted[QUOTE_SIZE];
-        return tensor_fault(s, tensor, "convert it to F32, BF16, F16, F64, I8, U8, I32 or I64",
+        return tensor_fault(s, tensor, "convert it to F32, BF16, F16, F64 or an integer type",
                             "unknown dtype \"%s\"", attn_utf8_quote(quoted, sizeof quoted, name));
     }
     return ATTN_OK;

@@ -52,7 +52,7 @@ const char *attn_tensor_file_text(const attn_tensor_file *file, const char *key)
 bool attn_tensor_file_text_at(const attn_tensor_file *file, size_t index, const char **key,
                               const char **value);
 
-/* All elements of a tensor as float32: exact, or rounded to nearest for F64, I32 and I64. Quantised integers
+/* All elements of a tensor of numbers (io/dtype.h) as float32: exact, or rounded to nearest for F64, I32 and I64. Quantised integers
  * come as they are: the caller applies their scale. */
 void attn_tensor_floats(const attn_tensor_info *tensor, float *out);
 

@@ -38,6 +38,7 @@ static void names_and_sizes(void **state) {
     assert_int_equal(attn_dtype_size(dtype), 2);
     assert_string_equal(attn_dtype_name(ATTN_DTYPE_I64), "I64");
     assert_int_equal(attn_dtype_size(ATTN_DTYPE_F64), 8);
+    assert_true(attn_dtype_is_number(ATTN_DTYPE_I16) && !attn_dtype_is_number(ATTN_DTYPE_BOOL));
     assert_false(attn_dtype_find("bf16", &dtype));
     assert_int_equal(dtype, ATTN_DTYPE_BF16);
     assert_int_equal(attn_dtype_size((attn_dtype)99), 0);
