@@ -1,6 +1,6 @@
 /* attn/attention.h: fused scaled dot-product attention, forward and backward.
  *
- *     S = hook(softcap(scale * Q K^T) - ALiBi + bias)    (each optional; masked places -infinity)
+ *     S = mask(hook(softcap(scale * Q K^T) - ALiBi + bias))    (each optional; masked: -infinity)
  *     P = softmax(S)                    over the keys of each query, and a sink if there is one
  *     O = dropout(P) V                  LSE = log sum exp S, per query
  *
@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-enum { ATTN_MAX_HEAD_SIZE = 256 };
+enum { ATTN_MAX_HEAD_SIZE = 576 };
 
 /* The position of a run of scores: neighbouring keys that one query of one head sees. */
 typedef struct attn_score_run {
@@ -43,8 +43,15 @@ typedef void (*attn_score_hook)(void *user, const attn_score_run *run, attn_real
 typedef void (*attn_score_hook_backward)(void *user, const attn_score_run *run,
                                          const attn_real *scores, attn_real *d_scores);
 
+/* A mask holds one byte, or one bit, for each place: not 0 where the query may see the key. */
+typedef enum attn_mask_kind {
+    ATTN_MASK_BYTES,
+    ATTN_MASK_BITS, /* key j: bit j % 8 (1 << j % 8) of byte j / 8 of the row */
+} attn_mask_kind;
+
 /* Element (b, t, h, i) lies at base[b * batch + t * token + h * head + i], so that [B, T, H, D] and
- * [B, H, T, D] both work without a copy. Strides count elements. */
+ * [B, H, T, D] both work without a copy. Strides count elements and may be negative. One of 0 repeats
+ * what is read; the output, and tensors whose gradients are wanted, need a place for each element. */
 typedef struct attn_strides {
     int64_t batch, token, head;
 } attn_strides;
@@ -81,7 +88,9 @@ typedef struct attn_attention {
     const attn_real *alibi_slopes;
 
     /* Additive bias, element (b, h, i, j) at bias[b * bias_batch + h * bias_head + i * bias_query +
-     * j]; a stride of 0 broadcasts. NULL: none. A bias of -infinity masks. */
+     * j]; a stride of 0 broadcasts. NULL: none. A bias of -infinity masks. Strides may be negative, and
+     * places may share elements, so that no Tq x Tk array is needed where only the distance counts:
+     * attn_attention_distance_bias. */
     const attn_real *bias;
     int64_t bias_batch, bias_head, bias_query;
 
@@ -100,6 +109,13 @@ typedef struct attn_attention {
      * divided by 1 - p. The choice depends only on (dropout_key, b, h, i, j). */
     float dropout;
     uint64_t dropout_key;
+
+    /* NULL: none. The row of (b, h, i) starts at byte b * mask_batch + h * mask_head + i * mask_query;
+     * a stride of 0 broadcasts. It masks after the hook, as a bias of -infinity does: lengths,
+     * causal and windows alone keep out NaN. */
+    const void *mask;
+    attn_mask_kind mask_kind;
+    int64_t mask_batch, mask_head, mask_query; /* bytes */
 } attn_attention;
 
 /* Sets the counts and the strides of contiguous [B, T, H, D] tensors. Every option is 0 or NULL,
@@ -114,7 +130,19 @@ static inline void attn_attention_init(attn_attention *attention, int64_t batch,
                               key_length, head_size, value_size);
 }
 
-/* Checks the description, as every function below does. ATTN_ERR_ARGUMENT names the field. */
+/* A bias by distance (Toeplitz): table [H, Tq + Tk - 1], of which (h, n) is added where j - i =
+ * n - (Tq - 1). Sets the bias and its strides; Tq and Tk of the description must be set. Its gradient
+ * goes to d_bias = d_table + (Tq - 1), d_table like table. For relative positions in buckets fill the
+ * table from the buckets, and add up d_table by bucket. Source: Raffel et al. 2020, section 2.1. */
+ATTN_API void attn_attention_distance_bias(attn_attention *attention, const attn_real *table);
+
+/* Checks the description, as every function below does. ATTN_ERR_ARGUMENT names the field.
+ * Everything that passes runs fused, and this is what options cost. Causal, windows and lengths save the
+ * blocks of keys that no query of a block sees. Softcap, ALiBi, bias, mask and hook are a pass each over
+ * scores in the cache; a mask of bits is taken apart, one of bytes read. Sinks cost nothing. Dropout draws
+ * a random number for each place, in the forward and in the backward. d_bias computes scores and dP once
+ * more, two of five products, and as one item what shares elements. Head sizes need no multiple of 16, and
+ * are fastest as one. An LSE beyond 64 costs the forward without values once more, see attn_attention_backward. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_attention_check(const attn_attention *attention,
                                                           attn_error *error);
 
@@ -173,8 +201,11 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_attention_forward(
 typedef struct attn_attention_gradients {
     size_t size;                          /* of this struct, set by the init */
     attn_real *d_query, *d_key, *d_value; /* overwritten; 0 at padded positions */
-    attn_real *d_bias;                    /* ADDED to, so that broadcasting sums */
+    attn_real *d_bias;                    /* ADDED to: places that share an element sum */
     attn_real *d_sinks;                   /* [H], ADDED to */
+    /* Given, not computed: the gradient with respect to LSE, laid out as LSE; NULL: none. Where LSE is
+     * -infinity it is not read. */
+    const attn_real *d_lse;
 } attn_attention_gradients;
 
 /* All NULL. */
@@ -184,7 +215,7 @@ static inline void attn_attention_gradients_init(attn_attention_gradients *gradi
 }
 
 /* Gradients of a scalar whose gradient with respect to the output is d_output:
- *     D = rowsum(dO * O);  P = exp(S - LSE);  dV = dropout(P)^T dO;  dP = dropout(dO V^T);
+ *     D = rowsum(dO * O) - dLSE;  P = exp(S - LSE);  dV = dropout(P)^T dO;  dP = dropout(dO V^T);
  *     dS = P * (dP - D), then through the hook's backward;                dbias = sum of dS
  *     dS = dS * (1 - tanh^2) with softcap;   dQ = scale * dS K;  dK = scale * dS^T Q
  *     dsink = -sum over queries of exp(sink - LSE) * D

@@ -81,12 +81,12 @@ static void check(int options) {
     for (int64_t n = 0; n < LARGEST; n++) { /* added to */
         gradients[BIAS][n] = gradients[SINKS][n] = 10;
     }
-    attn_attention_gradients wanted = {sizeof(attn_attention_gradients),
-                                       gradients[QUERY],
-                                       gradients[KEY],
-                                       gradients[VALUE],
-                                       a.bias != NULL ? gradients[BIAS] : NULL,
-                                       a.sinks != NULL ? gradients[SINKS] : NULL};
+    attn_attention_gradients wanted = {.size = sizeof wanted,
+                                       .d_query = gradients[QUERY],
+                                       .d_key = gradients[KEY],
+                                       .d_value = gradients[VALUE],
+                                       .d_bias = a.bias != NULL ? gradients[BIAS] : NULL,
+                                       .d_sinks = a.sinks != NULL ? gradients[SINKS] : NULL};
     assert_int_equal(attn_attention_backward(&a, tensors[QUERY], tensors[KEY], tensors[VALUE],
                                              output, lse, weights, &wanted, NULL),
                      ATTN_OK);

@@ -56,7 +56,8 @@ static void run(problem *p, const char *isa, int threads, attn_weight_statistics
                                           at(p, D_KEY),
                                           at(p, D_VALUE),
                                           p->spec.bias != NULL ? at(p, D_BIAS) : NULL,
-                                          p->spec.sinks != NULL ? at(p, D_SINKS) : NULL};
+                                          p->spec.sinks != NULL ? at(p, D_SINKS) : NULL,
+                                          NULL};
     assert_int_equal(attn_attention_forward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
                                             at(p, OUTPUT), at(p, LSE), NULL),
                      ATTN_OK);

@@ -43,8 +43,8 @@ static size_t memory_of(const attn_attention *a, bool backward, size_t bookkeepi
     float *dq = calloc(count, sizeof *dq), *dk = calloc(count, sizeof *dk);
     float *dv = calloc(count, sizeof *dv);
     float *d_bias = calloc((size_t)(a->query_length * a->key_length), sizeof *d_bias);
-    attn_attention_gradients gradients = {sizeof(attn_attention_gradients), dq,  dk, dv,
-                                          a->bias != NULL ? d_bias : NULL,  NULL};
+    attn_attention_gradients gradients = {sizeof(attn_attention_gradients), dq,   dk,  dv,
+                                          a->bias != NULL ? d_bias : NULL,  NULL, NULL};
     attn_set_allocator(note_size, release, NULL);
     largest = 0;
     attn_status status = backward ? attn_attention_backward(a, x, x, x, x, x, x, &gradients, NULL)

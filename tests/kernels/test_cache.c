@@ -264,7 +264,7 @@ static void lengths_around_every_border(void **state) {
 
 static void head_sizes(void **state) {
     (void)state;
-    static const int64_t sizes[] = {1, 15, 16, 17, 48, 64, 80, 128, 200, 256};
+    static const int64_t sizes[] = {1, 15, 16, 17, 48, 64, 80, 128, 200, 256, 576};
     for (int n = 0; n < 10; n++) {
         attn_cache_config config = {.size = sizeof(attn_cache_config),
                                     .kv_heads = 2,
@@ -655,7 +655,7 @@ static void arguments_are_refused(void **state) {
     static const attn_cache_config wrong[] = {
         {.size = sizeof(attn_cache_config), .kv_heads = 0, .head_size = 4, .value_size = 4},
         {.size = sizeof(attn_cache_config), .kv_heads = 1, .head_size = 0, .value_size = 4},
-        {.size = sizeof(attn_cache_config), .kv_heads = 1, .head_size = 257, .value_size = 4},
+        {.size = sizeof(attn_cache_config), .kv_heads = 1, .head_size = 577, .value_size = 4},
         {.size = sizeof(attn_cache_config), .kv_heads = 1, .head_size = 4, .value_size = 0},
         {.size = sizeof(attn_cache_config),
          .kv_heads = 1,

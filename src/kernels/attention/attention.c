@@ -199,6 +199,10 @@ attn_status attn_attention_forward_scratch(const attn_attention *attention, cons
         ((key == NULL || value == NULL) && attention->key_length > 0)) {
         return refuse(error, "query, key, value or output is NULL");
     }
+    status = attn_attention_check_output(attention, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     attn_attention_call call = attn_attention_new_call(attention);
     call.query = query;
     call.key = key;

@@ -10,6 +10,7 @@
  *   with ALiBi: s[j] = fma(-(slope * unit), distance, s[j]);
  *        distance = |real(i + shift - (j - j % 16)) - real(j % 16)|
  *   with bias: s[j] = fma(bias, unit, s[j]);  with a hook: s[j] = hook(s[j]) * log2(e)
+ *   with a mask: s[j] = -infinity where it is 0
  *   keys in blocks of ATTN_KEY_BLOCK at absolute positions; per block that holds a visible key:
  *     m' = max(m, largest s)
  *     when m' != m: factor = exp2(m - m'), acc and the 16 sums times factor
@@ -27,7 +28,8 @@
  *            where |LSE[i]| > 64, of which one float holds too little, and m and l of the same keys give
  *            this LSE: x[i,j] = (s[i,j] - m) - log2(l), at most 0
  *   dP[i,j] = chain over e of dO[i][e] * v[j][e], from 0
- *   D[i] = lanes_sum of 16 lanes, lane[e % 16] = chain over e of dO[i][e] * O[i][e], from 0
+ *   D[i] = lanes_sum of 16 lanes, lane[e % 16] = chain over e of dO[i][e] * O[i][e], from 0; less the
+ *          gradient by LSE[i], if there is one
  *   with dropout: Pd = kept ? P * (1 / (1 - dropout)) : 0 and dP likewise; without: Pd = P
  *   dS[i,j] = P * (dP - D[i]);  with a hook: dS = its backward of dS
  *   with softcap, for dK and dQ: dS = dS * fma(-t, t, 1)
@@ -35,7 +37,8 @@
  *              within a head over i ascending
  *   dK[j][d] = scale * (the same chain of dS[i,j] * q[i][d]), one rounding for scale at the end
  *   dQ[i][d] = scale * (chain over j ascending of dS[i,j] * k[j][d], from 0)
- *   d_bias   = d_bias + dS[i,j], one addition after the other in the order of b, h, i
+ *   d_bias   = d_bias + dS[i,j], one addition after the other in the order of b, h, i; where rows overlap
+ *              in that of b, h, blocks of queries, blocks of keys, i
  *   d_sink[h] = d_sink[h] + chain of -P * D[i], from 0, over b and then i ascending; P: that of a score
  *              sink * log2(e); no sink: 0
  * A row with LSE = -infinity counts as P = Pd = dS = 0, dO = 0, q = 0, and its dQ is 0.

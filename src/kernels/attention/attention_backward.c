@@ -63,19 +63,56 @@ static attn_status backward_heads(const attn_attention_call *call,
     return ATTN_OK;
 }
 
-/* Every element of d_bias is one sum in the order of b, h, i: an item takes a range of elements and
- * goes through all that is added to it. Where no dimension is broadcast that is one block each. */
+/* Which dimensions of a bias split its elements among items, so that none belongs to two. */
+typedef struct bias_split {
+    bool by[3]; /* batch, heads, blocks of queries */
+    bool keys;  /* blocks of keys */
+} bias_split;
+
+/* A dimension that is broadcast splits nothing. From the smallest stride up, one that does not reach
+ * beyond what lies within shares elements, and with it all within. */
+static bias_split split_bias(const attn_attention *spec) {
+    const int64_t strides[3] = {spec->bias_batch, spec->bias_head, spec->bias_query};
+    const int64_t counts[3] = {spec->batch, spec->heads, spec->query_length};
+    bias_split split = {{false, false, false}, true};
+    bool placed[3] = {strides[0] == 0, strides[1] == 0, strides[2] == 0};
+    for (double reach = (double)spec->key_length;;) {
+        int next = -1;
+        for (int n = 0; n < 3; n++) {
+            if (!placed[n] &&
+                (next < 0 || fabs((double)strides[n]) < fabs((double)strides[next]))) {
+                next = n;
+            }
+        }
+        if (next < 0) {
+            return split;
+        }
+        double stride = fabs((double)strides[next]);
+        split.by[next] = true;
+        if (stride < reach && counts[next] > 1) {
+            split = (bias_split){{false, false, false}, false};
+        }
+        reach += (double)(counts[next] - 1) * stride;
+        placed[next] = true;
+    }
+}
+
+/* Every element of d_bias is one sum in the order of b, h, blocks of queries, blocks of keys, i: an item
+ * takes a range of elements and goes through all that is added to it. Where no dimension is broadcast
+ * and none overlaps that is one block each. */
 static void backward_bias_item(const attn_attention_call *call,
                                const attn_attention_kernels *kernels, int64_t item,
                                const work_memory *memory, const attn_attention_sizes *sizes) {
     const attn_attention *spec = call->spec;
     int64_t key_blocks = blocks(spec->key_length, ATTN_KEY_BLOCK);
     int64_t query_blocks = blocks(spec->query_length, ATTN_QUERY_BLOCK);
-    int64_t first_key = item % key_blocks * ATTN_KEY_BLOCK, rest = item / key_blocks;
+    bias_split split = split_bias(spec);
+    int64_t rest = split.keys ? item / key_blocks : item;
+    int64_t key_from = split.keys ? item % key_blocks : 0;
+    int64_t key_to = split.keys ? key_from + 1 : key_blocks;
     int64_t from[3] = {0, 0, 0}, to[3] = {spec->batch, spec->heads, query_blocks};
-    bool own_items[3] = {spec->bias_batch != 0, spec->bias_head != 0, spec->bias_query != 0};
     for (int dimension = 0; dimension < 3; dimension++) {
-        if (own_items[dimension]) {
+        if (split.by[dimension]) {
             from[dimension] = rest % to[dimension];
             rest /= to[dimension];
             to[dimension] = from[dimension] + 1;
@@ -84,15 +121,17 @@ static void backward_bias_item(const attn_attention_call *call,
     const real *queries = memory->shared + spec->batch * spec->kv_heads * sizes->backward_keys;
     for (int64_t b = from[0]; b < to[0]; b++) {
         attn_sequence sequence = attn_sequence_of(spec, b);
-        for (int64_t h = from[1]; h < to[1] && first_key < sequence.keys; h++) {
+        for (int64_t h = from[1]; h < to[1]; h++) {
             int64_t g = h / (spec->heads / spec->kv_heads);
             attn_backward_packed packed = {
                 memory->shared + (b * spec->kv_heads + g) * sizes->backward_keys,
                 queries + (b * spec->heads + h) * sizes->backward_queries};
-            for (int64_t block = from[2]; block < to[2]; block++) {
-                if (block * ATTN_QUERY_BLOCK < sequence.queries) {
-                    kernels->backward_bias(call, b, h, block * ATTN_QUERY_BLOCK, first_key, packed,
-                                           own(memory));
+            int64_t last_key = attn_min(key_to, blocks(sequence.keys, ATTN_KEY_BLOCK));
+            int64_t last = attn_min(to[2], blocks(sequence.queries, ATTN_QUERY_BLOCK));
+            for (int64_t block = from[2]; block < last; block++) {
+                for (int64_t key = key_from; key < last_key; key++) {
+                    kernels->backward_bias(call, b, h, block * ATTN_QUERY_BLOCK,
+                                           key * ATTN_KEY_BLOCK, packed, own(memory));
                 }
             }
         }
@@ -100,10 +139,11 @@ static void backward_bias_item(const attn_attention_call *call,
 }
 
 static int64_t backward_bias_items(const attn_attention *spec) {
-    int64_t items = blocks(spec->key_length, ATTN_KEY_BLOCK);
-    items *= spec->bias_batch != 0 ? spec->batch : 1;
-    items *= spec->bias_head != 0 ? spec->heads : 1;
-    return items * (spec->bias_query != 0 ? blocks(spec->query_length, ATTN_QUERY_BLOCK) : 1);
+    bias_split split = split_bias(spec);
+    int64_t items = split.keys ? blocks(spec->key_length, ATTN_KEY_BLOCK) : 1;
+    items *= split.by[0] ? spec->batch : 1;
+    items *= split.by[1] ? spec->heads : 1;
+    return items * (split.by[2] ? blocks(spec->query_length, ATTN_QUERY_BLOCK) : 1);
 }
 
 /* Keys, then queries, into shared memory. Called by all threads of a team. */
@@ -208,40 +248,71 @@ bool attn_attention_backward_whole_heads(const attn_attention *spec) {
     return 5 * blocks(heads, threads) * threads <= 7 * heads;
 }
 
-/* Whether two places of a bias that is not broadcast share an element. */
-static bool bias_overlaps(const attn_attention *spec) {
-    int64_t strides[3] = {spec->bias_query, spec->bias_head, spec->bias_batch};
-    int64_t counts[3] = {spec->query_length, spec->heads, spec->batch};
-    int64_t span = spec->key_length;
-    bool placed[3] = {false, false, false};
-    for (int round = 0; round < 3; round++) {
+/* Whether rows of `span` elements, counts[0] * counts[1] * counts[2] of them these strides apart, share
+ * an element. From the smallest stride up, each has to reach beyond all that lies within. */
+static bool overlaps(int64_t span, const int64_t counts[3], const int64_t strides[3]) {
+    bool placed[3] = {counts[0] <= 1, counts[1] <= 1, counts[2] <= 1};
+    for (double reach = (double)span;;) { /* for the product of any counts and strides */
         int next = -1;
         for (int n = 0; n < 3; n++) {
-            bool counts_here = !placed[n] && strides[n] != 0 && counts[n] > 1;
-            if (counts_here && (next < 0 || strides[n] < strides[next])) {
+            if (!placed[n] &&
+                (next < 0 || fabs((double)strides[n]) < fabs((double)strides[next]))) {
                 next = n;
             }
         }
-        if (next < 0) {
+        if (next < 0 || span == 0) {
             return false;
         }
-        if (strides[next] < span) {
+        double stride = fabs((double)strides[next]);
+        if (stride < reach) {
             return true;
         }
-        span += (counts[next] - 1) * strides[next];
+        reach += (double)(counts[next] - 1) * stride;
         placed[next] = true;
     }
-    return false;
+}
+
+/* Of a tensor that is written: each of its elements has one place. */
+static bool tensor_overlaps(const attn_attention *spec, const int64_t *starts, int64_t length,
+                            int64_t heads, int64_t size, attn_strides s) {
+    const int64_t strides[3] = {s.head, s.token, s.batch};
+    const int64_t counts[3] = {heads, starts != NULL ? starts[spec->batch] - starts[0] : length,
+                               starts != NULL ? 1 : spec->batch};
+    return counts[1] > 0 && overlaps(size, counts, strides);
+}
+
+attn_status attn_attention_check_output(const attn_attention *spec, attn_error *error) {
+    return tensor_overlaps(spec, spec->query_starts, spec->query_length, spec->heads,
+                           spec->value_size, spec->output)
+               ? refuse(error, "output needs strides that give each element a place of its own")
+               : ATTN_OK;
+}
+
+static attn_status check_gradients(const attn_attention_call *call, attn_error *error) {
+    const attn_attention *spec = call->spec;
+    if (call->d_query != NULL && tensor_overlaps(spec, spec->query_starts, spec->query_length,
+                                                 spec->heads, spec->head_size, spec->query)) {
+        return refuse(error,
+                      "d_query needs queries whose elements do not overlap (no stride of 0)");
+    }
+    if (call->d_key != NULL && tensor_overlaps(spec, spec->key_starts, spec->key_length,
+                                               spec->kv_heads, spec->head_size, spec->key)) {
+        return refuse(error,
+                      "d_key needs keys whose elements do not overlap (no stride of 0; query "
+                      "heads share keys by kv_heads)");
+    }
+    if (call->d_value != NULL && tensor_overlaps(spec, spec->key_starts, spec->key_length,
+                                                 spec->kv_heads, spec->value_size, spec->value)) {
+        return refuse(error, "d_value needs values whose elements do not overlap (no stride of 0; "
+                             "query heads share values by kv_heads)");
+    }
+    return ATTN_OK;
 }
 
 static attn_status check_backward(const attn_attention_call *call, attn_error *error) {
     const attn_attention *spec = call->spec;
-    if (call->d_bias != NULL && (spec->bias == NULL || bias_overlaps(spec))) {
-        return refuse(
-            error,
-            spec->bias == NULL
-                ? "d_bias needs a bias"
-                : "d_bias needs a bias whose elements do not overlap (strides of 0 may broadcast)");
+    if (call->d_bias != NULL && spec->bias == NULL) {
+        return refuse(error, "d_bias needs a bias");
     }
     if (call->d_sinks != NULL && spec->sinks == NULL) {
         return refuse(error, "d_sinks needs sinks");
@@ -256,7 +327,7 @@ static attn_status check_backward(const attn_attention_call *call, attn_error *e
     if (spec->key_length > 0 && (call->key == NULL || call->value == NULL)) {
         return refuse(error, "key or value is NULL");
     }
-    return ATTN_OK;
+    return check_gradients(call, error);
 }
 
 static void backward_sinks(const attn_attention_call *call, const attn_attention_kernels *kernels) {
@@ -282,6 +353,7 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     call.forward_output = output;
     call.forward_lse = lse;
     call.d_output = d_output;
+    call.d_lse = gradients->d_lse;
     call.d_query = gradients->d_query;
     call.d_key = gradients->d_key;
     call.d_value = gradients->d_value;

@@ -133,8 +133,9 @@ static void attention_backward_pack_queries(const attn_attention_call *call, int
                  layout.queries * 16);
     for (int64_t r = 0; r < count; r++) {
         int64_t row = r * spec->output.token;
-        packed[layout.dots + first_query + r] =
-            output_dot(d_output + row, call->forward_output + offset + row, spec->value_size);
+        packed[layout.dots + first_query + r] = attn_row_dot(
+            call, lse + r,
+            output_dot(d_output + row, call->forward_output + offset + row, spec->value_size));
         references[r] = attn_reference_at(call, lse + r);
         if (call->forward_lse[lse + r] == -INFINITY) {
             for (int64_t d = 0; d < layout.query_row; d += 16) {
@@ -516,13 +517,12 @@ static float attention_backward_sink(const attn_attention_call *call, int64_t h)
         attn_sequence sequence = attn_sequence_of(spec, b);
         for (int64_t i = 0; i < sequence.queries; i++) {
             int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
-            attn_reference reference =
-                attn_reference_at(call, attn_lse_offset(spec, &sequence, h, i));
+            int64_t lse = attn_lse_offset(spec, &sequence, h, i);
+            attn_reference reference = attn_reference_at(call, lse);
             float p = real_exp2(fmaf(reference.minus, reference.unit, sink) - reference.rest);
-            sum = fmaf(-p,
-                       output_dot(call->d_output + offset, call->forward_output + offset,
-                                  spec->value_size),
-                       sum);
+            float product = output_dot(call->d_output + offset, call->forward_output + offset,
+                                       spec->value_size);
+            sum = fmaf(-p, attn_row_dot(call, lse, product), sum);
         }
     }
     return sum;

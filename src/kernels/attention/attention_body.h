@@ -391,6 +391,19 @@ static void run_hook(const attn_attention_call *call, row_place place, int first
     }
 }
 
+/* s = -infinity where the mask says so. */
+static void apply_mask(const attn_attention_call *call, row_place place, int first, int last,
+                       float *scores) {
+    unsigned char seen[16];
+    for (int j = first & ~15; j < last; j += 16) {
+        attn_mask_sixteen(call->spec, place.b, place.h, place.i, place.block + j, v_rest(last - j),
+                          seen);
+        v16 x = v_load_i8((const int8_t *)seen); /* not 0: seen; negative ones too */
+        v_store(scores + j,
+                v_select(v_less(v_zero(), v_mul(x, x)), v_load(scores + j), v_set1(-INFINITY)));
+    }
+}
+
 /* All that happens to the scores of a row between product and softmax. */
 static __attribute__((noinline)) void change_scores(const attn_attention_call *call,
                                                     row_place place, int first, int last,
@@ -407,6 +420,9 @@ static __attribute__((noinline)) void change_scores(const attn_attention_call *c
     }
     if (spec->score_hook != NULL) {
         run_hook(call, place, first, last, scores, trace);
+    }
+    if (spec->mask != NULL) {
+        apply_mask(call, place, first, last, scores);
     }
 }
 

@@ -48,10 +48,10 @@ static attn_status check_config(const attn_cache_config *config, attn_error *err
         return refuse(error, "kv_heads must be 1 .. 2^31 - 1");
     }
     if (config->head_size < 1 || config->head_size > ATTN_MAX_HEAD_SIZE) {
-        return refuse(error, "head_size must be 1 .. 256");
+        return refuse(error, "head_size must be 1 .. 576");
     }
     if (config->value_size < 1 || config->value_size > ATTN_MAX_HEAD_SIZE) {
-        return refuse(error, "value_size must be 1 .. 256");
+        return refuse(error, "value_size must be 1 .. 576");
     }
     if (config->type != ATTN_CACHE_F32 && config->type != ATTN_CACHE_BF16 &&
         config->type != ATTN_CACHE_I8) {

@@ -30,6 +30,15 @@ void attn_attention_init_sized(attn_attention *attention, size_t size, int64_t b
     attn_sized_init(attention, size, &fresh, sizeof fresh);
 }
 
+/* Row i begins one element before row i - 1, so that a diagonal is one element. */
+void attn_attention_distance_bias(attn_attention *attention, const attn_real *table) {
+    int64_t queries = attention->query_length;
+    attention->bias = table + (queries > 0 ? queries - 1 : 0);
+    attention->bias_batch = 0;
+    attention->bias_head = queries + attention->key_length - 1;
+    attention->bias_query = -1;
+}
+
 /* What later versions add is 0 unless it is asked for. */
 static attn_status read_description(const attn_attention *given, attn_attention *out,
                                     attn_error *error) {
@@ -68,10 +77,10 @@ static attn_status check_sizes(const attn_attention *attention, attn_error *erro
         return refuse(error, "key_length must be 0 .. 2^31 - 1");
     }
     if (attention->head_size < 1 || attention->head_size > ATTN_MAX_HEAD_SIZE) {
-        return refuse(error, "head_size must be 1 .. 256");
+        return refuse(error, "head_size must be 1 .. 576");
     }
     if (attention->value_size < 1 || attention->value_size > ATTN_MAX_HEAD_SIZE) {
-        return refuse(error, "value_size must be 1 .. 256");
+        return refuse(error, "value_size must be 1 .. 576");
     }
     if (!(attention->scale - attention->scale == 0)) {
         return refuse(error, "scale must be finite");
@@ -129,6 +138,9 @@ static attn_status check_scores(const attn_attention *attention, attn_error *err
                              "a sink must be a number below 2^127, or -infinity for none");
         }
     }
+    if (attention->mask_kind != ATTN_MASK_BYTES && attention->mask_kind != ATTN_MASK_BITS) {
+        return refuse(error, "mask_kind must be ATTN_MASK_BYTES or ATTN_MASK_BITS");
+    }
     if (attention->score_hook == NULL && attention->score_hook_backward != NULL) {
         return refuse(error, "score_hook_backward needs a score_hook");
     }
@@ -180,8 +192,8 @@ static void set_score_factors(attn_attention_call *call) {
         call->softcap =
             natural ? (real)spec->softcap : (real)((double)spec->softcap * 1.4426950408889634);
     }
-    call->changes_scores =
-        spec->softcap > 0 || spec->alibi_slopes != NULL || spec->bias != NULL || natural;
+    call->changes_scores = spec->softcap > 0 || spec->alibi_slopes != NULL || spec->bias != NULL ||
+                           natural || spec->mask != NULL;
 }
 
 attn_attention_call attn_attention_new_call(const attn_attention *attention) {

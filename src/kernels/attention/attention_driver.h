@@ -28,6 +28,10 @@ ATTN_MUST_CHECK attn_status attn_attention_read_gradients(const attn_attention_g
 /* What follows from the description; the tensors are still to be filled in. */
 attn_attention_call attn_attention_new_call(const attn_attention *attention);
 
+/* The elements of the output do not overlap. */
+ATTN_MUST_CHECK attn_status attn_attention_check_output(const attn_attention *spec,
+                                                        attn_error *error);
+
 /* Runs the forward of a call that is complete. */
 ATTN_MUST_CHECK attn_status attn_attention_run(const attn_attention_call *call,
                                                const attn_attention_kernels *kernels,

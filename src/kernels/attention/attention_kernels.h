@@ -21,6 +21,7 @@ typedef struct attn_attention_call {
     real *output, *lse;
     /* backward */
     const real *forward_output, *forward_lse, *d_output;
+    const real *d_lse; /* NULL: none */
     real *d_query, *d_key, *d_value, *d_bias, *d_sinks;
     /* Beside forward_lse, of rows whose LSE is coarse; NULL: there are none. The forward that finds
      * them writes found_rows, and may leave out blocks of queries without such a row. */
@@ -91,6 +92,21 @@ static inline int64_t attn_bias_offset(const attn_attention *spec, int64_t b, in
     return b * spec->bias_batch + h * spec->bias_head + i * spec->bias_query;
 }
 
+/* Whether the mask shows key j to query i. */
+static inline bool attn_mask_sees(const attn_attention *spec, int64_t b, int64_t h, int64_t i,
+                                  int64_t j) {
+    const unsigned char *row = (const unsigned char *)spec->mask + b * spec->mask_batch +
+                               h * spec->mask_head + i * spec->mask_query;
+    return spec->mask_kind == ATTN_MASK_BITS ? row[j / 8] >> j % 8 & 1 : row[j] != 0;
+}
+/* The same for keys j .. j + count - 1, count <= 16; 0 beyond. */
+static inline void attn_mask_sixteen(const attn_attention *spec, int64_t b, int64_t h, int64_t i,
+                                     int64_t j, int count, unsigned char seen[16]) {
+    for (int n = 0; n < 16; n++) {
+        seen[n] = n < count && attn_mask_sees(spec, b, h, i, j + n);
+    }
+}
+
 /* The half-open range of keys that query i sees; empty: first = last. Neither bound ever falls
  * as i grows. */
 typedef struct attn_range {
@@ -157,6 +173,13 @@ static inline attn_reference attn_reference_of(real lse, const attn_row_softmax 
 static inline attn_reference attn_reference_at(const attn_attention_call *call, int64_t offset) {
     return attn_reference_of(call->forward_lse[offset],
                              call->rows != NULL ? &call->rows[offset] : NULL);
+}
+
+/* D of the row whose LSE is at `offset`, of the product of d_output and output. */
+static inline real attn_row_dot(const attn_attention_call *call, int64_t offset, real product) {
+    return call->d_lse != NULL && call->forward_lse[offset] != -INFINITY
+               ? product - call->d_lse[offset]
+               : product;
 }
 
 /* The end of a row of the forward. */

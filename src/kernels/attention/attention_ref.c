@@ -66,6 +66,9 @@ static scored score(const attn_attention_call *call, const attn_sequence *sequen
         spec->score_hook(spec->score_hook_user, &run, &at.s);
         at.s *= REAL_LOG2E;
     }
+    if (spec->mask != NULL && !attn_mask_sees(spec, b, h, i, j)) {
+        at.s = -INFINITY;
+    }
     return at;
 }
 
@@ -225,7 +228,9 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
         p_dropped = kept ? p * call->keep_factor : 0;
         dp = kept ? dp * call->keep_factor : 0;
     }
-    real row_dot = output_dot(d_output, call->forward_output + output_offset, spec->value_size);
+    real row_dot =
+        attn_row_dot(call, lse_offset,
+                     output_dot(d_output, call->forward_output + output_offset, spec->value_size));
     real ds = p * (dp - row_dot);
     if (spec->score_hook != NULL) {
         attn_score_run run = attn_score_run_at(sequence, b, h, i, j, 1);
@@ -348,11 +353,11 @@ static real attention_backward_sink(const attn_attention_call *call, int64_t h) 
         attn_sequence sequence = attn_sequence_of(spec, b);
         for (int64_t i = 0; i < sequence.queries; i++) {
             int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
-            real p = weight(sink, attn_reference_at(call, attn_lse_offset(spec, &sequence, h, i)));
-            sum = real_fma(-p,
-                           output_dot(call->d_output + offset, call->forward_output + offset,
-                                      spec->value_size),
-                           sum);
+            int64_t lse = attn_lse_offset(spec, &sequence, h, i);
+            real product = output_dot(call->d_output + offset, call->forward_output + offset,
+                                      spec->value_size);
+            sum = real_fma(-weight(sink, attn_reference_at(call, lse)),
+                           attn_row_dot(call, lse, product), sum);
         }
     }
     return sum;
