@@ -229,6 +229,23 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_attention_backward(
     const attn_real *value, const attn_real *output, const attn_real *lse,
     const attn_real *d_output, const attn_attention_gradients *gradients, attn_error *error);
 
+/* ---- tensors of 16 bits ---- */
+
+typedef enum attn_half { ATTN_HALF_BF16, ATTN_HALF_F16 } attn_half;
+
+/* The same over tensors of bfloat16 or float16, with their strides: each is widened to a float32 copy, and
+ * the output rounded to nearest at the end, so that nothing between is rounded. That costs the memory of
+ * the copies. lse is float32. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_attention_forward_half(
+    const attn_attention *attention, attn_half type, const uint16_t *query, const uint16_t *key,
+    const uint16_t *value, uint16_t *output, attn_real *lse, attn_error *error);
+/* Gradients are float32 and contiguous, [B, T, H, D] ([all tokens, H, D] when packed), whatever the
+ * strides of their tensors; d_bias has those of the bias. */
+ATTN_API ATTN_MUST_CHECK attn_status attn_attention_backward_half(
+    const attn_attention *attention, attn_half type, const uint16_t *query, const uint16_t *key,
+    const uint16_t *value, const uint16_t *output, const attn_real *lse, const uint16_t *d_output,
+    const attn_attention_gradients *gradients, attn_error *error);
+
 /* The weights P (before dropout), recomputed from the forward's LSE as in the backward.
  * all:  [B, H, Tq, Tk] contiguous, or NULL;  mean: [B, Tq, Tk], the average over heads, or NULL.
  * When packed, b's matrices still start at b * H * Tq * Tk (b * Tq * Tk). Masked and padded

@@ -1,0 +1,180 @@
+/* Attention over tensors of 16 bits: the bits of attention over the same numbers in float32, rounded once;
+ * and the rounding itself. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "attn/attention.h"
+#include "attn/memory.h"
+#include "attn/threads.h"
+#include "base/narrow.h"
+#include "kernels/attention/attention_kernels.h"
+#include "kernels/attention_problem.h"
+
+static uint16_t to_half(attn_half type, float x) {
+    return type == ATTN_HALF_BF16 ? narrow_to_bf16(x) : narrow_to_f16(x);
+}
+static float from_half(attn_half type, uint16_t x) {
+    return type == ATTN_HALF_BF16 ? narrow_from_bf16(x) : narrow_from_f16(x);
+}
+
+static void every_f16(void **state) {
+    (void)state;
+    for (uint32_t x = 0; x < 65536; x++) {
+        float value = narrow_from_f16((uint16_t)x);
+        bool nan = (x & 0x7FFF) > 0x7C00;
+        assert_true(nan ? value != value : narrow_to_f16(value) == x);
+        if (!nan && (x & 0x7FFF) < 0x7BFF) { /* half way to the next: to the even one */
+            float next = narrow_from_f16((uint16_t)(x + 1)), middle = (value + next) / 2;
+            assert_int_equal(narrow_to_f16(middle), x % 2 ? x + 1 : x);
+            assert_int_equal(narrow_to_f16(nextafterf(middle, next)), x + 1);
+            assert_int_equal(narrow_to_f16(nextafterf(middle, value)), x);
+        }
+    }
+    assert_int_equal(narrow_to_f16(65519.99f), 0x7BFF);
+    assert_int_equal(narrow_to_f16(65520), 0x7C00);
+    assert_int_equal(narrow_to_f16(-1e30f), 0xFC00);
+    assert_int_equal(narrow_to_f16(-INFINITY), 0xFC00);
+    assert_int_equal(narrow_to_f16(1e-30f), 0);
+    assert_true((narrow_to_f16(NAN) & 0x7FFF) > 0x7C00);
+}
+
+/* Inputs that 16 bits hold, in both forms. */
+static uint16_t *narrow_input(problem *p, enum tensor tensor, attn_half type) {
+    uint16_t *half = calloc((size_t)p->count[tensor] + 1, sizeof *half);
+    for (int64_t n = 0; n < p->count[tensor]; n++) {
+        half[n] = to_half(type, at(p, tensor)[n]);
+        at(p, tensor)[n] = from_half(type, half[n]);
+    }
+    return half;
+}
+
+/* Row i of head h of sequence b, whatever lies between rows. */
+static void same_rows(const problem *p, const float *strided, attn_strides strides,
+                      const float *contiguous, bool queries, int64_t heads, int64_t size) {
+    const attn_attention *s = &p->spec;
+    for (int64_t b = 0; b < s->batch; b++) {
+        attn_sequence sequence = attn_sequence_of(s, b);
+        int64_t length = queries ? s->query_length : s->key_length;
+        int64_t tokens = queries ? sequence.queries : sequence.keys;
+        attn_strides flat = {length * heads * size, heads * size, size};
+        for (int64_t n = 0; n < tokens * heads; n++) {
+            int64_t h = n / tokens, i = n % tokens;
+            int64_t from = queries ? attn_query_offset(&sequence, strides, h, i)
+                                   : attn_key_offset(&sequence, strides, h, i);
+            int64_t to = queries ? attn_query_offset(&sequence, flat, h, i)
+                                 : attn_key_offset(&sequence, flat, h, i);
+            assert_true(same(strided + from, contiguous + to, size));
+        }
+    }
+}
+
+static void check(const options *o, uint64_t seed, attn_half type) {
+    problem p = problem_new(o, seed, GUARD_ABOVE);
+    const attn_attention *s = &p.spec;
+    uint16_t *query = narrow_input(&p, QUERY, type), *key = narrow_input(&p, KEY, type);
+    uint16_t *value = narrow_input(&p, VALUE, type), *d_output = narrow_input(&p, D_OUTPUT, type);
+    guard_memory output = guard_new((size_t)p.count[OUTPUT] * 2, GUARD_ABOVE);
+    float *lse = calloc((size_t)p.count[LSE] + 1, 4),
+          *d_query = calloc((size_t)p.count[QUERY] + 1, 4);
+    float *d_key = calloc((size_t)p.count[KEY] + 1, 4);
+    float *d_value = calloc((size_t)p.count[VALUE] + 1, 4);
+    assert_int_equal(attn_attention_forward(s, at(&p, QUERY), at(&p, KEY), at(&p, VALUE),
+                                            at(&p, OUTPUT), at(&p, LSE), NULL),
+                     ATTN_OK);
+    assert_int_equal(
+        attn_attention_forward_half(s, type, query, key, value, output.data, lse, NULL), ATTN_OK);
+    assert_true(same(lse, at(&p, LSE), p.count[LSE]));
+    uint16_t *half_output = output.data;
+    for (int64_t n = 0; n < p.count[OUTPUT]; n++) {
+        assert_int_equal(half_output[n], to_half(type, at(&p, OUTPUT)[n]));
+        at(&p, OUTPUT)[n] = from_half(type, half_output[n]);
+    }
+    attn_attention_gradients truth = {.size = sizeof truth,
+                                      .d_query = at(&p, D_QUERY),
+                                      .d_key = at(&p, D_KEY),
+                                      .d_value = at(&p, D_VALUE)};
+    attn_attention_gradients wide = {
+        .size = sizeof wide, .d_query = d_query, .d_key = d_key, .d_value = d_value};
+    assert_int_equal(attn_attention_backward(s, at(&p, QUERY), at(&p, KEY), at(&p, VALUE),
+                                             at(&p, OUTPUT), at(&p, LSE), at(&p, D_OUTPUT), &truth,
+                                             NULL),
+                     ATTN_OK);
+    assert_int_equal(attn_attention_backward_half(s, type, query, key, value, half_output, lse,
+                                                  d_output, &wide, NULL),
+                     ATTN_OK);
+    same_rows(&p, at(&p, D_QUERY), s->query, d_query, true, s->heads, s->head_size);
+    same_rows(&p, at(&p, D_KEY), s->key, d_key, false, s->kv_heads, s->head_size);
+    same_rows(&p, at(&p, D_VALUE), s->value, d_value, false, s->kv_heads, s->value_size);
+    void *all[] = {query, key, value, d_output, lse, d_query, d_key, d_value};
+    for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
+        free(all[n]);
+    }
+    guard_free(&output);
+    problem_free(&p);
+}
+
+static void the_bits_of_float32_rounded_once(void **state) {
+    (void)state;
+    for (int n = 0; n < 24; n++) {
+        options o = {.batch = 1 + n % 3,
+                     .heads = 4,
+                     .kv_heads = n % 2 ? 2 : 4,
+                     .tq = 1 + n * 3,
+                     .tk = 40 - n,
+                     .d = 5 + n % 4,
+                     .e = 9,
+                     .causal = n % 4 == 1,
+                     .ragged = (ragged)(n % 3),
+                     .bias = n % 5 == 2 ? FULL_BIAS : NO_BIAS,
+                     .head_first = n % 4 == 2,
+                     .sinks = n % 5 == 3};
+        attn_set_threads(1 + n % 3);
+        check(&o, (uint64_t)n, n % 2 ? ATTN_HALF_F16 : ATTN_HALF_BF16);
+    }
+    attn_set_threads(0);
+}
+
+static void *refuse_memory(size_t size, void *context) {
+    (void)size, (void)context;
+    return NULL;
+}
+static void release_nothing(void *pointer, void *context) {
+    (void)pointer, (void)context;
+}
+
+static void what_cannot_be(void **state) {
+    (void)state;
+    attn_attention a;
+    uint16_t x[16] = {0}, y[16];
+    attn_real lse[2] = {0};
+    attn_attention_init(&a, 1, 1, 1, 2, 2, 2, 2);
+    assert_int_equal(attn_attention_forward_half(&a, (attn_half)7, x, x, x, y, lse, NULL),
+                     ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_attention_forward_half(&a, ATTN_HALF_F16, NULL, x, x, y, lse, NULL),
+                     ATTN_ERR_ARGUMENT);
+    assert_int_equal(attn_attention_forward_half(&a, ATTN_HALF_F16, x, x, x, NULL, lse, NULL),
+                     ATTN_ERR_ARGUMENT);
+    attn_set_allocator(refuse_memory, release_nothing, NULL);
+    attn_status status = attn_attention_forward_half(&a, ATTN_HALF_F16, x, x, x, y, lse, NULL);
+    attn_set_allocator(NULL, NULL, NULL);
+    assert_int_equal(status, ATTN_ERR_MEMORY);
+    a.output.token = 0;
+    assert_int_equal(attn_attention_forward_half(&a, ATTN_HALF_F16, x, x, x, y, lse, NULL),
+                     ATTN_ERR_ARGUMENT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_f16),
+        cmocka_unit_test(the_bits_of_float32_rounded_once),
+        cmocka_unit_test(what_cannot_be),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
