@@ -274,42 +274,55 @@ static void backward_runs(attn_tape *tape, const linear_record *r, const attn_pa
     }
 }
 
-/* With low = scale * x A^T, an input of its own, and y = ... + low B^T:
- * d_low = scale * d_y B;  d_B += d_y^T low */
+/* With low = scale * x A^T, an input of its own, and y = ... + low B^T:  d_low = scale * d_y B */
+static void backward_low(attn_tape *tape, const linear_record *r, const attn_adapter *a,
+                         attn_tensor *low) {
+    bool accumulate;
+    if (low->constant) {
+        return;
+    }
+    real *d_low = attn_tape_grad_first(tape, low, &accumulate);
+    attn_layers_matmul(tape, &(attn_matmul){.m = low->rows,
+                                            .n = low->cols,
+                                            .k = a->up->rows,
+                                            .a = r->y->grad + a->first,
+                                            .a_row = r->linear.out,
+                                            .a_col = 1,
+                                            .b = a->up->data,
+                                            .b_row = low->cols,
+                                            .b_col = 1,
+                                            .c = d_low,
+                                            .c_row = low->cols,
+                                            .accumulate = accumulate});
+    if (d_low != NULL) {
+        attn_scale(low->rows * low->cols, d_low, a->scale, d_low);
+    }
+}
+
+/* d_B += d_y^T low */
+static void backward_up(attn_tape *tape, const linear_record *r, const attn_adapter *a,
+                        const attn_tensor *low) {
+    if (a->up->frozen) {
+        return;
+    }
+    attn_layers_matmul(tape, &(attn_matmul){.m = a->up->rows,
+                                            .n = low->cols,
+                                            .k = low->rows,
+                                            .a = r->y->grad + a->first,
+                                            .a_row = 1,
+                                            .a_col = r->linear.out,
+                                            .b = low->data,
+                                            .b_row = low->cols,
+                                            .b_col = 1,
+                                            .c = a->up->grad,
+                                            .c_row = low->cols,
+                                            .accumulate = true});
+}
+
 static void backward_adapters(attn_tape *tape, const linear_record *r) {
     for (int64_t i = 0; i < r->linear.adapter_count; i++) {
-        const attn_adapter *a = &r->linear.adapters[i];
-        attn_tensor *low = r->low[i];
-        int64_t rank = low->cols, out = r->linear.out;
-        bool accumulate;
-        real *d_low = attn_tape_grad_first(tape, low, &accumulate);
-        attn_layers_matmul(tape, &(attn_matmul){.m = low->rows,
-                                                .n = rank,
-                                                .k = a->up->rows,
-                                                .a = r->y->grad + a->first,
-                                                .a_row = out,
-                                                .a_col = 1,
-                                                .b = a->up->data,
-                                                .b_row = rank,
-                                                .b_col = 1,
-                                                .c = d_low,
-                                                .c_row = rank,
-                                                .accumulate = accumulate});
-        attn_layers_matmul(tape, &(attn_matmul){.m = a->up->rows,
-                                                .n = rank,
-                                                .k = low->rows,
-                                                .a = r->y->grad + a->first,
-                                                .a_row = 1,
-                                                .a_col = out,
-                                                .b = low->data,
-                                                .b_row = rank,
-                                                .b_col = 1,
-                                                .c = a->up->grad,
-                                                .c_row = rank,
-                                                .accumulate = true});
-        if (d_low != NULL) {
-            attn_scale(low->rows * rank, d_low, a->scale, d_low);
-        }
+        backward_low(tape, r, &r->linear.adapters[i], r->low[i]);
+        backward_up(tape, r, &r->linear.adapters[i], r->low[i]);
     }
 }
 

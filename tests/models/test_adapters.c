@@ -166,6 +166,41 @@ static void adapts_one_of_three(void **state) {
     attn_translator_free(model);
 }
 
+/* One of A and B may be frozen: the gradient of the other stays. */
+static void half_an_adapter_is_trained(void **state) {
+    (void)state;
+    static tiny_batch batch;
+    tiny_batch_fill(&batch);
+    attn_translator_config config = config_of(false);
+    attn_translator *whole = adapted(&config, all, 0);
+    fill_adapters(whole);
+    double loss = loss_of(whole, &batch.view, true);
+    for (int half = 0; half < 2; half++) {
+        const attn_adaptation how = {.rank = 3, .alpha = 5, .targets = all};
+        attn_translator *model;
+        assert_int_equal(attn_translator_declare(&config, &model, NULL), ATTN_OK);
+        assert_int_equal(attn_translator_adapt(model, &how, NULL), ATTN_OK);
+        for (size_t i = 0; i < attn_params_count(model->params); i++) {
+            attn_param *param = attn_params_at(model->params, i);
+            param->frozen |= strstr(param->name, half == 0 ? ".lora_a" : ".lora_b") != NULL;
+        }
+        assert_int_equal(attn_translator_allocate(model, true, false, NULL), ATTN_OK);
+        memcpy(attn_params_data(model->params), attn_params_data(whole->params),
+               (size_t)attn_params_size(whole->params) * sizeof(attn_real));
+        assert_true(loss_of(model, &batch.view, true) == loss);
+        for (size_t i = 0; i < attn_params_count(model->params); i++) {
+            const attn_param *a = attn_params_at(whole->params, i);
+            const attn_param *b = attn_params_at(model->params, i);
+            if (!b->frozen) {
+                assert_memory_equal(a->grad, b->grad,
+                                    (size_t)(a->rows * a->cols) * sizeof *a->grad);
+            }
+        }
+        attn_translator_free(model);
+    }
+    attn_translator_free(whole);
+}
+
 /* The gradients of what is not frozen are those of a model in which nothing is. */
 static void frozen_parameters_have_no_gradient(void **state) {
     (void)state;
@@ -202,8 +237,11 @@ static void frozen_parameters_have_no_gradient(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(begins_as_what_it_came_from),        cmocka_unit_test(merges),
-        cmocka_unit_test(same_on_threads_and_isas),           cmocka_unit_test(adapts_one_of_three),
+        cmocka_unit_test(begins_as_what_it_came_from),
+        cmocka_unit_test(merges),
+        cmocka_unit_test(same_on_threads_and_isas),
+        cmocka_unit_test(adapts_one_of_three),
+        cmocka_unit_test(half_an_adapter_is_trained),
         cmocka_unit_test(frozen_parameters_have_no_gradient),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
