@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "import/import.h"
+#include "models/translator.h"
 #include "train/translator_start.h"
 #include "train/translator_task.h"
 #include "train_command.h"
@@ -63,6 +64,21 @@ typedef struct run {
 
 /* ---- the model to start from ---- */
 
+/* A recipe has a key for all that this network is. */
+static attn_status check_known(const run *own, attn_error *error) {
+    const attn_translator_config *is = attn_translator_get_config(own->start.translator);
+    attn_translator_config said;
+    attn_translator_recipe_config(&own->recipe, is->vocabulary, is->source_vocabulary, &said);
+    said.source_vocabulary = is->source_vocabulary; /* the tokenizer decides */
+    said.embeddings = is->embeddings;
+    said.alignment_layer = is->alignment_layer;
+    said.alignment_head = is->alignment_head;
+    const char *key = attn_translator_config_difference(is, &said);
+    return key == NULL ? ATTN_OK
+                       : attn_fail(error, ATTN_ERR_UNSUPPORTED, own->given->common.init, -1, NULL,
+                                   "training has no key for the %s of this model", key);
+}
+
 static attn_status open_start(attn_train_run *r, attn_error *error) {
     run *own = (run *)r;
     attn_imported *start = &own->start;
@@ -82,6 +98,10 @@ static attn_status open_start(attn_train_run *r, attn_error *error) {
     }
     attn_translator_recipe_of_config(attn_translator_get_config(start->translator), two,
                                      &own->recipe);
+    status = check_known(own, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     snprintf(own->recipe.source_language, sizeof start->source, "%s", start->source);
     snprintf(own->recipe.target_language, sizeof start->target, "%s", start->target);
     snprintf(own->recipe.train.licence, sizeof start->licence, "%s", start->licence);

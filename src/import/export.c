@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "io/file.h"
+#include "models/translator.h"
 #include "text/buffer.h"
 #include "text/piece_table.h"
 #include "text/protobuf.h"
@@ -194,13 +195,49 @@ static void remove_folder(const char *path) {
     rmdir(path);
 }
 
-/* What the format asks of the tokenizer, before anything is written. */
+/* The exporters know this much of a network, each some of it. */
+static attn_status check_known(const attn_imported *model, attn_error *error) {
+    const attn_translator_config *c = attn_translator_get_config(model->translator);
+    attn_translator_config known;
+    attn_translator_config_init(&known);
+    known.vocabulary = c->vocabulary;
+    known.source_vocabulary = c->source_vocabulary;
+    known.d_model = c->d_model;
+    known.ffn = c->ffn;
+    known.heads = c->heads;
+    known.kv_heads = c->kv_heads;
+    known.encoder_layers = c->encoder_layers;
+    known.decoder_layers = c->decoder_layers;
+    known.max_length = c->max_length;
+    known.pre_norm = c->pre_norm;
+    known.learned_positions = c->learned_positions;
+    known.activation = c->activation;
+    known.alignment_layer = c->alignment_layer;
+    known.alignment_head = c->alignment_head;
+    known.embeddings = c->embeddings;
+    known.output_bias = c->output_bias;
+    known.plain_embeddings = c->plain_embeddings;
+    known.embedding_norm = c->embedding_norm;
+    known.sinusoids = c->sinusoids;
+    known.first_position = c->first_position;
+    known.norm_epsilon = c->norm_epsilon;
+    known.rms_norm = c->rms_norm;
+    known.gated = c->gated;
+    known.bare_source = c->bare_source;
+    const char *key = attn_translator_config_difference(c, &known);
+    return key == NULL ? ATTN_OK
+                       : attn_fail(error, ATTN_ERR_UNSUPPORTED, NULL, -1, NULL,
+                                   "no format has the %s of this model", key);
+}
+
+/* What no format has, and what this one lacks, before anything is written. */
 static attn_status check(const attn_exporter *exporter, const attn_imported *model, char *note,
                          size_t note_size, attn_error *error) {
     if (model->tokenizer == NULL) {
         return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL, "the model has no tokenizer");
     }
-    attn_status status = exporter->check(model, note, note_size, error);
+    attn_status status = check_known(model, error);
+    status = status == ATTN_OK ? exporter->check(model, note, note_size, error) : status;
     for (int side = 0; side < 2 && status == ATTN_OK; side++) {
         char *bytes;
         size_t size;

@@ -51,6 +51,10 @@ attn_status attn_translator_declare(const attn_translator_config *config, attn_t
 /* ... and the memory, all zero; packed_only: of the matrices that are packed, none. */
 attn_status attn_translator_allocate(attn_translator *model, bool trainable, bool packed_only,
                                      attn_error *error);
+/* The first key, by its name in a model's file, of which two configurations say something else, rates of training left out; NULL: none.
+ * For who copies a configuration field by field and has to notice one that is new. */
+const char *attn_translator_config_difference(const attn_translator_config *a,
+                                              const attn_translator_config *b);
 /* Calls visit for every layer that attn_translator_pack packs, the largest first, until one fails.
  */
 attn_status attn_translator_visit_linears(attn_translator *model,

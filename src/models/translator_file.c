@@ -3,6 +3,7 @@
  * The configuration is in the metadata, one string a key, from the table below; "tokenizer" holds the
  * tokenizer's bytes. Next: models/model_file.c. */
 #include <stdio.h>
+#include <string.h>
 
 #include "attn/safetensors.h"
 #include "models/model_file.h"
@@ -46,6 +47,19 @@ static const attn_config_key config_keys[] = {
     {"gated", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, gated), NULL},
     {"bare_source", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, bare_source), NULL},
 };
+
+const char *attn_translator_config_difference(const attn_translator_config *a,
+                                              const attn_translator_config *b) {
+    for (size_t i = 0; i < sizeof config_keys / sizeof config_keys[0]; i++) {
+        char first[ATTN_CONFIG_VALUE_SIZE], second[ATTN_CONFIG_VALUE_SIZE];
+        attn_config_print(a, &config_keys[i], first);
+        attn_config_print(b, &config_keys[i], second);
+        if (config_keys[i].type != CONFIG_RATE && strcmp(first, second) != 0) {
+            return config_keys[i].key;
+        }
+    }
+    return NULL;
+}
 
 static const attn_model_format format = {
     .name = "translator",
