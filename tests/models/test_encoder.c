@@ -117,6 +117,25 @@ static void test_no_tensor_is_idle(void **unused) {
     }
 }
 
+/* Positions count from first_position: the same bits as those of a table that begins there. */
+static void test_positions(void **unused) {
+    (void)unused;
+    static attn_real expected[SIZE], got[SIZE];
+    fill_ids();
+    attn_encoder_config config = config_of(0);
+    attn_encoder *model = tiny_encoder(&config, false);
+    forward(model, 0, SEQUENCES, expected);
+    config.first_position = 0;
+    attn_encoder *shifted = tiny_encoder(&config, false);
+    attn_param *table = attn_params_find(attn_encoder_params(shifted), "positions");
+    memmove(table->data, table->data + 2 * table->cols,
+            (size_t)((table->rows - 2) * table->cols) * sizeof *table->data);
+    forward(shifted, 0, SEQUENCES, got);
+    assert_memory_equal(got, expected, sizeof got);
+    attn_encoder_free(shifted);
+    attn_encoder_free(model);
+}
+
 static void test_pooling(void **unused) {
     (void)unused;
     attn_real rows[] = {1, 2, 3, 4, 8, 6, 30, 40};
@@ -322,8 +341,9 @@ static void test_files(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits), cmocka_unit_test(test_no_tensor_is_idle),
-        cmocka_unit_test(test_pooling),   cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_files),
+        cmocka_unit_test(test_positions), cmocka_unit_test(test_pooling),
+        cmocka_unit_test(test_attention), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
