@@ -11,6 +11,7 @@
 #include "attn/version.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "io/file.h"
 #include "models/model_file.h"
 #include "models/translator.h"
 #include "show/curves.h"
@@ -391,6 +392,11 @@ attn_status attn_train_task(attn_train_run *r, const attn_task *task, const attn
     }
     status = attn_train_log_open(r->path.log, r->resumed ? r->checkpoint.state.count.step : -1,
                                  r->command, &r->recipe, &r->log, error);
+    if (status == ATTN_OK) { /* the log is locked: nobody else writes these */
+        attn_file_remove_stale(r->path.checkpoint);
+        attn_file_remove_stale(r->path.best);
+        attn_file_remove_stale(r->path.model);
+    }
     if (status == ATTN_OK && r->given->tensorboard != NULL) {
         status = attn_tensorboard_open(r->given->tensorboard, &r->board, error);
     }

@@ -3,6 +3,7 @@
  * The contract is io/file.h. Next: io/safetensors.c, which stands on both. */
 #include "io/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -106,18 +107,61 @@ static attn_status sync_folder(const char *path, attn_error *error) {
     return status;
 }
 
+/* A new file PATH.PROCESS-NUMBER.tmp. A process of the same number may have been killed and left one behind: in a container
+ * it always has the same number. -1: errno says why. */
+static int open_temporary(const char *path, char *temporary, size_t size) {
+    static atomic_uint serial;
+    int fd = -1, tries = 0;
+    do {
+        int length = snprintf(temporary, size, "%s.%ld-%u.tmp", path, (long)getpid(),
+                              atomic_fetch_add(&serial, 1));
+        if (length < 0 || (size_t)length >= size) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (fd < 0 && errno == EEXIST && ++tries < 1000);
+    return fd;
+}
+
+/* Whether `name` is BASE.DIGITS-DIGITS.tmp. */
+static bool is_temporary(const char *name, const char *base, size_t length) {
+    static const char digits[] = "0123456789";
+    if (strncmp(name, base, length) != 0 || name[length] != '.') {
+        return false;
+    }
+    const char *process = name + length + 1, *number = process + strspn(process, digits);
+    if (number == process || *number != '-') {
+        return false;
+    }
+    const char *end = number + 1 + strspn(number + 1, digits);
+    return end > number + 1 && strcmp(end, ".tmp") == 0;
+}
+
+void attn_file_remove_stale(const char *path) {
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
+    int length = snprintf(folder, sizeof folder, "%.*s", (int)(base - path), path);
+    if (length < 0 || (size_t)length >= sizeof folder) {
+        return;
+    }
+    DIR *listing = opendir(folder[0] != '\0' ? folder : ".");
+    struct dirent *entry;
+    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+        if (is_temporary(entry->d_name, base, strlen(base))) {
+            (void)unlinkat(dirfd(listing), entry->d_name, 0);
+        }
+    }
+    if (listing != NULL) {
+        closedir(listing);
+    }
+}
+
 /* old: what path is now, NULL when there is none; the new file takes over its permissions. */
 static attn_status replace_regular(const char *path, const struct stat *old,
                                    const attn_bytes *pieces, size_t count, attn_error *error) {
-    static atomic_uint serial;
     char temporary[PATH_MAX];
-    int length = snprintf(temporary, sizeof temporary, "%s.%ld-%u.tmp", path, (long)getpid(),
-                          atomic_fetch_add(&serial, 1));
-    if (length < 0 || (size_t)length >= sizeof temporary) {
-        errno = ENAMETOOLONG;
-        return fail_io(error, path, "cannot write");
-    }
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int fd = open_temporary(path, temporary, sizeof temporary);
     if (fd < 0) {
         return fail_io(error, path, "cannot create a file in its folder");
     }

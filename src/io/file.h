@@ -20,6 +20,9 @@ typedef struct attn_bytes {
  * stays one; what is not a regular file (a pipe, a device) is written to straight. */
 ATTN_MUST_CHECK attn_status attn_file_replace(const char *path, const attn_bytes *pieces,
                                               size_t count, attn_error *error);
+/* Removes the temporary files of attn_file_replace for this path that killed processes left behind. Only for who knows that no
+ * other process writes it now. */
+void attn_file_remove_stale(const char *path);
 /* Reads a whole file (at most limit bytes; 0: no limit) into attn_alloc'ed memory with one NUL byte
  * added after it, not counted in *size. Free it with attn_free. What is not a regular file may be
  * endless: without a limit of its own it gets one of 1 GiB. ATTN_ERR_FORMAT: over the limit. */

@@ -95,6 +95,45 @@ static void permissions_and_links_stay(void **state) {
 }
 
 /* No space: a limit on file sizes fails write() half-way like a full disk does. */
+static void write_plain(const char *name, const char *text) {
+    char place[200];
+    snprintf(place, sizeof place, "%s/%s", folder, name);
+    FILE *file = fopen(place, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* What a killed process of the same number left is no obstacle, and goes when asked; other files stay. */
+static void stale_files(void **state) {
+    (void)state;
+    static const char *const others[] = {"model.1-x.tmp", "model.2-3.tmp.old", "model.-3.tmp",
+                                         "model.3-.tmp",  "other.1-0.tmp",     "xmodel.1-0.tmp",
+                                         "model.tmp"};
+    enum { OTHERS = sizeof others / sizeof others[0], STALE = 40 };
+    char name[64];
+    for (int serial = 0; serial < STALE;
+         serial++) { /* the next ones too, whatever was written before */
+        snprintf(name, sizeof name, "model.%ld-%d.tmp", (long)getpid(), serial);
+        write_plain(name, "half");
+    }
+    for (int i = 0; i < OTHERS; i++) {
+        write_plain(others[i], "mine");
+    }
+    replace(path, "whole");
+    assert_holds(path, "whole");
+    assert_int_equal(entries(), STALE + OTHERS + 1);
+    attn_file_remove_stale(path);
+    assert_int_equal(entries(), OTHERS + 1);
+    assert_holds(path, "whole");
+    attn_file_remove_stale("/nowhere/at/all");
+    assert_int_equal(chdir(folder), 0);
+    write_plain("model.77-8.tmp", "half");
+    attn_file_remove_stale("model");
+    assert_int_equal(entries(), OTHERS + 1);
+    assert_int_equal(chdir("/"), 0);
+}
+
 static void failing_write_leaves_the_old_file(void **state) {
     (void)state;
     static char large[100000];
@@ -240,6 +279,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(pieces_follow_one_another),
         IN_FOLDER(permissions_and_links_stay),
+        IN_FOLDER(stale_files),
         IN_FOLDER(failing_write_leaves_the_old_file),
         IN_FOLDER(full_device),
         IN_FOLDER(read_only_folder),
