@@ -2,6 +2,7 @@
 #include "train/checkpoint.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,6 +141,24 @@ static attn_status get(const attn_safetensors *file, const char *path, const cha
     return ATTN_OK;
 }
 
+/* Whether a training can be in this state: hashes say only that nobody changed it by accident. */
+static bool is_sound(const attn_train_state *s) {
+    static const int64_t MOST = INT64_C(1) << 53;
+    int64_t count[COUNTS];
+    memcpy(count, &s->count, sizeof count);
+    bool sound = true;
+    for (int i = 0; i < COUNTS - 1; i++) { /* the last is a hash */
+        sound = sound && count[i] >= 0 && count[i] <= MOST;
+    }
+    return sound && s->count.next_batch <= s->count.batches && s->count.skipped <= s->count.step &&
+           s->count.skipped_in_a_row <= s->count.skipped && s->count.step <= s->count.batches &&
+           s->count.window_units <= s->count.units &&
+           s->count.best_validation <= s->count.validations &&
+           s->count.best_step <= s->count.validated_step &&
+           s->count.validated_step <= s->count.step && isfinite(s->real.seconds) &&
+           s->real.seconds >= 0;
+}
+
 static attn_status get_state(const attn_safetensors *file, const char *path,
                              attn_train_state *state, attn_error *error) {
     const attn_tensor_info *counts, *reals;
@@ -150,6 +169,10 @@ static attn_status get_state(const attn_safetensors *file, const char *path,
     if (status == ATTN_OK) {
         memcpy(&state->count, counts->data, sizeof state->count);
         memcpy(&state->real, reals->data, sizeof state->real);
+    }
+    if (status == ATTN_OK && !is_sound(state)) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, damaged_hint,
+                           "its counts are those of no training");
     }
     return status;
 }

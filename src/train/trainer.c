@@ -573,6 +573,13 @@ static attn_status begin(trainer *t, attn_error *error) {
     if (status == ATTN_OK) {
         status = begin_epoch(t, error);
     }
+    if (status == ATTN_OK && t->state.count.next_batch > 0 &&
+        t->state.count.next_batch >= t->batches) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, t->job->checkpoint_path, -1,
+                           "use another copy of it, or begin again with --force",
+                           "the checkpoint is at batch %lld of an epoch of %lld",
+                           (long long)t->state.count.next_batch, (long long)t->batches);
+    }
     if (status == ATTN_OK) {
         attn_train_event event = event_of(t, ATTN_TRAIN_BEGIN);
         report(t, &event);

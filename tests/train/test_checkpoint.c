@@ -1,5 +1,6 @@
 /* A checkpoint comes back as it went; a damaged, cut or foreign one is refused by name; a disk that
  * fills up leaves the old one. */
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -41,6 +42,9 @@ static attn_checkpoint sample(void) {
         .tokenizer_size = sizeof tokenizer,
     };
     checkpoint.state.count.step = 123;
+    checkpoint.state.count.batches = 246;
+    checkpoint.state.count.next_batch = 46;
+    checkpoint.state.count.units = 5000;
     checkpoint.state.count.data = -5;
     checkpoint.state.real.best_loss = 1.0 / 3;
     return checkpoint;
@@ -153,6 +157,35 @@ static void foreign_files_are_refused(void **state) {
     assert_int_equal(attn_checkpoint_load(path, &found, &error), ATTN_ERR_IO);
 }
 
+/* With hashes that are right: somebody wrote them so, or memory failed. */
+static void counts_of_no_training_are_refused(void **state) {
+    (void)state;
+    enum { COUNTS = sizeof(((attn_train_state *)0)->count) / sizeof(int64_t) };
+    static const int64_t absurd[] = {-1, INT64_MIN, INT64_MAX, (INT64_C(1) << 53) + 1};
+    attn_checkpoint found;
+    attn_error error;
+    for (size_t i = 0; i + 1 < COUNTS; i++) {
+        for (size_t a = 0; a < sizeof absurd / sizeof absurd[0]; a++) {
+            attn_checkpoint wrong = sample();
+            memcpy((char *)&wrong.state.count + i * sizeof(int64_t), &absurd[a], sizeof(int64_t));
+            assert_int_equal(attn_checkpoint_save(&wrong, path, NULL), ATTN_OK);
+            assert_int_equal(attn_checkpoint_load(path, &found, &error), ATTN_ERR_FORMAT);
+            assert_non_null(strstr(error.what, "counts are those of no training"));
+        }
+    }
+    attn_checkpoint wrong[] = {sample(), sample(), sample(), sample(), sample(), sample()};
+    wrong[0].state.count.next_batch = 247;
+    wrong[1].state.count.skipped = 124;
+    wrong[2].state.count.best_validation = 1;
+    wrong[3].state.count.validated_step = 124;
+    wrong[4].state.count.window_units = 5001;
+    wrong[5].state.real.seconds = NAN;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(attn_checkpoint_save(&wrong[i], path, NULL), ATTN_OK);
+        assert_int_equal(attn_checkpoint_load(path, &found, NULL), ATTN_ERR_FORMAT);
+    }
+}
+
 static void snapshots_belong_to_a_model(void **state) {
     (void)state;
     static float found[SIZE];
@@ -198,6 +231,7 @@ int main(void) {
         TEST(a_flipped_bit_is_found),
         TEST(every_cut_is_found),
         TEST(foreign_files_are_refused),
+        TEST(counts_of_no_training_are_refused),
         TEST(snapshots_belong_to_a_model),
         TEST(a_full_disk_leaves_the_old_one),
     };
