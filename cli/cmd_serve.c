@@ -7,7 +7,7 @@
 #include "serve/serve.h"
 
 typedef struct options {
-    attn_option_list models, glossaries;
+    attn_option_list models, glossaries, names;
     int64_t threads;
     bool quiet;
     attn_serve_options serve;
@@ -44,8 +44,10 @@ static const attn_option table[] = {
      .help = "port; 0 picks a free one and prints it (default 5000)"},
     {"glossary", 'g', ATTN_OPTION_LIST, offsetof(options, glossaries), .value = "[EN-FR:]FILE",
      .help = "fixed terms, one SOURCE<TAB>TARGET per line, for all models or for one pair of languages"},
-    {"api-keys", 0, ATTN_OPTION_FILE, FIELD(keys), .value = "FILE",
-     .help = "require one of the API keys in FILE, one per line"},
+    {"api-keys", 0, ATTN_OPTION_FILE, FIELD(access.keys), .value = "FILE",
+     .help = "require one of the API keys in FILE, one per line; SIGHUP reads it again"},
+    {"name", 0, ATTN_OPTION_LIST, offsetof(options, names), .value = "HOST",
+     .help = "a name that this server is reached by, such as translate.example.org; may be repeated. /metrics and /attn/models answer under these names, IP addresses and names without a dot, and else only with a key"},
     {"beam", 'b', ATTN_OPTION_INT, FIELD(beam), 1, 64, .value = "N",
      .help = "width of the beam search; 1 is greedy (default 4)"},
     {"length-penalty", 0, ATTN_OPTION_REAL, FIELD(length_penalty), -10, 10, .value = "A",
@@ -108,6 +110,8 @@ static int serve_run(const void *given, int operand_count, char **operand) {
         serve.sources.model = &single;
         serve.sources.model_count = 1;
     }
+    serve.access.names = o->names.item;
+    serve.access.name_count = o->names.count;
     serve.access_log = o->quiet ? NULL : serve.access_log;
     attn_set_threads((int)o->threads);
     attn_status status = attn_serve_run(&serve, &error);
@@ -126,7 +130,8 @@ const attn_command attn_cmd_serve = {
         "n_best, stream, and, with a segmenter, /attn/segment and /attn/attend for "
         "pictures.\nRequests are translated in batches; an answer does not depend on what else is "
         "in its batch. SIGTERM finishes open requests and stops; SIGHUP, or a changed file, "
-        "reloads a model.\nThe server has no TLS: put it behind a proxy before other machines may "
+        "reloads a model; SIGHUP also the API keys.\nThe server has no TLS: put it behind a proxy "
+        "before other machines may "
         "reach it (examples/nginx.conf).",
     .options = table,
     .option_count = ATTN_LENGTH(table),

@@ -131,17 +131,17 @@ static void enter(request *r, phase next) {
 /* ---- answers ---- */
 
 static void add_headers(struct MHD_Response *response, const attn_http_answer *answer) {
-    static const char *const always[][2] = {
+    static const char *const shared[][2] = {
         {"Access-Control-Allow-Origin", "*"},
         {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
         {"Access-Control-Expose-Headers", "Authorization"},
         {"Access-Control-Allow-Methods", "GET, POST"},
         {"Access-Control-Max-Age", "1728000"},
-        {"X-Content-Type-Options", "nosniff"},
     };
-    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-        MHD_add_response_header(response, always[i][0], always[i][1]);
+    for (size_t i = 0; i < sizeof shared / sizeof shared[0] && !answer->own; i++) {
+        MHD_add_response_header(response, shared[i][0], shared[i][1]);
     }
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type);
     if (answer->allow != NULL) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow);
@@ -242,7 +242,7 @@ static attn_socket *socket_of(struct MHD_Connection *connection) {
 }
 
 typedef struct header_look {
-    size_t lines, bytes, hosts;
+    size_t lines, bytes, hosts, lengths, codings;
     bool malformed;
 } header_look;
 
@@ -260,6 +260,11 @@ static enum MHD_Result look_at_field(void *context, enum MHD_ValueKind kind, con
     if (kind == MHD_HEADER_KIND) {
         look->malformed = look->malformed || !attn_field_is_good(key, key_size, value, value_size);
         look->hosts += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+        look->lengths += strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+        if (strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+            look->codings++;
+            look->malformed = look->malformed || value == NULL || strcasecmp(value, "chunked") != 0;
+        }
     }
     return MHD_YES;
 }
@@ -284,7 +289,9 @@ static int check_header(const request *r, const char *version, const char **why)
         *why = "Request header fields too large";
         return 431;
     }
-    if (header.malformed || header.hosts > 1 || is_unexplained(r, &header)) {
+    /* Two ways to tell where a body ends are two requests to somebody (RFC 9112, 6.3). */
+    if (header.malformed || header.hosts > 1 || header.lengths + header.codings > 1 ||
+        is_unexplained(r, &header)) {
         *why = "Malformed request";
         return 400;
     }
@@ -433,6 +440,8 @@ static void collect(request *r) {
         .authorization = header(r, MHD_HTTP_HEADER_AUTHORIZATION),
         .accept_encoding = header(r, MHD_HTTP_HEADER_ACCEPT_ENCODING),
         .if_none_match = header(r, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .host = header(r, MHD_HTTP_HEADER_HOST),
+        .client = r->client,
         .body = r->body.data != NULL ? r->body.data : "",
         .body_size = r->body.length,
     };

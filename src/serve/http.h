@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "text/buffer.h"
 
@@ -25,6 +26,8 @@ typedef struct attn_http_request {
     const char *authorization;   /* or NULL */
     const char *accept_encoding; /* or NULL */
     const char *if_none_match;   /* or NULL */
+    const char *host;            /* or NULL */
+    uint64_t client;             /* who asks: a number of the address (connection.c) */
     const char *body;
     size_t body_size;
     attn_parameter query[ATTN_HTTP_PARAMETERS];
@@ -39,6 +42,7 @@ typedef struct attn_http_answer {
     const char *allow;        /* methods, with 405 */
     const char *etag;         /* of an embedded file, with its policies; else NULL */
     bool gzip;                /* the body is compressed */
+    bool own;                 /* no page of another server may read it */
 } attn_http_answer;
 
 void attn_http_answer_free(attn_http_answer *answer);

@@ -9,7 +9,8 @@
 #include "base/memory.h"
 #include "io/file.h"
 
-enum { KEY_LOW = 8, KEY_HIGH = 128, FILE_LIMIT = 1 << 20 };
+/* 128 bits are 22 letters in base 64, 32 in base 16. So many that are all alike are not 128 bits. */
+enum { KEY_LOW = 22, KEY_HIGH = 128, KEY_DIFFERENT = 8, FILE_LIMIT = 1 << 20 };
 
 typedef struct block {
     unsigned char byte[KEY_HIGH + 1]; /* the key, then zeros */
@@ -29,13 +30,16 @@ static attn_status add_line(attn_keys *keys, const char *line, size_t length, co
         return ATTN_OK;
     }
     bool clean = true;
+    int different = 0;
     for (size_t i = 0; i < length; i++) {
         clean = clean && (unsigned char)line[i] > ' ' && (unsigned char)line[i] < 0x7f;
+        different += memchr(line, line[i], i) == NULL;
     }
-    if (!clean || length < KEY_LOW || length > KEY_HIGH) {
+    if (!clean || length < KEY_LOW || length > KEY_HIGH || different < KEY_DIFFERENT) {
         return attn_fail(error, ATTN_ERR_FORMAT, path, number,
                          "make one with, for instance, openssl rand -hex 16",
-                         "a key must have %d to %d visible ASCII characters", KEY_LOW, KEY_HIGH);
+                         "a key must have %d to %d visible ASCII characters, %d of them different",
+                         KEY_LOW, KEY_HIGH, KEY_DIFFERENT);
     }
     if (!attn_grow(&keys->keys, &keys->room, keys->count + 1, sizeof *keys->keys)) {
         return attn_fail_memory(error, sizeof *keys->keys);

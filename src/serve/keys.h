@@ -8,8 +8,8 @@
 
 typedef struct attn_keys attn_keys;
 
-/* Empty lines and lines that begin with '#' do not count. Errors name the line: shorter than 8 or
- * longer than 128 bytes, white space inside; and a file without a key. */
+/* Empty lines and lines that begin with '#' do not count. Errors name the line: shorter than 22 or
+ * longer than 128 bytes, fewer than 8 different ones, white space inside; and a file without a key. */
 ATTN_MUST_CHECK attn_status attn_keys_read(const char *path, attn_keys **out, attn_error *error);
 void attn_keys_free(attn_keys *keys);
 /* Whether `key` is one of them. The time it takes depends on the number of keys alone, not on where a

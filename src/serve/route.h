@@ -9,10 +9,11 @@
 
 /* What a request brings. */
 typedef enum attn_route_body {
-    ATTN_ROUTE_ASKED,   /* GET or HEAD: nothing */
-    ATTN_ROUTE_FORM,    /* POST: parameters as JSON, as a form or in the query */
-    ATTN_ROUTE_JSON,    /* POST: a JSON object that the handler reads by itself */
-    ATTN_ROUTE_PICTURE, /* POST: the bytes of a JPEG or PNG; parameters in the query */
+    ATTN_ROUTE_ASKED,    /* GET or HEAD: nothing */
+    ATTN_ROUTE_OPERATOR, /* the same, for those alone who know the server (access.h) */
+    ATTN_ROUTE_FORM,     /* POST: parameters as JSON, as a form or in the query */
+    ATTN_ROUTE_JSON,     /* POST: a JSON object that the handler reads by itself */
+    ATTN_ROUTE_PICTURE,  /* POST: the bytes of a JPEG or PNG; parameters in the query */
 } attn_route_body;
 
 typedef struct attn_route_parameter {
@@ -34,5 +35,9 @@ typedef struct attn_route {
     const attn_route_parameter *parameters;
     size_t parameter_count;
 } attn_route;
+
+static inline bool attn_route_is_post(const attn_route *route) {
+    return route->body != ATTN_ROUTE_ASKED && route->body != ATTN_ROUTE_OPERATOR;
+}
 
 #endif

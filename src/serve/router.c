@@ -124,9 +124,9 @@ static const attn_route routes[] = {
     {"/spec", ATTN_ROUTE_ASKED, spec, "Describe this interface", "This description", NONE},
     {"/frontend/settings", ATTN_ROUTE_ASKED, attn_service_settings, "List settings for a page",
      "Limits, and whether a key is required", NONE},
-    {"/metrics", ATTN_ROUTE_ASKED, metrics, "Show counters",
+    {"/metrics", ATTN_ROUTE_OPERATOR, metrics, "Show counters",
      "Counters in the text format of Prometheus", NONE},
-    {"/attn/models", ATTN_ROUTE_ASKED, attn_look_models, "List the models (an addition of attn)",
+    {"/attn/models", ATTN_ROUTE_OPERATOR, attn_look_models, "List the models (an addition of attn)",
      "Numbers, names, languages, and the checkpoints of their trainings", NONE},
     {"/attn/document", ATTN_ROUTE_JSON, attn_look_document,
      "Show all attention of a sentence and its translation (an addition of attn)",
@@ -207,7 +207,7 @@ static attn_job *with_parameters(attn_service *s, const attn_http_request *r,
         bare.content_type = NULL; /* the body is a file, whatever it says */
     }
     if (attn_parameters_parse(&bare, &p, answer) &&
-        attn_service_check_key(s, attn_parameter_text(&p, "api_key"), r->authorization, answer)) {
+        attn_access_check_key(s->access, r, attn_parameter_text(&p, "api_key"), answer)) {
         job = route->handler(s, &p, answer);
     }
     attn_parameters_free(&p);
@@ -219,13 +219,28 @@ static bool allows(bool posts, const char *method) {
                  : strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
+/* The answer of a route that may be asked so. */
+static attn_job *answer_route(attn_service *s, const attn_http_request *r, const attn_route *route,
+                              attn_http_answer *answer) {
+    attn_parameters bare = {.request = r};
+    if (route->body == ATTN_ROUTE_FORM || route->body == ATTN_ROUTE_PICTURE) {
+        return with_parameters(s, r, route, answer);
+    }
+    if (route->body == ATTN_ROUTE_OPERATOR && !attn_access_check_host(s->access, r, answer)) {
+        return NULL;
+    }
+    return route->handler(s, &bare, answer);
+}
+
 attn_job *attn_router_handle(attn_service *s, const attn_http_request *r,
                              attn_http_answer *answer) {
     size_t i = find_route(r->path);
     const attn_route *route = i < ROUTES ? &routes[i] : NULL;
-    bool posts = route != NULL && route->body != ATTN_ROUTE_ASKED;
+    bool posts = route != NULL && attn_route_is_post(route);
     const char *allowed = posts ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
-    *answer = (attn_http_answer){.status = 200, .content_type = "text/plain; charset=utf-8"};
+    *answer = (attn_http_answer){.status = 200,
+                                 .content_type = "text/plain; charset=utf-8",
+                                 .own = route != NULL && route->body == ATTN_ROUTE_OPERATOR};
     if (route == NULL && !attn_file_exists(r->path)) {
         attn_http_error(answer, 404, "Not found");
     } else if (strcmp(r->method, "OPTIONS") == 0) {
@@ -236,11 +251,8 @@ attn_job *attn_router_handle(attn_service *s, const attn_http_request *r,
         answer->allow = allowed;
     } else if (route == NULL) {
         attn_file_answer(r, answer);
-    } else if (route->body == ATTN_ROUTE_FORM || route->body == ATTN_ROUTE_PICTURE) {
-        return with_parameters(s, r, route, answer);
     } else {
-        attn_parameters p = {.request = r};
-        return route->handler(s, &p, answer);
+        return answer_route(s, r, route, answer);
     }
     return NULL;
 }

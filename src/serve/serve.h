@@ -2,13 +2,15 @@
 #ifndef ATTN_SERVE_SERVE_H
 #define ATTN_SERVE_SERVE_H
 
+#include "serve/access.h"
 #include "serve/models.h"
 
 typedef struct attn_serve_options {
     attn_serve_sources sources;
     const char *host;
-    int64_t port;                  /* 0: any free one */
-    const char *keys, *access_log; /* paths; NULL: none. access_log "-": stdout */
+    int64_t port; /* 0: any free one */
+    attn_access_options access;
+    const char *access_log; /* path; NULL: none; "-": stdout */
     int64_t beam;
     double length_penalty;
     int64_t batch_tokens, batch_wait; /* ms */
@@ -20,8 +22,8 @@ typedef struct attn_serve_options {
     bool no_watch;         /* reload on SIGHUP alone */
 } attn_serve_options;
 
-/* Serves until SIGTERM or SIGINT, then finishes what is under way. SIGHUP, or a changed file, loads
- * models again. Says on stderr where it listens. Once a process. */
+/* Serves until SIGTERM or SIGINT, then finishes what is under way. SIGHUP loads models
+ * and keys again, a changed file its model. Says on stderr where it listens. Once a process. */
 ATTN_MUST_CHECK attn_status attn_serve_run(const attn_serve_options *options, attn_error *error);
 
 #endif

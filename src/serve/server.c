@@ -156,6 +156,15 @@ static void reload_models(attn_server *server, bool force) {
     }
 }
 
+static void reload_keys(attn_server *server) {
+    attn_error error;
+    char line[1200];
+    if (attn_access_reload(server->service.access, &error) != ATTN_OK) {
+        fprintf(stderr, "attn: keeping the keys in use: %s\n",
+                attn_error_format(&error, line, sizeof line));
+    }
+}
+
 static void watch(attn_server *server) {
     double looked = attn_clock();
     while (!asked_to_stop) {
@@ -163,6 +172,7 @@ static void watch(attn_server *server) {
         attn_connections_sweep(server);
         if (asked_to_reload) {
             asked_to_reload = 0;
+            reload_keys(server);
             reload_models(server, true);
         } else if (!server->options->no_watch && attn_clock() - looked > LOOK_AT_FILES) {
             reload_models(server, false);
@@ -210,8 +220,8 @@ static attn_status start_server(attn_server *server, attn_error *error) {
     server->service.search.beam = o->beam;
     server->service.search.length_penalty = o->length_penalty;
     attn_status status = open_log(server, error);
-    if (status == ATTN_OK && o->keys != NULL) {
-        status = attn_keys_read(o->keys, &server->service.keys, error);
+    if (status == ATTN_OK) {
+        status = attn_access_create(&o->access, &server->service.access, error);
     }
     if (status == ATTN_OK) {
         status = attn_serve_models_open(&o->sources, &server->service.models, error);
@@ -243,7 +253,7 @@ attn_status attn_serve_run(const attn_serve_options *options, attn_error *error)
     attn_batcher_free(server->batcher);
     attn_batcher_free(server->desk);
     attn_serve_models_close(server->service.models);
-    attn_keys_free(server->service.keys);
+    attn_access_free(server->service.access);
     close_log(server);
     pthread_mutex_destroy(&server->lock);
     free(server);

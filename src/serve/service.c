@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/utf8.h"
 #include "text/language.h"
@@ -206,27 +205,6 @@ static void detect_source(attn_service *s, int64_t number, const char *target, c
 
 /* ---- endpoints ---- */
 
-bool attn_service_check_key(const attn_service *s, const char *key, const char *header,
-                            attn_http_answer *answer) {
-    static const char bearer[] = "Bearer ";
-    if (s->keys == NULL) {
-        return true;
-    }
-    if ((key == NULL || key[0] == '\0') && header != NULL &&
-        strncasecmp(header, bearer, sizeof bearer - 1) == 0) {
-        key = header + sizeof bearer - 1;
-    }
-    if (key == NULL || key[0] == '\0') {
-        attn_http_error(answer, 400, "Please contact the server operator to get an API key");
-        return false;
-    }
-    if (!attn_keys_match(s->keys, key)) {
-        attn_http_error(answer, 403, "Invalid API key");
-        return false;
-    }
-    return true;
-}
-
 /* The likeliest languages of all that are known; for a text that says nothing, the first one served, with confidence 0, as
  * clients read the first. */
 static json_t *detect_json(attn_service *s, const texts *t) {
@@ -309,12 +287,13 @@ attn_job *attn_service_settings(attn_service *s, const attn_parameters *p,
     attn_serve_model *model = first_translator(s), *pictures;
     const char *target = model != NULL ? model->open->target : "";
     pictures = attn_serve_models_for_pictures(s->models);
-    json_t *value = json_pack(
-        "{s:b, s:I, s:b, s:i, s:b, s:b, s:[], s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "apiKeys",
-        (int)(s->keys != NULL), "charLimit", (json_int_t)s->character_limit, "filesTranslation", 0,
-        "frontendTimeout", 500, "keyRequired", (int)(s->keys != NULL), "suggestions", 0,
-        "supportedFilesFormat", "language", "source", "code", "auto", "name", "Auto Detect",
-        "target", "code", target, "name", attn_language_name(target));
+    json_t *value =
+        json_pack("{s:b, s:I, s:b, s:i, s:b, s:b, s:[], s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "apiKeys",
+                  (int)attn_access_needs_key(s->access), "charLimit",
+                  (json_int_t)s->character_limit, "filesTranslation", 0, "frontendTimeout", 500,
+                  "keyRequired", (int)attn_access_needs_key(s->access), "suggestions", 0,
+                  "supportedFilesFormat", "language", "source", "code", "auto", "name",
+                  "Auto Detect", "target", "code", target, "name", attn_language_name(target));
     json_object_set_new(value, "pictures", json_boolean(pictures != NULL));
     if (model != NULL) {
         attn_serve_model_release(s->models, model);

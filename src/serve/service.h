@@ -4,14 +4,14 @@
 #ifndef ATTN_SERVE_SERVICE_H
 #define ATTN_SERVE_SERVICE_H
 
+#include "serve/access.h"
 #include "serve/job.h"
-#include "serve/keys.h"
 #include "serve/metrics.h"
 #include "serve/parameters.h"
 
 typedef struct attn_service {
     attn_serve_models *models;
-    attn_keys *keys; /* NULL: nobody needs one */
+    attn_access *access; /* NULL: all may ask */
     attn_metrics *metrics;
     int64_t character_limit;    /* of one text */
     int64_t batch_limit;        /* texts of one request */
@@ -19,11 +19,6 @@ typedef struct attn_service {
     int64_t pixel_limit;        /* of one picture */
     attn_search_options search; /* beam, length_penalty, guards */
 } attn_service;
-
-/* Whether a request may be answered: no key is needed, or `key` (the parameter api_key) or else the one in the
- * header `Authorization: Bearer KEY` is known. Either may be NULL. false: *answer says why. */
-bool attn_service_check_key(const attn_service *service, const char *key, const char *header,
-                            attn_http_answer *answer);
 
 /* The handlers of /translate, /detect, /languages and /frontend/settings. NULL: *answer is complete. Else a job
  * to be started, whose answer is the answer. */

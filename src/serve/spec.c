@@ -45,7 +45,6 @@ static json_t *parameters_json(const attn_route *route) {
 }
 
 static json_t *route_json(const attn_route *route) {
-    static const char *const method[] = {"get", "post", "post", "post"};
     json_t *operation = json_pack("{s:s, s:o, s:{s:{s:s}, s:{s:s, s:{s:s}}}}", "summary",
                                   route->summary, "parameters", parameters_json(route), "responses",
                                   "200", "description", route->answers, "default", "description",
@@ -61,7 +60,7 @@ static json_t *route_json(const attn_route *route) {
     if (consumes != NULL) {
         json_object_set_new(operation, "consumes", consumes);
     }
-    return json_pack("{s:o}", method[route->body], operation);
+    return json_pack("{s:o}", attn_route_is_post(route) ? "post" : "get", operation);
 }
 
 json_t *attn_serve_spec(const attn_route *routes, size_t count) {

@@ -519,7 +519,7 @@ def test_picture(site):
 
 def test_keys(site):
     """A server that asks for a key: once it is given, everything works, and again after a reload in the same tab alone."""
-    key = "secret-of-mine"
+    key = "secret-of-mine-0123456789"
     site.tiny_url  # its models
     (site.folder / "keys").write_text(key + "\n")
     with rig.serve(*site.tiny_models, options=("--api-keys", str(site.folder / "keys"))) as url:

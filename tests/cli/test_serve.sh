@@ -182,17 +182,17 @@ wait $client
 
 # Keys, a slow request, and a request under way when asked to stop.
 cp model2.safetensors en-fr.safetensors
-echo a-key-of-mine >keys
+echo 0f1e2d3c4b5a69788796a5b4c3d2e1f0 >keys
 start --api-keys keys --receive-seconds 1 --batch-wait 500
 expect 400 'API key' -d q=one -d source=en -d target=fr "$url/translate"
-expect 403 'Invalid API key' -d q=one -d api_key=another-key "$url/translate"
-expect 200 translatedText -d q=one -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate"
-look='{"q":"one","target":"bc","part":"cross","layer":0' bearer='Authorization: Bearer a-key-of-mine'
+expect 403 'Invalid API key' -d q=one -d api_key=another-key-of-sufficient-length "$url/translate"
+expect 200 translatedText -d q=one -d source=en -d target=fr -d api_key=0f1e2d3c4b5a69788796a5b4c3d2e1f0 "$url/translate"
+look='{"q":"one","target":"bc","part":"cross","layer":0' bearer='Authorization: Bearer 0f1e2d3c4b5a69788796a5b4c3d2e1f0'
 expect 200 '{"sentences":[]}' -H "$json" -H "$bearer" -d '{"q":"42"}' "$url/attn/document"
 for path in document layer matrices; do
     expect 400 'API key' -H "$json" -d "$look}" "$url/attn/$path"
-    expect 403 'Invalid API key' -H "$json" -d "$look,\"api_key\":\"another-key\"}" "$url/attn/$path"
-    expect 200 '{' -H "$json" -d "$look,\"api_key\":\"a-key-of-mine\"}" "$url/attn/$path"
+    expect 403 'Invalid API key' -H "$json" -d "$look,\"api_key\":\"another-key-of-sufficient-length\"}" "$url/attn/$path"
+    expect 200 '{' -H "$json" -d "$look,\"api_key\":\"0f1e2d3c4b5a69788796a5b4c3d2e1f0\"}" "$url/attn/$path"
     expect 200 '{' -H "$json" -H "$bearer" -d "$look}" "$url/attn/$path"
 done
 for path in segment 'attend?x=1&y=1'; do
@@ -200,7 +200,31 @@ for path in segment 'attend?x=1&y=1'; do
     expect 403 'Invalid API key' -H "${bearer}s" --data-binary @$picture "$url/attn/$path"
     expect 200 '"width":64' -H "$bearer" --data-binary @$picture "$url/attn/$path"
 done
-expect 200 '"width":64' --data-binary @$picture "$url/attn/segment?api_key=a-key-of-mine"
+expect 200 '"width":64' --data-binary @$picture "$url/attn/segment?api_key=0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+# Keys are read again on SIGHUP: a new one is known, an old one no more; a damaged file changes nothing.
+echo 00112233445566778899aabbccddeeff >keys
+kill -HUP $server
+tries=0
+until [ "$(curl -sS -m 60 -o body -w '%{http_code}' -d q=one -d api_key=00112233445566778899aabbccddeeff "$url/detect")" = 200 ] || [ $tries -gt 200 ]; do
+    tries=$((tries + 1))
+    sleep 0.5
+done
+expect 403 'Invalid API key' -d q=one -d api_key=0f1e2d3c4b5a69788796a5b4c3d2e1f0 "$url/detect"
+echo short >keys
+kill -HUP $server
+tries=0
+until grep -q 'keeping the keys in use' log || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.05; done
+expect 200 confidence -d q=one -d api_key=00112233445566778899aabbccddeeff "$url/detect"
+
+# What concerns the operator: for no page elsewhere, and for no name that is not this host's.
+host=evil.example.com
+for path in metrics attn/models; do
+    expect 403 'is not known as a name of this server' -H "Host: $host" "$url/$path"
+    expect 200 '' -H "Host: $host" -H 'Authorization: Bearer 00112233445566778899aabbccddeeff' "$url/$path"
+    curl -sS -i "$url/$path" | grep -qi '^access-control-allow-origin' && fail "/$path: a page elsewhere may read it"
+done
+expect 200 '"status":"ok"' -H "Host: $host" "$url/health"
+
 if command -v bash >/dev/null; then
     bash -c "exec 3<>/dev/tcp/127.0.0.1/${url##*:}; for c in G E T; do printf \$c >&3; sleep 0.4; done; timeout 5 cat <&3; [ \$? -ne 124 ]" ||
         fail "a dripping header is not cut off"
@@ -208,7 +232,7 @@ if command -v bash >/dev/null; then
         for c in a b c; do printf \$c >&3; sleep 0.4; done; timeout 5 cat <&3; [ \$? -ne 124 ]" 2>/dev/null ||
         fail "a dripping body is not cut off"
 fi
-curl -sS -m 60 -o last -d q=two -d source=en -d target=fr -d api_key=a-key-of-mine "$url/translate" &
+curl -sS -m 60 -o last -d q=two -d source=en -d target=fr -d api_key=00112233445566778899aabbccddeeff "$url/translate" &
 client=$!
 sleep 0.25
 stop
@@ -216,7 +240,9 @@ wait $client && grep -q translatedText last || fail "SIGTERM dropped a request: 
 
 # Connections of one address.
 if command -v bash >/dev/null; then
-    start --connections-per-address 3
+    start --connections-per-address 3 --name Translate.Example.org
+    expect 200 attn_requests -H 'Host: translate.example.org:443' "$url/metrics"
+    expect 403 'start it with --name' -H 'Host: other.example.org' "$url/metrics"
     port=${url##*:}
     bash -c "exec 3<>/dev/tcp/127.0.0.1/$port 4<>/dev/tcp/127.0.0.1/$port 5<>/dev/tcp/127.0.0.1/$port; sleep 0.2
         curl -sS -m 10 http://127.0.0.1:$port/health" >body 2>err && fail "a fourth connection: $(cat body)"

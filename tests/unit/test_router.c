@@ -48,7 +48,7 @@ static int ask(const char *method, const char *path) {
 }
 
 static bool posts(const attn_route *route) {
-    return route->body != ATTN_ROUTE_ASKED;
+    return attn_route_is_post(route);
 }
 
 static void each_takes_its_own_method(void **unused) {

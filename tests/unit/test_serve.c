@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "serve/files.h"
 #include "serve/form.h"
@@ -195,30 +196,123 @@ static void embedded_files(void **unused) {
     expect("<!doctype html>");
 }
 
+static void write_over(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static attn_access *access_to(const char *keys, const char *const *names, size_t count) {
+    attn_access_options options = {.keys = keys, .names = names, .name_count = count};
+    attn_access *access = NULL;
+    assert_int_equal(attn_access_create(&options, &access, NULL), ATTN_OK);
+    return access;
+}
+
 static void keys(void **unused) {
     (void)unused;
     char path[64];
     attn_error error;
-    static const char text[] = "# keys\nfirst-key-0123\r\n\nsecond-key-4567\n";
+    static const char text[] =
+        "# keys\nfirst-key-0123-abcdefghij\r\n\nsecond-key-4567-abcdefghij\n";
+    static const char later[] = "third-key-89ab-abcdefghijk\n";
+    static const char *const weak[] = {"short\n", "abcdefgabcdefgabcdefgabcdefg\n",
+                                       "aaaaaaaaaaaaaaaaaaaaaaaaa\n",
+                                       "0123456789abcdef 0123456789\n", "# none\n"};
     sentences_write(path, text, sizeof text - 1);
-    assert_int_equal(attn_keys_read(path, &service.keys, &error), ATTN_OK);
-    unlink(path);
+    service.access = access_to(path, NULL, 0);
     expect_error("{\"q\":\"x\"}", "Please contact the server operator to get an API key");
-    assert_int_equal(post("{\"q\":\"x\",\"api_key\":\"second-key-4568\"}"), 403);
+    assert_int_equal(post("{\"q\":\"x\",\"api_key\":\"second-key-4568-abcdefghij\"}"), 403);
     expect("Invalid API key");
-    assert_int_equal(post("{\"q\":\"x\",\"api_key\":\"second-key-456\"}"), 403);
-    expect_error("{\"q\":\"x\",\"api_key\":\"second-key-4567\"}",
+    assert_int_equal(post("{\"q\":\"x\",\"api_key\":\"second-key-4567-abcdefghi\"}"), 403);
+    expect_error("{\"q\":\"x\",\"api_key\":\"second-key-4567-abcdefghij\"}",
                  "Invalid request: missing source parameter");
-    expect_error("{\"q\":\"x\",\"api_key\":\"first-key-0123\"}",
+    expect_error("{\"q\":\"x\",\"api_key\":\"first-key-0123-abcdefghij\"}",
                  "Invalid request: missing source parameter");
     assert_int_equal(ask("GET", "/languages", NULL, ""), 200);
-    attn_keys_free(service.keys);
-    service.keys = NULL;
-    sentences_write(path, "short\n", 6);
-    attn_keys *none;
-    assert_int_equal(attn_keys_read(path, &none, &error), ATTN_ERR_FORMAT);
-    assert_int_equal(error.position, 1);
+    write_over(path, later);
+    assert_int_equal(attn_access_reload(service.access, NULL), ATTN_OK);
+    assert_int_equal(post("{\"q\":\"x\",\"api_key\":\"first-key-0123-abcdefghij\"}"), 403);
+    expect_error("{\"q\":\"x\",\"api_key\":\"third-key-89ab-abcdefghijk\"}",
+                 "Invalid request: missing source parameter");
+    for (size_t i = 0; i < sizeof weak / sizeof weak[0]; i++) {
+        write_over(path, weak[i]);
+        assert_int_equal(attn_access_reload(service.access, &error), ATTN_ERR_FORMAT);
+        assert_true(error.position == 1 || i == 4);
+    }
+    expect_error("{\"q\":\"x\",\"api_key\":\"third-key-89ab-abcdefghijk\"}",
+                 "Invalid request: missing source parameter");
+    attn_access_free(service.access);
+    service.access = NULL;
     unlink(path);
+}
+
+/* 0, or the status of the refusal. */
+static int try_key(attn_access *access, uint64_t client, const char *key) {
+    attn_http_request request = {.client = client};
+    attn_http_answer refusal = {0};
+    bool allowed = attn_access_check_key(access, &request, key, &refusal);
+    int status = refusal.status;
+    assert_true(status != 429 || (refusal.retry_after >= 1 && refusal.retry_after <= 61));
+    attn_http_answer_free(&refusal);
+    return allowed ? 0 : status;
+}
+
+/* Ten wrong keys in a row, then the address waits, whatever it says; others do not. */
+static void guessing_slows_down(void **unused) {
+    (void)unused;
+    char path[64];
+    static const char right[] = "first-key-0123-abcdefghij";
+    sentences_write(path, right, sizeof right - 1);
+    attn_access *access = access_to(path, NULL, 0);
+    for (int i = 0; i < 9; i++) {
+        assert_int_equal(try_key(access, 7, "wrong"), 403);
+    }
+    assert_int_equal(try_key(access, 7, right), 0); /* not in a row */
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(try_key(access, 7, "wrong"), 403);
+    }
+    assert_int_equal(try_key(access, 7, "wrong"), 429);
+    assert_int_equal(try_key(access, 7, right), 429);
+    assert_int_equal(try_key(access, 8, "wrong"), 403);
+    assert_int_equal(try_key(access, 8, right), 0);
+    double until = attn_clock() + 1.01;
+    while (attn_clock() < until) {
+        usleep(10000);
+    }
+    assert_int_equal(try_key(access, 7, right), 0);
+    assert_int_equal(try_key(access, 7, "wrong"), 403);
+    attn_access_free(access);
+    unlink(path);
+}
+
+static int ask_as(const char *host) {
+    attn_http_request request = {.method = "GET", .path = "/metrics", .body = "", .host = host};
+    return finish_request(&request);
+}
+
+static void the_operator_alone_is_told(void **unused) {
+    (void)unused;
+    static const char *const own[] = {
+        NULL,         "localhost", "localhost:5000", "127.0.0.1",     "10.1.2.3:80",
+        "[::1]:5000", "[fe80::1]", "attn:5000",      "T.Example.org", "t.example.org:443"};
+    static const char *const foreign[] = {
+        "example.org", "evil.com:5000", "127.0.0.1.evil.com", "x.t.example.org", "", ":5000",
+        "localhost.",  "1.2.3"};
+    static const char *const names[] = {"t.example.org"};
+    service.access = access_to(NULL, names, 1);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        assert_int_equal(ask_as(own[i]), 200);
+        assert_true(answer.own);
+    }
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        assert_int_equal(ask_as(foreign[i]), 403);
+    }
+    assert_int_equal(ask("GET", "/languages", NULL, ""), 200);
+    assert_false(answer.own);
+    attn_access_free(service.access);
+    service.access = NULL;
 }
 
 static void streams(void **unused) {
@@ -728,6 +822,8 @@ int main(void) {
         cmocka_unit_test(answers),
         cmocka_unit_test(embedded_files),
         cmocka_unit_test(keys),
+        cmocka_unit_test(guessing_slows_down),
+        cmocka_unit_test(the_operator_alone_is_told),
         cmocka_unit_test(streams),
         cmocka_unit_test(the_same_bits_in_company),
         cmocka_unit_test(a_full_queue_refuses),
