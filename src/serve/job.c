@@ -88,6 +88,7 @@ attn_status attn_job_create_work(void (*work)(void *context, attn_http_answer *a
     job->release = release;
     job->work_context = context;
     job->group.ended = true;
+    job->group.context = job;
     job->group.work = do_work;
     job->group.cost = WORK_COST;
     *out = job;
