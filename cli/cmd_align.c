@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "command.h"
+#include "io/json_write.h"
 #include "io/parallel.h"
 #include "io/word_links.h"
 #include "model.h"
@@ -107,7 +108,8 @@ static void print_links(const attn_link_set *set, size_t lines) {
     }
 }
 
-static void print_counts(const options *o, const attn_link_counts *c, int64_t sentences) {
+static attn_status print_counts(const options *o, const attn_link_counts *c, int64_t sentences,
+                                attn_error *error) {
     double percent[3] = {100 * attn_link_error_rate(c), 100 * attn_link_precision(c),
                          100 * attn_link_recall(c)};
     if (!o->json) {
@@ -115,14 +117,12 @@ static void print_counts(const options *o, const attn_link_counts *c, int64_t se
                "sentences)\n",
                percent[0], percent[1], percent[2], (long long)c->found, (long long)c->sure,
                (long long)sentences);
-        return;
+        return ATTN_OK;
     }
     json_t *object = json_pack("{s:f, s:f, s:f, s:I, s:I, s:I}", "aer", percent[0], "precision",
                                percent[1], "recall", percent[2], "links", (json_int_t)c->found,
                                "sure", (json_int_t)c->sure, "sentences", (json_int_t)sentences);
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(object);
+    return attn_json_print(object, JSON_COMPACT | JSON_REAL_PRECISION(6), stdout, error);
 }
 
 static attn_status measure(const options *o, const attn_link_set *set, size_t lines,
@@ -138,7 +138,7 @@ static attn_status measure(const options *o, const attn_link_set *set, size_t li
     }
     if (status == ATTN_OK) {
         attn_link_counts counts = attn_count_links(set, &gold);
-        print_counts(o, &counts, gold.sentences);
+        status = print_counts(o, &counts, gold.sentences, error);
     }
     attn_gold_links_free(&gold);
     return status;

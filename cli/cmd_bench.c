@@ -11,6 +11,7 @@
 #include "bench/measure.h"
 #include "bench/peak.h"
 #include "command.h"
+#include "io/json_write.h"
 #include "io/recipe.h"
 
 typedef struct options {
@@ -239,10 +240,8 @@ static attn_status take_turn(const char *line, attn_bench_session *session, attn
     status = status == ATTN_OK ? attn_bench_turn(session, &budget, &result, error) : status;
     if (status == ATTN_OK) {
         json_t *row = describe_result(session, &result);
-        json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
-        putchar('\n');
+        status = attn_json_print(row, JSON_COMPACT | JSON_REAL_PRECISION(12), stdout, error);
         fflush(stdout);
-        json_decref(row);
     }
     return status;
 }
@@ -295,8 +294,7 @@ static attn_status measure_all(const options *o, attn_error *error) {
         }
     }
     if (o->json && status == ATTN_OK) {
-        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-        putchar('\n');
+        return attn_json_print(report, JSON_INDENT(2) | JSON_REAL_PRECISION(12), stdout, error);
     }
     json_decref(report);
     return status;

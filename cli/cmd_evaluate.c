@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "decode.h"
 #include "evaluate_pictures.h"
+#include "io/json_write.h"
 #include "io/unpack.h"
 #include "text/score.h"
 
@@ -123,10 +124,7 @@ static attn_status print_scores(const options *o, const char *const *hypotheses,
                       "hypothesis_length", (json_int_t)bleu.hypothesis_length, "reference_length",
                       (json_int_t)bleu.reference_length, "signature", bleu.signature, "chrf",
                       "score", chrf.score, "signature", chrf.signature);
-        json_dumpf(object, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(object);
-        return ATTN_OK;
+        return attn_json_print(object, JSON_INDENT(2), stdout, error);
     }
     printf("BLEU|%s = %.2f %.1f/%.1f/%.1f/%.1f (BP = %.3f ratio = %.3f hyp_len = %lld ref_len = "
            "%lld)\n",

@@ -182,7 +182,7 @@ static attn_status print_explained(const attn_explained *x, bool json, attn_erro
         attn_explained_print(x, &terminal);
         return ATTN_OK;
     }
-    return attn_explained_print_json(x, stdout) ? ATTN_OK : attn_fail_memory(error, 0);
+    return attn_explained_print_json(x, stdout, error);
 }
 
 /* ---- what becomes of it ---- */
@@ -243,7 +243,7 @@ static attn_status print_intervened(const attn_intervened *i, bool json, attn_er
         attn_intervened_print(i, &terminal);
         return ATTN_OK;
     }
-    return attn_intervened_print_json(i, stdout) ? ATTN_OK : attn_fail_memory(error, 0);
+    return attn_intervened_print_json(i, stdout, error);
 }
 
 static int intervene(const attn_model *model, const attn_sentence_pair *p, const options *o,

@@ -9,7 +9,9 @@
 
 #include "attn/safetensors.h"
 #include "base/fail.h"
+#include "base/utf8.h"
 #include "command.h"
+#include "io/json_write.h"
 #include "model.h"
 #include "models/config.h"
 
@@ -157,19 +159,37 @@ static json_t *describe_metadata(const attn_safetensors *file) {
     return metadata;
 }
 
+/* Without what a terminal would obey; further lines below the first. */
+static void print_text(const char *text, int width) {
+    char line[4096], shown[4096];
+    for (const char *at = text;; at++) {
+        size_t length = strcspn(at, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)length, at);
+        printf("%s\n", attn_utf8_quote(shown, sizeof shown, line));
+        at += length;
+        if (at[0] == '\0' || at[1] == '\0') {
+            return;
+        }
+        printf("  %-*s ", width, "");
+    }
+}
+
 static void print_section(const char *title, json_t *object, int width) {
     const char *key;
+    char name[256];
     json_t *value;
     printf("%s\n", title);
     json_object_foreach(object, key, value) {
+        attn_utf8_quote(name, sizeof name, key);
         if (json_is_string(value)) {
-            printf("  %-*s %s\n", width, key, json_string_value(value));
+            printf("  %-*s ", width, name);
+            print_text(json_string_value(value), width);
         } else if (json_is_boolean(value)) {
-            printf("  %-*s %s\n", width, key, json_is_true(value) ? "yes" : "no");
+            printf("  %-*s %s\n", width, name, json_is_true(value) ? "yes" : "no");
         } else if (json_is_real(value)) {
-            printf("  %-*s %g\n", width, key, json_real_value(value));
+            printf("  %-*s %g\n", width, name, json_real_value(value));
         } else {
-            printf("  %-*s %lld\n", width, key, (long long)json_integer_value(value));
+            printf("  %-*s %lld\n", width, name, (long long)json_integer_value(value));
         }
     }
 }
@@ -197,8 +217,7 @@ static attn_status print_info(const char *path, json_t *config, json_t *parts, c
         goto out;
     }
     if (o->json) {
-        json_dumpf(all, stdout, JSON_INDENT(2));
-        putchar('\n');
+        status = attn_json_print(json_incref(all), JSON_INDENT(2), stdout, error);
     } else {
         printf("%s: %.1f MB, %s\n", path, (double)info.st_size / 1e6, storage_name(file));
         print_section("\nconfiguration", json_object_get(all, "configuration"), 24);

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "command.h"
+#include "io/json_write.h"
 #include "io/lines.h"
 #include "model.h"
 #include "pipeline/pair.h"
@@ -335,10 +336,7 @@ static attn_status print(const options *o, const attn_model *model, const char *
     }
     json_t *all = json_pack("{s:s, s:s, s:s, s:o}", "model", attn_model_name(model), "set", o->set,
                             "part", part, "probes", list);
-    bool done = all != NULL && json_dumpf(all, stdout, JSON_REAL_PRECISION(6)) == 0;
-    puts("");
-    json_decref(all);
-    return done ? ATTN_OK : attn_fail_memory(error, 0);
+    return attn_json_print(all, JSON_REAL_PRECISION(6), stdout, error);
 }
 
 static int probe_run(const void *given, int operand_count, char **operand) {

@@ -8,6 +8,7 @@
 #include "attn/threads.h"
 #include "base/fail.h"
 #include "command.h"
+#include "io/json_write.h"
 #include "model.h"
 #include "pipeline/pair.h"
 #include "io/unpack.h"
@@ -138,11 +139,11 @@ static void add_tokens(const attn_model *model, const attn_sentence_pair *p, con
     }
 }
 
-static void print_line(const attn_model *model, const options *o, int64_t number, const batch *b,
-                       const scored_line *line) {
+static attn_status print_line(const attn_model *model, const options *o, int64_t number,
+                              const batch *b, const scored_line *line, attn_error *error) {
     double sum = 0.0;
     int64_t length = 0;
-    json_t *tokens = json_array(), *log_p = json_array();
+    json_t *tokens = o->json ? json_array() : NULL, *log_p = o->json ? json_array() : NULL;
     for (size_t i = line->first; i < line->first + line->count; i++) {
         const attn_sentence_pair *p = &b->pairs[i];
         for (int64_t t = 0; t < p->target_length; t++) {
@@ -151,17 +152,15 @@ static void print_line(const attn_model *model, const options *o, int64_t number
         length += p->target_length;
         add_tokens(model, p, b->log_p[i], tokens, log_p);
     }
+    if (!o->json) {
+        printf("%.4f\t%.4f\n", sum, sum / (double)length);
+        return ATTN_OK;
+    }
     json_t *object =
         json_pack("{s:I, s:f, s:f, s:I, s:o, s:o}", "line", (json_int_t)number, "log_probability",
                   sum, "per_token", sum / (double)length, "sentences", (json_int_t)line->count,
                   "tokens", tokens, "token_log_probabilities", log_p);
-    if (o->json) {
-        json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(7));
-        putchar('\n');
-    } else {
-        printf("%.4f\t%.4f\n", sum, sum / (double)length);
-    }
-    json_decref(object);
+    return attn_json_print(object, JSON_COMPACT | JSON_REAL_PRECISION(7), stdout, error);
 }
 
 /* Reads, scores and prints `count` lines from line `first` (from 0) on. */
@@ -178,7 +177,7 @@ static attn_status score_lines(const attn_model *model, const options *o, const 
         status = attn_sentence_pairs_score(model, b.pairs, b.pair_count, b.log_p, error);
     }
     for (size_t i = 0; i < count && status == ATTN_OK; i++) {
-        print_line(model, o, (int64_t)(first + i) + 1, &b, &b.lines[i]);
+        status = print_line(model, o, (int64_t)(first + i) + 1, &b, &b.lines[i], error);
     }
     free_batch(&b);
     return status == ATTN_OK ? attn_output_flush(error) : status;

@@ -14,6 +14,7 @@
 #include "image/mask.h"
 #include "image/overlay.h"
 #include "image/pairs.h"
+#include "io/json_write.h"
 #include "model.h"
 #include "tiling.h"
 
@@ -154,10 +155,9 @@ static attn_status print_json(const attn_segmenting *s, const char *name, const 
     }
     json_object_set_new(line, "pixels", pixels);
     json_object_set_new(line, "seconds", json_real(seconds));
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(line);
-    return attn_output_flush(error);
+    attn_status status =
+        attn_json_print(line, JSON_COMPACT | JSON_REAL_PRECISION(6), stdout, error);
+    return status == ATTN_OK ? attn_output_flush(error) : status;
 }
 
 static attn_status segment_file(attn_segmenting *s, const options *o, const char *name,

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "command.h"
+#include "io/json_write.h"
 #include "model.h"
 #include "pipeline/pair.h"
 #include "show/view.h"
@@ -226,14 +227,8 @@ static int choose_view(const options *o, const attn_document *document, attn_vie
 /* ---- showing it ---- */
 
 static attn_status print_json(const attn_document *document, attn_error *error) {
-    json_t *all = attn_document_json(document, false);
-    if (all == NULL) {
-        return attn_fail_memory(error, 0);
-    }
-    json_dumpf(all, stdout, JSON_REAL_PRECISION(9) | JSON_COMPACT);
-    putchar('\n');
-    json_decref(all);
-    return ATTN_OK;
+    return attn_json_print(attn_document_json(document, false),
+                           JSON_REAL_PRECISION(9) | JSON_COMPACT, stdout, error);
 }
 
 static attn_status draw_view(const attn_document *document, const attn_view *view, const char *path,

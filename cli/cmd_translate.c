@@ -9,6 +9,7 @@
 #include "attn/threads.h"
 #include "base/fail.h"
 #include "decode.h"
+#include "io/json_write.h"
 #include "lines.h"
 
 enum { CHUNK = 1024 };
@@ -155,12 +156,8 @@ static attn_status print_json(const chunk *c, size_t line, attn_error *error) {
         json_pack("{s:I, s:s, s:o, s:o}", "line", (json_int_t)(c->first_line + (int64_t)line),
                   "source", c->line[line], "translations", translations, "sentences",
                   json_sentences(c->translation, line));
-    if (object == NULL && status == ATTN_OK) {
-        status = attn_fail(error, ATTN_ERR_MEMORY, NULL, -1, NULL, "out of memory");
-    }
     if (status == ATTN_OK) {
-        json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(7));
-        putchar('\n');
+        return attn_json_print(object, JSON_COMPACT | JSON_REAL_PRECISION(7), stdout, error);
     }
     json_decref(object);
     return status;

@@ -13,6 +13,7 @@
 #include "image/mask.h"
 #include "image/pairs.h"
 #include "io/file.h"
+#include "io/json_write.h"
 #include "model.h"
 
 const attn_option attn_evaluate_pictures_table[] = {
@@ -121,8 +122,8 @@ static json_t *matrix_json(const attn_confusion *confusion) {
     return rows;
 }
 
-static void print_json(const attn_confusion *confusion, const attn_classes *classes,
-                       size_t pictures) {
+static attn_status print_json(const attn_confusion *confusion, const attn_classes *classes,
+                              size_t pictures, attn_error *error) {
     attn_segmentation_scores scores;
     attn_confusion_scores(confusion, &scores);
     json_t *object = json_object(), *list = json_array();
@@ -141,9 +142,7 @@ static void print_json(const attn_confusion *confusion, const attn_classes *clas
     json_object_set_new(object, "ignored", json_integer(confusion->ignored));
     json_object_set_new(object, "classes", list);
     json_object_set_new(object, "confusion", matrix_json(confusion));
-    json_dumpf(object, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(object);
+    return attn_json_print(object, JSON_INDENT(2), stdout, error);
 }
 
 static attn_status print_table(const attn_confusion *confusion, const attn_classes *classes,
@@ -182,7 +181,7 @@ static attn_status report(const attn_evaluate_pictures_options *o, const attn_co
         status = attn_confusion_draw(confusion, classes, o->matrix, error);
     }
     if (status == ATTN_OK && json) {
-        print_json(confusion, classes, pictures);
+        status = print_json(confusion, classes, pictures, error);
     } else if (status == ATTN_OK) {
         status = print_table(confusion, classes, pictures, error);
     }

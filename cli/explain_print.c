@@ -1,5 +1,6 @@
 /* cli/explain_print.c: bars, the five steps in words and numbers, and all of it as JSON. */
 #include "explain_print.h"
+#include "io/json_write.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -268,7 +269,7 @@ static json_t *json_steps(const attn_explained *x) {
     return steps;
 }
 
-bool attn_explained_print_json(const attn_explained *x, FILE *out) {
+attn_status attn_explained_print_json(const attn_explained *x, FILE *out, attn_error *error) {
     static const char *const parts[] = {"encoder", "decoder", "cross"};
     json_t *all = json_pack(
         "{s:s, s:s?, s:s, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sentence",
@@ -278,10 +279,7 @@ bool attn_explained_print_json(const attn_explained *x, FILE *out) {
         json_words(&x->queries), "key_pieces", json_pieces(&x->keys), "key_words",
         json_words(&x->keys), "weights", json_weights(x), "word_weights",
         json_matrix(x->word_weights, x->queries.count, x->keys.count), "steps", json_steps(x));
-    bool done = all != NULL && json_dumpf(all, out, JSON_REAL_PRECISION(9)) == 0;
-    fputs(done ? "\n" : "", out);
-    json_decref(all);
-    return done;
+    return attn_json_print(all, JSON_REAL_PRECISION(9), out, error);
 }
 
 /* ---- interventions ---- */
@@ -300,10 +298,6 @@ void attn_intervened_print(const attn_intervened *i, const attn_terminal *t) {
     }
 }
 
-bool attn_intervened_print_json(const attn_intervened *i, FILE *out) {
-    json_t *all = attn_intervened_json(i);
-    bool printed = all != NULL && json_dumpf(all, out, JSON_REAL_PRECISION(9)) == 0;
-    json_decref(all);
-    fputc('\n', out);
-    return printed;
+attn_status attn_intervened_print_json(const attn_intervened *i, FILE *out, attn_error *error) {
+    return attn_json_print(attn_intervened_json(i), JSON_REAL_PRECISION(9), out, error);
 }

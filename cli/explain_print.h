@@ -22,12 +22,12 @@ typedef struct attn_explained {
 } attn_explained;
 
 void attn_explained_print(const attn_explained *explained, const attn_terminal *terminal);
-/* False when out of memory. */
-bool attn_explained_print_json(const attn_explained *explained, FILE *out);
+ATTN_MUST_CHECK attn_status attn_explained_print_json(const attn_explained *explained, FILE *out,
+                                                      attn_error *error);
 
 /* The translation before and after an intervention, and log p of both either way. */
 void attn_intervened_print(const attn_intervened *intervened, const attn_terminal *terminal);
-/* False when out of memory. */
-bool attn_intervened_print_json(const attn_intervened *intervened, FILE *out);
+ATTN_MUST_CHECK attn_status attn_intervened_print_json(const attn_intervened *intervened, FILE *out,
+                                                       attn_error *error);
 
 #endif

@@ -1,6 +1,7 @@
 /* cli/main.c: the table of commands, and finding the one that was asked for.
  *
  * A new command is a file cli/cmd_NAME.c and one line in the table. Next: cli/command.h. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef __GLIBC__
@@ -11,6 +12,7 @@
 #include "attn/version.h"
 #include "base/utf8.h"
 #include "command.h"
+#include "io/json_write.h"
 #include "manual.h"
 #include "io/recipe.h"
 
@@ -205,6 +207,9 @@ static int run_tool(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    /* A limit on the size of files is a full disk, of which the command can say which file it was. */
+    (void)signal(SIGXFSZ, SIG_IGN);
+    attn_json_begin();
     int result = run_tool(argc - (argc > 0), argv + (argc > 0));
     attn_error error;
     /* A command that failed has said why. */

@@ -58,13 +58,11 @@ static char *last_field(char *text) {
     return text + length;
 }
 
+/* UTF-8 without what a terminal would obey. */
 static bool good_name(const char *name) {
-    for (const char *at = name; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' || *at == 0x7f) {
-            return false;
-        }
-    }
-    return strlen(name) < ATTN_CLASS_NAME_SIZE;
+    char shown[ATTN_CLASS_NAME_SIZE + 8];
+    return strlen(name) < ATTN_CLASS_NAME_SIZE &&
+           strcmp(attn_utf8_quote(shown, sizeof shown, name), name) == 0;
 }
 
 static attn_status fail_field(const parser *p, int64_t line, const char *which, const char *field) {
@@ -105,7 +103,7 @@ static attn_status parse_fields(const parser *p, char *text, int64_t line, int *
     }
     if (!good_name(name)) {
         return attn_fail(p->error, ATTN_ERR_FORMAT, p->name, line, form,
-                         "the name is longer than %d bytes or has control characters",
+                         "the name is longer than %d bytes, is not UTF-8 or has control characters",
                          ATTN_CLASS_NAME_SIZE - 1);
     }
     memcpy(out->name, name, used + 1);

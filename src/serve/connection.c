@@ -6,6 +6,7 @@
  *
  * microhttpd, the desk and the batcher each hold the request while they have it; the last one to let go frees it.
  * Next: server.c. */
+#include "io/json_write.h"
 #include "serve/connection.h"
 
 #include <arpa/inet.h>
@@ -523,6 +524,16 @@ static const char *address_of(struct MHD_Connection *connection, char *text, siz
     return text;
 }
 
+/* A full disk stops no request; the operator is told once, and how many lines it cost in /metrics. */
+static void lose_line(attn_server *server, int number) {
+    clearerr(server->log); /* there may be room again for the next one */
+    if (atomic_fetch_add(&server->metrics.lost_lines, 1) == 0) {
+        fprintf(stderr,
+                "attn: %s: cannot write the access log: %s; /metrics counts the lines lost\n",
+                server->options->access_log, strerror(number != 0 ? number : ENOMEM));
+    }
+}
+
 /* No text of a request is ever logged. */
 static void write_log(attn_server *server, const request *r, double seconds, const char *ended) {
     char address[64], when[32], method[32], path[512];
@@ -538,13 +549,12 @@ static void write_log(attn_server *server, const request *r, double seconds, con
                              attn_utf8_quote(path, sizeof path, r->path), "status", r->status,
                              "received", (json_int_t)r->body.length, "sent", (json_int_t)r->sent,
                              "seconds", seconds, "ended", ended);
-    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(4));
-    if (text != NULL) {
-        fprintf(server->log, "%s\n", text);
-        fflush(server->log);
+    errno = 0;
+    if (attn_json_print(line, JSON_COMPACT | JSON_REAL_PRECISION(4), server->log, NULL) !=
+            ATTN_OK ||
+        fflush(server->log) != 0) {
+        lose_line(server, errno);
     }
-    free(text);
-    json_decref(line);
 }
 
 void attn_connection_completed(void *context, struct MHD_Connection *connection, void **slot,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "io/json_write.h"
 
 void attn_http_answer_free(attn_http_answer *answer) {
     attn_buffer_free(&answer->body);
@@ -18,19 +19,17 @@ void attn_http_error(attn_http_answer *answer, int status, const char *format, .
     vsnprintf(raw, sizeof raw, format, arguments);
     va_end(arguments);
     json_t *object = json_pack("{s:s}", "error", attn_utf8_quote(text, sizeof text, raw));
-    char *dump = json_dumps(object, JSON_COMPACT);
+    char *dump = attn_json_dump(object, JSON_COMPACT);
     attn_buffer_free(&answer->body);
     answer->status = status;
     answer->content_type = "application/json";
     attn_buffer_text(&answer->body, dump != NULL ? dump : "{\"error\":\"out of memory\"}");
     attn_buffer_text(&answer->body, "\n");
     free(dump);
-    json_decref(object);
 }
 
 void attn_http_json(attn_http_answer *answer, json_t *value) {
-    char *dump = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(value);
+    char *dump = attn_json_dump(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (dump == NULL) {
         attn_http_error(answer, 500, "out of memory");
         return;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/json_write.h"
 #include "serve/job_parts.h"
 
 static json_t *tokens(const attn_tokenizer *tokenizer, const int32_t *ids, int64_t count,
@@ -182,8 +183,7 @@ void attn_job_answer(attn_job *job, attn_http_answer *answer) {
     set_field(job, object, "alternatives", f.alternatives);
     set_field(job, object, "detectedLanguage", f.detected);
     set_field(job, object, "sentences", f.sentences);
-    char *dump = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(object);
+    char *dump = attn_json_dump(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (status != ATTN_OK || dump == NULL) {
         attn_http_error(answer, 500, "Cannot translate text: %s",
                         attn_status_name(status != ATTN_OK ? status : ATTN_ERR_MEMORY));
@@ -200,10 +200,9 @@ void attn_job_write_partial(const attn_job *job, size_t sentence, const char *te
                             attn_buffer *out) {
     json_t *object = json_pack("{s:s, s:I, s:I}", "translatedText", text, "sentence",
                                (json_int_t)sentence, "of", (json_int_t)job->group.count);
-    char *dump = json_dumps(object, JSON_COMPACT);
+    char *dump = attn_json_dump(object, JSON_COMPACT);
     if (dump != NULL) {
         attn_buffer_format(out, "event: partial\ndata: %s\n\n", dump);
     }
     free(dump);
-    json_decref(object);
 }

@@ -90,6 +90,8 @@ void attn_metrics_print(attn_metrics *m, const char *const names[ATTN_METRICS_EN
     counter(out, "attn_reloads_total", "Models reloaded while running.", &m->reloads);
     counter(out, "attn_failed_reloads_total", "Models that could not be reloaded.",
             &m->failed_reloads);
+    counter(out, "attn_lost_log_lines_total", "Lines of the access log that could not be written.",
+            &m->lost_lines);
     gauge(out, "attn_requests_in_flight", "Requests being answered.", &m->in_flight);
     gauge(out, "attn_connections", "Open connections.", &m->connections);
 }

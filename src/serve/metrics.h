@@ -16,7 +16,7 @@ typedef struct attn_metrics {
     atomic_uint_fast64_t took[ATTN_METRICS_BUCKETS + 1]; /* of /translate; the last: longer */
     atomic_uint_fast64_t microseconds, characters;
     atomic_uint_fast64_t batches, sentences, source_tokens, target_tokens;
-    atomic_uint_fast64_t refused, timed_out, reloads, failed_reloads;
+    atomic_uint_fast64_t refused, timed_out, reloads, failed_reloads, lost_lines;
     atomic_int_fast64_t in_flight, connections;
 } attn_metrics;
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "io/json_write.h"
 #include "serve/files.h"
 #include "serve/sha256.h"
 
@@ -182,7 +183,7 @@ static void add_policy(attn_buffer *out, const attn_buffer *script, const attn_b
 
 /* JSON in which nothing can be taken for markup. */
 static bool add_block(attn_buffer *out, const attn_standalone_block *block) {
-    char *text = json_dumps(block->value, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = attn_json_dump(json_incref(block->value), JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (text == NULL) {
         return false;
     }

@@ -358,6 +358,18 @@ attn_status check_special_pieces(const sentencepiece::SentencePieceProcessor &pr
     return ATTN_OK;
 }
 
+/* What is printed and sent later must be text. */
+attn_status check_text(const sentencepiece::SentencePieceProcessor &processor, attn_error *error) {
+    for (int id = 0; id < processor.GetPieceSize(); id++) {
+        const std::string &piece = processor.IdToPiece(id);
+        if (!attn_utf8_whole(piece.data(), piece.size())) {
+            return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", id,
+                             "take an undamaged copy of the model", "a piece is not UTF-8");
+        }
+    }
+    return ATTN_OK;
+}
+
 attn_status load_wordpiece(attn_tokenizer *tokenizer, attn_error *error) {
     attn_status status = attn_wordpiece_read(tokenizer->bytes.data(), tokenizer->bytes.size(),
                                              &tokenizer->wordpiece, &tokenizer->table, error);
@@ -394,7 +406,10 @@ attn_status load_sentencepiece(attn_tokenizer *tokenizer, attn_error *error) {
     if (!loaded.ok()) {
         return fail_with(error, ATTN_ERR_FORMAT, "take an undamaged copy of the model", loaded);
     }
-    status = attn_piece_table_read(message_of(bytes), &tokenizer->table, error);
+    status = check_text(tokenizer->processor, error);
+    if (status == ATTN_OK) {
+        status = attn_piece_table_read(message_of(bytes), &tokenizer->table, error);
+    }
     if (status == ATTN_OK) {
         status = read_elisions(tokenizer, error);
     }

@@ -1,4 +1,5 @@
 /* train/log.c: events to JSON lines, and cutting a log back to where a training resumes. */
+#include "io/json_write.h"
 #include "train/log.h"
 
 #include <errno.h>
@@ -26,13 +27,12 @@ struct attn_train_log {
 
 static void write_line(attn_train_log *log, json_t *line) {
     errno = 0;
-    bool written = line != NULL &&
-                   json_dumpf(line, log->file, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
-                   fputc('\n', log->file) != EOF && fflush(log->file) == 0;
+    bool written =
+        attn_json_print(line, JSON_COMPACT | JSON_REAL_PRECISION(9), log->file, NULL) == ATTN_OK &&
+        fflush(log->file) == 0;
     if (!written && log->error_number == 0) {
         log->error_number = errno != 0 ? errno : ENOMEM;
     }
-    json_decref(line);
 }
 
 /* JSON has no NaN and no infinity. */

@@ -98,6 +98,8 @@ expect 400 'part must be encoder' -H "$json" -d '{"q":"one","part":"middle"}' "$
 expect 400 'there is no layer 10' -H "$json" -d '{"q":"one","part":"cross","layer":9}' "$url/attn/layer"
 expect 400 'the checkpoint: cannot open' -H "$json" -d '{"q":"one","checkpoint":5}' "$url/attn/document"
 
+"$ATTN_TOOL" train translator --source s --target t --recipe ./tiny.recipe --quiet --set source_language=de --set target_language=fr \
+    --out de-fr >out 2>err || fail "no other model: $(cat err)"
 # A changed file is loaded while requests go on; a damaged one is not.
 tries=0
 cp model2.safetensors new && mv new en-fr.safetensors
@@ -112,6 +114,14 @@ echo damaged >new && mv new en-fr.safetensors
 kill -HUP $server
 tries=0
 until grep -q 'keeping the model in use' log || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.05; done
+for other in street.safetensors de-fr.safetensors; do # another kind of model, and another language, in its place
+    : >log
+    cp $other new && mv new en-fr.safetensors
+    kill -HUP $server
+    tries=0
+    until grep -q 'keeping the model in use' log || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.05; done
+    grep -q 'it is a segmenter now, and was a translator\|it translates de to fr now' log || fail "$other in place of en-fr: $(cat log)"
+done
 expect 200 translatedText -H "$json" -d "$text" "$url/translate"
 stop
 grep -q '"path":"/translate","status":200' access || fail "no access log"
@@ -249,6 +259,15 @@ if command -v bash >/dev/null; then
     tries=0
     until curl -sS -m 10 "$url/health" >body 2>err || [ $tries -gt 100 ]; do tries=$((tries + 1)); sleep 0.05; done
     grep -q ok body || fail "no connection after the others closed: $(cat err)"
+    stop
+fi
+
+# A full disk costs lines of the log, and says so once; nothing else stops.
+if [ -c /dev/full ]; then
+    start --access-log /dev/full
+    for i in 1 2 3; do expect 200 '"status":"ok"' "$url/health"; done
+    wait_until '^attn_lost_log_lines_total [3-9]'
+    [ "$(grep -c 'cannot write the access log' log)" -eq 1 ] || fail "the log's loss is told $(grep -c 'cannot write the access log' log) times"
     stop
 fi
 

@@ -1,5 +1,6 @@
 /* The service without sockets: what it answers, what it refuses, and that a translation is the same bits
  * alone and in company. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -811,6 +812,13 @@ static void pictures(void **unused) {
     service.pixel_limit++;
     assert_int_equal(send_picture("/attn/segment", "", png.data, png.size), 200);
     assert_int_equal(ask("GET", "/attn/segment", NULL, ""), 405);
+
+    /* weights that say nothing: no mask is better than one of class 0 */
+    attn_params *params = attn_segmenter_params(segmenter->segmenter);
+    attn_params_data(params)[attn_params_size(params) - 1] = NAN;
+    assert_int_equal(attn_segmenter_pack(segmenter->segmenter, NULL), ATTN_OK);
+    assert_int_equal(send_picture("/attn/segment", "", png.data, png.size), 500);
+    expect("the model gives no probability to any class");
     bytes_free(&png);
 }
 

@@ -336,6 +336,18 @@ static void damaged_bytes_are_refused(void **state) {
                          ATTN_ERR_FORMAT);
         assert_null(loaded);
     }
+    /* A piece that is not UTF-8 could be neither printed nor sent. */
+    char *piece = malloc(size);
+    memcpy(piece, bytes, size);
+    size_t place = 0;
+    while (memcmp(piece + place, "\xe2\x96\x81", 3) != 0 || piece[place + 3] < 'a' ||
+           piece[place + 3] > 'z') {
+        assert_true(++place + 4 < size);
+    }
+    piece[place + 3] = (char)0xff;
+    assert_int_equal(attn_tokenizer_from_bytes(piece, size, &loaded, &error), ATTN_ERR_FORMAT);
+    assert_string_equal(error.what, "a piece is not UTF-8");
+    free(piece);
     /* One byte changed anywhere: refused, or a model that can be used without harm. */
     char *copy = malloc(size);
     memcpy(copy, bytes, size);
