@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 const char *attn_status_name(attn_status status) {
     switch (status) {
     case ATTN_OK:
@@ -46,14 +48,17 @@ attn_status attn_fail(attn_error *error, attn_status status, const char *where, 
     if (error == NULL) {
         return status;
     }
+    char text[2 * sizeof error->what];
     error->status = status;
     error->position = position;
-    snprintf(error->where, sizeof error->where, "%s", where != NULL ? where : "");
-    snprintf(error->hint, sizeof error->hint, "%s", hint != NULL ? hint : "");
+    /* Names and values from a stranger's file may be among them. */
+    attn_utf8_quote(error->where, sizeof error->where, where != NULL ? where : "");
+    attn_utf8_quote(error->hint, sizeof error->hint, hint != NULL ? hint : "");
     va_list arguments;
     va_start(arguments, what);
-    vsnprintf(error->what, sizeof error->what, what, arguments);
+    vsnprintf(text, sizeof text, what, arguments);
     va_end(arguments);
+    attn_utf8_quote(error->what, sizeof error->what, text);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* pipeline/segment.c: pictures tile by tile, and one pixel's attention. */
 #include "pipeline/segment.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,13 +144,29 @@ static attn_status ask_views(tile_work *w, attn_error *error) {
     return status;
 }
 
-static attn_status ask(tile_work *w, attn_error *error) {
-    if (w->flip || w->scales.count > 1 || w->scales.scale[0] != 1) {
-        return ask_views(w, error);
+/* A pixel's probabilities are NaN all or none: its first tells. */
+static attn_status check_numbers(const tile_work *w, attn_error *error) {
+    int64_t classes = w->segmenting->model->classes.count;
+    for (int64_t i = 0; i < w->x.tile * w->y.tile; i++) {
+        if (!isfinite(w->probabilities[i * classes])) {
+            return attn_fail(error, ATTN_ERR_NUMERIC, "attn_segment", -1,
+                             "the model's weights are damaged or its training diverged",
+                             "the model gives no probability to any class");
+        }
     }
-    attn_pictures one = {1, w->y.tile, w->x.tile, w->pixels};
-    return attn_segmenter_predict(w->segmenting->model->segmenter, w->segmenting->tape, &one, NULL,
-                                  w->probabilities, error);
+    return ATTN_OK;
+}
+
+static attn_status ask(tile_work *w, attn_error *error) {
+    attn_status status = ATTN_OK;
+    if (w->flip || w->scales.count > 1 || w->scales.scale[0] != 1) {
+        status = ask_views(w, error);
+    } else {
+        attn_pictures one = {1, w->y.tile, w->x.tile, w->pixels};
+        status = attn_segmenter_predict(w->segmenting->model->segmenter, w->segmenting->tape, &one,
+                                        NULL, w->probabilities, error);
+    }
+    return status == ATTN_OK ? check_numbers(w, error) : status;
 }
 
 /* ---- tiles ---- */
