@@ -14,11 +14,11 @@
 
 typedef struct options {
     const char *model, *at, *out;
-    int64_t layer, head, max_pixels, threads;
+    int64_t layer, head, max_pixels, memory, threads;
     bool mean;
 } options;
 
-static const options defaults = {.out = NULL};
+static const options defaults = {.memory = 1024};
 
 #define ROW(label, letter, type, field, low, high, value, help)                                    \
     { label, letter, type, offsetof(options, field), low, high, NULL, value, help }
@@ -34,6 +34,8 @@ static const attn_option table[] = {
         "the model (default: $ATTN_SEGMENTER, else models/street.safetensors)"),
     ROW("max-pixels", 0, ATTN_OPTION_INT, max_pixels, 1, 1e12, "N",
         "refuse larger pictures (default 100 million)"),
+    ROW("memory", 0, ATTN_OPTION_INT, memory, 16, 1e6, "MIB",
+        "memory that the model may take; a picture that needs more is made smaller (default 1024)"),
     ROW("threads", 'j', ATTN_OPTION_INT, threads, 1, 256, "N",
         "threads; affects speed only (default: all cores)"),
 };
@@ -112,7 +114,8 @@ static attn_status attend(const options *o, attn_segmenting *s, const attn_pictu
     attn_pixel_query at = {x, y, o->layer > 0 ? o->layer : last, o->mean ? 0 : o->head};
     attn_grid keys;
     float *weights;
-    attn_status status = attn_segment_attend(s, picture, &at, &keys, &weights, error);
+    int64_t most = attn_segment_pixels_within(s->model, o->memory << 20);
+    attn_status status = attn_segment_attend(s, picture, &at, most, &keys, &weights, error);
     if (status == ATTN_OK) {
         status = draw(o, picture, &at, &keys, weights, error);
     }

@@ -31,6 +31,7 @@ static const options defaults = {.serve = {.host = "127.0.0.1",
                                            .text_limit = 128,
                                            .alternatives_limit = 8,
                                            .pixel_limit = 2000000,
+                                           .picture_memory = 512,
                                            .drain_seconds = 30}};
 
 /* clang-format off */
@@ -68,6 +69,8 @@ static const attn_option table[] = {
      .help = "limit on alternatives and n_best (default 8)"},
     {"pixel-limit", 0, ATTN_OPTION_INT, FIELD(pixel_limit), 1, 1e9, .value = "N",
      .help = "limit on the pixels of a picture (default 2000000)"},
+    {"picture-memory", 0, ATTN_OPTION_INT, FIELD(picture_memory), 16, 1e6, .value = "MIB",
+     .help = "memory that the model may take for a picture: larger ones are segmented in tiles, and made smaller to show their attention (default 512)"},
     {"body-limit", 0, ATTN_OPTION_INT, FIELD(body_limit), 1, 1e9, .value = "BYTES",
      .help = "limit on a request's body (default 1048576)"},
     {"header-limit", 0, ATTN_OPTION_INT, FIELD(header_limit), 256, 1e6, .value = "BYTES",

@@ -137,6 +137,18 @@ static int64_t hidden_channels(const attn_segmenter_config *c) {
     return hidden > 1 ? hidden : 1;
 }
 
+size_t attn_segmenter_pixel_bytes(const attn_segmenter_config *c) {
+    int64_t block = 9 * c->d_model + 2 * hidden_channels(c);
+    if (c->mixer == ATTN_MIXER_WINDOW) {
+        block += 2 * c->d_model; /* in the order of the windows and back */
+    }
+    double whole = 3.0 + 3.0 * (double)c->classes;
+    double at_2 = (double)(9 * c->width_2 + c->classes) / 4;
+    double at_4 = (double)((7 + 4 * c->units_4) * c->width_4 + c->width_2) / 16;
+    double at_8 = (double)((3 + 4 * c->units_8) * c->d_model + c->width_4 + c->blocks * block) / 64;
+    return (size_t)(sizeof(attn_real) * (whole + at_2 + at_4 + at_8));
+}
+
 /* ---- the table of tensors ---- */
 
 static attn_group_norm declare_group_norm(attn_params *params, const char *name, int64_t channels) {

@@ -64,4 +64,8 @@ static inline bool segmenter_shrinks(const attn_segmenter_config *config) {
     return config->mixer == ATTN_MIXER_GLOBAL && config->shrink > 1;
 }
 
+/* About how many bytes a forward pass takes for each pixel of the padded picture: the tensors of segmenter_forward.c,
+ * which all live until the pass is over. */
+size_t attn_segmenter_pixel_bytes(const attn_segmenter_config *config);
+
 #endif

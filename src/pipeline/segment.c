@@ -11,6 +11,7 @@
 #include "base/sized.h"
 #include "image/resize.h"
 #include "image/tiles.h"
+#include "models/segmenter.h"
 
 void attn_segment_options_init_sized(attn_segment_options *options, size_t size) {
     const attn_segment_options defaults = {.tile = 1024, .overlap = 128};
@@ -356,6 +357,46 @@ static attn_status run_and_look(attn_segmenting *s, const attn_picture *picture,
                                  layer - 1, q->y / 8, q->x / 8, weights, error);
 }
 
+enum { STRIDE = 8 /* a picture is padded to a multiple of it */ };
+
+int64_t attn_segment_pixels_within(const attn_model *model, int64_t bytes) {
+    enum { LEAST = 64 * 64 };
+    size_t each = attn_segmenter_pixel_bytes(attn_segmenter_get_config(model->segmenter));
+    int64_t pixels = bytes / (int64_t)each;
+    return pixels > LEAST ? pixels : LEAST;
+}
+
+static int64_t padded_pixels(int64_t width, int64_t height) {
+    return (width + STRIDE - 1) / STRIDE * STRIDE * ((height + STRIDE - 1) / STRIDE * STRIDE);
+}
+
+/* The largest size of the picture's shape that has, padded, at most that many pixels. */
+static void size_within(const attn_picture *picture, int64_t most, int64_t *width,
+                        int64_t *height) {
+    double scale = 1;
+    *width = picture->width;
+    *height = picture->height;
+    while (padded_pixels(*width, *height) > most && (*width > STRIDE || *height > STRIDE)) {
+        double over = (double)most / (double)padded_pixels(*width, *height);
+        scale *= sqrt(over) < 0.99 ? sqrt(over) : 0.99;
+        *width = (int64_t)fmax(1, floor((double)picture->width * scale));
+        *height = (int64_t)fmax(1, floor((double)picture->height * scale));
+    }
+}
+
+/* The picture at that size. Its pixels are to be freed with attn_free. */
+static attn_status shrink(const attn_picture *picture, int64_t width, int64_t height,
+                          attn_picture *out, attn_error *error) {
+    attn_resize_part all = {width, height, 0, 0, width, height};
+    attn_scratch filter = {0};
+    *out = (attn_picture){width, height, attn_alloc((size_t)(width * height) * 3)};
+    attn_status status = out->rgb != NULL
+                             ? attn_resize_picture(picture, &all, out->rgb, &filter, error)
+                             : attn_fail_memory(error, (size_t)(width * height) * 3);
+    attn_scratch_free(&filter);
+    return status;
+}
+
 /* weights [heads, places] to one map at their beginning: a head, or the mean of all. */
 static void choose_head(int64_t head, int64_t heads, int64_t places, float *weights) {
     for (int64_t i = 0; i < places; i++) {
@@ -368,20 +409,32 @@ static void choose_head(int64_t head, int64_t heads, int64_t places, float *weig
 }
 
 attn_status attn_segment_attend(attn_segmenting *s, const attn_picture *picture,
-                                const attn_pixel_query *query, attn_grid *keys, float **weights,
-                                attn_error *error) {
+                                const attn_pixel_query *query, int64_t most, attn_grid *keys,
+                                float **weights, attn_error *error) {
     *weights = NULL;
     attn_status status = check_query(s, picture, query, error);
     if (status != ATTN_OK) {
         return status;
     }
-    int64_t heads = attn_segmenter_get_config(s->model->segmenter)->heads;
-    *keys = attn_segmenter_key_grid(s->model->segmenter, picture->height, picture->width);
+    attn_picture seen = *picture, small = {.rgb = NULL};
+    attn_pixel_query asked = *query;
+    int64_t width, height, heads = attn_segmenter_get_config(s->model->segmenter)->heads;
+    size_within(picture, most, &width, &height);
+    if (width != picture->width || height != picture->height) {
+        status = shrink(picture, width, height, &small, error);
+        seen = small;
+        asked.x = query->x * width / picture->width;
+        asked.y = query->y * height / picture->height;
+    }
+    *keys = attn_segmenter_key_grid(s->model->segmenter, height, width);
     size_t places = (size_t)(keys->height * keys->width), count = places * (size_t)heads;
-    float *all = attn_alloc_zero(count, sizeof *all);
-    status = all != NULL ? run_and_look(s, picture, query, all, error)
-                         : attn_fail_memory(error, count * sizeof *all);
+    float *all = status == ATTN_OK ? attn_alloc_zero(count, sizeof *all) : NULL;
+    if (status == ATTN_OK) {
+        status = all != NULL ? run_and_look(s, &seen, &asked, all, error)
+                             : attn_fail_memory(error, count * sizeof *all);
+    }
     attn_tape_watch(s->tape, false);
+    attn_free(small.rgb);
     if (status != ATTN_OK) {
         attn_free(all);
         return status;

@@ -44,11 +44,16 @@ typedef struct attn_pixel_query {
     int64_t head;  /* from 1; 0: the mean of all */
 } attn_pixel_query;
 
+/* About the pixels, at once, that keep the model within that memory: of a tile, or of a picture whose attention is asked for.
+ * At least 64 x 64. */
+int64_t attn_segment_pixels_within(const attn_model *model, int64_t bytes);
+
 /* What the pixel attends to: *weights [keys->height, keys->width], to be freed with attn_free. The
- * whole picture is run at once. ATTN_ERR_ARGUMENT: no such pixel, layer or head;
+ * whole picture is run at once, made smaller first where it has more than `most` pixels. ATTN_ERR_ARGUMENT: no such pixel, layer or head;
  * ATTN_ERR_UNSUPPORTED: the model has no attention. */
 ATTN_MUST_CHECK attn_status attn_segment_attend(attn_segmenting *segmenting,
                                                 const attn_picture *picture,
-                                                const attn_pixel_query *query, attn_grid *keys,
-                                                float **weights, attn_error *error);
+                                                const attn_pixel_query *query, int64_t most,
+                                                attn_grid *keys, float **weights,
+                                                attn_error *error);
 #endif

@@ -22,7 +22,6 @@ static void free_model(attn_serve_model *model) {
     if (model == NULL) {
         return;
     }
-    attn_segmenting_end(&model->segmenting);
     attn_model_close(model->open);
     free(model);
 }
@@ -99,7 +98,7 @@ static attn_status open_model(const attn_serve_sources *sources, const char *pat
         return status;
     }
     if (!attn_serve_model_translates(model)) {
-        return attn_segmenting_start(model->open, &model->segmenting, error);
+        return ATTN_OK;
     }
     status = check_languages(model->open, error);
     return status == ATTN_OK ? read_glossary(sources, model, error) : status;
@@ -212,8 +211,7 @@ attn_status attn_serve_models_wrap(attn_translator *translator, attn_tokenizer *
 
 bool attn_serve_models_add_pictures(attn_serve_models *models, attn_model *segmenter) {
     attn_serve_model *model = calloc(1, sizeof *model);
-    if (model == NULL || models->count == ATTN_SERVE_MODELS ||
-        attn_segmenting_start(segmenter, &model->segmenting, NULL) != ATTN_OK) {
+    if (model == NULL || models->count == ATTN_SERVE_MODELS) {
         free(model);
         return false;
     }

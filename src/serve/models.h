@@ -10,8 +10,7 @@
 enum { ATTN_SERVE_MODELS = 64 };
 
 typedef struct attn_serve_model {
-    attn_model *open;           /* a translator or a segmenter; only read */
-    attn_segmenting segmenting; /* of a segmenter, for the worker alone */
+    attn_model *open; /* a translator or a segmenter; only read */
     /* Kept by models.c. */
     int references;
     int64_t identity[4]; /* of the file: device, inode, size, time */

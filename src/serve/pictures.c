@@ -14,7 +14,7 @@ typedef struct work {
     attn_serve_model *model;
     bool attend;
     attn_pixel_query query;
-    int64_t pixel_limit;
+    int64_t pixel_limit, memory;
     size_t size;
     char bytes[]; /* of the picture's file */
 } work;
@@ -63,12 +63,25 @@ static json_t *classes_json(const attn_classes *classes, const attn_mask *mask) 
     return list;
 }
 
-static void segment(attn_segmenting *s, const attn_picture *picture, attn_http_answer *answer) {
+/* The largest tile, a multiple of 64 up to the tool's own, that keeps within the memory. */
+static int64_t tile_within(const attn_model *model, int64_t memory, int64_t most) {
+    int64_t pixels = attn_segment_pixels_within(model, memory), tile = 64;
+    while (tile + 64 <= most && (tile + 64) * (tile + 64) <= pixels) {
+        tile += 64;
+    }
+    return tile;
+}
+
+static void segment(attn_segmenting *s, const attn_picture *picture, int64_t memory,
+                    attn_http_answer *answer) {
     attn_mask mask = {0, 0, NULL};
     attn_error error;
     char *png = NULL;
     size_t size = 0;
-    attn_status status = attn_segment_mask(s, picture, NULL, &mask, &error);
+    attn_segment_options options;
+    attn_segment_options_init(&options);
+    options.tile = tile_within(s->model, memory, options.tile);
+    attn_status status = attn_segment_mask(s, picture, &options, &mask, &error);
     if (status == ATTN_OK) {
         status = attn_mask_encode(&mask, &s->model->classes, &png, &size, &error);
     }
@@ -88,11 +101,12 @@ static void segment(attn_segmenting *s, const attn_picture *picture, attn_http_a
 /* ---- attention ---- */
 
 static void attend(attn_segmenting *s, const attn_picture *picture, const attn_pixel_query *query,
-                   attn_http_answer *answer) {
+                   int64_t memory, attn_http_answer *answer) {
     attn_error error;
     attn_grid keys;
     float *weights;
-    attn_status status = attn_segment_attend(s, picture, query, &keys, &weights, &error);
+    int64_t most = attn_segment_pixels_within(s->model, memory);
+    attn_status status = attn_segment_attend(s, picture, query, most, &keys, &weights, &error);
     if (status != ATTN_OK) {
         fail(answer, status, &error);
         return;
@@ -115,18 +129,22 @@ static void attend(attn_segmenting *s, const attn_picture *picture, const attn_p
 
 static void do_work(void *context, attn_http_answer *answer) {
     work *w = context;
-    attn_picture picture;
+    attn_picture picture = {.rgb = NULL};
+    attn_segmenting segmenting; /* for this picture alone: its memory is given back */
     attn_error error;
-    attn_status status =
-        attn_picture_parse(w->bytes, w->size, NULL, w->pixel_limit, &picture, &error);
+    attn_status status = attn_segmenting_start(w->model->open, &segmenting, &error);
+    if (status == ATTN_OK) {
+        status = attn_picture_parse(w->bytes, w->size, NULL, w->pixel_limit, &picture, &error);
+    }
     if (status != ATTN_OK) {
         fail(answer, status, &error);
     } else if (w->attend) {
-        attend(&w->model->segmenting, &picture, &w->query, answer);
+        attend(&segmenting, &picture, &w->query, w->memory, answer);
     } else {
-        segment(&w->model->segmenting, &picture, answer);
+        segment(&segmenting, &picture, w->memory, answer);
     }
     attn_picture_free(&picture);
+    attn_segmenting_end(&segmenting);
 }
 
 static void release(void *context) {
@@ -175,7 +193,8 @@ attn_job *attn_picture_job(attn_service *s, const attn_parameters *p, bool atten
         attn_http_error(answer, 500, "out of memory");
         return NULL;
     }
-    *w = (work){s->models, model, attend, query, s->pixel_limit, p->request->body_size};
+    *w = (work){
+        s->models, model, attend, query, s->pixel_limit, s->picture_memory, p->request->body_size};
     memcpy(w->bytes, p->request->body, w->size);
     attn_job *job;
     attn_error error;

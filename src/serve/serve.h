@@ -18,8 +18,9 @@ typedef struct attn_serve_options {
     int64_t body_limit, header_limit, header_lines, receive_seconds;
     int64_t connections, connections_per_address;
     int64_t character_limit, text_limit, alternatives_limit, pixel_limit;
-    int64_t drain_seconds; /* for what is under way when asked to stop */
-    bool no_watch;         /* reload on SIGHUP alone */
+    int64_t picture_memory; /* MiB */
+    int64_t drain_seconds;  /* for what is under way when asked to stop */
+    bool no_watch;          /* reload on SIGHUP alone */
 } attn_serve_options;
 
 /* Serves until SIGTERM or SIGINT, then finishes what is under way. SIGHUP loads models

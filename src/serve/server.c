@@ -215,7 +215,8 @@ static attn_status start_server(attn_server *server, attn_error *error) {
                                      .character_limit = o->character_limit,
                                      .batch_limit = o->text_limit,
                                      .alternatives_limit = o->alternatives_limit,
-                                     .pixel_limit = o->pixel_limit};
+                                     .pixel_limit = o->pixel_limit,
+                                     .picture_memory = o->picture_memory << 20};
     attn_search_options_init(&server->service.search);
     server->service.search.beam = o->beam;
     server->service.search.length_penalty = o->length_penalty;

@@ -17,6 +17,7 @@ typedef struct attn_service {
     int64_t batch_limit;        /* texts of one request */
     int64_t alternatives_limit; /* also of n_best */
     int64_t pixel_limit;        /* of one picture */
+    int64_t picture_memory;     /* bytes that the model may take for it */
     attn_search_options search; /* beam, length_penalty, guards */
 } attn_service;
 

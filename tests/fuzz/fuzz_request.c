@@ -18,8 +18,12 @@ static attn_metrics metrics;
 
 static void start(void) {
     attn_tokenizer *tokenizer = tiny_model_tokenizer();
-    service = (attn_service){
-        .metrics = &metrics, .character_limit = 5000, .batch_limit = 16, .alternatives_limit = 2};
+    service = (attn_service){.metrics = &metrics,
+                             .character_limit = 5000,
+                             .batch_limit = 16,
+                             .alternatives_limit = 2,
+                             .pixel_limit = 10000,
+                             .picture_memory = 64 << 20};
     attn_search_options_init(&service.search);
     if (attn_serve_models_wrap(tiny_model_translator(tokenizer, 1), tokenizer, "en", "fr",
                                &service.models, NULL) != ATTN_OK) {

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "kernels/optimizer/optimizer.h"
+#include "models/segmenter.h"
 #include "support/isas.h"
 #include "support/tiny_segmenter.h"
 
@@ -274,6 +275,63 @@ static void attention_is_shown(void **state) {
 /* ---- learning ---- */
 
 /* A bright rectangle on noise: its pixels are class 1, the others 0. */
+/* An allocator that keeps the books. */
+static _Atomic size_t held, most_held;
+
+static void *allocate(size_t size, void *context) {
+    (void)context;
+    size_t *block = malloc(size + 64);
+    if (block == NULL) {
+        return NULL;
+    }
+    *block = size;
+    held += size;
+    most_held = held > most_held ? held : most_held;
+    return (char *)block + 64;
+}
+
+static void release(void *pointer, void *context) {
+    (void)context;
+    if (pointer != NULL) {
+        size_t *block = (size_t *)(void *)((char *)pointer - 64);
+        held -= *block;
+        free(block);
+    }
+}
+
+/* What a limit of memory is divided by. */
+static void a_pass_takes_what_is_said(void **state) {
+    (void)state;
+    enum { SIDE = 192 };
+    static uint8_t pixels[SIDE * SIDE * 3], classes[SIDE * SIDE];
+    for (int i = 0; i < 2 * MIXERS; i++) {
+        attn_segmenter_config config;
+        attn_segmenter_config_init(&config);
+        config.mixer = mixers[i % MIXERS];
+        config.blocks = i < MIXERS ? 5 : 1;
+        config.classes = i < MIXERS ? 11 : 100;
+        config.units_4 = i < MIXERS ? 1 : 3;
+        config.shrink = i < MIXERS ? 3 : 1;
+        attn_tape *tape = NULL;
+        attn_set_allocator(allocate, release, NULL);
+        attn_segmenter *model = tiny_segmenter(&config, false);
+        assert_int_equal(attn_segmenter_pack(model, NULL), ATTN_OK);
+        assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
+        attn_pictures one = {1, SIDE, SIDE, pixels};
+        size_t before = most_held = held;
+        assert_int_equal(attn_segmenter_predict(model, tape, &one, classes, NULL, NULL), ATTN_OK);
+        double taken = (double)(most_held - before) / (SIDE * SIDE);
+        double said = (double)attn_segmenter_pixel_bytes(&config);
+        /* up to half of the last block that was asked for is not touched */
+        if (!(taken < 1.5 * said && taken > 0.6 * said)) {
+            fail_msg("configuration %d: %.0f bytes a pixel, %.0f were said", i, taken, said);
+        }
+        attn_tape_free(tape);
+        attn_segmenter_free(model);
+        attn_set_allocator(NULL, NULL, NULL);
+    }
+}
+
 static void draw(tiny_pictures *p) {
     enum { SIDE = 32 };
     tiny_pictures_fill(p, 0, 4, SIDE, SIDE);
@@ -324,6 +382,7 @@ int main(void) {
         cmocka_unit_test(impossible_configurations_are_refused),
         cmocka_unit_test(parameters_are_few_and_matched),
         cmocka_unit_test(attention_is_shown),
+        cmocka_unit_test(a_pass_takes_what_is_said),
         cmocka_unit_test(a_few_steps_lower_the_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

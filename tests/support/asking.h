@@ -19,7 +19,8 @@ static inline void set_service(void) {
                              .character_limit = 5000,
                              .batch_limit = 8,
                              .alternatives_limit = 4,
-                             .pixel_limit = 10000};
+                             .pixel_limit = 10000,
+                             .picture_memory = 64 << 20};
     attn_search_options_init(&service.search);
 }
 

@@ -24,7 +24,8 @@ static int set_up(void **unused) {
                              .character_limit = 5000,
                              .batch_limit = 8,
                              .alternatives_limit = 4,
-                             .pixel_limit = 10000};
+                             .pixel_limit = 10000,
+                             .picture_memory = 64 << 20};
     attn_search_options_init(&service.search);
     assert_int_equal(attn_serve_models_wrap(tiny_model_translator(tokenizer, 1), tokenizer, "en",
                                             "fr", &service.models, NULL),

@@ -718,7 +718,12 @@ static int send_picture(const char *path, const char *query, const void *bytes, 
 
 static void pictures(void **unused) {
     (void)unused;
-    enum { WIDTH = 40, HEIGHT = 24 };
+    enum { WIDTH = 40, HEIGHT = 24, LARGE = 160 };
+    static uint8_t colors[LARGE * 72 * 3];
+    for (size_t i = 0; i < sizeof colors; i++) {
+        colors[i] = (uint8_t)(i * i / 97);
+    }
+    attn_picture large = {LARGE, 72, colors};
     tiny_pictures p;
     tiny_pictures_fill(&p, 0, 1, HEIGHT, WIDTH);
     png_kind kind = {.width = WIDTH, .height = HEIGHT, .type = PNG_COLOR_TYPE_RGB, .depth = 8};
@@ -769,7 +774,8 @@ static void pictures(void **unused) {
         value = json_loads(answer.body.data, 0, NULL);
         json_t *list = json_object_get(value, "weights");
         assert_int_equal(
-            attn_segment_attend(&segmenting, &picture, &same[q], &keys, &weights, NULL), ATTN_OK);
+            attn_segment_attend(&segmenting, &picture, &same[q], 1 << 20, &keys, &weights, NULL),
+            ATTN_OK);
         assert_int_equal(json_integer_value(json_object_get(value, "columns")), keys.width);
         assert_int_equal(json_integer_value(json_object_get(value, "rows")), keys.height);
         assert_int_equal(json_integer_value(json_object_get(value, "layers")), 2);
@@ -783,7 +789,42 @@ static void pictures(void **unused) {
         attn_free(weights);
         json_decref(value);
     }
+    /* within less memory than the picture takes: smaller tiles, and attention of a smaller picture */
+    attn_segment_options options;
+    attn_mask tiles;
+    attn_segment_options_init(&options);
+    options.tile = 64;
+    file_bytes large_png =
+        make_png(&(png_kind){.width = LARGE, .height = 72, .type = PNG_COLOR_TYPE_RGB, .depth = 8},
+                 large.rgb);
+    assert_int_equal(attn_segment_mask(&segmenting, &large, &options, &tiles, NULL), ATTN_OK);
+    service.picture_memory = 1;
+    service.pixel_limit = LARGE * 72;
+    assert_int_equal(send_picture("/attn/segment", "", large_png.data, large_png.size), 200);
+    value = json_loads(answer.body.data, 0, NULL);
+    for (size_t i = 0; i < TINY_CLASSES; i++) {
+        json_int_t there = 0;
+        for (int64_t k = 0; k < LARGE * 72; k++) {
+            there += tiles.label[k] == i;
+        }
+        json_t *of = json_array_get(json_object_get(value, "classes"), i);
+        assert_int_equal(json_integer_value(json_object_get(of, "pixels")), there);
+    }
+    json_decref(value);
+    assert_int_equal(send_picture("/attn/attend", "x=159&y=71", large_png.data, large_png.size),
+                     200);
+    value = json_loads(answer.body.data, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(value, "width")), LARGE);
+    assert_true(json_integer_value(json_object_get(value, "columns")) < (LARGE / 8 + 1) / 2);
+    assert_int_equal(json_array_size(json_object_get(value, "weights")),
+                     json_integer_value(json_object_get(value, "columns")) *
+                         json_integer_value(json_object_get(value, "rows")));
+    json_decref(value);
+    attn_mask_free(&tiles);
+    bytes_free(&large_png);
     attn_segmenting_end(&segmenting);
+    service.picture_memory = 64 << 20;
+    service.pixel_limit = 10000;
 
     /* refusals */
     static const char *const wrong[] = {"x=1",
