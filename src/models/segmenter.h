@@ -7,6 +7,7 @@
 #include "attn/segmenter.h"
 #include "base/memory.h"
 #include "base/real.h"
+#include "base/shared.h"
 
 enum { SEGMENTER_STRIDE = 8, SEGMENTER_NORM_GROUPS = 8 };
 
@@ -66,6 +67,6 @@ static inline bool segmenter_shrinks(const attn_segmenter_config *config) {
 
 /* About how many bytes a forward pass takes for each pixel of the padded picture: the tensors of segmenter_forward.c,
  * which all live until the pass is over. */
-size_t attn_segmenter_pixel_bytes(const attn_segmenter_config *config);
+ATTN_SHARED size_t attn_segmenter_pixel_bytes(const attn_segmenter_config *config);
 
 #endif

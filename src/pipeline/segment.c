@@ -357,8 +357,6 @@ static attn_status run_and_look(attn_segmenting *s, const attn_picture *picture,
                                  layer - 1, q->y / 8, q->x / 8, weights, error);
 }
 
-enum { STRIDE = 8 /* a picture is padded to a multiple of it */ };
-
 int64_t attn_segment_pixels_within(const attn_model *model, int64_t bytes) {
     enum { LEAST = 64 * 64 };
     size_t each = attn_segmenter_pixel_bytes(attn_segmenter_get_config(model->segmenter));
@@ -367,7 +365,8 @@ int64_t attn_segment_pixels_within(const attn_model *model, int64_t bytes) {
 }
 
 static int64_t padded_pixels(int64_t width, int64_t height) {
-    return (width + STRIDE - 1) / STRIDE * STRIDE * ((height + STRIDE - 1) / STRIDE * STRIDE);
+    enum { STEP = SEGMENTER_STRIDE };
+    return (width + STEP - 1) / STEP * STEP * ((height + STEP - 1) / STEP * STEP);
 }
 
 /* The largest size of the picture's shape that has, padded, at most that many pixels. */
@@ -376,7 +375,7 @@ static void size_within(const attn_picture *picture, int64_t most, int64_t *widt
     double scale = 1;
     *width = picture->width;
     *height = picture->height;
-    while (padded_pixels(*width, *height) > most && (*width > STRIDE || *height > STRIDE)) {
+    while (padded_pixels(*width, *height) > most && (*width > SEGMENTER_STRIDE || *height > SEGMENTER_STRIDE)) {
         double over = (double)most / (double)padded_pixels(*width, *height);
         scale *= sqrt(over) < 0.99 ? sqrt(over) : 0.99;
         *width = (int64_t)fmax(1, floor((double)picture->width * scale));
