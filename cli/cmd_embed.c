@@ -9,6 +9,7 @@
 #include "command.h"
 #include "encoding.h"
 #include "image/encode.h"
+#include "io/json_write.h"
 #include "lines.h"
 
 enum { GROUP = 64 }; /* lines computed together, when so many have come */
@@ -62,10 +63,8 @@ static void print_plain(const float *vector, size_t size) {
     putchar('\n');
 }
 
-static void print_object(json_t *object) {
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(object);
+static attn_status print_object(json_t *object, attn_error *error) {
+    return attn_json_print(object, JSON_COMPACT | JSON_REAL_PRECISION(9), stdout, error);
 }
 
 static json_t *list_of(const float *values, size_t count) {
@@ -97,8 +96,10 @@ static attn_status embed_group(work *w, attn_error *error) {
     for (size_t i = 0; i < w->count && status == ATTN_OK && o->npy == NULL; i++) {
         const float *vector = vectors + i * size;
         if (o->json) {
-            print_object(json_pack("{s:I, s:o}", "line", (json_int_t)(w->done + (int64_t)i + 1),
-                                   "vector", list_of(vector, size)));
+            status =
+                print_object(json_pack("{s:I, s:o}", "line", (json_int_t)(w->done + (int64_t)i + 1),
+                                       "vector", list_of(vector, size)),
+                             error);
         } else {
             print_plain(vector, size);
         }
@@ -125,7 +126,7 @@ static attn_status look_at_group(work *w, attn_error *error) {
             json_pack("{s:I, s:o, s:o}", "line", (json_int_t)(w->done + (int64_t)i + 1), "tokens",
                       tokens, "weights", weights);
         if (status == ATTN_OK) {
-            print_object(object);
+            status = print_object(object, error);
         } else {
             json_decref(object);
         }

@@ -8,6 +8,7 @@
 #include "base/minmax.h"
 #include "command.h"
 #include "encoding.h"
+#include "io/json_write.h"
 #include "io/unpack.h"
 #include "lines.h"
 
@@ -45,7 +46,7 @@ typedef struct work {
     bool asked; /* before */
 } work;
 
-static void print_json(const work *w, const char *query, int64_t count) {
+static attn_status print_json(const work *w, const char *query, int64_t count, attn_error *error) {
     json_t *list = json_array();
     for (int64_t i = 0; i < count; i++) {
         const attn_neighbour *n = &w->found[i];
@@ -54,9 +55,7 @@ static void print_json(const work *w, const char *query, int64_t count) {
                                         "cosine", n->cosine, "text", w->lines.line[n->index]));
     }
     json_t *object = json_pack("{s:s, s:o}", "query", query, "nearest", list);
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(7));
-    putchar('\n');
-    json_decref(object);
+    return attn_json_print(object, JSON_COMPACT | JSON_REAL_PRECISION(7), stdout, error);
 }
 
 /* An empty line stands between the answers to two queries. */
@@ -79,12 +78,12 @@ static attn_status ask(work *w, char *query, attn_error *error) {
                                              attn_model_vector_size(w->model), vector,
                                              w->options->best, w->found);
         if (w->options->json) {
-            print_json(w, query, count);
+            status = print_json(w, query, count, error);
         } else {
             print_plain(w, count);
         }
         w->asked = true;
-        status = attn_output_flush(error);
+        status = status == ATTN_OK ? attn_output_flush(error) : status;
     }
     attn_free(vector);
     return status;

@@ -375,7 +375,8 @@ static void size_within(const attn_picture *picture, int64_t most, int64_t *widt
     double scale = 1;
     *width = picture->width;
     *height = picture->height;
-    while (padded_pixels(*width, *height) > most && (*width > SEGMENTER_STRIDE || *height > SEGMENTER_STRIDE)) {
+    while (padded_pixels(*width, *height) > most &&
+           (*width > SEGMENTER_STRIDE || *height > SEGMENTER_STRIDE)) {
         double over = (double)most / (double)padded_pixels(*width, *height);
         scale *= sqrt(over) < 0.99 ? sqrt(over) : 0.99;
         *width = (int64_t)fmax(1, floor((double)picture->width * scale));
