@@ -47,11 +47,11 @@ static attn_status write_scene(const options *o, const char *folder, int64_t ind
         attn_scene_draw(&wanted, (uint64_t)o->seed, (uint64_t)index, &picture, &mask, error);
     if (status == ATTN_OK) {
         snprintf(path, sizeof path, "%s/images/%06lld.png", folder, (long long)index);
-        status = attn_picture_write(path, &picture, error);
+        status = attn_picture_write(path, &picture, NULL, error);
     }
     if (status == ATTN_OK) {
         snprintf(path, sizeof path, "%s/masks/%06lld.png", folder, (long long)index);
-        status = attn_mask_write(path, &mask, classes, error);
+        status = attn_mask_write(path, &mask, classes, NULL, error);
     }
     attn_picture_free(&picture);
     attn_mask_free(&mask);

@@ -1,6 +1,6 @@
 /* cli/cmd_segment.c: `attn segment`: pictures in; masks, overlays and probabilities out. */
 #include <jansson.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,14 +13,19 @@
 #include "image/encode.h"
 #include "image/mask.h"
 #include "image/overlay.h"
-#include "image/pairs.h"
 #include "io/json_write.h"
 #include "model.h"
+#include "segment_plan.h"
 #include "tiling.h"
+
+/* After NAME: */
+#define MASK          ".mask.png"
+#define OVERLAY       ".overlay.png"
+#define PROBABILITIES ".npy"
 
 typedef struct options {
     const char *model, *out;
-    bool probabilities, json, no_overlay;
+    bool probabilities, json, no_overlay, force, strict;
     double opacity;
     int64_t max_pixels, threads;
     attn_segment_options tiling;
@@ -41,6 +46,9 @@ static const attn_option table[] = {
         "also write NAME.npy: float32 [height, width, classes]"),
     ROW("json", 0, ATTN_OPTION_FLAG, json, 0, 0, NULL,
         "print one JSON object per picture: size, pixels of each class, seconds"),
+    ROW("force", 0, ATTN_OPTION_FLAG, force, 0, 0, NULL, "write over files that attn did not make"),
+    ROW("strict", 0, ATTN_OPTION_FLAG, strict, 0, 0, NULL,
+        "stop at the first picture that cannot be read"),
 };
 
 static const attn_option more[] = {
@@ -56,18 +64,6 @@ static const attn_option_group groups[] = {
     {more, 0},
     {NULL, 0},
 };
-
-/* DIR/NAME + ending, NAME without folder and extension. */
-static attn_status output_path(const options *o, const char *picture, const char *ending,
-                               char path[4096], attn_error *error) {
-    const char *slash = strrchr(picture, '/'), *name = slash != NULL ? slash + 1 : picture;
-    const char *dot = strrchr(name, '.');
-    int length = dot != NULL && dot != name ? (int)(dot - name) : (int)strlen(name);
-    if (snprintf(path, 4096, "%s/%.*s%s", o->out, length, name, ending) >= 4096) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, picture, -1, NULL, "the path is too long");
-    }
-    return ATTN_OK;
-}
 
 /* ---- one picture ---- */
 
@@ -116,28 +112,27 @@ static attn_status write_overlay(const attn_segmenting *s, const options *o,
         status = attn_overlay_legend(&overlay, mask, &s->model->classes, error);
     }
     if (status == ATTN_OK) {
-        status = attn_picture_write(path, &overlay, error);
+        status = attn_picture_write(path, &overlay, ATTN_SEGMENT_MARK, error);
     }
     attn_picture_free(&overlay);
     return status;
 }
 
-static attn_status write_results(const attn_segmenting *s, const options *o, const char *name,
+/* The plan has seen to it that the paths fit. */
+static attn_status write_results(const attn_segmenting *s, const options *o, const char *stem,
                                  const attn_picture *picture, const result *r, attn_error *error) {
     char path[4096];
     const int64_t shape[3] = {r->mask.height, r->mask.width, r->classes};
-    attn_status status = output_path(o, name, ".mask.png", path, error);
-    if (status == ATTN_OK) {
-        status = attn_mask_write(path, &r->mask, &s->model->classes, error);
-    }
+    snprintf(path, sizeof path, "%s" MASK, stem);
+    attn_status status =
+        attn_mask_write(path, &r->mask, &s->model->classes, ATTN_SEGMENT_MARK, error);
     if (status == ATTN_OK && r->probabilities != NULL) {
-        status = output_path(o, name, ".npy", path, error);
-        status =
-            status == ATTN_OK ? attn_npy_write(path, r->probabilities, shape, 3, error) : status;
+        snprintf(path, sizeof path, "%s" PROBABILITIES, stem);
+        status = attn_npy_write(path, r->probabilities, shape, 3, error);
     }
     if (status == ATTN_OK && !o->no_overlay) {
-        status = output_path(o, name, ".overlay.png", path, error);
-        status = status == ATTN_OK ? write_overlay(s, o, picture, &r->mask, path, error) : status;
+        snprintf(path, sizeof path, "%s" OVERLAY, stem);
+        status = write_overlay(s, o, picture, &r->mask, path, error);
     }
     return status;
 }
@@ -160,35 +155,25 @@ static attn_status print_json(const attn_segmenting *s, const char *name, const 
     return status == ATTN_OK ? attn_output_flush(error) : status;
 }
 
-static attn_status segment_file(attn_segmenting *s, const options *o, const char *name,
-                                attn_error *error) {
-    attn_picture picture;
-    attn_status status = attn_picture_read(name, o->max_pixels, &picture, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
+static attn_status segment_picture(attn_segmenting *s, const options *o, const char *name,
+                                   const char *stem, const attn_picture *picture,
+                                   attn_error *error) {
     result r;
     double start = attn_clock();
-    status = compute(s, o, &picture, &r, error);
+    attn_status status = compute(s, o, picture, &r, error);
     double seconds = attn_clock() - start;
     if (status == ATTN_OK) {
-        status = write_results(s, o, name, &picture, &r, error);
+        status = write_results(s, o, stem, picture, &r, error);
     }
     if (status == ATTN_OK && o->json) {
         status = print_json(s, name, &r, seconds, error);
     }
     attn_mask_free(&r.mask);
     attn_free(r.probabilities);
-    attn_picture_free(&picture);
     return status;
 }
 
 /* ---- all of them ---- */
-
-static bool is_folder(const char *path) {
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
 
 static void progress(size_t done, size_t count) {
     if (count > 1 && isatty(STDERR_FILENO)) {
@@ -196,52 +181,85 @@ static void progress(size_t done, size_t count) {
     }
 }
 
-static attn_status segment_folder(attn_segmenting *s, const options *o, const char *folder,
-                                  attn_error *error) {
-    attn_pairs pictures;
-    attn_status status = attn_pairs_from_folder(folder, &pictures, error);
-    if (status != ATTN_OK) {
-        return status;
+/* A picture that cannot be read is named, and the rest goes on; what else fails would fail for the next one too.
+ * *unread: how many could not. */
+static attn_status segment_all(attn_segmenting *s, const options *o, const attn_segment_plan *plan,
+                               size_t *unread, attn_error *error) {
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < plan->count && status == ATTN_OK; i++) {
+        attn_picture picture = {.rgb = NULL};
+        status = attn_picture_read(plan->picture[i], o->max_pixels, &picture, error);
+        if (status == ATTN_OK) {
+            status = segment_picture(s, o, plan->picture[i], plan->stem[i], &picture, error);
+        } else if (plan->count > 1 && !o->strict && status != ATTN_ERR_MEMORY) {
+            attn_say_error(error);
+            (*unread)++;
+            status = ATTN_OK;
+        }
+        attn_picture_free(&picture);
+        progress(i + 1, plan->count);
     }
-    for (size_t i = 0; i < pictures.count && status == ATTN_OK; i++) {
-        status = segment_file(s, o, pictures.picture[i], error);
-        progress(i + 1, pictures.count);
-    }
-    attn_pairs_free(&pictures);
     return status;
+}
+
+static attn_status make_folder(const char *path, attn_error *error) {
+    struct stat about;
+    if (mkdir(path, 0777) == 0 || (stat(path, &about) == 0 && S_ISDIR(about.st_mode))) {
+        return ATTN_OK;
+    }
+    return attn_fail(error, ATTN_ERR_IO, path, -1, "choose another with --out",
+                     "cannot create the folder");
 }
 
 static int segment_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
+    const char *endings[4] = {MASK};
+    size_t count = 1;
+    if (!o->no_overlay) {
+        endings[count++] = OVERLAY;
+    }
+    if (o->probabilities) {
+        endings[count++] = PROBABILITIES;
+    }
     attn_model *model = NULL;
     attn_segmenting segmenting = {.model = NULL};
+    attn_segment_plan plan;
+    size_t unread = 0;
     attn_error error;
     if (o->threads > 0) {
         attn_set_threads((int)o->threads);
     }
-    attn_status status = attn_segmenter_model_open(o->model, &model, &error);
+    attn_status status =
+        attn_segment_plan_make(operand, operand_count, o->out, endings, o->force, &plan, &error);
+    status = status == ATTN_OK ? attn_segmenter_model_open(o->model, &model, &error) : status;
     status = status == ATTN_OK ? attn_segmenting_start(model, &segmenting, &error) : status;
-    if (status == ATTN_OK && mkdir(o->out, 0777) != 0 && !is_folder(o->out)) {
-        status = attn_fail(&error, ATTN_ERR_IO, o->out, -1, "choose another with --out",
-                           "cannot create the folder");
+    status = status == ATTN_OK ? make_folder(o->out, &error) : status;
+    if (status == ATTN_OK) {
+        status = segment_all(&segmenting, o, &plan, &unread, &error);
     }
-    for (int i = 0; i < operand_count && status == ATTN_OK; i++) {
-        status = is_folder(operand[i]) ? segment_folder(&segmenting, o, operand[i], &error)
-                                       : segment_file(&segmenting, o, operand[i], &error);
+    if (unread > 0) {
+        fprintf(stderr, "%zu of %zu pictures could not be read\n", unread, plan.count);
     }
     attn_segmenting_end(&segmenting);
     attn_model_close(model);
-    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+    attn_segment_plan_free(&plan);
+    return status != ATTN_OK ? attn_say_error(&error)
+           : unread > 0      ? ATTN_EXIT_FAILURE
+                             : ATTN_EXIT_OK;
 }
 
 const attn_command attn_cmd_segment = {
     .name = "segment",
     .summary = "Assign a class to each pixel of a picture",
     .usage = "[OPTION]... PICTURE|FOLDER...",
-    .description = "Writes NAME.mask.png (one class per pixel, with the classes' colours as "
-                   "palette) and NAME.overlay.png (the colours laid over the picture, with a "
-                   "legend), both at the picture's own size. Reads JPEG and PNG of any size; large "
-                   "pictures are processed in overlapping tiles.",
+    .description =
+        "Writes NAME.mask.png (one class per pixel, with the classes' colours as "
+        "palette) and NAME.overlay.png (the colours laid over the picture, with a "
+        "legend), both at the picture's own size. Reads JPEG and PNG of any size; large "
+        "pictures are processed in overlapping tiles.\nBefore work begins it refuses two "
+        "pictures whose results would have one name, and names of files that attn did not "
+        "make. In folders, pictures that attn made are left out. A picture that cannot be "
+        "read is named; the others go on, and the exit status is 1.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .groups = groups,

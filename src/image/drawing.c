@@ -150,7 +150,7 @@ attn_status attn_drawing_write(const char *path, int64_t width, int64_t height, 
     attn_picture picture;
     attn_status status = attn_drawing_draw(width, height, draw, context, &picture, error);
     if (status == ATTN_OK) {
-        status = attn_picture_write(path, &picture, error);
+        status = attn_picture_write(path, &picture, NULL, error);
         attn_picture_free(&picture);
     }
     return status;

@@ -69,6 +69,7 @@ typedef struct content {
     int64_t width, height;
     const png_color *palette;
     int colors;
+    const char *made_by; /* NULL: not said */
 } content;
 
 static attn_status encode(writer *w, const content *c) {
@@ -82,6 +83,12 @@ static attn_status encode(writer *w, const content *c) {
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (c->palette != NULL) {
         png_set_PLTE(w->png, w->info, c->palette, c->colors);
+    }
+    if (c->made_by != NULL) {
+        char key[] = "Software", text[64];
+        snprintf(text, sizeof text, "%s", c->made_by);
+        png_text chunk = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = key, .text = text};
+        png_set_text(w->png, w->info, &chunk, 1);
     }
     png_write_info(w->png, w->info);
     int64_t stride = c->width * (c->palette != NULL ? 1 : 3);
@@ -123,8 +130,9 @@ static attn_status write_bytes(const char *path, char *bytes, size_t size, attn_
     return status;
 }
 
-attn_status attn_picture_write(const char *path, const attn_picture *picture, attn_error *error) {
-    content c = {picture->rgb, picture->width, picture->height, NULL, 0};
+attn_status attn_picture_write(const char *path, const attn_picture *picture, const char *made_by,
+                               attn_error *error) {
+    content c = {picture->rgb, picture->width, picture->height, NULL, 0, made_by};
     char *bytes;
     size_t size = 0;
     attn_status status = encode_png(path, &c, &bytes, &size, error);
@@ -132,7 +140,7 @@ attn_status attn_picture_write(const char *path, const attn_picture *picture, at
 }
 
 static attn_status encode_mask(const char *name, const attn_mask *mask, const attn_classes *classes,
-                               char **bytes, size_t *size, attn_error *error) {
+                               const char *made_by, char **bytes, size_t *size, attn_error *error) {
     png_color palette[256];
     int colors = classes->count; /* a palette must reach to the largest index */
     for (int value = 0; value < 256; value++) {
@@ -142,20 +150,20 @@ static attn_status encode_mask(const char *name, const attn_mask *mask, const at
     for (int64_t i = 0; i < mask->width * mask->height; i++) {
         colors = mask->label[i] >= colors ? mask->label[i] + 1 : colors;
     }
-    content c = {mask->label, mask->width, mask->height, palette, colors};
+    content c = {mask->label, mask->width, mask->height, palette, colors, made_by};
     return encode_png(name, &c, bytes, size, error);
 }
 
-attn_status attn_mask_encode(const attn_mask *mask, const attn_classes *classes, char **bytes,
-                             size_t *size, attn_error *error) {
-    return encode_mask("PNG", mask, classes, bytes, size, error);
+attn_status attn_mask_encode(const attn_mask *mask, const attn_classes *classes,
+                             const char *made_by, char **bytes, size_t *size, attn_error *error) {
+    return encode_mask("PNG", mask, classes, made_by, bytes, size, error);
 }
 
 attn_status attn_mask_write(const char *path, const attn_mask *mask, const attn_classes *classes,
-                            attn_error *error) {
+                            const char *made_by, attn_error *error) {
     char *bytes;
     size_t size = 0;
-    attn_status status = encode_mask(path, mask, classes, &bytes, &size, error);
+    attn_status status = encode_mask(path, mask, classes, made_by, &bytes, &size, error);
     return status == ATTN_OK ? write_bytes(path, bytes, size, error) : status;
 }
 
@@ -166,6 +174,33 @@ attn_status attn_mask_color(const attn_mask *mask, const attn_classes *classes, 
         memcpy(out->rgb + 3 * i, attn_classes_at(classes, mask->label[i])->color, 3);
     }
     return status;
+}
+
+/* ---- whose a file is ---- */
+
+/* The chunks before the pixels, each length, type, content and checksum. */
+bool attn_picture_is_made_by(const char *path, const char *made_by) {
+    enum { SIGNATURE = 8, HEAD = 8, CHECKSUM = 4 };
+    unsigned char bytes[4096];
+    char wanted[80];
+    size_t length = (size_t)snprintf(wanted, sizeof wanted, "Software%c%s", '\0', made_by);
+    FILE *file = fopen(path, "rb");
+    size_t size = file != NULL ? fread(bytes, 1, sizeof bytes, file) : 0;
+    if (file != NULL) {
+        fclose(file);
+    }
+    for (size_t at = SIGNATURE; at + HEAD <= size && png_sig_cmp(bytes, 0, SIGNATURE) == 0;) {
+        size_t inside = png_get_uint_32(bytes + at), left = size - at - HEAD;
+        if (memcmp(bytes + at + 4, "tEXt", 4) == 0 && inside == length && inside <= left &&
+            memcmp(bytes + at + HEAD, wanted, length) == 0) {
+            return true;
+        }
+        if (memcmp(bytes + at + 4, "IDAT", 4) == 0 || inside > left || left - inside < CHECKSUM) {
+            return false;
+        }
+        at += HEAD + inside + CHECKSUM;
+    }
+    return false;
 }
 
 /* ---- .npy ---- */

@@ -7,6 +7,9 @@
 #include "image/picture.h"
 #include "pipeline/model.h"
 
+/* What pictures of results say of their maker: `attn segment` knows its own by it. */
+#define ATTN_SEGMENT_MARK "attn segment"
+
 /* A model at work on one picture after another; one thread at a time. */
 typedef struct attn_segmenting {
     const attn_model *model;

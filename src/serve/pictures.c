@@ -83,7 +83,8 @@ static void segment(attn_segmenting *s, const attn_picture *picture, int64_t mem
     options.tile = tile_within(s->model, memory, options.tile);
     attn_status status = attn_segment_mask(s, picture, &options, &mask, &error);
     if (status == ATTN_OK) {
-        status = attn_mask_encode(&mask, &s->model->classes, &png, &size, &error);
+        status =
+            attn_mask_encode(&mask, &s->model->classes, ATTN_SEGMENT_MARK, &png, &size, &error);
     }
     if (status == ATTN_OK) {
         char *address = data_address("image/png", png, size);

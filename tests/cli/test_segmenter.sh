@@ -192,6 +192,36 @@ run segment -m a.safetensors s/images/000000.png -o flipped --flip --scales 0.5,
 there flipped/000000.mask.png
 expect 1 'give a list such as' segment -m a.safetensors s/images/000000.png --scales 1,x -o x
 expect 1 'give a list such as' segment -m a.safetensors s/images/000000.png --scales 0.01 -o x
+# Nothing is written over what attn did not make; what it made is not segmented again, and may be made again.
+mkdir -p pair/x pair/y one && cp s/images/000000.png pair/x/a.png && cp s/images/000001.png pair/y/a.png
+expect 1 'its results would have the names of those of pair/x/a.png' segment -m a.safetensors pair/x/a.png pair/y/a.png -o pair.out
+expect 1 'its results would have the names' segment -m a.safetensors pair/x/a.png pair/x/a.png -o pair.out
+cp "$kept/jpeg" pair/x/a.jpg
+expect 1 'pair/x: two files share a name' segment -m a.safetensors pair/x -o pair.out
+absent pair.out
+cp s/images/000000.png one/cat.png && cp s/masks/000000.png one/cat.mask.png && cp one/cat.mask.png truth.png
+expect 1 'one/cat.mask.png: the file is there already, and attn did not make it' segment -m a.safetensors one/cat.png -o one
+mkdir arrays && printf 'mine' >arrays/cat.npy
+expect 1 'arrays/cat.npy: the file is there already' segment -m a.safetensors one/cat.png -o arrays --probabilities --no-overlay
+[ "$(cat arrays/cat.npy)" = mine ] || fail "an array of somebody else was written over"
+cmp -s truth.png one/cat.mask.png || fail "the ground truth beside a picture was written over"
+absent one/cat.overlay.png
+run segment -m a.safetensors one/cat.png -o one --probabilities --force
+cmp -s truth.png one/cat.mask.png && fail "--force wrote nothing"
+run segment -m a.safetensors one/cat.png -o one --probabilities
+run segment -m a.safetensors one -o one --json
+[ "$(grep -c '"picture"' out)" -eq 1 ] || fail "results are segmented: $(cat out)"
+mkdir results && cp one/cat.mask.png one/cat.overlay.png results
+expect 1 "every picture there is a result of attn's own" segment -m a.safetensors results -o new.out
+# A damaged picture is named, the others go on, the exit status says so; --strict stops there.
+mkdir damaged && cp s/images/00000[0123].png damaged && head -c 300 damaged/000001.png >cut && mv cut damaged/000001.png
+expect 1 'damaged/000001.png:300: ' segment -m a.safetensors damaged -o damaged.out
+holds err '1 of 4 pictures could not be read'
+there damaged.out/000000.mask.png damaged.out/000003.mask.png
+absent damaged.out/000001.mask.png
+expect 1 'damaged/000001.png:300: ' segment -m a.safetensors damaged -o strict.out --strict
+there strict.out/000000.mask.png
+absent strict.out/000002.mask.png
 # Every kind of picture, at its own size; one turned by its EXIF data.
 mkdir kinds
 for k in jpeg jpeg_cmyk jpeg_ycck jpeg_grey jpeg_exif jpeg_progressive; do cp "$kept/$k" kinds/$k.jpg; done

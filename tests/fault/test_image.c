@@ -70,7 +70,7 @@ static attn_status overlays(const attn_picture *picture, const attn_mask *mask) 
         status = attn_overlay_legend(&over, mask, &classes, NULL);
     }
     if (status == ATTN_OK) {
-        status = attn_picture_write(drawing, &over, NULL);
+        status = attn_picture_write(drawing, &over, "a test", NULL);
     }
     if (status == ATTN_OK) {
         status = attn_heat_write(drawing, &heat, NULL);
@@ -81,7 +81,7 @@ static attn_status overlays(const attn_picture *picture, const attn_mask *mask) 
 
 static attn_status scores(const attn_mask *mask) {
     attn_confusion confusion = {0, NULL, 0};
-    attn_status status = attn_mask_write(mask_path, mask, &classes, NULL);
+    attn_status status = attn_mask_write(mask_path, mask, &classes, "a test", NULL);
     if (status == ATTN_OK) {
         status = attn_confusion_create(classes.count, &confusion, NULL);
     }

@@ -49,14 +49,18 @@ static void a_picture_comes_back(void **state) {
     for (int i = 0; i < 33 * 21 * 3; i++) {
         picture.rgb[i] = (uint8_t)(i * 7919 >> 3);
     }
-    assert_int_equal(attn_picture_write(in_folder("p.png"), &picture, NULL), ATTN_OK);
+    assert_int_equal(attn_picture_write(in_folder("p.png"), &picture, "a test", NULL), ATTN_OK);
     assert_int_equal(attn_picture_read(path, 0, &again, NULL), ATTN_OK);
     assert_int_equal(again.width, 33);
     assert_int_equal(again.height, 21);
     assert_memory_equal(again.rgb, picture.rgb, 33 * 21 * 3);
     attn_picture_free(&again);
     attn_error error;
-    assert_int_equal(attn_picture_write("/nonexistent/p.png", &picture, &error), ATTN_ERR_IO);
+    assert_true(attn_picture_is_made_by(in_folder("p.png"), "a test"));
+    assert_false(attn_picture_is_made_by(in_folder("p.png"), "a tes"));
+    assert_false(attn_picture_is_made_by(in_folder("p.png"), "b test"));
+    assert_false(attn_picture_is_made_by(in_folder("none.png"), "a test"));
+    assert_int_equal(attn_picture_write("/nonexistent/p.png", &picture, NULL, &error), ATTN_ERR_IO);
     assert_string_equal(error.where, "/nonexistent/p.png");
     attn_picture_free(&picture);
 }
@@ -73,7 +77,8 @@ static void a_mask_comes_back_with_its_palette(void **state) {
         for (int i = 0; i < 600; i++) {
             mask.label[i] = (uint8_t)(i % 7 == 0 ? classes.ignore : i % classes.count);
         }
-        assert_int_equal(attn_mask_write(in_folder("m.png"), &mask, &classes, NULL), ATTN_OK);
+        assert_int_equal(attn_mask_write(in_folder("m.png"), &mask, &classes, NULL, NULL), ATTN_OK);
+        assert_false(attn_picture_is_made_by(in_folder("m.png"), "a test"));
         assert_int_equal(attn_mask_read(path, &classes, &options, &again, NULL), ATTN_OK);
         assert_memory_equal(again.label, mask.label, 600);
         assert_int_equal(attn_picture_read(path, 0, &colors, NULL), ATTN_OK);
