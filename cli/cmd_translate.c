@@ -16,7 +16,7 @@ enum { CHUNK = 1024 };
 
 typedef struct options {
     attn_decode_options decode;
-    bool scores, json, html, attributes;
+    bool scores, json, html, attributes, strict;
 } options;
 
 static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
@@ -31,6 +31,8 @@ static const attn_option table[] = {
      .help = "the input is an HTML page: translate all of it, tags kept around their words"},
     {"attributes", 0, ATTN_OPTION_FLAG, offsetof(options, attributes),
      .help = "with --html, translate attributes that people read too: alt, title, placeholder, aria-label, and the content of a description"},
+    {"strict", 0, ATTN_OPTION_FLAG, offsetof(options, strict),
+     .help = "stop at the first line that is not UTF-8 or too long"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
      .help = "print one JSON object per line: tokens, their log-probabilities, and what each attended to"},
     {"sample", 0, ATTN_OPTION_FLAG, offsetof(options, decode.sample),
@@ -58,13 +60,21 @@ typedef struct chunk {
     attn_translation *translation;
     size_t count;
     int64_t first_line;
+    int64_t bad; /* lines so far that were no text */
 } chunk;
 
-static attn_status read_chunk(attn_line_reader *reader, chunk *c, attn_error *error) {
+/* A line that is no text is named, and empty then, so that line N of the output stays that of the input. */
+static attn_status read_chunk(attn_line_reader *reader, bool strict, chunk *c, attn_error *error) {
     c->first_line = reader->line + 1;
     for (c->count = 0; c->count < CHUNK; c->count++) {
         attn_status status =
             attn_line_reader_next(reader, c->count == 0, &c->line[c->count], error);
+        if (status == ATTN_ERR_FORMAT && !strict) {
+            attn_say_error(error);
+            c->bad++;
+            c->line[c->count] = strdup("");
+            status = c->line[c->count] != NULL ? ATTN_OK : attn_fail_memory(error, 1);
+        }
         if (status != ATTN_OK || c->line[c->count] == NULL) {
             return status;
         }
@@ -193,7 +203,7 @@ static attn_status print_chunk(const options *o, const chunk *c, attn_error *err
 
 /* What could be read is translated and printed before a failure to read on is reported. */
 static attn_status translate_all(const attn_model *model, const options *o,
-                                 attn_line_reader *reader, attn_error *error) {
+                                 attn_line_reader *reader, int64_t *bad, attn_error *error) {
     chunk *c = calloc(1, sizeof *c);
     attn_decode_stats stats = {0};
     attn_search_options search = attn_decode_search_options(&o->decode);
@@ -205,7 +215,7 @@ static attn_status translate_all(const attn_model *model, const options *o,
     attn_status reading = ATTN_OK, status = ATTN_OK;
     attn_error read_error;
     do {
-        reading = read_chunk(reader, c, &read_error);
+        reading = read_chunk(reader, o->strict, c, &read_error);
         if (c->count == 0) {
             break;
         }
@@ -218,6 +228,7 @@ static attn_status translate_all(const attn_model *model, const options *o,
         }
         free_chunk(c);
     } while (status == ATTN_OK && reading == ATTN_OK);
+    *bad = c->bad;
     free(c);
     if (status == ATTN_OK && reading != ATTN_OK) {
         *error = read_error;
@@ -297,6 +308,7 @@ static int translate_run(const void *given, int operand_count, char **operand) {
     }
     attn_model *model = NULL;
     attn_line_reader reader;
+    int64_t bad = 0;
     attn_error error;
     if (attn_line_reader_open(operand_count > 0 ? operand[0] : NULL, &reader, &error) != ATTN_OK) {
         return attn_say_error(&error);
@@ -305,11 +317,14 @@ static int translate_run(const void *given, int operand_count, char **operand) {
     attn_status status = attn_decode_open(&o->decode, &model, &error);
     if (status == ATTN_OK) {
         status = o->html ? translate_page(model, o, &reader, &error)
-                         : translate_all(model, o, &reader, &error);
+                         : translate_all(model, o, &reader, &bad, &error);
     }
     attn_model_close(model);
     attn_line_reader_close(&reader);
-    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+    if (bad > 1) { /* one has been named */
+        fprintf(stderr, "%lld lines were no text and are empty in the output\n", (long long)bad);
+    }
+    return status != ATTN_OK ? attn_say_error(&error) : bad > 0 ? ATTN_EXIT_FAILURE : ATTN_EXIT_OK;
 }
 
 const attn_command attn_cmd_translate = {
@@ -322,7 +337,8 @@ const attn_command attn_cmd_translate = {
         "line's translation depends on the line, the model and the options alone. A line is a text "
         "like any other: its sentences are translated one by one and joined; placeholders, "
         "addresses, what holds no letter and what is in the target language already are kept as "
-        "they are. With --raw the line goes to the model as it is.",
+        "they are. With --raw the line goes to the model as it is. A line that is not UTF-8 or too "
+        "long is named and left empty; the others go on, and the exit status is 1.",
     .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),

@@ -83,9 +83,20 @@ static attn_status take_line(attn_line_reader *r, size_t length, size_t taken, c
     return ATTN_OK;
 }
 
+/* Leaves out what is in the buffer of a line that was too long, and its end. */
+static void skip(attn_line_reader *r) {
+    const char *text = r->buffer + r->start;
+    const char *newline = memchr(text, '\n', r->end - r->start);
+    r->start = newline != NULL ? (size_t)(newline - r->buffer) + 1 : r->end;
+    r->skipping = newline == NULL && !r->at_end;
+}
+
 attn_status attn_line_reader_next(attn_line_reader *r, bool wait, char **line, attn_error *error) {
     *line = NULL;
     while (true) {
+        if (r->skipping) {
+            skip(r);
+        }
         const char *text = r->buffer + r->start;
         size_t have = r->end - r->start;
         const char *newline = memchr(text, '\n', have);
@@ -94,9 +105,11 @@ attn_status attn_line_reader_next(attn_line_reader *r, bool wait, char **line, a
             return take_line(r, length, length + 1, line, error);
         }
         if (r->at_end) {
+            r->skipping = false;
             return have > 0 ? take_line(r, have, have, line, error) : ATTN_OK;
         }
         if (have == r->room) {
+            r->skipping = true;
             return attn_line_check(&(attn_line){text, have, ++r->line}, r->name,
                                    ATTN_MAX_LINE_BYTES, error);
         }

@@ -507,14 +507,27 @@ static void bad_files_are_named(void **unused) {
                  "2 lines, but lines has 5");
     expect_error(1, sh("$T score --source lines --target two"), "2 lines, but lines has 5");
     assert_int_equal(sh("printf 'The cat\\nThe \\377cat\\n' >bytes; $T translate bytes"), 1);
-    /* after the first line's translation */
-    expect_text("\nattn: bytes:2: byte 5 of the line (0xFF) is not UTF-8");
+    expect_text("attn: bytes:2: byte 5 of the line (0xFF) is not UTF-8");
+    /* each line has its place, whatever the others are */
+    assert_int_equal(sh("(printf 'The cat\n\377\n'; head -c 200000 /dev/zero | tr '\\0' a; printf "
+                        "'\nThe cat\na\\0b\n') "
+                        ">some; $T translate some >kept 2>said; test $? = 1"),
+                     0);
+    assert_int_equal(sh("printf 'The cat\n' | $T translate >one && (cat one; echo; echo; cat one; "
+                        "echo) | cmp - kept"),
+                     0);
+    assert_int_equal(
+        sh("grep -c '^attn: some:[235]: ' said | grep -x 3 && grep '^3 lines were no text' said"),
+        0);
+    assert_int_equal(sh("$T translate --strict some >kept 2>said; test $? = 1 && cmp one kept && ! "
+                        "grep ':3:' said"),
+                     0);
     expect_error(1, sh("$T evaluate --source lines --reference bytes"), "attn: bytes:2: ");
-    expect_error(1, sh("head -c 70000 /dev/zero | tr '\\0' a >wide; $T translate wide"),
+    expect_error(1, sh("head -c 70000 /dev/zero | tr '\\0' a >wide; $T translate wide >kept"),
                  "attn: wide:1: the line is longer than 65536 bytes");
-    expect_error(1, sh("head -c 700000 /dev/zero | tr '\\0' a >wide; $T translate wide"),
+    expect_error(1, sh("head -c 700000 /dev/zero | tr '\\0' a >wide; $T translate wide >kept"),
                  "attn: wide:1: the line is longer than 65536 bytes");
-    expect_error(1, sh("printf 'a\\0b\\n' | $T translate"), "standard input:1: ");
+    expect_error(1, sh("printf 'a\\0b\\n' | $T translate >kept"), "standard input:1: ");
 }
 
 static void bad_models_are_named(void **unused) {
