@@ -318,7 +318,8 @@ static void a_pass_takes_what_is_said(void **state) {
         assert_int_equal(attn_segmenter_pack(model, NULL), ATTN_OK);
         assert_int_equal(attn_tape_create(&tape, NULL), ATTN_OK);
         attn_pictures one = {1, SIDE, SIDE, pixels};
-        size_t before = most_held = held;
+        most_held = held;
+        size_t before = held;
         assert_int_equal(attn_segmenter_predict(model, tape, &one, classes, NULL, NULL), ATTN_OK);
         double taken = (double)(most_held - before) / (SIDE * SIDE);
         double said = (double)attn_segmenter_pixel_bytes(&config);
