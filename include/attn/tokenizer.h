@@ -8,6 +8,7 @@
  * That of an imported model may have other ids (attn_tokenizer_special): its pieces are numbered by a table of its own
  * (text/piece_table.h). Its bytes may also be a vocabulary of WordPiece (text/wordpiece.h): it takes capitals and accents
  * off where the model wants that, so a text may come back as another, and has neither merges nor bytes to fall back on.
+ * Or they are a list of words alone: then a text is its words, parted by spaces, as whoever made the model cut it.
  * Encoding and decoding may be called from several threads at once. */
 #ifndef ATTN_TOKENIZER_H
 #define ATTN_TOKENIZER_H

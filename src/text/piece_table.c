@@ -1,8 +1,8 @@
 /* text/piece_table.c: an array by id, and the ids sorted by text.
  *
  * Layout in a message: field 202 holds a message with the pieces in the order of their ids, each as field 1 (text) or 2 (control;
- * an empty field 1 is an id without piece), and the numbers 3 pad, 4 unk, 5 bos, 6 eos, each one more than the id, and 7, whether
- * codes of languages stand in texts. */
+ * an empty field 1 is an id without piece), and the numbers 3 pad, 4 unk, 5 bos, 6 eos, each one more than the id, 7, whether
+ * codes of languages stand in texts, and 8, whether the pieces are words with spaces between. */
 #include "text/piece_table.h"
 
 #include <stdlib.h>
@@ -11,7 +11,17 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 
-enum { TABLE = 202, TEXT = 1, CONTROL = 2, PAD = 3, UNK = 4, BOS = 5, EOS = 6, CODES = 7 };
+enum {
+    TABLE = 202,
+    TEXT = 1,
+    CONTROL = 2,
+    PAD = 3,
+    UNK = 4,
+    BOS = 5,
+    EOS = 6,
+    CODES = 7,
+    PLAIN = 8
+};
 
 static const char *const hint = "take an undamaged copy of the vocabulary";
 
@@ -209,6 +219,9 @@ static void write_inner(const attn_piece_table *t, attn_buffer *out) {
     attn_protobuf_add_number(out, BOS, (uint64_t)(t->special.bos + 1));
     attn_protobuf_add_number(out, EOS, (uint64_t)(t->special.eos + 1));
     attn_protobuf_add_number(out, CODES, t->codes);
+    if (t->plain) {
+        attn_protobuf_add_number(out, PLAIN, 1);
+    }
 }
 
 void attn_piece_table_write(const attn_piece_table *t, attn_buffer *message) {
@@ -253,6 +266,9 @@ static attn_status read_field(attn_piece_table *t, const attn_protobuf_field *f,
         break;
     case CODES:
         t->codes = f->value != 0;
+        break;
+    case PLAIN:
+        t->plain = f->value != 0;
         break;
     default:
         break;
@@ -373,4 +389,30 @@ attn_status attn_piece_table_of_fairseq(const void *model, size_t size, attn_pie
         attn_piece_table_free(out);
     }
     return status;
+}
+
+/* ---- what a model of SentencePiece is ---- */
+
+/* The number of a field of a message, the last such one; 0: there is none. */
+static uint64_t find_number(attn_protobuf message, uint64_t number) {
+    attn_protobuf_field field;
+    uint64_t value = 0;
+    while (message.at < message.size && attn_protobuf_next(&message, &field)) {
+        if (field.number == number && !field.holds_bytes) {
+            value = field.value;
+        }
+    }
+    return value;
+}
+
+/* ModelProto.trainer_spec.model_type. */
+bool attn_model_is_bpe(attn_protobuf message) {
+    enum { TRAINER_SPEC = 2, MODEL_TYPE = 3, BPE = 2 };
+    attn_protobuf_field field;
+    while (message.at < message.size && attn_protobuf_next(&message, &field)) {
+        if (field.number == TRAINER_SPEC && field.holds_bytes) {
+            return find_number(field.bytes, MODEL_TYPE) == BPE;
+        }
+    }
+    return false;
 }

@@ -26,6 +26,8 @@ typedef struct attn_piece_table {
     size_t room;
     attn_special_ids special;
     bool codes; /* ">>fra<<" in front of a text is one piece, whatever stands between */
+    bool
+        plain; /* a text is cut at spaces, and each part looked up: no model of SentencePiece cuts it */
     int32_t *sorted;
     int32_t
         sorted_count; /* the ids by the bytes of their pieces; filled in by attn_piece_table_finish */
@@ -58,7 +60,7 @@ bool attn_is_special(attn_special_ids special, int32_t id);
 
 /* Appends a finished table to a message, a SentencePiece model for one. */
 void attn_piece_table_write(const attn_piece_table *table, attn_buffer *message);
-/* The last one in the message, finished; count 0: there is none. ATTN_ERR_FORMAT: it is damaged. */
+/* The last one in the message, finished; count 0: there is none, or no message. ATTN_ERR_FORMAT: it is damaged. */
 ATTN_MUST_CHECK attn_status attn_piece_table_read(attn_protobuf message, attn_piece_table *out,
                                                   attn_error *error);
 /* The bytes of a SentencePiece model whose ids shall be those of a finished table. *bytes is to be freed with free. */
@@ -76,5 +78,8 @@ ATTN_MUST_CHECK attn_status attn_piece_table_of_model(const void *model, size_t 
  * its first three. Not finished: languages and <mask> are added by the caller. */
 ATTN_MUST_CHECK attn_status attn_piece_table_of_fairseq(const void *model, size_t size,
                                                         attn_piece_table *out, attn_error *error);
+
+/* Whether a model of SentencePiece is one of BPE. */
+bool attn_model_is_bpe(attn_protobuf message);
 
 #endif

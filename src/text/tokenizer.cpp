@@ -1,4 +1,4 @@
-/* text/tokenizer.cpp: SentencePiece, and WordPiece (wordpiece.c), behind the C interface of attn/tokenizer.h.
+/* text/tokenizer.cpp: SentencePiece, WordPiece (wordpiece.c) and words parted by spaces, behind the C interface of attn/tokenizer.h.
  *
  * The only C++ in attn. No exception leaves this file. SentencePiece ends the process on a few
  * kinds of bad input; each of them is looked for here first.
@@ -45,9 +45,9 @@ struct attn_tokenizer {
     attn_piece_table table{}; /* its ids, where they are not those of the processor; else empty */
     attn_normalizer normalizer{}; /* what is done to a text before SentencePiece sees it */
     bool words = false; /* WordPiece: the table is its vocabulary, the processor is not used */
+    bool plain = false; /* words parted by spaces: likewise */
     attn_wordpiece_options wordpiece{};
-    std::vector<std::string>
-        surfaces; /* of WordPiece: its pieces as SentencePiece would write them */
+    std::vector<std::string> surfaces; /* of both: their pieces as SentencePiece would write them */
 
     attn_tokenizer() = default;
     attn_tokenizer(const attn_tokenizer &) = delete;
@@ -129,31 +129,6 @@ std::string find_bytes(const std::string &bytes, uint64_t number) {
         }
     }
     return found;
-}
-
-/* The number of a field of a message, the last such one; 0: there is none. */
-uint64_t find_number(attn_protobuf message, uint64_t number) {
-    attn_protobuf_field field;
-    uint64_t value = 0;
-    while (message.at < message.size && attn_protobuf_next(&message, &field)) {
-        if (field.number == number && !field.holds_bytes) {
-            value = field.value;
-        }
-    }
-    return value;
-}
-
-/* ModelProto.trainer_spec.model_type. */
-bool is_bpe(const std::string &bytes) {
-    constexpr uint64_t TRAINER_SPEC = 2, MODEL_TYPE = 3, BPE = 2;
-    attn_protobuf message = message_of(bytes);
-    attn_protobuf_field field;
-    while (message.at < message.size && attn_protobuf_next(&message, &field)) {
-        if (field.number == TRAINER_SPEC && field.holds_bytes) {
-            return find_number(field.bytes, MODEL_TYPE) == BPE;
-        }
-    }
-    return false;
 }
 
 /* ---- two sides ---- */
@@ -396,9 +371,26 @@ attn_status read_elisions(attn_tokenizer *tokenizer, attn_error *error) {
     return ATTN_OK;
 }
 
+constexpr const char *SPACE = "\xe2\x96\x81"; /* U+2581, as SentencePiece writes a space */
+
+void note_plain(attn_tokenizer *tokenizer) {
+    tokenizer->plain = true;
+    tokenizer->special = tokenizer->table.special;
+    for (int32_t id = 0; id < tokenizer->table.count; id++) {
+        const char *word = attn_piece_table_text(&tokenizer->table, id);
+        tokenizer->surfaces.push_back(
+            tokenizer->table.piece[id].control ? word : std::string(SPACE) + word);
+    }
+}
+
 attn_status load_sentencepiece(attn_tokenizer *tokenizer, attn_error *error) {
     const std::string &bytes = tokenizer->bytes;
-    attn_status status = attn_charsmap_check(bytes.data(), bytes.size(), error);
+    attn_status status = attn_piece_table_read(message_of(bytes), &tokenizer->table, error);
+    if (status == ATTN_OK && tokenizer->table.plain) {
+        note_plain(tokenizer);
+        return ATTN_OK;
+    }
+    status = status == ATTN_OK ? attn_charsmap_check(bytes.data(), bytes.size(), error) : status;
     if (status != ATTN_OK) {
         return status;
     }
@@ -408,16 +400,13 @@ attn_status load_sentencepiece(attn_tokenizer *tokenizer, attn_error *error) {
     }
     status = check_text(tokenizer->processor, error);
     if (status == ATTN_OK) {
-        status = attn_piece_table_read(message_of(bytes), &tokenizer->table, error);
-    }
-    if (status == ATTN_OK) {
         status = read_elisions(tokenizer, error);
     }
     if (status == ATTN_OK) {
         status = attn_normalizer_read(message_of(bytes), &tokenizer->normalizer, error);
     }
     bool numbered = tokenizer->table.count > 0;
-    tokenizer->merges = is_bpe(bytes) && !numbered;
+    tokenizer->merges = attn_model_is_bpe(message_of(bytes)) && !numbered;
     if (numbered) {
         tokenizer->special = tokenizer->table.special;
         return status;
@@ -474,8 +463,6 @@ attn_status copy_out(const Item *items, size_t count, Item **out, attn_error *er
 
 /* ---- pieces and ids, whoever numbers them ---- */
 
-constexpr const char *SPACE = "\xe2\x96\x81"; /* U+2581, as SentencePiece writes a space */
-
 int32_t size_of(const attn_tokenizer &tokenizer) {
     return tokenizer.table.count > 0 ? tokenizer.table.count : tokenizer.processor.GetPieceSize();
 }
@@ -511,7 +498,7 @@ bool is_tag(const attn_tokenizer &tokenizer, int32_t id) {
 /* Of an id in range: a piece of a byte that is <0xE2>, say. */
 bool is_byte(const attn_tokenizer &tokenizer, int32_t id) {
     const auto &processor = tokenizer.processor;
-    if (tokenizer.words) {
+    if (tokenizer.words || tokenizer.plain) {
         return false;
     }
     return processor.IsByte(tokenizer.table.count > 0
@@ -543,8 +530,26 @@ attn_status prepare(const attn_tokenizer &tokenizer, const char *text, size_t le
     return status;
 }
 
+/* Of plain words: what stands between spaces. */
+void cut_plain(const char *text, size_t length, std::vector<std::string> *words) {
+    words->clear();
+    for (size_t at = 0, end; at < length; at = end + 1) {
+        end = at;
+        while (end < length && text[end] != ' ') {
+            end++;
+        }
+        if (end > at) {
+            words->emplace_back(text + at, end - at);
+        }
+    }
+}
+
 attn_status cut(const attn_tokenizer &tokenizer, const char *text, size_t length,
                 std::vector<std::string> *pieces, attn_error *error) {
+    if (tokenizer.plain) {
+        cut_plain(text, length, pieces);
+        return ATTN_OK;
+    }
     std::string line;
     attn_status prepared = prepare(tokenizer, text, length, &line, error);
     if (prepared != ATTN_OK) {
@@ -639,6 +644,12 @@ attn_status decode(const attn_tokenizer &tokenizer, const std::vector<int32_t> &
     }
     const auto &processor = tokenizer.processor;
     sentencepiece::util::Status status;
+    if (tokenizer.plain) {
+        for (size_t i = 0; i < ids.size(); i++) {
+            *text += (i > 0 ? " " : "") + std::string(piece_of(tokenizer, ids[i]));
+        }
+        return ATTN_OK;
+    }
     if (tokenizer.table.count > 0) {
         std::vector<std::string> pieces;
         pieces.reserve(ids.size());
@@ -852,10 +863,6 @@ bool attn_tokenizer_is_byte(const attn_tokenizer *tokenizer, int32_t id) {
     return in_range(*tokenizer, id) && is_byte(*tokenizer, id);
 }
 
-void attn_tag_of_language(const char *code, char piece[ATTN_TAG_SIZE]) {
-    std::snprintf(piece, ATTN_TAG_SIZE, "<2%.18s>", code);
-}
-
 int32_t attn_tokenizer_tag(const attn_tokenizer *tokenizer, const char *piece) {
     int32_t id = id_of(*tokenizer, piece);
     return is_tag(*tokenizer, id) ? id : -1;
@@ -954,8 +961,9 @@ const char *attn_tokenizer_piece(const attn_tokenizer *tokenizer, int32_t id) {
     if (!in_range(*tokenizer, id)) {
         return "";
     }
-    return tokenizer->words ? tokenizer->surfaces[static_cast<size_t>(id)].c_str()
-                            : piece_of(*tokenizer, id);
+    return tokenizer->words || tokenizer->plain
+               ? tokenizer->surfaces[static_cast<size_t>(id)].c_str()
+               : piece_of(*tokenizer, id);
 }
 
 attn_status attn_tokenizer_encode(const attn_tokenizer *tokenizer, const char *text, size_t length,

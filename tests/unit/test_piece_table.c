@@ -236,8 +236,63 @@ static void damaged_tables_are_refused(void **state) {
     attn_piece_table_free(&table);
 }
 
+/* Words parted by spaces, no model of SentencePiece behind them. */
+static void test_plain_words(void **state) {
+    (void)state;
+    attn_piece_table table = {.plain = true};
+    const char *const words[] = {"a", "house@@", "s", "__en__", "de_DE", "en_XX", "pt_BR", "pt_PT"};
+    add(&table, "<pad>", true);
+    add(&table, "<unk>", true);
+    add(&table, "<s>", true);
+    add(&table, "</s>", true);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        add(&table, words[i], i >= 3);
+    }
+    assert_int_equal(attn_piece_table_finish_by_name(&table, NULL), ATTN_OK);
+    char *bytes, *text;
+    size_t size, count;
+    int32_t *ids;
+    attn_tokenizer *tokenizer;
+    assert_int_equal(attn_piece_table_over(&table, "", 0, &bytes, &size, NULL), ATTN_OK);
+    assert_int_equal(attn_tokenizer_from_bytes(bytes, size, &tokenizer, NULL), ATTN_OK);
+    assert_int_equal(attn_tokenizer_encode(tokenizer, "  house@@ s  who a", 18, &ids, &count, NULL),
+                     ATTN_OK);
+    const int32_t expected[] = {5, 6, ATTN_UNK, 4};
+    assert_int_equal(count, 4);
+    assert_memory_equal(ids, expected, sizeof expected);
+    assert_int_equal(attn_tokenizer_decode(tokenizer, ids, count, &text, NULL), ATTN_OK);
+    assert_string_equal(text, "house@@ s a");
+    assert_string_equal(attn_tokenizer_piece(tokenizer, 4), "\xe2\x96\x81"
+                                                            "a");
+    assert_int_equal(attn_tokenizer_language(tokenizer, "__en__"), -1);
+    assert_int_equal(attn_tokenizer_language(tokenizer, "en"), 7);
+    assert_int_equal(attn_tokenizer_language(tokenizer, "de"), 8);
+    assert_int_equal(attn_tokenizer_language(tokenizer, "pt_PT"), 11);
+    assert_int_equal(attn_tokenizer_language(tokenizer, "pt"), -1); /* two begin so */
+    assert_int_equal(attn_tokenizer_language(tokenizer, "fr"), -1);
+    attn_tokenizer_release(ids);
+    attn_tokenizer_release(text);
+    attn_tokenizer_free(tokenizer);
+    free(bytes);
+    attn_piece_table_free(&table);
+}
+
+static void codes_are_shortened(void **state) {
+    (void)state;
+    const char *const all[][2] = {
+        {"eng_Latn", "en"}, {"en_XX", "en"}, {"fra_Latn", "fr"},  {"spa_Latn", "es"},
+        {"zho_Hans", "zh"}, {"fr", "fr"},    {"kab_Latn", "kab"}, {"", ""}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        char code[ATTN_TAG_SIZE];
+        attn_language_short(all[i][0], code);
+        assert_string_equal(code, all[i][1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain_words),
+        cmocka_unit_test(codes_are_shortened),
         cmocka_unit_test(ids_are_those_of_the_table),
         cmocka_unit_test(what_the_model_does_not_know),
         cmocka_unit_test(merges_are_not_its_own),
