@@ -164,6 +164,19 @@ ATTN_API attn_tensor *attn_layer_feed_forward(attn_tape *tape, attn_tensor *x,
                                               const attn_feed_forward *feed_forward,
                                               attn_activation activation, double dropout);
 
+/* ---- a recurrent unit: c = f c' + (1 - f) x W^T, f = sigmoid(x Wf^T + bf), y = relu(c) ---- */
+
+/* The simpler simple recurrent unit (Kim et al. 2019), which reads a sequence in order, from c' = 0. */
+typedef struct attn_ssru {
+    attn_linear input, forget; /* W without bias, Wf */
+} attn_ssru;
+
+/* Declares NAME.input.weight, NAME.forget.weight and NAME.forget.bias, C by C. */
+ATTN_API attn_ssru attn_ssru_declare(attn_params *params, const char *name, int64_t channels);
+/* x [N, C] gives y [N, C]; each sequence by itself. */
+ATTN_API attn_tensor *attn_layer_ssru(attn_tape *tape, attn_tensor *x,
+                                      const attn_sequences *sequences, const attn_ssru *ssru);
+
 /* ---- the output projection with its loss; the logits are never stored as a whole ----
  *     logits = x W^T + b,   losses as in Szegedy et al. 2016 (label smoothing)
  * Adds to *loss the sum of the smoothed losses and to *nll that of -log p[target] (both in double).

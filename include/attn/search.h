@@ -42,6 +42,9 @@ typedef struct attn_search_options {
      * sentence up, which then has no hypotheses. The results of the others do not change. */
     bool (*given_up)(void *context, int64_t sentence);
     void *given_up_context;
+    /* Read after start_token, before the first word that is chosen: the language that is wanted, of models that are told so
+     * there. No part of a hypothesis. 0: none. */
+    int32_t first_token;
 } attn_search_options;
 
 /* Beam 4, one hypothesis, length penalty 1, both guards on, the ids of attn's tokenizer. */

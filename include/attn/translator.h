@@ -19,6 +19,14 @@ typedef enum attn_embeddings {
     ATTN_EMBEDDINGS_TARGET, /* one for the source, one for target and output */
 } attn_embeddings;
 
+/* Where a model is told its languages: for who makes the ids. */
+typedef enum attn_tagging {
+    ATTN_TAGGING_TARGET, /* <2fr> in front of the source, where the vocabulary has such a piece */
+    ATTN_TAGGING_BOTH, /* the source's in front of the source, the target's after <s>: M2M-100, NLLB */
+    ATTN_TAGGING_BOTH_AFTER, /* the source's after its </s>, the target's after <s>: NLLB at first */
+    ATTN_TAGGING_START, /* the source's after its </s>, the target's in place of <s>: mBART of 25 languages */
+} attn_tagging;
+
 /* Initialize it with attn_translator_config_init. */
 typedef struct attn_translator_config {
     size_t size; /* of this struct, set by the init */
@@ -46,6 +54,11 @@ typedef struct attn_translator_config {
     bool rms_norm;          /* RMSNorm in place of layer norm */
     bool gated;             /* feed-forward layers with a gate */
     bool bare_source;       /* the model reads sources without </s>: for who makes the ids */
+    attn_tagging tagging;
+    bool own_positions; /* the decoder has a table of learned positions of its own */
+    bool
+        ssru; /* the decoder reads earlier words by recurrent units (attn_layer_ssru), not by attention */
+    bool final_norm; /* post-norm, and yet a norm after the last layer: PyTorch's nn.Transformer */
 } attn_translator_config;
 
 /* The paper's base model with a vocabulary of 8,000. */

@@ -167,4 +167,8 @@ size_t attn_linear_select_size(const attn_linear *linear, int64_t count);
 attn_linear attn_linear_select(const attn_linear *linear, int64_t count, const int32_t *outputs,
                                void *memory);
 
+/* One token of each row: state [R, C] holds c' and takes c. */
+attn_tensor *attn_layers_ssru_step(attn_tape *tape, attn_tensor *x, const attn_ssru *ssru,
+                                   real *state);
+
 #endif

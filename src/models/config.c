@@ -53,6 +53,14 @@ const char *const attn_sinusoids_names[] = {
     NULL,
 };
 
+const char *const attn_tagging_names[] = {
+    [ATTN_TAGGING_TARGET] = "target",
+    [ATTN_TAGGING_BOTH] = "both",
+    [ATTN_TAGGING_BOTH_AFTER] = "both_after",
+    [ATTN_TAGGING_START] = "start",
+    NULL,
+};
+
 const char *const attn_segmenter_norm_names[] = {
     [ATTN_SEGMENTER_NORM_PICTURE] = "picture",
     [ATTN_SEGMENTER_NORM_PLACE] = "place",

@@ -36,6 +36,7 @@ extern const char *const attn_activation_names[];
 extern const char *const attn_segmenter_activation_names[];
 extern const char *const attn_embeddings_names[];
 extern const char *const attn_sinusoids_names[];
+extern const char *const attn_tagging_names[];
 extern const char *const attn_mixer_names[];
 extern const char *const attn_segmenter_norm_names[];
 extern const char *const attn_pooling_names[];

@@ -78,6 +78,10 @@ static attn_status check_config(const attn_translator_config *c, attn_error *err
                          "the head size d_model / heads is %lld, over 256",
                          (long long)(c->d_model / c->heads));
     }
+    if (c->own_positions && !c->learned_positions) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "set learned_positions too",
+                         "only learned positions can be the decoder's own");
+    }
     if (c->source_vocabulary != 0 && c->embeddings == ATTN_EMBEDDINGS_TIED) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "use untied or target",
                          "source and target have vocabularies of their own and cannot have tied "
@@ -146,7 +150,11 @@ static void declare_decoder_layer(attn_translator *m, decoder_layer *layer, int6
     const attn_translator_config *c = &m->config;
     char name[48];
     snprintf(name, sizeof name, "decoder.%lld.self", (long long)index);
-    layer->self = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
+    if (c->ssru) {
+        layer->recurrent = attn_ssru_declare(m->params, name, c->d_model);
+    } else {
+        layer->self = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
+    }
     snprintf(name, sizeof name, "decoder.%lld.norm_self", (long long)index);
     layer->norm_self = declare_norm(m, name);
     snprintf(name, sizeof name, "decoder.%lld.cross", (long long)index);
@@ -186,13 +194,21 @@ static void declare_words(attn_translator *m) {
     }
 }
 
+static attn_param *declare_positions(attn_translator *m, const char *name) {
+    const attn_translator_config *c = &m->config;
+    return attn_params_declare(m->params, name, c->max_length, c->d_model, ATTN_INIT_EMBEDDING);
+}
+
 static void declare(attn_translator *m) {
     const attn_translator_config *c = &m->config;
     declare_words(m);
     m->positions.length = c->max_length;
     if (c->learned_positions) {
-        m->positions.learned = attn_params_declare(m->params, "positions", c->max_length,
-                                                   c->d_model, ATTN_INIT_EMBEDDING);
+        m->positions.learned = declare_positions(m, "positions");
+    }
+    m->target_positions = m->positions;
+    if (c->own_positions) {
+        m->target_positions.learned = declare_positions(m, "target_positions");
     }
     for (int64_t i = 0; i < c->encoder_layers; i++) {
         declare_encoder_layer(m, &m->encoder[i], i);
@@ -200,7 +216,7 @@ static void declare(attn_translator *m) {
     for (int64_t i = 0; i < c->decoder_layers; i++) {
         declare_decoder_layer(m, &m->decoder[i], i);
     }
-    if (c->pre_norm) {
+    if (c->pre_norm || c->final_norm) {
         m->encoder_norm = declare_norm(m, "encoder.norm");
         m->decoder_norm = declare_norm(m, "decoder.norm");
     }
@@ -247,6 +263,7 @@ attn_status attn_translator_declare(const attn_translator_config *config, attn_t
 /* What is read elsewhere than in a packed form: vectors, learned positions, tables that are no projection too. */
 static bool stays_unpacked(const attn_param *row) {
     return row->rows == 1 || strcmp(row->name, "positions") == 0 ||
+           strcmp(row->name, "target_positions") == 0 ||
            strcmp(row->name, "source_embedding") == 0 || strcmp(row->name, "target_embedding") == 0;
 }
 
@@ -261,7 +278,7 @@ attn_status attn_translator_allocate(attn_translator *m, bool trainable, bool pa
         }
         attn_sinusoid_table(c->sinusoids, c->first_position, c->max_length, c->d_model,
                             m->sinusoids);
-        m->positions.table = m->sinusoids;
+        m->positions.table = m->target_positions.table = m->sinusoids;
     }
     return attn_params_allocate_some(m->params, trainable, packed_only ? stays_unpacked : NULL,
                                      error);
@@ -290,6 +307,12 @@ static attn_status visit_attention(attn_multi_head *a, bool self,
     return status;
 }
 
+static attn_status visit_recurrent(attn_ssru *r, attn_status (*visit)(attn_linear *, void *),
+                                   void *context) {
+    attn_status status = visit(&r->input, context);
+    return status == ATTN_OK ? visit(&r->forget, context) : status;
+}
+
 static attn_status visit_feed_forward(attn_feed_forward *f,
                                       attn_status (*visit)(attn_linear *, void *), void *context) {
     attn_status status = visit(&f->up, context);
@@ -311,7 +334,8 @@ attn_status attn_translator_visit_linears(attn_translator *m,
     }
     for (int64_t i = 0; status == ATTN_OK && i < m->config.decoder_layers; i++) {
         decoder_layer *layer = &m->decoder[i];
-        status = visit_attention(&layer->self, true, visit, context);
+        status = m->config.ssru ? visit_recurrent(&layer->recurrent, visit, context)
+                                : visit_attention(&layer->self, true, visit, context);
         status = status == ATTN_OK ? visit_attention(&layer->cross, false, visit, context) : status;
         status =
             status == ATTN_OK ? visit_feed_forward(&layer->feed_forward, visit, context) : status;
@@ -388,6 +412,11 @@ attn_tensor *attn_translator_before(const attn_translator *m, attn_tape *tape, a
     return m->config.pre_norm ? attn_layer_norm(tape, x, norm) : x;
 }
 
+attn_tensor *attn_translator_last(const attn_translator *m, attn_tape *tape, attn_tensor *x,
+                                  const attn_norm *norm) {
+    return m->config.pre_norm || m->config.final_norm ? attn_layer_norm(tape, x, norm) : x;
+}
+
 attn_tensor *attn_translator_after(const attn_translator *m, attn_tape *tape, attn_tensor *x,
                                    attn_tensor *branch, const attn_linear *linear,
                                    const attn_norm *norm) {
@@ -397,6 +426,12 @@ attn_tensor *attn_translator_after(const attn_translator *m, attn_tape *tape, at
     } else {
         x = attn_layer_linear_residual(tape, branch, linear, x);
     }
+    return m->config.pre_norm ? x : attn_layer_norm(tape, x, norm);
+}
+
+attn_tensor *attn_translator_after_plain(const attn_translator *m, attn_tape *tape, attn_tensor *x,
+                                         attn_tensor *branch, const attn_norm *norm) {
+    x = branch != NULL ? attn_layer_residual(tape, x, branch, m->config.dropout) : NULL;
     return m->config.pre_norm ? x : attn_layer_norm(tape, x, norm);
 }
 
@@ -410,7 +445,8 @@ attn_tensor *attn_translator_feed_forward(const attn_translator *m, attn_tape *t
 }
 
 /* Out of the packed table: the words' rows make a small table of their own. */
-static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape, int64_t tokens,
+static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape,
+                                 const attn_positions *positions, int64_t tokens,
                                  const int32_t *ids, const int32_t *position_ids) {
     const attn_linear *words = attn_linear_is_packed(&m->words) ? &m->words : &m->output;
     attn_param table = {.rows = tokens, .cols = m->config.d_model};
@@ -428,7 +464,7 @@ static attn_tensor *embed_packed(const attn_translator *m, attn_tape *tape, int6
         own[t] = (int32_t)t;
         attn_linear_weight_row(words, ids[t], table.data + t * table.cols);
     }
-    return attn_layer_embedding(tape, &table, m->embedding_scale, &m->positions, tokens, own,
+    return attn_layer_embedding(tape, &table, m->embedding_scale, positions, tokens, own,
                                 position_ids);
 }
 
@@ -436,14 +472,15 @@ attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, bo
                                    int64_t tokens, const int32_t *ids,
                                    const int32_t *position_ids) {
     attn_param *words = source ? m->embedding : m->target_embedding;
+    const attn_positions *positions = source ? &m->positions : &m->target_positions;
     if (m->output.weight->data == NULL && attn_tape_recording(tape)) {
         attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the model was loaded for decoding only");
         return NULL;
     }
     attn_tensor *x = words->data == NULL
-                         ? embed_packed(m, tape, tokens, ids, position_ids)
-                         : attn_layer_embedding(tape, words, m->embedding_scale, &m->positions,
-                                                tokens, ids, position_ids);
+                         ? embed_packed(m, tape, positions, tokens, ids, position_ids)
+                         : attn_layer_embedding(tape, words, m->embedding_scale, positions, tokens,
+                                                ids, position_ids);
     attn_tape_note(tape, "embedding", x);
     if (x != NULL && m->config.embedding_norm) {
         x = attn_layer_norm(tape, x, source ? &m->source_norm : &m->target_norm);
@@ -490,7 +527,7 @@ attn_tensor *attn_translator_encoder(const attn_translator *m, attn_tape *tape, 
         x = attn_translator_feed_forward(m, tape, x, &layer->feed_forward,
                                          &layer->norm_feed_forward);
     }
-    return m->config.pre_norm ? attn_layer_norm(tape, x, &m->encoder_norm) : x;
+    return attn_translator_last(m, tape, x, &m->encoder_norm);
 }
 
 static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int32_t *ids,
@@ -505,9 +542,14 @@ static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int
         attn_tape_note(tape, "residual", x);
         attn_tensor *h = attn_translator_before(m, tape, x, &layer->norm_self);
         attn_tape_note(tape, "input", h);
-        h = attn_layer_attention(tape, h, targets, NULL, NULL, &layer->self, true,
-                                 attention_dropout);
-        x = attn_translator_after(m, tape, x, h, &layer->self.output, &layer->norm_self);
+        if (m->config.ssru) {
+            h = attn_layer_ssru(tape, h, targets, &layer->recurrent);
+            x = attn_translator_after_plain(m, tape, x, h, &layer->norm_self);
+        } else {
+            h = attn_layer_attention(tape, h, targets, NULL, NULL, &layer->self, true,
+                                     attention_dropout);
+            x = attn_translator_after(m, tape, x, h, &layer->self.output, &layer->norm_self);
+        }
         attn_tape_note(tape, "output", x);
 
         attn_tape_scope(tape, "decoder.%lld.cross", (long long)i);
@@ -524,7 +566,7 @@ static attn_tensor *decoder(const attn_translator *m, attn_tape *tape, const int
         x = attn_translator_feed_forward(m, tape, x, &layer->feed_forward,
                                          &layer->norm_feed_forward);
     }
-    return m->config.pre_norm ? attn_layer_norm(tape, x, &m->decoder_norm) : x;
+    return attn_translator_last(m, tape, x, &m->decoder_norm);
 }
 
 static attn_sequences describe(int64_t count, const int64_t *starts) {

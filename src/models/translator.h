@@ -18,6 +18,7 @@ typedef struct encoder_layer {
 typedef struct decoder_layer {
     attn_norm norm_self, norm_cross, norm_feed_forward;
     attn_multi_head self, cross;
+    attn_ssru recurrent; /* in place of self, if the configuration says so */
     attn_feed_forward feed_forward;
 } decoder_layer;
 
@@ -28,11 +29,12 @@ struct attn_translator {
     attn_param *target_embedding;       /* the same, or [V, d_model] */
     real embedding_scale;               /* sqrt(d_model), or 1 */
     attn_norm source_norm, target_norm; /* after embedding, if the configuration says so */
-    attn_positions positions;           /* [max_length, d_model] */
-    real *sinusoids;                    /* the table behind positions, NULL when learned */
-    encoder_layer *encoder;             /* [encoder_layers] */
-    decoder_layer *decoder;             /* [decoder_layers] */
-    attn_norm encoder_norm, decoder_norm; /* pre-norm only: after the last layer */
+    attn_positions positions,
+        target_positions;                 /* [max_length, d_model]; of both sides or of each */
+    real *sinusoids;                      /* the table behind positions, NULL when learned */
+    encoder_layer *encoder;               /* [encoder_layers] */
+    decoder_layer *decoder;               /* [decoder_layers] */
+    attn_norm encoder_norm, decoder_norm; /* after the last layer: pre-norm, or final_norm */
     attn_linear output;                   /* the projection to words */
     /* Of a model that keeps its matrices packed alone (their data is NULL): where words are looked
      * up, packed as floats. */
@@ -55,6 +57,8 @@ attn_status attn_translator_allocate(attn_translator *model, bool trainable, boo
  * For who copies a configuration field by field and has to notice one that is new. */
 const char *attn_translator_config_difference(const attn_translator_config *a,
                                               const attn_translator_config *b);
+/* A field of the configuration by its key in a model's file; false: there is no such key, or this is no value of it. */
+bool attn_translator_config_set(attn_translator_config *config, const char *key, const char *value);
 /* Calls visit for every layer that attn_translator_pack packs, the largest first, until one fails.
  */
 attn_status attn_translator_visit_linears(attn_translator *model,
@@ -86,10 +90,17 @@ ATTN_MUST_CHECK attn_status attn_translator_merged(const attn_translator *model,
  * the input of a sublayer (normalized first when pre-norm) ... */
 attn_tensor *attn_translator_before(const attn_translator *model, attn_tape *tape, attn_tensor *x,
                                     const attn_norm *norm);
+/* ... what comes out of the last layer (normalized once more unless post-norm) ... */
+attn_tensor *attn_translator_last(const attn_translator *model, attn_tape *tape, attn_tensor *x,
+                                  const attn_norm *norm);
 /* ... and x + dropout(branch W^T + b) (normalized after when post-norm). */
 attn_tensor *attn_translator_after(const attn_translator *model, attn_tape *tape, attn_tensor *x,
                                    attn_tensor *branch, const attn_linear *linear,
                                    const attn_norm *norm);
+/* The same of a branch without a linear layer at its end. */
+attn_tensor *attn_translator_after_plain(const attn_translator *model, attn_tape *tape,
+                                         attn_tensor *x, attn_tensor *branch,
+                                         const attn_norm *norm);
 /* The feed-forward sublayer. */
 attn_tensor *attn_translator_feed_forward(const attn_translator *model, attn_tape *tape,
                                           attn_tensor *x, const attn_feed_forward *feed_forward,

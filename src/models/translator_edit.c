@@ -20,6 +20,10 @@ static attn_status check_edit(const attn_translator *m, const attn_translator_ed
             (long long)e->head.head + 1, (long long)e->layer + 1, (long long)layers,
             (long long)c->heads);
     }
+    if (c->ssru && e->part == ATTN_PART_DECODER) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "name the encoder or cross attention",
+                         "the decoder has recurrent units: no head looks at earlier words");
+    }
     if (e->head.query < 0 || e->head.queries < 0 || e->head.key < 0 || e->head.keys < 0) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
                          "an edit of a head has a negative place");

@@ -46,6 +46,10 @@ static const attn_config_key config_keys[] = {
     {"rms_norm", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, rms_norm), NULL},
     {"gated", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, gated), NULL},
     {"bare_source", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, bare_source), NULL},
+    {"tagging", CONFIG_NEWER_CHOICE, offsetof(attn_translator_config, tagging), attn_tagging_names},
+    {"own_positions", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, own_positions), NULL},
+    {"ssru", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, ssru), NULL},
+    {"final_norm", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, final_norm), NULL},
 };
 
 const char *attn_translator_config_difference(const attn_translator_config *a,
@@ -59,6 +63,16 @@ const char *attn_translator_config_difference(const attn_translator_config *a,
         }
     }
     return NULL;
+}
+
+bool attn_translator_config_set(attn_translator_config *config, const char *key,
+                                const char *value) {
+    for (size_t i = 0; i < sizeof config_keys / sizeof config_keys[0]; i++) {
+        if (strcmp(key, config_keys[i].key) == 0) {
+            return attn_config_read(config, &config_keys[i], value);
+        }
+    }
+    return false;
 }
 
 static const attn_model_format format = {

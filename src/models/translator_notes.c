@@ -57,6 +57,11 @@ attn_status attn_translator_find_notes(const attn_translator *m, const attn_tape
                          "there is no layer %lld: 1 to %lld", (long long)layer + 1,
                          (long long)layers);
     }
+    if (m->config.ssru && part == ATTN_PART_DECODER) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1,
+                         "look at the encoder or cross attention",
+                         "the decoder has recurrent units: there is no attention to earlier words");
+    }
     find(m, tape, part, layer, n);
     const attn_multi_head *a = n->attention;
     if (m->output.weight->data == NULL || !has_weights(&a->query) || !has_weights(&a->key) ||

@@ -44,6 +44,9 @@ struct attn_translator_state {
     int64_t sentences, source_longest;
     int64_t *source_starts; /* [S + 1], in encode_tape */
     layer_caches *caches;   /* [decoder_layers] */
+    real *
+        recurrent; /* [decoder_layers, max_rows, d_model], in encode_tape: of recurrent units; else NULL */
+    real *moved; /* [max_rows, d_model] */
     int64_t max_rows, max_steps, step, rows;
     int64_t *sequence, *next_sequence, *sentence, *next_sentence; /* [max_rows] */
     bool *taken;                                                  /* [max_rows] */
@@ -58,7 +61,7 @@ struct attn_translator_state {
 
 static attn_status create_caches(attn_translator_state *s) {
     const attn_translator_config *c = &s->model->config;
-    int64_t size = s->model->decoder[0].self.head_size;
+    int64_t size = s->model->decoder[0].cross.head_size;
     attn_cache_config config = {.size = sizeof config,
                                 .kv_heads = c->kv_heads,
                                 .head_size = size,
@@ -182,6 +185,13 @@ static bool alloc_rows(attn_translator_state *s) {
         *arrays[i] = attn_tape_alloc(s->encode_tape, rows * sizeof(int64_t));
     }
     s->taken = attn_tape_alloc(s->encode_tape, rows * sizeof *s->taken);
+    s->recurrent = s->moved = NULL;
+    if (s->model->config.ssru) {
+        size_t bytes = rows * (size_t)s->model->config.d_model * sizeof(real);
+        size_t layers = (size_t)s->model->config.decoder_layers;
+        s->recurrent = attn_tape_alloc(s->encode_tape, layers * bytes);
+        s->moved = attn_tape_alloc(s->encode_tape, bytes);
+    }
     return attn_tape_status(s->encode_tape) == ATTN_OK;
 }
 
@@ -362,6 +372,27 @@ static void end_rows(attn_translator_state *s, int64_t rows, const int64_t *pare
     }
 }
 
+static real *recurrent_of(const attn_translator_state *s, int64_t layer) {
+    return s->recurrent + layer * s->max_rows * s->model->config.d_model;
+}
+
+/* Every row of the new step goes on from its parent's recurrent units; the first from 0. */
+static void assign_recurrent(attn_translator_state *s, int64_t rows, const int64_t *parents) {
+    size_t channels = (size_t)s->model->config.d_model;
+    for (int64_t i = 0; s->recurrent != NULL && i < s->model->config.decoder_layers; i++) {
+        real *state = recurrent_of(s, i);
+        if (s->step == 0) {
+            memset(state, 0, (size_t)rows * channels * sizeof *state);
+            continue;
+        }
+        memcpy(s->moved, state, (size_t)s->rows * channels * sizeof *state);
+        for (int64_t r = 0; r < rows; r++) {
+            memcpy(state + (size_t)r * channels, s->moved + (size_t)parents[r] * channels,
+                   channels * sizeof *state);
+        }
+    }
+}
+
 /* Gives every row of the new step a sequence that holds its parent's keys and values. */
 static attn_status assign_sequences(attn_translator_state *s, int64_t rows,
                                     const int64_t *parents) {
@@ -370,6 +401,7 @@ static attn_status assign_sequences(attn_translator_state *s, int64_t rows,
     if (!first) {
         end_rows(s, rows, parents);
     }
+    assign_recurrent(s, rows, parents);
     memset(s->taken, 0, (size_t)s->max_rows * sizeof *s->taken);
     for (int64_t r = 0; status == ATTN_OK && r < rows; r++) {
         int64_t parent = parents[r];
@@ -561,15 +593,20 @@ static attn_tensor *step_layers(attn_translator_state *s, const int32_t *tokens,
     for (int64_t i = 0; x != NULL && i < m->config.decoder_layers; i++) {
         const decoder_layer *layer = &m->decoder[i];
         attn_tensor *h = attn_translator_before(m, tape, x, &layer->norm_self);
-        h = step_self(s, h, i);
-        x = attn_translator_after(m, tape, x, h, &layer->self.output, &layer->norm_self);
+        if (m->config.ssru) {
+            h = attn_layers_ssru_step(tape, h, &layer->recurrent, recurrent_of(s, i));
+            x = attn_translator_after_plain(m, tape, x, h, &layer->norm_self);
+        } else {
+            h = step_self(s, h, i);
+            x = attn_translator_after(m, tape, x, h, &layer->self.output, &layer->norm_self);
+        }
         h = attn_translator_before(m, tape, x, &layer->norm_cross);
         h = step_cross(s, h, i, i == s->watched_layer ? attention : NULL);
         x = attn_translator_after(m, tape, x, h, &layer->cross.output, &layer->norm_cross);
         x = attn_translator_feed_forward(m, tape, x, &layer->feed_forward,
                                          &layer->norm_feed_forward);
     }
-    return m->config.pre_norm ? attn_layer_norm(tape, x, &m->decoder_norm) : x;
+    return attn_translator_last(m, tape, x, &m->decoder_norm);
 }
 
 /* The scores of a projection's words, straight into the caller's rows. */

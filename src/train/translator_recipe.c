@@ -51,6 +51,9 @@ static const attn_key keys[] = {
            "vocabulary (all), or one for each (false): true, target, all, false"),
     BOOL(output_bias, "the projection to words has a bias"),
     BOOL(bare_source, "sources are read without </s>"),
+    BOOL(ssru, "the decoder reads earlier words by recurrent units (SSRU), not by attention"),
+    BOOL(final_norm, "a norm after the last layer, where the others stand after sublayers"),
+    BOOL(own_positions, "of learned positions, the decoder has its own"),
     CHOICE(vocabularies, vocabularies,
            "one tokenizer for both languages, or one for each: joint, separate"),
     INT(vocabulary, 8, 1000000, "pieces of the tokenizer; a text that allows fewer gets fewer"),
@@ -185,6 +188,9 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->embedding_norm = recipe->embedding_norm;
     config->output_bias = recipe->output_bias;
     config->bare_source = recipe->bare_source;
+    config->ssru = recipe->ssru;
+    config->final_norm = recipe->final_norm;
+    config->own_positions = recipe->own_positions;
     bool joint = recipe->vocabularies == ATTN_VOCABULARIES_JOINT;
     bool all = recipe->tied == ATTN_TIED_ALL || (recipe->tied == ATTN_TIED_SHARED && joint);
     config->embeddings = recipe->tied == ATTN_TIED_NONE ? ATTN_EMBEDDINGS_UNTIED
@@ -230,6 +236,9 @@ void attn_translator_recipe_of_config(const attn_translator_config *config, bool
                                                                   : ATTN_TIED_SHARED;
     recipe->output_bias = config->output_bias;
     recipe->bare_source = config->bare_source;
+    recipe->ssru = config->ssru;
+    recipe->final_norm = config->final_norm;
+    recipe->own_positions = config->own_positions;
     recipe->vocabularies = two_sides ? ATTN_VOCABULARIES_SEPARATE : ATTN_VOCABULARIES_JOINT;
     recipe->guided_layer = config->alignment_head == 1 ? config->alignment_layer : 0;
 }

@@ -23,7 +23,8 @@ typedef struct attn_translator_recipe {
     /* the model */
     int64_t d_model, ffn, heads, kv_heads, encoder_layers, decoder_layers, max_length;
     int norm, norm_kind, positions, sinusoids, activation, tied, vocabularies;
-    bool gated, output_bias, plain_embeddings, embedding_norm, bare_source;
+    bool gated, output_bias, plain_embeddings, embedding_norm, bare_source, ssru, final_norm,
+        own_positions;
     int64_t first_position;
     double norm_epsilon;
     /* the tokenizer */

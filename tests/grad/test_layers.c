@@ -42,6 +42,7 @@ typedef struct fixture {
     attn_norm norm;
     attn_multi_head heads;
     attn_feed_forward feed_forward;
+    attn_ssru ssru;
     attn_param *table;
     attn_positions positions;
     attn_real sinusoids[16 * CHANNELS];
@@ -200,6 +201,18 @@ static attn_tensor *guided_attention(attn_tape *tape, fixture *f, attn_tensor *x
                                         0.25, &guide);
 }
 
+static void declare_ssru(fixture *f) {
+    f->ssru = attn_ssru_declare(f->params, "ssru", CHANNELS);
+    add_input(f, TOKENS, CHANNELS);
+}
+
+/* The input read twice: the gradients must add. */
+static attn_tensor *ssru(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
+    (void)loss;
+    attn_tensor *y = attn_layer_ssru(tape, x[0], &sequences, &f->ssru);
+    return y != NULL ? attn_layer_residual(tape, x[0], y, 0) : NULL;
+}
+
 static void declare_feed_forward(fixture *f) {
     f->feed_forward = attn_feed_forward_declare(f->params, "feed_forward", CHANNELS, 17);
     add_input(f, TOKENS, CHANNELS);
@@ -291,6 +304,13 @@ static void declare_foreign(fixture *f) {
     config.norm_epsilon = 1e-3;
     config.rms_norm = config.gated = true;
     config.activation = ATTN_ACTIVATION_SWISH;
+    declare_model(f, config);
+}
+
+/* And recurrent units, positions of the decoder's own, a last norm. */
+static void declare_recurrent(fixture *f) {
+    attn_translator_config config = model_config(false);
+    config.ssru = config.final_norm = config.learned_positions = config.own_positions = true;
     declare_model(f, config);
 }
 
@@ -601,6 +621,7 @@ static const struct grad_case {
     {"causal grouped attention, dropout", declare_grouped, causal_attention, 0},
     {"cross grouped attention, dropout", declare_grouped, cross_attention, 0},
     {"feed-forward, dropout", declare_feed_forward, feed_forward, 0},
+    {"recurrent units", declare_ssru, ssru, 0},
     {"output loss", declare_output, output_loss, 0},
     {"output loss, label smoothing", declare_output_with_bias, output_smoothed, 0},
     {"output loss, R-Drop", declare_output_with_bias, output_r_drop, 0},
@@ -624,6 +645,7 @@ static const struct grad_case {
     {"translator, post-norm", declare_post_norm, translator, 0},
     {"translator, untied embeddings", declare_untied, translator, 0},
     {"translator of a foreign kind", declare_foreign, translator, 0},
+    {"translator, recurrent units", declare_recurrent, translator, 0},
     {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator, 0},
     {"translator, a guided head", declare_pre_norm, guided_translator, 0},
     {"translator with adapters", declare_adapted, translator, 0},

@@ -21,6 +21,7 @@ typedef struct network {
     attn_norm norm;
     attn_multi_head attention;
     attn_feed_forward feed_forward;
+    attn_ssru ssru;
     attn_param *table;
     attn_conv conv;
     attn_depthwise depthwise;
@@ -38,6 +39,7 @@ static void open_network(network *n, bool with_grad) {
     n->norm = attn_norm_declare(n->params, "norm", 8);
     n->attention = attn_multi_head_declare(n->params, "attention", 8, 2, 1);
     n->feed_forward = attn_feed_forward_declare(n->params, "feed_forward", 8, 16);
+    n->ssru = attn_ssru_declare(n->params, "ssru", 8);
     n->table = attn_params_declare(n->params, "table", 10, 8, ATTN_INIT_EMBEDDING);
     n->conv = attn_conv_declare(n->params, "conv", 8, 8, &window, true);
     n->depthwise = attn_depthwise_declare(n->params, "depthwise", 8, &window);
@@ -103,6 +105,14 @@ static void other_layers_of_tokens(void **state) {
            "was expected");
     assert_null(attn_layer_residual(n.tape, n.x, attn_tape_tensor(n.tape, ROWS, 8), 0.0));
     expect(&n, ATTN_ERR_SHAPE, "layer 1, attn_layer_residual: branch is [16, 8], x is [16, 12]");
+    const int64_t starts[] = {0, 5, ROWS - 1};
+    const attn_sequences short_by_one = {2, starts, ROWS - 6};
+    assert_null(attn_layer_ssru(n.tape, n.x, &short_by_one, &n.ssru));
+    expect(&n, ATTN_ERR_SHAPE, "layer 1, attn_layer_ssru: x has 12 columns, the unit takes 8");
+    assert_null(attn_layer_ssru(n.tape, attn_tape_tensor(n.tape, ROWS, 8), &short_by_one, &n.ssru));
+    expect(&n, ATTN_ERR_SHAPE, "layer 1, attn_layer_ssru: x has 16 rows, the sequences 15 tokens");
+    assert_null(attn_layer_ssru(n.tape, attn_tape_tensor(n.tape, ROWS, 8), NULL, &n.ssru));
+    expect(&n, ATTN_ERR_ARGUMENT, "layer 1, attn_layer_ssru: sequences is NULL");
     close_network(&n);
 }
 

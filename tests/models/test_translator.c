@@ -21,6 +21,7 @@
 enum { VOCABULARY = TINY_VOCABULARY };
 
 /* The kinds of model that the tests walk through. */
+enum { RECURRENT = 5, VARIANTS = 6 };
 static attn_translator_config variant(int number) {
     attn_translator_config config = tiny_config();
     config.pre_norm = number % 2 == 1;
@@ -39,9 +40,12 @@ static attn_translator_config variant(int number) {
         config.activation = ATTN_ACTIVATION_SWISH;
         config.rms_norm = config.gated = true;
     }
+    if (number == RECURRENT) {
+        config.pre_norm = false;
+        config.ssru = config.final_norm = config.own_positions = true;
+    }
     return config;
 }
-enum { VARIANTS = 5 };
 
 /* ---- the teacher-forced pass ---- */
 
@@ -572,8 +576,9 @@ static void test_threads_and_isas(void **unused) {
     (void)unused;
     static tiny_batch batch;
     tiny_batch_fill(&batch);
-    for (int v = 0; v < 2; v++) {
-        attn_translator_config config = variant(v);
+    static const int kinds[] = {0, 1, RECURRENT};
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        attn_translator_config config = variant(kinds[k]);
         config.d_model = 64; /* large enough that work is shared out */
         config.ffn = 96;
         attn_translator *model = tiny_translator(&config, true);
