@@ -109,6 +109,16 @@ static bool fits(const attn_model_options *options, const char *source, const ch
            (options->target == NULL || strcmp(options->target, target) == 0);
 }
 
+/* Of a model that goes from any of its languages to any other: those asked for; its tokenizer knows which it has. */
+static void choose_any(attn_model *model, const char *source, const char *target) {
+    if (source != NULL) {
+        snprintf(model->source, sizeof model->source, "%s", source);
+    }
+    if (target != NULL) {
+        snprintf(model->target, sizeof model->target, "%s", target);
+    }
+}
+
 /* One of several pairs: the first that fits what is asked for. */
 static bool choose_pair(attn_model *model, const attn_model_options *options) {
     for (size_t i = 0; i < model->pair_count; i++) {
@@ -125,6 +135,10 @@ static bool choose_pair(attn_model *model, const attn_model_options *options) {
 static attn_status find_pair(attn_model *model, const attn_safetensors *file,
                              const attn_model_options *options, attn_error *error) {
     const char *list = attn_safetensors_metadata(file, "languages");
+    if (list != NULL && strchr(list, '-') == NULL) {
+        choose_any(model, options->source, options->target);
+        return ATTN_OK;
+    }
     attn_status status = list != NULL ? read_pairs(model, list, error) : ATTN_OK;
     if (status == ATTN_OK && !choose_pair(model, options)) {
         status =
@@ -134,6 +148,77 @@ static attn_status find_pair(attn_model *model, const attn_safetensors *file,
                       options->target != NULL ? options->target : model->target);
     }
     return status;
+}
+
+/* ---- the pieces that tell languages ---- */
+
+/* A few codes of languages that the tokenizer has, for messages. */
+static void list_languages(const attn_tokenizer *tokenizer, char *out, size_t size) {
+    enum { FEW = 5 };
+    size_t at = 0, found = 0;
+    out[0] = '\0';
+    for (int32_t id = 0; id < attn_tokenizer_size(tokenizer) && found < FEW; id++) {
+        char code[ATTN_TAG_SIZE];
+        if (attn_language_of_piece(tokenizer, id, code) && at < size) {
+            at += (size_t)snprintf(out + at, size - at, "%s%s", found++ > 0 ? ", " : "", code);
+        }
+    }
+}
+
+static attn_status find_language(const attn_model *model, const attn_tokenizer *tokenizer,
+                                 const char *code, int32_t *out, attn_error *error) {
+    char some[128], hint[192];
+    *out = attn_tokenizer_language(tokenizer, code);
+    if (*out >= 0) {
+        return ATTN_OK;
+    }
+    list_languages(tokenizer, some, sizeof some);
+    snprintf(hint, sizeof hint, "among its languages are %s", some);
+    return attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, hint,
+                     "the model does not know the language \"%.15s\"", code);
+}
+
+/* Both languages as the model's tagging has them; nothing while they are not known. */
+static attn_status find_both(attn_model *model, attn_tagging tagging, attn_error *error) {
+    int32_t source, target;
+    if (model->source[0] == '\0' || model->target[0] == '\0') {
+        return ATTN_OK;
+    }
+    attn_status status = find_language(model, model->tokenizer, model->source, &source, error);
+    if (status == ATTN_OK) {
+        const attn_tokenizer *tokenizer = attn_tokenizer_target(model->tokenizer);
+        status = find_language(model, tokenizer, model->target, &target, error);
+    }
+    if (status == ATTN_OK) {
+        *(tagging == ATTN_TAGGING_BOTH ? &model->tags.before : &model->tags.after) = source;
+        *(tagging == ATTN_TAGGING_START ? &model->tags.start : &model->tags.first) = target;
+    }
+    return status;
+}
+
+static attn_status find_tags(attn_model *model, attn_error *error) {
+    attn_tagging tagging = attn_translator_get_config(model->translator)->tagging;
+    char piece[ATTN_TAG_SIZE];
+    model->tags = (attn_language_tags){.start = ATTN_BOS};
+    if (tagging != ATTN_TAGGING_TARGET) {
+        return find_both(model, tagging, error);
+    }
+    attn_tag_of_language(model->target, piece);
+    model->tags.before = attn_tokenizer_tag(model->tokenizer, piece);
+    return ATTN_OK;
+}
+
+attn_status attn_model_check_languages(const attn_model *model, attn_error *error) {
+    char some[128], hint[192];
+    if (model->kind != ATTN_MODEL_TRANSLATOR ||
+        attn_translator_get_config(model->translator)->tagging == ATTN_TAGGING_TARGET ||
+        (model->source[0] != '\0' && model->target[0] != '\0')) {
+        return ATTN_OK;
+    }
+    list_languages(model->tokenizer, some, sizeof some);
+    snprintf(hint, sizeof hint, "give both, with --from and --to: %s ...", some);
+    return attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, hint,
+                     "the model has several languages and was not told which are meant");
 }
 
 /* ---- a translator ---- */
@@ -146,6 +231,12 @@ static attn_status check_size(const attn_model *model, const attn_tokenizer *tok
                                             "re-export it: tokenizer and weights differ",
                                             "the tokenizer has %d pieces, but the model has %lld",
                                             (int)pieces, (long long)vocabulary);
+}
+
+/* What search, training and pictures of attention count on. */
+static bool has_usual_ids(const attn_tokenizer *tokenizer) {
+    attn_special_ids s = attn_tokenizer_special(tokenizer);
+    return s.pad == ATTN_PAD && s.unk == ATTN_UNK && s.bos == ATTN_BOS && s.eos == ATTN_EOS;
 }
 
 static attn_status read_tokenizer(attn_model *model, const void *bytes, size_t size,
@@ -170,13 +261,12 @@ static attn_status read_sides(attn_model *model, const void *bytes, size_t size,
         status =
             check_size(model, attn_tokenizer_target(model->tokenizer), config->vocabulary, error);
     }
-    if (status != ATTN_OK) {
-        return status;
+    if (status == ATTN_OK && (!has_usual_ids(model->tokenizer) ||
+                              !has_usual_ids(attn_tokenizer_target(model->tokenizer)))) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, model->path, -1, "import the model again",
+                           "its tokenizer does not number <pad>, <unk>, <s>, </s> as 0, 1, 2, 3");
     }
-    char piece[ATTN_TAG_SIZE];
-    attn_tag_of_language(model->target, piece);
-    model->tag = attn_tokenizer_tag(model->tokenizer, piece);
-    return ATTN_OK;
+    return status == ATTN_OK ? find_tags(model, error) : status;
 }
 
 attn_status attn_model_set_shortlist(attn_model *model, const char *path, attn_error *error) {
@@ -352,8 +442,48 @@ attn_status attn_model_open(const char *path, const attn_model_options *options,
     return ATTN_OK;
 }
 
-int64_t attn_model_source_end(const attn_model *model) {
-    return !attn_translator_get_config(model->translator)->bare_source;
+int64_t attn_model_source_extra(const attn_model *model) {
+    return (model->tags.before > 0) + !attn_translator_get_config(model->translator)->bare_source +
+           (model->tags.after > 0);
+}
+
+int64_t attn_model_write_source(const attn_model *model, const int32_t *words, int64_t count,
+                                int32_t *out) {
+    bool bare = attn_translator_get_config(model->translator)->bare_source;
+    int64_t length = 0;
+    if (model->tags.before > 0) {
+        out[length++] = model->tags.before;
+    }
+    if (count > 0) {
+        memcpy(out + length, words, (size_t)count * sizeof *out);
+    }
+    length += count;
+    out[length] = ATTN_EOS; /* beyond the end of a source without it */
+    length += !bare;
+    if (model->tags.after > 0) {
+        out[length++] = model->tags.after;
+    }
+    return length;
+}
+
+int64_t attn_model_most_words(const attn_model *model) {
+    const attn_translator_config *config = attn_translator_get_config(model->translator);
+    return config->max_length - attn_model_source_extra(model) - config->bare_source;
+}
+
+int64_t attn_model_target_begin(const attn_model *model, int32_t ids[2]) {
+    ids[0] = model->tags.start;
+    ids[1] = model->tags.first;
+    return model->tags.first > 0 ? 2 : 1;
+}
+
+void attn_model_set_search(const attn_model *model, attn_search_options *search) {
+    if (model->tags.start != ATTN_BOS) {
+        search->start_token = model->tags.start;
+    }
+    if (model->tags.first > 0) {
+        search->first_token = model->tags.first;
+    }
 }
 
 int64_t attn_source_words(const int32_t *ids, int64_t length) {
@@ -370,11 +500,15 @@ attn_status attn_model_wrap(attn_translator *translator, attn_tokenizer *tokeniz
         attn_tokenizer_free(tokenizer);
         return attn_fail_memory(error, sizeof *model);
     }
-    snprintf(model->source, sizeof model->source, "%s", source);
-    snprintf(model->target, sizeof model->target, "%s", target);
+    choose_any(model, source, target);
     model->translator = translator;
     model->tokenizer = tokenizer;
-    return ATTN_OK;
+    attn_status status = find_tags(model, error);
+    if (status != ATTN_OK) {
+        attn_model_close(model);
+        *out = NULL;
+    }
+    return status;
 }
 
 attn_status attn_model_wrap_encoder(attn_encoder *encoder, attn_tokenizer *tokenizer,

@@ -28,22 +28,22 @@ static attn_status fail_sentence(const char *text, size_t i, size_t count, attn_
                      i + 1);
 }
 
-enum { NOTHING = -1 };
-
-/* ids[0 .. count), with `first` before them (NOTHING: without), and </s> after them. */
-static attn_status copy_ids(const int32_t *ids, int64_t count, int32_t first, int32_t **out,
-                            attn_error *error) {
-    int32_t *copy = malloc((size_t)(count + 2) * sizeof *copy);
-    int64_t begin = first != NOTHING;
-    *out = copy;
-    if (copy == NULL) {
-        return attn_fail_memory(error, (size_t)count * sizeof *copy);
+attn_status attn_sentence_pair_set_target(const attn_model *model, const int32_t *words,
+                                          int64_t count, attn_sentence_pair *out,
+                                          attn_error *error) {
+    int32_t begin[2];
+    int64_t given = attn_model_target_begin(model, begin);
+    size_t bytes = (size_t)(given + count + 1) * sizeof *out->target;
+    out->target = malloc(bytes);
+    if (out->target == NULL) {
+        return attn_fail_memory(error, bytes);
     }
-    copy[0] = first;
+    memcpy(out->target, begin, (size_t)given * sizeof *begin);
     if (count > 0) {
-        memcpy(copy + begin, ids, (size_t)count * sizeof *ids);
+        memcpy(out->target + given, words, (size_t)count * sizeof *words);
     }
-    copy[begin + count] = ATTN_EOS;
+    out->target_length = given + count;
+    out->target[out->target_length] = ATTN_EOS;
     return ATTN_OK;
 }
 
@@ -55,9 +55,13 @@ static attn_status copy_text(const char *text, char **out, attn_error *error) {
 static attn_status copy_source(const char *sentence, const int32_t *ids, int64_t length,
                                attn_sentence_pair *out, attn_error *error) {
     out->source_length = length;
-    attn_status status =
-        copy_ids(ids, attn_source_words(ids, length), NOTHING, &out->source, error);
-    return status == ATTN_OK ? copy_text(sentence, &out->sentence, error) : status;
+    out->source = malloc((size_t)(length + 1) * sizeof *ids);
+    if (out->source == NULL) {
+        return attn_fail_memory(error, (size_t)(length + 1) * sizeof *ids);
+    }
+    memcpy(out->source, ids, (size_t)length * sizeof *ids);
+    out->source[length] = ATTN_EOS; /* beyond: of a source that is read without it */
+    return copy_text(sentence, &out->sentence, error);
 }
 
 attn_status attn_sentence_pair_of_translation(const attn_translation *t, size_t text, size_t i,
@@ -72,8 +76,8 @@ attn_status attn_sentence_pair_of_translation(const attn_translation *t, size_t 
     }
     attn_status status = copy_source(s.source, s.source_ids, s.source_length, out, error);
     if (status == ATTN_OK) {
-        out->target_length = s.best->length + 1;
-        status = copy_ids(s.best->ids, s.best->length, ATTN_BOS, &out->target, error);
+        status = attn_sentence_pair_set_target(attn_translation_model(t), s.best->ids,
+                                               s.best->length, out, error);
     }
     if (status == ATTN_OK) {
         const attn_tokenizer *tokenizer =
@@ -115,43 +119,63 @@ attn_status attn_sentence_pair_of_source(const attn_model *model, const char *te
     return status;
 }
 
-/* All of a text as one sequence; its ids. */
-static attn_status encode(const attn_model *model, const attn_tokenizer *tokenizer,
-                          const char *what, const char *text, int32_t first, int32_t **out,
-                          int64_t *length, attn_error *error) {
-    int32_t *ids = NULL;
-    size_t count = 0;
-    int64_t tags = first >= 0 && first != ATTN_BOS;
-    int64_t most = attn_translator_get_config(model->translator)->max_length - 1 - tags;
+/* All of a text as one sequence: its words, at most `most`. */
+static attn_status encode(const attn_tokenizer *tokenizer, const char *what, const char *text,
+                          int64_t most, int32_t **ids, size_t *count, attn_error *error) {
+    *ids = NULL;
+    *count = 0;
     if (!attn_utf8_whole(text, strlen(text))) {
         return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL, "the %s is not UTF-8", what);
     }
-    attn_status status = attn_tokenizer_encode(tokenizer, text, strlen(text), &ids, &count, error);
-    if (status == ATTN_OK && (int64_t)count > most) {
+    attn_status status = attn_tokenizer_encode(tokenizer, text, strlen(text), ids, count, error);
+    if (status == ATTN_OK && (int64_t)*count > most) {
         status = attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "give a shorter one",
                            "the %s has %lld tokens; the model takes at most %lld", what,
-                           (long long)count, (long long)most);
+                           (long long)*count, (long long)most);
     }
-    status = status == ATTN_OK ? copy_ids(ids, (int64_t)count, first, out, error) : status;
-    *length = tags + (int64_t)count + (first == ATTN_BOS ? 1 : attn_model_source_end(model));
+    return status;
+}
+
+static attn_status encode_source(const attn_model *model, const char *text, attn_sentence_pair *out,
+                                 attn_error *error) {
+    int32_t *ids;
+    size_t count;
+    attn_status status = encode(model->tokenizer, "sentence", text, attn_model_most_words(model),
+                                &ids, &count, error);
+    if (status == ATTN_OK) {
+        int64_t room = (int64_t)count + attn_model_source_extra(model) + 1;
+        out->source = malloc((size_t)room * sizeof *out->source);
+        status = out->source != NULL ? ATTN_OK : attn_fail_memory(error, (size_t)room);
+    }
+    if (status == ATTN_OK) {
+        out->source_length = attn_model_write_source(model, ids, (int64_t)count, out->source);
+        status = copy_text(text, &out->sentence, error);
+    }
     free(ids);
     return status;
 }
 
 static attn_status encode_translation(const attn_model *model, const char *text,
                                       attn_sentence_pair *out, attn_error *error) {
-    return encode(model, attn_tokenizer_target(model->tokenizer), "translation", text, ATTN_BOS,
-                  &out->target, &out->target_length, error);
+    int32_t *ids, begin[2];
+    size_t count;
+    int64_t most = attn_translator_get_config(model->translator)->max_length -
+                   attn_model_target_begin(model, begin);
+    attn_status status = encode(attn_tokenizer_target(model->tokenizer), "translation", text, most,
+                                &ids, &count, error);
+    status = status == ATTN_OK
+                 ? attn_sentence_pair_set_target(model, ids, (int64_t)count, out, error)
+                 : status;
+    free(ids);
+    return status;
 }
 
 attn_status attn_sentence_pair_raw(const attn_model *model, const char *text,
                                    const char *translation, attn_sentence_pair *out,
                                    attn_error *error) {
     *out = (attn_sentence_pair){0};
-    attn_status status =
-        encode(model, model->tokenizer, "sentence", text, model->tag > 0 ? model->tag : NOTHING,
-               &out->source, &out->source_length, error);
-    status = status == ATTN_OK ? copy_text(text, &out->sentence, error) : status;
+    attn_status status = attn_model_check_languages(model, error);
+    status = status == ATTN_OK ? encode_source(model, text, out, error) : status;
     if (status == ATTN_OK) {
         status = encode_translation(model, translation, out, error);
     }
@@ -168,9 +192,9 @@ static attn_status pair_sentences(const attn_translation *source, const attn_tra
     if (status == ATTN_OK && attn_tokenizer_target(model->tokenizer) != model->tokenizer) {
         status = encode_translation(model, translation, out, error);
     } else if (status == ATTN_OK) {
-        int64_t tags = model->tag > 0; /* it was cut as a source is */
-        out->target_length = t->length - tags;
-        status = copy_ids(t->ids + tags, t->length - tags - 1, ATTN_BOS, &out->target, error);
+        int64_t words = t->length - attn_model_source_extra(model); /* it was cut as a source is */
+        status = attn_sentence_pair_set_target(model, t->ids + (model->tags.before > 0), words, out,
+                                               error);
     }
     return status == ATTN_OK ? copy_text(translation, &out->translation, error) : status;
 }
@@ -278,6 +302,8 @@ static attn_status read_steps(const attn_model *model, attn_translator_state *st
                               attn_real *const *log_p, attn_real *const *weights,
                               attn_error *error) {
     int64_t vocabulary = attn_translator_get_config(model->translator)->vocabulary, row = 0;
+    int32_t begin[2];
+    int64_t given = attn_model_target_begin(model, begin);
     attn_real *logits = malloc(count * (size_t)vocabulary * sizeof *logits), *attention = NULL;
     int64_t *row_of = malloc(count * sizeof *row_of), *parents = malloc(count * sizeof *parents);
     int32_t *tokens = malloc(count * sizeof *tokens);
@@ -297,7 +323,9 @@ static attn_status read_steps(const attn_model *model, attn_translator_state *st
         status = attn_translator_step(state, rows, tokens, parents, logits, attention, error);
         for (size_t i = 0; i < count && status == ATTN_OK; i++) {
             if (step < pairs[i].target_length && log_p != NULL) {
-                log_p[i][step] = logits[row_of[i] * vocabulary + pairs[i].target[step + 1]];
+                bool chosen = step + 1 >= given;
+                log_p[i][step] =
+                    chosen ? logits[row_of[i] * vocabulary + pairs[i].target[step + 1]] : 0;
             }
             if (step < pairs[i].target_length && weights != NULL) {
                 int64_t length = pairs[i].source_length;

@@ -10,7 +10,8 @@
 typedef struct attn_sentence_pair {
     int32_t *source; /* ids and </s> */
     int64_t source_length;
-    int32_t *target;       /* <s>, ids, </s>; NULL: not read */
+    int32_t
+        *target; /* <s> (or what a model of several languages reads), ids, </s>; NULL: not read */
     int64_t target_length; /* without the </s> */
     char *sentence;        /* what the source reads */
     char *translation;     /* what the target reads; NULL: not read */
@@ -19,6 +20,11 @@ typedef struct attn_sentence_pair {
 /* Frees what it holds; a zero one is allowed. */
 void attn_sentence_pair_free(attn_sentence_pair *pair);
 
+/* Sets the target to what the model's decoder reads before these words, the words, and </s>. ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_sentence_pair_set_target(const attn_model *model,
+                                                          const int32_t *words, int64_t count,
+                                                          attn_sentence_pair *out,
+                                                          attn_error *error);
 /* Sentence i of a text that was translated; of one that was copied because no translation of it passed, as it was
  * searched at first. A pair is to be freed after an error too. ATTN_ERR_ARGUMENT:
  * there is no such sentence; the error says how many there are. */
@@ -54,7 +60,7 @@ ATTN_MUST_CHECK attn_status attn_sentence_pair_read(const attn_model *model, con
                                                     attn_sentence_pair *out, attn_error *error);
 
 /* log p of every target id given the source, by the steps that a search takes: log_p[i] is
- * [target_length of pair i], </s> last. ATTN_ERR_NUMERIC, ATTN_ERR_MEMORY. */
+ * [target_length of pair i], </s> last; 0 of an id that tells the language. ATTN_ERR_NUMERIC, ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_sentence_pairs_score(const attn_model *model,
                                                       const attn_sentence_pair *pairs, size_t count,
                                                       attn_real *const *log_p, attn_error *error);

@@ -11,6 +11,7 @@
 #include "text/buffer.h"
 #include "text/passage.h"
 #include "text/pieces.h"
+#include "text/tags.h"
 #include "text/vocabulary.h"
 
 /* The sentences that a unit became: every `step`-th from sentences[first] on, `count` of them. */
@@ -96,14 +97,12 @@ static attn_status add_sentence(attn_translation *t, size_t text, const int32_t 
     /* A second part of a text must not repeat the first one's random numbers. */
     uint64_t stream = (t->first_text + text) | (uint64_t)t->texts[text].parts++ << 48;
     for (size_t i = 0; i < t->step && status == ATTN_OK; i++) {
-        int64_t tags = t->model->tag > 0, whole = tags + length + attn_model_source_end(t->model);
-        int32_t *copy = malloc((size_t)(tags + length + 1) * sizeof *copy);
+        size_t room = (size_t)(length + attn_model_source_extra(t->model) + 1);
+        int32_t *copy = malloc(room * sizeof *copy);
         if (copy == NULL) {
             return attn_fail_memory(error, (size_t)length * sizeof *copy);
         }
-        copy[0] = t->model->tag;
-        memcpy(copy + tags, ids, (size_t)length * sizeof *copy);
-        copy[tags + length] = ATTN_EOS; /* beyond the end of a source without it */
+        int64_t whole = attn_model_write_source(t->model, ids, length, copy);
         t->text[t->count] = text;
         t->source[t->count] = t->partial[t->count] = NULL;
         t->sentences[t->count++] = (attn_sentence){.ids = copy,
@@ -117,8 +116,7 @@ static attn_status add_sentence(attn_translation *t, size_t text, const int32_t 
 /* Parts of the unit's ids, each as long as the model can read. */
 static attn_status add_ids(attn_translation *t, size_t text, const int32_t *ids, int64_t count,
                            attn_error *error) {
-    int64_t most =
-        attn_translator_get_config(t->model->translator)->max_length - 1 - (t->model->tag > 0);
+    int64_t most = attn_model_most_words(t->model);
     bool clean = true;
     attn_status status = ATTN_OK;
     for (int64_t done = 0; done < count && status == ATTN_OK;) {
@@ -193,8 +191,12 @@ static attn_status add_needed(attn_translation *t, size_t text, attn_error *erro
 }
 
 static attn_status parse(attn_translation *t, const char *text, one_text *out, attn_error *error) {
-    attn_passage_options options = {.language = t->model->source,
-                                    .target = t->model->target,
+    bool tagged = attn_translator_get_config(t->model->translator)->tagging != ATTN_TAGGING_TARGET;
+    char source[ATTN_TAG_SIZE], target[ATTN_TAG_SIZE]; /* the model may write eng_Latn */
+    attn_language_short(t->model->source, source);
+    attn_language_short(t->model->target, target);
+    attn_passage_options options = {.language = tagged ? source : t->model->source,
+                                    .target = tagged ? target : t->model->target,
                                     .html = t->format == ATTN_TEXT_HTML,
                                     .glossary = t->model->glossary,
                                     .attributes = t->attributes,
@@ -247,6 +249,7 @@ static attn_status set_search(attn_translation *t, const attn_search_options *gi
     t->search.progress = NULL;
     t->search.progress_context = NULL;
     t->search.shortlist = NULL;
+    attn_model_set_search(t->model, &t->search);
     t->n_best = t->search.n_best;
     return ATTN_OK;
 }
@@ -283,6 +286,7 @@ attn_status attn_translation_create(const attn_model *model, const char *const *
     attn_status status = read_options(options, &chosen, error);
     status =
         status == ATTN_OK ? attn_model_check_kind(model, ATTN_MODEL_TRANSLATOR, error) : status;
+    status = status == ATTN_OK ? attn_model_check_languages(model, error) : status;
     if (status != ATTN_OK) {
         return status;
     }

@@ -152,14 +152,14 @@ double attn_search_normalize(double sum, int64_t length, double length_penalty) 
 /* Fills one hypothesis from its </s> node back to the root. */
 static attn_status trace(const attn_search_options *options, const attn_search_sentence *sentence,
                          int32_t node, attn_hypothesis *out) {
-    int64_t length = -1; /* </s> does not count */
+    int64_t given = attn_search_given(options), length = -1 - given; /* nor does </s> count */
     for (int32_t at = node; sentence->nodes[at].parent >= 0; at = sentence->nodes[at].parent) {
         length++;
     }
     int64_t source_length = sentence->source_length;
     out->length = length;
     out->source_length = source_length;
-    out->cut = length >= sentence->limit;
+    out->cut = length + given >= sentence->limit;
     out->log_probability = sentence->nodes[node].sum;
     out->score = attn_search_normalize(out->log_probability, length + 1, options->length_penalty);
     out->ids = attn_alloc((size_t)length * sizeof *out->ids);

@@ -58,8 +58,9 @@ static attn_status check_options(const attn_search_options *o, int64_t vocabular
     } else if (o->top_k < 0 || o->max_length < 0) {
         wrong = "top_k and max_length must not be negative";
     } else if (o->start_token < 0 || o->start_token >= vocabulary || o->end_token < 0 ||
-               o->end_token >= vocabulary || o->end_token < o->forbidden_below) {
-        wrong = "start_token or end_token is not one that the model can use";
+               o->end_token >= vocabulary || o->end_token < o->forbidden_below ||
+               o->first_token < 0 || o->first_token >= vocabulary) {
+        wrong = "start_token, first_token or end_token is not one that the model can use";
     }
     if (wrong == NULL) {
         return ATTN_OK;
@@ -67,16 +68,16 @@ static attn_status check_options(const attn_search_options *o, int64_t vocabular
     return attn_fail(error, ATTN_ERR_ARGUMENT, "attn_search", -1, NULL, "%s", wrong);
 }
 
-/* Most target ids for a source of `length` ids, </s> counted in both. */
+/* Most target ids for a source of `length` ids, </s> counted in both, and those that are given. */
 static int64_t length_limit(const attn_search_options *o, int64_t model_length, int64_t length) {
-    int64_t limit = model_length - 1; /* <s> takes a place */
+    int64_t given = attn_search_given(o), limit = model_length - 1 - given; /* <s> takes a place */
     if (o->max_length > 0 && o->max_length < limit) {
         limit = o->max_length;
     }
     if (o->length_guard && 2 * length + 20 < limit) {
         limit = 2 * length + 20;
     }
-    return limit;
+    return limit + given;
 }
 
 static attn_status start_sentence(const search *s, attn_search_sentence *sentence) {
@@ -206,6 +207,18 @@ static void rank_rows(const search *s, int64_t rows) {
     }
 }
 
+/* Every hypothesis goes on with the token that is given. */
+static void advance_first(search *s) {
+    for (int64_t i = 0; i < s->count; i++) {
+        attn_search_sentence *sentence = &s->sentences[i];
+        for (int64_t h = 0; h < sentence->live_count; h++) {
+            attn_search_live *live = &sentence->live[h];
+            live->node = attn_search_grow(&s->step, sentence, h, s->step.options->first_token, 0);
+            live->row = sentence->first_row + h;
+        }
+    }
+}
+
 static attn_status advance(search *s, attn_error *error) {
     for (int64_t i = 0; i < s->count; i++) {
         attn_search_sentence *sentence = &s->sentences[i];
@@ -233,7 +246,7 @@ static void report_progress(const search *s) {
         if (sentence->live_count == 0) {
             continue;
         }
-        int64_t count = s->step.number + 1, at = count;
+        int64_t count = s->step.number + 1 - attn_search_given(s->step.options), at = count;
         for (int32_t node = sentence->live[0].node; at > 0; node = sentence->nodes[node].parent) {
             s->ids[--at] = sentence->nodes[node].token;
         }
@@ -265,6 +278,10 @@ static attn_status run_steps(search *s, attn_error *error) {
                                                   s->step.log_p, s->attention, error);
         if (status != ATTN_OK) {
             return status;
+        }
+        if (s->step.number < attn_search_given(s->step.options)) {
+            advance_first(s);
+            continue;
         }
         rank_rows(s, rows);
         status = advance(s, error);

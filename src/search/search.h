@@ -28,7 +28,7 @@ typedef struct attn_search_live {
 typedef struct attn_search_sentence {
     const int32_t *source;
     int64_t source_length; /* S, with </s> */
-    int64_t limit;         /* most target ids */
+    int64_t limit;         /* most target ids, with those that are given */
     int64_t repeats;       /* most times that an n-gram may stand in a row */
     attn_search_node *nodes;
     int64_t node_count;
@@ -64,6 +64,10 @@ void attn_search_top(const real *log_p, const int32_t *ids, int64_t n, int64_t k
 /* Sets what may not follow the hypothesis to -infinity in its row. */
 void attn_search_forbid(const attn_search_step *step, const attn_search_sentence *sentence,
                         int32_t node, real *row);
+/* How many ids are read after <s> that no hypothesis chose. */
+static inline int64_t attn_search_given(const attn_search_options *options) {
+    return options->first_token > 0;
+}
 /* How many times in a row an n-gram may stand in the translation of this source. */
 int64_t attn_search_repeats(const int32_t *source, int64_t length);
 /* Adds a node that continues live hypothesis `from`; returns its number. */

@@ -44,20 +44,11 @@ static attn_status score_both(const attn_model *model, attn_translator *edited,
 }
 
 /* <s>, ids, </s>: a pair with the same source. Its target is malloc'ed. */
-static attn_status pair_with(const attn_sentence_pair *pair, const attn_hypothesis *best,
-                             attn_sentence_pair *out, attn_error *error) {
+static attn_status pair_with(const attn_model *model, const attn_sentence_pair *pair,
+                             const attn_hypothesis *best, attn_sentence_pair *out,
+                             attn_error *error) {
     *out = *pair;
-    out->target_length = best->length + 1;
-    out->target = malloc((size_t)(best->length + 2) * sizeof *out->target);
-    if (out->target == NULL) {
-        return attn_fail_memory(error, (size_t)(best->length + 2) * sizeof *out->target);
-    }
-    out->target[0] = ATTN_BOS;
-    if (best->length > 0) {
-        memcpy(out->target + 1, best->ids, (size_t)best->length * sizeof *best->ids);
-    }
-    out->target[best->length + 1] = ATTN_EOS;
-    return ATTN_OK;
+    return attn_sentence_pair_set_target(model, best->ids, best->length, out, error);
 }
 
 attn_status attn_intervene(const attn_model *model, const attn_sentence_pair *pair,
@@ -68,6 +59,8 @@ attn_status attn_intervene(const attn_model *model, const attn_sentence_pair *pa
     attn_search_result result = {0};
     attn_sentence_pair after = {0};
     const int64_t starts[] = {0, pair->source_length};
+    attn_search_options how = *search;
+    attn_model_set_search(model, &how);
     *out = (attn_intervened){0};
     attn_status status = attn_translator_edited(model->translator, edits, count, &edited, error);
     if (status != ATTN_OK) {
@@ -75,10 +68,10 @@ attn_status attn_intervene(const attn_model *model, const attn_sentence_pair *pa
     }
     status = score_both(model, edited, pair, &out->before, error);
     if (status == ATTN_OK) {
-        status = attn_search(edited, 1, pair->source, starts, NULL, search, &result, error);
+        status = attn_search(edited, 1, pair->source, starts, NULL, &how, &result, error);
     }
     if (status == ATTN_OK) {
-        status = pair_with(pair, &result.hypotheses[0], &after, error);
+        status = pair_with(model, pair, &result.hypotheses[0], &after, error);
     }
     if (status == ATTN_OK) {
         status = score_both(model, edited, &after, &out->after, error);

@@ -16,7 +16,7 @@ static attn_model view_model(attn_translator *translator, const attn_translator_
                         .path = (char *)(uintptr_t) "the model in training",
                         .translator = translator,
                         .tokenizer = data->tokenizer,
-                        .tag = direction->tag};
+                        .tags = {.before = direction->tag, .start = ATTN_BOS}};
     snprintf(model.source, sizeof model.source, "%s", direction->source);
     snprintf(model.target, sizeof model.target, "%s", direction->target);
     return model;
