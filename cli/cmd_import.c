@@ -71,10 +71,12 @@ const attn_command attn_cmd_import = {
     .summary = "Turn a model made elsewhere into one of attn's",
     .usage = "PATH [OPTION]...",
     .description =
-        "Reads a translator of Marian (OPUS-MT), of Hugging Face's MarianMT, of CTranslate2, or an "
-        "Argos package; or an encoder such as BERT, for attn embed: a file with the others of the "
-        "model beside it, or the folder or zip file that holds them. docs/import.md says what is "
-        "supported. Writes one safetensors file with the "
+        "Reads a translator of Marian (OPUS-MT), of Hugging Face's MarianMT, M2M-100, NLLB and "
+        "mBART, "
+        "of CTranslate2, fairseq or OpenNMT-py, an Argos package, or any Transformer with an "
+        "attn.ini that names its tensors; or an encoder such as BERT, for attn embed: a file "
+        "with the others of the model beside it, or the folder or zip file that holds them. "
+        "docs/import.md says what is supported. Writes one safetensors file with the "
         "tokenizer in it. "
         "The other commands take such a PATH as --model too, and import it each time.",
     .options = table,

@@ -55,6 +55,9 @@ static json_t *describe_translator(const attn_translator_config *c) {
         json_object_set_new(config, "embeddings",
                             json_string(attn_embeddings_names[c->embeddings]));
     }
+    if (c->tagging != ATTN_TAGGING_TARGET) {
+        json_object_set_new(config, "tagging", json_string(attn_tagging_names[c->tagging]));
+    }
     if (c->rms_norm) {
         json_object_set_new(config, "norm_kind", json_string("rms"));
     }

@@ -129,6 +129,39 @@ static attn_status refuse(attn_error *error, const char *what) {
                      "a CTranslate2 model with %s, which attn does not compute", what);
 }
 
+/* A setting that is not looked at could change what is computed: rotary_dim, sliding_window, queries_scale ... */
+static attn_status check_all_known(const attn_tensor_file *file, attn_error *error) {
+    static const char *const known[] = {"num_heads",
+                                        "pre_norm",
+                                        "activation",
+                                        "alignment_layer",
+                                        "alignment_heads",
+                                        "embeddings_merge",
+                                        "scale_embeddings",
+                                        "alibi",
+                                        "alibi_use_positive_positions",
+                                        "scale_alibi",
+                                        "weight_scale",
+                                        "start_from_zero_embedding",
+                                        "project_in",
+                                        "multiply_by_sqrt_depth",
+                                        "multi_query_attention"};
+    for (size_t i = 0; i < attn_tensor_file_count(file); i++) {
+        const attn_tensor_info *tensor = attn_tensor_file_at(file, i);
+        const char *slash = strrchr(tensor->name, '/');
+        bool good = tensor->rank > 0;
+        for (size_t k = 0; k < sizeof known / sizeof known[0] && !good; k++) {
+            good = strcmp(slash != NULL ? slash + 1 : tensor->name, known[k]) == 0;
+        }
+        if (!good) {
+            return refuse(error, tensor->name);
+        }
+    }
+    return attn_tensor_file_find(file, "encoder/embeddings_1/weight") == NULL
+               ? ATTN_OK
+               : refuse(error, "several embeddings a word");
+}
+
 /* What would be computed in another way. */
 static attn_status check_settings(const attn_tensor_file *file, attn_error *error) {
     static const struct {
@@ -253,6 +286,7 @@ static attn_status read_config(const attn_tensor_file *file, const json_t *setti
     config->embeddings = embeddings_of(file);
     config->output_bias = true;
     attn_status status = check_settings(file, error);
+    status = status == ATTN_OK ? check_all_known(file, error) : status;
     status = status == ATTN_OK ? read_activation(file, &config->activation, error) : status;
     status = status == ATTN_OK ? read_positions(file, config, error) : status;
     return status == ATTN_OK ? read_scale(file, config->d_model, &config->plain_embeddings, error)

@@ -125,6 +125,10 @@ static int shape_of(const export_work *w, const attn_weight_rule *rule, const at
         shape[0] = vector ? 1 : parts * param->rows;
         shape[1] = vector ? parts * param->cols : param->cols;
         break;
+    case ATTN_WEIGHT_LATER_ROWS:
+        shape[0] = rule->part + param->rows;
+        shape[1] = param->cols;
+        break;
     case ATTN_WEIGHT_TRANSPOSED:
         shape[0] = param->cols;
         shape[1] = param->rows;
@@ -161,6 +165,10 @@ static void fill(const export_work *w, const attn_weight_rule *rule, const attn_
     switch (rule->layout) {
     case ATTN_WEIGHT_SAME:
         memcpy(to + rule->part * count, param->data, (size_t)count * sizeof *to);
+        break;
+    case ATTN_WEIGHT_LATER_ROWS:
+        memset(to, 0, (size_t)(rule->part * cols) * sizeof *to);
+        memcpy(to + rule->part * cols, param->data, (size_t)count * sizeof *to);
         break;
     case ATTN_WEIGHT_TRANSPOSED:
         for (int64_t i = 0; i < count; i++) {

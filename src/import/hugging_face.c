@@ -1,79 +1,55 @@
-/* import/hugging_face.c: folders of Hugging Face's transformers: MarianMT.
+/* import/hugging_face.c: folders of Hugging Face's transformers: MarianMT, M2M-100 and NLLB, mBART.
  *
  *     config.json                               what the network is
  *     model.safetensors or pytorch_model.bin    the tensors
- *     source.spm, target.spm                    the segmenters
- *     vocab.json, target_vocab.json             pieces by id; the second only where the vocabularies are separate
+ *     source.spm, target.spm                    Marian's segmenters
+ *     sentencepiece.bpe.model, tokenizer.json   that of the others, or one made of the second
+ *     vocab.json, target_vocab.json             pieces by id, of Marian and M2M-100; the second only where the vocabularies are separate
  *
- * Names of tensors and positions: transformers src/transformers/models/marian/modeling_marian.py. A translation begins with the
- * word decoder_start_token_id, positions count from 0, and the norms' epsilon is 1e-5. */
+ * Names of tensors: fairseq_names.c; positions: transformers src/transformers/models/{marian,m2m_100,mbart}. A translation begins with the
+ * word decoder_start_token_id; positions count from 0 (Marian) or 2; the norms' epsilon is 1e-5. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "import/added_pieces.h"
 #include "import/export.h"
+#include "import/fairseq_names.h"
 #include "import/import.h"
 #include "import/json.h"
 #include "import/side.h"
-
-/* ---- names ---- */
-
-#define LINEAR(ours, theirs)                                                                       \
-    {ours ".weight", theirs ".weight", ATTN_WEIGHT_SAME, 0, 0}, {                                  \
-        ours ".bias", theirs ".bias", ATTN_WEIGHT_SAME, 0, 0                                       \
-    }
-#define NORM(ours, theirs)                                                                         \
-    {ours ".gamma", theirs ".weight", ATTN_WEIGHT_SAME, 0, 0}, {                                   \
-        ours ".beta", theirs ".bias", ATTN_WEIGHT_SAME, 0, 0                                       \
-    }
-#define ATTENTION(ours, theirs)                                                                    \
-    LINEAR(ours ".query", theirs ".q_proj"), LINEAR(ours ".key", theirs ".k_proj"),                \
-        LINEAR(ours ".value", theirs ".v_proj"), LINEAR(ours ".output", theirs ".out_proj")
-
-static const attn_weight_rule rules[] = {
-    {"embedding", "model.shared.weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},
-    {"embedding", "model.decoder.embed_tokens.weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},
-    {"embedding", "lm_head.weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},
-    {"source_embedding", "model.encoder.embed_tokens.weight", ATTN_WEIGHT_SOURCE_ROWS, 0, 0},
-    {"source_embedding", "model.shared.weight", ATTN_WEIGHT_SOURCE_ROWS, 0, 0},
-    {"target_embedding", "model.decoder.embed_tokens.weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},
-    {"target_embedding", "model.shared.weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},
-    {"output", "lm_head.weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},
-    {"output", "model.decoder.embed_tokens.weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},
-    {"output.bias", "final_logits_bias", ATTN_WEIGHT_TARGET_BIAS, 0, 0},
-    {"positions", "model.encoder.embed_positions.weight", ATTN_WEIGHT_SAME, 0, 0},
-    ATTENTION("encoder.#.self", "model.encoder.layers.#.self_attn"),
-    NORM("encoder.#.norm_self", "model.encoder.layers.#.self_attn_layer_norm"),
-    LINEAR("encoder.#.feed_forward.up", "model.encoder.layers.#.fc1"),
-    LINEAR("encoder.#.feed_forward.down", "model.encoder.layers.#.fc2"),
-    NORM("encoder.#.norm_feed_forward", "model.encoder.layers.#.final_layer_norm"),
-    ATTENTION("decoder.#.self", "model.decoder.layers.#.self_attn"),
-    NORM("decoder.#.norm_self", "model.decoder.layers.#.self_attn_layer_norm"),
-    ATTENTION("decoder.#.cross", "model.decoder.layers.#.encoder_attn"),
-    NORM("decoder.#.norm_cross", "model.decoder.layers.#.encoder_attn_layer_norm"),
-    LINEAR("decoder.#.feed_forward.up", "model.decoder.layers.#.fc1"),
-    LINEAR("decoder.#.feed_forward.down", "model.decoder.layers.#.fc2"),
-    NORM("decoder.#.norm_feed_forward", "model.decoder.layers.#.final_layer_norm"),
-};
-
-/* The decoder's positions are the encoder's, which is checked; where embeddings are tied, their other names may be in the file as
- * well. */
-static const char *const idle[] = {"model.decoder.embed_positions.",
-                                   "model.encoder.embed_tokens.",
-                                   "model.decoder.embed_tokens.",
-                                   "model.shared.",
-                                   "lm_head.",
-                                   NULL};
-
-const attn_weight_map attn_weights_hugging_face = {
-    .rules = rules,
-    .rule_count = sizeof rules / sizeof rules[0],
-    .idle = idle,
-};
+#include "text/tokenizer_json.h"
 
 enum { SPM_LIMIT = 256 << 20 };
+
+/* ---- the kinds of models ---- */
+
+typedef struct family {
+    const char *name; /* model_type */
+    bool multilingual, learned;
+} family;
+
+static const family families[] = {
+    {.name = "marian"},
+    {.name = "m2m_100", .multilingual = true},
+    {.name = "mbart", .multilingual = true, .learned = true},
+};
+
+static attn_status find_family(const json_t *config, const family **out, attn_error *error) {
+    const char *name = attn_json_text(config, "model_type", "");
+    *out = NULL;
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        *out = strcmp(name, families[i].name) == 0 ? &families[i] : *out;
+    }
+    return *out != NULL
+               ? ATTN_OK
+               : attn_fail(
+                     error, ATTN_ERR_UNSUPPORTED, "config.json", -1, NULL,
+                     "model_type is \"%.40s\"; attn reads \"marian\", \"m2m_100\" and \"mbart\"",
+                     name);
+}
 
 /* ---- the network ---- */
 
@@ -86,7 +62,7 @@ static attn_status read_activation(const json_t *config, attn_activation *out, a
         {"relu", ATTN_ACTIVATION_RELU},          {"gelu", ATTN_ACTIVATION_GELU},
         {"gelu_new", ATTN_ACTIVATION_GELU_TANH}, {"quick_gelu", ATTN_ACTIVATION_GELU_SIGMOID},
     };
-    const char *name = attn_json_text(config, "activation_function", "");
+    const char *name = attn_json_text(config, "activation_function", "gelu");
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(name, known[i].name) == 0) {
             *out = known[i].activation;
@@ -132,7 +108,17 @@ static attn_status read_positions(const attn_tensor_file *file, attn_translator_
     return ATTN_OK;
 }
 
-static attn_status read_config(const json_t *json, const attn_tensor_file *file,
+/* What M2M-100 and mBART have that MarianMT has not. */
+static void read_multilingual(const family *kind, const json_t *json,
+                              attn_translator_config *config) {
+    config->pre_norm = true;
+    config->embedding_norm = config->learned_positions = config->own_positions = kind->learned;
+    config->sinusoids = ATTN_SINUSOIDS_TENSOR2TENSOR;
+    config->first_position = kind->learned ? 0 : 2;
+    config->max_length = attn_json_number(json, "max_position_embeddings", 1024);
+}
+
+static attn_status read_config(const family *kind, const json_t *json, const attn_tensor_file *file,
                                attn_translator_config *config, attn_error *error) {
     attn_translator_config_init(config);
     bool shared = attn_json_flag(json, "share_encoder_decoder_embeddings", true);
@@ -149,8 +135,13 @@ static attn_status read_config(const json_t *json, const attn_tensor_file *file,
     config->plain_embeddings = !attn_json_flag(json, "scale_embedding", false);
     config->sinusoids = ATTN_SINUSOIDS_PAPER;
     config->output_bias = true;
+    if (kind->multilingual) {
+        read_multilingual(kind, json, config);
+    }
     attn_status status = check_pairs(json, error);
-    status = status == ATTN_OK ? read_positions(file, config, error) : status;
+    if (status == ATTN_OK && !kind->multilingual) {
+        status = read_positions(file, config, error);
+    }
     return status == ATTN_OK ? read_activation(json, &config->activation, error) : status;
 }
 
@@ -193,8 +184,8 @@ static attn_status read_side(attn_bundle *bundle, bool target, int64_t rows, int
     return status == ATTN_OK ? attn_import_side_number(s, rows, start, error) : status;
 }
 
-static attn_status read_sides(attn_bundle *bundle, const json_t *config, attn_import_side side[2],
-                              attn_error *error) {
+static attn_status read_marian_sides(attn_bundle *bundle, const json_t *config,
+                                     attn_import_side side[2], attn_error *error) {
     int64_t sources = attn_json_number(config, "vocab_size", 0);
     int64_t targets = attn_json_number(config, "decoder_vocab_size", sources);
     int32_t start = (int32_t)attn_json_number(config, "decoder_start_token_id", -1);
@@ -208,36 +199,143 @@ static attn_status read_sides(attn_bundle *bundle, const json_t *config, attn_im
     return status == ATTN_OK ? read_side(bundle, true, targets, start, &side[1], error) : status;
 }
 
+/* ---- the vocabulary of many languages ---- */
+
+/* The segmenter's own bytes and, of a tokenizer.json, the pieces by id. */
+static attn_status read_tokenizer_json(attn_bundle *bundle, attn_import_side *s,
+                                       attn_error *error) {
+    char *text, *bytes = NULL;
+    size_t size, bytes_size = 0;
+    attn_status status = attn_bundle_read(bundle, "tokenizer.json", SPM_LIMIT, &text, &size, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    status = attn_tokenizer_json(text, size, &bytes, &bytes_size, error);
+    attn_free(text);
+    if (status == ATTN_OK) {
+        s->segmenter = attn_alloc(bytes_size + 1);
+        s->segmenter_size = bytes_size;
+        status = s->segmenter != NULL ? ATTN_OK : attn_fail_memory(error, bytes_size);
+    }
+    if (status == ATTN_OK) {
+        memcpy(s->segmenter, bytes, bytes_size);
+        const attn_protobuf message = {(const unsigned char *)s->segmenter, bytes_size, 0};
+        status = attn_piece_table_read(message, &s->theirs, error);
+    }
+    free(bytes);
+    return status;
+}
+
+static attn_status read_pieces(attn_bundle *bundle, attn_import_side *s, attn_error *error) {
+    static const char spm[] = "sentencepiece.bpe.model";
+    if (!attn_bundle_has(bundle, spm) && attn_bundle_has(bundle, "tokenizer.json")) {
+        return read_tokenizer_json(bundle, s, error);
+    }
+    attn_status status =
+        attn_bundle_read(bundle, spm, SPM_LIMIT, &s->segmenter, &s->segmenter_size, error);
+    if (status == ATTN_OK) {
+        status =
+            attn_bundle_has(bundle, "vocab.json")
+                ? read_table(bundle, "vocab.json", &s->theirs, error)
+                : attn_piece_table_of_fairseq(s->segmenter, s->segmenter_size, &s->theirs, error);
+    }
+    return status;
+}
+
+/* The word that begins a translation, as one of the two files says; -1: none does. */
+static int32_t start_of(attn_bundle *bundle, const json_t *config) {
+    static const char key[] = "decoder_start_token_id";
+    json_t *generation = NULL;
+    int64_t start = attn_json_number(config, key, -1);
+    if (start < 0 && attn_bundle_has(bundle, "generation_config.json") &&
+        attn_import_json(bundle, "generation_config.json", &generation, NULL) == ATTN_OK) {
+        start = attn_json_number(generation, key, -1);
+    }
+    json_decref(generation);
+    return start >= 0 && start < INT32_MAX ? (int32_t)start : -1;
+}
+
+/* mBART of 25 languages starts from a language, and so there is no one word that begins translations. */
+static attn_tagging tagging_of(attn_bundle *bundle, const family *kind, int32_t start,
+                               int32_t end) {
+    json_t *settings = NULL;
+    attn_tagging tagging = kind->learned && start != end ? ATTN_TAGGING_START : ATTN_TAGGING_BOTH;
+    if (attn_bundle_has(bundle, "tokenizer_config.json") &&
+        attn_import_json(bundle, "tokenizer_config.json", &settings, NULL) == ATTN_OK) {
+        const char *class = attn_json_text(settings, "tokenizer_class", "");
+        if (kind->learned && strncmp(class, "MBart50", 7) == 0) {
+            tagging = ATTN_TAGGING_BOTH;
+        } else if (kind->learned && strncmp(class, "MBartTokenizer", 14) == 0) {
+            tagging = ATTN_TAGGING_START;
+        } else if (!kind->learned && attn_json_flag(settings, "legacy_behaviour", false)) {
+            tagging = ATTN_TAGGING_BOTH_AFTER;
+        }
+    }
+    json_decref(settings);
+    return tagging;
+}
+
+static attn_status read_languages_side(attn_bundle *bundle, const json_t *config,
+                                       const family *kind, attn_tagging *tagging,
+                                       attn_import_side *s, attn_error *error) {
+    int64_t rows = attn_json_number(config, "vocab_size", 0);
+    attn_status status = read_pieces(bundle, s, error);
+    status = status == ATTN_OK ? attn_import_added_pieces(bundle, &s->theirs, error) : status;
+    status = status == ATTN_OK ? attn_piece_table_finish_by_name(&s->theirs, error) : status;
+    if (status != ATTN_OK) {
+        return status;
+    }
+    int32_t end = s->theirs.special.eos, start = start_of(bundle, config);
+    *tagging = tagging_of(bundle, kind, start, end);
+    start = *tagging == ATTN_TAGGING_START ? -1 : start >= 0 ? start : end;
+    return start < rows ? attn_import_side_number(s, rows, start, error)
+                        : attn_fail(error, ATTN_ERR_FORMAT, "config.json", -1, NULL,
+                                    "decoder_start_token_id is %d, of %lld words", (int)start,
+                                    (long long)rows);
+}
+
 /* ---- the whole ---- */
 
-static attn_status read_model(const json_t *json, const attn_tensor_file *file,
-                              const attn_import_side side[2], attn_imported *out,
-                              attn_error *error) {
+static attn_status read_sides(attn_bundle *bundle, const json_t *config, const family *kind,
+                              attn_tagging *tagging, attn_import_side side[2], attn_error *error) {
+    if (!kind->multilingual) {
+        return read_marian_sides(bundle, config, side, error);
+    }
+    return read_languages_side(bundle, config, kind, tagging, &side[0], error);
+}
+
+static attn_status read_model(const json_t *json, const family *kind, attn_tagging tagging,
+                              const attn_tensor_file *file, const attn_import_side side[2],
+                              attn_imported *out, attn_error *error) {
     attn_translator_config config;
-    attn_status status = read_config(json, file, &config, error);
+    attn_status status = read_config(kind, json, file, &config, error);
+    config.tagging = tagging;
     bool tied = config.embeddings == ATTN_EMBEDDINGS_TIED;
-    config.vocabulary = side[1].order.count;
+    const attn_word_order *target = &side[kind->multilingual ? 0 : 1].order;
+    config.vocabulary = target->count;
     config.source_vocabulary = tied ? 0 : side[0].order.count;
     if (status == ATTN_OK) {
         status = attn_translator_create(&config, false, &out->translator, error);
     }
     if (status == ATTN_OK) {
-        status =
-            attn_import_weights(&attn_weights_hugging_face, file, &side[0].order, &side[1].order,
-                                attn_translator_params(out->translator), error);
+        const attn_weight_map *map =
+            kind->multilingual ? &attn_weights_fairseq : &attn_weights_hugging_face;
+        status = attn_import_weights(map, file, &side[0].order, target,
+                                     attn_translator_params(out->translator), error);
     }
     return status == ATTN_OK ? attn_import_join(side, tied, &out->tokenizer, error) : status;
 }
 
 /* The languages, where the tokenizer's settings tell. */
-static void read_languages(attn_bundle *bundle, attn_imported *out) {
+static void read_languages(attn_bundle *bundle, const family *kind, attn_imported *out) {
     json_t *settings = NULL;
+    bool many = kind != NULL && kind->multilingual;
     if (attn_bundle_has(bundle, "tokenizer_config.json") &&
         attn_import_json(bundle, "tokenizer_config.json", &settings, NULL) == ATTN_OK) {
         snprintf(out->source, sizeof out->source, "%s",
-                 attn_json_text(settings, "source_lang", ""));
+                 attn_json_text(settings, many ? "src_lang" : "source_lang", ""));
         snprintf(out->target, sizeof out->target, "%s",
-                 attn_json_text(settings, "target_lang", ""));
+                 attn_json_text(settings, many ? "tgt_lang" : "target_lang", ""));
     }
     json_decref(settings);
 }
@@ -245,20 +343,18 @@ static void read_languages(attn_bundle *bundle, attn_imported *out) {
 static attn_status hugging_face_read(const attn_import_files *files, const attn_tensor_file *file,
                                      attn_imported *out, attn_error *error) {
     attn_import_side side[2] = {{.segmenter = NULL}};
+    attn_tagging tagging = ATTN_TAGGING_TARGET;
+    const family *kind = NULL;
     json_t *config = NULL;
     attn_status status = attn_import_json(files->bundle, "config.json", &config, error);
-    if (status == ATTN_OK && strcmp(attn_json_text(config, "model_type", ""), "marian") != 0) {
-        status = attn_fail(error, ATTN_ERR_UNSUPPORTED, "config.json", -1, NULL,
-                           "model_type is \"%.40s\"; attn reads \"marian\"",
-                           attn_json_text(config, "model_type", ""));
+    status = status == ATTN_OK ? find_family(config, &kind, error) : status;
+    if (status == ATTN_OK) {
+        status = read_sides(files->bundle, config, kind, &tagging, side, error);
     }
     if (status == ATTN_OK) {
-        status = read_sides(files->bundle, config, side, error);
+        status = read_model(config, kind, tagging, file, side, out, error);
     }
-    if (status == ATTN_OK) {
-        status = read_model(config, file, side, out, error);
-    }
-    read_languages(files->bundle, out);
+    read_languages(files->bundle, kind, out);
     json_decref(config);
     attn_import_side_free(&side[0]);
     attn_import_side_free(&side[1]);

@@ -9,9 +9,12 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "io/archive.h"
+#include "text/buffer.h"
+#include "text/tags.h"
 
 static const attn_importer *const importers[] = {
-    &attn_import_marian, &attn_import_bert, &attn_import_hugging_face, &attn_import_ctranslate2};
+    &attn_import_mapped, &attn_import_fairseq,      &attn_import_opennmt,    &attn_import_marian,
+    &attn_import_bert,   &attn_import_hugging_face, &attn_import_ctranslate2};
 enum { IMPORTERS = sizeof importers / sizeof importers[0] };
 
 static const char hint[] = "see docs/import.md for what can be imported";
@@ -214,12 +217,41 @@ void attn_imported_free(attn_imported *imported) {
 
 /* ---- what becomes of it ---- */
 
+/* Whether it has to be told which of its languages are meant. */
+static bool has_languages(const attn_imported *m) {
+    return m->translator != NULL &&
+           attn_translator_get_config(m->translator)->tagging != ATTN_TAGGING_TARGET;
+}
+
+/* "eng_Latn fra_Latn": those of a model that has to be told which; else NULL. */
+static attn_status list_languages(const attn_imported *m, char **out, attn_error *error) {
+    attn_buffer list = {0};
+    char code[ATTN_TAG_SIZE];
+    *out = NULL;
+    if (!has_languages(m)) {
+        return ATTN_OK;
+    }
+    for (int32_t id = 0; id < attn_tokenizer_size(m->tokenizer); id++) {
+        if (attn_language_of_piece(m->tokenizer, id, code)) {
+            attn_buffer_add(&list, " ", list.length > 0);
+            attn_buffer_add(&list, code, strlen(code));
+        }
+    }
+    return attn_buffer_take(&list, out, error);
+}
+
 attn_status attn_import_save(const attn_imported *m, attn_storage storage, const char *path,
                              attn_error *error) {
+    char *languages = NULL;
+    attn_status status = list_languages(m, &languages, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     const attn_metadata all[] = {{"name", m->name},
                                  {"imported_from", m->kind},
                                  {"source_language", m->source},
                                  {"target_language", m->target},
+                                 {"languages", languages != NULL ? languages : ""},
                                  {"licence", m->licence}};
     attn_metadata given[sizeof all / sizeof all[0]];
     size_t count = 0, size;
@@ -229,10 +261,12 @@ attn_status attn_import_save(const attn_imported *m, attn_storage storage, const
         }
     }
     const void *bytes = attn_tokenizer_bytes(m->tokenizer, &size);
-    return m->encoder != NULL
-               ? attn_encoder_save(m->encoder, storage, bytes, size, given, count, path, error)
-               : attn_translator_save(m->translator, storage, bytes, size, given, count, path,
-                                      error);
+    status =
+        m->encoder != NULL
+            ? attn_encoder_save(m->encoder, storage, bytes, size, given, count, path, error)
+            : attn_translator_save(m->translator, storage, bytes, size, given, count, path, error);
+    free(languages);
+    return status;
 }
 
 static attn_status dress(attn_model *model, const char *path, const char *name,
@@ -253,11 +287,30 @@ static attn_status dress(attn_model *model, const char *path, const char *name,
     return status;
 }
 
+static attn_status wrap_translator(const attn_imported *m, const attn_model_options *options,
+                                   attn_model **out, attn_error *error) {
+    bool given = has_languages(m) && options != NULL;
+    const char *source = given && options->source != NULL ? options->source : m->source;
+    const char *target = given && options->target != NULL ? options->target : m->target;
+    return attn_model_wrap(m->translator, m->tokenizer, source, target, out, error);
+}
+
+static attn_status open_own(const char *path, const attn_model_options *options, attn_model **out,
+                            attn_error *error) {
+    attn_status status = attn_model_open(path, options, out, error);
+    status = status == ATTN_OK ? attn_model_check_languages(*out, error) : status;
+    if (status != ATTN_OK) {
+        attn_model_close(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 attn_status attn_import_open(const char *path, const attn_model_options *options, attn_model **out,
                              attn_error *error) {
     attn_imported m;
     if (!attn_import_is_foreign(path)) {
-        return attn_model_open(path, options, out, error);
+        return open_own(path, options, out, error);
     }
     *out = NULL;
     attn_status status = attn_import_read(path, &m, error);
@@ -270,10 +323,10 @@ attn_status attn_import_open(const char *path, const attn_model_options *options
         attn_imported_free(&m);
         return status;
     }
-    status = m.encoder != NULL
-                 ? attn_model_wrap_encoder(m.encoder, m.tokenizer, out, error)
-                 : attn_model_wrap(m.translator, m.tokenizer, m.source, m.target, out, error);
+    status = m.encoder != NULL ? attn_model_wrap_encoder(m.encoder, m.tokenizer, out, error)
+                               : wrap_translator(&m, options, out, error);
     status = status == ATTN_OK ? dress(*out, path, m.name, options, error) : status;
+    status = status == ATTN_OK ? attn_model_check_languages(*out, error) : status;
     if (status != ATTN_OK) {
         attn_model_close(*out);
         *out = NULL;

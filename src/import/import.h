@@ -58,6 +58,6 @@ ATTN_MUST_CHECK attn_status attn_import_open(const char *path, const attn_model_
 bool attn_name_ends(const char *name, const char *end);
 
 extern const attn_importer attn_import_marian, attn_import_bert, attn_import_hugging_face,
-    attn_import_ctranslate2;
+    attn_import_ctranslate2, attn_import_fairseq, attn_import_opennmt, attn_import_mapped;
 
 #endif

@@ -60,6 +60,10 @@ static const attn_weight_rule rules[] = {
     NORM("encoder.#.norm_feed_forward", "encoder_l#_ffn_ffn"),
     ATTENTION("decoder.#.self", "decoder_l#_self"),
     NORM("decoder.#.norm_self", "decoder_l#_self_Wo"),
+    {"decoder.#.self.input.weight", "decoder_l#_rnn_W", ATTN_WEIGHT_TRANSPOSED, 0, 0},
+    {"decoder.#.self.forget.weight", "decoder_l#_rnn_Wf", ATTN_WEIGHT_TRANSPOSED, 0, 0},
+    {"decoder.#.self.forget.bias", "decoder_l#_rnn_bf", ATTN_WEIGHT_SAME, 0, 0},
+    NORM("decoder.#.norm_self", "decoder_l#_rnn_ffn"),
     ATTENTION("decoder.#.cross", "decoder_l#_context"),
     NORM("decoder.#.norm_cross", "decoder_l#_context_Wo"),
     FEED_FORWARD("decoder.#.feed_forward", "decoder_l#_ffn"),
@@ -102,13 +106,17 @@ static attn_status refuse(attn_error *error, const char *key, const char *value)
                      value[0] != '\0' ? value : "\"\"");
 }
 
+static bool is_recurrent(const attn_yaml *options) {
+    return strcmp(text_of(options, "transformer-decoder-autoreg"), "rnn") == 0;
+}
+
 /* Options that change what is computed, and the values of them that attn computes. */
 static attn_status check_options(const attn_yaml *options, attn_error *error) {
     static const struct {
         const char *key, *values[3];
     } known[] = {
         {"type", {"transformer"}},
-        {"transformer-decoder-autoreg", {"self-attention"}},
+        {"transformer-decoder-autoreg", {"self-attention", "rnn"}},
         {"transformer-ffn-depth", {"2"}},
         {"transformer-preprocess", {"", "n"}},
         {"transformer-postprocess", {"dan", "da"}},
@@ -135,6 +143,12 @@ static attn_status check_options(const attn_yaml *options, attn_error *error) {
         if (!good) {
             return refuse(error, known[i].key, value);
         }
+    }
+    if (is_recurrent(options) && strcmp(text_of(options, "dec-cell"), "ssru") != 0) {
+        return refuse(error, "dec-cell", text_of(options, "dec-cell"));
+    }
+    if (is_recurrent(options) && is_true(options, "layer-normalization")) {
+        return refuse(error, "layer-normalization", "true");
     }
     if (attn_yaml_find(options, "transformer-tied-layers.0") != NULL) {
         return refuse(error, "transformer-tied-layers", "layers that share weights");
@@ -199,6 +213,7 @@ static attn_status read_config(const attn_yaml *options, const attn_tensor_file 
     config->pre_norm = strcmp(text_of(options, "transformer-preprocess"), "n") == 0;
     config->embedding_norm = strchr(text_of(options, "transformer-postprocess-emb"), 'n') != NULL;
     config->embeddings = embeddings_of(options, file);
+    config->ssru = is_recurrent(options);
     config->output_bias = true;
     config->norm_epsilon = 1e-6;
     config->max_length = 1024;

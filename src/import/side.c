@@ -13,7 +13,8 @@ static attn_status set(attn_piece_table *ours, attn_word_order *order, int64_t i
     const char *text = name;
     bool control = true;
     if (name == NULL) {
-        bool known = from < theirs->count && theirs->piece[from].text != NULL;
+        bool bos = from == theirs->special.bos; /* its name is that of the word that begins */
+        bool known = from < theirs->count && theirs->piece[from].text != NULL && !bos;
         text = known ? theirs->piece[from].text : "";
         control = known && theirs->piece[from].control;
     }
@@ -39,7 +40,7 @@ static attn_status set_all(const attn_piece_table *theirs, int64_t rows, int32_t
     }
     order->count = ATTN_EOS + 1;
     for (int32_t id = 0; id < rows && status == ATTN_OK; id++) {
-        bool taken = id == s.pad || id == s.unk || id == s.eos || id == s.bos;
+        bool taken = id == s.pad || id == s.unk || id == s.eos || (id == s.bos && start == s.bos);
         if (!taken) {
             status = set(ours, order, order->count++, theirs, id, NULL, error);
         }
@@ -70,9 +71,10 @@ attn_status attn_import_side_number(attn_import_side *s, int64_t rows, int32_t s
     char *bytes = NULL;
     size_t size = 0;
     attn_status status = number(s, rows, start, &ours, error);
+    ours.plain = s->segmenter == NULL;
     if (status == ATTN_OK) {
-        status =
-            attn_piece_table_over(&ours, s->segmenter, s->segmenter_size, &bytes, &size, error);
+        const char *segmenter = ours.plain ? "" : s->segmenter;
+        status = attn_piece_table_over(&ours, segmenter, s->segmenter_size, &bytes, &size, error);
     }
     if (status == ATTN_OK) {
         status = attn_tokenizer_from_bytes(bytes, size, &s->tokenizer, error);
@@ -87,13 +89,27 @@ static bool same_order(const attn_word_order *a, const attn_word_order *b) {
            memcmp(a->theirs, b->theirs, (size_t)a->count * sizeof *a->theirs) == 0;
 }
 
+/* Whether one tokenizer does for both. */
+static bool same_tokenizer(const attn_tokenizer *a, const attn_tokenizer *b) {
+    size_t size[2] = {0, 0};
+    const void *bytes = attn_tokenizer_bytes(a, &size[0]);
+    return b == NULL || (attn_tokenizer_bytes(b, &size[1]) != NULL && size[0] == size[1] &&
+                         memcmp(bytes, attn_tokenizer_bytes(b, &size[1]), size[0]) == 0);
+}
+
 attn_status attn_import_join(const attn_import_side sides[2], bool tied, attn_tokenizer **out,
                              attn_error *error) {
-    if (tied && !same_order(&sides[0].order, &sides[1].order)) {
+    const attn_tokenizer *source = sides[0].tokenizer, *target = sides[1].tokenizer;
+    if (tied && target != NULL && !same_order(&sides[0].order, &sides[1].order)) {
         return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL,
                          "both languages share their embeddings, but have different vocabularies");
     }
-    return attn_tokenizer_join(sides[0].tokenizer, sides[1].tokenizer, out, error);
+    if (same_tokenizer(source, target)) {
+        size_t size;
+        const void *bytes = attn_tokenizer_bytes(source, &size);
+        return attn_tokenizer_from_bytes(bytes, size, out, error);
+    }
+    return attn_tokenizer_join(source, target, out, error);
 }
 
 void attn_import_side_free(attn_import_side *s) {

@@ -9,7 +9,8 @@
 #include "text/piece_table.h"
 
 typedef struct attn_import_side {
-    char *segmenter; /* the bytes of a SentencePiece model, attn_alloc'ed */
+    char *
+        segmenter; /* the bytes of a SentencePiece model, attn_alloc'ed; NULL: texts are pieces parted by spaces */
     size_t segmenter_size;
     attn_piece_table theirs;   /* to be finished before it is numbered */
     attn_word_order order;     /* ours to theirs */
@@ -21,7 +22,7 @@ typedef struct attn_import_side {
  * ATTN_ERR_FORMAT: more pieces than rows, or a damaged segmenter; ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_import_side_number(attn_import_side *side, int64_t rows,
                                                     int32_t start, attn_error *error);
-/* One tokenizer of both; of one side alone where they are the same. ATTN_ERR_FORMAT: `tied`, but the two sides number their words differently. */
+/* One tokenizer of both; of the first side alone where they are the same, or the second has none. ATTN_ERR_FORMAT: `tied`, but the two sides number their words differently. */
 ATTN_MUST_CHECK attn_status attn_import_join(const attn_import_side sides[2], bool tied,
                                              attn_tokenizer **out, attn_error *error);
 void attn_import_side_free(attn_import_side *side);

@@ -187,6 +187,8 @@ static bool fits(const import_work *w, const attn_weight_rule *rule, const attn_
                                : has_shape(t, 1, parts * param->cols);
     case ATTN_WEIGHT_TRANSPOSED:
         return has_shape(t, param->cols, param->rows);
+    case ATTN_WEIGHT_LATER_ROWS:
+        return has_shape(t, -(rule->part + param->rows), param->cols);
     case ATTN_WEIGHT_SOURCE_ROWS:
     case ATTN_WEIGHT_TARGET_ROWS:
         return has_shape(t, -words_of(order_of(w, rule->layout)), param->cols);
@@ -209,6 +211,10 @@ static void copy(const import_work *w, const attn_weight_rule *rule, const attn_
         for (int64_t i = 0; i < count; i++) {
             param->data[i] = w->values[i % param->cols * param->rows + i / param->cols];
         }
+        break;
+    case ATTN_WEIGHT_LATER_ROWS:
+        memcpy(param->data, w->values + rule->part * param->cols,
+               (size_t)count * sizeof *param->data);
         break;
     case ATTN_WEIGHT_SOURCE_ROWS:
     case ATTN_WEIGHT_TARGET_ROWS:
@@ -237,6 +243,11 @@ static attn_status fail_shape(const attn_tensor_info *t, const attn_param *param
                      param->name, (long long)param->rows, (long long)param->cols);
 }
 
+static bool ends_in_bias(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot != NULL && strcmp(dot, ".bias") == 0;
+}
+
 static attn_status fill(import_work *w, attn_param *param, attn_error *error) {
     const attn_weight_rule *rule = NULL;
     const attn_tensor_info *tensor = NULL;
@@ -253,6 +264,9 @@ static attn_status fill(import_work *w, attn_param *param, attn_error *error) {
     if (tensor == NULL && rule != NULL && rule->layout == ATTN_WEIGHT_TARGET_BIAS) {
         copy_bias(NULL, w->target, param);
         return ATTN_OK;
+    }
+    if (tensor == NULL && rule != NULL && w->map->biases_may_lack && ends_in_bias(param->name)) {
+        return ATTN_OK; /* the parameters of a new model are 0 */
     }
     if (tensor == NULL) {
         return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, NULL, "tensor %s is missing",

@@ -12,6 +12,7 @@
 typedef enum attn_weight_layout {
     ATTN_WEIGHT_SAME,           /* [out, in], or a vector */
     ATTN_WEIGHT_TRANSPOSED,     /* [in, out] */
+    ATTN_WEIGHT_LATER_ROWS,     /* [rows, channels] after as many others as `part` says */
     ATTN_WEIGHT_SOURCE_ROWS,    /* [source words, channels] */
     ATTN_WEIGHT_TARGET_ROWS,    /* [target words, channels] */
     ATTN_WEIGHT_TARGET_COLUMNS, /* [channels, target words] */
@@ -41,6 +42,7 @@ typedef struct attn_weight_map {
     int64_t first_layer; /* their number of layer 0 */
     const char *
         scale; /* "_scale": what the scales of a quantised tensor are called; NULL: never quantised */
+    bool biases_may_lack;      /* one that is not in the file is 0 */
     bool numbers_are_settings; /* tensors of rank 0 are no weights */
     bool integers_are_turned;  /* quantised matrices are [out, in] where the others are [in, out] */
     const char *const *idle; /* how names begin that a translation does not need; ends with NULL */

@@ -33,6 +33,22 @@ echo '{"model_type": "gpt2"}' >other/config.json
 refused 'model_type is "gpt2"' other
 echo '{"model_type": ' >other/config.json
 refused 'config.json' other
+echo '{"model_type": "mbart", "vocab_size": 10}' >other/config.json
+refused 'sentencepiece.bpe.model' other
+echo 'no protocol buffer' >other/sentencepiece.bpe.model
+refused 'not a SentencePiece model' other
+echo '{"model_type": "m2m_100", "vocab_size": 5}' >other/config.json
+echo '{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4}' >other/vocab.json
+echo '{"added_tokens_decoder": {"4": {"content": "__en__"}}}' >other/tokenizer_config.json
+refused 'piece 4 is "a" in one file and "__en__" in another' other
+echo '{"added_tokens_decoder": {"-7": {"content": "__en__"}}}' >other/tokenizer_config.json
+refused 'outside of 0' other
+echo '{"added_tokens_decoder": {"5": {"content": "__en__"}}}' >other/tokenizer_config.json
+refused 'the vocabulary has 6 pieces' other
+echo '{"additional_special_tokens": ["__en__"]}' >other/tokenizer_config.json
+echo '{"model_type": "m2m_100", "vocab_size": 6, "decoder_start_token_id": 77}' >other/config.json
+refused 'decoder_start_token_id is 77' other
+rm other/*.json other/sentencepiece.bpe.model
 echo '{"model_type": "marian", "vocab_size": 10, "decoder_start_token_id": 99}' >other/config.json
 refused 'decoder_start_token_id is 99' other
 echo '{"model_type": "marian", "vocab_size": 10, "decoder_start_token_id": 9}' >other/config.json
@@ -44,6 +60,34 @@ echo '{"</s>": 0, "<unk>": 1, "a": 70}' >other/vocab.json
 refused 'the model 10 words' other
 echo '{"</s>": 0, "<unk>": 1, "a": 2}' >other/vocab.json
 refused 'tokenizer' other
+# A file that names the tensors.
+mkdir mapped
+cp other/model.safetensors mapped
+mapping() {
+    printf '%s\n' "$2" "$3" >mapped/attn.ini
+    refused "$1" mapped
+}
+mapping 'not understood' '[model]' 'depth = 3'
+mapping 'not understood' '[model]' 'd_model = many'
+mapping 'not understood' '[other]' 'd_model = 8'
+mapping 'no KEY = VALUE' '[model]' 'nothing'
+mapping 'not understood' '[tensors]' 'embedding = table sideways'
+mapping 'not understood' '[tensors]' 'encoder.0.self.key.weight = in 3/3'
+mapping 'not understood' '[tensors]' 'positions = place after -2'
+mapping 'names no file of words' '[vocabulary]' 'eos = </s>'
+mapping 'words' '[vocabulary]' 'source = words'
+mapping 'not a file inside it' '[vocabulary]' 'source = ../text'
+printf '<unk>\n\na\n' >mapped/words
+mapping 'words:2: an empty line' '[vocabulary]' 'source = words'
+printf '<unk>\na\n' >mapped/words
+mapping 'begins translations' '[vocabulary]' 'source = words'
+printf '<unk>\n<s>\na\na\n' >mapped/words
+mapping 'ends sentences' '[vocabulary]' 'source = words'
+printf '<unk>\n<s>\n</s>\na\na\n' >mapped/words
+mapping 'are both "a"' '[vocabulary]' 'source = words'
+printf '<unk>\n<s>\n</s>\na\n' >mapped/words
+mapping 'the vocabulary has 4 pieces, the model 0 words' '[vocabulary]' 'source = words'
+
 "$ATTN_TOOL" import >out 2>err
 [ $? -eq 2 ] || fail "import without a path is no misuse"
 

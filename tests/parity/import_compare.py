@@ -3,6 +3,7 @@
 
 Exits 77 when ctranslate2, pymarian, sentencepiece, torch or transformers is missing.
 """
+import argparse
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 warnings.simplefilter("ignore")
 try:
     import ctranslate2
+    import numpy
     import pymarian
     import sentencepiece
     import torch
@@ -26,6 +28,7 @@ except ImportError as missing:
           "(pip install ctranslate2 pymarian sentencepiece torch transformers)")
     sys.exit(77)
 
+torch.set_num_threads(1)  # small products: more threads only wait for each other
 TOOL = os.environ["ATTN_TOOL"]
 WORDS = {
     "en": "the house stands near a river and children play with small dogs while evening comes slowly over green hills".split(),
@@ -77,6 +80,8 @@ MARIAN = {
     "swish, post-norm, one table": "--transformer-ffn-activation swish --tied-embeddings-all",
     "gelu, post-norm, a table for each side": "--transformer-ffn-activation gelu --tied-embeddings",
     "relu, post-norm, three tables": "--transformer-ffn-activation relu",
+    "relu, post-norm, SSRU decoder": "--transformer-ffn-activation relu --tied-embeddings-all "
+                                     "--transformer-decoder-autoreg rnn --dec-cell ssru",
     "relu, pre-norm": "--transformer-ffn-activation relu --tied-embeddings-all --transformer-preprocess n "
                       "--transformer-postprocess da --transformer-postprocess-top n",
 }
@@ -190,11 +195,11 @@ def make_hugging_face(folder, activation, separate):
     return model, network
 
 
-def score_pairs(model, lines, references):
+def score_pairs(model, lines, references, *options):
     write(model.parent / "source", lines)
     write(model.parent / "target", references)
     out = attn("score", "--model", model, "--raw", "--json", "--source", model.parent / "source", "--target",
-               model.parent / "target")
+               model.parent / "target", *options)
     return [json.loads(line)["log_probability"] for line in out.splitlines()]
 
 
@@ -228,6 +233,412 @@ def check_hugging_face(folder):
                 check_ctranslate2(model, place / f"ct2-{quantization}", quantization, lines, references)
             check_argos(place / "ct2-None", make_lines("fr", 30, 8))
             check_specified(place, model / "target.spm", make_lines("fr", 30, 9))
+
+
+# ---- many languages in one model: M2M-100, NLLB, mBART ----
+
+# Of each: what the network is; the type of its segmenter; its languages as it writes them; where the languages are told.
+LANGUAGES = {
+    "M2M-100": ("m2m_100", "bpe", ("__de__", "__en__", "__fr__"), "both"),
+    "NLLB": ("m2m_100", "bpe", ("deu_Latn", "eng_Latn", "fra_Latn"), "both"),
+    "NLLB as it was": ("m2m_100", "bpe", ("deu_Latn", "eng_Latn", "fra_Latn"), "both_after"),
+    "mBART-50": ("mbart", "unigram", ("de_DE", "en_XX", "fr_XX"), "both"),
+    "mBART-25": ("mbart", "unigram", ("de_DE", "en_XX", "fr_XX"), "start"),
+}
+
+
+def randomize(network, seed):
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            value.copy_(torch.randn_like(value) * (0.3 if "embed" in name or "shared" in name else 0.15)
+                        + (1 if "norm" in name and name.endswith("weight") else 0))
+    network.eval()
+
+
+def make_languages(model, what):
+    """A network with random weights and the files of its tokenizer; and the pieces of a line by id."""
+    kind, segmenter_type, languages, tagging = LANGUAGES[what]
+    model.mkdir()
+    write(model.parent / "text", make_lines("en", 300, 4) + make_lines("fr", 300, 5))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(model.parent / "text"), model_prefix=str(model / "sp"), vocab_size=140, model_type=segmenter_type,
+        hard_vocab_limit=False, minloglevel=2)
+    os.replace(model / "sp.model", model / "sentencepiece.bpe.model")
+    os.remove(model / "sp.vocab")
+    segmenter = sentencepiece.SentencePieceProcessor(model_file=str(model / "sentencepiece.bpe.model"))
+    pieces = ["<s>", "<pad>", "</s>", "<unk>",
+              *(segmenter.id_to_piece(i) for i in range(3, segmenter.get_piece_size()))]
+    settings = {"tokenizer_class": {"mBART-50": "MBart50Tokenizer", "mBART-25": "MBartTokenizer"}.get(what, "-"),
+                "legacy_behaviour": tagging == "both_after"}
+    if what == "M2M-100":  # its own list, in another order
+        pieces[4:] = reversed(pieces[4:])
+        (model / "vocab.json").write_text(json.dumps({piece: i for i, piece in enumerate(pieces)}))
+        (model / "special_tokens_map.json").write_text(json.dumps({"additional_special_tokens": languages}))
+    elif what == "mBART-50":
+        settings["added_tokens_decoder"] = {str(len(pieces) + i): {"content": code, "special": True}
+                                            for i, code in enumerate(languages)}
+    else:
+        (model / "special_tokens_map.json").write_text(json.dumps({"additional_special_tokens": languages}))
+    (model / "tokenizer_config.json").write_text(json.dumps(settings))
+    ids = {piece: i for i, piece in enumerate([*pieces, *languages])}
+    start = ids[languages[2]] if tagging == "start" else 2
+    shape = dict(vocab_size=len(ids) + 5, d_model=32, encoder_layers=2, decoder_layers=3, encoder_attention_heads=4,
+                 decoder_attention_heads=4, encoder_ffn_dim=48, decoder_ffn_dim=48, activation_function="relu",
+                 scale_embedding=kind == "m2m_100", max_position_embeddings=128, decoder_start_token_id=start,
+                 forced_eos_token_id=None)
+    if kind == "mbart":
+        network = transformers.MBartForConditionalGeneration(transformers.MBartConfig(**shape))
+    else:
+        network = transformers.M2M100ForConditionalGeneration(transformers.M2M100Config(**shape))
+    randomize(network, 6)
+    network.save_pretrained(model)
+    return network, segmenter, ids, languages, tagging
+
+
+def check_segmenter(model, what, lines, cut):
+    """transformers' own tokenizer cuts alike; that of NLLB is written to the folder."""
+    if what == "M2M-100":
+        theirs = transformers.M2M100Tokenizer(str(model / "vocab.json"), str(model / "sentencepiece.bpe.model"))
+    elif what == "NLLB":
+        theirs = transformers.NllbTokenizer.from_pretrained(model, extra_special_tokens=list(LANGUAGES[what][2]),
+                                                            mask_token=None)
+        theirs.save_pretrained(model)
+    elif what == "mBART-25":
+        theirs = transformers.MBartTokenizer.from_pretrained(model)
+    else:
+        return
+    for line in lines:
+        assert theirs(line, add_special_tokens=False).input_ids == cut(line), (what, line)
+
+
+def check_languages(folder):
+    lines, references = make_lines("en", 12, 6), make_lines("fr", 12, 7)
+    lines[3] += " \u4e2d\u4e2d zed"
+    for what in LANGUAGES:
+        place = folder / what.replace(" ", "-")
+        place.mkdir()
+        model = place / "model"
+        network, segmenter, ids, (_, source, target), tagging = make_languages(model, what)
+
+        def cut(line):
+            return [ids.get(piece, 3) for piece in segmenter.encode(line, out_type=str)]
+
+        start = [ids[target]] if tagging == "start" else [2, ids[target]]
+        expected, theirs = [], []
+        for line, reference in zip(lines, references):
+            read = [ids[source], *cut(line), 2] if tagging == "both" else [*cut(line), 2, ids[source]]
+            written = [*cut(reference), 2]
+            read = torch.tensor([read])
+            with torch.no_grad():
+                logits = network(input_ids=read, decoder_input_ids=torch.tensor([start + written[:-1]])).logits
+                scores = logits.log_softmax(-1)[0, len(start) - 1:]
+                made = network.generate(read, decoder_input_ids=torch.tensor([start]), max_new_tokens=20, num_beams=1,
+                                        do_sample=False, suppress_tokens=[0, 1, 3, *([ids[target]] if tagging == "start" else [])])
+            expected.append(scores[range(len(written)), written].sum().item())
+            theirs.append([i for i in made[0].tolist()[len(start):] if i != 2])
+        code = {"M2M-100": ("en", "fr"), "mBART-50": ("en", "fr")}.get(what, (source, target))
+        pair = "--from", code[0], "--to", code[1]
+        attn("import", model, "-o", place / "kept.safetensors")
+        for path in (model, place / "kept.safetensors"):
+            assert_close(f"{what}, {path.name}", score_pairs(path, lines, references, *pair), expected, 1e-3)
+        ours = translate(model, lines, "--max-length", 20, *pair)
+        by_id = {i: piece for piece, i in ids.items()}
+        for (text, _, each), made in zip(ours, theirs, strict=True):
+            words = [by_id.get(i, "") for i in made if by_id.get(i) not in LANGUAGES[what][2]]
+            assert text == segmenter.decode(words), (what, text, words)
+            assert len(each) == len(made) + 1, (what, text)
+        assert translate(place / "kept.safetensors", lines, "--max-length", 20, *pair) == ours
+        check_segmenter(model, what, [*lines, *references], cut)
+        if what == "NLLB":  # the same tokenizer in the one file that transformers writes
+            for name in ("sentencepiece.bpe.model", "tokenizer_config.json", "special_tokens_map.json"):
+                os.remove(model / name)
+            again = score_pairs(model, lines, references, *pair)
+            assert_close(f"{what}, tokenizer.json", again, expected, 1e-3)
+        refusals = {
+            "--from": ("translate", "--model", model),
+            "does not know the language": ("translate", "--model", model, "--from", "xx", "--to", "fr"),
+            "training has no key for the tagging": ("train", "translator", "--init", model, "--source", place / "source",
+                                                    "--target", place / "target", "--out", place / "new"),
+        }
+        for said, arguments in refusals.items():
+            run = subprocess.run([TOOL, *map(str, arguments)], input="", capture_output=True, text=True)
+            assert run.returncode == 1 and said in run.stderr and run.stderr.count("\n") == 1, (said, run.stderr)
+
+
+# ---- fairseq, and PyTorch's own nn.Transformer ----
+
+
+def words_of(language):
+    return sorted(set(" ".join(make_lines(language, 200, 11)).split()))
+
+
+def attend(weights, name, x, y, heads, mask=None):
+    """fairseq's MultiheadAttention of one sentence."""
+    def project(part, z):
+        return (z @ weights[f"{name}.{part}.weight"].T + weights[f"{name}.{part}.bias"]).view(len(z), heads, -1).transpose(0, 1)
+    q, k, v = project("q_proj", x), project("k_proj", y), project("v_proj", y)
+    scores = q @ k.transpose(1, 2) / q.shape[-1] ** 0.5
+    scores = scores if mask is None else scores + mask
+    mixed = (scores.softmax(-1) @ v).transpose(0, 1).reshape(len(x), -1)
+    return mixed @ weights[f"{name}.out_proj.weight"].T + weights[f"{name}.out_proj.bias"]
+
+
+def fairseq_positions(weights, side, count, width, learned):
+    if learned:
+        return weights[f"{side}.embed_positions.weight"][2:2 + count]
+    rate = torch.exp(torch.arange(width // 2) * -(torch.log(torch.tensor(10000.0)) / (width // 2 - 1)))
+    angles = torch.arange(2, 2 + count).unsqueeze(1) * rate
+    return torch.cat([angles.sin(), angles.cos()], 1)
+
+
+def fairseq_forward(weights, args, source, target):
+    """What fairseq's TransformerModel computes, written anew: log-probabilities of each next word."""
+    def norm(name, x):
+        return torch.nn.functional.layer_norm(x, (x.shape[-1],), weights[name + ".weight"], weights[name + ".bias"])
+
+    def sublayer(x, name, change):
+        return x + change(norm(name, x)) if args["encoder_normalize_before"] else norm(name, x + change(x))
+
+    def feed(name, x):
+        act = getattr(torch.nn.functional, args["activation_fn"])
+        return (act(x @ weights[name + ".fc1.weight"].T + weights[name + ".fc1.bias"]) @ weights[name + ".fc2.weight"].T
+                + weights[name + ".fc2.bias"])
+
+    def embed(side, ids):
+        x = weights[f"{side}.embed_tokens.weight"][ids] * (1 if args["no_scale_embedding"] else args["encoder_embed_dim"] ** 0.5)
+        x = x + fairseq_positions(weights, side, len(ids), x.shape[1], args["encoder_learned_pos"])
+        return norm(f"{side}.layernorm_embedding", x) if args["layernorm_embedding"] else x
+
+    heads, last = args["encoder_attention_heads"], args["encoder_normalize_before"]
+    x = embed("encoder", source)
+    for i in range(args["encoder_layers"]):
+        name = f"encoder.layers.{i}"
+        x = sublayer(x, name + ".self_attn_layer_norm", lambda h: attend(weights, name + ".self_attn", h, h, heads))
+        x = sublayer(x, name + ".final_layer_norm", lambda h: feed(name, h))
+    memory = norm("encoder.layer_norm", x) if last else x
+    x = embed("decoder", target)
+    mask = torch.full((len(target), len(target)), float("-inf")).triu(1)
+    for i in range(args["decoder_layers"]):
+        name = f"decoder.layers.{i}"
+        x = sublayer(x, name + ".self_attn_layer_norm", lambda h: attend(weights, name + ".self_attn", h, h, heads, mask))
+        x = sublayer(x, name + ".encoder_attn_layer_norm",
+                     lambda h: attend(weights, name + ".encoder_attn", h, memory, heads))
+        x = sublayer(x, name + ".final_layer_norm", lambda h: feed(name, h))
+    x = norm("decoder.layer_norm", x) if last else x
+    return (x @ weights["decoder.output_projection.weight"].T).log_softmax(-1)
+
+
+FAIRSEQ = {
+    "post-norm, relu": {},
+    "pre-norm, gelu, learned positions": {"encoder_normalize_before": True, "decoder_normalize_before": True,
+                                          "encoder_learned_pos": True, "decoder_learned_pos": True,
+                                          "activation_fn": "gelu", "layernorm_embedding": True,
+                                          "no_scale_embedding": True, "share_decoder_input_output_embed": True},
+}
+
+
+def make_fairseq(args, sizes, draw):
+    width, hidden, weights = 32, 48, {}
+
+    def put(name, *shape):
+        weights[name] = torch.randn(*shape, generator=draw) * (0.3 if "embed" in name else 0.2)
+
+    def put_linear(name, rows, columns):
+        put(name + ".weight", rows, columns)
+        put(name + ".bias", rows)
+
+    def put_norm(name):
+        put_linear(name, width, width)
+        weights[name + ".weight"] = 1 + weights[name + ".bias"].flip(0)
+
+    for side, size in zip(("encoder", "decoder"), sizes):
+        put(f"{side}.embed_tokens.weight", size, width)
+        if args["encoder_learned_pos"]:
+            put(f"{side}.embed_positions.weight", 66, width)
+        else:
+            put(f"{side}.embed_positions._float_tensor", 1)
+        if args["layernorm_embedding"]:
+            put_norm(f"{side}.layernorm_embedding")
+        if args["encoder_normalize_before"]:
+            put_norm(f"{side}.layer_norm")
+        for i in range(2):
+            name = f"{side}.layers.{i}"
+            for attention in ("self_attn", "encoder_attn")[:1 if side == "encoder" else 2]:
+                for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+                    put_linear(f"{name}.{attention}.{part}", width, width)
+                put_norm(f"{name}.{attention}_layer_norm")
+            put_linear(name + ".fc1", hidden, width)
+            put_linear(name + ".fc2", width, hidden)
+            put_norm(name + ".final_layer_norm")
+    if args["share_decoder_input_output_embed"]:
+        weights["decoder.output_projection.weight"] = weights["decoder.embed_tokens.weight"]
+    else:
+        put("decoder.output_projection.weight", sizes[1], width)
+    return weights
+
+
+def check_fairseq(folder):
+    for number, (what, options) in enumerate(FAIRSEQ.items()):
+        place = folder / f"fairseq{number}"
+        place.mkdir()
+        lists = {}
+        for language in ("en", "fr"):
+            lists[language] = ["<s>", "<pad>", "</s>", "<unk>", *words_of(language)]
+            write(place / f"dict.{language}.txt", [f"{word} {10 + i}" for i, word in enumerate(lists[language][4:])])
+        args = dict(encoder_embed_dim=32, decoder_embed_dim=32, encoder_ffn_embed_dim=48, decoder_ffn_embed_dim=48,
+                    encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
+                    encoder_normalize_before=False, decoder_normalize_before=False, encoder_learned_pos=False,
+                    decoder_learned_pos=False, activation_fn="relu", layernorm_embedding=False, no_scale_embedding=False,
+                    share_decoder_input_output_embed=False, share_all_embeddings=False, max_source_positions=64,
+                    max_target_positions=64, source_lang="en", target_lang="fr")
+        args.update(options)
+        weights = make_fairseq(args, [len(words) for words in lists.values()], torch.Generator().manual_seed(number))
+        settings = {"args": argparse.Namespace(arch="transformer", **args)} if number == 0 else {
+            "args": None, "cfg": {"model": argparse.Namespace(_name="transformer", **args), "task": {"source_lang": "en"}}}
+        torch.save({**settings, "model": weights, "extra_state": {"epoch": 3},
+                    "last_optimizer_state": {"state": {0: {"exp_avg": torch.zeros(3)}}}}, place / "checkpoint_best.pt")
+        lines, references = make_lines("en", 20, 12), make_lines("fr", 20, 13)
+        ids = {language: {word: i for i, word in enumerate(words)} for language, words in lists.items()}
+        expected = []
+        for line, reference in zip(lines, references):
+            source = [ids["en"].get(word, 3) for word in line.split()] + [2]
+            target = [ids["fr"].get(word, 3) for word in reference.split()] + [2]
+            scores = fairseq_forward(weights, args, source, [2, *target[:-1]])
+            expected.append(scores[range(len(target)), target].sum().item())
+        assert_close(f"fairseq, {what}", score_pairs(place / "checkpoint_best.pt", lines, references), expected, 1e-3)
+        made = translate(place / "checkpoint_best.pt", lines[:3], "--max-length", 12)
+        assert all(set(text.split()) <= set(lists["fr"]) for text, _, _ in made), made
+        for said, changed in (("no_cross_attention", {"no_cross_attention": True}), ("is missing", {"encoder_layers": 3}),
+                              ("encoder_layers is 99", {"encoder_layers": 99}), ("belongs to", {"decoder_layers": 1}),
+                              ("do not divide", {"encoder_attention_heads": 5, "decoder_attention_heads": 5}),
+                              ("dict.de.txt", {"target_lang": "de"}))[number::2]:
+            torch.save({"args": argparse.Namespace(**{**args, **changed}), "model": weights}, place / "bad.pt")
+            run = subprocess.run([TOOL, "import", str(place / "bad.pt"), "-o", str(place / "no.safetensors")],
+                                 capture_output=True, text=True)
+            assert run.returncode == 1 and said in run.stderr and run.stderr.count("\n") == 1, (said, run.stderr)
+            assert not (place / "no.safetensors").exists()
+
+
+def check_opennmt(folder):
+    """OpenNMT-py's names over the computation above: norms first, no biases in attention, interleaved sinusoids from 0."""
+    place = folder / "opennmt"
+    place.mkdir()
+    lists = {language: ["<unk>", "<blank>", "<s>", "</s>", *words_of(language)] for language in ("en", "fr")}
+    args = dict(encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, encoder_normalize_before=True,
+                encoder_embed_dim=32, encoder_learned_pos=True, activation_fn="gelu", layernorm_embedding=False,
+                no_scale_embedding=False, share_decoder_input_output_embed=False)
+    weights = make_fairseq(args, [len(words) for words in lists.values()], torch.Generator().manual_seed(3))
+    rate = torch.exp(torch.arange(0, 32, 2) * -(torch.log(torch.tensor(10000.0)) / 32))
+    angles = torch.arange(64).unsqueeze(1) * rate
+    places = torch.stack([angles.sin(), angles.cos()], 2).reshape(64, 32)
+    renamed = {}
+    for name, value in weights.items():
+        if "embed_positions" in name:
+            value.copy_(torch.cat([torch.zeros(2, 32), places]))
+            renamed[name.replace("embed_positions.weight", "embeddings.make_embedding.pe.pe")] = places.unsqueeze(1)
+            continue
+        if ".attn" in name.replace("_attn", ".attn") and name.endswith("proj.bias"):
+            value.zero_()
+            continue
+        cross = name.startswith("decoder")
+        for old, new in (("embed_tokens", "embeddings.make_embedding.emb_luts.0"), ("encoder.layers", "encoder.transformer"),
+                         ("decoder.layers", "decoder.transformer_layers"),
+                         ("self_attn_layer_norm", "layer_norm_1" if cross else "layer_norm"),
+                         ("encoder_attn_layer_norm", "layer_norm_2"), ("final_layer_norm", "feed_forward.layer_norm"),
+                         ("encoder_attn", "context_attn"), ("fc", "feed_forward.w_"), ("q_proj", "linear_query"),
+                         ("k_proj", "linear_keys"), ("v_proj", "linear_values"), ("out_proj", "final_linear")):
+            name = name.replace(old, new)
+        renamed[name] = value
+    generator = {"weight": renamed.pop("decoder.output_projection.weight"), "bias": torch.zeros(len(lists["fr"]))}
+    opt = argparse.Namespace(encoder_type="transformer", decoder_type="transformer", enc_layers=2, dec_layers=2, heads=4,
+                             hidden_size=32, transformer_ff=48, position_encoding=True, max_relative_positions=0,
+                             pos_ffn_activation_fn="gelu", norm_eps=1e-5, share_embeddings=False,
+                             share_decoder_embeddings=False, model_task="seq2seq", self_attn_type="scaled-dot")
+    vocab = {"src": lists["en"], "tgt": lists["fr"], "data_task": "seq2seq", "decoder_start_token": "<s>"}
+    whole = {"model": renamed, "generator": generator, "vocab": vocab, "opt": opt, "optim": {"training_step": 1}}
+    torch.save(whole, place / "model_step_1.pt")
+    lines, references = make_lines("en", 20, 12), make_lines("fr", 20, 13)
+    ids = {language: {word: i for i, word in enumerate(words)} for language, words in lists.items()}
+    expected = []
+    for line, reference in zip(lines, references):
+        source = [ids["en"].get(word, 0) for word in line.split()]
+        target = [ids["fr"].get(word, 0) for word in reference.split()] + [3]
+        scores = fairseq_forward(weights, args, source, [2, *target[:-1]])
+        expected.append(scores[range(len(target)), target].sum().item())
+    assert_close("OpenNMT-py's names", score_pairs(place / "model_step_1.pt", lines, references), expected, 1e-3)
+    opt.max_relative_positions = 20
+    torch.save(whole, place / "model_step_1.pt")
+    run = subprocess.run([TOOL, "import", str(place / "model_step_1.pt")], capture_output=True, text=True)
+    assert run.returncode == 1 and "max_relative_positions: 20" in run.stderr, run.stderr
+
+
+class PlainTransformer(torch.nn.Module):
+    """As PyTorch's tutorials wire it."""
+
+    def __init__(self, words, norm_first):
+        super().__init__()
+        self.embed = torch.nn.Embedding(words, 32)
+        self.place = torch.nn.Parameter(torch.zeros(64, 32))
+        self.net = torch.nn.Transformer(32, 4, 2, 2, 48, dropout=0, activation="gelu", batch_first=True, norm_first=norm_first)
+        self.head = torch.nn.Linear(32, words)
+
+    def forward(self, source, target):
+        x, y = (self.embed(ids) + self.place[:ids.shape[1]] for ids in (source, target))
+        mask = torch.nn.Transformer.generate_square_subsequent_mask(target.shape[1])
+        return self.head(self.net(x, y, tgt_mask=mask)).log_softmax(-1)
+
+
+def check_mapped(folder):
+    words = ["[pad]", "[start]", "[end]", "[unk]", *sorted({*words_of("en"), *words_of("fr")})]
+    ids = {word: i for i, word in enumerate(words)}
+    lines, references = make_lines("en", 20, 12), make_lines("fr", 20, 13)
+    for norm_first in (False, True):
+        place = folder / f"mapped{norm_first}"
+        place.mkdir()
+        network = PlainTransformer(len(words), norm_first)
+        randomize(network, 8)
+        torch.save(network.state_dict(), place / "net.pt")
+        write(place / "words.txt", words)
+        (place / "attn.ini").write_text(f"""
+[model]
+d_model = 32
+ffn = 48
+heads = 4
+kv_heads = 4
+encoder_layers = 2
+decoder_layers = 2
+max_length = 64
+activation = gelu
+learned_positions = true
+plain_embeddings = true
+embeddings = untied
+{'pre_norm' if norm_first else 'final_norm'} = true
+[vocabulary]
+source = words.txt
+pad = [pad]
+unk = [unk]
+bos = [start]
+eos = [end]
+[tensors]
+torch = net.
+source_embedding = embed.weight
+target_embedding = embed.weight
+output = head.weight
+output.bias = head.bias
+positions = place
+""")
+        expected = []
+        for line, reference in zip(lines, references):
+            source = [ids.get(word, 3) for word in line.split()] + [2]
+            target = [ids.get(word, 3) for word in reference.split()] + [2]
+            with torch.no_grad():
+                scores = network(torch.tensor([source]), torch.tensor([[1, *target[:-1]]]))[0]
+            expected.append(scores[range(len(target)), target].sum().item())
+        what = f"nn.Transformer by a mapping, {'pre' if norm_first else 'post'}-norm"
+        assert_close(what, score_pairs(place / "net.pt", lines, references), expected, 1e-3)
+        attn("import", place, "-o", folder / "kept.safetensors")
+        assert_close(what + ", saved", score_pairs(folder / "kept.safetensors", lines, references), expected, 1e-3)
 
 
 def check_ctranslate2(source, model, quantization, lines, references):
@@ -312,6 +723,12 @@ def check_specified(folder, segmenter_path, lines):
         pieces = [segmenter.encode(line, out_type=str) for line in lines]
         expected = [sum(result.log_probs) for result in engine.score_batch(pieces, pieces)]
         assert_close(f"CTranslate2, {what}", score_pairs(model, lines, lines), expected, 1e-3)
+    # A setting within a layer that attn does not compute.
+    vars(spec.encoder.layer[0].self_attention)["rotary_dim"] = ctranslate2.specs.model_spec.NumpyVariable(
+        numpy.dtype("int32").type(8))
+    spec.save(str(model))
+    run = subprocess.run([TOOL, "import", str(model)], capture_output=True, text=True)
+    assert run.returncode == 1 and "rotary_dim" in run.stderr, run.stderr
 
 
 def check_argos(model, lines):
@@ -338,6 +755,10 @@ def main():
         folder = pathlib.Path(name)
         check_marian(folder)
         check_hugging_face(folder)
+        check_languages(folder)
+        check_fairseq(folder)
+        check_opennmt(folder)
+        check_mapped(folder)
     print("all as expected")
 
 
