@@ -11,8 +11,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <new>
+#include <sstream>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -530,24 +532,11 @@ attn_status prepare(const attn_tokenizer &tokenizer, const char *text, size_t le
     return status;
 }
 
-/* Of plain words: what stands between spaces. */
-void cut_plain(const char *text, size_t length, std::vector<std::string> *words) {
-    words->clear();
-    for (size_t at = 0, end; at < length; at = end + 1) {
-        end = at;
-        while (end < length && text[end] != ' ') {
-            end++;
-        }
-        if (end > at) {
-            words->emplace_back(text + at, end - at);
-        }
-    }
-}
-
 attn_status cut(const attn_tokenizer &tokenizer, const char *text, size_t length,
                 std::vector<std::string> *pieces, attn_error *error) {
     if (tokenizer.plain) {
-        cut_plain(text, length, pieces);
+        std::istringstream words(std::string(text, length));
+        pieces->assign(std::istream_iterator<std::string>(words), {});
         return ATTN_OK;
     }
     std::string line;
