@@ -290,23 +290,17 @@ void attn_serve_model_release(attn_serve_models *models, attn_serve_model *model
     }
 }
 
-/* A file in the place of another one serves what that one served. */
+/* A file in the place of another one serves what that one served; its languages are asked for when it is opened. */
 static attn_status check_same(const attn_serve_model *old, const attn_serve_model *model,
                               attn_error *error) {
-    static const char hint[] = "put the former kind of model back, or start the server again";
     bool translates = attn_serve_model_translates(old);
-    if (attn_serve_model_translates(model) != translates) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, model->open->path, -1, hint,
-                         "it is a %s now, and was a %s", translates ? "segmenter" : "translator",
-                         translates ? "translator" : "segmenter");
+    if (attn_serve_model_translates(model) == translates) {
+        return ATTN_OK;
     }
-    if (translates && (!attn_language_same(old->open->source, model->open->source) ||
-                       !attn_language_same(old->open->target, model->open->target))) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, model->open->path, -1, hint,
-                         "it translates %s to %s now, and translated %s to %s", model->open->source,
-                         model->open->target, old->open->source, old->open->target);
-    }
-    return ATTN_OK;
+    return attn_fail(error, ATTN_ERR_ARGUMENT, model->open->path, -1,
+                     "put the former kind of model back, or start the server again",
+                     "it is a %s now, and was a %s", translates ? "segmenter" : "translator",
+                     translates ? "translator" : "segmenter");
 }
 
 attn_status attn_serve_models_reload(attn_serve_models *models, size_t i, bool force, bool *done,

@@ -12,11 +12,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static volatile float sink;
+
 static void use_checkpoint(const attn_checkpoint *c) {
-    volatile float sum = 0;
+    float sum = 0;
     for (int64_t i = 0; i < c->size; i++) {
         sum += c->weights[i] + c->adam_m[i] + c->adam_v[i] + (c->ema != NULL ? c->ema[i] : 0);
     }
+    sink = sum; /* every number is there to be read */
     fuzz_require(c->state.count.step >= 0 && c->state.count.next_batch <= c->state.count.batches);
 }
 
