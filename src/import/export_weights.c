@@ -208,7 +208,7 @@ static attn_status put(const export_work *w, const attn_param *param, attn_error
     float *values = find(w->list, name); /* where another part of it is already */
     if (values == NULL) {
         int rank = shape_of(w, rule, param, shape);
-        void *data;
+        void *data = NULL;
         attn_status status = add(w->list, name, ATTN_DTYPE_F32, rank, shape, &data, error);
         if (status != ATTN_OK) {
             return status;

@@ -12,6 +12,7 @@
 /* What stands before the numbers of an array: a multiple of 64 bytes. */
 static size_t write_header(const attn_tensor_info *t, char *header, size_t size) {
     enum { BEFORE = 10, UNIT = 64 };
+    static const unsigned char magic[] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
     char shape[160] = "";
     size_t used = 0;
     for (int i = 0; i < t->rank; i++) {
@@ -21,7 +22,7 @@ static size_t write_header(const attn_tensor_info *t, char *header, size_t size)
     if (t->rank > 1) {
         shape[used - 1] = '\0'; /* only a tuple of one ends in a comma */
     }
-    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    memcpy(header, magic, sizeof magic);
     size_t length = BEFORE + (size_t)snprintf(header + BEFORE, size - BEFORE,
                                               "{'descr': '%s', 'fortran_order': False, "
                                               "'shape': (%s), }",
@@ -49,6 +50,7 @@ static bool add(zip_t *zip, const attn_tensor_info *t) {
         free(bytes);
         return false;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the bytes are the source's now */
     zip_int64_t index = zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8);
     if (index < 0) {
         zip_source_free(source);
