@@ -115,7 +115,9 @@ static attn_status read_line(attn_glossary *g, char *line, size_t length, const 
 
 /* Sorts, and drops the capitalized form of a term where the file gives that form itself. */
 static attn_status finish(attn_glossary *g, const char *name, attn_error *error) {
-    qsort(g->terms, g->count, sizeof *g->terms, by_bucket);
+    if (g->count > 0) { /* without terms there is no array */
+        qsort(g->terms, g->count, sizeof *g->terms, by_bucket);
+    }
     size_t kept = 0;
     for (size_t i = 0; i < g->count; i++) {
         term t = g->terms[i];
