@@ -188,9 +188,10 @@ static attn_status segment_all(attn_segmenting *s, const options *o, const attn_
     attn_status status = ATTN_OK;
     for (size_t i = 0; i < plan->count && status == ATTN_OK; i++) {
         attn_picture picture = {.rgb = NULL};
-        status = attn_picture_read(plan->picture[i], o->max_pixels, &picture, error);
+        status = attn_picture_read(plan->item[i].picture, o->max_pixels, &picture, error);
         if (status == ATTN_OK) {
-            status = segment_picture(s, o, plan->picture[i], plan->stem[i], &picture, error);
+            status =
+                segment_picture(s, o, plan->item[i].picture, plan->item[i].stem, &picture, error);
         } else if (plan->count > 1 && !o->strict && status != ATTN_ERR_MEMORY) {
             attn_say_error(error);
             (*unread)++;

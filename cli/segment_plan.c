@@ -35,20 +35,13 @@ static char *stem_of(const char *folder, const char *picture) {
 
 static attn_status add(attn_segment_plan *plan, const char *folder, const char *picture,
                        attn_error *error) {
-    size_t room = plan->room;
-    if (!attn_grow(&plan->picture, &plan->room, plan->count + 1, sizeof *plan->picture) ||
-        !attn_grow(&plan->stem, &room, plan->count + 1, sizeof *plan->stem)) {
-        return attn_fail_memory(error, plan->count * sizeof *plan->picture);
+    if (!attn_grow(&plan->item, &plan->room, plan->count + 1, sizeof *plan->item)) {
+        return attn_fail_memory(error, plan->count * sizeof *plan->item);
     }
-    char *copy = strdup(picture), *stem = stem_of(folder, picture);
-    if (copy == NULL || stem == NULL) {
-        free(copy);
-        free(stem);
-        return attn_fail_memory(error, strlen(picture));
-    }
-    plan->picture[plan->count] = copy;
-    plan->stem[plan->count++] = stem;
-    return ATTN_OK;
+    attn_segment_item *item = &plan->item[plan->count++];
+    *item = (attn_segment_item){strdup(picture), stem_of(folder, picture)};
+    return item->picture != NULL && item->stem != NULL ? ATTN_OK
+                                                       : attn_fail_memory(error, strlen(picture));
 }
 
 static attn_status add_folder(attn_segment_plan *plan, const char *folder, const char *pictures,
@@ -69,35 +62,30 @@ static attn_status add_folder(attn_segment_plan *plan, const char *folder, const
 
 /* ---- their results ---- */
 
-static const attn_segment_plan *sorted_plan;
-
 static int by_stem(const void *a, const void *b) {
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    int order = strcmp(sorted_plan->stem[x], sorted_plan->stem[y]);
-    return order != 0 ? order : (x > y) - (x < y);
+    const attn_segment_item *x = a, *y = b;
+    int order = strcmp(x->stem, y->stem);
+    return order != 0 ? order : strcmp(x->picture, y->picture);
 }
 
 /* Two pictures of one name, or one named twice. */
 static attn_status check_names(const attn_segment_plan *plan, attn_error *error) {
-    size_t *order = malloc((plan->count + 1) * sizeof *order);
-    if (order == NULL) {
-        return attn_fail_memory(error, plan->count * sizeof *order);
+    attn_segment_item *sorted = malloc((plan->count + 1) * sizeof *sorted);
+    if (sorted == NULL) {
+        return attn_fail_memory(error, plan->count * sizeof *sorted);
     }
-    for (size_t i = 0; i < plan->count; i++) {
-        order[i] = i;
-    }
-    sorted_plan = plan;
-    qsort(order, plan->count, sizeof *order, by_stem);
+    memcpy(sorted, plan->item, plan->count * sizeof *sorted);
+    qsort(sorted, plan->count, sizeof *sorted, by_stem);
     attn_status status = ATTN_OK;
     for (size_t i = 1; i < plan->count && status == ATTN_OK; i++) {
-        if (strcmp(plan->stem[order[i - 1]], plan->stem[order[i]]) == 0) {
-            status = attn_fail(error, ATTN_ERR_ARGUMENT, plan->picture[order[i]], -1,
+        if (strcmp(sorted[i - 1].stem, sorted[i].stem) == 0) {
+            status = attn_fail(error, ATTN_ERR_ARGUMENT, sorted[i].picture, -1,
                                "segment them one after the other, each with an --out of its own",
                                "its results would have the names of those of %.200s",
-                               plan->picture[order[i - 1]]);
+                               sorted[i - 1].picture);
         }
     }
-    free(order);
+    free(sorted);
     return status;
 }
 
@@ -143,7 +131,7 @@ attn_status attn_segment_plan_make(char *const *operand, int operand_count, cons
     status = status == ATTN_OK ? check_names(out, error) : status;
     for (size_t i = 0; i < out->count && status == ATTN_OK && !force; i++) {
         for (size_t e = 0; endings[e] != NULL && status == ATTN_OK; e++) {
-            status = check_place(out->stem[i], out->picture[i], endings[e], error);
+            status = check_place(out->item[i].stem, out->item[i].picture, endings[e], error);
         }
     }
     return status;
@@ -151,9 +139,8 @@ attn_status attn_segment_plan_make(char *const *operand, int operand_count, cons
 
 void attn_segment_plan_free(attn_segment_plan *plan) {
     for (size_t i = 0; i < plan->count; i++) {
-        free(plan->picture[i]);
-        free(plan->stem[i]);
+        free(plan->item[i].picture);
+        free(plan->item[i].stem);
     }
-    attn_free(plan->picture);
-    attn_free(plan->stem);
+    attn_free(plan->item);
 }

@@ -10,9 +10,13 @@
 
 #include "attn/status.h"
 
+typedef struct attn_segment_item {
+    char *picture; /* its path */
+    char *stem;    /* of its results: DIR/NAME, without the picture's extension */
+} attn_segment_item;
+
 typedef struct attn_segment_plan {
-    char **picture; /* paths */
-    char **stem;    /* of its results: DIR/NAME, without the picture's extension */
+    attn_segment_item *item;
     size_t count, room;
 } attn_segment_plan;
 

@@ -435,19 +435,11 @@ static attn_status read_model(const attn_tensor_file *file, const json_t *settin
                               attn_error *error) {
     attn_translator_config config;
     attn_status status = read_config(file, settings, &config, error);
-    bool tied = config.embeddings == ATTN_EMBEDDINGS_TIED;
-    config.vocabulary = side[1].order.count;
-    config.source_vocabulary = tied ? 0 : side[0].order.count;
     config.bare_source = bare;
-    if (status == ATTN_OK) {
-        status = attn_translator_create(&config, false, &out->translator, error);
-    }
-    if (status == ATTN_OK) {
-        status =
-            attn_import_weights(attn_weights_ctranslate2(config.gated), file, &side[0].order,
-                                &side[1].order, attn_translator_params(out->translator), error);
-    }
-    return status == ATTN_OK ? attn_import_join(side, tied, &out->tokenizer, error) : status;
+    return status == ATTN_OK
+               ? attn_import_network(&config, attn_weights_ctranslate2(config.gated), file, side,
+                                     &out->translator, &out->tokenizer, error)
+               : status;
 }
 
 /* An Argos package: its languages; and its models, made by OpenNMT, read sources without </s>. */

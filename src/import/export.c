@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "io/file.h"
+#include "io/json_write.h"
 #include "models/translator.h"
 #include "text/buffer.h"
 #include "text/piece_table.h"
@@ -152,9 +153,9 @@ attn_status attn_export_file(const char *folder, const char *name, const void *d
     return attn_file_replace(path, &bytes, 1, error);
 }
 
-attn_status attn_export_json(const char *folder, const char *name, const json_t *json,
+attn_status attn_export_json(const char *folder, const char *name, json_t *json,
                              attn_error *error) {
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *text = attn_json_dump(json_incref(json), JSON_INDENT(2) | JSON_SORT_KEYS);
     if (text == NULL) {
         return attn_fail_memory(error, 0);
     }

@@ -65,8 +65,8 @@ bool attn_export_has_tags(const attn_imported *model);
 /* Files of the folder. */
 ATTN_MUST_CHECK attn_status attn_export_file(const char *folder, const char *name, const void *data,
                                              size_t size, attn_error *error);
-ATTN_MUST_CHECK attn_status attn_export_json(const char *folder, const char *name,
-                                             const json_t *json, attn_error *error);
+ATTN_MUST_CHECK attn_status attn_export_json(const char *folder, const char *name, json_t *json,
+                                             attn_error *error);
 /* source.spm and target.spm */
 ATTN_MUST_CHECK attn_status attn_export_segmenters(const attn_imported *model, const char *folder,
                                                    attn_error *error);

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "import/export.h"
+#include "io/json_write.h"
 #include "io/npz.h"
 #include "kernels/loss/loss.h"
 #include "text/buffer.h"
@@ -169,11 +170,10 @@ static attn_status write_list(const attn_tokenizer *tokenizer, const marian_side
     attn_buffer text = {0};
     for (int64_t i = 0; i < side->words.count; i++) {
         json_t *piece = json_string(attn_tokenizer_piece(tokenizer, side->words.ours[i]));
-        char *quoted = piece != NULL ? json_dumps(piece, JSON_ENCODE_ANY) : NULL;
+        char *quoted = attn_json_dump(piece, JSON_ENCODE_ANY);
         attn_buffer_format(&text, "%s: %lld\n", quoted != NULL ? quoted : "", (long long)i);
         text.failed = text.failed || quoted == NULL;
         free(quoted);
-        json_decref(piece);
     }
     attn_status status = text.failed
                              ? attn_fail_memory(error, text.length)

@@ -156,20 +156,6 @@ static attn_status read_side(const attn_import_files *files, const attn_tensor_f
 
 /* ---- the whole ---- */
 
-static attn_status read_model(attn_translator_config *config, const attn_tensor_file *file,
-                              const attn_import_side side[2], attn_imported *out,
-                              attn_error *error) {
-    bool tied = config->embeddings == ATTN_EMBEDDINGS_TIED;
-    config->vocabulary = side[1].order.count;
-    config->source_vocabulary = tied ? 0 : side[0].order.count;
-    attn_status status = attn_translator_create(config, false, &out->translator, error);
-    if (status == ATTN_OK) {
-        status = attn_import_weights(&attn_weights_fairseq, file, &side[0].order, &side[1].order,
-                                     attn_translator_params(out->translator), error);
-    }
-    return status == ATTN_OK ? attn_import_join(side, tied, &out->tokenizer, error) : status;
-}
-
 static attn_status fairseq_read(const attn_import_files *files, const attn_tensor_file *file,
                                 attn_imported *out, attn_error *error) {
     attn_import_side side[2] = {{.segmenter = NULL}};
@@ -180,7 +166,8 @@ static attn_status fairseq_read(const attn_import_files *files, const attn_tenso
         status = read_side(files, file, i == 1, tied, &side[i], error);
     }
     if (status == ATTN_OK) {
-        status = read_model(&config, file, side, out, error);
+        status = attn_import_network(&config, &attn_weights_fairseq, file, side, &out->translator,
+                                     &out->tokenizer, error);
         snprintf(out->source, sizeof out->source, "%s", setting(file, "source_lang"));
         snprintf(out->target, sizeof out->target, "%s", setting(file, "target_lang"));
     }

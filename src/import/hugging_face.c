@@ -310,20 +310,11 @@ static attn_status read_model(const json_t *json, const family *kind, attn_taggi
     attn_translator_config config;
     attn_status status = read_config(kind, json, file, &config, error);
     config.tagging = tagging;
-    bool tied = config.embeddings == ATTN_EMBEDDINGS_TIED;
-    const attn_word_order *target = &side[kind->multilingual ? 0 : 1].order;
-    config.vocabulary = target->count;
-    config.source_vocabulary = tied ? 0 : side[0].order.count;
-    if (status == ATTN_OK) {
-        status = attn_translator_create(&config, false, &out->translator, error);
-    }
-    if (status == ATTN_OK) {
-        const attn_weight_map *map =
-            kind->multilingual ? &attn_weights_fairseq : &attn_weights_hugging_face;
-        status = attn_import_weights(map, file, &side[0].order, target,
-                                     attn_translator_params(out->translator), error);
-    }
-    return status == ATTN_OK ? attn_import_join(side, tied, &out->tokenizer, error) : status;
+    const attn_weight_map *map =
+        kind->multilingual ? &attn_weights_fairseq : &attn_weights_hugging_face;
+    return status == ATTN_OK ? attn_import_network(&config, map, file, side, &out->translator,
+                                                   &out->tokenizer, error)
+                             : status;
 }
 
 /* The languages, where the tokenizer's settings tell. */

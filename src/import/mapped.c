@@ -321,17 +321,10 @@ static attn_status read_side(const mapping *m, attn_bundle *bundle, const attn_t
 static attn_status read_model(mapping *m, const attn_tensor_file *file,
                               const attn_import_side side[2], attn_imported *out,
                               attn_error *error) {
-    bool tied = m->config.embeddings == ATTN_EMBEDDINGS_TIED;
-    m->config.vocabulary = side[1].order.count;
-    m->config.source_vocabulary = tied ? 0 : side[0].order.count;
-    attn_status status = attn_translator_create(&m->config, false, &out->translator, error);
     const attn_weight_map map = {
         .rules = m->rules, .rule_count = m->rule_count, .idle = (const char *const *)m->idle};
-    if (status == ATTN_OK) {
-        status = attn_import_weights(&map, file, &side[0].order, &side[1].order,
-                                     attn_translator_params(out->translator), error);
-    }
-    return status == ATTN_OK ? attn_import_join(side, tied, &out->tokenizer, error) : status;
+    return attn_import_network(&m->config, &map, file, side, &out->translator, &out->tokenizer,
+                               error);
 }
 
 static attn_status mapped_read(const attn_import_files *files, const attn_tensor_file *file,

@@ -352,17 +352,9 @@ static attn_status read_model(const attn_yaml *options, const attn_tensor_file *
                               attn_error *error) {
     attn_translator_config config;
     attn_status status = read_config(options, file, &config, error);
-    config.vocabulary = side[1].order.count;
-    config.source_vocabulary = config.embeddings == ATTN_EMBEDDINGS_TIED ? 0 : side[0].order.count;
-    if (status == ATTN_OK) {
-        status = attn_translator_create(&config, false, &out->translator, error);
-    }
-    if (status == ATTN_OK) {
-        status = attn_import_weights(&attn_weights_marian, file, &side[0].order, &side[1].order,
-                                     attn_translator_params(out->translator), error);
-    }
-    bool tied = config.embeddings == ATTN_EMBEDDINGS_TIED;
-    return status == ATTN_OK ? attn_import_join(side, tied, &out->tokenizer, error) : status;
+    return status == ATTN_OK ? attn_import_network(&config, &attn_weights_marian, file, side,
+                                                   &out->translator, &out->tokenizer, error)
+                             : status;
 }
 
 static attn_status marian_read(const attn_import_files *files, const attn_tensor_file *file,

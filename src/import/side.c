@@ -112,6 +112,23 @@ attn_status attn_import_join(const attn_import_side sides[2], bool tied, attn_to
     return attn_tokenizer_join(source, target, out, error);
 }
 
+attn_status attn_import_network(attn_translator_config *config, const attn_weight_map *map,
+                                const attn_tensor_file *file, const attn_import_side sides[2],
+                                attn_translator **translator, attn_tokenizer **tokenizer,
+                                attn_error *error) {
+    const attn_word_order *source = &sides[0].order;
+    const attn_word_order *target = sides[1].order.count > 0 ? &sides[1].order : source;
+    bool tied = config->embeddings == ATTN_EMBEDDINGS_TIED;
+    config->vocabulary = target->count;
+    config->source_vocabulary = tied ? 0 : source->count;
+    attn_status status = attn_translator_create(config, false, translator, error);
+    if (status == ATTN_OK) {
+        status = attn_import_weights(map, file, source, target, attn_translator_params(*translator),
+                                     error);
+    }
+    return status == ATTN_OK ? attn_import_join(sides, tied, tokenizer, error) : status;
+}
+
 void attn_import_side_free(attn_import_side *s) {
     attn_free(s->segmenter);
     attn_piece_table_free(&s->theirs);

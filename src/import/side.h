@@ -5,6 +5,7 @@
 #ifndef ATTN_IMPORT_SIDE_H
 #define ATTN_IMPORT_SIDE_H
 
+#include "attn/translator.h"
 #include "import/weights.h"
 #include "text/piece_table.h"
 
@@ -25,6 +26,14 @@ ATTN_MUST_CHECK attn_status attn_import_side_number(attn_import_side *side, int6
 /* One tokenizer of both; of the first side alone where they are the same, or the second has none. ATTN_ERR_FORMAT: `tied`, but the two sides number their words differently. */
 ATTN_MUST_CHECK attn_status attn_import_join(const attn_import_side sides[2], bool tied,
                                              attn_tokenizer **out, attn_error *error);
+/* A network of this configuration, whose vocabularies are set here, with the file's weights, and its tokenizer. Of a model with
+ * one side alone sides[1] is empty. Both are the caller's, *translator also after a failure. */
+ATTN_MUST_CHECK attn_status attn_import_network(attn_translator_config *config,
+                                                const attn_weight_map *map,
+                                                const attn_tensor_file *file,
+                                                const attn_import_side sides[2],
+                                                attn_translator **translator,
+                                                attn_tokenizer **tokenizer, attn_error *error);
 void attn_import_side_free(attn_import_side *side);
 
 #endif

@@ -374,7 +374,7 @@ static void write_answer(void *context) {
 static void written(void *context) {
     request *r = context;
     if (r->answer.status == 0) {
-        write_answer(r); /* given up before its turn at the desk came; such an answer is short */
+        write_answer(r); /* the desk gave it up before its turn: the server stops */
     }
     hand_out(r);
     let_go(r);
