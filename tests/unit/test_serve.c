@@ -644,6 +644,8 @@ static void what_nobody_wants_is_given_up(void **unused) {
     l.job = job_of(200, true);
     before = atomic_load(&metrics.sentences);
     assert_true(attn_job_start(l.job, batcher, 1, leave_when_woken, &l));
+    finish(l.job, &l.w);
+    assert_int_equal(attn_job_group(l.job)->sentences[0].result.count, 0); /* within a step */
     end_job(l.job, &l.w, 503);
     assert_true(atomic_load(&metrics.sentences) - before < 100);
     attn_batcher_free(batcher);
