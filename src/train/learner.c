@@ -32,6 +32,9 @@ attn_status attn_learner_update(attn_learner *learner, int64_t first, int64_t co
             return status;
         }
     }
+    if (task->conclude != NULL) {
+        task->conclude(task->self, units, &out->sums);
+    }
     if (isfinite(out->sums.loss)) {
         attn_status status = attn_optimizer_step(learner->optimizer, &out->gradient_norm, error);
         out->skipped = status == ATTN_ERR_NUMERIC;

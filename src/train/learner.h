@@ -1,6 +1,8 @@
 /* train/learner.h: one update of the weights.
  *
  *     g = gradient of (sum of the losses of all units of the update) / their number
+ *
+ * as of one batch that holds all of them, however many batches they are in;
  *     then a step of the optimizer (attn/optimizer.h)
  *
  * Next: train/trainer.h. */

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/math.h"
 #include "base/memory.h"
+#include "kernels/elementwise/elementwise.h"
 #include "models/segmenter.h"
 #include "train/patterns.h"
 
@@ -35,7 +36,8 @@ static attn_status pass_failed(attn_status status, attn_error *error) {
                            "out of memory while computing the loss");
 }
 
-/* A batch without a pixel that counts teaches nothing. */
+/* A batch without a pixel that counts teaches nothing. What the pixels of the whole update weigh is
+ * known after its last batch; until then all count as if they weighed what the first ones do. */
 static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, uint64_t key,
                               int64_t all_units, attn_task_loss *out, attn_error *error) {
     attn_segmenter_task *t = self;
@@ -48,16 +50,30 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
     if (weight == 0) {
         return ATTN_OK;
     }
-    double share = (double)batch_pixels(t) / weight, loss = 0, nll = 0;
+    double loss = 0, nll = 0;
+    t->share = t->share > 0 ? t->share : (double)batch_pixels(t) / weight;
+    t->weight += weight;
     attn_tape_begin(t->task.tape, true, seed, key);
     status = attn_segmenter_loss(t->model, t->task.tape, &batch,
-                                 (attn_real)(share / (double)all_units), &loss, &nll, error);
+                                 (attn_real)(t->share / (double)all_units), &loss, &nll, error);
     if (status == ATTN_OK) {
         status = attn_tape_backward(t->task.tape, error);
     }
-    out->loss += share * loss;
-    out->nll += share * nll;
+    out->loss += t->share * loss;
+    out->nll += t->share * nll;
     return pass_failed(status, error);
+}
+
+static void conclude(void *self, int64_t all_units, attn_task_loss *out) {
+    attn_segmenter_task *t = self;
+    double factor = t->share > 0 ? (double)all_units / t->weight / t->share : 1;
+    if ((attn_real)factor != 1) {
+        attn_real *gradient = attn_params_grad(t->task.params);
+        attn_scale(attn_params_trained(t->task.params), gradient, (attn_real)factor, gradient);
+    }
+    out->loss *= factor;
+    out->nll *= factor;
+    t->weight = t->share = 0;
 }
 
 /* ---- validation ---- */
@@ -178,6 +194,7 @@ attn_status attn_segmenter_task_create(const attn_segmenter_recipe *recipe,
                  .begin_epoch = begin_epoch,
                  .units = units,
                  .accumulate = accumulate,
+                 .conclude = conclude,
                  .validate = validate,
                  .measure = measure,
                  .save = save},

@@ -1,7 +1,7 @@
 /* train/segmenter_task.h: a segmenter and its pictures, for the training loop.
  *
- * Units are pixels, those left out counted too: a batch's loss is the mean over its pixels that
- * count, weighed by its area. Validation sees whole pictures; its loss is the plain negative
+ * Units are pixels, those left out counted too: the loss of an update is the mean over the pixels of
+ * all its batches that count, by their class weights, times its area. Validation sees whole pictures; its loss is the plain negative
  * log-likelihood, its score mIoU over all of them, in percent. */
 #ifndef ATTN_TRAIN_SEGMENTER_TASK_H
 #define ATTN_TRAIN_SEGMENTER_TASK_H
@@ -19,6 +19,8 @@ typedef struct attn_segmenter_task {
     attn_confusion confusion; /* of the last validation */
     uint8_t *predicted;       /* of one picture */
     attn_real *probabilities;
+    double weight; /* of the pixels of the update so far */
+    double share;  /* what its losses were multiplied by so far; 0: no pixel counted yet */
 } attn_segmenter_task;
 
 /* The model with its parameters drawn from the recipe's seed. Recipe and data must outlive the task,

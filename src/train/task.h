@@ -35,6 +35,9 @@ typedef struct attn_task {
      * numbers are a function of (seed, key). */
     attn_status (*accumulate)(void *self, int64_t batch, uint64_t seed, uint64_t key, int64_t units,
                               attn_task_loss *out, attn_error *error);
+    /* After the last batch of an update: makes gradient and sums those of one batch that holds all its
+     * examples, where what they are means over is known only now. NULL: they are that already. */
+    void (*conclude)(void *self, int64_t units, attn_task_loss *out);
     /* The sums over all of the validation data, without dropout and without learning. */
     attn_status (*validate)(void *self, attn_task_loss *out, attn_error *error);
     /* *score stays as it is when there is nothing to score. */

@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sys/stat.h>
 
+#include "image/encode.h"
 #include "support.h"
 #include "train/learner.h"
+#include "train/segmenter_task.h"
 
 static attn_optimizer_state moments_of(const attn_learner *learner) {
     attn_optimizer_state state;
@@ -55,6 +58,112 @@ static void accumulation_is_one_large_batch(void **state) {
     task.train = (attn_batches){.pair = NULL}; /* on the stack */
     attn_translator_task_free(&task);
     attn_corpus_free(&data.train);
+}
+
+/* Pictures of noise; of the mask of picture n every n + 1st column counts, the first n + 1 of them as
+ * class 1. */
+static void write_pictures(const char *folder, int64_t count) {
+    enum { SIDE = 16 };
+    char path[128];
+    attn_classes classes;
+    attn_random random = attn_random_start(1);
+    static const char text[] = "0 ground 0 0 0\n1 thing 255 0 0\n";
+    assert_int_equal(attn_classes_parse(text, sizeof text - 1, "classes", 255, &classes, NULL),
+                     ATTN_OK);
+    snprintf(path, sizeof path, "%s/classes", folder);
+    FILE *file = fopen(path, "wb");
+    assert_true(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+    for (int64_t n = 0; n < count; n++) {
+        attn_picture picture;
+        attn_mask mask;
+        assert_int_equal(attn_picture_create(SIDE, SIDE, &picture, NULL), ATTN_OK);
+        assert_int_equal(attn_mask_create(SIDE, SIDE, &mask, NULL), ATTN_OK);
+        for (int64_t i = 0; i < 3 * SIDE * SIDE; i++) {
+            picture.rgb[i] = (uint8_t)attn_random_below(&random, 256);
+        }
+        for (int64_t i = 0; i < SIDE * SIDE; i++) {
+            int64_t column = i % SIDE;
+            mask.label[i] = column % (n + 1) != 0 ? 255 : column <= n;
+        }
+        snprintf(path, sizeof path, "%s/p%lld.png", folder, (long long)n);
+        assert_int_equal(attn_picture_write(path, &picture, NULL, NULL), ATTN_OK);
+        snprintf(path, sizeof path, "%s/m/p%lld.png", folder, (long long)n);
+        assert_int_equal(attn_mask_write(path, &mask, &classes, NULL, NULL), ATTN_OK);
+        attn_picture_free(&picture);
+        attn_mask_free(&mask);
+    }
+}
+
+static void small_segmenter(attn_segmenter_recipe *recipe, int64_t batch_pictures) {
+    attn_segmenter_recipe_init(recipe);
+    recipe->width_2 = recipe->width_4 = 8;
+    recipe->d_model = 16;
+    recipe->units_4 = recipe->units_8 = recipe->blocks = 1;
+    recipe->heads = 2;
+    recipe->ffn = 16;
+    recipe->dropout = recipe->attention_dropout = recipe->stochastic_depth = 0;
+    recipe->label_smoothing = 0.1;
+    recipe->balance = 1;
+    recipe->crop_width = recipe->crop_height = 16;
+    recipe->batch_pictures = batch_pictures;
+    recipe->train.learning_rate = recipe->train.warmup_init = 0; /* the weights stay */
+    recipe->train.clip_norm = 0;
+}
+
+/* Batches of which different numbers of pixels count, of classes of different weights, give the
+ * gradient and the loss of all their pictures together. */
+static void pixels_weigh_the_same_in_any_batch(void **state) {
+    (void)state;
+    enum { COUNT = 4 };
+    const char *folder = toy_folder();
+    char masks[80], classes[80];
+    snprintf(masks, sizeof masks, "%s/m", folder);
+    snprintf(classes, sizeof classes, "%s/classes", folder);
+    assert_int_equal(mkdir(masks, 0777), 0);
+    write_pictures(folder, COUNT + 1); /* the last one is held out */
+    attn_segmenter_files files = {
+        .images = folder, .masks = masks, .classes = classes, .ignore = 255};
+    attn_learned learned[3];
+    float *gradient[3];
+    int64_t size = 0;
+    for (int n = 0; n < 3; n++) {
+        int64_t batch = COUNT >> n; /* all at once, halves, one by one */
+        int64_t batches;
+        attn_segmenter_recipe recipe;
+        attn_segmenter_data data;
+        attn_segmenter_task task;
+        attn_learner learner;
+        small_segmenter(&recipe, batch);
+        assert_int_equal(attn_segmenter_data_read(&files, &recipe, &data, NULL), ATTN_OK);
+        assert_int_equal(attn_segmenter_task_create(&recipe, &data, &task, NULL), ATTN_OK);
+        assert_int_equal(attn_learner_create(&recipe.train, &task.task, &learner, NULL), ATTN_OK);
+        assert_int_equal(task.task.begin_epoch(&task, 1, 0, &batches, NULL), ATTN_OK);
+        assert_int_equal(batches, COUNT / batch);
+        assert_int_equal(attn_learner_update(&learner, 0, batches, 0, &learned[n], NULL), ATTN_OK);
+        assert_false(learned[n].skipped);
+        size = learner.size;
+        gradient[n] = attn_alloc((size_t)size * sizeof(float));
+        memcpy(gradient[n], attn_params_grad(task.task.params), (size_t)size * sizeof(float));
+        attn_learner_free(&learner);
+        attn_segmenter_task_free(&task);
+        attn_segmenter_data_free(&data);
+    }
+    float largest = 0;
+    for (int64_t i = 0; i < size; i++) {
+        largest = fmaxf(largest, fabsf(gradient[0][i]));
+    }
+    for (int n = 1; n < 3; n++) {
+        assert_int_equal(learned[n].sums.units, learned[0].sums.units);
+        assert_true(fabs(learned[n].sums.loss / learned[0].sums.loss - 1) < 1e-5);
+        assert_true(fabs(learned[n].sums.nll / learned[0].sums.nll - 1) < 1e-5);
+        for (int64_t i = 0; i < size; i++) {
+            assert_true(fabsf(gradient[n][i] - gradient[0][i]) < 1e-5f * largest);
+        }
+    }
+    for (int n = 0; n < 3; n++) {
+        attn_free(gradient[n]);
+    }
+    toy_remove(folder);
 }
 
 /* With clipping, the step is the same whatever the size of the gradient: its scale is bounded. */
@@ -447,6 +556,7 @@ int main(void) {
 #define RUN(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accumulation_is_one_large_batch),
+        cmocka_unit_test(pixels_weigh_the_same_in_any_batch),
         cmocka_unit_test(clips_to_the_norm),
         cmocka_unit_test(r_drop_without_dropout_is_one_pass),
         cmocka_unit_test(nan_changes_nothing),
