@@ -182,7 +182,7 @@ static void absent_classes_do_not_count(void **state) {
     const attn_absent_classes absent = {ids, 2};
     const int kept[] = {1, 2, 4};
     const int32_t target = 2, kept_target = 1;
-    float row[2][5], only[2][3], loss[2], nll[2], room[8];
+    float row[2][5], only[2][3], loss[2], nll[2], room[2 * 5];
     for (int pass = 0; pass < 2; pass++) {
         for (int v = 0; v < 5; v++) {
             row[pass][v] = v == 0 || v == 3 ? (float)ATTN_NEVER : 0.7f * (float)(v + pass) - 1;
