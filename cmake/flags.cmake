@@ -17,6 +17,18 @@ endif()
 if(ATTN_FUZZ)
   set(ATTN_SANITIZE "fuzzer-no-link,address,undefined")
 endif()
+
+# What reads strangers' files and requests stops where memory is overrun. Sanitizers find the same and more, and
+# _FORTIFY_SOURCE needs a build that optimizes. cmake/library.cmake spares the kernels.
+set(ATTN_HARDENED OFF)
+if(ATTN_HARDEN AND NOT ATTN_SANITIZE AND CMAKE_C_COMPILER_ID MATCHES "GNU|Clang" AND NOT APPLE)
+  set(ATTN_HARDENED ON)
+  include(CheckPIESupported)
+  check_pie_supported() # executables at any address
+  add_compile_options(-fstack-protector-strong
+                      "$<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
+  add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
+endif()
 if(ATTN_SANITIZE)
   add_compile_options(-fsanitize=${ATTN_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer -g)

@@ -47,6 +47,13 @@ foreach(row IN LISTS isa_rows)
 endforeach()
 list(REMOVE_ITEM isa_none ATTN_HAVE_ref=0)
 
+# The kernels work on shapes that were checked before them: no guard on the stack of an inner loop.
+if(ATTN_HARDENED)
+  set(kernel_sources ${library_sources} ${isa_sources})
+  list(FILTER kernel_sources INCLUDE REGEX "/src/kernels/")
+  set_property(SOURCE ${kernel_sources} APPEND PROPERTY COMPILE_OPTIONS -fno-stack-protector)
+endif()
+
 # What every compilation of library code shares; tests see the same internal headers through it.
 add_library(attn_common INTERFACE)
 target_include_directories(attn_common INTERFACE ${PROJECT_SOURCE_DIR}/include ${ATTN_SRC})
