@@ -37,6 +37,7 @@ extern const attn_command attn_cmd_nearest;
 extern const attn_command attn_cmd_import;
 extern const attn_command attn_cmd_export;
 extern const attn_command attn_cmd_info;
+extern const attn_command attn_cmd_verify;
 extern const attn_command attn_cmd_serve;
 extern const attn_command attn_cmd_bench;
 
@@ -61,6 +62,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_import,
     &attn_cmd_export,
     &attn_cmd_info,
+    &attn_cmd_verify,
     &attn_cmd_serve,
     &attn_cmd_bench,
 };

@@ -4,6 +4,7 @@
  */
 #include "models/model_file.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,14 +12,16 @@
 #include "base/memory.h"
 #include "base/real.h"
 #include "io/dtype.h"
+#include "io/safetensors_hash.h"
 #include "attn/safetensors.h"
 
 #define FORMAT_KEY  "attn.model"
 #define VERSION_KEY "attn.version"
 #define VERSION     "1"
 #define STORAGE_KEY "attn.storage"
+#define HASH_KEY    "attn.hash" /* attn_tensors_hash of all else, 16 hexadecimal digits */
 
-enum { SCALE_NAME_SIZE = sizeof((attn_param *)0)->name + 8 };
+enum { SCALE_NAME_SIZE = sizeof((attn_param *)0)->name + 8, HASH_SIZE = 17 };
 
 static const char *const storage_names[] = {"f32", "bf16", "i8"};
 
@@ -30,6 +33,7 @@ typedef struct writer {
     size_t tensor_count;
     attn_metadata *metadata;
     size_t metadata_count;
+    char hash[HASH_SIZE];
 } writer;
 
 static void scale_name(const attn_param *row, char name[SCALE_NAME_SIZE]) {
@@ -107,7 +111,7 @@ static attn_status add_tensors(writer *w, const attn_model_format *format,
 
 static attn_status add_metadata(writer *w, const attn_model_format *format,
                                 const attn_model_content *content, attn_error *error) {
-    size_t count = 3 + format->key_count + content->metadata_count;
+    size_t count = 4 + format->key_count + content->metadata_count;
     w->metadata = attn_arena_alloc(&w->arena, count * sizeof *w->metadata);
     char(*values)[ATTN_CONFIG_VALUE_SIZE] =
         attn_arena_alloc(&w->arena, format->key_count * sizeof *values);
@@ -131,6 +135,27 @@ static attn_status add_metadata(writer *w, const attn_model_format *format,
     return ATTN_OK;
 }
 
+static void print_hash(const attn_tensor_info *const *tensors, size_t count,
+                       const attn_metadata *metadata, size_t metadata_count, char out[HASH_SIZE]) {
+    snprintf(out, HASH_SIZE, "%016" PRIx64,
+             attn_tensors_hash(tensors, count, metadata, metadata_count));
+}
+
+/* After all else was added. */
+static attn_status add_hash(writer *w, attn_error *error) {
+    const attn_tensor_info **tensors =
+        attn_arena_alloc(&w->arena, w->tensor_count * sizeof *tensors);
+    if (tensors == NULL) {
+        return attn_fail_memory(error, w->tensor_count * sizeof *tensors);
+    }
+    for (size_t i = 0; i < w->tensor_count; i++) {
+        tensors[i] = &w->tensors[i];
+    }
+    print_hash(tensors, w->tensor_count, w->metadata, w->metadata_count, w->hash);
+    w->metadata[w->metadata_count++] = (attn_metadata){HASH_KEY, w->hash};
+    return ATTN_OK;
+}
+
 attn_status attn_model_file_save(const attn_model_format *format, const attn_model_content *content,
                                  const char *path, attn_error *error) {
     writer w = {0};
@@ -139,10 +164,71 @@ attn_status attn_model_file_save(const attn_model_format *format, const attn_mod
         status = add_metadata(&w, format, content, error);
     }
     if (status == ATTN_OK) {
+        status = add_hash(&w, error);
+    }
+    if (status == ATTN_OK) {
         status = attn_safetensors_write(path, w.tensors, w.tensor_count, w.metadata,
                                         w.metadata_count, error);
     }
     attn_arena_free(&w.arena);
+    return status;
+}
+
+/* ---- verifying ---- */
+
+/* The hash of all that the file holds but its hash. */
+static attn_status hash_of_file(const attn_safetensors *file, char out[HASH_SIZE],
+                                attn_error *error) {
+    size_t count = attn_safetensors_count(file), pairs = 0;
+    const char *key, *value;
+    while (attn_safetensors_metadata_at(file, pairs, &key, &value)) {
+        pairs++;
+    }
+    const attn_tensor_info **tensors = attn_alloc(count * sizeof *tensors);
+    attn_metadata *metadata = attn_alloc(pairs * sizeof *metadata);
+    attn_status status = tensors != NULL && metadata != NULL
+                             ? ATTN_OK
+                             : attn_fail_memory(error, count * sizeof *tensors);
+    if (status == ATTN_OK) {
+        size_t kept = 0;
+        for (size_t i = 0; i < count; i++) {
+            tensors[i] = attn_safetensors_at(file, i);
+        }
+        for (size_t i = 0; attn_safetensors_metadata_at(file, i, &key, &value); i++) {
+            if (strcmp(key, HASH_KEY) != 0) {
+                metadata[kept++] = (attn_metadata){key, value};
+            }
+        }
+        print_hash(tensors, count, metadata, kept, out);
+    }
+    attn_free(tensors);
+    attn_free(metadata);
+    return status;
+}
+
+attn_status attn_model_file_verify(const char *path, attn_error *error) {
+    attn_safetensors *file = NULL;
+    char found[HASH_SIZE];
+    attn_status status = attn_safetensors_open(path, &file, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    const char *said = attn_safetensors_metadata(file, HASH_KEY);
+    if (said == NULL) {
+        status = attn_fail(error, ATTN_ERR_UNSUPPORTED, path, -1,
+                           "compare its SHA-256 with what its publisher states",
+                           "there is no hash in it (metadata " HASH_KEY
+                           "): another program or an earlier attn made it");
+        goto out;
+    }
+    status = hash_of_file(file, found, error);
+    if (status == ATTN_OK && strcmp(said, found) != 0) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, "fetch the file again",
+                           "it does not hold what was written: its hash is %s and should be %.16s",
+                           found, said);
+    }
+out:
+    attn_safetensors_close(file);
     return status;
 }
 

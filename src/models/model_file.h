@@ -40,6 +40,11 @@ ATTN_MUST_CHECK attn_status attn_model_file_save(const attn_model_format *format
                                                  const attn_model_content *content,
                                                  const char *path, attn_error *error);
 
+/* Whether the file holds what attn_model_file_save wrote, to the bit: it compares the hash in the metadata,
+ * which finds accidents and no forgery. ATTN_ERR_FORMAT: it does not, or is damaged; ATTN_ERR_UNSUPPORTED: it
+ * has no hash; ATTN_ERR_IO, ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_model_file_verify(const char *path, attn_error *error);
+
 /* Loading: the configuration; then, with the table of tensors that it declares, whether the file holds
  * those and no others (a configuration can promise far more memory than the file holds); and when they
  * are allocated, their values. */

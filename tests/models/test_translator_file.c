@@ -14,6 +14,9 @@
 #include <cmocka.h>
 
 #include "attn/translator.h"
+#include "base/memory.h"
+#include "io/file.h"
+#include "models/model_file.h"
 #include "support/flawed_file.h"
 #include "support/tiny_translator.h"
 
@@ -382,6 +385,59 @@ static void test_flawed_files(void **unused) {
     }
 }
 
+/* ---- verifying ---- */
+
+/* Every bit counts, wherever in the file it is; another order of tensors and metadata does not. */
+static void assert_flips_found(const char *path) {
+    attn_error error = {0};
+    char *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(attn_model_file_verify(path, &error), ATTN_OK);
+    assert_int_equal(attn_file_read(path, 0, &bytes, &size, &error), ATTN_OK);
+    for (size_t at = 0; at < size; at += size / 500) {
+        char kept = bytes[at];
+        bytes[at] = (char)(kept ^ 1 << at % 8);
+        FILE *file = fopen(flawed, "wb");
+        assert_int_equal(fwrite(bytes, 1, size, file), size);
+        assert_int_equal(fclose(file), 0);
+        if (attn_model_file_verify(flawed, &error) != ATTN_ERR_FORMAT) {
+            fail_msg("bit %zu of byte %zu of %zu was flipped unseen", at % 8, at, size);
+        }
+        bytes[at] = kept;
+    }
+    attn_free(bytes);
+}
+
+static void test_verify(void **unused) {
+    (void)unused;
+    assert_flips_found(good);
+    assert_flips_found(good_i8);
+    static parts p;
+    attn_error error = {0};
+    parts_open(&p, good);
+    for (size_t i = 0; i + 1 < p.tensor_count; i += 2) {
+        attn_tensor_info kept = p.tensors[i];
+        p.tensors[i] = p.tensors[i + 1];
+        p.tensors[i + 1] = kept;
+    }
+    attn_metadata first = p.metadata[0];
+    p.metadata[0] = p.metadata[p.metadata_count - 1];
+    p.metadata[p.metadata_count - 1] = first;
+    parts_write(&p, flawed);
+    assert_int_equal(attn_model_file_verify(flawed, &error), ATTN_OK);
+    parts_open(&p, good);
+    set_metadata(&p, "licence", "another");
+    parts_write(&p, flawed);
+    assert_int_equal(attn_model_file_verify(flawed, &error), ATTN_ERR_FORMAT);
+    assert_non_null(strstr(error.what, "does not hold what was written"));
+    parts_open(&p, good);
+    take_metadata(&p, "attn.hash");
+    parts_write(&p, flawed);
+    assert_int_equal(attn_model_file_verify(flawed, &error), ATTN_ERR_UNSUPPORTED);
+    unlink(flawed);
+    assert_int_equal(attn_model_file_verify(flawed, &error), ATTN_ERR_IO);
+}
+
 static void test_tokenizer_that_is_not_bytes(void **unused) {
     (void)unused;
     static const float numbers[3];
@@ -437,6 +493,7 @@ int main(void) {
         cmocka_unit_test(test_keeps_stored_integers),
         cmocka_unit_test(test_save_refuses_a_name_twice),
         cmocka_unit_test(test_flawed_files),
+        cmocka_unit_test(test_verify),
         cmocka_unit_test(test_tokenizer_that_is_not_bytes),
         cmocka_unit_test(test_promise_of_terabytes),
     };

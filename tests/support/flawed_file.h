@@ -48,11 +48,13 @@ static inline void set_metadata(parts *p, const char *key, const char *value) {
 }
 
 static inline void take_metadata(parts *p, const char *key) {
-    *metadata_of(p, key) = p->metadata[--p->metadata_count];
+    attn_metadata *taken = metadata_of(p, key); /* it may be the last */
+    *taken = p->metadata[--p->metadata_count];
 }
 
 static inline void take_tensor(parts *p, const char *name) {
-    *tensor_of(p, name) = p->tensors[--p->tensor_count];
+    attn_tensor_info *taken = tensor_of(p, name);
+    *taken = p->tensors[--p->tensor_count];
 }
 
 static inline void swap_shape(parts *p, const char *name) {
