@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "attn/segment.h"
+#include "attn/translate.h"
 #include "base/fail.h"
 #include "import/import.h"
 #include "text/language.h"
@@ -104,6 +106,23 @@ static attn_status open_model(const attn_serve_sources *sources, const char *pat
     return status == ATTN_OK ? read_glossary(sources, model, error) : status;
 }
 
+/* One answer before any client waits for one: what opens at first use (ICU among it) is open then, and weights that give
+ * no numbers are found. */
+static attn_status try_out(const attn_model *model, attn_error *error) {
+    enum { SIDE = 16 };
+    static const uint8_t grey[SIDE * SIDE * 3];
+    uint8_t classes[SIDE * SIDE];
+    if (model->kind == ATTN_MODEL_SEGMENTER) {
+        const attn_pixels picture = {SIDE, SIDE, grey};
+        return attn_segment(model, &picture, NULL, classes, error);
+    }
+    char *translation =
+        NULL; /* a sentence in Latin and one in Chinese: a model passes over what is foreign to it */
+    attn_status status = attn_translate(model, "Is it 3 or 4? 是的。", NULL, &translation, error);
+    attn_translate_free(translation);
+    return status;
+}
+
 static attn_status load(const attn_serve_sources *sources, const char *path, const char *source,
                         const char *target, attn_serve_model **out, attn_error *error) {
     *out = NULL;
@@ -113,6 +132,9 @@ static attn_status load(const attn_serve_sources *sources, const char *path, con
     }
     model->references = 1;
     attn_status status = open_model(sources, path, source, target, model, error);
+    if (status == ATTN_OK) {
+        status = try_out(model->open, error);
+    }
     if (status != ATTN_OK) {
         free_model(model);
         return status;

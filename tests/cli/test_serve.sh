@@ -114,6 +114,15 @@ echo damaged >new && mv new en-fr.safetensors
 kill -HUP $server
 tries=0
 until grep -q 'keeping the model in use' log || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.05; done
+cp model2.safetensors new # and one whose first weights are NaN
+header=$(od -An -t u8 -N 8 new | tr -d ' ')
+head -c 8192 /dev/zero | tr '\000' '\377' | dd of=new bs=4096 seek=$((header + 8)) oflag=seek_bytes conv=notrunc status=none
+: >log
+mv new en-fr.safetensors
+kill -HUP $server
+tries=0
+until grep -q 'keeping the model in use' log || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.05; done
+grep -q 'no probability to any token' log || fail "weights that are no numbers: $(cat log)"
 for other in street.safetensors de-fr.safetensors; do # another kind of model, and another language, in its place
     : >log
     cp $other new && mv new en-fr.safetensors
