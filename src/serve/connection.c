@@ -412,7 +412,9 @@ static void start_job(request *r) {
     if (!attn_job_start(r->job, r->server->batcher, r->client, wake, r)) {
         refuse(r, 429, "Slowdown: too many requests are waiting");
         let_go(r);
-    } else if (streams) {
+        return;
+    }
+    if (streams) {
         resume(r);
     }
     if (atomic_load(&r->left)) { /* perhaps before there was a job */
@@ -430,6 +432,7 @@ static void was_read(void *context) {
     } else {
         hand_out(r);
     }
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): this hold is another than that of the job */
     let_go(r);
 }
 
