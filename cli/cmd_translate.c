@@ -110,6 +110,7 @@ static json_t *json_hypothesis(const attn_model *model, const attn_hypothesis *h
     const attn_tokenizer *tokenizer = attn_tokenizer_target(model->tokenizer);
     char *text;
     if (attn_tokenizer_decode(tokenizer, h->ids, (size_t)h->length, &text, NULL) != ATTN_OK) {
+        attn_json_lost();
         return NULL;
     }
     json_t *tokens = json_tokens(tokenizer, h->ids, h->length);

@@ -94,6 +94,16 @@ foreach(folder unit kernels grad layers models search pipeline train cli fault)
   endforeach()
 endforeach()
 
+# A heap that fails, for the tests of tests/fault that run the tool with it.
+if(TARGET attn_cli AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT ATTN_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
+  add_library(attn_faulty_heap MODULE EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/fault/faulty_heap.c)
+  set_target_properties(attn_faulty_heap PROPERTIES C_VISIBILITY_PRESET default)
+  target_link_libraries(attn_faulty_heap PRIVATE ${CMAKE_DL_LIBS})
+  add_dependencies(tests attn_faulty_heap)
+  set_property(TEST fault/heap APPEND PROPERTY ENVIRONMENT
+               ATTN_FAULTY_HEAP=$<TARGET_FILE:attn_faulty_heap>)
+endif()
+
 # tests/fuzz/fuzz_NAME.c: without libFuzzer each is linked to replay.c and fed its kept corpus.
 file(GLOB fuzzers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
 foreach(source ${fuzzers})

@@ -63,8 +63,10 @@ attn_status attn_fail(attn_error *error, attn_status status, const char *where, 
 }
 
 attn_status attn_fail_memory(attn_error *error, size_t bytes) {
-    return attn_fail(error, ATTN_ERR_MEMORY, NULL, -1, "use a smaller batch or model",
-                     "out of memory (%zu bytes wanted)", bytes);
+    static const char hint[] = "use a smaller batch or model";
+    return bytes > 0 ? attn_fail(error, ATTN_ERR_MEMORY, NULL, -1, hint,
+                                 "out of memory (%zu bytes wanted)", bytes)
+                     : attn_fail(error, ATTN_ERR_MEMORY, NULL, -1, hint, "out of memory");
 }
 
 attn_status attn_fail_errno(attn_error *error, const char *where, const char *doing) {

@@ -13,7 +13,7 @@ ATTN_SHARED ATTN_PRINTF(6, 7) attn_status
     attn_fail(attn_error *error, attn_status status, const char *where, int64_t position,
               const char *hint, const char *what, ...);
 
-/* The two most common failures. */
+/* The two most common failures. bytes: 0 when it is not known how many. */
 ATTN_SHARED attn_status attn_fail_memory(attn_error *error, size_t bytes);
 ATTN_SHARED attn_status attn_fail_errno(attn_error *error, const char *where, const char *doing);
 

@@ -18,6 +18,10 @@ void attn_json_begin(void) {
     json_set_alloc_funcs(allocate, free);
 }
 
+void attn_json_lost(void) {
+    ran_out = true;
+}
+
 char *attn_json_dump(json_t *value, size_t flags) {
     char *text = value != NULL ? json_dumps(value, flags) : NULL;
     json_decref(value);

@@ -13,6 +13,9 @@
 /* Once, at the start of a program, before anything else of jansson's. */
 void attn_json_begin(void);
 
+/* Something that belongs into the value could not be made: memory ran out. */
+void attn_json_lost(void);
+
 /* The value, which is taken over, as text to be freed with free; NULL: memory ran out, here or since this thread last
  * wrote JSON. */
 char *attn_json_dump(json_t *value, size_t flags);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fail.h"
+
 /* Where in the text of all ids each piece ends: the length of the text of the ids so far. */
 static bool find_ends(const attn_tokenizer *tokenizer, const int32_t *ids, size_t count,
                       size_t length, size_t *ends) {
@@ -56,18 +58,15 @@ bool attn_links_ends(const attn_tokenizer *tokenizer, const int32_t *ids, size_t
     return good;
 }
 
-bool attn_links_find(const attn_tokenizer *tokenizer, const attn_sentence *sentence,
-                     const attn_hypothesis *h, const char *unit, const char *translation,
-                     attn_links *out) {
+attn_status attn_links_find(const attn_tokenizer *tokenizer, const attn_sentence *sentence,
+                            const attn_hypothesis *h, const char *unit, const char *translation,
+                            attn_links *out, attn_error *error) {
     *out = (attn_links){0};
-    if (h == NULL || h->attention == NULL || h->length == 0) {
-        return false;
+    size_t sources = (size_t)attn_source_words(sentence->ids, sentence->length);
+    if (h == NULL || h->attention == NULL || h->length == 0 || sources == 0) {
+        return ATTN_OK;
     }
     size_t targets = (size_t)h->length;
-    size_t sources = (size_t)attn_source_words(sentence->ids, sentence->length);
-    if (sources == 0) {
-        return false;
-    }
     size_t *target_end = calloc(targets, sizeof *target_end);
     size_t *source_end = calloc(sources, sizeof *source_end);
     float *weight = calloc(targets * sources, sizeof *weight);
@@ -77,14 +76,14 @@ bool attn_links_find(const attn_tokenizer *tokenizer, const attn_sentence *sente
                    target_end) ||
         !attn_links_ends(tokenizer, sentence->ids, sources, unit, source_end)) {
         attn_links_free(out);
-        return false;
+        return attn_fail_memory(error, targets * sources * sizeof *weight);
     }
     for (size_t t = 0; t < targets; t++) {
         for (size_t s = 0; s < sources; s++) {
             weight[t * sources + s] = h->attention[t * (size_t)h->source_length + s];
         }
     }
-    return true;
+    return ATTN_OK;
 }
 
 void attn_links_free(attn_links *links) {

@@ -180,7 +180,9 @@ static attn_status add_needed(attn_translation *t, size_t text, attn_error *erro
     if (needed == NULL) {
         return attn_fail_memory(error, x->unit_count);
     }
-    attn_passage_needed(x->passage, (const char *const *)x->translation, needed);
+    size_t count;
+    status =
+        attn_passage_needed(x->passage, (const char *const *)x->translation, needed, &count, error);
     for (size_t i = 0; i < x->unit_count && status == ATTN_OK; i++) {
         if (needed[i] && !x->units[i].asked) {
             status = add_unit(t, text, i, error);
@@ -492,14 +494,16 @@ static attn_status partial_text(const attn_translation *t, const unit_sentences 
 }
 
 /* Links of a unit that holds tags; none where it became several sentences. */
-static void find_links(const attn_translation *t, const one_text *text, size_t i, int64_t rank,
-                       const char *translation, attn_links *out) {
+static attn_status find_links(const attn_translation *t, const one_text *text, size_t i,
+                              int64_t rank, const char *translation, attn_links *out,
+                              attn_error *error) {
     const unit_sentences *unit = &text->units[i];
-    if (unit->count == 1 && attn_passage_unit_is_marked(text->passage, i)) {
-        (void)attn_links_find(t->model->tokenizer, &t->sentences[unit->first],
-                              hypothesis_at_most(t, unit->first, rank),
-                              attn_passage_unit(text->passage, i), translation, out);
+    if (unit->count != 1 || !attn_passage_unit_is_marked(text->passage, i)) {
+        return ATTN_OK;
     }
+    return attn_links_find(t->model->tokenizer, &t->sentences[unit->first],
+                           hypothesis_at_most(t, unit->first, rank),
+                           attn_passage_unit(text->passage, i), translation, out, error);
 }
 
 static void free_units(char **units, attn_links *links, size_t count) {
@@ -531,7 +535,7 @@ static attn_status join_rank(const attn_translation *t, const one_text *text, in
             status = unit_text(t, &text->units[i], rank, &units[i], error);
         }
         if (status == ATTN_OK && units[i] != NULL && text->passage != NULL) {
-            find_links(t, text, i, rank, units[i], &links[i]);
+            status = find_links(t, text, i, rank, units[i], &links[i], error);
         }
     }
     if (status == ATTN_OK && text->passage == NULL) { /* raw: its only unit */
@@ -540,11 +544,16 @@ static attn_status join_rank(const attn_translation *t, const one_text *text, in
         if (used != NULL) {
             used[0] = true;
         }
-    } else if (status == ATTN_OK &&
-               (rank == 0 ||
-                attn_passage_needed(text->passage, (const char *const *)units, needed) == 0)) {
-        status =
-            attn_passage_join(text->passage, (const char *const *)units, links, used, out, error);
+    } else if (status == ATTN_OK) {
+        size_t missing = 0;
+        if (rank > 0) {
+            status = attn_passage_needed(text->passage, (const char *const *)units, needed,
+                                         &missing, error);
+        }
+        if (status == ATTN_OK && missing == 0) {
+            status = attn_passage_join(text->passage, (const char *const *)units, links, used, out,
+                                       error);
+        }
     }
     free_units(units, links, text->unit_count);
     free(needed);

@@ -42,6 +42,7 @@ static json_t *hypothesis_json(const attn_job *job, const attn_hypothesis *h) {
     const attn_tokenizer *tokenizer = attn_tokenizer_target(job->model->open->tokenizer);
     char *text;
     if (attn_tokenizer_decode(tokenizer, h->ids, (size_t)h->length, &text, NULL) != ATTN_OK) {
+        attn_json_lost();
         return NULL;
     }
     json_t *object = json_pack("{s:s, s:f, s:f, s:b}", "translation", text, "score", h->score,

@@ -224,7 +224,7 @@ typedef struct group {
     unsigned char language;
 } group;
 
-static group *index_of_groups; /* read only once it is made */
+static group index_of_groups[MOST_GROUPS]; /* read only once it is made */
 static size_t group_count;
 static pthread_once_t indexed = PTHREAD_ONCE_INIT;
 
@@ -241,8 +241,7 @@ static size_t find_language(const char *code) {
 }
 
 static void make_index(void) {
-    index_of_groups = malloc(MOST_GROUPS * sizeof *index_of_groups);
-    for (size_t i = 0; i < sizeof groups / sizeof groups[0] && index_of_groups != NULL; i++) {
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         size_t number = find_language(groups[i].code);
         for (const char *at = groups[i].text; *at != '\0' && group_count < MOST_GROUPS;) {
             size_t length = strcspn(++at, " ");
@@ -254,9 +253,7 @@ static void make_index(void) {
             at += length;
         }
     }
-    if (index_of_groups != NULL) {
-        qsort(index_of_groups, group_count, sizeof *index_of_groups, by_text);
-    }
+    qsort(index_of_groups, group_count, sizeof *index_of_groups, by_text);
 }
 
 const char *attn_language_name(const char *code) {
@@ -303,7 +300,7 @@ static void count_group(evidence *e, const char *text, size_t length) {
 /* word: between signs for its ends. */
 static void count_groups(evidence *e, const char *word, size_t length) {
     pthread_once(&indexed, make_index);
-    for (size_t at = 0; at < length && index_of_groups != NULL;) {
+    for (size_t at = 0; at < length;) {
         size_t end = at;
         for (int letters = 0; letters < LONGEST_GROUP && end < length; letters++) {
             U8_FWD_1(word, end, length);

@@ -12,6 +12,7 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "text/icu.h"
 
 enum { STEP = 203, KIND = 1, FROM = 2, TO = 3 };
 enum { LONGEST = 1 << 24 }; /* bytes of a text: steps may make it longer */
@@ -191,9 +192,7 @@ static attn_status normalize(attn_normalize_kind kind, const attn_buffer *from, 
     if (!memory) {
         return attn_fail_memory(error, (size_t)room * 5);
     }
-    return U_SUCCESS(code) ? ATTN_OK
-                           : attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1, NULL, "ICU: %s",
-                                       u_errorName(code));
+    return U_SUCCESS(code) ? ATTN_OK : attn_icu_fail(error, code, "normalize a text");
 }
 
 static attn_status apply(const attn_normalize_step *step, const attn_buffer *from, attn_buffer *to,

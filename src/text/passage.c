@@ -536,7 +536,7 @@ static attn_status add_plain(attn_passage *p, const attn_passage_options *option
 }
 
 /* The same of all of the text, markup left out. */
-static bool all_is_target(const attn_passage *p, const char *text, size_t length) {
+static bool all_is_target(attn_passage *p, const char *text, size_t length) {
     if (!p->html) {
         return attn_language_is_already(text, length, p->language, p->target);
     }
@@ -549,6 +549,7 @@ static bool all_is_target(const attn_passage *p, const char *text, size_t length
         }
         at += token.length;
     }
+    p->out_of_memory = p->out_of_memory || words.failed;
     bool found = words.length > 0 && !words.failed &&
                  attn_language_is_already(words.data, words.length, p->language, p->target);
     attn_buffer_free(&words);
@@ -559,6 +560,7 @@ static void set_options(attn_passage *p, const attn_passage_options *options, co
                         size_t length) {
     p->html = options->html;
     p->vocabulary = options->vocabulary;
+    p->vocabulary.failed = &p->out_of_memory;
     snprintf(p->language, sizeof p->language, "%s",
              options->language != NULL ? options->language : "");
     snprintf(p->target, sizeof p->target, "%s", options->target != NULL ? options->target : "");

@@ -51,9 +51,11 @@ const char *attn_passage_unit_sent(const attn_passage *passage, size_t i);
 /* Whether tags are to be put into its translation, for which links help. */
 bool attn_passage_unit_is_marked(const attn_passage *passage, size_t i);
 /* Which units joining still asks for, given the translations so far (NULL: none yet): the next way of each sentence
- * whose ways so far did not pass. needed: [units]. Returns how many; 0: attn_passage_join will not miss any. */
-size_t attn_passage_needed(const attn_passage *passage, const char *const *translations,
-                           bool *needed);
+ * whose ways so far did not pass. needed: [units]. *count: how many; 0: attn_passage_join will not miss any.
+ * ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_passage_needed(const attn_passage *passage,
+                                                const char *const *translations, bool *needed,
+                                                size_t *count, attn_error *error);
 /* The text with translations[i] for unit i (NULL: nothing yet); malloc'ed. links: NULL, or [units].
  * used[i], where used is not NULL: whether unit i is part of the result. */
 ATTN_MUST_CHECK attn_status attn_passage_join(const attn_passage *passage,

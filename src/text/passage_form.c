@@ -8,6 +8,7 @@
 #include <unicode/utf8.h>
 
 #include "text/boundary.h"
+#include "text/icu.h"
 #include "text/passage_parts.h"
 
 static bool is_ender(UChar32 c) {
@@ -196,7 +197,8 @@ static size_t count_run(const char *translation, const char *wanted, size_t leng
 }
 
 /* Whether each number of the translation, if it has any, is one that the unit says in words: "seven" may become 7. */
-static bool digits_are_said(const attn_passage *p, const part *tried, const char *translation) {
+static bool digits_are_said(const attn_passage *p, const part *tried, const char *translation,
+                            bool *out_of_memory) {
     const char *source = attn_passage_unit(p, tried->unit), *at = translation;
     while (has_digit(at, strlen(at))) {
         size_t ahead = strcspn(at, "0123456789");
@@ -205,9 +207,15 @@ static bool digits_are_said(const attn_passage *p, const part *tried, const char
         }
         at += ahead;
         size_t digits = strspn(at, "0123456789");
-        bool sized = digits > 0 && digits < 16;
-        if (!sized || attn_number_said(p->language, source, strtoll(at, NULL, 10)) <
-                          count_run(translation, at, digits)) {
+        size_t said = 0;
+        if (digits == 0 || digits >= 16) {
+            return false;
+        }
+        if (!attn_number_said(p->language, source, strtoll(at, NULL, 10), &said)) {
+            *out_of_memory = true;
+            return false;
+        }
+        if (said < count_run(translation, at, digits)) {
             return false;
         }
         at += digits;
@@ -216,11 +224,12 @@ static bool digits_are_said(const attn_passage *p, const part *tried, const char
 }
 
 /* Each stand-in is there as often as it was given, and what is around them has no digit. */
-static bool stand_ins_pass(const attn_passage *p, const part *tried, const char *translation) {
+static bool stand_ins_pass(const attn_passage *p, const part *tried, const char *translation,
+                           bool *out_of_memory) {
     size_t found[ATTN_MOST_MASKED] = {0}, number, length;
     const char *done = translation;
     if (tried->masked_count == 0) {
-        return digits_are_said(p, tried, translation);
+        return digits_are_said(p, tried, translation, out_of_memory);
     }
     for (const char *at = attn_form_find(p, tried, translation, done, &number, &length); at != NULL;
          at = attn_form_find(p, tried, translation, done, &number, &length)) {
@@ -361,9 +370,10 @@ static bool is_made_up(const attn_passage *p, const char *source, const char *tr
     return false;
 }
 
-bool attn_form_passes(const attn_passage *p, const part *tried, const char *translation) {
+bool attn_form_passes(const attn_passage *p, const part *tried, const char *translation,
+                      bool *out_of_memory) {
     return attn_has_letter(translation, strlen(translation)) &&
-           stand_ins_pass(p, tried, translation) &&
+           stand_ins_pass(p, tried, translation, out_of_memory) &&
            !is_made_up(p, attn_passage_unit(p, tried->unit), translation) &&
            !stammers(attn_passage_unit(p, tried->unit), translation, tried->stretches);
 }
@@ -446,6 +456,7 @@ static void write_capitals(const attn_passage *p, const char *text, size_t lengt
         count = ucasemap_utf8ToUpper(map, large, (int32_t)room, text, (int32_t)length, &code);
     }
     bool done = large != NULL && U_SUCCESS(code);
+    out->failed = out->failed || large == NULL || attn_icu_out_of_memory(code);
     write_text(p, out, done ? large : text, done ? (size_t)count : length);
     ucasemap_close(map);
     free(large);

@@ -1,6 +1,7 @@
 /* text/passage_join.c: putting the translations of the units where they belong. */
 #include <string.h>
 
+#include "base/fail.h"
 #include "text/html.h"
 #include "text/passage_parts.h"
 
@@ -10,6 +11,7 @@ typedef struct joining {
     const char *const *translations;
     const attn_links *links;
     bool judge, *used;
+    bool *out_of_memory; /* set when a translation could not be judged */
     attn_buffer *out;
     attn_error *error;
 } joining;
@@ -30,6 +32,7 @@ static attn_status write_attribute(const joining *j, const attribute *a) {
             attn_buffer_add(j->out, value.data + i, 1);
         }
     }
+    j->out->failed = j->out->failed || value.failed;
     attn_buffer_free(&value);
     return status;
 }
@@ -127,7 +130,7 @@ static size_t next_used(const joining *j, const part *parts, size_t count, size_
         const part *next = &parts[i];
         const char *translation = next->kind == PART_TRY ? j->translations[next->unit] : NULL;
         if (next->kind == PART_LITERAL || translation == NULL || !j->judge ||
-            attn_form_passes(j->p, next, translation)) {
+            attn_form_passes(j->p, next, translation, j->out_of_memory)) {
             return i;
         }
     }
@@ -148,14 +151,17 @@ static size_t needed_of(const joining *j, const part *parts, size_t part_count, 
     return count;
 }
 
-size_t attn_passage_needed(const attn_passage *p, const char *const *translations, bool *needed) {
-    const joining j = {.p = p, .translations = translations, .judge = true};
+attn_status attn_passage_needed(const attn_passage *p, const char *const *translations,
+                                bool *needed, size_t *count, attn_error *error) {
+    bool out_of_memory = false;
+    const joining j = {
+        .p = p, .translations = translations, .judge = true, .out_of_memory = &out_of_memory};
     memset(needed, 0, p->unit_count * sizeof *needed);
-    size_t count = needed_of(&j, p->parts, p->part_count, needed);
+    *count = needed_of(&j, p->parts, p->part_count, needed);
     for (size_t i = 0; i < p->attribute_count; i++) {
-        count += needed_of(&j, p->side + p->attributes[i].part, p->attributes[i].count, needed);
+        *count += needed_of(&j, p->side + p->attributes[i].part, p->attributes[i].count, needed);
     }
-    return count;
+    return out_of_memory ? attn_fail_memory(error, 0) : ATTN_OK;
 }
 
 static attn_status join_parts(const joining *j, const part *parts, size_t count) {
@@ -181,9 +187,14 @@ static attn_status join_parts(const joining *j, const part *parts, size_t count)
 
 static attn_status join(joining *j, char **text) {
     attn_buffer out = {0};
+    bool out_of_memory = false;
     j->out = &out;
+    j->out_of_memory = &out_of_memory;
     attn_status status = join_parts(j, j->p->parts, j->p->part_count);
     j->out = NULL;
+    if (status == ATTN_OK && out_of_memory) {
+        status = attn_fail_memory(j->error, 0);
+    }
     if (status != ATTN_OK) {
         attn_buffer_free(&out);
         return status;

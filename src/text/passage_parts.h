@@ -160,8 +160,10 @@ ATTN_MUST_CHECK attn_status attn_passage_add_sentence(attn_passage *p, run *r, s
 /* passage_form.c: how text[from .. to) is written; its protected parts count as words. */
 passage_form attn_form_read(const attn_passage *p, const run *r, size_t from, size_t to,
                             const attn_spans *spans);
-/* Whether the translation of a unit may be used: its stand-ins are there and nothing is made up. */
-bool attn_form_passes(const attn_passage *p, const part *tried, const char *translation);
+/* Whether the translation of a unit may be used: its stand-ins are there and nothing is made up. *out_of_memory is
+ * set when that could not be found out. */
+bool attn_form_passes(const attn_passage *p, const part *tried, const char *translation,
+                      bool *out_of_memory);
 /* Where the stand-in `number` of `tried` next is in text[at ..), which begins at `text`; NULL when it is not there. */
 const char *attn_form_find(const attn_passage *p, const part *tried, const char *text,
                            const char *at, size_t *number, size_t *length);

@@ -305,7 +305,8 @@ static bool number_word(const sentence *s, const attn_span *span, bool *taken, a
     attn_passage *p = s->p;
     size_t value = 0;
     if (!p->numbers.asked) {
-        attn_number_words_load(&p->numbers, p->language, p->target, &p->vocabulary);
+        bool loaded = attn_number_words_load(&p->numbers, p->language, p->target, &p->vocabulary);
+        p->out_of_memory = p->out_of_memory || !loaded;
     }
     for (size_t i = 0; i < span->length && value < 100; i++) {
         unsigned char byte = (unsigned char)s->r->smooth[span->start + i];
@@ -343,8 +344,13 @@ static size_t pieces_of(const sentence *s, const way *how) {
     const attn_vocabulary *v = &s->p->vocabulary;
     char *text;
     size_t at[ATTN_MOST_MARKS], pieces = 0;
-    if (v->pieces != NULL && write_unit(s, how, at, &text, NULL) == ATTN_OK) {
-        pieces = v->pieces(v->context, text, strlen(text));
+    if (v->pieces == NULL) {
+        return 0;
+    }
+    if (write_unit(s, how, at, &text, NULL) != ATTN_OK) {
+        s->p->out_of_memory = true;
+    } else {
+        pieces = attn_vocabulary_pieces(v, text, strlen(text));
         free(text);
     }
     return pieces;

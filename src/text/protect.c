@@ -418,10 +418,9 @@ static bool known_small(const attn_protect_rules *rules, cursor c, size_t at, si
         capitals += lower != found;
         U8_APPEND_UNSAFE(small, length, lower);
     }
-    const attn_vocabulary *v = rules->vocabulary;
     bool by_place = capitals == 1 ? begins_sentence(c, at) : capitals > 1 && !line_has_small(c, at);
     /* A word that small letters make one piece is a word; one that takes more may well be a name. */
-    return by_place && v->pieces(v->context, small, length) == 1;
+    return by_place && attn_vocabulary_pieces(rules->vocabulary, small, length) == 1;
 }
 
 static bool writable_word(const attn_protect_rules *rules, cursor c, size_t at, size_t end) {

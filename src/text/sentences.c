@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "text/abbreviations.h"
+#include "text/icu.h"
 
 /* ICU's u_iscntrl counts soft hyphens and joiners among control characters. */
 static bool is_control(UChar32 c) {
@@ -262,8 +263,7 @@ static attn_status add_sentence(const reader *r, size_t start, size_t end, attn_
 }
 
 static attn_status fail_icu(attn_error *error, UErrorCode code) {
-    return attn_fail(error, ATTN_ERR_UNSUPPORTED, "ICU", -1, "install ICU's data (libicu)",
-                     "cannot find the ends of sentences: %s", u_errorName(code));
+    return attn_icu_fail(error, code, "find the ends of sentences");
 }
 
 static attn_status split(UBreakIterator *iterator, UText *view, const reader *r, attn_spans *out,

@@ -10,6 +10,7 @@
 #include <unicode/utf8.h>
 
 #include "text/boundary.h"
+#include "text/icu.h"
 #include "text/protect.h"
 
 static const char *const names[] = {"Tom",   "Mary", "Boston", "John", "Paris", "Jim",
@@ -54,19 +55,21 @@ static bool is_word(const char *text) {
     return length > 0;
 }
 
-static bool spell(UNumberFormat *format, int64_t value, char *out) {
+static bool spell(UNumberFormat *format, int64_t value, char *out, bool *out_of_memory) {
     UChar wide[ATTN_STAND_IN_SIZE];
     UErrorCode code = U_ZERO_ERROR;
     int32_t length = unum_formatInt64(format, value, wide, ATTN_STAND_IN_SIZE, NULL, &code), bytes;
     u_strToUTF8(out, ATTN_STAND_IN_SIZE, &bytes, wide, length, &code);
+    *out_of_memory = *out_of_memory || attn_icu_out_of_memory(code);
     return U_SUCCESS(code) && code != U_STRING_NOT_TERMINATED_WARNING && is_word(out);
 }
 
-static UNumberFormat *open_format(const char *language) {
+static UNumberFormat *open_format(const char *language, bool *out_of_memory) {
     UErrorCode code = U_ZERO_ERROR;
     UNumberFormat *format = unum_open(UNUM_SPELLOUT, NULL, 0, language, NULL, &code);
     const char *found =
         U_SUCCESS(code) ? unum_getLocaleByType(format, ULOC_ACTUAL_LOCALE, &code) : "";
+    *out_of_memory = *out_of_memory || attn_icu_out_of_memory(code);
     /* A language that ICU does not know gets the words of its root. */
     if (U_FAILURE(code) || strncmp(found, language, 2) != 0) {
         unum_close(format);
@@ -105,24 +108,31 @@ static void keep_pair(const char *source, const char *target, const attn_number_
     pthread_mutex_unlock(&lock);
 }
 
-static void load_pair(const char *source, const char *target, attn_number_words *words) {
-    UNumberFormat *from = open_format(source), *to = open_format(target);
+/* Whether memory was enough. */
+static bool load_pair(const char *source, const char *target, attn_number_words *words) {
+    bool out_of_memory = false;
+    UNumberFormat *from = open_format(source, &out_of_memory);
+    UNumberFormat *to = open_format(target, &out_of_memory);
     for (size_t i = 0; i < ATTN_NUMBER_WORDS && from != NULL && to != NULL; i++) {
         attn_stand_in *word = &words->word[i];
         int64_t value = ATTN_LEAST_NUMBER_WORD + (int64_t)i;
-        if (!spell(from, value, word->given) || !spell(to, value, word->expected)) {
+        if (!spell(from, value, word->given, &out_of_memory) ||
+            !spell(to, value, word->expected, &out_of_memory)) {
             word->given[0] = '\0';
         }
     }
     unum_close(from);
     unum_close(to);
+    return !out_of_memory;
 }
 
-void attn_number_words_load(attn_number_words *words, const char *source, const char *target,
+bool attn_number_words_load(attn_number_words *words, const char *source, const char *target,
                             const attn_vocabulary *vocabulary) {
     *words = (attn_number_words){0};
     if (source[0] != '\0' && target[0] != '\0' && !find_pair(source, target, words)) {
-        load_pair(source, target, words);
+        if (!load_pair(source, target, words)) {
+            return false;
+        }
         keep_pair(source, target, words);
     }
     words->asked = true;
@@ -136,6 +146,7 @@ void attn_number_words_load(attn_number_words *words, const char *source, const 
             word->given[0] = '\0';
         }
     }
+    return true;
 }
 
 bool attn_stand_in_number(const attn_number_words *words, const char *text, size_t length,
@@ -165,11 +176,11 @@ static pthread_mutex_t speller_lock = PTHREAD_MUTEX_INITIALIZER;
 static UNumberFormat *speller;
 static char speller_language[CODE];
 
-static UNumberFormat *speller_of(const char *language) {
+static UNumberFormat *speller_of(const char *language, bool *out_of_memory) {
     if (strcmp(speller_language, language) != 0) {
         unum_close(speller);
-        speller = open_format(language);
-        snprintf(speller_language, sizeof speller_language, "%s", language);
+        speller = open_format(language, out_of_memory);
+        snprintf(speller_language, sizeof speller_language, "%s", *out_of_memory ? "" : language);
     }
     return speller;
 }
@@ -192,7 +203,7 @@ static bool says(const char *text, size_t length, size_t at, const char *words) 
     return !attn_inside_word(text, length, start) && !attn_inside_word(text, length, at);
 }
 
-static size_t count_said(const char *text, const char *rules, int64_t value) {
+static size_t count_said(const char *text, const char *rules, int64_t value, bool *out_of_memory) {
     UChar wide[4 * ATTN_STAND_IN_SIZE], name[32];
     char words[8 * ATTN_STAND_IN_SIZE];
     UErrorCode code = U_ZERO_ERROR;
@@ -202,6 +213,7 @@ static size_t count_said(const char *text, const char *rules, int64_t value) {
     int32_t length =
         unum_formatInt64(speller, value, wide, sizeof wide / sizeof wide[0], NULL, &code);
     u_strToUTF8(words, sizeof words, NULL, wide, length, &code);
+    *out_of_memory = *out_of_memory || attn_icu_out_of_memory(code);
     if (U_FAILURE(code) || words[0] == '\0' || attn_is_digit((unsigned char)words[0])) {
         return 0;
     }
@@ -212,17 +224,17 @@ static size_t count_said(const char *text, const char *rules, int64_t value) {
     return count;
 }
 
-size_t attn_number_said(const char *language, const char *text, int64_t value) {
+bool attn_number_said(const char *language, const char *text, int64_t value, size_t *count) {
     static const char *const rules[] = {"%spellout-numbering", "%spellout-ordinal",
                                         "%spellout-ordinal-masculine",
                                         "%spellout-ordinal-feminine"};
-    size_t count = 0;
+    bool out_of_memory = false;
+    *count = 0;
     pthread_mutex_lock(&speller_lock);
-    for (size_t i = 0;
-         language[0] != '\0' && speller_of(language) != NULL && i < sizeof rules / sizeof rules[0];
-         i++) {
-        count += count_said(text, rules[i], value);
+    bool known = language[0] != '\0' && speller_of(language, &out_of_memory) != NULL;
+    for (size_t i = 0; known && i < sizeof rules / sizeof rules[0]; i++) {
+        *count += count_said(text, rules[i], value, &out_of_memory);
     }
     pthread_mutex_unlock(&speller_lock);
-    return count;
+    return !out_of_memory;
 }

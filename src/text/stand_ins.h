@@ -23,8 +23,8 @@ typedef struct attn_number_words {
     attn_stand_in word[ATTN_NUMBER_WORDS]; /* 2, 3, ... 12; "" where the model cannot write it */
 } attn_number_words;
 
-/* known is false where ICU cannot spell numbers in one of the languages. */
-void attn_number_words_load(attn_number_words *words, const char *source, const char *target,
+/* known is false where ICU cannot spell numbers in one of the languages. Returns false when memory was short. */
+bool attn_number_words_load(attn_number_words *words, const char *source, const char *target,
                             const attn_vocabulary *vocabulary);
 /* The `number`th name, counted from a start that `turn` shifts, that is not in the text; false when there are no more. *number
  * is set behind it. */
@@ -33,8 +33,8 @@ bool attn_stand_in_name(const attn_vocabulary *vocabulary, const char *text, siz
 /* A word for a number of things: its own when there is one. taken[i]: number word i is in use. */
 bool attn_stand_in_number(const attn_number_words *words, const char *text, size_t length,
                           size_t value, bool *taken, attn_stand_in *out);
-/* How often the text says the number in words, as a cardinal or an ordinal. */
-size_t attn_number_said(const char *language, const char *text, int64_t value);
+/* How often the text says the number in words, as a cardinal or an ordinal. Returns false when memory was short. */
+bool attn_number_said(const char *language, const char *text, int64_t value, size_t *count);
 bool attn_text_contains(const char *text, size_t length, const char *word);
 
 #endif

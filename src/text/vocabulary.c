@@ -18,34 +18,45 @@ static bool all_known(const attn_tokenizer *tokenizer, const int32_t *ids, size_
     return true;
 }
 
-static size_t pieces_of(const attn_tokenizer *tokenizer, const char *text, size_t length) {
-    int32_t *ids;
-    size_t count;
-    if (attn_tokenizer_encode(tokenizer, text, length, &ids, &count, NULL) != ATTN_OK) {
-        return 0;
-    }
+static size_t pieces_of(const attn_tokenizer *tokenizer, const char *text, size_t length,
+                        bool *failed) {
+    int32_t *ids = NULL;
     char *back = NULL;
-    if (!all_known(tokenizer, ids, count) ||
-        attn_tokenizer_decode(tokenizer, ids, count, &back, NULL) != ATTN_OK ||
-        strlen(back) != length || memcmp(back, text, length) != 0) {
-        count = 0;
+    size_t count = 0;
+    attn_status status = attn_tokenizer_encode(tokenizer, text, length, &ids, &count, NULL);
+    bool known = status == ATTN_OK && all_known(tokenizer, ids, count);
+    if (known) {
+        status = attn_tokenizer_decode(tokenizer, ids, count, &back, NULL);
     }
+    *failed = *failed || status == ATTN_ERR_MEMORY;
+    bool same =
+        known && status == ATTN_OK && strlen(back) == length && memcmp(back, text, length) == 0;
     free(back);
     free(ids);
-    return count;
+    return same ? count : 0;
 }
 
 /* Read by the source's side, and written by the target's. */
-static size_t pieces(const void *context, const char *text, size_t length) {
+static size_t pieces(const void *context, const char *text, size_t length, bool *failed) {
     const attn_tokenizer *source = context, *target = attn_tokenizer_target(source);
-    size_t count = pieces_of(source, text, length);
-    return count > 0 && (target == source || pieces_of(target, text, length) > 0) ? count : 0;
+    size_t count = pieces_of(source, text, length, failed);
+    return count > 0 && (target == source || pieces_of(target, text, length, failed) > 0) ? count
+                                                                                          : 0;
 }
 
 attn_vocabulary attn_vocabulary_of(const attn_tokenizer *tokenizer) {
-    return (attn_vocabulary){pieces, tokenizer};
+    return (attn_vocabulary){.pieces = pieces, .context = tokenizer};
+}
+
+size_t attn_vocabulary_pieces(const attn_vocabulary *v, const char *text, size_t length) {
+    bool failed = false;
+    size_t count = v->pieces != NULL ? v->pieces(v->context, text, length, &failed) : 0;
+    if (failed && v->failed != NULL) {
+        *v->failed = true;
+    }
+    return count;
 }
 
 bool attn_vocabulary_writes(const attn_vocabulary *v, const char *text, size_t length) {
-    return v->pieces == NULL || v->pieces(v->context, text, length) > 0;
+    return v->pieces == NULL || attn_vocabulary_pieces(v, text, length) > 0;
 }

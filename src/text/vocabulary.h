@@ -12,13 +12,17 @@
 
 typedef struct attn_vocabulary {
     /* How many pieces the text takes; 0 when it cannot be written: some of it is unknown or takes the bytes that a
-     * tokenizer falls back on, or it would come back as another text. Threads may call it at once. */
-    size_t (*pieces)(const void *context, const char *text, size_t length);
+     * tokenizer falls back on, or it would come back as another text. Threads may call it at once. *failed is set
+     * when memory was short, so that the answer means nothing. */
+    size_t (*pieces)(const void *context, const char *text, size_t length, bool *failed);
     const void *context;
+    bool *failed; /* that of this user of it; NULL: nobody asks */
 } attn_vocabulary;
 
 /* That of a tokenizer, which must outlive it. */
 attn_vocabulary attn_vocabulary_of(const attn_tokenizer *tokenizer);
+size_t attn_vocabulary_pieces(const attn_vocabulary *vocabulary, const char *text, size_t length);
+/* Whether there are any; true of a vocabulary that is all zero. */
 bool attn_vocabulary_writes(const attn_vocabulary *vocabulary, const char *text, size_t length);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "text/icu.h"
 
 static const char MAGIC[] = "attn WordPiece 1\n";
 enum { MAGIC_SIZE = sizeof MAGIC - 1 };
@@ -172,8 +173,7 @@ static attn_status decompose(units *u, attn_error *error) {
     int32_t length = unorm2_normalize(nfd, u->data, u->length, apart, room, &code);
     if (U_FAILURE(code)) {
         free(apart);
-        return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer", -1, NULL, "ICU: %s",
-                         u_errorName(code));
+        return attn_icu_fail(error, code, "take accents off letters");
     }
     free(u->data);
     *u = (units){apart, length};

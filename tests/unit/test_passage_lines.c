@@ -61,7 +61,8 @@ static char *answer(const char *unit, habit how) {
 }
 
 /* A vocabulary of small letters, the capitals A to J and a few signs. */
-static size_t few_signs(const void *context, const char *text, size_t length) {
+static size_t few_signs(const void *context, const char *text, size_t length, bool *failed) {
+    (void)failed;
     (void)context;
     for (size_t i = 0; i < length; i++) {
         bool known = (text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'T') ||
@@ -80,7 +81,10 @@ static char *translate(const char *text, const attn_passage_options *options, ha
     size_t count = attn_passage_unit_count(passage);
     char **answers = calloc(count + 1, sizeof *answers);
     bool *needed = calloc(count + 1, sizeof *needed);
-    while (attn_passage_needed(passage, (const char *const *)answers, needed) > 0) {
+    for (size_t missing = 1; missing > 0;) {
+        assert_int_equal(
+            attn_passage_needed(passage, (const char *const *)answers, needed, &missing, NULL),
+            ATTN_OK);
         for (size_t i = 0; i < count; i++) {
             answers[i] = needed[i] ? answer(attn_passage_unit(passage, i), how) : answers[i];
         }
