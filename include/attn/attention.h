@@ -133,18 +133,25 @@ static inline void attn_attention_init(attn_attention *attention, int64_t batch,
 /* A bias by distance (Toeplitz): table [H, Tq + Tk - 1], of which (h, n) is added where j - i =
  * n - (Tq - 1). Sets the bias and its strides; Tq and Tk of the description must be set. Its gradient
  * goes to d_bias = d_table + (Tq - 1), d_table like table. For relative positions in buckets fill the
- * table from the buckets, and add up d_table by bucket. Source: Raffel et al. 2020, section 2.1. */
+ * table from the buckets, and add up d_table by bucket: attn_attention_bucket. */
 ATTN_API void attn_attention_distance_bias(attn_attention *attention, const attn_real *table);
 
+/* T5's bucket, 0 .. buckets - 1, of the distance j - i between a key and a query: with both_ways the first half is
+ * of keys behind the query, the second of those ahead; else keys ahead are at distance 0. Of the buckets of a
+ * side, half are one distance each; the others grow in proportion to the distance up to `longest`, and the last
+ * holds all beyond. buckets at least 4 (2 for one way); longest above half of a side's buckets. Source: Raffel et
+ * al. 2020, section 2.1. */
+ATTN_API int64_t attn_attention_bucket(int64_t distance, bool both_ways, int64_t buckets,
+                                       int64_t longest);
+
 /* Checks the description, as every function below does. ATTN_ERR_ARGUMENT names the field.
- * Everything that passes runs fused, and this is what options cost. Causal, windows and lengths save the
- * blocks of keys that no query of a block sees. Softcap, ALiBi, bias, mask and hook are a pass each over
- * scores in the cache; a mask of bits is taken apart, one of bytes read. Sinks cost nothing. Dropout draws
- * a random number for each place, in the forward and in the backward. d_bias computes scores and dP once
- * more, two of five products, and as one item what shares elements. Head sizes need no multiple of 16, and
- * are fastest as one. An LSE beyond 64 costs the forward without values once more, see attn_attention_backward. */
+ * Everything that passes runs fused; attn_attention_cost says what its options cost. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_attention_check(const attn_attention *attention,
                                                           attn_error *error);
+
+/* What an option of this description costs or saves: constant English sentences, number i of them from 0. NULL past
+ * the last, and when the description is refused. */
+ATTN_API const char *attn_attention_cost(const attn_attention *attention, size_t i);
 
 /* How the threads share the work of a call: by whole key heads; by runs of queries with the keys of
  * their window; or by blocks of queries (in the backward: of keys and of queries) of all heads.
@@ -206,6 +213,10 @@ typedef struct attn_attention_gradients {
     /* Given, not computed: the gradient with respect to LSE, laid out as LSE; NULL: none. Where LSE is
      * -infinity it is not read. */
     const attn_real *d_lse;
+    /* Given too: the gradient with respect to the weights P, before dropout, laid out as attn_attention_weights
+     * lays out `all`; NULL: none. With it a loss may hold the weights themselves, to guide a head. It is read
+     * where lengths, causal and window leave a place, and costs the weights once more. */
+    const attn_real *d_weights;
 } attn_attention_gradients;
 
 /* All NULL. */
@@ -215,7 +226,8 @@ static inline void attn_attention_gradients_init(attn_attention_gradients *gradi
 }
 
 /* Gradients of a scalar whose gradient with respect to the output is d_output:
- *     D = rowsum(dO * O) - dLSE;  P = exp(S - LSE);  dV = dropout(P)^T dO;  dP = dropout(dO V^T);
+ *     P = exp(S - LSE);  dV = dropout(P)^T dO;  dP = dropout(dO V^T) + dweights;
+ *     D = rowsum(dO * O) + rowsum(P * dweights) - dLSE;
  *     dS = P * (dP - D), then through the hook's backward;                dbias = sum of dS
  *     dS = dS * (1 - tanh^2) with softcap;   dQ = scale * dS K;  dK = scale * dS^T Q
  *     dsink = -sum over queries of exp(sink - LSE) * D

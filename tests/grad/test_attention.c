@@ -1,7 +1,8 @@
 /* tests/grad/test_attention.c: the gradients of attention against central differences, in double,
  * over the options that change scores and softmax, in all combinations.
  *
- * The scalar that is differentiated is the sum of the outputs with fixed, unequal weights. Every
+ * The scalar that is differentiated is the sum of the outputs with fixed, unequal weights, and as an option of the
+ * weights of the attention with others. Every
  * element of query, key, value, bias and sinks is checked. */
 #include <math.h>
 #include <setjmp.h>
@@ -26,6 +27,7 @@ static const int64_t counts[TENSORS] = {
 };
 enum { LARGEST = 256 };
 static double tensors[TENSORS][LARGEST], gradients[TENSORS][LARGEST], weights[LARGEST];
+static double weights_of_weights[B * H * TQ * TK]; /* of the attention's own */
 
 static void curve(void *user, const attn_score_run *run, double *scores) {
     (void)user;
@@ -41,7 +43,7 @@ static void curve_backward(void *user, const attn_score_run *run, const double *
     }
 }
 
-/* Bit 0 softcap, 1 ALiBi, 2 sinks, 3 hook, 4 bias, 5 causal, 6 dropout, 7 ragged. */
+/* Bit 0 softcap, 1 ALiBi, 2 sinks, 3 hook, 4 bias, 5 causal, 6 dropout, 7 ragged; in the loss 8: the weights too. */
 static attn_attention describe(int options) {
     static const double slopes[H] = {0.5, 0.25, 0.125, -0.3};
     static const int64_t queries[B] = {TQ, 3}, keys[B] = {4, TK};
@@ -63,7 +65,7 @@ static attn_attention describe(int options) {
     return a;
 }
 
-static double loss(const attn_attention *a, double *output, double *lse) {
+static double loss(const attn_attention *a, bool with_weights, double *output, double *lse) {
     assert_int_equal(
         attn_attention_forward(a, tensors[QUERY], tensors[KEY], tensors[VALUE], output, lse, NULL),
         ATTN_OK);
@@ -71,13 +73,20 @@ static double loss(const attn_attention *a, double *output, double *lse) {
     for (int64_t n = 0; n < (int64_t)B * TQ * H * E; n++) {
         sum += weights[n] * output[n];
     }
+    double all[B * H * TQ * TK];
+    assert_int_equal(attn_attention_weights(a, tensors[QUERY], tensors[KEY], lse, all, NULL, NULL),
+                     ATTN_OK);
+    for (int64_t n = 0; n < (int64_t)B * H * TQ * TK && with_weights; n++) {
+        sum += weights_of_weights[n] * all[n];
+    }
     return sum;
 }
 
 static void check(int options) {
     attn_attention a = describe(options);
     double output[LARGEST], lse[LARGEST];
-    loss(&a, output, lse);
+    bool with_weights = options & 256;
+    loss(&a, with_weights, output, lse);
     for (int64_t n = 0; n < LARGEST; n++) { /* added to */
         gradients[BIAS][n] = gradients[SINKS][n] = 10;
     }
@@ -86,7 +95,8 @@ static void check(int options) {
                                        .d_key = gradients[KEY],
                                        .d_value = gradients[VALUE],
                                        .d_bias = a.bias != NULL ? gradients[BIAS] : NULL,
-                                       .d_sinks = a.sinks != NULL ? gradients[SINKS] : NULL};
+                                       .d_sinks = a.sinks != NULL ? gradients[SINKS] : NULL,
+                                       .d_weights = with_weights ? weights_of_weights : NULL};
     assert_int_equal(attn_attention_backward(&a, tensors[QUERY], tensors[KEY], tensors[VALUE],
                                              output, lse, weights, &wanted, NULL),
                      ATTN_OK);
@@ -96,9 +106,9 @@ static void check(int options) {
         for (int64_t n = 0; n < counts[t] && !off; n++) {
             double x = tensors[t][n];
             tensors[t][n] = x + step;
-            double above = loss(&a, output, lse);
+            double above = loss(&a, with_weights, output, lse);
             tensors[t][n] = x - step;
-            double below = loss(&a, output, lse);
+            double below = loss(&a, with_weights, output, lse);
             tensors[t][n] = x;
             double expected = (above - below) / (2 * step) + (t == BIAS || t == SINKS ? 10 : 0);
             if (!(fabs(gradients[t][n] - expected) < 1e-7)) {
@@ -118,7 +128,10 @@ static void gradients_are_those_of_differences(void **state) {
         }
         weights[n] = attn_random_uniform(&random) * 2 - 1;
     }
-    for (int options = 0; options < 256; options++) {
+    for (int64_t n = 0; n < (int64_t)B * H * TQ * TK; n++) {
+        weights_of_weights[n] = attn_random_uniform(&random) * 2 - 1;
+    }
+    for (int options = 0; options < 512; options++) {
         check(options);
     }
 }

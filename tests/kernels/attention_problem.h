@@ -51,6 +51,7 @@ typedef struct problem {
     int64_t *query_marks, *key_marks; /* lengths or starts */
     guard_memory memory[TENSORS];
     int64_t count[TENSORS];
+    const float *d_weights; /* given to the backward; NULL: none */
 } problem;
 
 static inline float *at(problem *p, enum tensor tensor) {

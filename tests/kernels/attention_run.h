@@ -24,7 +24,8 @@ static inline void problem_run(problem *p, const char *isa, int threads) {
                                           at(p, D_VALUE),
                                           p->spec.bias != NULL ? at(p, D_BIAS) : NULL,
                                           p->spec.sinks != NULL ? at(p, D_SINKS) : NULL,
-                                          NULL};
+                                          NULL,
+                                          p->d_weights};
     assert_int_equal(attn_attention_backward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
                                              at(p, OUTPUT), at(p, LSE), at(p, D_OUTPUT), &gradients,
                                              &error),

@@ -57,6 +57,7 @@ static void run(problem *p, const char *isa, int threads, attn_weight_statistics
                                           at(p, D_VALUE),
                                           p->spec.bias != NULL ? at(p, D_BIAS) : NULL,
                                           p->spec.sinks != NULL ? at(p, D_SINKS) : NULL,
+                                          NULL,
                                           NULL};
     assert_int_equal(attn_attention_forward(&p->spec, at(p, QUERY), at(p, KEY), at(p, VALUE),
                                             at(p, OUTPUT), at(p, LSE), NULL),

@@ -75,6 +75,7 @@ static void strides_that_go_back(void **state) {
                                           at(&q, D_VALUE),
                                           at(&q, D_BIAS) + (bias - 1) * o.tk,
                                           NULL,
+                                          NULL,
                                           NULL};
     const float *first_key = at(&q, KEY) + (keys - 1) * key;
     assert_int_equal(attn_attention_forward(&q.spec, at(&q, QUERY), first_key, at(&q, VALUE),
@@ -211,6 +212,26 @@ static void biases_by_distance(void **state) {
     }
 }
 
+/* As transformers' T5 computes them. */
+static void buckets_by_distance(void **state) {
+    (void)state;
+    static const struct {
+        int64_t distance, both, one;
+    } right[] = {{-3000, 15, 31}, {-129, 15, 31}, {-128, 15, 31}, {-127, 15, 31}, {-64, 14, 26},
+                 {-20, 10, 17},   {-17, 10, 16},  {-16, 10, 16},  {-15, 9, 15},   {-9, 8, 9},
+                 {-8, 8, 8},      {-7, 7, 7},     {-1, 1, 1},     {0, 0, 0},      {1, 17, 0},
+                 {7, 23, 0},      {8, 24, 0},     {16, 26, 0},    {64, 30, 0},    {5000, 31, 0}};
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        assert_int_equal(attn_attention_bucket(right[i].distance, true, 32, 128), right[i].both);
+        assert_int_equal(attn_attention_bucket(right[i].distance, false, 32, 128), right[i].one);
+    }
+    assert_int_equal(attn_attention_bucket(INT64_MAX, true, 32, 128), 31);
+    assert_int_equal(attn_attention_bucket(INT64_MIN, true, 32, 128), 15);
+    assert_int_equal(attn_attention_bucket(5, true, 1, 9), 0);
+    assert_int_equal(attn_attention_bucket(-5, false, 1, 1), 0); /* nonsense stays in range */
+    assert_int_equal(attn_attention_bucket(-5, true, 4, 1), 1);
+}
+
 /* Without a gradient of the output, that of a score is P times that of LSE. */
 static void the_gradient_of_lse(void **state) {
     (void)state;
@@ -275,13 +296,53 @@ static void the_gradient_of_lse(void **state) {
     }
 }
 
+/* With the gradient of the weights, every instruction set and number of threads gives the bits of plain C, and where no
+ * query sees a key it is not read. */
+static void the_gradient_of_weights(void **state) {
+    (void)state;
+    const attn_kernels *list[ATTN_KERNELS_MAX];
+    int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
+    for (int n = 0; n < 28; n++) {
+        options o = vary(n, n % 4 == 0 ? 130 : 17, n % 4 == 1 ? 150 : 21, 5, 20);
+        problem p = problem_new(&o, (uint64_t)n, GUARD_ABOVE);
+        float *d_weights = malloc((size_t)p.count[ALL_WEIGHTS] * sizeof *d_weights);
+        problem_run(&p, "ref", 1);
+        for (int64_t d = 0; d < p.count[ALL_WEIGHTS]; d++) {
+            d_weights[d] = (float)(d % 11) - 4;
+        }
+        for (int64_t b = 0; b < o.batch; b++) { /* what lengths leave out */
+            attn_sequence sequence = attn_sequence_of(&p.spec, b);
+            for (int64_t d = 0; d < o.heads * o.tq * o.tk; d++) {
+                if (d % o.tk >= sequence.keys || d / o.tk % o.tq >= sequence.queries) {
+                    d_weights[b * o.heads * o.tq * o.tk + d] = NAN;
+                }
+            }
+        }
+        p.d_weights = d_weights;
+        problem_run(&p, "ref", 1);
+        save_results(&p);
+        for (int64_t d = 0; d < p.count[D_KEY] && o.ragged == WHOLE && !o.hook; d++) {
+            assert_false(isnan(at(&p, D_KEY)[d]));
+        }
+        for (int i = 0; i < count; i++) {
+            problem_run(&p, list[i]->isa, 1 + 2 * (n % 2));
+            compare_results(&p, list[i]->isa);
+        }
+        drop_results();
+        free(d_weights);
+        problem_free(&p);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strides_that_repeat),
         cmocka_unit_test(strides_that_go_back),
         cmocka_unit_test(masks_are_biases_of_minus_infinity),
         cmocka_unit_test(biases_by_distance),
+        cmocka_unit_test(buckets_by_distance),
         cmocka_unit_test(the_gradient_of_lse),
+        cmocka_unit_test(the_gradient_of_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -510,7 +510,7 @@ static void check_configuration(uint64_t seed, float size) {
     assert_int_equal(attn_attention_forward(&c.spec, t.q, t.k, t.v, t.out, t.lse, NULL), ATTN_OK);
     attn_attention_gradients gradients = {
         sizeof(attn_attention_gradients),        t.dq, t.dk, t.dv, t.d_bias,
-        c.spec.sinks != NULL ? t.d_sinks : NULL, NULL};
+        c.spec.sinks != NULL ? t.d_sinks : NULL, NULL, NULL};
     assert_int_equal(
         attn_attention_backward(&c.spec, t.q, t.k, t.v, t.out, t.lse, t.d_out, &gradients, NULL),
         ATTN_OK);

@@ -43,8 +43,8 @@ static size_t memory_of(const attn_attention *a, bool backward, size_t bookkeepi
     float *dq = calloc(count, sizeof *dq), *dk = calloc(count, sizeof *dk);
     float *dv = calloc(count, sizeof *dv);
     float *d_bias = calloc((size_t)(a->query_length * a->key_length), sizeof *d_bias);
-    attn_attention_gradients gradients = {sizeof(attn_attention_gradients), dq,   dk,  dv,
-                                          a->bias != NULL ? d_bias : NULL,  NULL, NULL};
+    attn_attention_gradients gradients = {sizeof(attn_attention_gradients), dq,   dk,   dv,
+                                          a->bias != NULL ? d_bias : NULL,  NULL, NULL, NULL};
     attn_set_allocator(note_size, release, NULL);
     largest = 0;
     attn_status status = backward ? attn_attention_backward(a, x, x, x, x, x, x, &gradients, NULL)
@@ -129,6 +129,30 @@ static void divisions(void **state) {
     assert_int_equal(attn_attention_plan(&a, false, &plan, NULL), ATTN_ERR_ARGUMENT);
 }
 
+/* Nothing is said of what is not asked for, and each option is named. */
+static void costs(void **state) {
+    (void)state;
+    static const float slopes[2] = {1, 2}, bias[25], sinks[2];
+    attn_attention a;
+    attn_attention_init(&a, 1, 2, 2, 5, 5, 16, 32);
+    assert_null(attn_attention_cost(&a, 0));
+    a.sinks = sinks;
+    assert_null(attn_attention_cost(&a, 0));
+    a.causal = true;
+    a.alibi_slopes = slopes;
+    a.bias = bias;
+    a.bias_query = 5;
+    a.dropout = 0.1f;
+    a.head_size = 20;
+    static const char *const words[] = {"causal", "ALiBi", "d_bias", "dropout", "multiples of 16"};
+    for (size_t i = 0; i < 5; i++) {
+        assert_non_null(strstr(attn_attention_cost(&a, i), words[i]));
+    }
+    assert_null(attn_attention_cost(&a, 5));
+    a.dropout = 2;
+    assert_null(attn_attention_cost(&a, 0)); /* refused */
+}
+
 /* A window costs memory by its own length: all of a call stays under 1.3 times inputs and outputs. */
 static void long_sequences_with_a_window(void **state) {
     (void)state;
@@ -150,6 +174,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_what_is_asked_for),
         cmocka_unit_test(divisions),
+        cmocka_unit_test(costs),
         cmocka_unit_test(long_sequences_with_a_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,6 +354,7 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     call.forward_lse = lse;
     call.d_output = d_output;
     call.d_lse = gradients->d_lse;
+    call.d_weights = gradients->d_weights;
     call.d_query = gradients->d_query;
     call.d_key = gradients->d_key;
     call.d_value = gradients->d_value;
@@ -368,6 +369,9 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     bool any = call.d_query != NULL || call.d_key != NULL || call.d_value != NULL;
     bool whole = any && attn_attention_backward_whole_heads(attention);
     status = attn_attention_find_rows(&call, kernels, scratch, error);
+    if (status == ATTN_OK) {
+        status = attn_attention_find_weight_dots(&call, kernels, scratch, error);
+    }
     if (status == ATTN_OK && whole) {
         status = backward_heads(&call, kernels, scratch, error);
     }
@@ -377,6 +381,7 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     if (status == ATTN_OK && call.d_sinks != NULL) {
         backward_sinks(&call, kernels);
     }
+    attn_free((void *)call.weight_dots);
     attn_attention_forget_rows(&call);
     return status;
 }

@@ -197,15 +197,24 @@ static void load_queries(const backward_item *item) {
                    layout->queries * 16, 1, item->memory->d_output);
 }
 
+/* dP with what the weights' own gradient adds to it; d_weights: NULL, or of the block's first key. */
+V_INLINE v16 with_d_weights(v16 dp, const float *d_weights, int j, int last) {
+    if (d_weights == NULL || j >= last) {
+        return dp;
+    }
+    return v_add(dp, v_load_part(d_weights + j, v_rest(last - j)));
+}
+
 /* Scores become P, dP becomes dS; with dropout the P that is kept is Pd. */
 V_INLINE void softmax_gradient(const attn_attention_call *call, row_place place, int first,
-                               int last, attn_reference reference, float dot, float *p_row,
-                               float *ds_row) {
+                               int last, attn_reference reference, float dot,
+                               const float *d_weights, float *p_row, float *ds_row) {
     if (!call->dropout) {
         for (int j = first & ~15; j < last; j += 16) {
             v16 p = attention_weight(v_load(p_row + j), reference);
+            v16 dp = with_d_weights(v_load(ds_row + j), d_weights, j, last);
             v_store(p_row + j, p);
-            v_store(ds_row + j, v_mul(p, v_sub(v_load(ds_row + j), v_set1(dot))));
+            v_store(ds_row + j, v_mul(p, v_sub(dp, v_set1(dot))));
         }
         return;
     }
@@ -218,14 +227,30 @@ V_INLINE void softmax_gradient(const attn_attention_call *call, row_place place,
             int j = group + 16 * n;
             v16 p = attention_weight(v_load(p_row + j), reference);
             v16 dp = v_select(kept[n], v_mul(v_load(ds_row + j), factor), v_zero());
+            dp = with_d_weights(dp, d_weights, j, last);
             v_store(p_row + j, v_select(kept[n], v_mul(p, factor), v_zero()));
             v_store(ds_row + j, v_mul(p, v_sub(dp, v_set1(dot))));
         }
     }
 }
 
-/* The same where scores are changed between product and softmax: dS is that by the bias, or by the
- * product. */
+static const float *d_weights_at(const attn_attention_call *call, row_place place) {
+    return call->d_weights == NULL
+               ? NULL
+               : call->d_weights + attn_weights_offset(call->spec, place.b, place.h, place.i) +
+                     place.block;
+}
+
+/* The same with the weights' own gradient. */
+static __attribute__((noinline)) void weighted_gradient(const attn_attention_call *call,
+                                                        row_place place, int first, int last,
+                                                        attn_reference reference, float dot,
+                                                        float *p_row, float *ds_row) {
+    softmax_gradient(call, place, first, last, reference, dot, d_weights_at(call, place), p_row,
+                     ds_row);
+}
+
+/* And where scores are changed between product and softmax: dS is that by the bias, or by the product. */
 static __attribute__((noinline)) void changed_gradient(const attn_attention_call *call,
                                                        row_place place, int first, int last,
                                                        attn_reference reference, float dot,
@@ -233,7 +258,8 @@ static __attribute__((noinline)) void changed_gradient(const attn_attention_call
     const attn_attention *spec = call->spec;
     score_trace trace;
     change_scores(call, place, first, last, p_row, &trace);
-    softmax_gradient(call, place, first, last, reference, dot, p_row, ds_row);
+    softmax_gradient(call, place, first, last, reference, dot, d_weights_at(call, place), p_row,
+                     ds_row);
     if (spec->score_hook != NULL) {
         attn_sequence sequence = attn_sequence_of(spec, place.b);
         attn_score_run run = attn_score_run_at(&sequence, place.b, place.h, place.i,
@@ -256,8 +282,10 @@ V_INLINE void gradient_row(const attn_attention_call *call, row_place place, int
         memset(ds_row + first, 0, (size_t)(last - first) * sizeof(float));
     } else if (call->changes_scores) {
         changed_gradient(call, place, first, last, reference, dot, by_bias, p_row, ds_row);
+    } else if (call->d_weights != NULL) {
+        weighted_gradient(call, place, first, last, reference, dot, p_row, ds_row);
     } else {
-        softmax_gradient(call, place, first, last, reference, dot, p_row, ds_row);
+        softmax_gradient(call, place, first, last, reference, dot, NULL, p_row, ds_row);
     }
 }
 

@@ -39,6 +39,19 @@ void attn_attention_distance_bias(attn_attention *attention, const attn_real *ta
     attention->bias_query = -1;
 }
 
+int64_t attn_attention_bucket(int64_t distance, bool both_ways, int64_t buckets, int64_t longest) {
+    int64_t side = both_ways ? buckets / 2 : buckets, single = side / 2;
+    int64_t first = both_ways && distance > 0 ? side : 0;
+    int64_t behind = distance < -INT64_MAX ? INT64_MAX : -distance, last = side > 0 ? side - 1 : 0;
+    int64_t length = behind > 0 ? behind : both_ways ? distance : 0;
+    if (length < single || single < 1 || longest <= single) {
+        return first + attn_clamp(length, 0, last);
+    }
+    double share = log((double)length / (double)single) / log((double)longest / (double)single);
+    double bucket = (double)single + floor(share * (double)(side - single));
+    return first + (bucket < (double)last ? (int64_t)bucket : last);
+}
+
 /* What later versions add is 0 unless it is asked for. */
 static attn_status read_description(const attn_attention *given, attn_attention *out,
                                     attn_error *error) {

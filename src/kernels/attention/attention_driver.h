@@ -47,6 +47,14 @@ void attn_attention_forget_rows(attn_attention_call *call);
 bool attn_attention_leaves_out(const attn_attention_call *call, int64_t b, int64_t h,
                                int64_t first_query);
 
+/* Sets call->weight_dots where call->d_weights is given; the caller frees them. After attn_attention_find_rows. */
+ATTN_MUST_CHECK attn_status attn_attention_find_weight_dots(attn_attention_call *call,
+                                                            const attn_attention_kernels *kernels,
+                                                            attn_scratch *scratch,
+                                                            attn_error *error);
+/* How many rows an array has that is laid out as LSE. */
+int64_t attn_attention_rows(const attn_attention *spec);
+
 /* Packs every key head into `shared`, one copy after the other. Called by all threads of a team. */
 void attn_attention_pack_shared(const attn_attention_call *call,
                                 const attn_attention_kernels *kernels, real *shared);

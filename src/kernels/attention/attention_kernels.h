@@ -21,7 +21,9 @@ typedef struct attn_attention_call {
     real *output, *lse;
     /* backward */
     const real *forward_output, *forward_lse, *d_output;
-    const real *d_lse; /* NULL: none */
+    const real *d_lse;       /* NULL: none */
+    const real *d_weights;   /* [B, H, Tq, Tk]; NULL: none */
+    const real *weight_dots; /* with it, laid out as LSE: the sum over keys of P * d_weights */
     real *d_query, *d_key, *d_value, *d_bias, *d_sinks;
     /* Beside forward_lse, of rows whose LSE is coarse; NULL: there are none. The forward that finds
      * them writes found_rows, and may leave out blocks of queries without such a row. */
@@ -177,9 +179,17 @@ static inline attn_reference attn_reference_at(const attn_attention_call *call, 
 
 /* D of the row whose LSE is at `offset`, of the product of d_output and output. */
 static inline real attn_row_dot(const attn_attention_call *call, int64_t offset, real product) {
-    return call->d_lse != NULL && call->forward_lse[offset] != -INFINITY
-               ? product - call->d_lse[offset]
-               : product;
+    if (call->forward_lse[offset] == -INFINITY) {
+        return product;
+    }
+    product = call->d_lse != NULL ? product - call->d_lse[offset] : product;
+    return call->weight_dots != NULL ? product + call->weight_dots[offset] : product;
+}
+
+/* The row of d_weights, or of the weights where all are stored. */
+static inline int64_t attn_weights_offset(const attn_attention *spec, int64_t b, int64_t h,
+                                          int64_t i) {
+    return ((b * spec->heads + h) * spec->query_length + i) * spec->key_length;
 }
 
 /* The end of a row of the forward. */

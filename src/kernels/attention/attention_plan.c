@@ -40,6 +40,43 @@ static const char *why_threads(int threads) {
                                         : "as attn_set_threads, OMP_NUM_THREADS or the cores allow";
 }
 
+const char *attn_attention_cost(const attn_attention *attention, size_t i) {
+    attn_attention a;
+    if (attn_attention_read(attention, &a, NULL) != ATTN_OK) {
+        return NULL;
+    }
+    const struct {
+        bool applies;
+        const char *cost;
+    } table[] = {
+        {a.causal || a.window_left >= 0 || a.window_right >= 0 || a.query_lengths || a.key_lengths,
+         "causal, windows and lengths save the blocks of keys that no query of a block sees"},
+        {a.softcap > 0, "softcap is a pass over the scores in the cache, with a tanh for each"},
+        {a.alibi_slopes != NULL, "ALiBi is a pass over the scores in the cache"},
+        {a.bias != NULL, "a bias is read in a pass over the scores; d_bias computes scores and dP "
+                         "once more, two of "
+                         "five products"},
+        {a.bias != NULL && a.bias_query == -1,
+         "in d_bias, places that share elements are the work of one thread"},
+        {a.mask != NULL && a.mask_kind == ATTN_MASK_BYTES,
+         "a mask of bytes is read in a pass over the scores"},
+        {a.mask != NULL && a.mask_kind == ATTN_MASK_BITS,
+         "a mask of bits is read and taken apart in a pass over the scores"},
+        {a.score_hook != NULL,
+         "the hook is called for each run of scores, which stay in natural units for it"},
+        {a.dropout > 0,
+         "dropout draws a random number for each place, in the forward and in the backward"},
+        {a.head_size % LANES != 0 || a.value_size % LANES != 0,
+         "head sizes are fastest as multiples of 16: these are computed as the next one"},
+    };
+    for (size_t n = 0; n < sizeof table / sizeof table[0]; n++) {
+        if (table[n].applies && i-- == 0) {
+            return table[n].cost;
+        }
+    }
+    return NULL;
+}
+
 /* Of all pairs of a block of queries and one of keys, those that no mask or length rules out. */
 static double visited_share(const attn_attention *spec) {
     attn_attention_call call = attn_attention_new_call(spec);

@@ -228,6 +228,9 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
         p_dropped = kept ? p * call->keep_factor : 0;
         dp = kept ? dp * call->keep_factor : 0;
     }
+    if (call->d_weights != NULL) {
+        dp += call->d_weights[attn_weights_offset(spec, b, h, i) + j];
+    }
     real row_dot =
         attn_row_dot(call, lse_offset,
                      output_dot(d_output, call->forward_output + output_offset, spec->value_size));

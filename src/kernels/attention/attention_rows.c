@@ -7,7 +7,7 @@
 #include "kernels/attention/attention_driver.h"
 #include "kernels/table.h"
 
-static int64_t rows_of(const attn_attention *spec) {
+int64_t attn_attention_rows(const attn_attention *spec) {
     if (spec->query_starts != NULL) {
         return spec->heads * spec->query_starts[spec->batch];
     }
@@ -48,7 +48,7 @@ bool attn_attention_leaves_out(const attn_attention_call *call, int64_t b, int64
 attn_status attn_attention_find_rows(attn_attention_call *call,
                                      const attn_attention_kernels *kernels, attn_scratch *scratch,
                                      attn_error *error) {
-    int64_t count = rows_of(call->spec);
+    int64_t count = attn_attention_rows(call->spec);
     call->rows = NULL;
     if (!any_coarse_at_all(call)) {
         return ATTN_OK;
