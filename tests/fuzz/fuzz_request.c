@@ -1,12 +1,16 @@
-/* Any bytes as a request: the first line is METHOD PATH, the second the Content-Type, the rest the body. No
- * answer but a whole one comes out, and no status but those that are documented. A job is answered by an
- * echo in the place of a model. Built with clang -fsanitize=fuzzer, or with replay.c. */
+/* Any bytes as a request: the first line is METHOD PATH?QUERY, the second the Content-Type, the rest the body. No
+ * answer but a whole one comes out, and no status but those that are documented. A translation is answered by an
+ * echo in the place of a model; looks and pictures by small models. Built with clang -fsanitize=fuzzer, or with
+ * replay.c. */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
+#include "attn/segmenter.h"
 #include "base/memory.h"
 #include "serve/router.h"
 #include "support/tiny_model.h"
@@ -15,6 +19,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static attn_service service;
 static attn_metrics metrics;
+
+/* A segmenter of a few thousand numbers, from a file as the server opens it. */
+static attn_model *open_segmenter(void) {
+    static const char classes[] = "0 sky 1 2 3\n1 road 255 0 16\n2 c 4 4 4\n";
+    char path[] = "/tmp/attn-fuzz-XXXXXX";
+    attn_segmenter_config config;
+    attn_segmenter *segmenter;
+    attn_model *model;
+    attn_segmenter_config_init(&config);
+    config.classes = 3;
+    config.width_2 = config.width_4 = 8;
+    config.d_model = 16;
+    config.blocks = 2;
+    config.heads = 2;
+    config.ffn = 20;
+    int file = mkstemp(path);
+    if (file < 0 || close(file) != 0 ||
+        attn_segmenter_create(&config, false, &segmenter, NULL) != ATTN_OK) {
+        abort();
+    }
+    attn_params_init(attn_segmenter_params(segmenter), 5);
+    if (attn_segmenter_save(segmenter, ATTN_STORE_F32, classes, sizeof classes - 1, NULL, 0, path,
+                            NULL) != ATTN_OK ||
+        attn_model_open(path, NULL, &model, NULL) != ATTN_OK) {
+        abort();
+    }
+    attn_segmenter_free(segmenter);
+    unlink(path);
+    return model;
+}
 
 static void start(void) {
     attn_tokenizer *tokenizer = tiny_model_tokenizer();
@@ -26,8 +60,28 @@ static void start(void) {
                              .picture_memory = 64 << 20};
     attn_search_options_init(&service.search);
     if (attn_serve_models_wrap(tiny_model_translator(tokenizer, 1), tokenizer, "en", "fr",
-                               &service.models, NULL) != ATTN_OK) {
+                               &service.models, NULL) != ATTN_OK ||
+        !attn_serve_models_add_pictures(service.models, open_segmenter())) {
         abort();
+    }
+}
+
+/* The fields behind the path's question mark, which is cut off. */
+static void read_query(char *path, attn_http_request *request) {
+    char *query = strchr(path, '?'), *rest = NULL;
+    if (query == NULL) {
+        return;
+    }
+    *query++ = '\0';
+    for (char *field = strtok_r(query, "&", &rest);
+         field != NULL && request->query_count < ATTN_HTTP_PARAMETERS;
+         field = strtok_r(NULL, "&", &rest)) {
+        char *value = strchr(field, '=');
+        if (value != NULL) {
+            *value++ = '\0';
+        }
+        request->query[request->query_count++] =
+            (attn_parameter){field, value != NULL ? value : ""};
     }
 }
 
@@ -95,6 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(exact, body, body_size);
     attn_http_request request = {
         .method = text, .path = path, .content_type = type, .body = exact, .body_size = body_size};
+    read_query(path, &request);
     attn_http_answer answer;
     attn_job *job = attn_router_handle(&service, &request, &answer);
     if (job != NULL) {
