@@ -23,6 +23,7 @@
 #include "base/random.h"
 #include "layers/guide.h"
 #include "models/translator.h"
+#include "support/thin.h"
 
 #include "kernels/elementwise/elementwise.h"
 
@@ -765,6 +766,11 @@ static attn_real *copy(const attn_real *values, int64_t count) {
     return copied;
 }
 
+/* In a build that is slow, a fifth of the elements. */
+static bool passed_over(int64_t n) {
+    return thin_step() > 1 && n % 5 != 0;
+}
+
 static void check_case(void **state) {
     const struct grad_case *c = *state;
     run r;
@@ -777,7 +783,9 @@ static void check_case(void **state) {
     }
     for (int i = 0; i < r.f.inputs; i++) {
         for (int64_t j = 0; j < r.f.rows[i] * r.f.cols[i]; j++) {
-            check_element(&r, &r.input[i][j], inputs[i][j], "input", j);
+            if (!passed_over(j)) {
+                check_element(&r, &r.input[i][j], inputs[i][j], "input", j);
+            }
         }
         free(inputs[i]);
     }
@@ -785,7 +793,7 @@ static void check_case(void **state) {
     for (size_t i = 0; i < attn_params_count(r.f.params); i++) {
         attn_param *row = attn_params_at(r.f.params, i);
         for (int64_t j = 0; !row->frozen && j < row->rows * row->cols; j++, offset++) {
-            if (c->every == 0 || offset % c->every == 0) {
+            if ((c->every == 0 || offset % c->every == 0) && !passed_over(offset)) {
                 check_element(&r, &row->data[j], params[offset], row->name, j);
             }
         }

@@ -1,4 +1,5 @@
-/* How many cases a test may pass over: under an emulator, which is fifty times slower, a third of them has to do. */
+/* How many cases a test may pass over: under an emulator, which is fifty times slower, and under sanitizers some of
+ * them have to do. */
 #ifndef ATTN_TESTS_THIN_H
 #define ATTN_TESTS_THIN_H
 

@@ -93,7 +93,7 @@ static double step(toy *t, int64_t number) {
     return loss / tokens;
 }
 
-/* The hash of weights and losses after all steps. */
+/* The hash of weights and losses after some steps. */
 static uint64_t train(const attn_translator_config *config, attn_optimizer_method method, int steps,
                       double *first, double *last) {
     toy t;
@@ -110,12 +110,14 @@ static uint64_t train(const attn_translator_config *config, attn_optimizer_metho
     return hash;
 }
 
+enum { EARLY = 8 };
+
 static const struct {
     const char *name;
     attn_translator_config config;
     attn_optimizer_method method;
     int steps;
-    uint64_t hash;
+    uint64_t early_hash, hash; /* after EARLY steps, and after all */
 } trainings[] = {
     {"pre-norm, sinusoids, ReLU",
      {.size = sizeof(attn_translator_config),
@@ -135,6 +137,7 @@ static const struct {
       .label_smoothing = 0.1},
      ATTN_OPTIMIZER_ADAM,
      50,
+     0x5a41af8113a9e803,
      0xb8c93938abdf98c7},
     {"post-norm, learned positions, GELU",
      {.size = sizeof(attn_translator_config),
@@ -152,6 +155,7 @@ static const struct {
       .label_smoothing = 0.05},
      ATTN_OPTIMIZER_ADAM,
      50,
+     0xb1860bc74361e889,
      0xe737d12c1a0aa197},
     {"Muon",
      {.size = sizeof(attn_translator_config),
@@ -168,6 +172,7 @@ static const struct {
       .dropout = 0.1},
      ATTN_OPTIMIZER_MUON,
      30,
+     0x5fe9d341a57b246d,
      0xd71a2bac6c51f7e1},
 };
 
@@ -180,13 +185,14 @@ static void check_everywhere(size_t which) {
         for (int threads = thin_step(); threads <= 3; threads++) {
             double first, last;
             attn_set_threads(threads);
+            bool early = thin_step() > 1;
             uint64_t hash = train(&trainings[which].config, trainings[which].method,
-                                  trainings[which].steps, &first, &last);
-            if (hash != trainings[which].hash) {
+                                  early ? EARLY : trainings[which].steps, &first, &last);
+            if (hash != (early ? trainings[which].early_hash : trainings[which].hash)) {
                 fail_msg("%s, %s, %d threads: hash 0x%016llx", trainings[which].name,
                          kernels[i]->isa, threads, (unsigned long long)hash);
             }
-            assert_true(last < first - 0.5); /* it has learned something */
+            assert_true(early || last < first - 0.5); /* it has learned something */
         }
     }
     assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
