@@ -256,8 +256,8 @@ const attn_command attn_cmd_segment = {
     .description =
         "Writes NAME.mask.png (one class per pixel, with the classes' colours as "
         "palette) and NAME.overlay.png (the colours laid over the picture, with a "
-        "legend), both at the picture's own size. Reads JPEG and PNG of any size; large "
-        "pictures are processed in overlapping tiles.\nBefore work begins it refuses two "
+        "legend), both at the picture's own size. Reads JPEG, PNG, TIFF and WebP of any size; "
+        "large pictures are processed in overlapping tiles.\nBefore work begins it refuses two "
         "pictures whose results would have one name, and names of files that attn did not "
         "make. In folders, pictures that attn made are left out. A picture that cannot be "
         "read is named; the others go on, and the exit status is 1.",

@@ -2,7 +2,7 @@
 # the tests link too, and the `attn` executable from cli/ and bench/.
 include(CheckCSourceCompiles)
 
-set(tool_modules jansson inih cairo pangocairo libpng libjpeg libmicrohttpd zlib liblzma libzstd
+set(tool_modules jansson inih cairo pangocairo libpng libjpeg libtiff-4 libwebp libwebpdemux libmicrohttpd zlib liblzma libzstd
     expat libzip yaml-0.1)
 attn_find_modules(${tool_modules})
 

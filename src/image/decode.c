@@ -1,6 +1,6 @@
 /* image/decode.c: what decoders refuse, and what is no picture.
  *
- * Next: decode_png.c, decode_jpeg.c. */
+ * Next: decode_png.c, decode_jpeg.c, decode_tiff.c, decode_webp.c. */
 #include "image/decode.h"
 
 #include <string.h>
@@ -28,15 +28,16 @@ static bool starts(const attn_encoded *file, size_t offset, const char *magic) {
     return file->size >= offset + length && memcmp(file->bytes + offset, magic, length) == 0;
 }
 
-attn_status attn_fail_not_a_picture(const attn_encoded *file, attn_error *error) {
+attn_status attn_fail_not_a_picture(const attn_encoded *file, const char *wanted,
+                                    attn_error *error) {
     static const struct {
         size_t offset;
         const char *magic, *name;
     } known[] = {
-        {0, "GIF8", "a GIF"},     {8, "WEBP", "a WebP"},      {0, "BM", "a BMP"},
-        {0, "II*", "a TIFF"},     {4, "ftypavif", "an AVIF"}, {4, "ftyp", "a HEIF"},
-        {0, "%PDF", "a PDF"},     {0, "<svg", "an SVG"},      {0, "<?xml", "an XML"},
-        {0, "\xff\x0a", "a JXL"},
+        {0, "GIF8", "a GIF"},   {8, "WEBP", "a WebP"},    {0, "BM", "a BMP"},
+        {0, "II*", "a TIFF"},   {0, "MM", "a TIFF"},      {4, "ftypavif", "an AVIF"},
+        {4, "ftyp", "a HEIF"},  {0, "%PDF", "a PDF"},     {0, "<svg", "an SVG"},
+        {0, "<?xml", "an XML"}, {0, "\xff\x0a", "a JXL"},
     };
     if (file->size == 0) {
         return attn_fail(error, ATTN_ERR_FORMAT, file->name, -1, "fetch or export it again",
@@ -49,5 +50,5 @@ attn_status attn_fail_not_a_picture(const attn_encoded *file, attn_error *error)
         }
     }
     return attn_fail(error, ATTN_ERR_FORMAT, file->name, -1, "convert it to PNG or JPEG",
-                     "neither a PNG nor a JPEG file");
+                     "this is not %s", wanted);
 }

@@ -100,24 +100,17 @@ static void on_progress(j_common_ptr jpeg) {
 }
 
 static int find_orientation(const struct jpeg_decompress_struct *jpeg) {
-    static const char prefix[6] = "Exif\0";
+    static const char xmp[] = "http://ns.adobe.com/xap/1.0/";
+    int exif_says = 0, xmp_says = 0;
     for (jpeg_saved_marker_ptr m = jpeg->marker_list; m != NULL; m = m->next) {
-        if (m->data_length > sizeof prefix && memcmp(m->data, prefix, sizeof prefix) == 0) {
-            return attn_exif_orientation(m->data + sizeof prefix, m->data_length - sizeof prefix);
+        bool is_xmp = m->data_length > sizeof xmp && memcmp(m->data, xmp, sizeof xmp) == 0;
+        if (is_xmp && xmp_says == 0) {
+            xmp_says = attn_xmp_orientation(m->data, m->data_length);
+        } else if (exif_says == 0) {
+            exif_says = attn_exif_orientation(m->data, m->data_length);
         }
     }
-    return 1;
-}
-
-/* Ink to light. Adobe's programs store ink inverted and say so by their marker. */
-static void convert_cmyk(const uint8_t *cmyk, int64_t count, bool inverted, uint8_t *rgb) {
-    unsigned flip = inverted ? 0 : 255;
-    for (int64_t i = 0; i < count; i++) {
-        unsigned black = cmyk[4 * i + 3] ^ flip;
-        for (int c = 0; c < 3; c++) {
-            rgb[3 * i + c] = (uint8_t)(((cmyk[4 * i + c] ^ flip) * black + 127) / 255);
-        }
-    }
+    return exif_says != 0 ? exif_says : xmp_says;
 }
 
 static void read_rows(reader *r) {
@@ -126,8 +119,9 @@ static void read_rows(reader *r) {
         uint8_t *rgb = r->picture.rgb + (int64_t)r->jpeg.output_scanline * r->picture.width * 3;
         JSAMPROW row = four ? r->cmyk : rgb;
         (void)jpeg_read_scanlines(&r->jpeg, &row, 1);
-        if (four) {
-            convert_cmyk(r->cmyk, r->picture.width, r->jpeg.saw_Adobe_marker, rgb);
+        /* Adobe's programs store ink inverted; browsers take that for granted without its marker. */
+        for (int64_t i = 0; four && i < r->picture.width; i++) {
+            attn_cmyk_to_rgb(r->cmyk + 4 * i, rgb + 3 * i);
         }
     }
 }
@@ -166,7 +160,7 @@ static attn_status read_jpeg(reader *r) {
 }
 
 attn_status attn_jpeg_decode(const attn_encoded *file, attn_picture *out, attn_error *error) {
-    reader r = {.file = file, .orientation = 1, .error = error};
+    reader r = {.file = file, .error = error};
     r.jpeg.err = jpeg_std_error(&r.manager);
     r.jpeg.client_data = &r;
     r.manager.error_exit = on_error;

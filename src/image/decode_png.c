@@ -9,14 +9,12 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "base/memory.h"
 #include "image/exif.h"
 
 enum {
     SIGNATURE = 8,
     HEADER = SIGNATURE + 8 + 8, /* signature, chunk head, width and height */
     CHUNK = 12,                 /* a chunk without its data: length, type, checksum */
-    UNPACKED = 8 << 20,         /* bytes that a compressed text or profile may have */
 };
 
 typedef struct reader {
@@ -24,10 +22,8 @@ typedef struct reader {
     png_infop info;
     const attn_encoded *file;
     size_t at;
-    uint8_t *pixels; /* [H, W, channels] */
-    int64_t width, height;
-    int channels;
-    int orientation;
+    attn_raster raster;
+    int exif_says, xmp_says; /* the orientation */
     attn_status status;
     attn_error *error;
 } reader;
@@ -68,30 +64,45 @@ static int64_t big_endian(const uint8_t *bytes) {
     return (int64_t)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
 }
 
+/* XMP stands in a text chunk, not compressed: after its keyword come four empty fields. */
+static void note_chunk(reader *r, const uint8_t *type, size_t length) {
+    static const char xmp[] = "XML:com.adobe.xmp\0\0\0\0"; /* and one more zero */
+    const uint8_t *data = type + 4;
+    if (memcmp(type, "eXIf", 4) == 0 && r->exif_says == 0) {
+        r->exif_says = attn_exif_orientation(data, length);
+    } else if (memcmp(type, "iTXt", 4) == 0 && length > sizeof xmp && r->xmp_says == 0 &&
+               memcmp(data, xmp, sizeof xmp) == 0) {
+        r->xmp_says = attn_xmp_orientation(data + sizeof xmp, length - sizeof xmp);
+    }
+}
+
 /* Before libpng sees anything: the size, which stands at a fixed place, and that no chunk says it
- * is longer than the file, since libpng takes the memory for some chunks at their word. */
-static attn_status check_file(const attn_encoded *file, attn_error *error) {
+ * is longer than the file, since libpng takes the memory for some chunks at their word. What says
+ * which way is up is read on the way. */
+static attn_status check_file(reader *r) {
+    const attn_encoded *file = r->file;
     size_t at = SIGNATURE;
     if (file->size < HEADER) {
-        return fail_cut(file, error);
+        return fail_cut(file, r->error);
     }
     attn_status status = attn_check_pixels(file, big_endian(file->bytes + SIGNATURE + 8),
-                                           big_endian(file->bytes + SIGNATURE + 12), error);
+                                           big_endian(file->bytes + SIGNATURE + 12), r->error);
     while (status == ATTN_OK) {
         size_t left = file->size - at;
         if (left < CHUNK || (size_t)big_endian(file->bytes + at) > left - CHUNK) {
-            return fail_cut(file, error);
+            return fail_cut(file, r->error);
         }
+        size_t length = (size_t)big_endian(file->bytes + at);
         if (memcmp(file->bytes + at + 4, "IEND", 4) == 0) {
             break;
         }
-        at += CHUNK + (size_t)big_endian(file->bytes + at);
+        note_chunk(r, file->bytes + at + 4, length);
+        at += CHUNK + length;
     }
     return status;
 }
 
-static bool open_reader(reader *r, const attn_encoded *file, attn_error *error) {
-    *r = (reader){.file = file, .orientation = 1, .error = error};
+static bool open_reader(reader *r) {
     r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
     r->info = r->png != NULL ? png_create_info_struct(r->png) : NULL;
     return r->info != NULL;
@@ -99,55 +110,51 @@ static bool open_reader(reader *r, const attn_encoded *file, attn_error *error) 
 
 static void close_reader(reader *r) {
     png_destroy_read_struct(&r->png, &r->info, NULL);
-    attn_free(r->pixels);
+    attn_raster_free(&r->raster);
 }
 
-/* Rows of `channels` bytes a pixel, all passes of an interlaced file, and the end of the file,
- * where its EXIF data may be. */
+/* All passes of an interlaced file, and its end. */
 static void read_pixels(reader *r) {
     int passes = png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
-    r->channels = png_get_channels(r->png, r->info);
-    size_t stride = (size_t)r->width * (size_t)r->channels;
-    if (png_get_bit_depth(r->png, r->info) != 8 || png_get_rowbytes(r->png, r->info) != stride) {
+    int channels = png_get_channels(r->png, r->info), depth = png_get_bit_depth(r->png, r->info);
+    r->raster.alpha = channels % 2 == 0;
+    r->raster.kind = channels > 2 ? ATTN_RASTER_RGB : ATTN_RASTER_GREY;
+    r->raster.bytes = depth / 8;
+    size_t stride = (size_t)(r->raster.width * channels * r->raster.bytes);
+    if (depth % 8 != 0 || png_get_rowbytes(r->png, r->info) != stride) {
         png_error(r->png, "rows of an unexpected size");
     }
-    /* The checked size cannot overflow: max_pixels * 4 fits. */
-    r->pixels = attn_alloc(stride * (size_t)r->height);
-    if (r->pixels == NULL) {
-        r->status = attn_fail_memory(r->error, stride * (size_t)r->height);
+    r->status = attn_raster_allocate(&r->raster, r->error);
+    if (r->status != ATTN_OK) {
         png_longjmp(r->png, 1);
     }
     for (int pass = 0; pass < passes; pass++) {
-        for (int64_t y = 0; y < r->height; y++) {
-            png_read_row(r->png, r->pixels + (size_t)y * stride, NULL);
+        for (int64_t y = 0; y < r->raster.height; y++) {
+            png_read_row(r->png, r->raster.sample + (size_t)y * stride, NULL);
         }
     }
     png_read_end(r->png, r->info);
-#ifdef PNG_eXIf_SUPPORTED
-    png_bytep exif = NULL;
-    png_uint_32 exif_size = 0;
-    if (png_get_eXIf_1(r->png, r->info, &exif_size, &exif) != 0) {
-        r->orientation = attn_exif_orientation(exif, exif_size);
-    }
-#endif
 }
 
-/* Width and height again, as libpng read them: those that memory is taken for. */
+/* Width and height again, as libpng read them: those that memory is taken for. Texts and profiles, which
+ * may be compressed a thousandfold, are left out. */
 static void read_info(reader *r) {
+    static const png_byte unread[] = "eXIf\0iCCP\0iTXt\0sPLT\0tEXt\0zTXt";
     png_set_read_fn(r->png, r, on_read);
     png_set_user_limits(r->png, 0x7fffffff, 0x7fffffff); /* checked by ourselves */
-    png_set_chunk_malloc_max(r->png, UNPACKED);
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, unread, sizeof unread / 5);
     png_read_info(r->png, r->info);
-    r->width = png_get_image_width(r->png, r->info);
-    r->height = png_get_image_height(r->png, r->info);
-    r->status = attn_check_pixels(r->file, r->width, r->height, r->error);
+    r->raster.width = png_get_image_width(r->png, r->info);
+    r->raster.height = png_get_image_height(r->png, r->info);
+    r->status = attn_check_pixels(r->file, r->raster.width, r->raster.height, r->error);
     if (r->status != ATTN_OK) {
         png_longjmp(r->png, 1);
     }
 }
 
-static attn_status read_rgb(reader *r) {
+/* 8-bit grey or RGB, with or without alpha. */
+static attn_status read_colors(reader *r) {
     if (setjmp(png_jmpbuf(r->png)) != 0) {
         return r->status;
     }
@@ -159,79 +166,37 @@ static attn_status read_rgb(reader *r) {
     return ATTN_OK;
 }
 
-static attn_status read_indices(reader *r, bool *has_indices) {
+/* The stored values: grey and numbers of colours neither scaled nor looked up. */
+static attn_status read_values(reader *r) {
+    const uint16_t one = 1;
     if (setjmp(png_jmpbuf(r->png)) != 0) {
         return r->status;
     }
     read_info(r);
-    int type = png_get_color_type(r->png, r->info);
-    *has_indices = (type & PNG_COLOR_MASK_COLOR) == 0 || type == PNG_COLOR_TYPE_PALETTE;
-    if (*has_indices &&
-        (type == PNG_COLOR_TYPE_GRAY_ALPHA || png_get_bit_depth(r->png, r->info) > 8)) {
-        return attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, -1,
-                         "save it with 8 bits a pixel and without transparency", "a grey mask %s",
-                         type == PNG_COLOR_TYPE_GRAY ? "of 16 bits" : "with transparency");
+    png_set_packing(r->png);
+    if (*(const uint8_t *)&one == 1) {
+        png_set_swap(r->png); /* of 16 bits, to the machine's order */
     }
-    if (*has_indices) {
-        png_set_packing(r->png);
-        read_pixels(r);
+    if (png_get_color_type(r->png, r->info) == PNG_COLOR_TYPE_RGB) {
+        png_set_tRNS_to_alpha(r->png);
     }
+    read_pixels(r);
     return ATTN_OK;
 }
 
-/* In place: three bytes are written where four were read. */
-static void lay_over_white(uint8_t *pixels, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
-        unsigned alpha = pixels[4 * i + 3];
-        for (int c = 0; c < 3; c++) {
-            unsigned value = pixels[4 * i + c];
-            pixels[3 * i + c] = (uint8_t)((value * alpha + 255 * (255 - alpha) + 127) / 255);
-        }
-    }
-}
-
-attn_status attn_png_decode(const attn_encoded *file, attn_picture *out, attn_error *error) {
-    reader r;
-    *out = (attn_picture){0, 0, NULL};
-    attn_status status = check_file(file, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    status = open_reader(&r, file, error) ? read_rgb(&r) : attn_fail_memory(error, sizeof r);
+attn_status attn_png_decode(const attn_encoded *file, bool exact, attn_raster *out,
+                            attn_error *error) {
+    reader r = {.file = file, .error = error};
+    attn_status status = check_file(&r);
     if (status == ATTN_OK) {
-        if (r.channels == 4) {
-            lay_over_white(r.pixels, r.width * r.height);
-        }
-        *out = (attn_picture){r.width, r.height, r.pixels};
-        r.pixels = NULL;
-        status = attn_picture_orient(out, r.orientation, error);
+        status = !open_reader(&r) ? attn_fail_memory(error, sizeof r)
+                 : exact          ? read_values(&r)
+                                  : read_colors(&r);
     }
-    if (status != ATTN_OK) {
-        attn_picture_free(out);
-    }
-    close_reader(&r);
-    return status;
-}
-
-attn_status attn_png_decode_indices(const attn_encoded *file, bool *has_indices, attn_mask *out,
-                                    attn_error *error) {
-    reader r;
-    *out = (attn_mask){0, 0, NULL};
-    *has_indices = false;
-    attn_status status = check_file(file, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    status = open_reader(&r, file, error) ? read_indices(&r, has_indices)
-                                          : attn_fail_memory(error, sizeof r);
-    if (status == ATTN_OK && *has_indices) {
-        *out = (attn_mask){r.width, r.height, r.pixels};
-        r.pixels = NULL;
-        status = attn_mask_orient(out, r.orientation, error);
-    }
-    if (status != ATTN_OK) {
-        attn_mask_free(out);
-    }
+    *out = r.raster;
+    out->orientation = r.exif_says != 0 ? r.exif_says : r.xmp_says;
+    r.raster.sample = status == ATTN_OK ? NULL : r.raster.sample;
+    out->sample = status == ATTN_OK ? out->sample : NULL;
     close_reader(&r);
     return status;
 }

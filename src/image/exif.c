@@ -1,4 +1,4 @@
-/* image/exif.c: the orientation in EXIF data, and turning a picture by it.
+/* image/exif.c: the orientation in EXIF data and in XMP, and turning a picture by it.
  *
  * EXIF is a TIFF file: a byte order, the offset of a directory, entries of 12 bytes. Only the first
  * directory is looked at; every offset comes from outside. */
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { ORIENTATION_TAG = 0x0112, SHORT_TYPE = 3, ENTRY_SIZE = 12, UPRIGHT = 1 };
+enum { ORIENTATION_TAG = 0x0112, ENTRY_SIZE = 12, NONE = 0 };
 
 typedef struct tiff {
     const uint8_t *bytes;
@@ -25,26 +25,75 @@ static uint32_t get32(const tiff *t, size_t at) {
     return t->big_endian ? a << 16 | b : b << 16 | a;
 }
 
+/* The value of an entry of one whole number of any size; 0 for others. */
+static uint32_t whole_number(const tiff *t, size_t entry) {
+    enum { BYTE = 1, SHORT = 3, LONG = 4, SIGNED_BYTE = 6, SIGNED_SHORT = 8, SIGNED_LONG = 9 };
+    if (get32(t, entry + 4) != 1) {
+        return 0;
+    }
+    switch (get16(t, entry + 2)) {
+    case BYTE:
+    case SIGNED_BYTE:
+        return t->bytes[entry + 8];
+    case SHORT:
+    case SIGNED_SHORT:
+        return get16(t, entry + 8);
+    case LONG:
+    case SIGNED_LONG:
+        return get32(t, entry + 8);
+    default:
+        return 0;
+    }
+}
+
 int attn_exif_orientation(const uint8_t *bytes, size_t size) {
+    static const char prefix[6] = "Exif\0";
+    if (size >= sizeof prefix && memcmp(bytes, prefix, sizeof prefix) == 0) {
+        bytes += sizeof prefix;
+        size -= sizeof prefix;
+    }
     if (size < 8 || (memcmp(bytes, "II", 2) != 0 && memcmp(bytes, "MM", 2) != 0)) {
-        return UPRIGHT;
+        return NONE;
     }
     tiff t = {bytes, size, bytes[0] == 'M'};
     size_t at = get32(&t, 4);
     if (get16(&t, 2) != 42 || at > size - 2) {
-        return UPRIGHT;
+        return NONE;
     }
     size_t count = get16(&t, at);
     at += 2;
     for (size_t i = 0; i < count && size - at >= ENTRY_SIZE; i++, at += ENTRY_SIZE) {
         if (get16(&t, at) == ORIENTATION_TAG) {
-            uint32_t value = get16(&t, at + 8);
-            bool valid = get16(&t, at + 2) == SHORT_TYPE && get32(&t, at + 4) == 1 && value >= 1 &&
-                         value <= 8;
-            return valid ? (int)value : UPRIGHT;
+            uint32_t value = whole_number(&t, at);
+            return value <= 8 ? (int)value : NONE;
         }
     }
-    return UPRIGHT;
+    return NONE;
+}
+
+/* No more of XML than this is needed: blanks, = and a quote, or the end of the start tag. */
+static bool is_between(uint8_t c) {
+    return c != '\0' && strchr(" \t\r\n=\"'>", c) != NULL;
+}
+
+int attn_xmp_orientation(const uint8_t *bytes, size_t size) {
+    static const char name[] = "tiff:Orientation";
+    enum { LENGTH = sizeof name - 1 };
+    for (size_t i = 0; i + LENGTH < size; i++) {
+        if (bytes[i] != 't' || memcmp(bytes + i, name, LENGTH) != 0) {
+            continue;
+        }
+        size_t at = i + LENGTH;
+        while (at < size && is_between(bytes[at])) {
+            at++;
+        }
+        bool digit = at > i + LENGTH && at < size && bytes[at] >= '1' && bytes[at] <= '8';
+        bool alone = at + 1 >= size || bytes[at + 1] < '0' || bytes[at + 1] > '9';
+        if (digit && alone) {
+            return bytes[at] - '0';
+        }
+    }
+    return NONE;
 }
 
 /* Pixel (x, y) of the upright picture is pixel *from of the stored one, W x H. */

@@ -12,14 +12,17 @@
 typedef struct attn_mask_options {
     bool colors; /* grey and palette masks too are colours, to be found in the classes file */
     int64_t max_pixels; /* 0: ATTN_DEFAULT_MAX_PIXELS */
+    int first; /* the value of class 0; smaller ones are left out, as the ignore value is */
 } attn_mask_options;
 
-/* A PNG mask: the values of a grey or palette PNG of at most 8 bits as they are (a palette is for
- * the eye), a PNG in colours by these; other grey ones are refused. EXIF orientation is honoured, as
- * for pictures. Afterwards every label is below classes->count or classes->ignore. ATTN_ERR_FORMAT:
- * as for pictures; a value outside the classes or a colour that none has (the error names it and
- * the first pixel that has it); a JPEG, which changes colours. ATTN_ERR_IO, ATTN_ERR_MEMORY.
- * Thread-safe. */
+/* A PNG, TIFF or lossless WebP. One channel holds the classes, of up to 16 bits, as they are stored (a
+ * palette is for the eye); so do three equal ones, unless all their greys are colours of classes;
+ * others are colours. An alpha channel may be there; over numbers it has to be opaque. EXIF orientation is
+ * honoured, as for pictures. Afterwards every label is below classes->count or classes->ignore.
+ * ATTN_ERR_FORMAT: as for pictures; a value outside the classes or a colour that none has (the error names
+ * it and the first pixel that has it, and what the file holds); a JPEG or lossy WebP, which change
+ * values. ATTN_ERR_ARGUMENT: options that contradict each other. ATTN_ERR_UNSUPPORTED, ATTN_ERR_IO,
+ * ATTN_ERR_MEMORY. Thread-safe. */
 ATTN_MUST_CHECK attn_status attn_mask_read(const char *path, const attn_classes *classes,
                                            const attn_mask_options *options, attn_mask *out,
                                            attn_error *error);

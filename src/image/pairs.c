@@ -19,8 +19,9 @@
 
 enum { LIST_LIMIT = 1 << 28, QUOTED = 200 };
 
-static const char *const picture_extensions[] = {".jpg", ".jpeg", ".png", NULL};
-static const char *const mask_extensions[] = {".png", NULL};
+static const char *const picture_extensions[] = {".jpg",  ".jpeg", ".png", ".tif",
+                                                 ".tiff", ".webp", NULL};
+static const char *const mask_extensions[] = {".png", ".tif", ".tiff", ".webp", NULL};
 
 /* ---- names ---- */
 
@@ -169,10 +170,12 @@ attn_status attn_pairs_from_folders(const char *pictures, const char *masks, att
                                     attn_error *error) {
     names picture = {0}, mask = {0}, picture_path = {0}, mask_path = {0};
     *out = (attn_pairs){NULL, NULL, 0};
-    attn_status status = list_folder(pictures, picture_extensions,
-                                     "pictures end in .jpg, .jpeg or .png", &picture, error);
+    attn_status status =
+        list_folder(pictures, picture_extensions,
+                    "pictures end in .jpg, .jpeg, .png, .tif, .tiff or .webp", &picture, error);
     if (status == ATTN_OK) {
-        status = list_folder(masks, mask_extensions, "masks end in .png", &mask, error);
+        status = list_folder(masks, mask_extensions, "masks end in .png, .tif, .tiff or .webp",
+                             &mask, error);
     }
     if (status == ATTN_OK) {
         status = check_partners(pictures, &picture, masks, &mask, error);
@@ -197,8 +200,9 @@ attn_status attn_pairs_from_folders(const char *pictures, const char *masks, att
 attn_status attn_pairs_from_folder(const char *pictures, attn_pairs *out, attn_error *error) {
     names picture = {0}, path = {0};
     *out = (attn_pairs){NULL, NULL, 0};
-    attn_status status = list_folder(pictures, picture_extensions,
-                                     "pictures end in .jpg, .jpeg or .png", &picture, error);
+    attn_status status =
+        list_folder(pictures, picture_extensions,
+                    "pictures end in .jpg, .jpeg, .png, .tif, .tiff or .webp", &picture, error);
     if (status == ATTN_OK) {
         status = to_paths(pictures, &picture, &path, error);
     }

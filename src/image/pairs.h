@@ -12,8 +12,8 @@ typedef struct attn_pairs {
     size_t count;   /* at least 1 */
 } attn_pairs;
 
-/* The pictures (.jpg, .jpeg, .png, in any case) of one folder and the masks (.png) of another with
- * the same name up to the extension, sorted by that name as bytes. Other files, and what begins
+/* The pictures (.jpg, .jpeg, .png, .tif, .tiff, .webp, in any case) of one folder and the masks (the same
+ * but JPEG) of another with the same name up to the extension, sorted by that name as bytes. Other files, and what begins
  * with a dot, are left alone; subfolders are not entered. ATTN_ERR_IO; ATTN_ERR_FORMAT: a picture
  * without a mask or a mask without a picture (it is named), two of one name, nothing there. */
 ATTN_MUST_CHECK attn_status attn_pairs_from_folders(const char *pictures, const char *masks,

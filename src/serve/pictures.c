@@ -135,7 +135,8 @@ static void do_work(void *context, attn_http_answer *answer) {
     attn_error error;
     attn_status status = attn_segmenting_start(w->model->open, &segmenting, &error);
     if (status == ATTN_OK) {
-        status = attn_picture_parse(w->bytes, w->size, NULL, w->pixel_limit, &picture, &error);
+        status = attn_picture_parse(w->bytes, w->size, NULL, ATTN_PICTURES_WEB, w->pixel_limit,
+                                    &picture, &error);
     }
     if (status != ATTN_OK) {
         fail(answer, status, &error);

@@ -21,7 +21,7 @@
 #include "image/pairs.h"
 #include "image/scenes.h"
 #include "image/tiles.h"
-#include "support/pictures.h"
+#include "support/tiff_webp.h"
 
 typedef struct faulty {
     long calls, fail_at; /* fail_at 0: never */
@@ -58,6 +58,50 @@ static attn_status files(attn_picture *picture, attn_mask *mask) {
                                 NULL);
     }
     attn_pairs_free(&pairs);
+    return status;
+}
+
+/* Files that are turned and converted on the way. */
+static file_bytes others[4];
+
+static void make_others(void) {
+    static const uint8_t rows[24] = {1, 1, 1, 255, 2, 2, 2, 255};
+    tiff_kind grey = {.width = 3,
+                      .height = 2,
+                      .bits = 8,
+                      .samples = 1,
+                      .photometric = PHOTOMETRIC_MINISBLACK,
+                      .extra = -1,
+                      .orientation = 6};
+    tiff_kind alpha = {.width = 3,
+                       .height = 2,
+                       .bits = 8,
+                       .samples = 4,
+                       .tile = 16,
+                       .photometric = PHOTOMETRIC_RGB,
+                       .extra = EXTRASAMPLE_UNASSALPHA};
+    png_kind equal = {.width = 3, .height = 2, .type = PNG_COLOR_TYPE_RGB, .depth = 8};
+    others[0] = make_tiff(&grey, rows);
+    others[1] = make_tiff(&alpha, rows);
+    others[2] = make_webp(3, 2, rows, 1);
+    others[3] = make_png(&equal, (const uint8_t[18]){1, 1, 1});
+}
+
+static attn_status read_others(void) {
+    attn_status status = ATTN_OK;
+    for (int i = 0; i < 4 && status == ATTN_OK; i++) {
+        attn_picture picture;
+        attn_mask mask;
+        attn_mask_options options = {.first = 0};
+        status = attn_picture_parse(others[i].data, others[i].size, "", ATTN_PICTURES_ALL, 0,
+                                    &picture, NULL);
+        attn_picture_free(&picture);
+        if (status == ATTN_OK && i == 3) {
+            status = attn_mask_parse(others[i].data, others[i].size, "", &classes, &options, &mask,
+                                     NULL);
+            attn_mask_free(&mask);
+        }
+    }
     return status;
 }
 
@@ -130,6 +174,9 @@ static attn_status live(void) {
     }
     attn_picture_free(&jpeg);
     if (status == ATTN_OK) {
+        status = read_others();
+    }
+    if (status == ATTN_OK) {
         attn_scene_options options = attn_scene_options_default();
         status = attn_scene_draw(&options, 1, 1, &jpeg, &drawn, NULL);
     }
@@ -171,6 +218,7 @@ static int setup(void **state) {
                       .components = 4,
                       .exif = exif,
                       .exif_size = EXIF_SIZE};
+    make_others();
     file_bytes png_file = make_png(&png, rows), jpeg_file = make_jpeg(&jpeg, rows);
     file_write(folder, "p.png", png_file.data, png_file.size);
     file_write(folder, "p.jpg", jpeg_file.data, jpeg_file.size);
@@ -187,6 +235,9 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     (void)state;
+    for (int i = 0; i < 4; i++) {
+        bytes_free(&others[i]);
+    }
     folder_remove(folder);
     return 0;
 }

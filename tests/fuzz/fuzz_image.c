@@ -30,7 +30,8 @@ static void check_failure(attn_status status, const attn_error *error) {
 static void read_picture(const uint8_t *data, size_t size) {
     attn_picture picture;
     attn_error error = {0};
-    attn_status status = attn_picture_parse(data, size, "fuzz", MAX_PIXELS, &picture, &error);
+    attn_status status =
+        attn_picture_parse(data, size, "fuzz", ATTN_PICTURES_ALL, MAX_PIXELS, &picture, &error);
     if (status != ATTN_OK) {
         require(picture.rgb == NULL);
         check_failure(status, &error);
@@ -45,13 +46,13 @@ static void read_picture(const uint8_t *data, size_t size) {
     attn_picture_free(&picture);
 }
 
-static void read_mask(const uint8_t *data, size_t size, bool colors) {
+static void read_mask(const uint8_t *data, size_t size, bool colors, int first) {
     static const char text[] = "0 black 0 0 0\n1 red 255 0 0\n2 white 255 255 255\n";
     static attn_classes classes;
     if (classes.count == 0) {
         require(attn_classes_parse(text, sizeof text - 1, "", 255, &classes, NULL) == ATTN_OK);
     }
-    attn_mask_options options = {colors, MAX_PIXELS};
+    attn_mask_options options = {colors, MAX_PIXELS, first};
     attn_mask mask;
     attn_error error = {0};
     attn_status status = attn_mask_parse(data, size, "fuzz", &classes, &options, &mask, &error);
@@ -86,10 +87,13 @@ static void read_classes(const uint8_t *data, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     read_picture(data, size);
-    read_mask(data, size, false);
-    read_mask(data, size, true);
+    read_mask(data, size, false, 0);
+    read_mask(data, size, false, 1);
+    read_mask(data, size, true, 0);
     read_classes(data, size);
     int orientation = attn_exif_orientation(data, size);
-    require(orientation >= 1 && orientation <= 8);
+    require(orientation >= 0 && orientation <= 8);
+    orientation = attn_xmp_orientation(data, size);
+    require(orientation >= 0 && orientation <= 8);
     return 0;
 }

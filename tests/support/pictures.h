@@ -131,6 +131,7 @@ typedef struct jpeg_kind {
     int no_adobe;        /* leave the Adobe marker out */
     const uint8_t *exif; /* TIFF data for an APP1 marker */
     int exif_size;
+    const char *xmp; /* for another */
 } jpeg_kind;
 
 static inline file_bytes make_jpeg(const jpeg_kind *kind, const uint8_t *rows) {
@@ -165,6 +166,13 @@ static inline file_bytes make_jpeg(const jpeg_kind *kind, const uint8_t *rows) {
         jpeg_write_marker(&jpeg, JPEG_APP0 + 1, marker.data, (unsigned)marker.size);
         bytes_free(&marker);
     }
+    if (kind->xmp != NULL) {
+        file_bytes marker = {NULL, 0};
+        bytes_add(&marker, "http://ns.adobe.com/xap/1.0/", 29);
+        bytes_add(&marker, kind->xmp, strlen(kind->xmp));
+        jpeg_write_marker(&jpeg, JPEG_APP0 + 1, marker.data, (unsigned)marker.size);
+        bytes_free(&marker);
+    }
     while (jpeg.next_scanline < jpeg.image_height) {
         JSAMPROW row = (JSAMPROW)(rows + (size_t)jpeg.next_scanline * (size_t)kind->width *
                                              (size_t)kind->components);
@@ -190,6 +198,16 @@ static inline void make_exif(uint8_t out[EXIF_SIZE], int orientation, int big_en
                                            1,   0x01, 0x12, 0,  3, 0, 0, 0, 1};
     memcpy(out, big_endian ? big : little, EXIF_SIZE);
     out[big_endian ? 19 : 18] = (uint8_t)orientation;
+}
+
+/* The same with the orientation as another type of TIFF: 1 BYTE, 3 SHORT, 4 LONG. */
+static inline void make_typed_exif(uint8_t out[EXIF_SIZE], int type, int orientation,
+                                   int big_endian) {
+    make_exif(out, orientation, big_endian);
+    int size = type == 1 ? 1 : type == 3 ? 2 : 4;
+    out[big_endian ? 13 : 12] = (uint8_t)type;
+    memset(out + 18, 0, 4);
+    out[big_endian ? 18 + size - 1 : 18] = (uint8_t)orientation;
 }
 
 /* ---- files ---- */

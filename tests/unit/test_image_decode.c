@@ -7,7 +7,9 @@
 #include <stdio.h>
 
 #include <cmocka.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 #include "attn/memory.h"
 #include "image/decode.h"
@@ -16,7 +18,7 @@
 #include "support/pictures.h"
 
 static attn_status parse(const file_bytes *file, attn_picture *out, attn_error *error) {
-    return attn_picture_parse(file->data, file->size, "test", 0, out, error);
+    return attn_picture_parse(file->data, file->size, "test", ATTN_PICTURES_ALL, 0, out, error);
 }
 
 static void expect_pixels(file_bytes file, int width, int height, const uint8_t *rgb) {
@@ -184,11 +186,11 @@ static void every_kind_of_jpeg(void **state) {
     expect_near(make_jpeg(&kind, grey), grey_rgb, 3);
 }
 
-/* Ink as Adobe stores it, 255 for none, and as others do. */
+/* Ink is taken as Adobe stores it, 255 for none, with its marker and without, as browsers do. */
 static void four_colours(void **state) {
     (void)state;
     static const struct {
-        uint8_t cmyk[4], rgb[3]; /* inverted: 255 is no ink */
+        uint8_t cmyk[4], rgb[3];
     } cases[] = {
         {{255, 255, 255, 255}, {255, 255, 255}}, {{255, 255, 255, 0}, {0, 0, 0}},
         {{0, 255, 255, 255}, {0, 255, 255}},     {{255, 0, 255, 255}, {255, 0, 255}},
@@ -199,9 +201,7 @@ static void four_colours(void **state) {
             uint8_t rows[WIDTH * HEIGHT * 4], rgb[WIDTH * HEIGHT * 3];
             bool adobe = kind < 2;
             for (int p = 0; p < WIDTH * HEIGHT; p++) {
-                for (int c = 0; c < 4; c++) {
-                    rows[4 * p + c] = (uint8_t)(cases[i].cmyk[c] ^ (adobe ? 0 : 255));
-                }
+                memcpy(rows + 4 * p, cases[i].cmyk, 4);
                 memcpy(rgb + 3 * p, cases[i].rgb, 3);
             }
             jpeg_kind what = {.width = WIDTH,
@@ -276,7 +276,7 @@ static void exif_from_strangers(void **state) {
         for (size_t size = 0; size < EXIF_SIZE; size++) {
             uint8_t *copy = malloc(size + 1);
             memcpy(copy, exif, size);
-            int expected = size < 10 + 12 ? 1 : 6; /* the entry is complete, or not */
+            int expected = size < 10 + 12 ? 0 : 6; /* the entry is complete, or not */
             assert_int_equal(attn_exif_orientation(copy, size), expected);
             free(copy);
         }
@@ -285,9 +285,108 @@ static void exif_from_strangers(void **state) {
                 uint8_t *copy = malloc(EXIF_SIZE);
                 memcpy(copy, exif, EXIF_SIZE);
                 copy[at] = (uint8_t)value;
-                assert_in_range(attn_exif_orientation(copy, EXIF_SIZE), 1, 8);
+                assert_in_range(attn_exif_orientation(copy, EXIF_SIZE), 0, 8);
                 free(copy);
             }
+        }
+    }
+}
+
+static void exif_of_any_type(void **state) {
+    (void)state;
+    for (int big = 0; big < 2; big++) {
+        for (int type = 0; type < 14; type++) {
+            uint8_t exif[6 + EXIF_SIZE] = "Exif\0";
+            int right = type == 1 || type == 3 || type == 4 || type == 6 || type == 8 || type == 9;
+            make_typed_exif(exif + 6, type == 6 ? 1 : type == 8 ? 3 : type, 6, big);
+            exif[6 + (big ? 13 : 12)] = (uint8_t)type;
+            assert_int_equal(attn_exif_orientation(exif + 6, EXIF_SIZE), right ? 6 : 0);
+            /* With what stands before it in a JPEG, as some programs write it elsewhere too. */
+            assert_int_equal(attn_exif_orientation(exif, sizeof exif), right ? 6 : 0);
+        }
+        uint8_t exif[EXIF_SIZE];
+        make_typed_exif(exif, 4, 9, big);
+        assert_int_equal(attn_exif_orientation(exif, EXIF_SIZE), 0);
+        make_typed_exif(exif, 4, 6, big);
+        exif[big ? 18 : 21] = 1; /* 0x01000006 */
+        assert_int_equal(attn_exif_orientation(exif, EXIF_SIZE), 0);
+    }
+}
+
+static void orientation_in_xmp(void **state) {
+    (void)state;
+    static const struct {
+        const char *xmp;
+        int orientation;
+    } cases[] = {
+        {"<rdf:Description tiff:Orientation=\"6\" x='1'/>", 6},
+        {"<rdf:Description tiff:Orientation = '8'/>", 8},
+        {"<tiff:Orientation>3</tiff:Orientation>", 3},
+        {"<tiff:Orientation>\n  3\n</tiff:Orientation>", 3},
+        {"tiff:Orientation=\"6", 6},
+        {"<tiff:Orientation>16</tiff:Orientation>", 0},
+        {"<tiff:Orientation>9</tiff:Orientation>", 0},
+        {"<tiff:Orientation>0</tiff:Orientation>", 0},
+        {"tiff:Orientation6", 0},
+        {"tiff:Orientation=\"", 0},
+        {"tiff:Orientation", 0},
+        {"", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t length = strlen(cases[i].xmp);
+        uint8_t *copy = malloc(length + 1);
+        memcpy(copy, cases[i].xmp, length); /* without its end, for the sanitizers */
+        uint8_t *bytes = malloc(length > 0 ? length : 1);
+        memcpy(bytes, copy, length);
+        assert_int_equal(attn_xmp_orientation(bytes, length), cases[i].orientation);
+        free(bytes);
+        free(copy);
+    }
+}
+
+/* A PNG and a JPEG of 3 x 2 grey pixels: EXIF is believed where it says something, else XMP. */
+static void exif_before_xmp(void **state) {
+    (void)state;
+    static const struct {
+        int exif; /* -1: none; 0: without sense */
+        const char *xmp;
+        bool turned;
+    } cases[] = {
+        {6, NULL, true},
+        {-1, "<x tiff:Orientation='6'/>", true},
+        {0, "<x tiff:Orientation='6'/>", true},
+        {1, "<x tiff:Orientation='6'/>", false},
+        {5, "<x tiff:Orientation='1'/>", true},
+        {-1, "<x/>", false},
+    };
+    uint8_t rows[6] = {0}, exif[EXIF_SIZE];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        attn_picture picture;
+        make_typed_exif(exif, 4, cases[i].exif, 1);
+        png_kind png = {.width = 3, .height = 2, .type = PNG_COLOR_TYPE_GRAY, .depth = 8};
+        jpeg_kind jpeg = {.width = 3,
+                          .height = 2,
+                          .in = JCS_GRAYSCALE,
+                          .stored = JCS_GRAYSCALE,
+                          .components = 1,
+                          .xmp = cases[i].xmp};
+        if (cases[i].exif >= 0) {
+            png.exif = jpeg.exif = exif;
+            png.exif_size = jpeg.exif_size = EXIF_SIZE;
+        }
+        file_bytes files[2] = {make_png(&png, rows), make_jpeg(&jpeg, rows)};
+        if (cases[i].xmp != NULL) {
+            file_bytes text = {NULL, 0};
+            bytes_add(&text, "XML:com.adobe.xmp\0\0\0\0", 22);
+            bytes_add(&text, cases[i].xmp, strlen(cases[i].xmp));
+            png_insert(&files[0], files[0].size - PNG_END_SIZE, "iTXt", text.data, text.size);
+            bytes_free(&text);
+        }
+        for (int f = 0; f < 2; f++) {
+            assert_int_equal(parse(&files[f], &picture, NULL), ATTN_OK);
+            assert_int_equal(picture.width, cases[i].turned ? 2 : 3);
+            attn_picture_free(&picture);
+            bytes_free(&files[f]);
         }
     }
 }
@@ -361,15 +460,37 @@ static void bombs_are_refused_first(void **state) {
     attn_set_allocator(NULL, NULL, NULL);
     /* The limit is the caller's: as many pixels as allowed, and one fewer. */
     png_resize(&png, WIDTH, HEIGHT);
-    assert_int_equal(attn_picture_parse(png.data, png.size, "test", WIDTH * HEIGHT, &picture, NULL),
+    assert_int_equal(attn_picture_parse(png.data, png.size, "test", ATTN_PICTURES_ALL,
+                                        WIDTH * HEIGHT, &picture, NULL),
                      ATTN_OK);
     attn_picture_free(&picture);
-    assert_int_equal(
-        attn_picture_parse(png.data, png.size, "test", WIDTH * HEIGHT - 1, &picture, &error),
-        ATTN_ERR_FORMAT);
+    assert_int_equal(attn_picture_parse(png.data, png.size, "test", ATTN_PICTURES_ALL,
+                                        WIDTH * HEIGHT - 1, &picture, &error),
+                     ATTN_ERR_FORMAT);
     bytes_free(&png);
     bytes_free(&jpeg);
     bytes_free(&many);
+}
+
+/* A thousandth of the bytes in the file; libpng would keep them all. */
+static void packed_texts_stay_packed(void **state) {
+    (void)state;
+    enum { COUNT = 60, TEXT = 7 << 20, PACKED = 1 << 16, KEY = 5 };
+    struct rusage before, after;
+    file_bytes png = ramp_png(0);
+    uint8_t *text = calloc(1, TEXT), packed[PACKED] = "key\0"; /* a method of packing follows, 0 */
+    uLongf size = PACKED - KEY;
+    assert_int_equal(compress(packed + KEY, &size, text, TEXT), Z_OK);
+    free(text);
+    for (int i = 0; i < COUNT; i++) {
+        png_insert(&png, PNG_AFTER_HEADER, "zTXt", packed, KEY + size);
+    }
+    uint8_t rgb[WIDTH * HEIGHT * 3];
+    fill_ramp(rgb, WIDTH, HEIGHT);
+    getrusage(RUSAGE_SELF, &before);
+    expect_pixels(png, WIDTH, HEIGHT, rgb);
+    getrusage(RUSAGE_SELF, &after);
+    assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 100 << 10); /* KiB; 420 MiB are packed */
 }
 
 static void no_pixels(void **state) {
@@ -449,12 +570,12 @@ static void other_files(void **state) {
     } cases[] = {
         {"", 0, "empty"},
         {"GIF89a", 6, "GIF"},
-        {"RIFF\1\2\3\4WEBPVP8 ", 16, "WebP"},
+        {"RIFF\1\2\3\4WEBPVP8 ", 16, "the WebP is cut short"},
         {"\0\0\0\x1c"
          "ftypavif",
          12, "AVIF"},
         {"%PDF-1.7", 8, "PDF"},
-        {"hello", 5, "neither a PNG nor a JPEG"},
+        {"hello", 5, "not a PNG, JPEG, TIFF or WebP file"},
         {"\x89PNG\r\n\x1a\n", 8, "cut short"},
         {"\xff\xd8\xff", 3, ""},
     };
@@ -507,7 +628,11 @@ int main(void) {
         cmocka_unit_test(orientation_is_honoured),
         cmocka_unit_test(orientation_of_a_jpeg),
         cmocka_unit_test(exif_from_strangers),
+        cmocka_unit_test(exif_of_any_type),
+        cmocka_unit_test(orientation_in_xmp),
+        cmocka_unit_test(exif_before_xmp),
         cmocka_unit_test(bombs_are_refused_first),
+        cmocka_unit_test(packed_texts_stay_packed),
         cmocka_unit_test(no_pixels),
         cmocka_unit_test_setup_teardown(every_cut_is_noticed, capture, release),
         cmocka_unit_test_setup_teardown(every_changed_byte, capture, release),

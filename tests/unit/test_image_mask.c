@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "image/mask.h"
-#include "support/pictures.h"
+#include "support/tiff_webp.h"
 
 static const char good[] = "# streets\n"
                            "\n"
@@ -111,8 +111,10 @@ static int setup(void **state) {
     return parse(good, 255, &classes, NULL) == ATTN_OK ? 0 : -1;
 }
 
+static int first_value; /* of the masks */
+
 static attn_status read_mask(file_bytes file, bool colors, attn_mask *out, attn_error *error) {
-    attn_mask_options options = {.colors = colors};
+    attn_mask_options options = {.colors = colors, .first = first_value};
     attn_status status =
         attn_mask_parse(file.data, file.size, "mask", &classes, &options, out, error);
     bytes_free(&file);
@@ -226,10 +228,99 @@ static void wrong_values_are_named(void **state) {
                         (uint8_t[18]){128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
                                       128, 128, 128, 128, 128, 129}),
                    false, "colour 128 128 129 of pixel (2, 1)", "classes file");
-    expect_refusal(make(PNG_COLOR_TYPE_GRAY, 16, (uint8_t[12]){0, 1}), false,
-                   "a grey mask of 16 bits", "8 bits");
-    expect_refusal(make(PNG_COLOR_TYPE_GRAY_ALPHA, 8, (uint8_t[12]){0, 255}), false,
-                   "with transparency", "8 bits");
+    /* What the file holds decides about the hint. */
+    expect_refusal(make(PNG_COLOR_TYPE_GRAY, 8, (uint8_t[6]){1, 1, 2, 3, 2, 3}), false,
+                   "value 3 at pixel (0, 1)", "it holds values from 1 to 3: if they count");
+    expect_refusal(make(PNG_COLOR_TYPE_GRAY, 8, (uint8_t[6]){1, 1, 2, 9, 2, 1}), false,
+                   "value 9 at pixel (0, 1)", "it holds values from 1 to 9: add the class");
+    expect_refusal(make(PNG_COLOR_TYPE_GRAY, 16, (uint8_t[12]){0, 0, 1, 1, 2, 2}), false,
+                   "value 257 at pixel (1, 0)", "8-bit values times 257");
+    expect_refusal(make(PNG_COLOR_TYPE_GRAY, 16, (uint8_t[12]){0, 0, 0x65, 0x91, 0, 1}), false,
+                   "value 26001 at pixel (1, 0)", "values from 0 to 26001");
+    expect_refusal(make(PNG_COLOR_TYPE_RGB, 8, (uint8_t[18]){1, 1, 1, 7, 7, 7, 0, 0, 0}), false,
+                   "value 7 at pixel (1, 0), in three equal channels,", "values from 0 to 7");
+    expect_refusal(make(PNG_COLOR_TYPE_GRAY_ALPHA, 8,
+                        (uint8_t[12]){0, 255, 1, 255, 1, 254, 0, 255, 0, 255, 0, 255}),
+                   false, "pixel (2, 0) is transparent: alpha is 254 of 255", "ignore value");
+}
+
+/* One channel of 8 or 16 bits, with alpha or not; three equal ones, where they are no colours of classes. */
+static void numbers_in_any_channels(void **state) {
+    (void)state;
+    static const uint8_t labels[6] = {0, 1, 2, 255, 1, 0};
+    uint8_t deep[12], grey_alpha[12], deep_alpha[24], rgb[18], rgba[24], deep_rgb[36];
+    for (int i = 0; i < 6; i++) {
+        const uint8_t two[2] = {0, labels[i]};
+        memcpy(deep + 2 * i, two, 2);
+        memcpy(grey_alpha + 2 * i, (uint8_t[2]){labels[i], 255}, 2);
+        memcpy(deep_alpha + 4 * i, two, 2);
+        memset(deep_alpha + 4 * i + 2, 255, 2);
+        memset(rgb + 3 * i, labels[i], 3);
+        memset(rgba + 4 * i, labels[i], 3);
+        rgba[4 * i + 3] = 255;
+        for (int c = 0; c < 3; c++) {
+            memcpy(deep_rgb + 6 * i + 2 * c, two, 2);
+        }
+    }
+    expect_labels(make(PNG_COLOR_TYPE_GRAY, 16, deep), false, labels);
+    expect_labels(make(PNG_COLOR_TYPE_GRAY_ALPHA, 8, grey_alpha), false, labels);
+    expect_labels(make(PNG_COLOR_TYPE_GRAY_ALPHA, 16, deep_alpha), false, labels);
+    expect_labels(make(PNG_COLOR_TYPE_RGB, 8, rgb), false, labels);
+    expect_labels(make(PNG_COLOR_TYPE_RGB_ALPHA, 8, rgba), false, labels);
+    expect_labels(make(PNG_COLOR_TYPE_RGB, 16, deep_rgb), false, labels);
+    /* 0 0 0 is the colour of what is ignored, 128 128 128 that of class 0. */
+    expect_labels(make(PNG_COLOR_TYPE_RGB, 8,
+                       (uint8_t[18]){0, 0, 0, 128, 128, 128, 128, 128, 128, 0, 0, 0, 0, 0, 0, 0}),
+                  false, (uint8_t[6]){255, 0, 0, 255, 255, 255});
+}
+
+static void numbers_in_tiff_and_webp(void **state) {
+    (void)state;
+    static const uint8_t labels[6] = {0, 1, 2, 255, 1, 0};
+    uint16_t deep[6];
+    uint8_t rgba[24];
+    for (int i = 0; i < 6; i++) {
+        deep[i] = labels[i];
+        memset(rgba + 4 * i, labels[i], 3);
+        rgba[4 * i + 3] = 255;
+    }
+    tiff_kind kind = {.width = 3,
+                      .height = 2,
+                      .bits = 8,
+                      .samples = 1,
+                      .photometric = PHOTOMETRIC_MINISBLACK,
+                      .extra = -1,
+                      .compression = COMPRESSION_LZW};
+    expect_labels(make_tiff(&kind, labels), false, labels);
+    kind.tile = 16;
+    expect_labels(make_tiff(&kind, labels), false, labels);
+    kind.bits = 16;
+    expect_labels(make_tiff(&kind, (const uint8_t *)deep), false, labels);
+    expect_labels(make_webp(3, 2, rgba, 1), false, labels);
+    expect_refusal(make_webp(3, 2, rgba, 0), false, "a lossy WebP", "PNG");
+}
+
+/* Classes 1, 2 and 3, with 0 and 255 left out. */
+static void classes_counted_from_1(void **state) {
+    (void)state;
+    first_value = 1;
+    expect_labels(make(PNG_COLOR_TYPE_GRAY, 8, (uint8_t[6]){0, 1, 2, 3, 255, 1}), false,
+                  (uint8_t[6]){255, 0, 1, 2, 255, 0});
+    expect_refusal(make(PNG_COLOR_TYPE_GRAY, 8, (uint8_t[6]){0, 1, 4, 3, 255, 1}), false,
+                   "value 4 at pixel (2, 0) is neither a class (1 to 3)", "classes file");
+    attn_mask_options options = {.first = 1, .colors = true};
+    attn_mask mask;
+    attn_error error;
+    assert_int_equal(attn_mask_parse("", 0, "mask", &classes, &options, &mask, &error),
+                     ATTN_ERR_ARGUMENT);
+    attn_classes kept = classes;
+    classes.ignore = 3;
+    options.colors = false;
+    assert_int_equal(attn_mask_parse("", 0, "mask", &classes, &options, &mask, &error),
+                     ATTN_ERR_ARGUMENT);
+    assert_non_null(strstr(error.what, "3 is a class of masks that hold classes from 1 to 3"));
+    classes = kept;
+    first_value = 0;
 }
 
 static void not_a_mask(void **state) {
@@ -334,6 +425,9 @@ int main(void) {
         cmocka_unit_test(colours_are_looked_up),
         cmocka_unit_test(masks_are_turned_too),
         cmocka_unit_test(wrong_values_are_named),
+        cmocka_unit_test(numbers_in_any_channels),
+        cmocka_unit_test(numbers_in_tiff_and_webp),
+        cmocka_unit_test(classes_counted_from_1),
         cmocka_unit_test(not_a_mask),
         cmocka_unit_test(sizes_must_agree),
         cmocka_unit_test(a_pair_from_files),

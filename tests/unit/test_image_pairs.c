@@ -36,9 +36,10 @@ static const char *name_of(const char *path) {
 
 static void fill(void) {
     static const char *const picture[] = {"b.JPG",        "a.png",   "a-b.jpeg",  "B.jpg",
-                                          "\xc3\xa9.jpg", "a.b.jpg", "notes.txt", ".hidden.png"};
-    static const char *const mask[] = {"b.png",        "a.png",   "a-b.PNG", "B.png",
-                                       "\xc3\xa9.png", "a.b.png", "a.txt"};
+                                          "\xc3\xa9.jpg", "a.b.jpg", "notes.txt", ".hidden.png",
+                                          "t.TIF",        "u.tiff",  "w.webp"};
+    static const char *const mask[] = {"b.png",   "a.png", "a-b.PNG", "B.png",  "\xc3\xa9.png",
+                                       "a.b.png", "a.txt", "t.tiff",  "u.webp", "w.tif"};
     for (size_t i = 0; i < sizeof picture / sizeof *picture; i++) {
         touch(pictures, picture[i]);
     }
@@ -50,16 +51,17 @@ static void fill(void) {
 static void folders_are_matched_by_name(void **state) {
     (void)state;
     static const char *const expected[][2] = {
-        {"B.jpg", "B.png"},     {"a.png", "a.png"}, {"a-b.jpeg", "a-b.PNG"},
-        {"a.b.jpg", "a.b.png"}, {"b.JPG", "b.png"}, {"\xc3\xa9.jpg", "\xc3\xa9.png"},
+        {"B.jpg", "B.png"},     {"a.png", "a.png"},  {"a-b.jpeg", "a-b.PNG"},
+        {"a.b.jpg", "a.b.png"}, {"b.JPG", "b.png"},  {"t.TIF", "t.tiff"},
+        {"u.tiff", "u.webp"},   {"w.webp", "w.tif"}, {"\xc3\xa9.jpg", "\xc3\xa9.png"},
     };
     char slash[160];
     attn_pairs pairs;
     fill();
     snprintf(slash, sizeof slash, "%s//", masks);
     assert_int_equal(attn_pairs_from_folders(pictures, slash, &pairs, NULL), ATTN_OK);
-    assert_int_equal(pairs.count, 6);
-    for (size_t i = 0; i < 6; i++) {
+    assert_int_equal(pairs.count, 9);
+    for (size_t i = 0; i < 9; i++) {
         assert_string_equal(name_of(pairs.picture[i]), expected[i][0]);
         assert_string_equal(name_of(pairs.mask[i]), expected[i][1]);
         assert_int_equal(access(pairs.picture[i], R_OK), 0);
@@ -67,7 +69,7 @@ static void folders_are_matched_by_name(void **state) {
     }
     attn_pairs_free(&pairs);
     assert_int_equal(attn_pairs_from_folder(pictures, &pairs, NULL), ATTN_OK);
-    assert_int_equal(pairs.count, 6);
+    assert_int_equal(pairs.count, 9);
     assert_null(pairs.mask);
     assert_string_equal(name_of(pairs.picture[3]), "a.b.jpg");
     attn_pairs_free(&pairs);
