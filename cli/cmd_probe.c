@@ -23,7 +23,7 @@
 typedef struct options {
     const char *set, *output;
     int part;
-    int64_t threads, ignore;
+    int64_t threads, ignore, first;
     bool json;
     attn_pair_options pair;
 } options;
@@ -45,6 +45,8 @@ static const attn_option table[] = {
      .help = "print every count as JSON; MODEL.probe.json beside a model is what the page of `attn serve` shows"},
     {"ignore", 0, ATTN_OPTION_INT, offsetof(options, ignore), 0, 255, .value = "N",
      .help = "the value of masks that marks pixels to leave out (default: the model's)"},
+    {"mask-first", 0, ATTN_OPTION_INT, offsetof(options, first), 0, 255, .value = "N",
+     .help = "value of masks for class 0; smaller values are left out too (default 0)"},
     {"threads", 'j', ATTN_OPTION_INT, offsetof(options, threads), 1, 256, .value = "N",
      .help = "threads; affects speed only (default: all cores)"},
 };
@@ -362,7 +364,8 @@ static int probe_run(const void *given, int operand_count, char **operand) {
         bool pixels = attn_model_get_kind(model) == ATTN_MODEL_SEGMENTER;
         bool links = !pixels && attn_probe_is_links(o->set);
         const char *part = pixels ? "pixels" : links ? "cross" : part_names[o->part];
-        status = pixels  ? attn_probe_pixels(model, o->set, (int)o->ignore, &probes[0], &error)
+        status = pixels  ? attn_probe_pixels(model, o->set, (int)o->ignore, (int)o->first,
+                                             &probes[0], &error)
                  : links ? attn_probe_links(model, o->set, &probes[0], &error)
                          : probe_sentences(o, model, probes, &error);
         size_t count = pixels || links ? 1 : 2;

@@ -6,7 +6,7 @@
 
 typedef struct options {
     const char *images, *masks, *list, *valid_images, *valid_masks, *valid_list, *classes;
-    int64_t ignore, max_pixels;
+    int64_t ignore, first, max_pixels;
     bool colors;
     attn_train_common common;
 } options;
@@ -17,8 +17,10 @@ static const options defaults = {.ignore = ATTN_DEFAULT_IGNORE,
 #define OPTION(field, label, type, value, help)                                                    \
     { label, 0, type, offsetof(options, field), 0, 0, NULL, value, help }
 static const attn_option table[] = {
-    OPTION(images, "images", ATTN_OPTION_FILE, "DIR", "pictures to train on (JPEG, PNG)"),
-    OPTION(masks, "masks", ATTN_OPTION_FILE, "DIR", "their masks (PNG), with the same names"),
+    OPTION(images, "images", ATTN_OPTION_FILE, "DIR",
+           "pictures to train on (JPEG, PNG, TIFF, WebP)"),
+    OPTION(masks, "masks", ATTN_OPTION_FILE, "DIR",
+           "their masks (PNG, TIFF, WebP without loss), with the same names"),
     OPTION(list, "pairs", ATTN_OPTION_FILE, "FILE",
            "instead of both: a list with one picture<TAB>mask per line"),
     OPTION(valid_images, "valid-images", ATTN_OPTION_FILE, "DIR",
@@ -31,6 +33,10 @@ static const attn_option table[] = {
      "mask value to ignore in training and scores (default 255)"},
     OPTION(colors, "mask-colors", ATTN_OPTION_FLAG, NULL,
            "masks hold the colours of the classes, not their ids"),
+    {"mask-first", 0, ATTN_OPTION_INT, offsetof(options, first), 0, 255, NULL, "N",
+     "mask value of class 0; smaller values are ignored too: 1 for masks that count classes from "
+     "1, "
+     "with 0 for none (default 0)"},
     {"max-pixels", 0, ATTN_OPTION_INT, offsetof(options, max_pixels), 1, 1e12, NULL, "N",
      "refuse larger pictures (default 100 million)"},
 };
@@ -47,8 +53,11 @@ static attn_segmenter_files files_of(const options *given) {
         .valid_images = given->valid_list != NULL ? given->valid_list : given->valid_images,
         .valid_masks = given->valid_masks,
         .classes = given->classes,
-        .ignore = (int)given->ignore,
-        .masks_are = {.colors = given->colors, .max_pixels = given->max_pixels},
+        /* What is below the first class is left out anyway. */
+        .ignore = (int)(given->ignore < given->first ? ATTN_DEFAULT_IGNORE : given->ignore),
+        .masks_are = {.colors = given->colors,
+                      .max_pixels = given->max_pixels,
+                      .first = (int)given->first},
     };
 }
 

@@ -20,7 +20,7 @@ const attn_option attn_evaluate_pictures_table[] = {
     {"images", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, images),
      .value = "DIR", .help = "a segmenter: the pictures to run it on"},
     {"masks", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, masks), .value = "DIR",
-     .help = "their true masks (PNG), by the same names"},
+     .help = "their true masks (PNG, TIFF, WebP without loss), by the same names"},
     {"pairs", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, pairs), .value = "FILE",
      .help = "instead of both: a list with one picture<TAB>mask per line"},
     {"classes", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, classes),
@@ -29,6 +29,11 @@ const attn_option attn_evaluate_pictures_table[] = {
      .value = "N", .help = "mask value to ignore in training and scores (default 255)"},
     {"mask-colors", 0, ATTN_OPTION_FLAG, offsetof(attn_evaluate_pictures_options, colors),
      .help = "masks hold the colours of the classes, not their ids"},
+    {"mask-first", 0, ATTN_OPTION_INT, offsetof(attn_evaluate_pictures_options, first), 0, 255,
+     .value = "N",
+     .help =
+         "mask value of class 0; smaller values are ignored too: 1 for masks that count classes "
+         "from 1, with 0 for none (default 0)"},
     {"confusion", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, matrix),
      .value = "FILE", .help = "draw the confusion matrix to FILE.png, .svg or .pdf"},
     {"csv", 0, ATTN_OPTION_FILE, offsetof(attn_evaluate_pictures_options, csv), .value = "FILE",
@@ -42,8 +47,10 @@ const attn_option attn_evaluate_pictures_table[] = {
 
 static attn_status read_classes(const attn_evaluate_pictures_options *o, const attn_segmenting *s,
                                 attn_classes *out, attn_error *error) {
+    /* What is below the first class is left out anyway. */
+    int64_t given = o->ignore < o->first ? -1 : o->ignore;
     if (o->classes != NULL) {
-        int ignore = o->ignore >= 0 ? (int)o->ignore : ATTN_DEFAULT_IGNORE;
+        int ignore = given >= 0 ? (int)given : ATTN_DEFAULT_IGNORE;
         attn_status status = attn_classes_read(o->classes, ignore, out, error);
         if (status == ATTN_OK && out->count != s->model->classes.count) {
             status = attn_fail(error, ATTN_ERR_ARGUMENT, o->classes, -1,
@@ -54,14 +61,14 @@ static attn_status read_classes(const attn_evaluate_pictures_options *o, const a
         return status;
     }
     *out = s->model->classes;
-    if (o->ignore >= 0 && o->ignore < out->count) {
+    if (given >= 0 && given < out->count) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "--ignore", -1,
                          "choose a value that is not a class", "%lld is the model's class '%s'",
-                         (long long)o->ignore, out->item[o->ignore].name);
+                         (long long)given, out->item[given].name);
     }
-    if (o->ignore >= 0 && o->ignore != out->ignore) { /* its name and colour go with it */
-        out->item[o->ignore] = out->item[out->ignore];
-        out->ignore = (int)o->ignore;
+    if (given >= 0 && given != out->ignore) { /* its name and colour go with it */
+        out->item[given] = out->item[out->ignore];
+        out->ignore = (int)given;
     }
     return ATTN_OK;
 }
@@ -74,7 +81,8 @@ static attn_status add_picture(attn_segmenting *s, const attn_evaluate_pictures_
                                attn_error *error) {
     attn_picture picture;
     attn_mask truth, predicted = {.label = NULL};
-    attn_mask_options options = {.colors = o->colors, .max_pixels = o->max_pixels};
+    attn_mask_options options = {
+        .colors = o->colors, .max_pixels = o->max_pixels, .first = (int)o->first};
     attn_status status =
         attn_pair_read(picture_path, mask_path, classes, &options, &picture, &truth, error);
     if (status == ATTN_OK) {

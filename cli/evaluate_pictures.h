@@ -8,6 +8,7 @@
 typedef struct attn_evaluate_pictures_options {
     const char *images, *masks, *pairs, *classes, *matrix, *csv;
     int64_t ignore; /* of the masks; -1: the classes' own */
+    int64_t first;  /* the value of class 0 in the masks */
     int64_t max_pixels;
     bool colors;
     attn_segment_options tiling;

@@ -129,11 +129,12 @@ static attn_status count_picture(attn_segmenting *s, const attn_picture *picture
     return status;
 }
 
-attn_status attn_probe_pixels(const attn_model *model, const char *list, int ignore,
+attn_status attn_probe_pixels(const attn_model *model, const char *list, int ignore, int first,
                               attn_probe *out, attn_error *error) {
     const attn_segmenter_config *c = attn_segmenter_get_config(model->segmenter);
-    const attn_mask_options plain = {.colors = false};
+    const attn_mask_options plain = {.first = first};
     attn_classes classes = model->classes;
+    ignore = ignore < first ? -1 : ignore; /* what is below the first class is left out anyway */
     classes.ignore = ignore < 0 ? classes.ignore : ignore;
     attn_pairs pairs = {0};
     attn_segmenting s = {0};

@@ -152,7 +152,7 @@ bad 'bad/i/000001.png'
 fresh; cp "$kept/png_grey_16" bad/m/000001.png
 bad 'bad/m/000001.png'
 fresh; echo 'not a picture' >bad/i/000001.png
-bad 'neither a PNG nor a JPEG'
+bad 'this is not a PNG, JPEG, TIFF or WebP file'
 fresh; printf '0 ground 1 1 1\n2 light 3 3 3\n' >bad/c
 bad 'bad/c'
 fresh; printf '0 ground 1 1 1\n1 marker 2 2 2\n1 light 3 3 3\n' >bad/c
@@ -161,6 +161,17 @@ fresh; printf '0 ground 1 1 1\n1 marker 1 1 1\n' >bad/c
 bad 'bad/c:2'
 fresh; : >bad/c
 bad 'bad/c'
+# Masks that count their classes from 1, with 0 for none.
+fresh; printf '0 marker 1 1 1\n1 light 2 2 2\n2 dark 3 3 3\n' >bad/c
+bad 'value 3 at pixel ('
+holds err '--mask-first 1'
+first="--mask-first 1 --images bad/i --masks bad/m"
+run train segmenter $first --ignore 0 --classes bad/c --recipe ./small.recipe --quiet --set max_steps=1 --out first
+run evaluate $first --model first.safetensors --json
+holds out '"name": "dark"'
+grep -q '"ignored": [1-9]' out || fail "--mask-first: the zeros count"
+expect 1 'leave out that or --mask-colors' train segmenter $first --mask-colors --classes bad/c --recipe ./small.recipe \
+    --quiet --out n
 # Masks of 0 and 255 are pictures, not ids.
 fresh; rm bad/i/* bad/m/*
 for name in p q r; do
