@@ -129,7 +129,7 @@ static attn_status read_translation(reading *r, const char *text, size_t i,
     for (size_t k = 0; copied ? attn_translation_searched(translation, 0, k, &s)
                               : attn_translation_sentence(translation, 0, k, &s);
          k++) {
-        json_array_append_new(r->sentences, json_string(s.source));
+        json_array_append_new(r->sentences, json_string(s.sent));
     }
     status = attn_sentence_pair_of_translation(translation, 0, i, &r->pair, error);
     attn_translation_free(translation);

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -59,13 +60,13 @@ def test_translation_appears(site):
         page = one.open(site.url)
         page.evaluate("""() => {
             window.seen = [];
-            new MutationObserver((records) => records.forEach((r) => r.addedNodes.forEach((n) => window.seen.push(n.textContent))))
-                .observe(document.querySelector(".translation"), { childList: true, subtree: true });
+            const field = document.querySelector(".translation");
+            new MutationObserver(() => window.seen.push(field.textContent)).observe(field, { childList: true, subtree: true });
         }""")
         for sentence in GROWING:
             page.evaluate("() => { window.seen = []; }")
             page.fill("#source", sentence)
-            page.keyboard.press("Enter")
+            page.keyboard.press("Control+Enter")
             expected = rig.attn("translate", "--model", rig.MODEL, "--beam", "4", site.text(sentence)).strip()
             rig.until(page, "text => document.querySelector('.translation').textContent === text && document.querySelector('.translation').getAttribute('aria-busy') === 'false'", arg=expected)
             seen = [text for text in page.evaluate("window.seen") if text]
@@ -125,6 +126,116 @@ def test_heads_are_silenced_and_forced(site):
                     assert abs(float(shown.replace("\u2212", "-")) - wanted[name_of]) < 0.006, (row, wanted)
 
 
+TWO_PARAGRAPHS = "I am tired. Where can I buy 3 tickets, please?\n\nThe dog didn't cross the street because it was too tired."
+
+
+def translated(page):
+    """What stands in the field of the translation, once it is whole."""
+    rig.until(page, "document.querySelector('.translation').getAttribute('aria-busy') === 'false' && document.querySelector('.translation').textContent !== ''")
+    return page.locator(".translation").text_content()
+
+
+def chosen_word(page):
+    return page.locator("#panel-attention .chips [aria-checked=true]").text_content()
+
+
+def test_from_text_to_attention(site):
+    """Paragraphs stay; a word of the translation leads to what it looked at; another way to say its sentence takes its place;
+    the address shows the same again."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        page.fill("#source", TWO_PARAGRAPHS)
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector("#which")
+        whole = translated(page)
+        assert whole == rig.attn("translate", "--model", rig.MODEL, "--beam", "4", site.text(TWO_PARAGRAPHS)).strip()
+        words = page.locator(".said")
+        i = next(i for i in range(words.count()) if words.nth(i).text_content() == "acheter")
+        words.nth(i).click()
+        page.wait_for_selector(".ways button")
+        rig.until(page, "document.querySelector('#here').textContent.startsWith('Cross')")
+        assert chosen_word(page) == "acheter" and page.input_value("#which") == "1"
+        first, second = page.locator(".ways button").all_text_contents()[:2]
+        assert first in whole and "3" in second
+        page.locator(".ways button").nth(1).click()
+        assert page.locator(".translation").text_content() == whole.replace(first, second)
+        rig.check_access(page, "ways")
+        address = page.url
+    with watched(site.browser) as one:
+        page = one.open(address)
+        page.wait_for_selector("#which")
+        rig.until(page, "document.querySelector('#here').textContent.startsWith('Cross')")
+        assert page.input_value("#source") == TWO_PARAGRAPHS and chosen_word(page) == "acheter"
+
+
+def test_text_is_judged(site):
+    """Nothing, too much, and a language that is detected; typing alone is enough."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        page.fill("#source", "  ")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector(".pane [role=status]:has-text('nothing to translate yet')")
+        assert page.locator("#panels").is_hidden()
+        page.fill("#source", "a " * 3000)
+        page.wait_for_selector(".pane [role=status]:has-text('longer than 5000')")
+        assert page.get_attribute("#source", "aria-invalid") == "true" and "6000 of 5000" in page.locator("#counter").text_content()
+        page.select_option("#from", "auto")
+        page.fill("#source", "Where is the station?")
+        assert translated(page).startswith("O\u00f9")
+        assert page.locator(".line:has(#from)").text_content().count("Detected: English") == 1
+        assert page.locator("#swap").is_enabled() is True
+        page.get_by_role("button", name="Clear").click()
+        assert page.input_value("#source") == "" and page.evaluate("document.activeElement.id") == "source"
+
+
+def test_languages_are_swapped(site):
+    """Two models that are each other's way back."""
+    site.tiny_url  # its models
+    back = shutil.copy(site.tiny_models[0], site.folder / "yy-xx.safetensors")
+    with rig.serve(site.tiny_models[0], str(back)) as url, watched(site.browser) as one:
+        page = one.open(url)
+        page.fill("#source", "one two")
+        page.keyboard.press("Control+Enter")
+        there = translated(page)
+        with page.expect_request("**/translate") as asked:
+            page.click("#swap")
+        assert (asked.value.post_data_json["source"], asked.value.post_data_json["target"]) == ("yy", "xx")
+        assert page.input_value("#source") == there and page.input_value("#from") == "yy" and page.input_value("#to") == "xx"
+        assert page.evaluate("document.activeElement.id") == "swap"
+
+
+def test_files(site):
+    """A text file goes into the field; what is no text is refused by name."""
+    with watched(site.browser) as one:
+        page = one.open(site.url)
+        (site.folder / "note.md").write_text("# Hello\n\nI am tired.\n")
+        page.set_input_files("#file", str(site.folder / "note.md"))
+        rig.until(page, "document.querySelector('#source').value.startsWith('# Hello')")
+        assert translated(page).startswith("# ")
+        (site.folder / "note.bin").write_bytes(b"\0\1\2\xff")
+        page.set_input_files("#file", str(site.folder / "note.bin"))
+        page.wait_for_selector("#status.wrong:has-text('note.bin is no text')")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save", exact=True).click()
+        assert download.value.suggested_filename == "translation.txt"
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save as a table").click()
+        rows = pathlib.Path(download.value.path()).read_text().splitlines()
+        assert len(rows) == len(rows[0].split('","')) + 1, rows[:2]
+
+
+def test_phone(site):
+    """Nothing is wider than a phone, in any view."""
+    with watched(site.browser, viewport={"width": 360, "height": 740}) as one:
+        page = one.open(site.url)
+        for tab in ("attention", "steps", "compare"):
+            page.click(f"#tab-{tab}")
+            page.wait_for_selector(f"#panel-{tab} .chips")
+            if tab == "compare":
+                page.wait_for_selector("#panel-compare table")
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), tab
+
+
 def test_sentences_are_shown_apart(site):
     """Of a text of two sentences each is looked at on its own, with the numbers of the pass that translated it."""
     text = "I am tired. Where can I buy a train ticket?"
@@ -132,7 +243,7 @@ def test_sentences_are_shown_apart(site):
     with watched(site.browser) as one:
         page = one.open(site.url)
         page.fill("#source", text)
-        page.keyboard.press("Enter")
+        page.keyboard.press("Control+Enter")
         page.wait_for_selector("#which")
         assert page.locator("#which option").all_text_contents() == ["1. I am tired.", "2. Where can I buy a train ticket?"]
         expected = rig.attn("translate", "--model", rig.MODEL, site.text(text)).strip()
@@ -288,7 +399,7 @@ def test_text_stays_text(site):
         assert page.evaluate("window.evil") is None and page.locator("img").count() == 0
         page.goto(site.url)
         page.fill("#source", evil)
-        page.keyboard.press("Enter")
+        page.keyboard.press("Control+Enter")
         rig.until(page, "document.querySelector('.translation').textContent.includes('onerror=')")
         assert page.evaluate("window.evil") is None and page.locator("img").count() == 0
 
@@ -331,7 +442,7 @@ def test_keyboard(site):
         page.wait_for_selector("#panel-steps .chips [role=radio]:first-child[aria-checked=true]")
         order = []
         page.locator("#language").focus()
-        for _ in range(12):
+        for _ in range(16):
             page.keyboard.press("Tab")
             order.append(page.evaluate("document.activeElement.id || document.activeElement.className || document.activeElement.tagName"))
         assert "theme" in order and "source" in order and "tab-steps" in order, order
@@ -431,7 +542,7 @@ def test_long_sentence(site):
     with watched(site.browser) as one:
         page = one.open(site.tiny_url)
         page.fill("#source", sentence)
-        page.keyboard.press("Enter")
+        page.keyboard.press("Control+Enter")
         rig.until(page, "document.querySelectorAll('#panel-attention .chips.keys .chip').length > 512", timeout=120000)
         rig.until(page, "document.querySelector('.translation').getAttribute('aria-busy') === 'false'")
         page.evaluate(COUNTING)
@@ -491,7 +602,7 @@ def test_models(site):
     with rig.serve(str(tiny), *map(str, names)) as url, watched(site.browser) as one:
         page = one.open(url)
         labels = page.locator("#model option").all_text_contents()
-        assert [label.split(", ")[1] for label in labels] == ["xx-yy", "xx-yy-large", "xx-yy (2)"], labels
+        assert labels == ["xx-yy", "xx-yy-large", "xx-yy (2)"], labels
         with page.expect_request("**/attn/document") as document, page.expect_request("**/translate") as translation:
             page.select_option("#model", "1")
         assert translation.value.post_data_json["model"] == 1 and document.value.post_data_json["model"] == 1
@@ -515,6 +626,14 @@ def test_picture(site):
         rig.until(page, "text => document.querySelector('#panel-picture [role=status]').textContent !== text", arg=before)
         page.select_option("#picture-head", "1")
         rig.check_access(page, "picture")
+        assert re.fullmatch(r"0[\d.]+\s%From none .*", page.locator(".legend").text_content()), page.locator(".legend").text_content()
+        page.set_viewport_size({"width": 390, "height": 844})
+        for picture in (".picture", ".picture-heat"):
+            box = page.locator(picture).bounding_box()
+            assert abs(box["width"] / box["height"] - 1) < 0.02 and box["width"] <= 390, box  # a square stays one
+        page.click("#language")
+        page.wait_for_selector("#panel-picture table tbody tr")
+        assert page.input_value("#picture-head") == "1" and page.locator(".picture").is_visible()
 
 
 def test_keys(site):

@@ -17,7 +17,7 @@ export function compareView(host, ask, pick, fail) {
   } }, el("label", { for: "second" }, t("second_sentence")), input, el("button", { type: "submit", class: "primary" }, t("compare_button")));
   const left = el("section", {});
   const right = el("section", {});
-  const table = el("div", {});
+  const table = el("div", { class: "wide" });
   const differences = differenceTable(table);
   const says = el("p", { class: "says" }, t("compare_says"));
   host.replaceChildren(ask ? form : "", says, el("div", { class: "pair" }, left, right), table);

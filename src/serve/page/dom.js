@@ -12,6 +12,30 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
+/** A model's code of a language as the attribute lang takes it; null when browsers would not know it. */
+export function languageTag(code) {
+  const tag = code.replace("_", "-");
+  try {
+    return new Intl.DisplayNames(["en"], { type: "language", fallback: "none" }).of(tag) ? tag : null;
+  } catch { // no code at all
+    return null;
+  }
+}
+
+/** Hands the user a file. */
+export function save(name, type, content) {
+  const url = URL.createObjectURL(new Blob([content], { type }));
+  const link = el("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+export function savePicture(name, canvas) {
+  canvas.toBlob((blob) => { if (blob) save(name, "image/png", blob); });
+}
+
 /** Above so many words, what is out of the way of the eye is drawn only when the user rests for REST milliseconds. */
 export const MANY = 128;
 export const REST = 150;

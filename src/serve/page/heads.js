@@ -4,7 +4,7 @@ import { matrixOf, measures, PARTS } from "./attention.js";
 import { arrowKeys, canvasContext, el } from "./dom.js";
 import { decimal, percent } from "./numbers.js";
 import { headColor, themeName, weightRgb } from "./palette.js";
-import { getLanguage, t } from "./strings.js";
+import { languageName, t } from "./strings.js";
 
 const THUMB = { most: 60, least: 28 }; // pixels
 
@@ -42,7 +42,7 @@ export function headsView(host, change, probeOf) {
   let group = null;
 
   function draw(document, choice) {
-    const wanted = [document, choice.part, choice.words, themeName(), getLanguage(), host.clientWidth];
+    const wanted = [document, choice.part, choice.words, themeName(), languageName(), host.clientWidth];
     if (drawn === null || wanted.some((value, i) => value !== drawn[i])) drawAll(document, choice);
     drawn = wanted;
     mark(choice);

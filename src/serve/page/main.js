@@ -1,23 +1,27 @@
 // main.js: what is chosen, and who draws it. Every view is a module that is given a document of attention
 // and the choice, and calls back when the user chooses something else.
 import { matrixOf, rowOf, tokenOf, wordsOf } from "./attention.js";
+import { readAddress, writeAddress } from "./address.js";
 import { compareView } from "./compare.js";
-import { arrowKeys, el, onWidth, setText } from "./dom.js";
+import { arrowKeys, el, onWidth, save, setText } from "./dom.js";
 import { headsView } from "./heads.js";
 import { matrixTable, matrixView } from "./matrix.js";
+import { exact } from "./numbers.js";
 import { onTheme, setTheme, themeName } from "./palette.js";
 import { pictureView } from "./picture.js";
+import { wordAt } from "./places.js";
 import { sentenceView } from "./sentence.js";
 import { openSource } from "./source.js";
 import { stepsView } from "./steps.js";
-import { getLanguage, setLanguage, t } from "./strings.js";
+import { nextLanguage, setLanguage, t } from "./strings.js";
+import { translatorView } from "./translator.js";
 import { whatIfView } from "./whatif.js";
 import { rowTable, wordsView } from "./words.js";
 
 const TABLE_LIMIT = 48; // words of a side, for the table of a whole matrix
 const at = (id) => document.getElementById(id);
 const state = {
-  source: null, document: null, other: null, tab: "attention", token: null,
+  source: null, document: null, other: null, tab: "attention", token: null, picture: {},
   choice: { part: "encoder", layer: 0, head: "mean", words: true, lines: "one" },
 };
 let views = {};
@@ -96,12 +100,19 @@ function drawAttention(doc, choice, row) {
   tabled = at("matrix-table").firstChild ? matrix : null;
 }
 
+/** The same view again from its address; a picture is not in it. */
+function noteAddress() {
+  const { part, layer, head } = state.choice;
+  writeAddress({ tab: state.tab === "picture" ? "attention" : state.tab, part, layer, head, word: state.token });
+}
+
 async function draw() {
   const doc = state.document;
   at("panels").hidden = !doc && state.tab !== "picture"; // a server that asks for a key shows nothing without
   document.querySelector("aside").hidden = !doc || state.tab === "picture";
   if (!doc) return;
   fit(doc);
+  noteAddress();
   const row = rowOf(doc, state.choice.part, state.choice.words, state.token);
   at("trace").hidden = state.tab !== "steps";
   views.heads.draw(doc, state.choice);
@@ -124,7 +135,8 @@ function attentionPanel() {
   const whatif = state.source.live ? el("section", { id: "whatif" }) : null;
   const panel = el("div", {}, el("h2", { id: "here" }), words,
     el("p", { class: "line", id: "lines-box" }, lines, el("label", { for: "lines" }, t("all_heads"))),
-    row, whatif, el("h2", {}, t("matrix")), el("p", { class: "says", id: "matrix-says" }), matrix, details);
+    row, whatif, el("h2", {}, t("matrix")), el("p", { class: "says", id: "matrix-says" }), matrix,
+    el("p", { class: "line" }, el("button", { type: "button", onclick: () => saveMatrix() }, t("save_table"))), details);
   views.words = wordsView(words, pick);
   views.row = rowTable(row);
   views.whatif = whatif && whatIfView(whatif, state.source, fail);
@@ -132,15 +144,23 @@ function attentionPanel() {
   return panel;
 }
 
+/** The matrix that is shown, as comma-separated values. */
+function saveMatrix() {
+  const matrix = matrixOf(state.document, state.choice);
+  const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
+  const lines = matrix.rows.map((name, r) => [quoted(name), ...matrix.columns.map((_, c) => exact(matrix.at(r, c)))]);
+  save("attention.csv", "text/csv", `${[["", ...matrix.columns.map(quoted)], ...lines].map((line) => line.join(",")).join("\n")}\n`);
+}
+
 function makePanels() {
   const steps = el("div", {});
   const compare = el("div", {});
   const made = { attention: attentionPanel(), steps, compare };
   views.steps = stepsView(steps, at("trace"), state.source, change);
-  views.compare = compareView(compare, state.source.live ? sentence.documentOf : null, pick, fail);
+  views.compare = compareView(compare, sentence.documentOf, pick, fail);
   if (state.source.pictures) {
     made.picture = el("div", {});
-    views.picture = pictureView(made.picture, state.source, fail);
+    views.picture = pictureView(made.picture, state.source, state.picture, fail);
   }
   views.heads = headsView(at("heads"), (choice) => change(choice), state.source.probe);
   at("panels").replaceChildren(...Object.entries(made).map(([name, panel]) => {
@@ -153,20 +173,22 @@ function makePanels() {
   makeTabs(Object.keys(made));
 }
 
+function openTab(name) {
+  state.tab = name;
+  at("tabs").querySelectorAll("button").forEach((tab) => {
+    at(tab.getAttribute("aria-controls")).hidden = tab.id !== `tab-${name}`;
+    tab.setAttribute("aria-selected", String(tab.id === `tab-${name}`));
+    tab.setAttribute("tabindex", tab.id === `tab-${name}` ? "0" : "-1");
+  });
+  return draw();
+}
+
 function makeTabs(names) {
-  const choose = (name) => {
-    state.tab = name;
-    names.forEach((one) => {
-      at(`panel-${one}`).hidden = one !== name;
-      at(`tab-${one}`).setAttribute("aria-selected", String(one === name));
-    });
-    return draw();
-  };
   const tabs = names.map((name) => el("button", {
-    type: "button", id: `tab-${name}`, role: "tab", "aria-selected": String(name === state.tab), "aria-controls": `panel-${name}`, onclick: () => choose(name),
+    type: "button", id: `tab-${name}`, role: "tab", "aria-selected": String(name === state.tab), "aria-controls": `panel-${name}`, onclick: () => openTab(name),
   }, t(name)));
   at("tabs").replaceChildren(...tabs);
-  arrowKeys(at("tabs"), tabs, names.indexOf(state.tab), (i) => choose(names[i]));
+  arrowKeys(at("tabs"), tabs, names.indexOf(state.tab), (i) => openTab(names[i]));
 }
 
 function fail(error) {
@@ -174,23 +196,50 @@ function fail(error) {
   at("status").classList.add("wrong");
 }
 
+/** doc: null where there is nothing to look at. */
 function show(doc, other) {
   at("status").textContent = "";
   at("status").classList.remove("wrong");
-  const first = state.document === null;
-  const same = !first && doc.source.text === state.document.source.text;
+  const same = doc && doc.source.text === state.document?.source.text;
+  if (doc && state.document === null) restore(doc);
+  else if (!same) state.token = null;
   state.document = doc;
   state.other = other ?? null;
-  if (!same) state.token = null;
   return draw();
+}
+
+/** The first look is that of the address, as far as this document has it. */
+function restore(doc) {
+  const { tab, part, layer, head, word } = readAddress();
+  if (at(`tab-${tab}`)) openTab(tab);
+  if (!(part in doc.parts) || !/^\d+$/.test(word ?? "")) return;
+  const number = (text, other) => (text === other ? other : Math.max(0, Math.trunc(Number(text)) || 0));
+  Object.assign(state.choice, { part, layer: number(layer, "rollout"), head: number(head, "mean") });
+  state.token = Number(word);
+}
+
+/** What a word of the translation looked at: from the translator, as wordAt takes it. */
+async function lookAt(wanted) {
+  const doc = state.document;
+  const word = wordAt(wordsOf(doc, "cross").rows, wanted);
+  const there = state.choice.part === "cross";
+  if (state.tab !== "attention") openTab("attention");
+  await change({ part: "cross", words: true, layer: there ? state.choice.layer : doc.parts.cross.layers - 1, head: there ? state.choice.head : "mean" },
+    tokenOf(doc, "cross", true, word));
+  at("view").scrollIntoView({ block: "nearest" });
+}
+
+async function openPicture(file) {
+  await openTab("picture");
+  views.picture.open(file);
 }
 
 /** All fixed texts again, in the language chosen. */
 function translatePage() {
   document.querySelectorAll("[data-text]").forEach((element) => { element.textContent = t(element.dataset.text); });
   document.querySelectorAll("[data-label]").forEach((element) => element.setAttribute("aria-label", t(element.dataset.label)));
-  at("language").textContent = t("other");
-  at("language").lang = getLanguage() === "zh" ? "en" : "zh-Hans";
+  at("language").textContent = nextLanguage().name;
+  at("language").lang = nextLanguage().code;
   at("theme").textContent = t(themeName() === "dark" ? "theme_light" : "theme_dark");
   sentence.draw();
   makePanels();
@@ -198,11 +247,12 @@ function translatePage() {
 }
 
 async function start() {
-  setLanguage(navigator.language.startsWith("zh") ? "zh" : "en");
+  setLanguage(navigator.language);
   state.source = await openSource();
-  sentence = sentenceView(at("sentence"), state.source, show, fail);
+  const view = state.source.live ? translatorView : sentenceView;
+  sentence = view(at("sentence"), state.source, { show, lookAt, picture: openPicture, fail });
   at("language").onclick = () => {
-    setLanguage(getLanguage() === "zh" ? "en" : "zh");
+    setLanguage(nextLanguage().key);
     translatePage();
   };
   at("theme").onclick = () => {

@@ -58,6 +58,15 @@ export function paintWeights(pixels, weights, power, theme = themeName()) {
   }
 }
 
+const HEAT = [[6, 18, 74], [46, 62, 122], [104, 104, 128], [164, 150, 110], [222, 196, 72], [255, 240, 150]];
+
+/** The colours of a map over a picture (src/image/heat.c); share from 0 to 1. */
+export function heatRgb(share) {
+  const at = Math.min(Math.max(share, 0), 1) * (HEAT.length - 1);
+  const step = Math.min(Math.floor(at), HEAT.length - 2);
+  return mix(HEAT[step], HEAT[step + 1], at - step);
+}
+
 export function css(rgb) {
   return `rgb(${rgb[0]} ${rgb[1]} ${rgb[2]})`;
 }

@@ -33,8 +33,8 @@ async function checked(response) {
   return response;
 }
 
-async function ask(path, body) {
-  return (await checked(await fetch(path, body === undefined ? {} : post(body)))).json();
+async function ask(path, body, signal) {
+  return (await checked(await fetch(path, body === undefined ? {} : { ...post(body), signal }))).json();
 }
 
 function post(body) {
@@ -88,8 +88,8 @@ function serverSource(models, settings) {
       key = value.trim();
       storeKey(key);
     },
-    async document(request) {
-      const doc = await ask("attn/document", withKey(request));
+    async document(request, signal) {
+      const doc = await ask("attn/document", withKey(request), signal);
       doc.request = request; // the same search gives the same ids again
       return doc;
     },
@@ -100,10 +100,10 @@ function serverSource(models, settings) {
     /** What `attn probe` counted of the document's model, or null. */
     probe: (doc) => models.find((m) => m.model === (doc.request.model ?? 0))?.probe ?? null,
     /** The translation, given piece by piece to progress(text) on its way. */
-    async translate(request, progress) {
+    async translate(request, progress, signal) {
       const model = models.find((m) => m.model === request.model);
-      const response = await checked(await fetch("translate", post(withKey({ q: request.q, model: model.model,
-        source: model.source, target: model.target, stream: true }))));
+      const response = await checked(await fetch("translate", { ...post(withKey({ q: request.q, model: model.model,
+        source: model.source, target: model.target, stream: true })), signal }));
       let text = "";
       await readEvents(response, (name, data) => {
         if (name === "error") throw new Error(data.error);
@@ -111,6 +111,30 @@ function serverSource(models, settings) {
         progress(text);
       });
       return text;
+    },
+    characterLimit: settings.charLimit,
+    /** The code of the likeliest language that is served, or null. */
+    async detect(text, signal) {
+      const found = await ask("detect", withKey({ q: text }), signal);
+      return found.find(({ language }) => models.some((m) => m.source === language))?.language ?? null;
+    },
+    /** Each of the texts by itself, with other translations: [{text, alternatives}]. */
+    async alternatives(request, texts) {
+      const model = models.find((m) => m.model === request.model);
+      const made = await ask("translate", withKey({ q: texts, model: model.model, source: model.source, target: model.target, alternatives: 3 }));
+      return made.translatedText.map((text, i) => ({ text, alternatives: made.alternatives[i] }));
+    },
+    fileKinds: settings.filesTranslation ? settings.supportedFilesFormat : [],
+    takesFile: (name) => settings.filesTranslation === true && settings.supportedFilesFormat.some((ending) => name.toLowerCase().endsWith(ending)),
+    /** Gives the address of the file translated. */
+    async translateFile(file, from, to) {
+      const form = new FormData();
+      form.append("file", file);
+      form.append("source", from);
+      form.append("target", to);
+      if (key) form.append("api_key", key);
+      const made = await (await checked(await fetch("translate_file", { method: "POST", body: form }))).json();
+      return new URL(made.translatedFileUrl, location.href).pathname;
     },
     segment: (bytes) => askPicture("attn/segment", bytes),
     attend: (bytes, { x, y, layer, head }) => askPicture(`attn/attend?x=${x}&y=${y}&layer=${layer}&head=${head}`, bytes),

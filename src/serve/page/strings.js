@@ -1,158 +1,34 @@
-// strings.js: every text of the page, in English and Chinese.
+// strings.js: every text of the page, in the language that the user reads. Each language is a module of its own.
+import { ENGLISH } from "./text_en.js";
+import { CHINESE } from "./text_zh.js";
 
-const STRINGS = {
-  en: {
-    other: "中文", tagline: "what it looks at", skip: "Skip to the view",
-    sentence: "Sentence", views: "Views", heads: "All heads at a glance", controls: "Part, layer and head", close: "Close",
-    footer: "Every number on this page is the model\u2019s own, computed by attn. No network is used beyond this server.",
-    attention: "Attention", steps: "Step by step", compare: "Compare", picture: "Picture",
-    theme_light: "Light", theme_dark: "Dark", theme: "Colours",
-    type: "Type a sentence", translate: "Translate", translation: "Translation", model: "Model", key: "API key",
-    working: "Translating", done: "Done", example_tired: "\u2026 too tired.", example_wide: "\u2026 too wide.", examples: "Examples",
-    which_sentence: "Sentence", nothing_translated: "nothing here is to be translated, so there is no attention to show", checkpoint: "Checkpoint of the training", checkpoint_at: "{0} of {1}", checkpoint_end: "the finished model",
-    part: "Attention of the", encoder: "Encoder", decoder: "Decoder", cross: "Cross",
-    encoder_says: "source words look at each other", decoder_says: "words of the translation look back at each other",
-    cross_says: "words of the translation look at the source",
-    units: "Units", words: "Words", pieces: "Pieces",
-    words_rule: "The weight on a word is the sum over its pieces, the weights of a word the mean over its pieces.",
-    layer: "Layer", head: "Head", mean: "Mean", mean_of: "mean of {0} heads", rollout: "Rollout",
-    rollout_of: "rollout over {0} layers",
-    rollout_says: "All layers multiplied, half of each kept for the word itself (Abnar and Zuidema 2020)",
-    here: "layer {0} of {1}, head {2} of {3}", here_mean: "layer {0} of {1}, mean of {2} heads",
-    looks: "This word \u2026", looks_cross: "While writing \u2026", at: "\u2026 looks at",
-    row_says: "{0} looks at", weight: "Weight", word: "Word", piece: "Piece",
-    as_table: "As a table", matrix: "Matrix", matrix_says: "A row for each word that looks, a column for each word it looks at. Darker is more.",
-    matrix_dark: "A row for each word that looks, a column for each word it looks at. Brighter is more.",
-    entropy: "Entropy", distance: "Distance", entropy_unit: "{0} nats", distance_unit: "{0} tokens",
-    measures_say: "Entropy: 0 looks at one piece alone. Distance: how many pieces away, on average.",
-    heads_table: "Entropy and distance of each head",
-    all_heads: "Lines of all heads", more: "and {0} more",
-    steps_for: "The steps for {0}", choose_head: "Steps are of one head. Choose one in the grid.",
-    no_steps: "The steps of so long a sentence are not in this file. `attn serve` shows them.",
-    s_embed: "Embed", s_embed_f: "x\u2080 = \u221aC \u00b7 E[word] + position",
-    s_embed_says: "The word\u2019s row of the embedding table, scaled, and its place in the sentence: {0} numbers.",
-    s_input: "Enter the layer",
-    s_input_f_pre: "x = (r \u2212 mean) / deviation \u00b7 \u03b3 + \u03b2", s_input_f_post: "x = r",
-    s_input_says: "r is what comes from below; x is what the projections see.",
-    s_project: "Project to query, key and value", s_project_f: "q = W_q x + b_q      k = W_k x + b_k      v = W_v x + b_v",
-    s_project_says: "The word asks with its query of {0} numbers; every word that may be seen answers with a key and gives a value.",
-    s_score: "Score, divide, softmax", s_score_f: "s = q \u00b7 k      s / \u221a{0} = s / {1}      weight = e^(s/\u221a{0}) / \u03a3 e^(s/\u221a{0})",
-    s_score_says: "Each number can be opened.",
-    s_sum: "Weighted sum of the values", s_sum_f: "output = \u03a3 weight \u00b7 v",
-    s_sum_says: "The output of head {0}: {1} numbers.",
-    s_join: "Join the heads", s_join_f: "W_o [head 1, \u2026, head {0}] + b_o",
-    s_join_says: "The outputs of all heads side by side, through the output projection.",
-    s_add: "Add to what went past", s_add_f_pre: "r + projected", s_add_f_post: "norm(r + projected)",
-    s_add_says: "What the layer\u2019s feed-forward network gets.",
-    embedding: "embedding", position: "position", table: "table row", residual: "from below, r", input: "input, x",
-    memory: "what is looked at", query: "query, q", key_v: "key, k", value: "value, v", output: "output", joined: "heads joined",
-    projected: "projected", result: "result", score: "q \u00b7 k", scaled: "/ \u221a{0}", exp: "e^(\u2026)", masked: "later words are masked",
-    head_norms: "Length of each head\u2019s part", number_of: "number {0} of {1}", open: "Where {0} comes from",
-    trace: "Where a number comes from", trace_hint: "Click any number, or press Enter on a strip, to see what it is made of.",
-    back: "Back", products: "products", bias: "bias", sum: "sum", largest_first: "Largest first", in_order: "In order", show_all: "Show all {0}",
-    t_below: "It is what layer {0} gave: its attention\u2019s result, through its feed-forward network.",
-    t_encoder: "It is what the encoder\u2019s last layer gave for this word.",
-    t_first: "It is the embedding of the word.", t_self: "It is what the decoder\u2019s self-attention in this layer gave.",
-    t_position: "A sinusoid of the place, or learned with it; it is added to the word.", t_table: "A number of the model: learned in training.",
-    t_largest: "the largest of the row", t_row_sum: "sum of the row",
-    see_below: "Go to layer {0}", see_self: "Go to the self-attention",
-    first_sentence: "First sentence", second_sentence: "Second sentence", compare_button: "Compare",
-    compare_says: "The same word, layer and head in both sentences.", difference: "Difference",
-    compare_none: "This file holds one sentence. `attn show A B -o page.html` writes two.",
-    drop: "Drop a picture here, or choose one", choose_picture: "Choose a picture", segmentation: "Segmentation", classes: "Classes", pixels: "Pixels",
-    share: "Share", class_name: "Class", pixel_at: "Pixel {0}, {1}", across: "Across", down: "Down",
-    picture_says: "Click a pixel, or move with the arrow keys, to see what it attends to.", opacity: "Mask",
-    whatif: "What does it do?", silence: "Silence layer {0}, head {1}", silence_all: "Silence all heads of layer {0}",
-    make_look: "Make \u201c{0}\u201d look only at", make_it: "Translate so", before: "As it is", after: "Changed",
-    log_p: "log p", log_p_edited: "log p, changed", stays_the_same: "The translation stays the same.",
-    whatif_says: "The translation before and after, and how likely the model finds each, as it is and with the change",
-    counted: "{0} right ({1} to {2}) of {3}, chance {4}", counted_head: "Counted",
-    counted_says: "How often each head gives more weight to the right word, over {1} sentences of {0}; chance is {2}.",
-    error: "That did not work: {0}", scale_low: "0", strip_help: "arrow keys move, Enter opens",
-  },
-  zh: {
-    other: "English", tagline: "看它在看什么", skip: "跳到视图",
-    sentence: "句子", views: "视图", heads: "所有注意力头一览", controls: "部分、层与头", close: "关闭",
-    footer: "本页的每个数字都由 attn 计算，是模型自己的数字。除本服务器外不使用任何网络。",
-    attention: "注意力", steps: "逐步计算", compare: "比较", picture: "图片",
-    theme_light: "浅色", theme_dark: "深色", theme: "配色",
-    type: "输入一个句子", translate: "翻译", translation: "译文", model: "模型", key: "API 密钥",
-    working: "正在翻译", done: "完成", example_tired: "\u2026 too tired.", example_wide: "\u2026 too wide.", examples: "例句",
-    which_sentence: "句子", nothing_translated: "这里没有需要翻译的内容，因此没有注意力可显示", checkpoint: "训练检查点", checkpoint_at: "第 {0} 个，共 {1} 个", checkpoint_end: "训练完成的模型",
-    part: "注意力部分", encoder: "编码器", decoder: "解码器", cross: "交叉",
-    encoder_says: "源句中的词互相看", decoder_says: "译文中的词回看前面的词",
-    cross_says: "译文中的词看源句",
-    units: "单位", words: "词", pieces: "子词",
-    words_rule: "对一个词的权重是对其各子词权重之和；一个词的权重是其各子词的平均。",
-    layer: "层", head: "头", mean: "平均", mean_of: "{0} 个头的平均", rollout: "逐层展开",
-    rollout_of: "{0} 层逐层展开",
-    rollout_says: "各层相乘，每层保留一半给词本身（Abnar 与 Zuidema 2020）",
-    here: "第 {0} 层（共 {1} 层），第 {2} 个头（共 {3} 个）", here_mean: "第 {0} 层（共 {1} 层），{2} 个头的平均",
-    looks: "这个词 \u2026", looks_cross: "写出 \u2026 时", at: "\u2026 看向",
-    row_says: "{0} 看向", weight: "权重", word: "词", piece: "子词",
-    as_table: "以表格显示", matrix: "矩阵", matrix_says: "每行是一个在看的词，每列是被看的词。颜色越深权重越大。",
-    matrix_dark: "每行是一个在看的词，每列是被看的词。颜色越亮权重越大。",
-    entropy: "熵", distance: "距离", entropy_unit: "{0} 奈特", distance_unit: "{0} 个子词",
-    measures_say: "熵为 0 表示只看一个子词。距离是平均隔多少个子词。",
-    heads_table: "每个头的熵与距离",
-    all_heads: "画出所有头的线", more: "另有 {0} 个",
-    steps_for: "{0} 的计算步骤", choose_head: "步骤属于单个头。请在网格中选一个。",
-    no_steps: "句子太长，本文件不含计算步骤。请用 attn serve 查看。",
-    s_embed: "嵌入", s_embed_f: "x\u2080 = \u221aC \u00b7 E[词] + 位置",
-    s_embed_says: "嵌入表中该词的一行，乘以系数，再加上它在句中的位置：{0} 个数。",
-    s_input: "进入本层",
-    s_input_f_pre: "x = (r \u2212 均值) / 偏差 \u00b7 \u03b3 + \u03b2", s_input_f_post: "x = r",
-    s_input_says: "r 来自下面一层；x 是投影所看到的。",
-    s_project: "投影为查询、键和值", s_project_f: "q = W_q x + b_q      k = W_k x + b_k      v = W_v x + b_v",
-    s_project_says: "这个词用 {0} 个数的查询来提问；每个可见的词用键来回答，并给出一个值。",
-    s_score: "打分、除以根、softmax", s_score_f: "s = q \u00b7 k      s / \u221a{0} = s / {1}      权重 = e^(s/\u221a{0}) / \u03a3 e^(s/\u221a{0})",
-    s_score_says: "每个数字都可以打开。",
-    s_sum: "值的加权和", s_sum_f: "输出 = \u03a3 权重 \u00b7 v",
-    s_sum_says: "第 {0} 个头的输出：{1} 个数。",
-    s_join: "合并各头", s_join_f: "W_o [头 1, \u2026, 头 {0}] + b_o",
-    s_join_says: "所有头的输出并排放置，再经过输出投影。",
-    s_add: "与旁路相加", s_add_f_pre: "r + 投影", s_add_f_post: "norm(r + 投影)",
-    s_add_says: "这就是本层前馈网络得到的。",
-    embedding: "嵌入", position: "位置", table: "表中的行", residual: "来自下层 r", input: "输入 x",
-    memory: "被看的内容", query: "查询 q", key_v: "键 k", value: "值 v", output: "输出", joined: "各头合并",
-    projected: "投影", result: "结果", score: "q \u00b7 k", scaled: "/ \u221a{0}", exp: "e^(\u2026)", masked: "后面的词被遮住",
-    head_norms: "每个头那部分的长度", number_of: "第 {0} 个数，共 {1} 个", open: "{0} 从哪里来",
-    trace: "一个数从哪里来", trace_hint: "点击任何数字，或在数条上按回车，看它由什么组成。",
-    back: "返回", products: "乘积", bias: "偏置", sum: "和", largest_first: "从大到小", in_order: "按顺序", show_all: "显示全部 {0} 个",
-    t_below: "它是第 {0} 层的输出：该层注意力的结果，经过前馈网络。",
-    t_encoder: "它是编码器最后一层对这个词的输出。",
-    t_first: "它是这个词的嵌入。", t_self: "它是本层解码器自注意力的输出。",
-    t_position: "位置的正弦波，或与模型一起学得；它被加到词上。", t_table: "模型的一个数：在训练中学得。",
-    t_largest: "这一行中最大的", t_row_sum: "这一行的和",
-    see_below: "到第 {0} 层", see_self: "到自注意力",
-    first_sentence: "第一句", second_sentence: "第二句", compare_button: "比较",
-    compare_says: "两句中同一个词、同一层、同一个头。", difference: "差",
-    compare_none: "本文件只有一个句子。attn show A B -o page.html 可写入两句。",
-    drop: "把图片拖到这里，或选择一张", choose_picture: "选择图片", segmentation: "分割", classes: "类别", pixels: "像素",
-    share: "占比", class_name: "类别", pixel_at: "像素 {0}, {1}", across: "横", down: "纵",
-    picture_says: "点击一个像素，或用方向键移动，看它注意到哪里。", opacity: "遮罩",
-    whatif: "它起什么作用？", silence: "关闭第 {0} 层第 {1} 头", silence_all: "关闭第 {0} 层的所有头",
-    make_look: "让“{0}”只看", make_it: "这样翻译", before: "原样", after: "改变后",
-    log_p: "log p", log_p_edited: "改变后的 log p", stays_the_same: "译文不变。",
-    whatif_says: "改变前后的译文，以及模型在原样与改变后各认为其可能性多大",
-    counted: "正确 {0}（{1} 至 {2}），共 {3} 句，随机为 {4}", counted_head: "统计",
-    counted_says: "在 {0} 的 {1} 个句子中，每个头给正确的词更大权重的比例；随机为 {2}。",
-    error: "没有成功：{0}", scale_low: "0", strip_help: "方向键移动，回车打开",
-  },
+/** By the first part of a language's code: its own name, the whole code, its texts. A text that is missing is English. */
+const LANGUAGES = {
+  en: { name: "English", code: "en", texts: ENGLISH },
+  zh: { name: "中文", code: "zh-Hans", texts: CHINESE },
 };
 
 let language = "en";
 
 export function setLanguage(name) {
-  language = name in STRINGS ? name : "en";
-  document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
+  const first = name.split("-")[0].toLowerCase();
+  language = first in LANGUAGES ? first : "en";
+  document.documentElement.lang = LANGUAGES[language].code;
 }
 
-export function getLanguage() {
+/** The key of the one in use. */
+export function languageName() {
   return language;
+}
+
+/** The one that a button offers: {name, code, key}. */
+export function nextLanguage() {
+  const keys = Object.keys(LANGUAGES);
+  const key = keys[(keys.indexOf(language) + 1) % keys.length];
+  return { key, ...LANGUAGES[key] };
 }
 
 /** The text of a key, {0}, {1} ... being replaced. */
 export function t(key, ...values) {
-  return STRINGS[language][key].replace(/\{(\d)\}/g, (_, i) => values[i]);
+  return (LANGUAGES[language].texts[key] ?? ENGLISH[key]).replace(/\{(\d)\}/g, (_, i) => values[i]);
 }
