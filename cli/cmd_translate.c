@@ -11,11 +11,13 @@
 #include "decode.h"
 #include "io/json_write.h"
 #include "lines.h"
+#include "translate_file.h"
 
 enum { CHUNK = 1024 };
 
 typedef struct options {
     attn_decode_options decode;
+    const char *file, *output;
     bool scores, json, html, attributes, strict;
 } options;
 
@@ -25,6 +27,10 @@ static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
 static const attn_option table[] = {
     {"n-best", 'n', ATTN_OPTION_INT, offsetof(options, decode.n_best), 1, 256, .value = "N",
      .help = "print the N best translations (with --sample: N draws), each after its line number and a tab"},
+    {"file", 'f', ATTN_OPTION_FILE, offsetof(options, file), .value = "FILE",
+     .help = "translate the text of a document and keep the rest of it as it is; its kind is told by its name or content: txt, html, srt, vtt, po, md"},
+    {"output", 'o', ATTN_OPTION_FILE, offsetof(options, output), .value = "FILE",
+     .help = "with --file, write the translated document to FILE (default: standard output)"},
     {"scores", 0, ATTN_OPTION_FLAG, offsetof(options, scores),
      .help = "print the score and a tab before each translation"},
     {"html", 0, ATTN_OPTION_FLAG, offsetof(options, html),
@@ -294,6 +300,18 @@ static attn_status translate_page(const attn_model *model, const options *o,
     return status;
 }
 
+static int translate_document(const options *o) {
+    attn_model *model = NULL;
+    attn_error error;
+    attn_set_threads((int)o->decode.threads);
+    attn_status status = attn_decode_open(&o->decode, &model, &error);
+    if (status == ATTN_OK) {
+        status = attn_translate_file(model, &o->decode, o->file, o->output, &error);
+    }
+    attn_model_close(model);
+    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+}
+
 static int translate_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     if (!o->decode.sample && o->decode.n_best > o->decode.beam) {
@@ -304,8 +322,19 @@ static int translate_run(const void *given, int operand_count, char **operand) {
         return attn_say_misuse("translate: --html prints the page alone: leave out --raw, --json, "
                                "--scores and --n-best");
     }
+    if (o->file != NULL && (operand_count > 0 || o->html || o->decode.raw || o->json || o->scores ||
+                            o->decode.n_best > 1)) {
+        return attn_say_misuse("translate: --file takes one document: leave out FILE, --html, "
+                               "--raw, --json, --scores and --n-best");
+    }
+    if (o->output != NULL && o->file == NULL) {
+        return attn_say_misuse("translate: -o is for a document: name it with --file");
+    }
     if (o->attributes && !o->html) {
         return attn_say_misuse("translate: --attributes are those of a page: add --html");
+    }
+    if (o->file != NULL) {
+        return translate_document(o);
     }
     attn_model *model = NULL;
     attn_line_reader reader;
@@ -339,7 +368,9 @@ const attn_command attn_cmd_translate = {
         "like any other: its sentences are translated one by one and joined; placeholders, "
         "addresses, what holds no letter and what is in the target language already are kept as "
         "they are. With --raw the line goes to the model as it is. A line that is not UTF-8 or too "
-        "long is named and left empty; the others go on, and the exit status is 1.",
+        "long is named and left empty; the others go on, and the exit status is 1.\nWith --file it "
+        "translates a document: subtitles keep their times, messages their ids, pages and "
+        "Markdown their markup. In a message catalogue, what is translated already stays.",
     .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),

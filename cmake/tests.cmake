@@ -35,7 +35,7 @@ endfunction()
 # A test needs the tool's libraries when it includes one of their headers; the rest also run where
 # only the library is built.
 function(attn_needs_tool source out)
-  file(STRINGS ${source} found REGEX "#include \"(align|pipeline|attn/(embed|model|segment|tokenizer|translate)|text|train|image|show|serve|io/recipe|io/lines|io/word_links|io/archive|io/bundle|io/yaml|io/tensor_file)")
+  file(STRINGS ${source} found REGEX "#include \"(align|document|pipeline|attn/(embed|model|segment|tokenizer|translate)|text|train|image|show|serve|io/recipe|io/lines|io/word_links|io/archive|io/bundle|io/yaml|io/tensor_file)")
   if(found OR source MATCHES "/tests/cli/")
     set(${out} TRUE PARENT_SCOPE)
   else()

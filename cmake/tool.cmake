@@ -6,7 +6,7 @@ set(tool_modules jansson inih cairo pangocairo libpng libjpeg libtiff-4 libwebp 
     expat libzip yaml-0.1)
 attn_find_modules(${tool_modules})
 
-set(tool_patterns align/*.c text/*.c import/*.c train/*.c io/*.c image/*.c show/*.c serve/*.c)
+set(tool_patterns align/*.c text/*.c import/*.c train/*.c io/*.c image/*.c show/*.c document/*.c serve/*.c)
 list(TRANSFORM tool_patterns PREPEND ${ATTN_SRC}/)
 file(GLOB tool_sources CONFIGURE_DEPENDS ${tool_patterns})
 list(REMOVE_ITEM tool_sources ${library_sources} ${pipeline_sources})

@@ -37,6 +37,9 @@ typedef struct attn_passage_options {
 
 typedef struct attn_passage attn_passage;
 
+/* Without a letter a text is nothing to a translator. */
+bool attn_has_letter(const char *text, size_t length);
+
 /* ATTN_ERR_FORMAT: the text is not UTF-8 or holds a NUL byte. The text is copied, but for a byte
  * order mark at its start. */
 ATTN_MUST_CHECK attn_status attn_passage_parse(const char *text, size_t length,

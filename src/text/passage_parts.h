@@ -131,8 +131,6 @@ typedef struct run {
     size_t inside_count;
 } run;
 
-/* A text that is nothing to a translator: it has no letter. */
-bool attn_has_letter(const char *text, size_t length);
 /* passage.c */
 ATTN_MUST_CHECK attn_status attn_passage_add_run(attn_passage *p,
                                                  const attn_passage_options *options, run *r,

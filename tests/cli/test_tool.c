@@ -450,6 +450,25 @@ static void a_page_is_translated_whole(void **unused) {
     assert_int_equal(sh("echo cat | $T translate --html --raw"), 2);
 }
 
+/* A document keeps all but its text, and says so when it cannot. */
+static void a_document_is_translated(void **unused) {
+    (void)unused;
+    assert_int_equal(
+        sh("printf '1\\n00:00:01,000 --> 00:00:02,000\\nThe cat\\n\\n2\\n00:00:03,000 "
+           "--> 00:00:04,000\\n42\\n' >in.srt; $T translate --file in.srt -o out.srt && "
+           "sed 3d in.srt >a && sed 3d out.srt >b && cmp a b && sed -n 3p out.srt >c && "
+           "echo The cat | $T translate >d && cmp c d"),
+        0);
+    assert_int_equal(sh("$T translate --file - <in.srt | cmp - out.srt"), 0);
+    assert_int_equal(sh("printf '\\377' >bad.md; $T translate --file bad.md -o none"), 1);
+    expect_text("attn: bad.md:1: the file is not UTF-8: save it as UTF-8");
+    assert_int_equal(sh("test -e none"), 1);
+    assert_int_equal(sh("$T translate --file lines.csv"), 1);
+    assert_int_equal(sh("$T translate --file in.srt --html"), 2);
+    assert_int_equal(sh("$T translate -o out lines"), 2);
+    expect_text("name it with --file");
+}
+
 static void evaluate_measures(void **unused) {
     (void)unused;
     assert_int_equal(sh("$T evaluate --reference lines --hypothesis lines"), 0);
@@ -577,6 +596,7 @@ int main(void) {
         cmocka_unit_test(score_agrees_with_translate),
         cmocka_unit_test(a_long_line_is_translated_in_parts),
         cmocka_unit_test(a_page_is_translated_whole),
+        cmocka_unit_test(a_document_is_translated),
         cmocka_unit_test(evaluate_measures),
         cmocka_unit_test(info_tells),
         cmocka_unit_test(bad_files_are_named),

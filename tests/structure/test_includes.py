@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Includes go one way only (docs/architecture.md):
 
-    base <- cpu <- kernels <- tape <- layers <- models <- search <- pipeline <- import <- train <- show <- serve, bench <- cli
+    base <- cpu <- kernels <- tape <- layers <- models <- search <- pipeline <- import <- train <- show <- document <- serve, bench <- cli
     base <- io, text, image
     text <- align
 
@@ -14,10 +14,11 @@ import re
 import sys
 
 CHAIN = [["base"], ["cpu"], ["kernels"], ["tape"], ["layers"], ["models"], ["search"], ["pipeline"], ["import"], ["train"],
-         ["show"], ["serve", "bench"], ["cli"]]
+         ["show"], ["document"], ["serve", "bench"], ["cli"]]
 SIDE = {"io", "text", "image", "align"}
 # The rooms of the chain that may use files, text and pictures.
-USES_SIDE = {"models", "search", "pipeline", "import", "train", "show", "serve", "bench", "cli"}
+USES_SIDE = {"models", "search", "pipeline", "import", "train", "show", "document", "serve", "bench",
+             "cli"}
 
 # A public header belongs to the room that implements it. attn.h includes all the others.
 PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels", "cache": "kernels",
