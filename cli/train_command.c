@@ -335,6 +335,10 @@ static attn_status run_training(attn_train_run *r, const attn_task *task,
     r->log = NULL;
     if (status == ATTN_OK) {
         status = attn_curves_draw(r->path.log, r->path.curves, error);
+        if (status == ATTN_ERR_UNSUPPORTED) { /* the training is none the worse for it */
+            attn_say_error(error);
+            status = ATTN_OK;
+        }
     }
     if (status == ATTN_OK) {
         print_summary(r, task->unit, &summary);

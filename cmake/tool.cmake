@@ -2,9 +2,11 @@
 # the tests link too, and the `attn` executable from cli/ and bench/.
 include(CheckCSourceCompiles)
 
-set(tool_modules jansson inih cairo pangocairo libpng libjpeg libtiff-4 libwebp libwebpdemux libmicrohttpd zlib liblzma libzstd
+set(tool_modules jansson inih libpng libjpeg libtiff-4 libwebp libwebpdemux libmicrohttpd zlib liblzma libzstd
     expat libzip yaml-0.1)
 attn_find_modules(${tool_modules})
+# What draws is opened by the program itself, when something is drawn (src/image/cairo.h).
+attn_find_modules(cairo pangocairo)
 
 set(tool_patterns align/*.c text/*.c import/*.c train/*.c io/*.c image/*.c show/*.c document/*.c serve/*.c)
 list(TRANSFORM tool_patterns PREPEND ${ATTN_SRC}/)
@@ -31,6 +33,8 @@ target_link_libraries(attn_tool PUBLIC attn_common attn_pipeline_static attn_sta
 foreach(module ${tool_modules})
   target_link_libraries(attn_tool PUBLIC PkgConfig::${module})
 endforeach()
+target_include_directories(attn_tool SYSTEM PUBLIC ${cairo_INCLUDE_DIRS} ${pangocairo_INCLUDE_DIRS})
+target_link_libraries(attn_tool PUBLIC ${CMAKE_DL_LIBS})
 
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c
      ${PROJECT_SOURCE_DIR}/bench/*.c)

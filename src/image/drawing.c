@@ -1,8 +1,6 @@
 /* image/drawing.c: cairo surfaces to and from our pictures, and to files that are replaced whole. */
 #include "image/drawing.h"
 
-#include <cairo-pdf.h>
-#include <cairo-svg.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -77,6 +75,7 @@ attn_status attn_drawing_draw(int64_t width, int64_t height, attn_draw *draw, vo
                               attn_picture *out, attn_error *error) {
     *out = (attn_picture){0, 0, NULL};
     attn_status status = check_side(width, height, error);
+    status = status == ATTN_OK ? attn_cairo_open(error) : status;
     if (status != ATTN_OK) {
         return status;
     }
@@ -118,10 +117,14 @@ static cairo_status_t collect(void *context, const unsigned char *data, unsigned
 static attn_status write_vectors(const char *path, bool pdf, double width, double height,
                                  attn_draw *draw, void *context, attn_error *error) {
     collected file = {NULL, 0, 0};
+    attn_status status = attn_cairo_open(error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     cairo_surface_t *surface =
         pdf ? cairo_pdf_surface_create_for_stream(collect, &file, width, height)
             : cairo_svg_surface_create_for_stream(collect, &file, width, height);
-    attn_status status = draw_on(surface, draw, context, error);
+    status = draw_on(surface, draw, context, error);
     cairo_surface_finish(surface);
     cairo_status_t result = cairo_surface_status(surface);
     if (status == ATTN_OK && result != CAIRO_STATUS_SUCCESS) {
@@ -190,6 +193,9 @@ void attn_drawing_text(cairo_t *cr, double x, double y, double align, const char
 
 double attn_drawing_text_width(double font_size, const char *text) {
     cairo_text_extents_t extents = {.x_advance = 0};
+    if (attn_cairo_open(NULL) != ATTN_OK) {
+        return 0; /* drawing will say so */
+    }
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1, 1);
     cairo_t *cr = cairo_create(surface);
     choose_font(cr);

@@ -4,8 +4,7 @@
 #ifndef ATTN_IMAGE_DRAWING_H
 #define ATTN_IMAGE_DRAWING_H
 
-#include <cairo.h>
-
+#include "image/cairo.h"
 #include "image/picture.h"
 
 /* Draws on a white page; the unit is a pixel (a point in a PDF). */

@@ -1,8 +1,6 @@
 /* show/canvas_file.c: the surfaces of the three formats, and the bytes of the file.
  *
  * The same drawing gives the same bytes: no times, no names made up. */
-#include <cairo-pdf.h>
-#include <cairo-svg.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +56,10 @@ static bool name_family(attn_canvas *canvas) {
 
 attn_status attn_canvas_create(attn_canvas_format format, attn_canvas **out, attn_error *error) {
     *out = NULL;
+    attn_status status = attn_cairo_open(error);
+    if (status != ATTN_OK) {
+        return status;
+    }
     attn_canvas *canvas = attn_alloc_zero(1, sizeof *canvas);
     if (canvas == NULL) {
         return attn_fail_memory(error, sizeof *canvas);

@@ -3,8 +3,7 @@
 #ifndef ATTN_SHOW_CANVAS_PARTS_H
 #define ATTN_SHOW_CANVAS_PARTS_H
 
-#include <pango/pangocairo.h>
-
+#include "image/cairo.h"
 #include "show/canvas.h"
 
 /* Bytes that grow. */

@@ -4,8 +4,6 @@
  * by who does not see red and green, and the second series is dashed. */
 #include "show/curves.h"
 
-#include <cairo-svg.h>
-#include <cairo.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +11,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "image/cairo.h"
 #include "io/file.h"
 
 enum { WIDTH = 860, PANEL = 270, LEFT = 80, RIGHT = 30, TOP = 40, BOTTOM = 45 };
@@ -338,7 +337,8 @@ static attn_status draw_picture(const series all[SERIES], picture *out, attn_err
 attn_status attn_curves_draw(const char *log_path, const char *svg_path, attn_error *error) {
     series all[SERIES] = {{NULL, 0, 0}};
     picture svg = {NULL, 0, 0};
-    attn_status status = read_log(log_path, all, error);
+    attn_status status = attn_cairo_open(error);
+    status = status == ATTN_OK ? read_log(log_path, all, error) : status;
     if (status == ATTN_OK) {
         status = draw_picture(all, &svg, error);
     }

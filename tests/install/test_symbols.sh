@@ -45,4 +45,11 @@ if grep -Ev '^(libc|libm|libgomp|libomp|libpthread|ld-linux|ld-musl)[-.]' "$work
     echo "^ libraries that libattn must not need"
     status=1
 fi
+if [ -e "$ATTN_BUILD_DIR/attn" ]; then
+    readelf -d "$ATTN_BUILD_DIR/attn" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' >"$work/needed"
+    if grep -E '^lib(cairo|pango|X11|xcb|glib|gobject)' "$work/needed"; then
+        echo "^ libraries for drawing, which the tool opens only when it draws"
+        status=1
+    fi
+fi
 exit $status
