@@ -7,7 +7,7 @@
 #include "serve/serve.h"
 
 typedef struct options {
-    attn_option_list models, glossaries, names;
+    attn_option_list models, glossaries, names, proxies;
     int64_t threads;
     bool quiet;
     attn_serve_options serve;
@@ -32,6 +32,7 @@ static const options defaults = {.serve = {.host = "127.0.0.1",
                                            .alternatives_limit = 8,
                                            .pixel_limit = 2000000,
                                            .picture_memory = 512,
+                                           .cache = 16,
                                            .drain_seconds = 30}};
 
 /* clang-format off */
@@ -46,9 +47,13 @@ static const attn_option table[] = {
     {"glossary", 'g', ATTN_OPTION_LIST, offsetof(options, glossaries), .value = "[EN-FR:]FILE",
      .help = "fixed terms, one SOURCE<TAB>TARGET per line, for all models or for one pair of languages"},
     {"api-keys", 0, ATTN_OPTION_FILE, FIELD(access.keys), .value = "FILE",
-     .help = "require one of the API keys in FILE, one per line; SIGHUP reads it again"},
+     .help = "require one of the API keys in FILE, one per line, each perhaps with its number of requests a minute behind it; SIGHUP reads it again"},
     {"name", 0, ATTN_OPTION_LIST, offsetof(options, names), .value = "HOST",
      .help = "a name that this server is reached by, such as translate.example.org; may be repeated. /metrics and /attn/models answer under these names, IP addresses and names without a dot, and else only with a key"},
+    {"requests-per-minute", 0, ATTN_OPTION_INT, FIELD(access.per_minute), 0, 1e9, .value = "N",
+     .help = "limit on the requests of an address, or of a key whose line in --api-keys has no number behind it; more are answered 429 (default 0: no limit)"},
+    {"trusted-proxy", 0, ATTN_OPTION_LIST, offsetof(options, proxies), .value = "ADDRESS",
+     .help = "a proxy, or a network such as 10.0.0.0/8, whose X-Forwarded-For says who asks; may be repeated"},
     {"beam", 'b', ATTN_OPTION_INT, FIELD(beam), 1, 64, .value = "N",
      .help = "width of the beam search; 1 is greedy (default 4)"},
     {"length-penalty", 0, ATTN_OPTION_REAL, FIELD(length_penalty), -10, 10, .value = "A",
@@ -71,6 +76,8 @@ static const attn_option table[] = {
      .help = "limit on the pixels of a picture (default 2000000)"},
     {"picture-memory", 0, ATTN_OPTION_INT, FIELD(picture_memory), 16, 1e6, .value = "MIB",
      .help = "memory that the model may take for a picture: larger ones are segmented in tiles, and made smaller to show their attention (default 512)"},
+    {"cache", 0, ATTN_OPTION_INT, FIELD(cache), 0, 1e6, .value = "MIB",
+     .help = "memory for answers to /translate that are given again; 0: none is kept (default 16)"},
     {"body-limit", 0, ATTN_OPTION_INT, FIELD(body_limit), 1, 1e9, .value = "BYTES",
      .help = "limit on a request's body (default 1048576)"},
     {"header-limit", 0, ATTN_OPTION_INT, FIELD(header_limit), 256, 1e6, .value = "BYTES",
@@ -87,6 +94,8 @@ static const attn_option table[] = {
      .help = "time to finish open requests when asked to stop (default 30)"},
     {"access-log", 0, ATTN_OPTION_FILE, FIELD(access_log), .value = "FILE",
      .help = "access log as JSON lines, one per request, never with its text; - is stdout (default -)"},
+    {"suggestions", 0, ATTN_OPTION_FILE, FIELD(suggestions), .value = "FILE",
+     .help = "take better translations at /suggest, and append them to FILE as JSON lines, up to 64 MiB"},
     {"quiet", 'q', ATTN_OPTION_FLAG, offsetof(options, quiet), .help = "write no access log"},
     {"no-watch", 0, ATTN_OPTION_FLAG, FIELD(no_watch),
      .help = "reload models only on SIGHUP, not when their files change"},
@@ -115,6 +124,8 @@ static int serve_run(const void *given, int operand_count, char **operand) {
     }
     serve.access.names = o->names.item;
     serve.access.name_count = o->names.count;
+    serve.access.proxies = o->proxies.item;
+    serve.access.proxy_count = o->proxies.count;
     serve.access_log = o->quiet ? NULL : serve.access_log;
     attn_set_threads((int)o->threads);
     attn_status status = attn_serve_run(&serve, &error);
@@ -124,6 +135,7 @@ static int serve_run(const void *given, int operand_count, char **operand) {
 const attn_command attn_cmd_serve = {
     .name = "serve",
     .gives_back = true,
+    .environment = true,
     .summary = "Serve translations over HTTP",
     .usage = "[OPTION]...",
     .description =
@@ -133,7 +145,10 @@ const attn_command attn_cmd_serve = {
         "n_best, stream, and, with a segmenter, /attn/segment and /attn/attend for "
         "pictures.\nRequests are translated in batches; an answer does not depend on what else is "
         "in its batch. SIGTERM finishes open requests and stops; SIGHUP, or a changed file, "
-        "reloads a model; SIGHUP also the API keys.\nThe server has no TLS: put it behind a proxy "
+        "reloads a model; SIGHUP also the API keys.\nEvery option may come from the environment: "
+        "ATTN_API_KEYS stands for --api-keys, "
+        "ATTN_QUIET=1 for --quiet, and commas part the values of one that may be repeated. The "
+        "command line goes before.\nThe server has no TLS: put it behind a proxy "
         "before other machines may "
         "reach it (examples/nginx.conf).",
     .options = table,

@@ -4,13 +4,17 @@
  * after which everything is an operand. */
 #include "command.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 #include "io/recipe.h"
+
+enum { MOST_OPTIONS = 128 };
 
 /* One command line on its way through the parser. */
 typedef struct parser {
@@ -22,6 +26,8 @@ typedef struct parser {
     char **operand; /* grows in place over argv's copy */
     int operand_count;
     bool help;
+    bool given[MOST_OPTIONS];   /* on the command line */
+    char *values[MOST_OPTIONS]; /* copies from the environment */
 } parser;
 
 bool attn_command_option(const attn_command *command, size_t i, attn_option *out) {
@@ -174,6 +180,7 @@ static int parse_long(parser *p, const char *text) {
         if (strncmp(option.name, text, length) != 0 || option.name[length] != '\0') {
             continue;
         }
+        p->given[i] = true;
         if (option.type == ATTN_OPTION_FLAG && equals != NULL) {
             return attn_say_misuse("%s: --%s takes no value", p->command->name, option.name);
         }
@@ -187,9 +194,10 @@ static int parse_long(parser *p, const char *text) {
     return unknown_option(p->command, name);
 }
 
-static bool find_letter(const attn_command *command, char letter, attn_option *out) {
-    for (size_t i = 0; attn_command_option(command, i, out); i++) {
+static bool find_letter(parser *p, char letter, attn_option *out) {
+    for (size_t i = 0; attn_command_option(p->command, i, out); i++) {
         if (out->letter == letter) {
+            p->given[i] = true;
             return true;
         }
     }
@@ -203,7 +211,7 @@ static int parse_short(parser *p, const char *letters) {
             return ATTN_EXIT_OK;
         }
         attn_option option;
-        if (!find_letter(p->command, *letters, &option)) {
+        if (!find_letter(p, *letters, &option)) {
             char quoted[16];
             return attn_say_misuse(
                 "%s: unknown option -%s: `attn %s --help` lists the options", p->command->name,
@@ -236,6 +244,65 @@ static int parse_all(parser *p) {
             result = parse_short(p, argument + 1);
         }
         if (result != ATTN_EXIT_OK) {
+            return result;
+        }
+    }
+    return ATTN_EXIT_OK;
+}
+
+/* ---- the environment ---- */
+
+static void variable_of(const attn_option *option, char name[64]) {
+    snprintf(name, 64, "ATTN_%s", option->name);
+    for (char *c = name; *c != '\0'; c++) {
+        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+    }
+}
+
+/* "1" and "true" set a flag, "0" and "false" do not. */
+static int set_flag(parser *p, const attn_option *option, const char *value) {
+    static const char *const words[][2] = {
+        {"0", "1"}, {"false", "true"}, {"no", "yes"}, {"off", "on"}};
+    for (size_t i = 0; i < ATTN_LENGTH(words); i++) {
+        for (int on = 0; on < 2; on++) {
+            if (strcasecmp(value, words[i][on]) == 0) {
+                return on ? set_option(p, option, NULL) : ATTN_EXIT_OK;
+            }
+        }
+    }
+    return bad_value(p->command, option, value, "1 or 0");
+}
+
+static int set_list(parser *p, const attn_option *option, char *values) {
+    int result = ATTN_EXIT_OK;
+    for (char *rest = NULL, *item = strtok_r(values, ",", &rest);
+         item != NULL && result == ATTN_EXIT_OK; item = strtok_r(NULL, ",", &rest)) {
+        result = set_option(p, option, item);
+    }
+    return result;
+}
+
+/* What the command line leaves open. */
+static int read_environment(parser *p) {
+    attn_option option;
+    for (size_t i = 0; attn_command_option(p->command, i, &option); i++) {
+        char name[64];
+        variable_of(&option, name);
+        const char *value = getenv(name);
+        if (p->given[i] || value == NULL || value[0] == '\0') {
+            continue;
+        }
+        p->values[i] = strdup(value);
+        if (p->values[i] == NULL) {
+            fputs("attn: out of memory\n", stderr);
+            return ATTN_EXIT_FAILURE;
+        }
+        bool list = option.type == ATTN_OPTION_LIST || option.type == ATTN_OPTION_FILES;
+        int result = option.type == ATTN_OPTION_FLAG ? set_flag(p, &option, p->values[i])
+                     : list                          ? set_list(p, &option, p->values[i])
+                                                     : set_option(p, &option, p->values[i]);
+        if (result != ATTN_EXIT_OK) {
+            fprintf(stderr, "attn: the value is that of the environment variable %s\n", name);
             return result;
         }
     }
@@ -276,6 +343,9 @@ int attn_command_run(const attn_command *command, int argc, char **argv) {
         attn_command_help(command, stdout);
         goto out;
     }
+    if (result == ATTN_EXIT_OK && command->environment) {
+        result = read_environment(&p);
+    }
     if (result == ATTN_EXIT_OK) {
         result = check_operands(&p);
     }
@@ -283,6 +353,9 @@ int attn_command_run(const attn_command *command, int argc, char **argv) {
         result = command->run(p.options, p.operand_count, p.operand);
     }
 out:
+    for (size_t i = 0; i < MOST_OPTIONS; i++) {
+        free(p.values[i]);
+    }
     free(p.options);
     free(p.operand);
     return result;

@@ -61,6 +61,9 @@ typedef struct attn_command {
     size_t options_size;             /* of that struct */
     int min_operands, max_operands;
     bool gives_back; /* memory goes back to the system at once: it runs for long */
+    /* Options may come from the environment: ATTN_API_KEYS is --api-keys, and commas part the values of one that may be
+     * repeated. The command line goes before. */
+    bool environment;
     /* Returns the exit status: ATTN_EXIT_OK, _FAILURE or _MISUSE. main checks that stdout was
      * written. operand[operand_count] is NULL. */
     int (*run)(const void *options, int operand_count, char **operand);

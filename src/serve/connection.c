@@ -9,11 +9,9 @@
 #include "io/json_write.h"
 #include "serve/connection.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +34,7 @@ typedef struct attn_request {
     char *method, *path;
     attn_buffer body;
     bool too_large;
+    attn_address address;
     uint64_t client;
     attn_http_request http;              /* of the whole request */
     attn_batch_group reading, answering; /* its turns at the desk */
@@ -54,25 +53,30 @@ typedef struct attn_request {
 
 /* ---- requests ---- */
 
-/* Who takes turns: an address, of IPv6 its network, which is what one client is given. */
-static uint64_t client_of(struct MHD_Connection *connection) {
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+static enum MHD_Result add_forwarded(void *context, enum MHD_ValueKind kind, const char *key,
+                                     const char *value) {
+    attn_buffer *all = context;
+    (void)kind;
+    if (strcasecmp(key, "X-Forwarded-For") == 0) {
+        attn_buffer_text(all, all->length > 0 ? "," : "");
+        attn_buffer_text(all, value != NULL ? value : "");
+    }
+    return MHD_YES;
+}
+
+/* Who asks. Several lines of the header are one, in their order (RFC 9110, 5.3). */
+static attn_address find_address(const attn_server *server, struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    uint64_t network = 0;
-    uint32_t four = 0;
-    if (info != NULL && info->client_addr->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *six =
-            (const struct sockaddr_in6 *)(const void *)info->client_addr;
-        memcpy(&network, &six->sin6_addr, sizeof network);
-        memcpy(&four, (const char *)&six->sin6_addr + 12, sizeof four);
-        return memcmp(&six->sin6_addr, mapped, sizeof mapped) == 0 ? four : network;
+    attn_address peer = attn_address_of(info != NULL ? info->client_addr : NULL);
+    attn_buffer forwarded = {0};
+    if (server->options->access.proxy_count > 0) {
+        MHD_get_connection_values(connection, MHD_HEADER_KIND, add_forwarded, &forwarded);
     }
-    if (info != NULL && info->client_addr->sa_family == AF_INET) {
-        memcpy(&four, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr,
-               sizeof four);
-    }
-    return four;
+    attn_address found = attn_access_address(server->service.access, &peer,
+                                             forwarded.failed ? NULL : forwarded.data);
+    attn_buffer_free(&forwarded);
+    return found;
 }
 
 static request *make_request(attn_server *server, struct MHD_Connection *connection,
@@ -87,7 +91,8 @@ static request *make_request(attn_server *server, struct MHD_Connection *connect
     r->path = strdup(path);
     r->whole = attn_clock();
     r->reading.ended = r->answering.ended = true;
-    r->client = client_of(connection);
+    r->address = find_address(server, connection);
+    r->client = attn_address_client(&r->address);
     atomic_init(&r->holders, 1);
     pthread_mutex_init(&r->lock, NULL);
     atomic_fetch_add(&server->metrics.in_flight, 1);
@@ -511,22 +516,6 @@ enum MHD_Result attn_connection_handle(void *context, struct MHD_Connection *con
 
 /* ---- the log, and what comes and goes ---- */
 
-static const char *address_of(struct MHD_Connection *connection, char *text, size_t size) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    text[0] = '\0';
-    if (info != NULL && info->client_addr->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *six =
-            (const struct sockaddr_in6 *)(const void *)info->client_addr;
-        inet_ntop(AF_INET6, &six->sin6_addr, text, (socklen_t)size);
-    } else if (info != NULL && info->client_addr->sa_family == AF_INET) {
-        const struct sockaddr_in *four =
-            (const struct sockaddr_in *)(const void *)info->client_addr;
-        inet_ntop(AF_INET, &four->sin_addr, text, (socklen_t)size);
-    }
-    return text;
-}
-
 /* A full disk stops no request; the operator is told once, and how many lines it cost in /metrics. */
 static void lose_line(attn_server *server, int number) {
     clearerr(server->log); /* there may be room again for the next one */
@@ -539,19 +528,20 @@ static void lose_line(attn_server *server, int number) {
 
 /* No text of a request is ever logged. */
 static void write_log(attn_server *server, const request *r, double seconds, const char *ended) {
-    char address[64], when[32], method[32], path[512];
+    char address[ATTN_ADDRESS_TEXT], when[32], method[32], path[512];
     time_t now = time(NULL);
     struct tm parts;
     if (server->log == NULL) {
         return;
     }
+    attn_address_print(&r->address, address);
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &parts));
-    json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:f, s:s}", "time", when,
-                             "address", address_of(r->connection, address, sizeof address),
-                             "method", attn_utf8_quote(method, sizeof method, r->method), "path",
-                             attn_utf8_quote(path, sizeof path, r->path), "status", r->status,
-                             "received", (json_int_t)r->body.length, "sent", (json_int_t)r->sent,
-                             "seconds", seconds, "ended", ended);
+    json_t *line =
+        json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:f, s:s}", "time", when, "address", address,
+                  "method", attn_utf8_quote(method, sizeof method, r->method), "path",
+                  attn_utf8_quote(path, sizeof path, r->path), "status", r->status, "received",
+                  (json_int_t)r->body.length, "sent", (json_int_t)r->sent, "seconds", seconds,
+                  "ended", ended);
     errno = 0;
     if (attn_json_print(line, JSON_COMPACT | JSON_REAL_PRECISION(4), server->log, NULL) !=
             ATTN_OK ||

@@ -14,7 +14,9 @@ const char attn_content_security_policy[] =
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 static const attn_embedded_file *find_file(const char *path) {
-    path = strcmp(path, "/") == 0 ? "/index.html" : path;
+    path = strcmp(path, "/") == 0       ? "/index.html"
+           : strcmp(path, "/docs") == 0 ? "/docs.html"
+                                        : path;
     for (const attn_embedded_file *file = attn_embedded_files; file->path != NULL; file++) {
         if (strcmp(file->path, path) == 0) {
             return file;

@@ -18,33 +18,9 @@ static attn_search_options search_of(const attn_job_options *options) {
     return search;
 }
 
-/* What was searched last goes into the texts; whether more is to be searched. */
-static bool go_on(void *context) {
-    attn_job *job = context;
-    bool more = false;
-    pthread_mutex_lock(&job->lock);
-    job->group.status = attn_translation_go_on(job->translation, &more, &job->group.error);
-    if (more) {
-        job->group.sentences = attn_translation_to_search(job->translation, &job->group.count);
-    }
-    pthread_mutex_unlock(&job->lock);
-    return more && job->group.status == ATTN_OK;
-}
-
-attn_status attn_job_create(attn_serve_models *models, attn_serve_model *model,
-                            const char *const *texts, size_t count, const attn_job_options *options,
-                            attn_job **out, attn_error *error) {
-    *out = NULL;
-    attn_job *job = calloc(1, sizeof *job);
-    if (job == NULL) {
-        attn_serve_model_release(models, model);
-        return attn_fail_memory(error, sizeof *job);
-    }
-    pthread_mutex_init(&job->lock, NULL);
-    job->group.ended = true;
-    job->models = models;
-    job->model = model;
-    job->options = *options;
+/* Sets the job's translation, of the model that translates now. */
+static attn_status begin(attn_job *job, const char *const *texts, size_t count, attn_error *error) {
+    const attn_job_options *options = &job->options;
     attn_search_options search = search_of(options);
     attn_translate_options translate;
     attn_translate_options_init(&translate);
@@ -54,17 +30,80 @@ attn_status attn_job_create(attn_serve_models *models, attn_serve_model *model,
     translate.translate_all = options->translate_all;
     attn_status status =
         options->unchanged
-            ? attn_translation_copy(model->open, texts, count, &job->translation, error)
-            : attn_translation_create(model->open, texts, count, &translate, &job->translation,
+            ? attn_translation_copy(job->model->open, texts, count, &job->translation, error)
+            : attn_translation_create(job->model->open, texts, count, &translate, &job->translation,
                                       error);
+    if (status == ATTN_OK) {
+        job->group.model = job->model->open;
+        job->group.sentences = attn_translation_to_search(job->translation, &job->group.count);
+    }
+    return status;
+}
+
+/* The second model of the pair gets what the first has written. */
+static attn_status begin_second(attn_job *job, attn_error *error) {
+    size_t count = attn_translation_count(job->translation);
+    char **texts = calloc(count + 1, sizeof *texts);
+    attn_status status = texts != NULL ? ATTN_OK : attn_fail_memory(error, count * sizeof *texts);
+    for (size_t i = 0; i < count && status == ATTN_OK; i++) {
+        status = attn_translation_text(job->translation, i, 0, &texts[i], error);
+    }
+    if (status == ATTN_OK) {
+        attn_translation_free(job->translation);
+        job->translation = NULL;
+        job->model = job->pair.then;
+        status = begin(job, (const char *const *)texts, count, error);
+    }
+    for (size_t i = 0; i < count && texts != NULL; i++) {
+        attn_translate_free(texts[i]);
+    }
+    free(texts);
+    return status;
+}
+
+/* What was searched last goes into the texts; whether more is to be searched. */
+static bool go_on(void *context) {
+    attn_job *job = context;
+    attn_batch_group *group = &job->group;
+    bool more = false;
+    pthread_mutex_lock(&job->lock);
+    group->status = attn_translation_go_on(job->translation, &more, &group->error);
+    if (group->status == ATTN_OK && !more && job->pair.then != NULL &&
+        job->model == job->pair.model) {
+        group->status = begin_second(job, &group->error);
+        more = group->status == ATTN_OK && group->count > 0;
+        if (group->status == ATTN_OK && !more) {
+            group->status = attn_translation_go_on(job->translation, &more, &group->error);
+        }
+    } else if (more) {
+        group->sentences = attn_translation_to_search(job->translation, &group->count);
+    }
+    pthread_mutex_unlock(&job->lock);
+    return more && group->status == ATTN_OK;
+}
+
+attn_status attn_job_create(attn_serve_models *models, attn_serve_pair *pair,
+                            const char *const *texts, size_t count, const attn_job_options *options,
+                            attn_job **out, attn_error *error) {
+    *out = NULL;
+    attn_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        attn_serve_pair_release(models, pair);
+        return attn_fail_memory(error, sizeof *job);
+    }
+    pthread_mutex_init(&job->lock, NULL);
+    job->group.ended = true;
+    job->models = models;
+    job->pair = *pair;
+    job->model = pair->model;
+    job->options = *options;
+    job->group.go_on = go_on;
+    job->group.context = job;
+    attn_status status = begin(job, texts, count, error);
     if (status != ATTN_OK) {
         attn_job_free(job);
         return status;
     }
-    job->group.model = model->open;
-    job->group.go_on = go_on;
-    job->group.context = job;
-    job->group.sentences = attn_translation_to_search(job->translation, &job->group.count);
     *out = job;
     return ATTN_OK;
 }
@@ -95,15 +134,22 @@ attn_status attn_job_create_work(void (*work)(void *context, attn_http_answer *a
     return ATTN_OK;
 }
 
+void attn_job_keep(attn_job *job, attn_answers *cache, attn_buffer *key) {
+    job->cache = cache;
+    job->key = *key;
+    *key = (attn_buffer){0};
+}
+
 void attn_job_free(attn_job *job) {
     if (job == NULL) {
         return;
     }
+    attn_buffer_free(&job->key);
     if (job->work != NULL) {
         job->release(job->work_context);
         attn_http_answer_free(&job->answer);
     } else {
-        attn_serve_model_release(job->models, job->model);
+        attn_serve_pair_release(job->models, &job->pair);
     }
     attn_translation_free(job->translation);
     attn_buffer_free(&job->events);
@@ -137,7 +183,8 @@ static void progress(void *context, size_t sentence, const int32_t *ids, int64_t
     attn_job *job = context;
     size_t text;
     pthread_mutex_lock(&job->lock);
-    bool seen = attn_translation_note(job->translation, sentence, ids, count, &text);
+    bool last = job->pair.then == NULL || job->model == job->pair.then;
+    bool seen = attn_translation_note(job->translation, sentence, ids, count, &text) && last;
     if (seen) {
         add_partial_event(job, sentence);
     }
@@ -174,8 +221,7 @@ bool attn_job_start(attn_job *job, attn_batcher *batcher, uint64_t client,
     job->group.done = finish;
     job->group.progress = job->options.stream ? progress : NULL;
     job->group.context = job;
-    if (job->group.count == 0 && job->work == NULL) {
-        (void)go_on(job);
+    if (job->group.count == 0 && job->work == NULL && !go_on(job)) {
         finish(job);
         return true;
     }

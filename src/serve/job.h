@@ -6,8 +6,9 @@
 #define ATTN_SERVE_JOB_H
 
 #include "serve/batcher.h"
+#include "serve/answers.h"
 #include "serve/http.h"
-#include "serve/models.h"
+#include "serve/pair.h"
 
 typedef struct attn_job_options {
     bool list; /* q was a list: the answers are lists too */
@@ -25,8 +26,8 @@ typedef struct attn_job_options {
 
 typedef struct attn_job attn_job;
 
-/* texts: UTF-8. Takes the reference to the model over, also on failure. */
-ATTN_MUST_CHECK attn_status attn_job_create(attn_serve_models *models, attn_serve_model *model,
+/* texts: UTF-8. Takes the pair's references over, also on failure. */
+ATTN_MUST_CHECK attn_status attn_job_create(attn_serve_models *models, attn_serve_pair *pair,
                                             const char *const *texts, size_t count,
                                             const attn_job_options *options, attn_job **out,
                                             attn_error *error);
@@ -37,6 +38,8 @@ ATTN_MUST_CHECK attn_status attn_job_create_work(void (*work)(void *context,
                                                  void (*release)(void *context), void *context,
                                                  attn_job **out, attn_error *error);
 void attn_job_free(attn_job *job);
+/* The answer, if it is a translation, goes into the cache too. Takes the key over. */
+void attn_job_keep(attn_job *job, attn_answers *cache, attn_buffer *key);
 
 /* Gives the job to the batcher, for the client (batcher.h). wake(context) is called once when it is done and, for a
  * stream, whenever there is more to read; from the worker's thread, from this one when nothing needs the model, or from

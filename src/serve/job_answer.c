@@ -193,6 +193,10 @@ void attn_job_answer(attn_job *job, attn_http_answer *answer) {
         answer->content_type = "application/json";
         attn_buffer_text(&answer->body, dump);
         attn_buffer_text(&answer->body, "\n");
+        if (job->cache != NULL && !job->key.failed && !answer->body.failed) {
+            attn_answers_put(job->cache, job->key.data, job->key.length, answer->body.data,
+                             answer->body.length);
+        }
     }
     free(dump);
 }

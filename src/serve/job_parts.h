@@ -13,8 +13,11 @@ struct attn_job {
     void (*release)(void *context);
     void *work_context;
     attn_http_answer answer; /* of the work, until it is handed out */
+    attn_answers *cache;     /* NULL: the answer is not kept */
+    attn_buffer key;
     attn_serve_models *models;
-    attn_serve_model *model;
+    attn_serve_pair pair;
+    attn_serve_model *model; /* of the pair: the one that translates now */
     attn_job_options options;
     attn_translation *translation;
     attn_batch_group group;

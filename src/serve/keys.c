@@ -18,8 +18,33 @@ typedef struct block {
 
 struct attn_keys {
     block *keys;
-    size_t count, room;
+    int64_t *limits; /* beside them */
+    size_t count, room, limit_room;
 };
+
+/* The N behind the key, which is cut off the line: -1 without one, -2 when it is no number. */
+static int64_t take_limit(const char *line, size_t *length) {
+    size_t key = 0;
+    while (key < *length && line[key] != ' ' && line[key] != '\t') {
+        key++;
+    }
+    size_t at = key;
+    while (at < *length && (line[at] == ' ' || line[at] == '\t')) {
+        at++;
+    }
+    if (at == *length) {
+        return -1;
+    }
+    int64_t limit = 0;
+    for (; at < *length && limit < 1000000000; at++) {
+        if (line[at] < '0' || line[at] > '9') {
+            return -2;
+        }
+        limit = 10 * limit + (line[at] - '0');
+    }
+    *length = key;
+    return limit;
+}
 
 static attn_status add_line(attn_keys *keys, const char *line, size_t length, const char *path,
                             int64_t number, attn_error *error) {
@@ -29,7 +54,8 @@ static attn_status add_line(attn_keys *keys, const char *line, size_t length, co
     if (length == 0 || line[0] == '#') {
         return ATTN_OK;
     }
-    bool clean = true;
+    int64_t limit = take_limit(line, &length);
+    bool clean = limit != -2;
     int different = 0;
     for (size_t i = 0; i < length; i++) {
         clean = clean && (unsigned char)line[i] > ' ' && (unsigned char)line[i] < 0x7f;
@@ -38,12 +64,16 @@ static attn_status add_line(attn_keys *keys, const char *line, size_t length, co
     if (!clean || length < KEY_LOW || length > KEY_HIGH || different < KEY_DIFFERENT) {
         return attn_fail(error, ATTN_ERR_FORMAT, path, number,
                          "make one with, for instance, openssl rand -hex 16",
-                         "a key must have %d to %d visible ASCII characters, %d of them different",
+                         "a key must have %d to %d visible ASCII characters, %d of them different; "
+                         "behind it may "
+                         "stand how many requests it has a minute",
                          KEY_LOW, KEY_HIGH, KEY_DIFFERENT);
     }
-    if (!attn_grow(&keys->keys, &keys->room, keys->count + 1, sizeof *keys->keys)) {
+    if (!attn_grow(&keys->keys, &keys->room, keys->count + 1, sizeof *keys->keys) ||
+        !attn_grow(&keys->limits, &keys->limit_room, keys->count + 1, sizeof *keys->limits)) {
         return attn_fail_memory(error, sizeof *keys->keys);
     }
+    keys->limits[keys->count] = limit;
     block *added = &keys->keys[keys->count++];
     memset(added, 0, sizeof *added);
     memcpy(added->byte, line, length);
@@ -84,14 +114,16 @@ attn_status attn_keys_read(const char *path, attn_keys **out, attn_error *error)
 void attn_keys_free(attn_keys *keys) {
     if (keys != NULL) {
         attn_free(keys->keys);
+        attn_free(keys->limits);
         free(keys);
     }
 }
 
-bool attn_keys_match(const attn_keys *keys, const char *key) {
+bool attn_keys_match(const attn_keys *keys, const char *key, int64_t *limit) {
     block given = {{0}};
     size_t length = strlen(key);
     volatile unsigned char found = 0;
+    volatile uint64_t chosen = 0; /* limit + 1 */
     if (length > KEY_HIGH) {
         return false;
     }
@@ -102,7 +134,12 @@ bool attn_keys_match(const attn_keys *keys, const char *key) {
             difference |= (unsigned char)(keys->keys[k].byte[i] ^ given.byte[i]);
         }
         /* 1 for no difference, 0 for any, without a branch */
-        found |= (unsigned char)(((unsigned)difference - 1) >> 8 & 1);
+        unsigned char same = (unsigned char)(((unsigned)difference - 1) >> 8 & 1);
+        found |= same;
+        chosen |= (0 - (uint64_t)same) & (uint64_t)(keys->limits[k] + 1);
+    }
+    if (limit != NULL) {
+        *limit = (int64_t)chosen - 1;
     }
     return found != 0;
 }

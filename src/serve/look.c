@@ -397,7 +397,7 @@ static attn_job *handle_post(attn_service *s, look what, const attn_http_request
     }
     if (i < 0 || i >= (json_int_t)attn_serve_models_count(s->models)) {
         attn_http_error(answer, 400, "Invalid request: there is no model %lld", (long long)i);
-    } else if (attn_access_check_key(s->access, request, key, answer) &&
+    } else if (attn_access_check(s->access, request, key, answer) &&
                check_length(s, asked, answer)) {
         return make_job(s, what, (size_t)i, asked, answer);
     }

@@ -2,6 +2,7 @@
 #include "serve/models.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,16 @@ struct attn_serve_models {
     attn_serve_model *current[ATTN_SERVE_MODELS];
     size_t count;
 };
+
+static attn_serve_model *new_model(void) {
+    static atomic_uint_fast64_t last;
+    attn_serve_model *model = calloc(1, sizeof *model);
+    if (model != NULL) {
+        model->references = 1;
+        model->serial = atomic_fetch_add(&last, 1) + 1;
+    }
+    return model;
+}
 
 static void free_model(attn_serve_model *model) {
     if (model == NULL) {
@@ -126,11 +137,10 @@ static attn_status try_out(const attn_model *model, attn_error *error) {
 static attn_status load(const attn_serve_sources *sources, const char *path, const char *source,
                         const char *target, attn_serve_model **out, attn_error *error) {
     *out = NULL;
-    attn_serve_model *model = calloc(1, sizeof *model);
+    attn_serve_model *model = new_model();
     if (model == NULL) {
         return attn_fail_memory(error, sizeof *model);
     }
-    model->references = 1;
     attn_status status = open_model(sources, path, source, target, model, error);
     if (status == ATTN_OK) {
         status = try_out(model->open, error);
@@ -215,7 +225,7 @@ attn_status attn_serve_models_wrap(attn_translator *translator, attn_tokenizer *
                                    const char *source, const char *target, attn_serve_models **out,
                                    attn_error *error) {
     *out = make_models(NULL);
-    attn_serve_model *model = calloc(1, sizeof *model);
+    attn_serve_model *model = new_model();
     attn_status status =
         *out != NULL && model != NULL
             ? attn_model_wrap(translator, tokenizer, source, target, &model->open, error)
@@ -226,19 +236,17 @@ attn_status attn_serve_models_wrap(attn_translator *translator, attn_tokenizer *
         *out = NULL;
         return status;
     }
-    model->references = 1;
     (*out)->current[(*out)->count++] = model;
     return ATTN_OK;
 }
 
-bool attn_serve_models_add_pictures(attn_serve_models *models, attn_model *segmenter) {
-    attn_serve_model *model = calloc(1, sizeof *model);
+bool attn_serve_models_add(attn_serve_models *models, attn_model *open) {
+    attn_serve_model *model = new_model();
     if (model == NULL || models->count == ATTN_SERVE_MODELS) {
         free(model);
         return false;
     }
-    model->open = segmenter;
-    model->references = 1;
+    model->open = open;
     models->current[models->count++] = model;
     return true;
 }

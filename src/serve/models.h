@@ -13,6 +13,7 @@ typedef struct attn_serve_model {
     attn_model *open; /* a translator or a segmenter; only read */
     /* Kept by models.c. */
     int references;
+    uint64_t serial;     /* no other model that this process opened has it */
     int64_t identity[4]; /* of the file: device, inode, size, time */
 } attn_serve_model;
 
@@ -37,8 +38,8 @@ ATTN_MUST_CHECK attn_status attn_serve_models_wrap(attn_translator *translator,
                                                    attn_tokenizer *tokenizer, const char *source,
                                                    const char *target, attn_serve_models **out,
                                                    attn_error *error);
-/* Adds a segmenter, which is then owned; for tests. false: no room. */
-bool attn_serve_models_add_pictures(attn_serve_models *models, attn_model *segmenter);
+/* Adds another one, which is then owned; for tests. false: no room. */
+bool attn_serve_models_add(attn_serve_models *models, attn_model *open);
 void attn_serve_models_close(attn_serve_models *models);
 
 bool attn_serve_model_translates(const attn_serve_model *model);

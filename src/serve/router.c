@@ -10,6 +10,7 @@
 #include "serve/look.h"
 #include "serve/pictures.h"
 #include "serve/spec.h"
+#include "serve/suggest.h"
 
 /* ---- handlers of a few lines ---- */
 
@@ -67,6 +68,13 @@ static const attn_route_parameter detect_parameters[] = {
     {"q", "string", true, "Text to detect"},
     API_KEY,
 };
+static const attn_route_parameter suggest_parameters[] = {
+    {"q", "string", true, "The text"},
+    {"s", "string", true, "A better translation of it"},
+    {"source", "string", true, "Source language code"},
+    {"target", "string", true, "Target language code"},
+    API_KEY,
+};
 static const attn_route_parameter segment_parameters[] = {API_KEY};
 static const attn_route_parameter attend_parameters[] = {
     {"x", "integer", true, "Column of the querying pixel, from 0 at the left"},
@@ -112,6 +120,8 @@ static const attn_route routes[] = {
      "The translation, and whatever else was requested", LIST(translate_parameters)},
     {"/detect", ATTN_ROUTE_FORM, attn_service_detect, "Detect the language of a text",
      "Languages with a confidence each, the likeliest first", LIST(detect_parameters)},
+    {"/suggest", ATTN_ROUTE_FORM, attn_suggest, "Suggest a better translation", "success is true",
+     LIST(suggest_parameters)},
     {"/attn/segment", ATTN_ROUTE_PICTURE, segment, "Segment a picture (an addition of attn)",
      "Width, height, classes with colour and number of pixels, and the mask as a PNG",
      LIST(segment_parameters)},
@@ -179,6 +189,18 @@ static attn_job *metrics(attn_service *s, const attn_parameters *p, attn_http_an
     answer->status = 200;
     answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
     attn_metrics_print(s->metrics, names, &answer->body);
+    if (s->cache != NULL) {
+        attn_answers_counts c = attn_answers_count(s->cache);
+        attn_buffer_format(&answer->body,
+                           "# HELP attn_cache_requests_total Requests whose answer was looked for "
+                           "among those kept.\n"
+                           "# TYPE attn_cache_requests_total counter\n"
+                           "attn_cache_requests_total{found=\"yes\"} %llu\n"
+                           "attn_cache_requests_total{found=\"no\"} %llu\n"
+                           "# HELP attn_cache_bytes Memory of the answers that are kept.\n"
+                           "# TYPE attn_cache_bytes gauge\nattn_cache_bytes %zu\n",
+                           c.hits, c.misses, c.bytes);
+    }
     return NULL;
 }
 
@@ -207,7 +229,7 @@ static attn_job *with_parameters(attn_service *s, const attn_http_request *r,
         bare.content_type = NULL; /* the body is a file, whatever it says */
     }
     if (attn_parameters_parse(&bare, &p, answer) &&
-        attn_access_check_key(s->access, r, attn_parameter_text(&p, "api_key"), answer)) {
+        attn_access_check(s->access, r, attn_parameter_text(&p, "api_key"), answer)) {
         job = route->handler(s, &p, answer);
     }
     attn_parameters_free(&p);

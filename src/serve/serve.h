@@ -10,7 +10,8 @@ typedef struct attn_serve_options {
     const char *host;
     int64_t port; /* 0: any free one */
     attn_access_options access;
-    const char *access_log; /* path; NULL: none; "-": stdout */
+    const char *access_log;  /* path; NULL: none; "-": stdout */
+    const char *suggestions; /* path; NULL: none are taken */
     int64_t beam;
     double length_penalty;
     int64_t batch_tokens, batch_wait; /* ms */
@@ -19,6 +20,7 @@ typedef struct attn_serve_options {
     int64_t connections, connections_per_address;
     int64_t character_limit, text_limit, alternatives_limit, pixel_limit;
     int64_t picture_memory; /* MiB */
+    int64_t cache;          /* MiB of answers that are kept; 0: none */
     int64_t drain_seconds;  /* for what is under way when asked to stop */
     bool no_watch;          /* reload on SIGHUP alone */
 } attn_serve_options;

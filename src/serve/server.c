@@ -212,6 +212,7 @@ static attn_status start_server(attn_server *server, attn_error *error) {
                                      .wait_seconds = 1e-3 * (double)o->batch_wait,
                                      .queue = (size_t)o->queue};
     server->service = (attn_service){.metrics = &server->metrics,
+                                     .suggestions = o->suggestions,
                                      .character_limit = o->character_limit,
                                      .batch_limit = o->text_limit,
                                      .alternatives_limit = o->alternatives_limit,
@@ -226,6 +227,9 @@ static attn_status start_server(attn_server *server, attn_error *error) {
     }
     if (status == ATTN_OK) {
         status = attn_serve_models_open(&o->sources, &server->service.models, error);
+    }
+    if (status == ATTN_OK && o->cache > 0) {
+        status = attn_answers_create((size_t)o->cache << 20, &server->service.cache, error);
     }
     if (status == ATTN_OK) {
         status = attn_batcher_start(&reading, NULL, &server->desk, error);
@@ -255,6 +259,7 @@ attn_status attn_serve_run(const attn_serve_options *options, attn_error *error)
     attn_batcher_free(server->desk);
     attn_serve_models_close(server->service.models);
     attn_access_free(server->service.access);
+    attn_answers_free(server->service.cache);
     close_log(server);
     pthread_mutex_destroy(&server->lock);
     free(server);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "serve/pair.h"
 #include "text/language.h"
 
 /* ---- the texts ---- */
@@ -157,7 +158,9 @@ static const char *likeliest_source(attn_service *s, int64_t number, const char 
     for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
         attn_serve_model *model = attn_serve_models_get(s->models, i);
         if (attn_serve_model_translates(model) && (number < 0 || (size_t)number == i) &&
-            attn_language_same(model->open->target, target)) {
+            (attn_language_same(model->open->target, target) ||
+             (number < 0 && !attn_language_same(model->open->source, target) &&
+              attn_serve_pair_exists(s->models, model->open->source, target)))) {
             add_code(sources, model->open->source);
         }
         attn_serve_model_release(s->models, model);
@@ -238,19 +241,13 @@ attn_job *attn_service_detect(attn_service *s, const attn_parameters *p, attn_ht
     return NULL;
 }
 
-static json_t *language_json(attn_service *s, const char *code) {
+/* Itself among them: to translate it into itself is to copy it. */
+static json_t *language_json(attn_service *s, const codes *all, const char *code) {
     json_t *targets = json_array();
-    for (size_t i = 0; i < attn_serve_models_count(s->models); i++) {
-        attn_serve_model *model = attn_serve_models_get(s->models, i);
-        bool known = false;
-        for (size_t k = 0; k < json_array_size(targets); k++) {
-            known = known ||
-                    strcmp(json_string_value(json_array_get(targets, k)), model->open->target) == 0;
+    for (size_t i = 0; i < all->count; i++) {
+        if (attn_serve_pair_exists(s->models, code, all->code[i])) {
+            json_array_append_new(targets, json_string(all->code[i]));
         }
-        if (strcmp(model->open->source, code) == 0 && !known) {
-            json_array_append_new(targets, json_string(model->open->target));
-        }
-        attn_serve_model_release(s->models, model);
     }
     return json_pack("{s:s, s:s, s:o}", "code", code, "name", attn_language_name(code), "targets",
                      targets);
@@ -263,7 +260,7 @@ attn_job *attn_service_languages(attn_service *s, const attn_parameters *p,
     json_t *list = json_array();
     list_codes(s, true, &all);
     for (size_t i = 0; i < all.count; i++) {
-        json_array_append_new(list, language_json(s, all.code[i]));
+        json_array_append_new(list, language_json(s, &all, all.code[i]));
     }
     attn_http_json(answer, list);
     return NULL;
@@ -287,13 +284,13 @@ attn_job *attn_service_settings(attn_service *s, const attn_parameters *p,
     attn_serve_model *model = first_translator(s), *pictures;
     const char *target = model != NULL ? model->open->target : "";
     pictures = attn_serve_models_for_pictures(s->models);
-    json_t *value =
-        json_pack("{s:b, s:I, s:b, s:i, s:b, s:b, s:[], s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "apiKeys",
-                  (int)attn_access_needs_key(s->access), "charLimit",
-                  (json_int_t)s->character_limit, "filesTranslation", 0, "frontendTimeout", 500,
-                  "keyRequired", (int)attn_access_needs_key(s->access), "suggestions", 0,
-                  "supportedFilesFormat", "language", "source", "code", "auto", "name",
-                  "Auto Detect", "target", "code", target, "name", attn_language_name(target));
+    json_t *value = json_pack(
+        "{s:b, s:I, s:b, s:i, s:b, s:b, s:[], s:{s:{s:s, s:s}, s:{s:s, s:s}}}", "apiKeys",
+        (int)attn_access_needs_key(s->access), "charLimit", (json_int_t)s->character_limit,
+        "filesTranslation", 0, "frontendTimeout", 500, "keyRequired",
+        (int)attn_access_needs_key(s->access), "suggestions", (int)(s->suggestions != NULL),
+        "supportedFilesFormat", "language", "source", "code", "auto", "name", "Auto Detect",
+        "target", "code", target, "name", attn_language_name(target));
     json_object_set_new(value, "pictures", json_boolean(pictures != NULL));
     if (model != NULL) {
         attn_serve_model_release(s->models, model);
@@ -333,57 +330,101 @@ static bool read_options(attn_service *s, const attn_parameters *p, const texts 
     return good;
 }
 
-/* Model `number`, with a reference, or NULL and an error when it is none for that pair. */
-static attn_serve_model *get_model(attn_service *s, int64_t number, const char *source,
-                                   const char *target, attn_http_answer *answer) {
-    attn_serve_model *model = NULL;
+/* Model `number`, or an error when it is none for that pair. */
+static bool get_model(attn_service *s, int64_t number, const char *source, const char *target,
+                      attn_serve_pair *out, attn_http_answer *answer) {
+    *out = (attn_serve_pair){0};
     if (number < (int64_t)attn_serve_models_count(s->models)) {
-        model = attn_serve_models_get(s->models, (size_t)number);
-        if (attn_serve_model_translates(model) && attn_language_same(model->open->source, source) &&
-            attn_language_same(model->open->target, target)) {
-            return model;
+        out->model = attn_serve_models_get(s->models, (size_t)number);
+        if (attn_serve_model_translates(out->model) &&
+            attn_language_same(out->model->open->source, source) &&
+            attn_language_same(out->model->open->target, target)) {
+            return true;
         }
-        attn_serve_model_release(s->models, model);
+        attn_serve_pair_release(s->models, out);
     }
     attn_http_error(answer, 400, "Invalid request: model %" PRId64 " does not translate %s to %s",
                     number, source, target);
-    return NULL;
+    return false;
 }
 
-/* The model for the pair, with a reference, or NULL and an error. number: the one asked for; less than 0: the
- * first. */
-static attn_serve_model *find_model(attn_service *s, int64_t number, const char *source,
-                                    const char *target, attn_http_answer *answer) {
+/* What translates the pair, or an error. number: the model asked for; less than 0: the first. */
+static bool find_pair(attn_service *s, int64_t number, const char *source, const char *target,
+                      attn_serve_pair *out, attn_http_answer *answer) {
     const char *unknown = !is_known(s, source) ? source : !is_known(s, target) ? target : NULL;
     if (unknown != NULL) {
         attn_http_error(answer, 400, "%s is not supported", unknown);
-        return NULL;
+        return false;
     }
     if (number >= 0) {
-        return get_model(s, number, source, target, answer);
+        return get_model(s, number, source, target, out, answer);
     }
-    attn_serve_model *model = attn_serve_models_find(s->models, source, target);
-    if (model == NULL) {
+    if (!attn_serve_pair_find(s->models, source, target, out)) {
         attn_http_error(answer, 400, "%s (%s) is not available as a target language from %s (%s)",
                         attn_language_name(target), target, attn_language_name(source), source);
+        return false;
     }
-    return model;
+    return true;
 }
 
-static attn_job *make_job(attn_service *s, attn_serve_model *model, const texts *t,
-                          const attn_job_options *options, attn_http_answer *answer) {
-    attn_job *job;
-    attn_error error;
-    attn_status status =
-        attn_job_create(s->models, model, t->text, t->count, options, &job, &error);
-    if (status != ATTN_OK) {
-        attn_http_error(answer, 500, "Cannot translate text: %s", error.what);
-        return NULL;
+/* All that an answer follows from. */
+static void write_key(const attn_serve_pair *pair, const texts *t, const attn_job_options *o,
+                      attn_buffer *key) {
+    attn_buffer_format(key, "%" PRIu64 " %" PRIu64 " %d%d%d%d%d%d%d %" PRId64 " %" PRId64 " %s %g",
+                       pair->model->serial, pair->then != NULL ? pair->then->serial : 0, o->list,
+                       o->html, o->attributes, o->translate_all, o->unchanged, o->scores,
+                       o->attention, o->alternatives, o->n_best,
+                       o->detected != NULL ? o->detected : "-", o->confidence);
+    for (size_t i = 0; i < t->count; i++) {
+        attn_buffer_format(key, " %zu:", strlen(t->text[i]));
+        attn_buffer_text(key, t->text[i]);
     }
+}
+
+/* Whether the answer was given before, and is now. */
+static bool answer_again(attn_service *s, const attn_buffer *key, attn_http_answer *answer) {
+    if (s->cache == NULL || key->failed ||
+        !attn_answers_get(s->cache, key->data, key->length, &answer->body)) {
+        return false;
+    }
+    answer->status = 200;
+    answer->content_type = "application/json";
+    return true;
+}
+
+/* Takes the pair's references over. NULL: *answer is complete. */
+static attn_job *make_job(attn_service *s, attn_serve_pair *pair, const texts *t,
+                          attn_job_options *options, attn_http_answer *answer) {
+    attn_job *job = NULL;
+    attn_error error;
+    attn_buffer key = {0};
+    options->unchanged = options->unchanged || pair->unchanged;
     if (s->metrics != NULL) {
         atomic_fetch_add(&s->metrics->characters, t->characters);
     }
+    if (s->cache != NULL && !options->stream) {
+        write_key(pair, t, options, &key);
+    }
+    if (key.length > 0 && answer_again(s, &key, answer)) {
+        attn_serve_pair_release(s->models, pair);
+    } else if (attn_job_create(s->models, pair, t->text, t->count, options, &job, &error) !=
+               ATTN_OK) {
+        attn_http_error(answer, 500, "Cannot translate text: %s", error.what);
+    } else if (key.length > 0) {
+        attn_job_keep(job, s->cache, &key);
+    }
+    attn_buffer_free(&key);
     return job;
+}
+
+/* The code as a model of the pair has it: it has to outlive the request, and the job holds a reference to the models. */
+static const char *own_name(const attn_serve_pair *pair, const char *code) {
+    if (attn_language_same(pair->model->open->source, code)) {
+        return pair->model->open->source;
+    }
+    return pair->then != NULL && attn_language_same(pair->then->open->target, code)
+               ? pair->then->open->target
+               : pair->model->open->target;
 }
 
 /* From a language that is to be found out. */
@@ -399,15 +440,14 @@ static attn_job *translate_auto(attn_service *s, const attn_parameters *p, int64
                         attn_language_name(found.source), found.source);
         return NULL;
     }
-    attn_serve_model *model = find_model(s, number, found.source, target, answer);
-    if (model == NULL) {
+    attn_serve_pair pair;
+    if (!find_pair(s, number, found.source, target, &pair, answer)) {
         return NULL;
     }
     options->confidence = rounded(found.confidence);
     options->unchanged = found.unchanged && !options->translate_all;
-    /* The name has to outlive the request: it is the model's own, for which the job holds a reference. */
-    options->detected = found.unchanged ? model->open->target : model->open->source;
-    return make_job(s, model, t, options, answer);
+    options->detected = own_name(&pair, found.unchanged ? target : found.source);
+    return make_job(s, &pair, t, options, answer);
 }
 
 attn_job *attn_service_translate(attn_service *s, const attn_parameters *p,
@@ -433,9 +473,10 @@ attn_job *attn_service_translate(attn_service *s, const attn_parameters *p,
         if (strcmp(source, "auto") == 0) {
             job = translate_auto(s, p, number, &t, &options, answer);
         } else {
-            attn_serve_model *model =
-                find_model(s, number, source, attn_parameter_text(p, "target"), answer);
-            job = model != NULL ? make_job(s, model, &t, &options, answer) : NULL;
+            attn_serve_pair pair;
+            if (find_pair(s, number, source, attn_parameter_text(p, "target"), &pair, answer)) {
+                job = make_job(s, &pair, &t, &options, answer);
+            }
         }
     }
     free(t.text);

@@ -13,6 +13,8 @@ typedef struct attn_service {
     attn_serve_models *models;
     attn_access *access; /* NULL: all may ask */
     attn_metrics *metrics;
+    attn_answers *cache;        /* NULL: answers are not kept */
+    const char *suggestions;    /* file for what /suggest is told; NULL: none is taken */
     int64_t character_limit;    /* of one text */
     int64_t batch_limit;        /* texts of one request */
     int64_t alternatives_limit; /* also of n_best */

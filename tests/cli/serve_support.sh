@@ -1,6 +1,7 @@
 # Sourced by tests of `attn serve`: tiny models in a folder of their own, starting and stopping the server.
 # The sourcing script has no `set` of its own and ends with `finish`.
 set -u
+export ATTN_CACHE=0 # each answer is made anew, unless a test asks otherwise
 command -v curl >/dev/null || { echo "skipped: curl is missing"; exit 77; }
 work=$(mktemp -d)
 server=

@@ -5,7 +5,7 @@ start
 json='Content-Type: application/json'
 text='{"q":"one two three four","source":"en","target":"fr"}'
 expect 200 '"status":"ok"' "$url/health"
-expect 200 '"targets":["fr"]' "$url/languages"
+expect 200 '"targets":["en","fr"]' "$url/languages"
 expect 200 translatedText -d q="one two" -d source=en -d target=fr "$url/translate"
 expect 200 '{x}' -H "$json" -d '{"q":"one two {x} three.","source":"en","target":"fr"}' "$url/translate"
 expect 200 translatedText -H "$json" -d "$text" "$url/translate"
@@ -290,7 +290,7 @@ start
 alone=$(ask "$url" '')
 stop
 start --model other/en-fr-large.safetensors
-expect 200 '"targets":["fr"]' "$url/languages"
+expect 200 '"targets":["en","fr"]' "$url/languages"
 expect 200 '"name":"en-fr"' "$url/attn/models"
 expect 200 '"model":2,"name":"en-fr-large","source":"en","target":"fr"' "$url/attn/models"
 [ "$(ask "$url" '')" = "$alone" ] || fail "not the first model of a pair: $(ask "$url" ''), alone $alone"
@@ -317,6 +317,33 @@ for path in document layer matrices; do
     [ "$(cat ${path}0 ${path}1 ${path}2 ${path}3 | sort -u | wc -l)" -eq 4 ] || fail "/attn/$path: two checkpoints with the same numbers"
     expect 400 'the checkpoint: cannot open' -H "$json" -d "{$look,\"checkpoint\":4}" "$url/attn/$path"
 done
+stop
+
+# Options from the environment, the command line before it; who is behind a proxy; so many requests a minute; answers that
+# are given again; suggestions; the interface for people.
+ATTN_TRUSTED_PROXY=192.0.2.1,127.0.0.0/8 ATTN_REQUESTS_PER_MINUTE=3 ATTN_NAME=t.example.org ATTN_SUGGESTIONS=suggested \
+    start --cache 4
+ask_as() { # ADDRESS
+    curl -sS -m 60 -o body -w '%{http_code}' -H "X-Forwarded-For: 203.0.113.99, $1" -d q=one -d source=en -d target=fr "$url/translate"
+}
+for i in 1 2 3; do [ "$(ask_as 198.51.100.1)" = 200 ] || fail "request $i: $(cat body)"; done
+[ "$(ask_as 198.51.100.1)" = 429 ] || fail "a fourth request within a minute: $(cat body)"
+grep -q '{"error":"Slowdown: 3 per 1 minute"}' body || fail "not LibreTranslate's words: $(cat body)"
+[ "$(ask_as 198.51.100.2)" = 200 ] || fail "another client behind the same proxy: $(cat body)"
+grep -q '"address":"198.51.100.1"' access || fail "the log names the proxy: $(head -n 3 access)"
+expect 200 'attn_cache_requests_total{found="yes"} 3' "$url/metrics"
+expect 200 '"success":true' -H 'X-Forwarded-For: 198.51.100.3' -d q=one -d s=un -d source=en -d target=fr "$url/suggest"
+grep -q '"source":"en","target":"fr","q":"one","s":"un"}$' suggested || fail "no suggestion: $(cat suggested)"
+expect 400 'missing s parameter' -H 'X-Forwarded-For: 198.51.100.3' -d q=one -d source=en -d target=fr "$url/suggest"
+expect 200 '"suggestions":true' "$url/frontend/settings"
+expect 200 'the interface' "$url/docs"
+stop
+ATTN_PORT=many "$ATTN_TOOL" serve --model en-fr.safetensors 2>err && fail "ATTN_PORT=many"
+grep -q "environment variable ATTN_PORT" err || fail "no word of the variable: $(cat err)"
+"$ATTN_TOOL" serve --model en-fr.safetensors --port 0 --trusted-proxy proxy.example.org 2>err && fail "a proxy by name"
+grep -q 'not an IP address' err || fail "no word of the proxy: $(cat err)"
+start
+expect 403 'Suggestions are disabled' -d q=one -d s=un -d source=en -d target=fr "$url/suggest"
 stop
 
 # Misuse.

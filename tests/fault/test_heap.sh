@@ -61,7 +61,7 @@ try html "$ATTN_TOOL" translate --model "$model" --html
 
 # The server lives on, and is right whenever it answers. It has opened ICU before it listens.
 : >log
-LD_PRELOAD=$ATTN_FAULTY_HEAP HEAP_EVERY=1499 HEAP_LISTEN=1 HEAP_ICU=1 "$ATTN_TOOL" serve --model "$model" --port 0 --quiet 2>log &
+LD_PRELOAD=$ATTN_FAULTY_HEAP HEAP_EVERY=1499 HEAP_LISTEN=1 HEAP_ICU=1 "$ATTN_TOOL" serve --model "$model" --port 0 --quiet --cache 0 2>log &
 server=$!
 tries=0
 until url=$(sed -n 's/^attn: serving at //p' log) && [ -n "$url" ] || [ $tries -gt 600 ]; do

@@ -61,7 +61,7 @@ static void start(void) {
     attn_search_options_init(&service.search);
     if (attn_serve_models_wrap(tiny_model_translator(tokenizer, 1), tokenizer, "en", "fr",
                                &service.models, NULL) != ATTN_OK ||
-        !attn_serve_models_add_pictures(service.models, open_segmenter())) {
+        !attn_serve_models_add(service.models, open_segmenter())) {
         abort();
     }
 }

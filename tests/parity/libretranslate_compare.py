@@ -28,7 +28,7 @@ def check(server):
             break
     client = LibreTranslateAPI(url)
     languages = client.languages()
-    assert [x["code"] for x in languages] == ["en", "fr"] and languages[0]["targets"] == ["fr"]
+    assert [x["code"] for x in languages] == ["en", "fr"] and languages[0]["targets"] == ["en", "fr"]
     assert languages[0]["name"] == "English"
     best = client.detect("The cat is on the table and it looks at you.")[0]
     assert best["language"] == "en" and 50 < best["confidence"] <= 100

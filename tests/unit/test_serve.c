@@ -166,7 +166,8 @@ static void answers(void **unused) {
                      200);
     expect("[{\"confidence\":");
     assert_int_equal(ask("GET", "/languages", NULL, ""), 200);
-    expect("{\"code\":\"en\",\"name\":\"English\",\"targets\":[\"fr\"]}");
+    expect("{\"code\":\"en\",\"name\":\"English\",\"targets\":[\"en\",\"fr\"]}");
+    expect("\"targets\":[\"fr\"]}]"); /* into itself alone */
     assert_int_equal(ask("GET", "/health", NULL, ""), 200);
     assert_string_equal(answer.body.data, "{\"status\":\"ok\"}\n");
     assert_int_equal(ask("GET", "/frontend/settings", NULL, ""), 200);
@@ -253,7 +254,7 @@ static void keys(void **unused) {
 static int try_key(attn_access *access, uint64_t client, const char *key) {
     attn_http_request request = {.client = client};
     attn_http_answer refusal = {0};
-    bool allowed = attn_access_check_key(access, &request, key, &refusal);
+    bool allowed = attn_access_check(access, &request, key, &refusal);
     int status = refusal.status;
     assert_true(status != 429 || (refusal.retry_after >= 1 && refusal.retry_after <= 61));
     attn_http_answer_free(&refusal);
@@ -286,6 +287,107 @@ static void guessing_slows_down(void **unused) {
     assert_int_equal(try_key(access, 7, "wrong"), 403);
     attn_access_free(access);
     unlink(path);
+}
+
+/* So many at once, then evenly; a key by its own number, or by that of all. */
+static void requests_a_minute(void **unused) {
+    (void)unused;
+    char path[64];
+    static const char keys_of_two[] =
+        "first-key-0123-abcdefghij 2\nsecond-key-4567-abcdefghi\t \nthird-key-89ab-abcdefghijk 0\n";
+    attn_access_options options = {.per_minute = 3};
+    attn_access *access;
+    assert_int_equal(attn_access_create(&options, &access, NULL), ATTN_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(try_key(access, 7, NULL), 0);
+    }
+    assert_int_equal(try_key(access, 7, NULL), 429);
+    assert_int_equal(try_key(access, 8, NULL), 0);
+    attn_access_free(access);
+    sentences_write(path, keys_of_two, sizeof keys_of_two - 1);
+    options.keys = path;
+    assert_int_equal(attn_access_create(&options, &access, NULL), ATTN_OK);
+    for (uint64_t i = 0; i < 2; i++) { /* whoever has the key */
+        assert_int_equal(try_key(access, i, "first-key-0123-abcdefghij"), 0);
+    }
+    assert_int_equal(try_key(access, 5, "first-key-0123-abcdefghij"), 429);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(try_key(access, 7, "second-key-4567-abcdefghi"), 0);
+    }
+    assert_int_equal(try_key(access, 7, "second-key-4567-abcdefghi"), 429);
+    for (int i = 0; i < 9; i++) { /* 0: any number */
+        assert_int_equal(try_key(access, 7, "third-key-89ab-abcdefghijk"), 0);
+    }
+    assert_int_equal(try_key(access, 7, "third-key-89ab-abcdefghijX"), 403);
+    attn_access_free(access);
+    unlink(path);
+}
+
+/* A language into itself, and two languages through a third. */
+static void pairs_of_languages(void **unused) {
+    (void)unused;
+    assert_int_equal(post("{\"q\":\"The cat, 3 \",\"source\":\"fr\",\"target\":\"FR\"}"), 200);
+    assert_string_equal(answer.body.data, "{\"translatedText\":\"The cat, 3 \"}\n");
+    attn_tokenizer *tokenizer = tiny_model_tokenizer();
+    attn_translator *translator = tiny_model_translator(tokenizer, 2);
+    attn_model *second;
+    assert_int_equal(attn_translator_pack(translator, ATTN_COMPUTE_F32, NULL), ATTN_OK);
+    assert_int_equal(attn_model_wrap(translator, tokenizer, "fr", "de", &second, NULL), ATTN_OK);
+    assert_true(attn_serve_models_add(service.models, second));
+    assert_int_equal(ask("GET", "/languages", NULL, ""), 200);
+    expect("{\"code\":\"en\",\"name\":\"English\",\"targets\":[\"en\",\"fr\",\"de\"]}");
+    char body[4000];
+    assert_int_equal(post("{\"q\":[\"The cat\",\"\",\"12\"],\"source\":\"en\",\"target\":\"fr\"}"),
+                     200);
+    char *middle = strdup(strstr(answer.body.data, "["));
+    *strstr(middle, "]}") = '\0';
+    snprintf(body, sizeof body,
+             "{\"q\":%s],\"source\":\"fr\",\"target\":\"de\",\"translate_all\":true}", middle);
+    free(middle);
+    assert_int_equal(post(body), 200);
+    char *end = strdup(answer.body.data);
+    assert_int_equal(
+        post("{\"q\":[\"The "
+             "cat\",\"\",\"12\"],\"source\":\"en\",\"target\":\"de\",\"translate_all\":true}"),
+        200);
+    assert_string_equal(answer.body.data, end);
+    free(end);
+    assert_int_equal(post("{\"q\":\" 12 \",\"source\":\"en\",\"target\":\"de\"}"), 200);
+    assert_string_equal(answer.body.data, "{\"translatedText\":\" 12 \"}\n");
+    assert_int_equal(post("{\"q\":\"the cat and the dog\",\"source\":\"auto\",\"target\":\"de\"}"),
+                     200);
+    expect("\"detectedLanguage\":{\"confidence\":");
+}
+
+/* What was answered before is given again, byte for byte; a cache of little room forgets. */
+static void answers_are_kept(void **unused) {
+    (void)unused;
+    static const char *const asked[] = {
+        "{\"q\":\"The cat\",\"source\":\"en\",\"target\":\"fr\"}",
+        "{\"q\":[\"The cat\"],\"source\":\"en\",\"target\":\"fr\"}",
+        "{\"q\":\"The cat\",\"source\":\"en\",\"target\":\"fr\",\"scores\":true}",
+        "{\"q\":\"The cat\",\"source\":\"auto\",\"target\":\"fr\"}",
+        "{\"q\":\"The cat \",\"source\":\"en\",\"target\":\"fr\"}"};
+    enum { ASKED = sizeof asked / sizeof asked[0] };
+    char *first[ASKED];
+    assert_int_equal(attn_answers_create(1 << 20, &service.cache, NULL), ATTN_OK);
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t i = 0; i < ASKED; i++) {
+            assert_int_equal(post(asked[i]), 200);
+            if (round == 0) {
+                first[i] = strdup(answer.body.data);
+            } else {
+                assert_string_equal(answer.body.data, first[i]);
+                free(first[i]);
+            }
+        }
+    }
+    attn_answers_counts counts = attn_answers_count(service.cache);
+    assert_true(counts.hits == ASKED && counts.misses == ASKED && counts.entries == ASKED);
+    assert_int_equal(ask("GET", "/metrics", NULL, ""), 200);
+    expect("attn_cache_requests_total{found=\"yes\"} 5\n");
+    attn_answers_free(service.cache);
+    service.cache = NULL;
 }
 
 static int ask_as(const char *host) {
@@ -733,7 +835,7 @@ static void pictures(void **unused) {
     assert_int_equal(send_picture("/attn/segment", "", png.data, png.size), 404);
     expect("No segmenter is served");
     attn_model *segmenter = open_segmenter();
-    assert_true(attn_serve_models_add_pictures(service.models, segmenter));
+    assert_true(attn_serve_models_add(service.models, segmenter));
     assert_int_equal(ask("GET", "/frontend/settings", NULL, ""), 200);
     expect("\"pictures\":true");
     assert_int_equal(ask("GET", "/languages", NULL, ""), 200);
@@ -874,6 +976,8 @@ int main(void) {
         cmocka_unit_test(embedded_files),
         cmocka_unit_test(keys),
         cmocka_unit_test(guessing_slows_down),
+        cmocka_unit_test(requests_a_minute),
+        cmocka_unit_test(answers_are_kept),
         cmocka_unit_test(the_operator_alone_is_told),
         cmocka_unit_test(streams),
         cmocka_unit_test(the_same_bits_in_company),
@@ -883,6 +987,7 @@ int main(void) {
         cmocka_unit_test(what_nobody_wants_is_given_up),
         cmocka_unit_test(all_are_given_up_at_the_end),
         cmocka_unit_test(pictures),
+        cmocka_unit_test(pairs_of_languages), /* the last: it adds a model */
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
