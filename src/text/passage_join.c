@@ -192,6 +192,7 @@ static attn_status join(joining *j, char **text) {
     j->out_of_memory = &out_of_memory;
     attn_status status = join_parts(j, j->p->parts, j->p->part_count);
     j->out = NULL;
+    j->out_of_memory = NULL;
     if (status == ATTN_OK && out_of_memory) {
         status = attn_fail_memory(j->error, 0);
     }

@@ -132,7 +132,7 @@ static void gradients_are_those_of_differences(void **state) {
     for (int64_t n = 0; n < (int64_t)B * H * TQ * TK; n++) {
         weights_of_weights[n] = attn_random_uniform(&random) * 2 - 1;
     }
-    for (int options = 0; options < 512; options += thin_step() > 1 ? 5 : 1) {
+    for (int options = 0; options<512; options += thin_step()> 1 ? 5 : 1) {
         check(options);
     }
 }
