@@ -298,6 +298,7 @@ static int read_environment(parser *p) {
             return ATTN_EXIT_FAILURE;
         }
         bool list = option.type == ATTN_OPTION_LIST || option.type == ATTN_OPTION_FILES;
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): attn_command_run frees all values */
         int result = option.type == ATTN_OPTION_FLAG ? set_flag(p, &option, p->values[i])
                      : list                          ? set_list(p, &option, p->values[i])
                                                      : set_option(p, &option, p->values[i]);

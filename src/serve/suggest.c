@@ -43,10 +43,6 @@ attn_job *attn_suggest(attn_service *s, const attn_parameters *p, attn_http_answ
     static const char *const names[] = {"source", "target", "q", "s"};
     const char *value[4];
     bool full;
-    if (s->suggestions == NULL) {
-        attn_http_error(answer, 403, "Suggestions are disabled on this server.");
-        return NULL;
-    }
     for (int i = 0; i < 4; i++) {
         value[i] = attn_parameter_text(p, names[i]);
         if (value[i] == NULL || !attn_utf8_whole(value[i], strlen(value[i])) ||
@@ -55,6 +51,10 @@ attn_job *attn_suggest(attn_service *s, const attn_parameters *p, attn_http_answ
                             value[i] == NULL ? "missing" : "wrong", names[i]);
             return NULL;
         }
+    }
+    if (s->suggestions == NULL) {
+        attn_http_error(answer, 403, "Suggestions are disabled on this server.");
+        return NULL;
     }
     char *line = make_line(value);
     size_t length = line != NULL ? strlen(line) : 0;

@@ -103,7 +103,7 @@ if command -v curl >/dev/null; then
     url=$(sed -n 's/^attn: serving at //p' log)
     [ -n "$url" ] || fail "it does not start: $(cat log)"
     curl -s "$url/languages" >languages
-    grep -q '"targets": *\["xx", *"yy"\]' languages || fail "/languages: $(cat languages)"
+    grep -q '"targets": *\["en", *"xx", *"yy"\]' languages || fail "/languages: $(cat languages)"
     for to in xx yy; do
         head -1 some | "$ATTN_TOOL" translate --model m.safetensors --to $to >expected 2>err
         answer=$(curl -s -d "q=$(head -1 some)" -d source=en -d target=$to "$url/translate" |
