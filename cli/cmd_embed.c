@@ -1,14 +1,17 @@
-/* cli/cmd_embed.c: `attn embed`: one vector of each line, or what the pieces of each line attend to. */
+/* cli/cmd_embed.c: `attn embed`: one vector of each line, or what the pieces of each line attend to; of a network of pictures, one
+ * vector of each picture. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "attn/classify.h"
 #include "base/fail.h"
 #include "base/grow.h"
 #include "base/memory.h"
 #include "command.h"
 #include "encoding.h"
 #include "image/encode.h"
+#include "image/picture.h"
 #include "io/json_write.h"
 #include "lines.h"
 
@@ -17,7 +20,7 @@ enum { GROUP = 64 }; /* lines computed together, when so many have come */
 typedef struct options {
     attn_encoding_options encoding;
     const char *npy;
-    int64_t layer, head;
+    int64_t layer, head, max_pixels;
     bool json, attention;
 } options;
 
@@ -35,6 +38,8 @@ static const attn_option table[] = {
      .help = "of --attention: the layer (default: the last)"},
     {"head", 0, ATTN_OPTION_INT, offsetof(options, head), 1, 256, .value = "N",
      .help = "of --attention: the head (default: the mean of all)"},
+    {"max-pixels", 0, ATTN_OPTION_INT, offsetof(options, max_pixels), 1, 1e12, .value = "N",
+     .help = "of pictures: refuse larger ones (default 100 million)"},
 };
 /* clang-format on */
 
@@ -145,6 +150,49 @@ static attn_status finish_group(work *w, attn_error *error) {
     return status == ATTN_OK ? attn_output_flush(error) : status;
 }
 
+/* ---- pictures ---- */
+
+static attn_status embed_picture(work *w, const char *path, float *vector, size_t size,
+                                 attn_error *error) {
+    const options *o = w->options;
+    attn_picture picture = {.rgb = NULL};
+    attn_embed_options how = attn_encoding_embed_options(&o->encoding);
+    attn_status status = attn_picture_read(path, o->max_pixels, &picture, error);
+    if (status == ATTN_OK) {
+        attn_pixels pixels = {picture.width, picture.height, picture.rgb};
+        status = attn_embed_picture(w->model, &pixels, &how, vector, error);
+    }
+    attn_picture_free(&picture);
+    if (status == ATTN_OK && o->npy != NULL) {
+        w->count = 1;
+        status = keep(w, vector, size, error);
+    } else if (status == ATTN_OK && o->json) {
+        status = print_object(
+            json_pack("{s:s, s:o}", "picture", path, "vector", list_of(vector, size)), error);
+    } else if (status == ATTN_OK) {
+        print_plain(vector, size);
+    }
+    w->done++;
+    return status == ATTN_OK ? attn_output_flush(error) : status;
+}
+
+static attn_status embed_pictures(work *w, int count, char **path, attn_error *error) {
+    size_t size = (size_t)attn_model_vector_size(w->model);
+    float *vector = attn_alloc_zero(size, sizeof *vector);
+    attn_status status = vector != NULL ? ATTN_OK : attn_fail_memory(error, size * sizeof *vector);
+    if (status == ATTN_OK && (count == 0 || w->options->attention)) {
+        status =
+            attn_fail(error, ATTN_ERR_ARGUMENT, attn_model_path(w->model), -1,
+                      count == 0 ? "name pictures" : "`attn attend` shows what a place looks at",
+                      "it is an encoder of pictures");
+    }
+    for (int i = 0; i < count && status == ATTN_OK; i++) {
+        status = embed_picture(w, path[i], vector, size, error);
+    }
+    attn_free(vector);
+    return status;
+}
+
 /* ---- all lines ---- */
 
 static attn_status embed_all(work *w, attn_error *error) {
@@ -168,6 +216,15 @@ static attn_status embed_all(work *w, attn_error *error) {
     return status;
 }
 
+static attn_status embed_lines(work *w, int count, char **operand, attn_error *error) {
+    if (count > 1) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, operand[1], -1, "give one file of lines",
+                         "an encoder of text takes one file");
+    }
+    attn_status status = attn_line_reader_open(count > 0 ? operand[0] : NULL, &w->reader, error);
+    return status == ATTN_OK ? embed_all(w, error) : status;
+}
+
 static attn_status write_all(const work *w, attn_error *error) {
     const int64_t shape[2] = {w->done, attn_model_vector_size(w->model)};
     static const float none = 0;
@@ -184,11 +241,12 @@ static int embed_run(const void *given, int operand_count, char **operand) {
     if (o->npy != NULL && (o->json || o->attention)) {
         return attn_say_misuse("embed: --npy excludes --json and --attention");
     }
-    attn_status status = attn_encoding_open(&o->encoding, &w.model, &error);
+    attn_status status = attn_encoding_open(&o->encoding, true, &w.model, &error);
     if (status == ATTN_OK) {
-        status = attn_line_reader_open(operand_count > 0 ? operand[0] : NULL, &w.reader, &error);
+        status = attn_model_get_kind(w.model) == ATTN_MODEL_PICTURES
+                     ? embed_pictures(&w, operand_count, operand, &error)
+                     : embed_lines(&w, operand_count, operand, &error);
     }
-    status = status == ATTN_OK ? embed_all(&w, &error) : status;
     if (status == ATTN_OK && o->npy != NULL) {
         status = write_all(&w, &error);
     }
@@ -200,20 +258,22 @@ static int embed_run(const void *given, int operand_count, char **operand) {
 
 const attn_command attn_cmd_embed = {
     .name = "embed",
-    .summary = "Turn each line of text into one vector",
-    .usage = "[OPTION]... --model PATH [FILE]",
+    .summary = "Turn each line of text, or each picture, into one vector",
+    .usage = "[OPTION]... --model PATH [FILE]\n[OPTION]... --model PATH PICTURE...",
     .description =
         "Reads FILE, or standard input, and prints for each line its vector: numbers separated by "
         "spaces, as many as the model's layers are wide. Lines of like meaning have vectors that "
         "point nearly the same way, where the model was trained for that. The model is an encoder "
         "such as BERT or MiniLM, read as its makers made it; docs/import.md says which. A line's "
         "numbers are the same bits whatever lines are beside it. What is longer than the model "
-        "reads is cut off.",
+        "reads is cut off.\nWith a network of pictures such as ViT it reads JPEG and PNG and "
+        "prints one vector of each: that of the class token, or with --pooling mean the mean over "
+        "all.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),
-    .max_operands = 1,
+    .max_operands = 1000000,
     .run = embed_run,
 };

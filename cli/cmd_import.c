@@ -37,6 +37,16 @@ static void overrule(char *field, size_t size, const char *given) {
     }
 }
 
+static const char *what_it_is(const attn_imported *m) {
+    if (m->vision == NULL) {
+        return m->encoder != NULL ? "an encoder" : "a translator";
+    }
+    attn_vision_head head = attn_vision_get_config(m->vision)->head;
+    return head == ATTN_VISION_SEGMENT    ? "a segmenter"
+           : head == ATTN_VISION_CLASSIFY ? "a classifier of pictures"
+                                          : "an encoder of pictures";
+}
+
 static int import_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     attn_imported m;
@@ -56,10 +66,10 @@ static int import_run(const void *given, int operand_count, char **operand) {
                      : attn_fail(&error, ATTN_ERR_ARGUMENT, NULL, -1, NULL, "the path is too long");
     }
     if (status == ATTN_OK) {
-        const attn_params *params = m.encoder != NULL ? attn_encoder_params(m.encoder)
-                                                      : attn_translator_params(m.translator);
-        fprintf(stderr, "%s: %s from %s, %lld parameters\n", path,
-                m.encoder != NULL ? "an encoder" : "a translator", m.kind,
+        const attn_params *params = m.vision != NULL    ? attn_vision_params(m.vision)
+                                    : m.encoder != NULL ? attn_encoder_params(m.encoder)
+                                                        : attn_translator_params(m.translator);
+        fprintf(stderr, "%s: %s from %s, %lld parameters\n", path, what_it_is(&m), m.kind,
                 (long long)attn_params_size(params));
     }
     attn_imported_free(&m);
@@ -74,7 +84,8 @@ const attn_command attn_cmd_import = {
         "Reads a translator of Marian (OPUS-MT), of Hugging Face's MarianMT, M2M-100, NLLB and "
         "mBART, "
         "of CTranslate2, fairseq or OpenNMT-py, an Argos package, or any Transformer with an "
-        "attn.ini that names its tensors; or an encoder such as BERT, for attn embed: a file "
+        "attn.ini that names its tensors; an encoder such as BERT, for attn embed; or a network of "
+        "pictures, SegFormer for attn segment and ViT for attn classify: a file "
         "with the others of the model beside it, or the folder or zip file that holds them. "
         "docs/import.md says what is supported. Writes one safetensors file with the "
         "tokenizer in it. "

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "attn/safetensors.h"
+#include "attn/segment.h"
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "command.h"
@@ -105,6 +106,35 @@ static json_t *describe_encoder(const attn_encoder_config *c) {
                      "segments", (json_int_t)c->segments, "shared_layers", c->shared_layers,
                      "activation", attn_activation_names[c->activation], "pooling",
                      attn_pooling_names[c->pooling], "unit_length", c->unit_length);
+}
+
+static json_t *describe_vision(const attn_model *model) {
+    const attn_vision_config *c = attn_vision_get_config(model->vision);
+    json_t *config = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "network", attn_vision_network_names[c->network],
+        "head", attn_vision_head_names[c->head], "height", (json_int_t)c->height, "width",
+        (json_int_t)c->width, "classes", (json_int_t)c->classes, "decoder", (json_int_t)c->decoder,
+        "activation", attn_activation_names[c->activation]);
+    for (int i = 0; i < c->stages; i++) {
+        const attn_vision_stage *s = &c->stage[i];
+        const struct {
+            const char *name;
+            int64_t value;
+        } fields[] = {{"channels", s->channels}, {"heads", s->heads},   {"layers", s->layers},
+                      {"ffn", s->ffn},           {"kernel", s->kernel}, {"stride", s->stride},
+                      {"shrink", s->shrink}};
+        for (size_t k = 0; k < ATTN_LENGTH(fields); k++) {
+            char key[32];
+            snprintf(key, sizeof key, "stage_%d.%s", i + 1, fields[k].name);
+            json_object_set_new(config, key, json_integer(fields[k].value));
+        }
+    }
+    for (int i = 0; i < attn_model_classes(model); i++) {
+        char key[32];
+        snprintf(key, sizeof key, "class %d", i);
+        json_object_set_new(config, key, json_string(attn_model_class_name(model, i)));
+    }
+    return config;
 }
 
 /* Parameters by part: the name's first word, and for a numbered layer its number too. */
@@ -236,7 +266,10 @@ out:
 static attn_status info_of_model(const attn_model *model, const options *o, attn_error *error) {
     json_t *config;
     const attn_params *params;
-    if (model->kind == ATTN_MODEL_SEGMENTER) {
+    if (model->vision != NULL) {
+        config = describe_vision(model);
+        params = attn_vision_params(model->vision);
+    } else if (model->kind == ATTN_MODEL_SEGMENTER) {
         config = describe_segmenter(model);
         params = attn_segmenter_params(model->segmenter);
     } else if (model->kind == ATTN_MODEL_ENCODER) {

@@ -120,7 +120,7 @@ static int nearest_run(const void *given, int operand_count, char **operand) {
     if (o->in == NULL) {
         return attn_say_misuse("nearest: name the lines to look among with --in FILE");
     }
-    attn_status status = attn_encoding_open(&o->encoding, &w.model, &error);
+    attn_status status = attn_encoding_open(&o->encoding, false, &w.model, &error);
     status = status == ATTN_OK ? attn_unpack_lines(o->in, &w.lines, &error) : status;
     status = status == ATTN_OK ? prepare(&w, &error) : status;
     for (int i = 0; i < operand_count && status == ATTN_OK; i++) {

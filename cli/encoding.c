@@ -29,7 +29,7 @@ const attn_option attn_encoding_table[] = {
 };
 /* clang-format on */
 
-attn_status attn_encoding_open(const attn_encoding_options *o, attn_model **out,
+attn_status attn_encoding_open(const attn_encoding_options *o, bool pictures, attn_model **out,
                                attn_error *error) {
     const char *path = o->model != NULL ? o->model : getenv("ATTN_ENCODER");
     attn_model_options options;
@@ -42,7 +42,10 @@ attn_status attn_encoding_open(const attn_encoding_options *o, attn_model **out,
                          "name one with --model or ATTN_ENCODER", "no encoder");
     }
     attn_status status = attn_import_open(path, &options, out, error);
-    return status == ATTN_OK ? attn_model_check_kind(*out, ATTN_MODEL_ENCODER, error) : status;
+    bool sees = status == ATTN_OK && attn_model_get_kind(*out) == ATTN_MODEL_PICTURES;
+    return status == ATTN_OK && !(pictures && sees)
+               ? attn_model_check_kind(*out, ATTN_MODEL_ENCODER, error)
+               : status;
 }
 
 attn_embed_options attn_encoding_embed_options(const attn_encoding_options *o) {

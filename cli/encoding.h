@@ -15,8 +15,8 @@ typedef struct attn_encoding_options {
 /* The group of options for them. */
 extern const attn_option attn_encoding_table[];
 
-/* Opens the encoder; NULL: $ATTN_ENCODER. Close it also after a failure. */
-ATTN_MUST_CHECK attn_status attn_encoding_open(const attn_encoding_options *options,
+/* Opens the encoder; NULL: $ATTN_ENCODER. pictures: one of pictures will do too. Close it also after a failure. */
+ATTN_MUST_CHECK attn_status attn_encoding_open(const attn_encoding_options *options, bool pictures,
                                                attn_model **out, attn_error *error);
 attn_embed_options attn_encoding_embed_options(const attn_encoding_options *options);
 /* The vectors of texts, [count, vector size] in memory of attn_alloc, to be freed also after a failure. */

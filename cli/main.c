@@ -23,6 +23,7 @@ extern const attn_command attn_cmd_train_translator;
 extern const attn_command attn_cmd_segment;
 extern const attn_command attn_cmd_train_segmenter;
 extern const attn_command attn_cmd_attend;
+extern const attn_command attn_cmd_classify;
 extern const attn_command attn_cmd_scenes;
 extern const attn_command attn_cmd_evaluate;
 extern const attn_command attn_cmd_score;
@@ -48,6 +49,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_segment,
     &attn_cmd_train_segmenter,
     &attn_cmd_attend,
+    &attn_cmd_classify,
     &attn_cmd_scenes,
     &attn_cmd_evaluate,
     &attn_cmd_score,

@@ -71,11 +71,15 @@ attn_status attn_translator_model_open(const char *path, const attn_model_option
     return status == ATTN_OK ? attn_model_check_kind(*out, ATTN_MODEL_TRANSLATOR, error) : status;
 }
 
-attn_status attn_segmenter_model_open(const char *path, attn_model **out, attn_error *error) {
+attn_status attn_picture_model_open(const char *path, attn_model **out, attn_error *error) {
     char found[4096];
     *out = NULL;
     attn_status status = attn_model_find(path, "ATTN_SEGMENTER", "models/street.safetensors", found,
                                          sizeof found, error);
-    status = status == ATTN_OK ? attn_model_open(found, NULL, out, error) : status;
+    return status == ATTN_OK ? attn_import_open(found, NULL, out, error) : status;
+}
+
+attn_status attn_segmenter_model_open(const char *path, attn_model **out, attn_error *error) {
+    attn_status status = attn_picture_model_open(path, out, error);
     return status == ATTN_OK ? attn_model_check_kind(*out, ATTN_MODEL_SEGMENTER, error) : status;
 }

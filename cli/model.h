@@ -22,6 +22,9 @@ ATTN_MUST_CHECK attn_status attn_translator_model_open(const char *path,
 /* The same for a segmenter: NULL: $ATTN_SEGMENTER, else models/street.safetensors. */
 ATTN_MUST_CHECK attn_status attn_segmenter_model_open(const char *path, attn_model **out,
                                                       attn_error *error);
+/* The same for any model, to look at pictures with. */
+ATTN_MUST_CHECK attn_status attn_picture_model_open(const char *path, attn_model **out,
+                                                    attn_error *error);
 /* `path`; NULL: what the environment's `variable` says; else `name` in the current folder, beside the
  * program and in the folder of installed data. */
 ATTN_MUST_CHECK attn_status attn_model_find(const char *path, const char *variable,

@@ -131,6 +131,11 @@ static attn_status count_picture(attn_segmenting *s, const attn_picture *picture
 
 attn_status attn_probe_pixels(const attn_model *model, const char *list, int ignore, int first,
                               attn_probe *out, attn_error *error) {
+    if (model->segmenter == NULL) {
+        return attn_fail(error, ATTN_ERR_UNSUPPORTED, attn_model_path(model), -1,
+                         "`attn attend` shows what a pixel looks at",
+                         "of segmenters, only those that attn trained are counted");
+    }
     const attn_segmenter_config *c = attn_segmenter_get_config(model->segmenter);
     const attn_mask_options plain = {.first = first};
     attn_classes classes = model->classes;

@@ -2,7 +2,7 @@
  *
  * Of the second library, libattn-pipeline (pkg-config attn-pipeline, CMake attn::pipeline). An open
  * model is only read: threads may share it. Next: attn/translate.h for text, attn/segment.h for
- * pictures, attn/embed.h for vectors of text; attn/translator.h is a network behind them. */
+ * pictures, attn/classify.h for classes of pictures, attn/embed.h for vectors of text; attn/translator.h is a network behind them. */
 #ifndef ATTN_MODEL_H
 #define ATTN_MODEL_H
 
@@ -22,7 +22,8 @@ typedef struct attn_model attn_model;
 typedef enum attn_model_kind {
     ATTN_MODEL_TRANSLATOR,
     ATTN_MODEL_SEGMENTER,
-    ATTN_MODEL_ENCODER,
+    ATTN_MODEL_ENCODER,  /* of text */
+    ATTN_MODEL_PICTURES, /* of pictures: their vectors, and their classes where it knows some */
 } attn_model_kind;
 
 /* How to open a model. Make one with attn_model_options_init; NULL stands for what that gives. */

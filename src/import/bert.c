@@ -13,11 +13,11 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "import/activation.h"
 #include "import/bert.h"
 #include "import/import.h"
 #include "import/json.h"
 #include "import/weights.h"
-#include "io/dtype.h"
 #include "models/encoder.h"
 
 /* ---- names ---- */
@@ -130,29 +130,6 @@ static const family *family_of(const json_t *config) {
 
 /* ---- the network ---- */
 
-static attn_status read_activation(const json_t *config, attn_activation *out, attn_error *error) {
-    static const struct {
-        const char *name;
-        attn_activation activation;
-    } known[] = {
-        {"gelu", ATTN_ACTIVATION_GELU},           {"gelu_python", ATTN_ACTIVATION_GELU},
-        {"gelu_new", ATTN_ACTIVATION_GELU_TANH},  {"gelu_pytorch_tanh", ATTN_ACTIVATION_GELU_TANH},
-        {"gelu_fast", ATTN_ACTIVATION_GELU_TANH}, {"quick_gelu", ATTN_ACTIVATION_GELU_SIGMOID},
-        {"relu", ATTN_ACTIVATION_RELU},           {"silu", ATTN_ACTIVATION_SWISH},
-        {"swish", ATTN_ACTIVATION_SWISH},
-    };
-    const char *name = attn_json_text(config, "hidden_act", "");
-    name = name[0] != '\0' ? name : attn_json_text(config, "activation", "gelu");
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(name, known[i].name) == 0) {
-            *out = known[i].activation;
-            return ATTN_OK;
-        }
-    }
-    return attn_fail(error, ATTN_ERR_UNSUPPORTED, "config.json", -1, NULL,
-                     "hidden_act is \"%.40s\", which attn does not compute", name);
-}
-
 /* What such a configuration may ask for that is another network. */
 static attn_status check_plain(const json_t *config, attn_error *error) {
     const char *positions = attn_json_text(config, "position_embedding_type", "absolute");
@@ -194,7 +171,8 @@ static attn_status read_config(const json_t *json, const family *kind, attn_enco
     c->shared_layers = kind->rules == albert_rules;
     c->norm_epsilon = norm_epsilon_of(json);
     attn_status status = check_plain(json, error);
-    return status == ATTN_OK ? read_activation(json, &c->activation, error) : status;
+    const char *key = json_object_get(json, "hidden_act") != NULL ? "hidden_act" : "activation";
+    return status == ATTN_OK ? attn_import_activation(json, key, &c->activation, error) : status;
 }
 
 /* ---- how one vector is made of a text ---- */
@@ -290,21 +268,6 @@ static void read_length(attn_bundle *bundle, attn_encoder_config *c) {
 
 /* ---- the whole ---- */
 
-/* A configuration can promise far more memory than the file fills. */
-static attn_status check_size(const attn_tensor_file *file, const attn_params *params,
-                              attn_error *error) {
-    int64_t held = 0;
-    for (size_t i = 0; i < attn_tensor_file_count(file); i++) {
-        const attn_tensor_info *tensor = attn_tensor_file_at(file, i);
-        held += (int64_t)(tensor->size / attn_dtype_size(tensor->dtype));
-    }
-    return attn_params_size(params) <= held
-               ? ATTN_OK
-               : attn_fail(error, ATTN_ERR_FORMAT, "config.json", -1, NULL,
-                           "it asks for %lld numbers, the file of tensors has %lld",
-                           (long long)attn_params_size(params), (long long)held);
-}
-
 static attn_status read_weights(const family *kind, const attn_tensor_file *file,
                                 attn_encoder *encoder, attn_error *error) {
     char first[96];
@@ -339,7 +302,7 @@ static attn_status read_model(attn_bundle *bundle, const json_t *json, const fam
         status = attn_encoder_declare(&config, &out->encoder, error);
     }
     if (status == ATTN_OK) {
-        status = check_size(file, attn_encoder_params(out->encoder), error);
+        status = attn_import_check_size(file, attn_encoder_params(out->encoder), error);
     }
     if (status == ATTN_OK) {
         status = attn_encoder_allocate(out->encoder, false, false, error);

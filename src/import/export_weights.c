@@ -146,6 +146,12 @@ static int shape_of(const export_work *w, const attn_weight_rule *rule, const at
         shape[0] = 1;
         shape[1] = words;
         break;
+    case ATTN_WEIGHT_KERNELS: /* none of a translator */
+    case ATTN_WEIGHT_CHANNEL_KERNELS:
+    case ATTN_WEIGHT_COLUMNS:
+        shape[0] = param->rows;
+        shape[1] = param->cols;
+        break;
     }
     if (vector && !row) {
         shape[0] = shape[1];
@@ -192,6 +198,10 @@ static void fill(const export_work *w, const attn_weight_rule *rule, const attn_
         for (int64_t c = 0; c < words->count; c++) {
             to[c] = param->data[our_word(words, c)];
         }
+        break;
+    case ATTN_WEIGHT_KERNELS: /* none of a translator */
+    case ATTN_WEIGHT_CHANNEL_KERNELS:
+    case ATTN_WEIGHT_COLUMNS:
         break;
     }
 }

@@ -17,6 +17,7 @@
 #include "import/added_pieces.h"
 #include "import/export.h"
 #include "import/fairseq_names.h"
+#include "import/activation.h"
 #include "import/import.h"
 #include "import/json.h"
 #include "import/side.h"
@@ -52,26 +53,6 @@ static attn_status find_family(const json_t *config, const family **out, attn_er
 }
 
 /* ---- the network ---- */
-
-static attn_status read_activation(const json_t *config, attn_activation *out, attn_error *error) {
-    static const struct {
-        const char *name;
-        attn_activation activation;
-    } known[] = {
-        {"swish", ATTN_ACTIVATION_SWISH},        {"silu", ATTN_ACTIVATION_SWISH},
-        {"relu", ATTN_ACTIVATION_RELU},          {"gelu", ATTN_ACTIVATION_GELU},
-        {"gelu_new", ATTN_ACTIVATION_GELU_TANH}, {"quick_gelu", ATTN_ACTIVATION_GELU_SIGMOID},
-    };
-    const char *name = attn_json_text(config, "activation_function", "gelu");
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(name, known[i].name) == 0) {
-            *out = known[i].activation;
-            return ATTN_OK;
-        }
-    }
-    return attn_fail(error, ATTN_ERR_UNSUPPORTED, "config.json", -1, NULL,
-                     "activation_function is \"%.40s\", which attn does not compute", name);
-}
 
 /* Sizes that attn has but one of, where the configuration could give two. */
 static attn_status check_pairs(const json_t *config, attn_error *error) {
@@ -142,7 +123,9 @@ static attn_status read_config(const family *kind, const json_t *json, const att
     if (status == ATTN_OK && !kind->multilingual) {
         status = read_positions(file, config, error);
     }
-    return status == ATTN_OK ? read_activation(json, &config->activation, error) : status;
+    return status == ATTN_OK
+               ? attn_import_activation(json, "activation_function", &config->activation, error)
+               : status;
 }
 
 /* ---- vocabularies ---- */

@@ -13,8 +13,8 @@
 #include "text/tags.h"
 
 static const attn_importer *const importers[] = {
-    &attn_import_mapped, &attn_import_fairseq,      &attn_import_opennmt,    &attn_import_marian,
-    &attn_import_bert,   &attn_import_hugging_face, &attn_import_ctranslate2};
+    &attn_import_mapped, &attn_import_fairseq, &attn_import_opennmt,      &attn_import_marian,
+    &attn_import_bert,   &attn_import_vision,  &attn_import_hugging_face, &attn_import_ctranslate2};
 enum { IMPORTERS = sizeof importers / sizeof importers[0] };
 
 static const char hint[] = "see docs/import.md for what can be imported";
@@ -209,7 +209,11 @@ attn_status attn_import_read(const char *path, attn_imported *out, attn_error *e
 void attn_imported_free(attn_imported *imported) {
     attn_translator_free(imported->translator);
     attn_encoder_free(imported->encoder);
+    attn_vision_free(imported->vision);
     attn_tokenizer_free(imported->tokenizer);
+    free(imported->labels);
+    imported->vision = NULL;
+    imported->labels = NULL;
     imported->translator = NULL;
     imported->encoder = NULL;
     imported->tokenizer = NULL;
@@ -240,6 +244,20 @@ static attn_status list_languages(const attn_imported *m, char **out, attn_error
     return attn_buffer_take(&list, out, error);
 }
 
+static attn_status save(const attn_imported *m, attn_storage storage, const attn_metadata *given,
+                        size_t count, const char *path, attn_error *error) {
+    size_t size;
+    if (m->vision != NULL) {
+        size = m->labels != NULL ? strlen(m->labels) : 0;
+        return attn_vision_save(m->vision, storage, m->labels, size, given, count, path, error);
+    }
+    const void *bytes = attn_tokenizer_bytes(m->tokenizer, &size);
+    return m->encoder != NULL
+               ? attn_encoder_save(m->encoder, storage, bytes, size, given, count, path, error)
+               : attn_translator_save(m->translator, storage, bytes, size, given, count, path,
+                                      error);
+}
+
 attn_status attn_import_save(const attn_imported *m, attn_storage storage, const char *path,
                              attn_error *error) {
     char *languages = NULL;
@@ -254,17 +272,13 @@ attn_status attn_import_save(const attn_imported *m, attn_storage storage, const
                                  {"languages", languages != NULL ? languages : ""},
                                  {"licence", m->licence}};
     attn_metadata given[sizeof all / sizeof all[0]];
-    size_t count = 0, size;
+    size_t count = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i].value[0] != '\0') {
             given[count++] = all[i];
         }
     }
-    const void *bytes = attn_tokenizer_bytes(m->tokenizer, &size);
-    status =
-        m->encoder != NULL
-            ? attn_encoder_save(m->encoder, storage, bytes, size, given, count, path, error)
-            : attn_translator_save(m->translator, storage, bytes, size, given, count, path, error);
+    status = save(m, storage, given, count, path, error);
     free(languages);
     return status;
 }
@@ -295,6 +309,25 @@ static attn_status wrap_translator(const attn_imported *m, const attn_model_opti
     return attn_model_wrap(m->translator, m->tokenizer, source, target, out, error);
 }
 
+static attn_status pack(const attn_imported *m, attn_compute compute, attn_error *error) {
+    return m->vision != NULL    ? attn_vision_pack(m->vision, error)
+           : m->encoder != NULL ? attn_encoder_pack(m->encoder, compute, error)
+                                : attn_translator_pack(m->translator, compute, error);
+}
+
+/* Takes it over. */
+static attn_status wrap(attn_imported *m, const attn_model_options *options, attn_model **out,
+                        attn_error *error) {
+    attn_status status =
+        m->vision != NULL
+            ? attn_model_wrap_vision(m->vision, m->labels,
+                                     m->labels != NULL ? strlen(m->labels) : 0, out, error)
+        : m->encoder != NULL ? attn_model_wrap_encoder(m->encoder, m->tokenizer, out, error)
+                             : wrap_translator(m, options, out, error);
+    free(m->labels);
+    return status;
+}
+
 static attn_status open_own(const char *path, const attn_model_options *options, attn_model **out,
                             attn_error *error) {
     attn_status status = attn_model_open(path, options, out, error);
@@ -316,15 +349,13 @@ attn_status attn_import_open(const char *path, const attn_model_options *options
     attn_status status = attn_import_read(path, &m, error);
     if (status == ATTN_OK) {
         attn_compute compute = options != NULL ? options->compute : ATTN_COMPUTE_F32;
-        status = m.encoder != NULL ? attn_encoder_pack(m.encoder, compute, error)
-                                   : attn_translator_pack(m.translator, compute, error);
+        status = pack(&m, compute, error);
     }
     if (status != ATTN_OK) {
         attn_imported_free(&m);
         return status;
     }
-    status = m.encoder != NULL ? attn_model_wrap_encoder(m.encoder, m.tokenizer, out, error)
-                               : wrap_translator(&m, options, out, error);
+    status = wrap(&m, options, out, error);
     status = status == ATTN_OK ? dress(*out, path, m.name, options, error) : status;
     status = status == ATTN_OK ? attn_model_check_languages(*out, error) : status;
     if (status != ATTN_OK) {
@@ -358,7 +389,8 @@ attn_status attn_import_load(const char *path, attn_imported *out, attn_error *e
         attn_status status = attn_import_read(path, out, error);
         return status == ATTN_OK && out->translator == NULL
                    ? attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "give a translator",
-                               "it is an encoder, for vectors of text")
+                               out->vision != NULL ? "it is a network of pictures"
+                                                   : "it is an encoder, for vectors of text")
                    : status;
     }
     *out = (attn_imported){.kind = "attn"};

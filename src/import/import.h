@@ -9,14 +9,17 @@
 #include "attn/tokenizer.h"
 #include "attn/translator.h"
 #include "io/bundle.h"
+#include "models/vision.h"
 #include "pipeline/model.h"
 
 /* A model in memory. licence, source, target: "" when the files do not say. */
 typedef struct attn_imported {
     const char *kind;            /* "Marian" */
-    attn_translator *translator; /* or NULL: it is an encoder */
+    attn_translator *translator; /* or NULL: it is something else */
     attn_encoder *encoder;
     attn_tokenizer *tokenizer;
+    attn_vision *vision; /* or NULL; it has no tokenizer */
+    char *labels;        /* what its classes are called; NULL: none */
     char name[128], licence[128], source[16], target[16];
 } attn_imported;
 
@@ -57,7 +60,8 @@ ATTN_MUST_CHECK attn_status attn_import_open(const char *path, const attn_model_
 /* Whether the name of a file ends in this. */
 bool attn_name_ends(const char *name, const char *end);
 
-extern const attn_importer attn_import_marian, attn_import_bert, attn_import_hugging_face,
-    attn_import_ctranslate2, attn_import_fairseq, attn_import_opennmt, attn_import_mapped;
+extern const attn_importer attn_import_marian, attn_import_bert, attn_import_vision,
+    attn_import_hugging_face, attn_import_ctranslate2, attn_import_fairseq, attn_import_opennmt,
+    attn_import_mapped;
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "models/translator.h"
 
 static attn_status set(attn_piece_table *ours, attn_word_order *order, int64_t id,
                        const attn_piece_table *theirs, int32_t from, const char *name,
@@ -121,7 +122,13 @@ attn_status attn_import_network(attn_translator_config *config, const attn_weigh
     bool tied = config->embeddings == ATTN_EMBEDDINGS_TIED;
     config->vocabulary = target->count;
     config->source_vocabulary = tied ? 0 : source->count;
-    attn_status status = attn_translator_create(config, false, translator, error);
+    attn_status status = attn_translator_declare(config, translator, error);
+    if (status == ATTN_OK) {
+        status = attn_import_check_size(file, attn_translator_params(*translator), error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_translator_allocate(*translator, false, false, error);
+    }
     if (status == ATTN_OK) {
         status = attn_import_weights(map, file, source, target, attn_translator_params(*translator),
                                      error);

@@ -158,6 +158,16 @@ static void copy_bias(const float *from, const attn_word_order *order, attn_para
     }
 }
 
+/* [out, in, places] to [out, places, in] */
+static void copy_kernels(const float *from, int64_t places, attn_param *to) {
+    int64_t in = to->cols / places;
+    for (int64_t r = 0; r < to->rows; r++) {
+        for (int64_t i = 0; i < to->cols; i++) {
+            to->data[r * to->cols + i] = from[r * to->cols + i % in * places + i / in];
+        }
+    }
+}
+
 static const attn_word_order *order_of(const import_work *w, attn_weight_layout layout) {
     return layout == ATTN_WEIGHT_SOURCE_ROWS ? w->source : w->target;
 }
@@ -178,6 +188,11 @@ static bool has_shape(const attn_tensor_info *t, int64_t first, int64_t second) 
     return columns == second && (first < 0 ? rows >= -first : rows == first);
 }
 
+static bool has_kernels(const attn_tensor_info *t, int64_t out, int64_t in, int64_t side) {
+    return t->rank == 4 && t->shape[0] == out && t->shape[1] == in && t->shape[2] == side &&
+           t->shape[3] == side;
+}
+
 static bool fits(const import_work *w, const attn_weight_rule *rule, const attn_param *param,
                  const attn_tensor_info *t) {
     int64_t parts = rule->parts > 0 ? rule->parts : 1;
@@ -196,6 +211,15 @@ static bool fits(const import_work *w, const attn_weight_rule *rule, const attn_
         return t->rank == 2 && t->shape[0] == param->cols && t->shape[1] >= words_of(w->target);
     case ATTN_WEIGHT_TARGET_BIAS:
         return elements_of(t) >= words_of(w->target);
+    case ATTN_WEIGHT_KERNELS: {
+        int64_t places = (int64_t)rule->part * rule->part;
+        return param->cols % places == 0 &&
+               has_kernels(t, param->rows, param->cols / places, rule->part);
+    }
+    case ATTN_WEIGHT_CHANNEL_KERNELS:
+        return has_kernels(t, param->cols, 1, rule->part);
+    case ATTN_WEIGHT_COLUMNS:
+        return has_kernels(t, param->rows, parts * param->cols, 1);
     }
     return false;
 }
@@ -208,6 +232,7 @@ static void copy(const import_work *w, const attn_weight_rule *rule, const attn_
         memcpy(param->data, w->values + rule->part * count, (size_t)count * sizeof *param->data);
         break;
     case ATTN_WEIGHT_TRANSPOSED:
+    case ATTN_WEIGHT_CHANNEL_KERNELS:
         for (int64_t i = 0; i < count; i++) {
             param->data[i] = w->values[i % param->cols * param->rows + i / param->cols];
         }
@@ -226,7 +251,34 @@ static void copy(const import_work *w, const attn_weight_rule *rule, const attn_
     case ATTN_WEIGHT_TARGET_BIAS:
         copy_bias(w->values, w->target, param);
         break;
+    case ATTN_WEIGHT_KERNELS:
+        copy_kernels(w->values, (int64_t)rule->part * rule->part, param);
+        break;
+    case ATTN_WEIGHT_COLUMNS:
+        for (int64_t r = 0; r < param->rows; r++) {
+            memcpy(param->data + r * param->cols,
+                   w->values + (r * rule->parts + rule->part) * param->cols,
+                   (size_t)param->cols * sizeof *param->data);
+        }
+        break;
     }
+}
+
+/* ---- how many there are ---- */
+
+/* Biases and a few words may be missing from a file, which then are zeros: hence the half, and some that do not matter. */
+attn_status attn_import_check_size(const attn_tensor_file *file, const attn_params *params,
+                                   attn_error *error) {
+    enum { SOME = 1 << 16 };
+    int64_t held = 0, asked = attn_params_size(params);
+    for (size_t i = 0; i < attn_tensor_file_count(file); i++) {
+        held += elements_of(attn_tensor_file_at(file, i));
+    }
+    return asked / 2 <= held + SOME
+               ? ATTN_OK
+               : attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, "its configuration is another model's",
+                           "the model asks for %lld numbers, the file of tensors has %lld",
+                           (long long)asked, (long long)held);
 }
 
 /* ---- one parameter ---- */

@@ -10,13 +10,16 @@
 
 /* How a tensor lies in the file. */
 typedef enum attn_weight_layout {
-    ATTN_WEIGHT_SAME,           /* [out, in], or a vector */
-    ATTN_WEIGHT_TRANSPOSED,     /* [in, out] */
-    ATTN_WEIGHT_LATER_ROWS,     /* [rows, channels] after as many others as `part` says */
-    ATTN_WEIGHT_SOURCE_ROWS,    /* [source words, channels] */
-    ATTN_WEIGHT_TARGET_ROWS,    /* [target words, channels] */
-    ATTN_WEIGHT_TARGET_COLUMNS, /* [channels, target words] */
-    ATTN_WEIGHT_TARGET_BIAS,    /* [target words]; missing: all 0 */
+    ATTN_WEIGHT_SAME,            /* [out, in], or a vector */
+    ATTN_WEIGHT_TRANSPOSED,      /* [in, out] */
+    ATTN_WEIGHT_LATER_ROWS,      /* [rows, channels] after as many others as `part` says */
+    ATTN_WEIGHT_SOURCE_ROWS,     /* [source words, channels] */
+    ATTN_WEIGHT_TARGET_ROWS,     /* [target words, channels] */
+    ATTN_WEIGHT_TARGET_COLUMNS,  /* [channels, target words] */
+    ATTN_WEIGHT_TARGET_BIAS,     /* [target words]; missing: all 0 */
+    ATTN_WEIGHT_KERNELS,         /* [out, in, part, part], of ours [out, part part in] */
+    ATTN_WEIGHT_CHANNEL_KERNELS, /* [channels, 1, part, part], of ours [part part, channels] */
+    ATTN_WEIGHT_COLUMNS,         /* [out, parts in, 1, 1]: part `part` of the columns */
 } attn_weight_layout;
 
 typedef struct attn_weight_rule {
@@ -53,6 +56,10 @@ bool attn_weight_name_matches(const char *pattern, const char *name, int64_t *la
 /* The pattern with that number, after a prefix. */
 void attn_weight_name_fill(const char *prefix, const char *pattern, int64_t layer, char *name,
                            size_t size);
+
+/* Before memory is spent on parameters: ATTN_ERR_FORMAT when the file cannot fill them. A configuration can promise far more. */
+ATTN_MUST_CHECK attn_status attn_import_check_size(const attn_tensor_file *file,
+                                                   const attn_params *params, attn_error *error);
 
 /* Fills all parameters. ATTN_ERR_FORMAT: a tensor is missing or has another shape; ATTN_ERR_UNSUPPORTED: the file has one
  * that no rule knows, so the model is not what attn would compute; ATTN_ERR_MEMORY. */

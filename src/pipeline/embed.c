@@ -20,6 +20,10 @@ void attn_embed_options_init_sized(attn_embed_options *options, size_t size) {
 }
 
 int64_t attn_model_vector_size(const attn_model *model) {
+    if (model->kind == ATTN_MODEL_PICTURES) {
+        const attn_vision_config *config = attn_vision_get_config(model->vision);
+        return config->stage[config->stages - 1].channels;
+    }
     return model->encoder != NULL ? attn_encoder_get_config(model->encoder)->d_model : 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "attn/safetensors.h"
 #include "base/fail.h"
+#include "base/memory.h"
 #include "base/sized.h"
 #include "base/utf8.h"
 #include "text/tags.h"
@@ -318,7 +319,7 @@ static attn_status read_translator(attn_model *model, const attn_safetensors *fi
 
 /* ---- a segmenter ---- */
 
-static attn_status read_classes(attn_model *model, const void *text, size_t size,
+static attn_status read_classes(attn_model *model, const void *text, size_t size, int64_t classes,
                                 attn_error *error) {
     if (text == NULL) {
         return attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
@@ -326,7 +327,6 @@ static attn_status read_classes(attn_model *model, const void *text, size_t size
     }
     attn_status status =
         attn_classes_parse(text, size, model->path, ATTN_IGNORE_LABEL, &model->classes, error);
-    int64_t classes = attn_segmenter_get_config(model->segmenter)->classes;
     if (status == ATTN_OK && model->classes.count != classes) {
         status = attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
                            "take an undamaged copy of the model",
@@ -343,7 +343,8 @@ static attn_status read_segmenter(attn_model *model, const attn_safetensors *fil
     attn_status status =
         attn_segmenter_read(file, model->path, false, &model->segmenter, &text, &size, error);
     if (status == ATTN_OK) {
-        status = read_classes(model, text, size, error);
+        status = read_classes(model, text, size,
+                              attn_segmenter_get_config(model->segmenter)->classes, error);
     }
     attn_segmenter_free_bytes(text);
     return status;
@@ -376,6 +377,30 @@ static attn_status read_encoder(attn_model *model, const attn_safetensors *file,
     return status;
 }
 
+/* ---- a network of pictures ---- */
+
+static attn_status read_labels(attn_model *model, const char *text, size_t size,
+                               attn_error *error) {
+    const attn_vision_config *config = attn_vision_get_config(model->vision);
+    bool segments = config->head == ATTN_VISION_SEGMENT;
+    model->kind = segments ? ATTN_MODEL_SEGMENTER : ATTN_MODEL_PICTURES;
+    if (segments) {
+        return read_classes(model, text, size, config->classes, error);
+    }
+    return config->head == ATTN_VISION_CLASSIFY
+               ? attn_labels_parse(text, size, model->path, config->classes, &model->labels, error)
+               : ATTN_OK;
+}
+
+static attn_status read_vision(attn_model *model, const attn_safetensors *file, attn_error *error) {
+    void *text = NULL;
+    size_t size = 0;
+    attn_status status = attn_vision_read(file, model->path, &model->vision, &text, &size, error);
+    status = status == ATTN_OK ? read_labels(model, text, size, error) : status;
+    attn_free(text);
+    return status;
+}
+
 /* ---- all of them ---- */
 
 static attn_model *make_model(const char *path) {
@@ -395,6 +420,7 @@ static attn_model_kind kind_of(const attn_safetensors *file) {
     const char *kind = attn_safetensors_metadata(file, "attn.model");
     return kind != NULL && strcmp(kind, "segmenter") == 0 ? ATTN_MODEL_SEGMENTER
            : kind != NULL && strcmp(kind, "encoder") == 0 ? ATTN_MODEL_ENCODER
+           : kind != NULL && strcmp(kind, "vision") == 0  ? ATTN_MODEL_PICTURES
                                                           : ATTN_MODEL_TRANSLATOR;
 }
 
@@ -408,8 +434,9 @@ static attn_status read_model(attn_model *model, const attn_model_options *optio
     model->kind = kind_of(file);
     status = find_name(model, file, error);
     if (status == ATTN_OK) {
-        status = model->kind == ATTN_MODEL_SEGMENTER ? read_segmenter(model, file, error)
-                 : model->kind == ATTN_MODEL_ENCODER ? read_encoder(model, file, options, error)
+        status = model->kind == ATTN_MODEL_SEGMENTER  ? read_segmenter(model, file, error)
+                 : model->kind == ATTN_MODEL_PICTURES ? read_vision(model, file, error)
+                 : model->kind == ATTN_MODEL_ENCODER  ? read_encoder(model, file, options, error)
                                                      : read_translator(model, file, options, error);
     }
     attn_safetensors_close(file);
@@ -526,6 +553,18 @@ attn_status attn_model_wrap_encoder(attn_encoder *encoder, attn_tokenizer *token
     return check_pieces(model, error);
 }
 
+attn_status attn_model_wrap_vision(attn_vision *vision, const void *labels, size_t labels_size,
+                                   attn_model **out, attn_error *error) {
+    attn_model *model = make_model("");
+    *out = model;
+    if (model == NULL) {
+        attn_vision_free(vision);
+        return attn_fail_memory(error, sizeof *model);
+    }
+    model->vision = vision;
+    return read_labels(model, labels, labels_size, error);
+}
+
 void attn_model_close(attn_model *model) {
     if (model == NULL) {
         return;
@@ -536,6 +575,8 @@ void attn_model_close(attn_model *model) {
     attn_glossary_free(model->glossary);
     attn_segmenter_free(model->segmenter);
     attn_encoder_free(model->encoder);
+    attn_vision_free(model->vision);
+    attn_labels_free(&model->labels);
     free(model->pairs);
     free(model->path);
     free(model->name);
@@ -548,11 +589,13 @@ attn_status attn_model_check_kind(const attn_model *model, attn_model_kind kind,
         [ATTN_MODEL_TRANSLATOR] = "it is a translator, for text",
         [ATTN_MODEL_SEGMENTER] = "it is a segmenter, for pictures",
         [ATTN_MODEL_ENCODER] = "it is an encoder, for vectors of text",
+        [ATTN_MODEL_PICTURES] = "it sees whole pictures, for `attn classify` and `attn embed`",
     };
     static const char *const wanted[] = {
         [ATTN_MODEL_TRANSLATOR] = "name a model for text",
         [ATTN_MODEL_SEGMENTER] = "name a model for pictures",
         [ATTN_MODEL_ENCODER] = "name an encoder, such as `attn import` makes of a BERT",
+        [ATTN_MODEL_PICTURES] = "name a network of pictures, such as `attn import` makes of a ViT",
     };
     return model->kind == kind ? ATTN_OK
                                : attn_fail(error, ATTN_ERR_ARGUMENT, model->path, -1, wanted[kind],

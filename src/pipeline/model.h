@@ -10,6 +10,8 @@
 #include "attn/segmenter.h"
 #include "attn/translator.h"
 #include "image/classes.h"
+#include "models/vision.h"
+#include "pipeline/labels.h"
 #include "text/glossary.h"
 
 enum { ATTN_LANGUAGE_CODE = 16, ATTN_MODEL_PAIRS = 64 };
@@ -37,9 +39,11 @@ struct attn_model {
     attn_tokenizer *tokenizer;
     attn_shortlist *shortlist; /* or NULL */
     attn_glossary *glossary;   /* or NULL */
-    attn_segmenter *segmenter;
+    attn_segmenter *segmenter; /* attn's own */
     attn_encoder *encoder;
-    attn_classes classes;
+    attn_vision *vision;  /* a segmenter of others, or what sees pictures */
+    attn_classes classes; /* of a segmenter */
+    attn_labels labels;   /* of pictures; none: it has no classes */
 };
 
 /* How many tokens a source has beside its words: tags, and </s> unless the model reads sources without. */
@@ -63,6 +67,10 @@ ATTN_MUST_CHECK attn_status attn_model_wrap(attn_translator *translator, attn_to
 ATTN_MUST_CHECK attn_status attn_model_wrap_encoder(attn_encoder *encoder,
                                                     attn_tokenizer *tokenizer, attn_model **out,
                                                     attn_error *error);
+/* The same of a network of pictures; labels: what attn_vision_save keeps with it. */
+ATTN_MUST_CHECK attn_status attn_model_wrap_vision(attn_vision *vision, const void *labels,
+                                                   size_t labels_size, attn_model **out,
+                                                   attn_error *error);
 /* Gives a model its shortlist, before anyone uses it. Errors as those of attn_shortlist_load. */
 ATTN_MUST_CHECK attn_status attn_model_set_shortlist(attn_model *model, const char *path,
                                                      attn_error *error);

@@ -12,6 +12,7 @@
 #include "image/resize.h"
 #include "image/tiles.h"
 #include "models/segmenter.h"
+#include "pipeline/resized.h"
 
 void attn_segment_options_init_sized(attn_segment_options *options, size_t size) {
     const attn_segment_options defaults = {.tile = 1024, .overlap = 128};
@@ -25,9 +26,46 @@ attn_status attn_segmenting_start(const attn_model *model, attn_segmenting *out,
     return status == ATTN_OK ? attn_tape_create(&out->tape, error) : status;
 }
 
+attn_status attn_segmenting_look(const attn_model *model, attn_segmenting *out, attn_error *error) {
+    *out = (attn_segmenting){.model = model};
+    attn_status status = ATTN_OK;
+    if (model->kind != ATTN_MODEL_PICTURES) {
+        status = attn_model_check_kind(model, ATTN_MODEL_SEGMENTER, error);
+    }
+    return status == ATTN_OK ? attn_tape_create(&out->tape, error) : status;
+}
+
 void attn_segmenting_end(attn_segmenting *segmenting) {
     attn_tape_free(segmenting->tape);
     segmenting->tape = NULL;
+}
+
+/* ---- one pass ---- */
+
+/* The size that a network resizes pictures to; NULL: it sees them as they are. */
+static const attn_vision_config *fixed_size(const attn_model *model) {
+    const attn_vision_config *config =
+        model->vision != NULL ? attn_vision_get_config(model->vision) : NULL;
+    return config != NULL && config->height > 0 ? config : NULL;
+}
+
+/* probabilities [height, width, V] */
+static attn_status predict(attn_segmenting *s, int64_t height, int64_t width, const uint8_t *pixels,
+                           float *probabilities, attn_error *error) {
+    attn_pictures one = {1, height, width, pixels};
+    attn_grid grid;
+    if (s->model->vision == NULL) {
+        return attn_segmenter_predict(s->model->segmenter, s->tape, &one, NULL, probabilities,
+                                      error);
+    }
+    attn_tape_begin(s->tape, false, 0, 0);
+    const attn_tensor *logits = attn_vision_segment(s->model->vision, s->tape, &one, &grid);
+    if (logits == NULL) {
+        return attn_tape_check(s->tape, error);
+    }
+    attn_status status =
+        attn_vision_rows(s->tape, logits, &grid, height, width, 0, height, probabilities);
+    return status == ATTN_OK ? status : attn_fail_memory(error, (size_t)(height * width));
 }
 
 /* ---- views: a tile at other sizes, and in the mirror ---- */
@@ -116,9 +154,7 @@ static attn_status ask_view(tile_work *w, int64_t height, int64_t width, bool fl
     if (flipped) {
         mirror(seen, height, width, 3);
     }
-    attn_pictures one = {1, height, width, seen};
-    status = attn_segmenter_predict(w->segmenting->model->segmenter, w->segmenting->tape, &one,
-                                    NULL, said, error);
+    status = predict(w->segmenting, height, width, seen, said, error);
     if (status == ATTN_OK && flipped) {
         mirror(said, height, width, (size_t)classes * sizeof *said);
     }
@@ -146,10 +182,10 @@ static attn_status ask_views(tile_work *w, attn_error *error) {
 }
 
 /* A pixel's probabilities are NaN all or none: its first tells. */
-static attn_status check_numbers(const tile_work *w, attn_error *error) {
-    int64_t classes = w->segmenting->model->classes.count;
-    for (int64_t i = 0; i < w->x.tile * w->y.tile; i++) {
-        if (!isfinite(w->probabilities[i * classes])) {
+static attn_status check_numbers(const float *probabilities, int64_t pixels, int64_t classes,
+                                 attn_error *error) {
+    for (int64_t i = 0; i < pixels; i++) {
+        if (!isfinite(probabilities[i * classes])) {
             return attn_fail(error, ATTN_ERR_NUMERIC, "attn_segment", -1,
                              "the model's weights are damaged or its training diverged",
                              "the model gives no probability to any class");
@@ -163,11 +199,11 @@ static attn_status ask(tile_work *w, attn_error *error) {
     if (w->flip || w->scales.count > 1 || w->scales.scale[0] != 1) {
         status = ask_views(w, error);
     } else {
-        attn_pictures one = {1, w->y.tile, w->x.tile, w->pixels};
-        status = attn_segmenter_predict(w->segmenting->model->segmenter, w->segmenting->tape, &one,
-                                        NULL, w->probabilities, error);
+        status = predict(w->segmenting, w->y.tile, w->x.tile, w->pixels, w->probabilities, error);
     }
-    return status == ATTN_OK ? check_numbers(w, error) : status;
+    return status == ATTN_OK ? check_numbers(w->probabilities, w->x.tile * w->y.tile,
+                                             w->segmenting->model->classes.count, error)
+                             : status;
 }
 
 /* ---- tiles ---- */
@@ -203,6 +239,49 @@ static attn_status do_tiles(tile_work *w, attn_segmented_rows *receive, void *co
     return status;
 }
 
+/* ---- a picture at the one size that its network sees ---- */
+
+/* What was said of it, at the picture's own size, a few rows at a time. */
+static attn_status spread(attn_segmenting *s, const attn_tensor *logits, const attn_grid *grid,
+                          const attn_pixels *picture, attn_segmented_rows *receive, void *context,
+                          attn_error *error) {
+    enum { PIXELS = 1 << 16 };
+    int64_t width = picture->width, height = picture->height, classes = logits->cols;
+    int64_t each = width < PIXELS ? PIXELS / width : 1;
+    each = each < height ? each : height;
+    size_t bytes = (size_t)(each * width * classes) * sizeof(float);
+    float *rows = attn_alloc(bytes);
+    attn_status status = rows != NULL ? ATTN_OK : attn_fail_memory(error, bytes);
+    for (int64_t first = 0; first < height && status == ATTN_OK; first += each) {
+        int64_t count = each < height - first ? each : height - first;
+        status = attn_vision_rows(s->tape, logits, grid, height, width, first, count, rows);
+        status = status == ATTN_OK ? check_numbers(rows, count * width, classes, error)
+                                   : attn_fail_memory(error, bytes);
+        status = status == ATTN_OK ? receive(context, first, count, rows, error) : status;
+    }
+    attn_free(rows);
+    return status;
+}
+
+static attn_status segment_whole(attn_segmenting *s, const attn_pixels *picture,
+                                 const attn_vision_config *size, attn_segmented_rows *receive,
+                                 void *context, attn_error *error) {
+    attn_picture seen;
+    attn_grid grid;
+    attn_status status = attn_picture_resized(picture, size->width, size->height, &seen, error);
+    if (status == ATTN_OK) {
+        attn_pictures one = {1, seen.height, seen.width, seen.rgb};
+        attn_tape_begin(s->tape, false, 0, 0);
+        const attn_tensor *logits = attn_vision_segment(s->model->vision, s->tape, &one, &grid);
+        status = logits != NULL ? spread(s, logits, &grid, picture, receive, context, error)
+                                : attn_tape_check(s->tape, error);
+    }
+    attn_free(seen.rgb);
+    return status;
+}
+
+/* ---- any picture ---- */
+
 static attn_status check_work(const attn_pixels *picture, const attn_segment_options *options,
                               attn_error *error) {
     if (picture->width < 1 || picture->height < 1) {
@@ -230,8 +309,17 @@ attn_status attn_segment_rows(attn_segmenting *segmenting, const attn_pixels *pi
     status = status == ATTN_OK ? check_work(picture, &chosen, error) : status;
     tile_work w = {.segmenting = segmenting, .picture = picture, .flip = chosen.flip};
     status = status == ATTN_OK ? parse_scales(chosen.scales, &w.scales, error) : status;
+    const attn_vision_config *size = fixed_size(segmenting->model);
+    if (status == ATTN_OK && size != NULL && (chosen.flip || chosen.scales != NULL)) {
+        status = attn_fail(error, ATTN_ERR_ARGUMENT, "scales", -1, "leave out --scales and --flip",
+                           "the model sees every picture at %lld x %lld pixels",
+                           (long long)size->width, (long long)size->height);
+    }
     if (status != ATTN_OK) {
         return status;
+    }
+    if (size != NULL) {
+        return segment_whole(segmenting, picture, size, receive, context, error);
     }
     w.x = attn_tile_plan(picture->width, chosen.tile, chosen.overlap);
     w.y = attn_tile_plan(picture->height, chosen.tile, chosen.overlap);
@@ -307,10 +395,13 @@ attn_status attn_segment(const attn_model *model, const attn_pixels *picture,
 /* ---- classes ---- */
 
 int attn_model_classes(const attn_model *model) {
-    return model->classes.count;
+    return model->kind == ATTN_MODEL_PICTURES ? (int)model->labels.count : model->classes.count;
 }
 
 const char *attn_model_class_name(const attn_model *model, int number) {
+    if (number >= 0 && number < model->labels.count) {
+        return model->labels.name[number];
+    }
     return number >= 0 && number < model->classes.count ? model->classes.item[number].name : NULL;
 }
 
@@ -320,46 +411,96 @@ const uint8_t *attn_model_class_color(const attn_model *model, int number) {
 
 /* ---- attention ---- */
 
+int64_t attn_segment_layers(const attn_model *model) {
+    return model->vision != NULL ? attn_vision_blocks(model->vision)
+                                 : attn_segmenter_get_config(model->segmenter)->blocks;
+}
+
+int64_t attn_segment_heads(const attn_model *model, int64_t layer) {
+    layer = layer > 0 ? layer : attn_segment_layers(model);
+    return model->vision != NULL ? attn_vision_heads(model->vision, layer - 1)
+                                 : attn_segmenter_get_config(model->segmenter)->heads;
+}
+
+bool attn_segment_has_class_token(const attn_model *model) {
+    return model->vision != NULL &&
+           attn_vision_get_config(model->vision)->network == ATTN_VISION_VIT;
+}
+
 static attn_status check_query(const attn_segmenting *s, const attn_picture *picture,
                                const attn_pixel_query *q, attn_error *error) {
-    const attn_segmenter_config *config = attn_segmenter_get_config(s->model->segmenter);
-    if (q->x < 0 || q->y < 0 || q->x >= picture->width || q->y >= picture->height) {
+    int64_t layers = attn_segment_layers(s->model);
+    if (q->class_token && !attn_segment_has_class_token(s->model)) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--at", -1, "give X,Y",
+                         "the model has no class token");
+    }
+    if (!q->class_token &&
+        (q->x < 0 || q->y < 0 || q->x >= picture->width || q->y >= picture->height)) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "--at", -1,
                          "give X,Y, counted from 0 at the top left",
                          "pixel %lld,%lld lies outside the picture of %lld x %lld", (long long)q->x,
                          (long long)q->y, (long long)picture->width, (long long)picture->height);
     }
-    if (q->layer < 0 || q->layer > config->blocks || config->blocks == 0) {
+    if (q->layer < 0 || q->layer > layers || layers == 0) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "--layer", -1, NULL, "the model has %lld blocks",
-                         (long long)config->blocks);
+                         (long long)layers);
     }
-    if (q->head < 0 || q->head > config->heads) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, "--head", -1, NULL, "the model has %lld heads",
-                         (long long)config->heads);
+    int64_t heads = attn_segment_heads(s->model, q->layer);
+    if (q->head < 0 || q->head > heads) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--head", -1, NULL,
+                         s->model->vision != NULL ? "the block has %lld heads"
+                                                  : "the model has %lld heads",
+                         (long long)heads);
     }
     return ATTN_OK;
 }
 
-/* weights [heads, places] of the place that the pixel lies in. */
+/* weights [heads, keys] of the place that the pixel lies in. */
+static attn_status look(attn_segmenting *s, const attn_picture *picture, const attn_pixel_query *q,
+                        float *weights, attn_error *error) {
+    if (s->model->vision == NULL) {
+        return attn_segmenter_attend(s->model->segmenter, s->tape, picture->height, picture->width,
+                                     q->layer - 1, q->y / SEGMENTER_STRIDE, q->x / SEGMENTER_STRIDE,
+                                     weights, error);
+    }
+    attn_grid grid, keys;
+    attn_vision_grids(s->model->vision, picture->height, picture->width, q->layer - 1, &grid,
+                      &keys);
+    int64_t place =
+        q->y * grid.height / picture->height * grid.width + q->x * grid.width / picture->width;
+    int64_t token = q->class_token ? 0 : place + attn_segment_has_class_token(s->model);
+    return attn_vision_attend(s->model->vision, s->tape, picture->height, picture->width,
+                              q->layer - 1, token, weights, error);
+}
+
 static attn_status run_and_look(attn_segmenting *s, const attn_picture *picture,
                                 const attn_pixel_query *q, float *weights, attn_error *error) {
-    int64_t layer =
-        q->layer > 0 ? q->layer : attn_segmenter_get_config(s->model->segmenter)->blocks;
     attn_pictures one = {1, picture->height, picture->width, picture->rgb};
     attn_grid grid;
     attn_tape_watch(s->tape, true);
     attn_tape_begin(s->tape, false, 0, 0);
-    if (attn_segmenter_forward(s->model->segmenter, s->tape, &one, &grid) == NULL) {
-        return attn_fail(error, attn_tape_status(s->tape), NULL, -1, "give a smaller picture",
-                         "%s while running the model", attn_status_name(attn_tape_status(s->tape)));
+    const attn_tensor *made =
+        s->model->vision != NULL
+            ? attn_vision_forward(s->model->vision, s->tape, &one)
+            : attn_segmenter_forward(s->model->segmenter, s->tape, &one, &grid);
+    if (made == NULL) {
+        attn_status status = attn_tape_status(s->tape);
+        return status == ATTN_ERR_ARGUMENT
+                   ? attn_tape_check(s->tape, error)
+                   : attn_fail(error, status, NULL, -1, "give a smaller picture",
+                               "%s while running the model", attn_status_name(status));
     }
-    return attn_segmenter_attend(s->model->segmenter, s->tape, picture->height, picture->width,
-                                 layer - 1, q->y / 8, q->x / 8, weights, error);
+    return look(s, picture, q, weights, error);
 }
 
 int64_t attn_segment_pixels_within(const attn_model *model, int64_t bytes) {
     enum { LEAST = 64 * 64 };
-    size_t each = attn_segmenter_pixel_bytes(attn_segmenter_get_config(model->segmenter));
+    if (fixed_size(model) != NULL) {
+        return INT64_MAX; /* whatever the picture's size */
+    }
+    size_t each = model->vision != NULL
+                      ? attn_vision_pixel_bytes(attn_vision_get_config(model->vision))
+                      : attn_segmenter_pixel_bytes(attn_segmenter_get_config(model->segmenter));
     int64_t pixels = bytes / (int64_t)each;
     return pixels > LEAST ? pixels : LEAST;
 }
@@ -384,28 +525,32 @@ static void size_within(const attn_picture *picture, int64_t most, int64_t *widt
     }
 }
 
-/* The picture at that size. Its pixels are to be freed with attn_free. */
-static attn_status shrink(const attn_picture *picture, int64_t width, int64_t height,
-                          attn_picture *out, attn_error *error) {
-    attn_resize_part all = {width, height, 0, 0, width, height};
-    attn_scratch filter = {0};
-    *out = (attn_picture){width, height, attn_alloc((size_t)(width * height) * 3)};
-    attn_status status = out->rgb != NULL
-                             ? attn_resize_picture(picture, &all, out->rgb, &filter, error)
-                             : attn_fail_memory(error, (size_t)(width * height) * 3);
-    attn_scratch_free(&filter);
-    return status;
-}
-
-/* weights [heads, places] to one map at their beginning: a head, or the mean of all. */
-static void choose_head(int64_t head, int64_t heads, int64_t places, float *weights) {
-    for (int64_t i = 0; i < places; i++) {
+/* weights [heads, keys] to one map at their beginning: a head, or the mean of all; the first `skip` keys are no places. */
+static void choose_head(int64_t head, int64_t heads, int64_t keys, int64_t skip, float *weights) {
+    for (int64_t i = 0; i < keys - skip; i++) {
         float sum = 0;
         for (int64_t h = 0; h < heads; h++) {
-            sum += weights[h * places + i];
+            sum += weights[h * keys + skip + i];
         }
-        weights[i] = head > 0 ? weights[(head - 1) * places + i] : sum / (float)heads;
+        weights[i] = head > 0 ? weights[(head - 1) * keys + skip + i] : sum / (float)heads;
     }
+}
+
+/* The size at which the model looks at a picture; returns the grid of the keys of a layer. */
+static attn_grid size_seen(const attn_model *model, const attn_picture *picture, int64_t layer,
+                           int64_t most, int64_t *width, int64_t *height) {
+    const attn_vision_config *size = fixed_size(model);
+    attn_grid queries, keys;
+    size_within(picture, most, width, height);
+    if (size != NULL) {
+        *width = size->width;
+        *height = size->height;
+    }
+    if (model->vision == NULL) {
+        return attn_segmenter_key_grid(model->segmenter, *height, *width);
+    }
+    attn_vision_grids(model->vision, *height, *width, layer - 1, &queries, &keys);
+    return keys;
 }
 
 attn_status attn_segment_attend(attn_segmenting *s, const attn_picture *picture,
@@ -418,16 +563,18 @@ attn_status attn_segment_attend(attn_segmenting *s, const attn_picture *picture,
     }
     attn_picture seen = *picture, small = {.rgb = NULL};
     attn_pixel_query asked = *query;
-    int64_t width, height, heads = attn_segmenter_get_config(s->model->segmenter)->heads;
-    size_within(picture, most, &width, &height);
+    asked.layer = query->layer > 0 ? query->layer : attn_segment_layers(s->model);
+    int64_t width, height, heads = attn_segment_heads(s->model, asked.layer);
+    int64_t skip = attn_segment_has_class_token(s->model);
+    *keys = size_seen(s->model, picture, asked.layer, most, &width, &height);
     if (width != picture->width || height != picture->height) {
-        status = shrink(picture, width, height, &small, error);
+        attn_pixels whole = {picture->width, picture->height, picture->rgb};
+        status = attn_picture_resized(&whole, width, height, &small, error);
         seen = small;
         asked.x = query->x * width / picture->width;
         asked.y = query->y * height / picture->height;
     }
-    *keys = attn_segmenter_key_grid(s->model->segmenter, height, width);
-    size_t places = (size_t)(keys->height * keys->width), count = places * (size_t)heads;
+    size_t places = (size_t)(keys->height * keys->width + skip), count = places * (size_t)heads;
     float *all = status == ATTN_OK ? attn_alloc_zero(count, sizeof *all) : NULL;
     if (status == ATTN_OK) {
         status = all != NULL ? run_and_look(s, &seen, &asked, all, error)
@@ -439,7 +586,7 @@ attn_status attn_segment_attend(attn_segmenting *s, const attn_picture *picture,
         attn_free(all);
         return status;
     }
-    choose_head(query->head, heads, (int64_t)places, all);
+    choose_head(query->head, heads, (int64_t)places, skip, all);
     *weights = all;
     return ATTN_OK;
 }

@@ -19,6 +19,9 @@ typedef struct attn_segmenting {
 /* ATTN_ERR_ARGUMENT: the model is a translator. End it also after a failure. */
 ATTN_MUST_CHECK attn_status attn_segmenting_start(const attn_model *model, attn_segmenting *out,
                                                   attn_error *error);
+/* The same of any model that looks at pictures, for attn_segment_attend alone. */
+ATTN_MUST_CHECK attn_status attn_segmenting_look(const attn_model *model, attn_segmenting *out,
+                                                 attn_error *error);
 void attn_segmenting_end(attn_segmenting *segmenting);
 
 /* What a picture becomes: rows of the picture as they are ready, from the top. probabilities
@@ -42,17 +45,25 @@ ATTN_MUST_CHECK attn_status attn_segment_mask(attn_segmenting *segmenting,
 
 /* Which pixel asks, in which block, through which head. */
 typedef struct attn_pixel_query {
-    int64_t x, y;  /* counted from 0 at the top left */
-    int64_t layer; /* from 1; 0: the last */
-    int64_t head;  /* from 1; 0: the mean of all */
+    int64_t x, y;     /* counted from 0 at the top left */
+    int64_t layer;    /* from 1; 0: the last */
+    int64_t head;     /* from 1; 0: the mean of all */
+    bool class_token; /* it asks in place of a pixel */
 } attn_pixel_query;
+
+/* Blocks of a model that looks at pictures, and heads of one (from 1; 0: the last). */
+int64_t attn_segment_layers(const attn_model *model);
+int64_t attn_segment_heads(const attn_model *model, int64_t layer);
+/* Whether there is a token for the whole picture, which places look at too. */
+bool attn_segment_has_class_token(const attn_model *model);
 
 /* About the pixels, at once, that keep the model within that memory: of a tile, or of a picture whose attention is asked for.
  * At least 64 x 64. */
 int64_t attn_segment_pixels_within(const attn_model *model, int64_t bytes);
 
 /* What the pixel attends to: *weights [keys->height, keys->width], to be freed with attn_free. The
- * whole picture is run at once, made smaller first where it has more than `most` pixels. ATTN_ERR_ARGUMENT: no such pixel, layer or head;
+ * whole picture is run at once, made smaller first where it has more than `most` pixels, or of the size that the model sees. What
+ * goes to a class token is left out of the map. ATTN_ERR_ARGUMENT: no such pixel, layer or head;
  * ATTN_ERR_UNSUPPORTED: the model has no attention. */
 ATTN_MUST_CHECK attn_status attn_segment_attend(attn_segmenting *segmenting,
                                                 const attn_picture *picture,

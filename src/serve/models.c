@@ -111,7 +111,7 @@ static attn_status open_model(const attn_serve_sources *sources, const char *pat
         return status;
     }
     if (!attn_serve_model_translates(model)) {
-        return ATTN_OK;
+        return attn_model_check_kind(model->open, ATTN_MODEL_SEGMENTER, error);
     }
     status = check_languages(model->open, error);
     return status == ATTN_OK ? read_glossary(sources, model, error) : status;

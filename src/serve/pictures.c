@@ -112,7 +112,6 @@ static void attend(attn_segmenting *s, const attn_picture *picture, const attn_p
         fail(answer, status, &error);
         return;
     }
-    const attn_segmenter_config *config = attn_segmenter_get_config(s->model->segmenter);
     json_t *list = json_array();
     for (int64_t i = 0; i < keys.height * keys.width; i++) {
         json_array_append_new(list, json_real((double)weights[i]));
@@ -121,9 +120,10 @@ static void attend(attn_segmenting *s, const attn_picture *picture, const attn_p
     attn_http_json(answer,
                    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "width",
                              (json_int_t)picture->width, "height", (json_int_t)picture->height,
-                             "layers", (json_int_t)config->blocks, "heads",
-                             (json_int_t)config->heads, "columns", (json_int_t)keys.width, "rows",
-                             (json_int_t)keys.height, "weights", list));
+                             "layers", (json_int_t)attn_segment_layers(s->model), "heads",
+                             (json_int_t)attn_segment_heads(s->model, query->layer), "columns",
+                             (json_int_t)keys.width, "rows", (json_int_t)keys.height, "weights",
+                             list));
 }
 
 /* ---- both ---- */
@@ -160,7 +160,7 @@ static bool read_query(const attn_parameters *p, attn_pixel_query *out, attn_htt
     enum { MOST = 1 << 30 };
     const char *head = attn_parameter_text(p, "head");
     static const char *const needed[] = {"x", "y"};
-    *out = (attn_pixel_query){0, 0, 0, 0};
+    *out = (attn_pixel_query){.x = 0};
     for (int i = 0; i < 2; i++) {
         if (attn_parameter_text(p, needed[i]) == NULL) {
             attn_http_error(answer, 400, "Invalid request: missing %s parameter", needed[i]);
@@ -176,7 +176,7 @@ static bool read_query(const attn_parameters *p, attn_pixel_query *out, attn_htt
 
 attn_job *attn_picture_job(attn_service *s, const attn_parameters *p, bool attend,
                            attn_http_answer *answer) {
-    attn_pixel_query query = {0, 0, 0, 0};
+    attn_pixel_query query = {.x = 0};
     if (attend && !read_query(p, &query, answer)) {
         return NULL;
     }

@@ -25,6 +25,7 @@ PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "ke
           "matmul": "kernels", "matmul_i8": "kernels", "tape": "tape", "params": "tape", "optimizer": "tape", "layers": "layers",
           "images": "layers", "segmenter": "models", "translator": "models", "encoder": "models", "shortlist": "models",
           "search": "search", "model": "pipeline", "translate": "pipeline", "segment": "pipeline", "embed": "pipeline",
+          "classify": "pipeline",
           "tokenizer": "text", "safetensors": "io", "export": "base", "version": "base",
           "attn": "cli"}
 

@@ -866,7 +866,8 @@ static void pictures(void **unused) {
     /* the attention: what the library says of that pixel, which sums to 1 */
     static const char *const queries[] = {"x=39&y=23", "x=39&y=23&head=2&layer=1",
                                           "x=0&y=9&head=mean&layer=2"};
-    static const attn_pixel_query same[] = {{39, 23, 2, 0}, {39, 23, 1, 2}, {0, 9, 2, 0}};
+    static const attn_pixel_query same[] = {
+        {39, 23, 2, 0, false}, {39, 23, 1, 2, false}, {0, 9, 2, 0, false}};
     attn_picture picture = {WIDTH, HEIGHT, p.pixels};
     attn_segmenting segmenting;
     assert_int_equal(attn_segmenting_start(segmenter, &segmenting, NULL), ATTN_OK);

@@ -31,12 +31,14 @@ typedef struct resize_plan {
     real *rows;                 /* one row of the input a thread */
 } resize_plan;
 
-static bool start_plan(resize_plan *p, const attn_resize_shape *s, attn_scratch *scratch) {
+/* For so many rows of the output. */
+static bool start_plan(resize_plan *p, const attn_resize_shape *s, int64_t count,
+                       attn_scratch *scratch) {
     size_t places = (size_t)s->out_width * sizeof *p->columns, bytes;
     size_t row = (size_t)(s->in_width * s->channels) * sizeof(real);
     p->shape = s;
     p->kernels = &attn_kernels_current()->resize;
-    int64_t elements = s->batch * s->out_height * s->out_width * s->channels;
+    int64_t elements = count * s->out_width * s->channels;
     p->threads = elements > PART ? attn_get_threads() : 1;
     places = (places + 63) / 64 * 64;
     if (!attn_size_mul(row, (size_t)p->threads, &bytes) || !attn_size_add(bytes, places, &bytes)) {
@@ -54,22 +56,28 @@ static bool start_plan(resize_plan *p, const attn_resize_shape *s, attn_scratch 
     return true;
 }
 
-attn_status attn_resize_forward(const attn_resize_shape *s, const real *x, real *y,
-                                attn_scratch *scratch) {
+attn_status attn_resize_rows(const attn_resize_shape *s, int64_t first, int64_t count,
+                             const real *x, real *y, attn_scratch *scratch) {
     resize_plan p;
-    if (!start_plan(&p, s, scratch)) {
+    if (!start_plan(&p, s, count, scratch)) {
         return ATTN_ERR_MEMORY;
     }
     int64_t in_row = s->in_width * s->channels, out_row = s->out_width * s->channels;
 #pragma omp parallel for schedule(static) num_threads(p.threads) if (p.threads > 1)
-    for (int64_t i = 0; i < s->batch * s->out_height; i++) {
+    for (int64_t i = first; i < first + count; i++) {
         attn_resize_place row = resize_place_of(i % s->out_height, s->in_height, s->out_height);
         const real *in = x + i / s->out_height * s->in_height * in_row;
         real *mine = p.rows + in_row * attn_thread_index();
         p.kernels->blend(in_row, row.weight, in + row.left * in_row, in + row.right * in_row, mine);
-        p.kernels->blend_pixels(s->out_width, s->channels, p.columns, mine, y + i * out_row);
+        p.kernels->blend_pixels(s->out_width, s->channels, p.columns, mine,
+                                y + (i - first) * out_row);
     }
     return ATTN_OK;
+}
+
+attn_status attn_resize_forward(const attn_resize_shape *s, const real *x, real *y,
+                                attn_scratch *scratch) {
+    return attn_resize_rows(s, 0, s->batch * s->out_height, x, y, scratch);
 }
 
 /* Rows first .. end - 1 of picture b's input receive what the output hands back. */
@@ -105,7 +113,7 @@ static void backward_rows(const resize_plan *p, int64_t b, int64_t first, int64_
 attn_status attn_resize_backward(const attn_resize_shape *s, const real *d_y, real *d_x,
                                  bool accumulate, attn_scratch *scratch) {
     resize_plan p;
-    if (!start_plan(&p, s, scratch)) {
+    if (!start_plan(&p, s, s->batch * s->out_height, scratch)) {
         return ATTN_ERR_MEMORY;
     }
     int64_t parts = p.threads < s->in_height ? p.threads : s->in_height;

@@ -18,6 +18,10 @@ typedef struct attn_resize_shape {
 
 ATTN_MUST_CHECK attn_status attn_resize_forward(const attn_resize_shape *shape, const real *x,
                                                 real *y, attn_scratch *scratch);
+/* Rows first .. first + count - 1 of the output alone, of all pictures one below the other: the same bits. */
+ATTN_MUST_CHECK attn_status attn_resize_rows(const attn_resize_shape *shape, int64_t first,
+                                             int64_t count, const real *x, real *y,
+                                             attn_scratch *scratch);
 /* d_x is added to where it accumulates, else written. */
 ATTN_MUST_CHECK attn_status attn_resize_backward(const attn_resize_shape *shape, const real *d_y,
                                                  real *d_x, bool accumulate, attn_scratch *scratch);
