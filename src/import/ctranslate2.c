@@ -5,7 +5,8 @@
  *     source.spm, target.spm, sentencepiece.model   the segmenters, which CTranslate2 itself does not need
  *
  * Names of tensors: CTranslate2 python/ctranslate2/specs. Positions are in the file, or sinusoids from 1; a translation begins with
- * zeros or with the word decoder_start_token; the norms' epsilon is 1e-5 unless config.json has another. */
+ * zeros or with the word decoder_start_token; the norms' epsilon is 1e-5, of RMSNorm
+ * 1e-6, unless config.json has another. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,9 +277,11 @@ static attn_status read_config(const attn_tensor_file *file, const json_t *setti
     config->encoder_layers = count_layers(file, "encoder");
     config->decoder_layers = count_layers(file, "decoder");
     config->pre_norm = setting_or(file, "encoder", "pre_norm", 1) != 0;
-    config->norm_epsilon = json_is_real(epsilon) ? json_real_value(epsilon) : 0;
     config->rms_norm =
         attn_tensor_file_find(file, "encoder/layer_0/self_attention/layer_norm/beta") == NULL;
+    config->norm_epsilon = json_is_real(epsilon) ? json_real_value(epsilon)
+                           : config->rms_norm    ? 1e-6
+                                                 : 0;
     config->gated =
         attn_tensor_file_find(file, "encoder/layer_0/ffn/linear_0_noact/weight") != NULL;
     config->embedding_norm =

@@ -693,6 +693,10 @@ SPECIFIED = {
     "pre-norm, positions built in": {"pre_norm": True},
     "pre-norm, RMSNorm, gated": {"pre_norm": True, "rms_norm": True, "ffn_glu": True},
     "post-norm, embeddings normed": {"pre_norm": False, "layernorm_embedding": True},
+    # Numbers so small that the norms' epsilon counts: its defaults, and one that config.json sets.
+    "RMSNorm of small numbers": {"pre_norm": True, "rms_norm": True},
+    "norms of small numbers": {"pre_norm": True},
+    "RMSNorm of small numbers, epsilon 1e-4": {"pre_norm": True, "rms_norm": True},
 }
 
 
@@ -706,7 +710,13 @@ def check_specified(folder, segmenter_path, lines):
             (2, 3), 4, activation=ctranslate2.specs.Activation.SWISH, **options)
         fill(spec, draw)
         fill_linears(spec, draw)
-        tables = [torch.randn(len(words), 32, generator=draw).mul(0.3).numpy() for _ in range(3)]
+        size = 0.003 if "small" in what else 0.3
+        tables = [torch.randn(len(words), 32, generator=draw).mul(size).numpy() for _ in range(3)]
+        if "small" in what:
+            places = torch.randn(80, 32, generator=draw).mul(size).numpy()
+            spec.encoder.position_encodings.encodings = spec.decoder.position_encodings.encodings = places
+        if "epsilon" in what:
+            spec.config.layer_norm_epsilon = 1e-4
         spec.encoder.embeddings[0].weight, spec.decoder.embeddings.weight, spec.decoder.projection.weight = tables
         spec.decoder.projection.bias = torch.randn(len(words), generator=draw).mul(0.3).numpy()
         spec.register_source_vocabulary(words)
