@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #include "pipeline/translation.h"
 #include "support/rule_lines.h"
 #include "support/tiny_model.h"
+#include "text/tokenizer_json.h"
 
 static attn_model *model;
 
@@ -196,6 +198,39 @@ static void misuse_is_refused(void **unused) {
     assert_non_null(strstr(error.what, "translator"));
 }
 
+/* Search and pictures of attention count on <pad>, <unk>, <s> and </s> as 0, 1, 2, 3: a file with others is not opened. */
+static void other_special_ids_are_refused(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *words;
+        attn_status status;
+    } cases[] = {{"[PAD]\n[UNK]\n[CLS]\n[SEP]\ncat\ndog\n", ATTN_OK},
+                 {"[UNK]\n[PAD]\n[CLS]\n[SEP]\ncat\ndog\n", ATTN_ERR_FORMAT},
+                 {"[PAD]\n[UNK]\n[SEP]\n[CLS]\ncat\ndog\n", ATTN_ERR_FORMAT},
+                 {"[PAD]\n[UNK]\ncat\n[CLS]\n[SEP]\ndog\n", ATTN_ERR_FORMAT},
+                 {"[PAD]\n[UNK]\n[CLS]\ncat\ndog\nbird\n", ATTN_ERR_FORMAT}};
+    static const char path[] = "special-ids.safetensors";
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        attn_tokenizer *tokenizer = NULL;
+        attn_model *open = NULL;
+        attn_error error = {0};
+        char *bytes;
+        size_t size;
+        assert_int_equal(attn_tokenizer_vocab_txt(cases[i].words, strlen(cases[i].words), true,
+                                                  &bytes, &size, NULL),
+                         ATTN_OK);
+        assert_int_equal(attn_tokenizer_from_bytes(bytes, size, &tokenizer, NULL), ATTN_OK);
+        tiny_model_save(path, tokenizer, 1);
+        assert_int_equal(attn_model_open(path, NULL, &open, &error), cases[i].status);
+        assert_true((open == NULL) == (cases[i].status != ATTN_OK));
+        assert_true(open != NULL || strstr(error.what, "as 0, 1, 2, 3") != NULL);
+        attn_model_close(open);
+        attn_tokenizer_free(tokenizer);
+        free(bytes);
+    }
+    unlink(path);
+}
+
 static void *translate_all(void *wanted) {
     char **all = wanted;
     for (size_t i = 0; i < TEXTS; i++) {
@@ -272,6 +307,7 @@ int main(void) {
         cmocka_unit_test(progress_ends_in_the_translation),
         cmocka_unit_test(a_pair_is_of_the_pass),
         cmocka_unit_test(misuse_is_refused),
+        cmocka_unit_test(other_special_ids_are_refused),
         cmocka_unit_test(threads_share_a_model),
         cmocka_unit_test(bytes_change_nothing_that_is_kept),
     };
