@@ -1,4 +1,4 @@
-/* text/tokenizer.cpp: SentencePiece, WordPiece (wordpiece.c) and words parted by spaces, behind the C interface of attn/tokenizer.h.
+/* text/tokenizer.cpp: SentencePiece, WordPiece and BPE over bytes (cutter.c) and words parted by spaces, behind the C interface of attn/tokenizer.h.
  *
  * The only C++ in attn. No exception leaves this file. SentencePiece ends the process on a few
  * kinds of bad input; each of them is looked for here first.
@@ -26,6 +26,7 @@ extern "C" {
 #include "base/utf8.h"
 #include "io/lines.h"
 #include "text/charsmap.h"
+#include "text/cutter.h"
 #include "text/elision.h"
 #include "text/normalize.h"
 #include "text/piece_table.h"
@@ -34,7 +35,6 @@ extern "C" {
 #include "text/tokenizer_dropout.h"
 #include "text/tokenizer_lines.h"
 #include "text/unknown.h"
-#include "text/wordpiece.h"
 }
 
 struct attn_tokenizer {
@@ -46,15 +46,16 @@ struct attn_tokenizer {
     attn_special_ids special = {ATTN_PAD, ATTN_UNK, ATTN_BOS, ATTN_EOS};
     attn_piece_table table{}; /* its ids, where they are not those of the processor; else empty */
     attn_normalizer normalizer{}; /* what is done to a text before SentencePiece sees it */
-    bool words = false; /* WordPiece: the table is its vocabulary, the processor is not used */
+    bool words = false; /* a cutter: the table is its vocabulary, the processor is not used */
     bool plain = false; /* words parted by spaces: likewise */
-    attn_wordpiece_options wordpiece{};
+    attn_cutter cutter{};
     std::vector<std::string> surfaces; /* of both: their pieces as SentencePiece would write them */
 
     attn_tokenizer() = default;
     attn_tokenizer(const attn_tokenizer &) = delete;
     attn_tokenizer &operator=(const attn_tokenizer &) = delete;
     ~attn_tokenizer() {
+        attn_cutter_free(&cutter);
         attn_piece_table_free(&table);
         attn_normalizer_free(&normalizer);
     }
@@ -347,14 +348,14 @@ attn_status check_text(const sentencepiece::SentencePieceProcessor &processor, a
     return ATTN_OK;
 }
 
-attn_status load_wordpiece(attn_tokenizer *tokenizer, attn_error *error) {
-    attn_status status = attn_wordpiece_read(tokenizer->bytes.data(), tokenizer->bytes.size(),
-                                             &tokenizer->wordpiece, &tokenizer->table, error);
+attn_status load_cutter(attn_tokenizer *tokenizer, attn_error *error) {
+    attn_status status = attn_cutter_read(tokenizer->bytes.data(), tokenizer->bytes.size(),
+                                          &tokenizer->cutter, &tokenizer->table, error);
     tokenizer->words = true;
     tokenizer->special = tokenizer->table.special;
     for (int32_t id = 0; id < tokenizer->table.count && status == ATTN_OK; id++) {
         attn_buffer surface{};
-        attn_wordpiece_surface(&tokenizer->wordpiece, &tokenizer->table, id, &surface);
+        attn_cutter_surface(&tokenizer->cutter, &tokenizer->table, id, &surface);
         char *text = nullptr;
         status = attn_buffer_take(&surface, &text, error);
         std::unique_ptr<char, decltype(&std::free)> owner(text, std::free);
@@ -438,8 +439,8 @@ attn_status load(std::string bytes, attn_tokenizer **out, attn_error *error) {
     auto tokenizer = std::make_unique<attn_tokenizer>();
     tokenizer->bytes = std::move(bytes);
     attn_status status;
-    if (attn_wordpiece_recognize(tokenizer->bytes.data(), tokenizer->bytes.size())) {
-        status = load_wordpiece(tokenizer.get(), error);
+    if (attn_cutter_recognize(tokenizer->bytes.data(), tokenizer->bytes.size())) {
+        status = load_cutter(tokenizer.get(), error);
     } else {
         status = load_sentencepiece(tokenizer.get(), error);
         if (status == ATTN_OK) {
@@ -567,8 +568,8 @@ void note_id(int32_t id, const char *text, size_t length, void *context) {
 attn_status encode_words(const attn_tokenizer &tokenizer, const char *text, size_t length,
                          std::vector<int32_t> *ids, attn_error *error) {
     attn_buffer found{};
-    attn_status status = attn_wordpiece_encode(&tokenizer.wordpiece, &tokenizer.table, text, length,
-                                               note_id, &found, error);
+    attn_status status = attn_cutter_encode(&tokenizer.cutter, &tokenizer.table, text, length,
+                                            note_id, &found, error);
     size_t count = found.length / sizeof(int32_t);
     char *bytes = nullptr;
     attn_status taken = attn_buffer_take(&found, &bytes, status == ATTN_OK ? error : nullptr);
@@ -617,7 +618,7 @@ std::string without_marks(std::string text) {
 attn_status decode_words(const attn_tokenizer &tokenizer, const std::vector<int32_t> &ids,
                          std::string *text, attn_error *error) {
     attn_buffer words{};
-    attn_wordpiece_decode(&tokenizer.wordpiece, &tokenizer.table, ids.data(), ids.size(), &words);
+    attn_cutter_decode(&tokenizer.cutter, &tokenizer.table, ids.data(), ids.size(), &words);
     char *bytes = nullptr;
     attn_status status = attn_buffer_take(&words, &bytes, error);
     std::unique_ptr<char, decltype(&std::free)> owner(bytes, std::free);
@@ -824,8 +825,8 @@ attn_status attn_tokenizer_unknown(const attn_tokenizer *tokenizer, const char *
                                    attn_unknown_found *found, void *context, attn_error *error) {
     if (tokenizer->words) {
         unknown_listener listener = {tokenizer->special.unk, found, context};
-        return attn_wordpiece_encode(&tokenizer->wordpiece, &tokenizer->table, text, length,
-                                     tell_unknown_word, &listener, error);
+        return attn_cutter_encode(&tokenizer->cutter, &tokenizer->table, text, length,
+                                  tell_unknown_word, &listener, error);
     }
     return guarded(error, [&] {
         std::vector<std::string> pieces;
@@ -917,7 +918,7 @@ attn_status attn_tokenizer_join(const attn_tokenizer *source, const attn_tokeniz
         if (source->words || target->words) {
             return attn_fail(error, ATTN_ERR_ARGUMENT, "tokenizer", -1,
                              "give both sides tokenizers of SentencePiece",
-                             "one of the two is WordPiece");
+                             "one of the two is none");
         }
         std::string bytes = source->bytes;
         append_field(TARGET_FIELD, target->bytes, &bytes);

@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "text/byte_pieces.h"
 #include "text/normalize.h"
 #include "text/wordpiece.h"
 
@@ -30,7 +31,7 @@ typedef struct reading {
 static attn_status refuse(attn_error *error, const char *part, const char *what) {
     char shown[80];
     return attn_fail(error, ATTN_ERR_FORMAT, "tokenizer.json", -1,
-                     "take a model with a SentencePiece or WordPiece tokenizer",
+                     "take a model with a SentencePiece, WordPiece or byte-level BPE tokenizer",
                      "its %s is \"%s\", which attn does not do", part,
                      attn_utf8_quote(shown, sizeof shown, what));
 }
@@ -515,6 +516,83 @@ static attn_status to_wordpiece(reading *r, const json_t *root, char **bytes, si
                              : status;
 }
 
+/* ---- BPE over bytes ---- */
+
+static bool is_of_bytes(const json_t *root) {
+    return is(json_object_get(root, "pre_tokenizer"), "ByteLevel");
+}
+
+/* What such a file may ask for beside the usual. */
+static attn_status check_of_bytes(const json_t *root, attn_error *error) {
+    static const char *const not_done[] = {"continuing_subword_prefix", "end_of_word_suffix"};
+    const json_t *model = json_object_get(root, "model");
+    const json_t *normalizer = json_object_get(root, "normalizer");
+    if (normalizer != NULL && !json_is_null(normalizer)) {
+        return refuse(error, "normalizer", text_of(normalizer, "type"));
+    }
+    if (json_is_false(json_object_get(json_object_get(root, "pre_tokenizer"), "use_regex"))) {
+        return refuse(error, "pre_tokenizer", "ByteLevel without use_regex");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (*text_of(model, not_done[i]) != '\0') {
+            return refuse(error, not_done[i], text_of(model, not_done[i]));
+        }
+    }
+    return flag_of(model, "ignore_merges") || json_is_real(json_object_get(model, "dropout"))
+               ? refuse(error, "model", "BPE with ignore_merges or dropout")
+               : ATTN_OK;
+}
+
+/* "left right", or ["left", "right"] in newer files; -1: no pieces. */
+static void split_merge(const reading *r, const json_t *merge, attn_byte_merge *out) {
+    const char *left = json_string_value(json_array_get(merge, 0));
+    const char *right = json_string_value(json_array_get(merge, 1));
+    size_t length = left != NULL ? strlen(left) : 0;
+    if (left == NULL) {
+        left = json_string_value(merge);
+        length = left != NULL ? strcspn(left, " ") : 0;
+        right = left != NULL && left[length] == ' ' ? left + length + 1 : NULL;
+    }
+    bool both = length > 0 && right != NULL;
+    out->left = both ? attn_piece_table_find(&r->table, left, length) : -1;
+    out->right = both ? attn_piece_table_find(&r->table, right, strlen(right)) : -1;
+}
+
+static attn_status read_byte_merges(reading *r, const json_t *list, attn_byte_pieces *pieces,
+                                    attn_error *error) {
+    size_t i;
+    json_t *merge;
+    pieces->merge = calloc(json_array_size(list) + 1, sizeof *pieces->merge);
+    if (pieces->merge == NULL) {
+        return attn_fail_memory(error, json_array_size(list) * sizeof *pieces->merge);
+    }
+    json_array_foreach(list, i, merge) {
+        split_merge(r, merge, &pieces->merge[i]);
+    }
+    pieces->count = json_array_size(list);
+    return attn_byte_pieces_finish(&r->table, pieces, error);
+}
+
+static attn_status to_byte_pieces(reading *r, const json_t *root, char **bytes, size_t *size,
+                                  attn_error *error) {
+    const json_t *model = json_object_get(root, "model");
+    attn_byte_pieces pieces = {
+        .space_first = flag_of(json_object_get(root, "pre_tokenizer"), "add_prefix_space")};
+    attn_status status = check_of_bytes(root, error);
+    if (status == ATTN_OK) {
+        status = read_vocabulary(r, json_object_get(model, "vocab"), error);
+    }
+    status = status == ATTN_OK ? finish_table(r, root, error) : status;
+    if (status == ATTN_OK) {
+        status = read_byte_merges(r, json_object_get(model, "merges"), &pieces, error);
+    }
+    if (status == ATTN_OK) {
+        status = attn_byte_pieces_write(&r->table, &pieces, bytes, size, error);
+    }
+    attn_byte_pieces_free(&pieces);
+    return status;
+}
+
 attn_status attn_tokenizer_vocab_txt(const char *text, size_t length, bool lowercase, char **bytes,
                                      size_t *size, attn_error *error) {
     attn_wordpiece_options options = attn_wordpiece_defaults(lowercase);
@@ -544,7 +622,8 @@ static attn_status convert(const json_t *root, char **bytes, size_t *size, attn_
     const json_t *model = json_object_get(root, "model");
     bool unigram = is(model, "Unigram"), bpe = is(model, "BPE");
     reading r = {0};
-    attn_status status = unigram || bpe ? to_sentencepiece(&r, root, bpe, bytes, size, error)
+    attn_status status = bpe && is_of_bytes(root) ? to_byte_pieces(&r, root, bytes, size, error)
+                         : unigram || bpe ? to_sentencepiece(&r, root, bpe, bytes, size, error)
                          : is(model, "WordPiece") ? to_wordpiece(&r, root, bytes, size, error)
                                                   : refuse(error, "model", text_of(model, "type"));
     attn_piece_table_free(&r.table);

@@ -168,6 +168,17 @@ def albert_pieces(folder):
     return len(vocabulary)
 
 
+def byte_pieces(folder):
+    """RoBERTa's: BPE over bytes."""
+    learned = tokenizers.ByteLevelBPETokenizer()
+    learned.train_from_iterator(make_texts(4)[len(STRANGE):] * 20, vocab_size=400, show_progress=False,
+                                special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    model = json.loads(learned.to_str())["model"]
+    tokenizer = transformers.RobertaTokenizer(vocab=model["vocab"], merges=[tuple(pair) for pair in model["merges"]])
+    tokenizer.save_pretrained(folder)
+    return len(model["vocab"])
+
+
 def charsmap_of(path):
     """The table of characters in a file of SentencePiece: field 2 of field 3."""
     def field(message, wanted):
@@ -239,12 +250,18 @@ def xlm_r(folder):
     return fill(transformers.XLMRobertaModel(config), 5)
 
 
+def roberta(folder):
+    config = transformers.RobertaConfig(vocab_size=byte_pieces(folder), type_vocab_size=1, **SIZES)
+    return fill(transformers.RobertaModel(config), 7)
+
+
 def albert(folder):
     config = transformers.AlbertConfig(vocab_size=albert_pieces(folder), embedding_size=16, **SIZES)
     return fill(transformers.AlbertModel(config), 6)
 
 
-SMALL = {"BERT": bert, "BERT with a head": bert_with_head, "DistilBERT": distilbert, "ELECTRA": electra, "XLM-R": xlm_r, "ALBERT": albert}
+SMALL = {"BERT": bert, "BERT with a head": bert_with_head, "DistilBERT": distilbert, "ELECTRA": electra, "XLM-R": xlm_r, "ALBERT": albert,
+         "RoBERTa": roberta}
 
 
 def check_small(folder, number, what, make):
@@ -258,7 +275,7 @@ def check_small(folder, number, what, make):
     network = getattr(network, network.base_model_prefix, network)
     tokenizer = transformers.AutoTokenizer.from_pretrained(place)
     positions = network.config.max_position_embeddings
-    longest = positions - 2 if what == "XLM-R" else positions
+    longest = positions - 2 if what in ("XLM-R", "RoBERTa") else positions
     texts = make_texts(10 + number)
     theirs = vectors_of(tokenizer, network, texts, longest)
     ours = embed(place, texts, folder)

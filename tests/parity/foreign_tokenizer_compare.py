@@ -195,6 +195,28 @@ def check_wordpiece(driver, folder):
         assert (folder / "bert.attn").read_bytes() == (folder / "bert.json.attn").read_bytes()
 
 
+def check_bytes(driver, folder):
+    """BPE over bytes, as GPT-2 and RoBERTa have it."""
+    for prefix in (False, True):
+        tokenizer = tokenizers.ByteLevelBPETokenizer(add_prefix_space=prefix)
+        tokenizer.train_from_iterator(make_lines(list(WORDS), 2000, 1) + ["it's  they'll", "two\n\nlines"] * 50, vocab_size=600,
+                                      special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], show_progress=False)
+        path = folder / "bytes.json"
+        tokenizer.save(str(path))
+        run(driver, "json", path, folder / "bytes.attn")
+        assert run(driver, "special", folder / "bytes.attn") == ["1 3 0 2"]
+        draw = random.Random(13)
+        any_text = ["".join(chr(draw.choice([draw.randrange(32, 127), draw.randrange(0xa0, 0x2fff), draw.choice(b" '\t.,slt")]))
+                            for _ in range(draw.randint(1, 40))) for _ in range(500)]
+        ends = [f"{a}{b}{c}" for a in ("I", "4", "?", " ", "") for b in ("'s", "'S", "'ll", "'l", "'ve", " 's", "''re") for c in ("", "x", " ")]
+        texts = make_texts(12) + any_text + ends
+        wanted = [line.ids for line in tokenizer.encode_batch(texts)]
+        compare(f"BPE over bytes, prefix {prefix}", encode(driver, folder / "bytes.attn", texts), wanted, texts)
+        plain = [i for i, text in enumerate(texts) if "\n" not in text]
+        compare(f"BPE over bytes, prefix {prefix}, back", decode(driver, folder / "bytes.attn", [wanted[i] for i in plain]),
+                [tokenizer.decode(wanted[i], skip_special_tokens=False) for i in plain], [texts[i] for i in plain])
+
+
 def field(message, wanted):
     """The bytes of a field of a message in protocol buffers."""
     at = 0
@@ -258,6 +280,7 @@ def main():
         check_marian(driver, folder, model_type="bpe", byte_fallback=True)
         check_fairseq(driver, folder)
         check_wordpiece(driver, folder)
+        check_bytes(driver, folder)
         check_sentencepiece_json(driver, folder)
 
 
