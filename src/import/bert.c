@@ -302,7 +302,7 @@ static attn_status read_model(attn_bundle *bundle, const json_t *json, const fam
         status = attn_encoder_declare(&config, &out->encoder, error);
     }
     if (status == ATTN_OK) {
-        status = attn_import_check_size(file, attn_encoder_params(out->encoder), error);
+        status = attn_import_check_size(file, attn_encoder_params(out->encoder), 0, error);
     }
     if (status == ATTN_OK) {
         status = attn_encoder_allocate(out->encoder, false, false, error);

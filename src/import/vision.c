@@ -180,15 +180,19 @@ static const char *prefix_of(const attn_tensor_file *file, attn_vision_network n
 static attn_status read_model(attn_bundle *bundle, const json_t *json, attn_vision_network network,
                               const attn_tensor_file *file, attn_imported *out, attn_error *error) {
     attn_vision_config config = {.network = network};
+    bool biases = attn_json_flag(json, "qkv_bias", true);
     attn_status status = read_config(bundle, json, file, &config, error);
     status = status == ATTN_OK ? attn_vision_declare(&config, &out->vision, error) : status;
     if (status == ATTN_OK) {
-        status = attn_import_check_size(file, attn_vision_params(out->vision), error);
+        /* Half as many where biases may be missing: more they never are. */
+        const attn_params *params = attn_vision_params(out->vision);
+        int64_t lacking = biases ? 0 : attn_params_size(params) / 2;
+        status = attn_import_check_size(file, params, lacking, error);
     }
     status = status == ATTN_OK ? attn_vision_allocate(out->vision, error) : status;
     if (status == ATTN_OK) {
-        status = attn_vision_import_weights(out->vision, prefix_of(file, network),
-                                            !attn_json_flag(json, "qkv_bias", true), file, error);
+        status =
+            attn_vision_import_weights(out->vision, prefix_of(file, network), !biases, file, error);
     }
     return status == ATTN_OK ? attn_vision_import_labels(json, &config, &out->labels, error)
                              : status;

@@ -266,15 +266,13 @@ static void copy(const import_work *w, const attn_weight_rule *rule, const attn_
 
 /* ---- how many there are ---- */
 
-/* Biases and a few words may be missing from a file, which then are zeros: hence the half, and some that do not matter. */
 attn_status attn_import_check_size(const attn_tensor_file *file, const attn_params *params,
-                                   attn_error *error) {
-    enum { SOME = 1 << 16 };
+                                   int64_t lacking, attn_error *error) {
     int64_t held = 0, asked = attn_params_size(params);
     for (size_t i = 0; i < attn_tensor_file_count(file); i++) {
         held += elements_of(attn_tensor_file_at(file, i));
     }
-    return asked / 2 <= held + SOME
+    return asked - lacking <= held
                ? ATTN_OK
                : attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, "its configuration is another model's",
                            "the model asks for %lld numbers, the file of tensors has %lld",

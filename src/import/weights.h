@@ -57,9 +57,11 @@ bool attn_weight_name_matches(const char *pattern, const char *name, int64_t *la
 void attn_weight_name_fill(const char *prefix, const char *pattern, int64_t layer, char *name,
                            size_t size);
 
-/* Before memory is spent on parameters: ATTN_ERR_FORMAT when the file cannot fill them. A configuration can promise far more. */
+/* Before memory is spent on parameters: ATTN_ERR_FORMAT when the file cannot fill them, all but `lacking`, which are then 0. A
+ * configuration can promise far more. */
 ATTN_MUST_CHECK attn_status attn_import_check_size(const attn_tensor_file *file,
-                                                   const attn_params *params, attn_error *error);
+                                                   const attn_params *params, int64_t lacking,
+                                                   attn_error *error);
 
 /* Fills all parameters. ATTN_ERR_FORMAT: a tensor is missing or has another shape; ATTN_ERR_UNSUPPORTED: the file has one
  * that no rule knows, so the model is not what attn would compute; ATTN_ERR_MEMORY. */
