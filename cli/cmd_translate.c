@@ -28,7 +28,7 @@ static const attn_option table[] = {
     {"n-best", 'n', ATTN_OPTION_INT, offsetof(options, decode.n_best), 1, 256, .value = "N",
      .help = "print the N best translations (with --sample: N draws), each after its line number and a tab"},
     {"file", 'f', ATTN_OPTION_FILE, offsetof(options, file), .value = "FILE",
-     .help = "translate the text of a document and keep the rest of it as it is; its kind is told by its name or content: txt, html, srt, vtt, po, md"},
+     .help = "translate the text of a document and keep the rest of it as it is; its kind is told by its name or content: txt, html, srt, vtt, po, xliff, md, docx, odt, epub"},
     {"output", 'o', ATTN_OPTION_FILE, offsetof(options, output), .value = "FILE",
      .help = "with --file, write the translated document to FILE (default: standard output)"},
     {"scores", 0, ATTN_OPTION_FLAG, offsetof(options, scores),
@@ -369,8 +369,9 @@ const attn_command attn_cmd_translate = {
         "addresses, what holds no letter and what is in the target language already are kept as "
         "they are. With --raw the line goes to the model as it is. A line that is not UTF-8 or too "
         "long is named and left empty; the others go on, and the exit status is 1.\nWith --file it "
-        "translates a document: subtitles keep their times, messages their ids, pages and "
-        "Markdown their markup. In a message catalogue, what is translated already stays.",
+        "translates a document: subtitles keep their times, messages their ids, pages, "
+        "Markdown and office documents their markup. In PO and XLIFF, what is translated already "
+        "stays.",
     .groups = groups,
     .defaults = &defaults,
     .options_size = sizeof(options),

@@ -14,13 +14,14 @@
 #include "io/lines.h"
 
 static const attn_format *const formats[] = {
-    &attn_format_txt, &attn_format_html, &attn_format_srt,
-    &attn_format_vtt, &attn_format_po,   &attn_format_markdown,
+    &attn_format_txt, &attn_format_html,     &attn_format_srt,   &attn_format_vtt,
+    &attn_format_po,  &attn_format_markdown, &attn_format_xliff, &attn_format_docx,
+    &attn_format_odt, &attn_format_epub,
 };
 
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
-static const char known[] = "give one of txt, html, srt, vtt, po, md";
+static const char known[] = "give one of txt, html, srt, vtt, po, xliff, md, docx, odt, epub";
 
 /* ---- kinds ---- */
 
@@ -50,6 +51,15 @@ static bool has_ending(const attn_format *format, const char *ending) {
     return false;
 }
 
+bool attn_doc_is_named(const char *name) {
+    for (size_t i = 0; i < FORMATS; i++) {
+        if (has_ending(formats[i], ending_of(name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static attn_status fail_kind(const attn_doc *d, attn_error *error) {
     return attn_fail(error, ATTN_ERR_FORMAT, d->name, -1, known,
                      "this is no kind of file whose text attn knows how to find");
@@ -68,7 +78,7 @@ static attn_status find_format(attn_doc *d, attn_error *error) {
         }
     }
     bool packed = attn_archive_begins(d->bytes, d->size);
-    if (named != NULL && (named->packed || packed) && seen != named) {
+    if (named != NULL && (named->packed != packed || (packed && seen != NULL && seen != named))) {
         return attn_fail(error, ATTN_ERR_FORMAT, d->name, -1, "give an undamaged file of that kind",
                          "it is no %s file, as its name says", named->name);
     }
@@ -81,8 +91,8 @@ static attn_status find_format(attn_doc *d, attn_error *error) {
 
 /* ---- parts ---- */
 
-attn_status attn_doc_add_part(attn_doc *d, char *bytes, size_t size, size_t member, int format,
-                              attn_error *error) {
+attn_status attn_doc_add_part(attn_doc *d, char *bytes, size_t size, size_t member,
+                              attn_part_format format, attn_error *error) {
     if (!attn_grow(&d->parts, &d->part_room, d->part_count + 1, sizeof *d->parts)) {
         return attn_fail_memory(error, sizeof *d->parts);
     }
@@ -93,11 +103,16 @@ attn_status attn_doc_add_part(attn_doc *d, char *bytes, size_t size, size_t memb
 
 attn_status attn_doc_fail(const attn_doc *d, const attn_part *part, size_t at, const char *hint,
                           const char *what, attn_error *error) {
+    char quoted[120];
     int64_t line = 1;
     for (size_t i = 0; i < at && i < part->size; i++) {
         line += part->bytes[i] == '\n';
     }
-    return attn_fail(error, ATTN_ERR_FORMAT, d->name, line, hint, "%s", what);
+    if (part->name == NULL) {
+        return attn_fail(error, ATTN_ERR_FORMAT, d->name, line, hint, "%s", what);
+    }
+    return attn_fail(error, ATTN_ERR_FORMAT, d->name, -1, hint, "line %lld of %s: %s",
+                     (long long)line, attn_utf8_quote(quoted, sizeof quoted, part->name), what);
 }
 
 /* By part, then by place, what is around something else first. */
@@ -129,16 +144,15 @@ static attn_status arrange(attn_doc *d, attn_error *error) {
     return ATTN_OK;
 }
 
-static attn_status check_text(const attn_doc *d, attn_error *error) {
-    attn_part whole = {.bytes = d->bytes, .size = d->size};
-    size_t good = attn_utf8_prefix(d->bytes, d->size);
-    if (good < d->size) {
-        return attn_doc_fail(d, &whole, good, "save it as UTF-8", "the file is not UTF-8", error);
+attn_status attn_doc_check_text(const attn_doc *d, const attn_part *part, attn_error *error) {
+    size_t good = attn_utf8_prefix(part->bytes, part->size);
+    if (good < part->size) {
+        return attn_doc_fail(d, part, good, "save it as UTF-8", "the file is not UTF-8", error);
     }
-    size_t length = strlen(d->bytes);
-    return length == d->size ? ATTN_OK
-                             : attn_doc_fail(d, &whole, length, "give a text file",
-                                             "the file holds a NUL byte", error);
+    size_t length = strlen(part->bytes);
+    return length == part->size ? ATTN_OK
+                                : attn_doc_fail(d, part, length, "give a text file",
+                                                "the file holds a NUL byte", error);
 }
 
 attn_status attn_doc_open(char *bytes, size_t size, const char *name, size_t limit, attn_doc **out,
@@ -157,8 +171,8 @@ attn_status attn_doc_open(char *bytes, size_t size, const char *name, size_t lim
     }
     status = status == ATTN_OK ? find_format(d, error) : status;
     if (status == ATTN_OK && !d->format->packed) {
-        status = check_text(d, error);
-        status = status == ATTN_OK ? attn_doc_add_part(d, bytes, size, 0, 0, error) : status;
+        status = attn_doc_add_part(d, bytes, size, 0, ATTN_PART_NONE, error);
+        status = status == ATTN_OK ? attn_doc_check_text(d, d->parts, error) : status;
     }
     status = status == ATTN_OK ? d->format->read(d, error) : status;
     status = status == ATTN_OK ? arrange(d, error) : status;
@@ -291,6 +305,59 @@ void attn_write_range(attn_writing *w, attn_range range) {
     attn_buffer_add(w->out, part->bytes + at, range.end - at);
 }
 
+/* A whole part. */
+static void write_part(attn_writing *w) {
+    const attn_part *part = w->part;
+    attn_range whole = {0, part->size};
+    if (part->attribute != NULL && part->insert.start > 0) {
+        attn_write_range(w, (attn_range){0, part->insert.start});
+        attn_buffer_format(w->out, " %s=\"%s\"", part->attribute, w->target);
+        whole.start = part->insert.start;
+    }
+    attn_write_range(w, whole);
+}
+
+/* The part as its member in the archive is to be; false when it stays as it is. */
+static bool write_member(attn_writing *w, attn_buffer *out) {
+    const attn_part *part = w->part;
+    w->out = out;
+    write_part(w);
+    return out->failed || out->length != part->size ||
+           (part->size > 0 && memcmp(out->data, part->bytes, part->size) != 0);
+}
+
+/* Exchanges the members that hold a text. */
+static attn_status write_packed(attn_writing *w, attn_buffer *out, attn_error *error) {
+    const attn_doc *d = w->document;
+    attn_archive_member *members = calloc(d->part_count + 1, sizeof *members);
+    attn_buffer *bytes = calloc(d->part_count + 1, sizeof *bytes);
+    attn_status status = members != NULL && bytes != NULL ? ATTN_OK : attn_fail_memory(error, 1);
+    size_t count = 0, size = 0;
+    char *packed = NULL;
+    for (size_t i = 0; i < d->part_count && status == ATTN_OK; i++) {
+        w->part = &d->parts[i];
+        if (write_member(w, &bytes[i])) {
+            members[count++] =
+                (attn_archive_member){w->part->member, bytes[i].data, bytes[i].length};
+        }
+        status = bytes[i].failed ? attn_fail_memory(error, w->part->size) : ATTN_OK;
+    }
+    if (status == ATTN_OK && count == 0) {
+        attn_buffer_add(out, d->bytes, d->size);
+    } else if (status == ATTN_OK) {
+        status =
+            attn_archive_replace(d->bytes, d->size, d->name, members, count, &packed, &size, error);
+        attn_buffer_add(out, packed, size);
+    }
+    attn_free(packed);
+    for (size_t i = 0; bytes != NULL && i < d->part_count; i++) {
+        attn_buffer_free(&bytes[i]);
+    }
+    free(bytes);
+    free(members);
+    return status;
+}
+
 attn_status attn_doc_write(const attn_doc *d, const char *const *translations, const char *target,
                            attn_buffer *out, attn_error *error) {
     attn_writing w = {.document = d,
@@ -298,6 +365,11 @@ attn_status attn_doc_write(const attn_doc *d, const char *const *translations, c
                       .translations = translations,
                       .target = target,
                       .out = out};
-    attn_write_range(&w, (attn_range){0, d->size});
-    return out->failed ? attn_fail_memory(error, d->size) : ATTN_OK;
+    attn_status status = ATTN_OK;
+    if (d->format->packed) {
+        status = write_packed(&w, out, error);
+    } else {
+        write_part(&w);
+    }
+    return status == ATTN_OK && out->failed ? attn_fail_memory(error, d->size) : status;
 }

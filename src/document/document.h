@@ -18,6 +18,9 @@ typedef struct attn_doc attn_doc;
 /* Kind i of file by the usual end of its name, such as ".srt"; NULL past the last. */
 const char *attn_doc_ending(size_t i);
 
+/* Whether files of that name are of a kind that is known. */
+bool attn_doc_is_named(const char *name);
+
 /* Reads a file. bytes: from attn_alloc with a NUL behind them, taken over also on failure. name: of the file, for
  * its kind and for errors. limit: bytes that the file, and all texts unpacked from it, may have. ATTN_ERR_FORMAT: damaged,
  * over the limit, not UTF-8, or no kind that is known; ATTN_ERR_UNSUPPORTED: encrypted; ATTN_ERR_MEMORY. */

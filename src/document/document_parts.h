@@ -41,12 +41,24 @@ typedef struct attn_slot {
         escaped; /* of Markdown: signs that stand in it as they are, or behind a backslash */
 } attn_slot;
 
+/* What a member of a packed file is. */
+typedef enum attn_part_format {
+    ATTN_PART_NONE, /* it holds no text */
+    ATTN_PART_XML,
+    ATTN_PART_RUNS, /* WordprocessingML: words are in runs */
+    ATTN_PART_PAGE, /* HTML */
+} attn_part_format;
+
 typedef struct attn_part {
     char *bytes;
     size_t size;
-    size_t member; /* of a packed file */
+    const char *name; /* of a member of a packed file, else NULL */
+    size_t member;
+    attn_part_format format;
     size_t first_slot, slot_count;
-    int format; /* as the format's reader likes */
+    attn_range prefix; /* of the names of WordprocessingML: "w:" */
+    /* Where the language of the translations is to be said, if it is not: an attribute, or NULL. */
+    const char *attribute;
     attn_range insert;
 } attn_part;
 
@@ -69,7 +81,7 @@ struct attn_doc {
     const attn_format *format;
     char *name;
     char *bytes;
-    size_t size, limit;
+    size_t size, limit, unpacked;
     attn_part *parts;
     size_t part_count, part_room;
     attn_slot *slots;
@@ -119,7 +131,10 @@ ATTN_MUST_CHECK attn_status attn_make_end(attn_text_maker *m, attn_doc *d, const
 
 /* A new part, which owns the bytes unless they are the document's. */
 ATTN_MUST_CHECK attn_status attn_doc_add_part(attn_doc *d, char *bytes, size_t size, size_t member,
-                                              int format, attn_error *error);
+                                              attn_part_format format, attn_error *error);
+/* Whether a part is UTF-8 without NUL bytes. */
+ATTN_MUST_CHECK attn_status attn_doc_check_text(const attn_doc *d, const attn_part *part,
+                                                attn_error *error);
 /* ATTN_ERR_FORMAT with the line of byte `at` of a part. */
 attn_status attn_doc_fail(const attn_doc *d, const attn_part *part, size_t at, const char *hint,
                           const char *what, attn_error *error);
@@ -160,7 +175,11 @@ void attn_write_lines(attn_buffer *out, const char *text, size_t length, size_t 
 
 /* ---- formats ---- */
 
+/* Reads a part that is text or HTML, and nothing else. */
+ATTN_MUST_CHECK attn_status attn_plain_read(attn_doc *d, size_t part, bool html, attn_error *error);
+
 extern const attn_format attn_format_txt, attn_format_html, attn_format_srt, attn_format_vtt,
-    attn_format_po, attn_format_markdown;
+    attn_format_po, attn_format_markdown, attn_format_docx, attn_format_odt, attn_format_epub,
+    attn_format_xliff;
 
 #endif

@@ -13,11 +13,12 @@ enum { MOST_SIGNS = 3, MOST_TICKS = 32, LONGEST_TARGET = 2000 };
 
 /* What begins at a byte of the text. */
 typedef struct spot {
-    enum { SPOT_NONE, SPOT_CODE, SPOT_OPEN, SPOT_CLOSE, SPOT_BRACKET } kind;
-    size_t partner; /* code: its end; open and close: the other; bracket: the one that closes it */
-    size_t length;  /* signs; of a bracket that is a link's: where the link ends */
-    bool named;     /* the link is found by its text */
-    size_t mark;    /* of an open one, once it is made */
+    enum { SPOT_NONE, SPOT_CODE, SPOT_OPEN, SPOT_CLOSE, SPOT_BRACKET, SPOT_LINK } kind;
+    size_t
+        partner; /* code: its end; open and close: the other; bracket, link: the one that closes it */
+    size_t length; /* signs; of a link: where it ends */
+    bool named;    /* the link is found by its text */
+    size_t mark;   /* of an open one, once it is made */
 } spot;
 
 typedef struct scan {
@@ -145,7 +146,7 @@ static void pair_emphasis(const scan *s, size_t start, size_t end) {
     for (size_t at = start; at < end; at++) {
         const spot *here = at_spot(s, at);
         const char *found = strchr(emphasis, s->text[at]);
-        if (here->kind == SPOT_CODE || here->kind == SPOT_BRACKET) {
+        if (here->kind == SPOT_CODE || here->kind == SPOT_LINK) {
             at = (here->kind == SPOT_CODE ? here->partner : here->length) -
                  1; /* its text has its own */
             continue;
@@ -178,7 +179,9 @@ static size_t end_of_target(const scan *s, size_t at) {
     char quote = '\0';
     for (; at < most; at++) {
         char c = s->text[at];
-        if (is_escape(s, at)) {
+        if (at_spot(s, at)->kind == SPOT_CODE) {
+            at = at_spot(s, at)->partner - 1;
+        } else if (is_escape(s, at)) {
             at++;
         } else if (quote != '\0') {
             quote = c == quote ? '\0' : quote;
@@ -227,7 +230,7 @@ static void find_links(const scan *s) {
             size_t end = at >= inside || image ? end_of_link(s, at, &here->named) : 0;
             bool note = here->partner > at + 1 && s->text[at + 1] == '^';
             end = note && end == 0 ? here->partner + 1 : end;
-            here->kind = end > 0 ? SPOT_BRACKET : SPOT_NONE;
+            here->kind = end > 0 ? SPOT_LINK : SPOT_NONE;
             here->length = end;
             if (end > 0 && !image) {
                 inside = end;
@@ -356,7 +359,7 @@ static size_t add_next(scan *s, size_t at, size_t end) {
         attn_make_close(&s->m, at_spot(s, here->partner)->mark, at, at + here->length);
         return at + here->length;
     }
-    if (here->kind == SPOT_BRACKET || (image && at_spot(s, at + 1)->kind == SPOT_BRACKET)) {
+    if (here->kind == SPOT_LINK || (image && at_spot(s, at + 1)->kind == SPOT_LINK)) {
         return add_link(s, at);
     }
     if (is_escape(s, at) && at + 1 < end) {

@@ -34,6 +34,19 @@ bool attn_archive_find(const attn_archive *archive, const char *name, size_t *in
 ATTN_MUST_CHECK attn_status attn_archive_read(attn_archive *archive, size_t index, size_t limit,
                                               char **data, size_t *size, attn_error *error);
 
+/* Bytes to take the place of a member. */
+typedef struct attn_archive_member {
+    size_t index;
+    const char *bytes;
+    size_t size;
+} attn_archive_member;
+
+/* The zip file in memory with some members exchanged, attn_alloc'ed; the others are copied as they lie. The same bytes
+ * whenever it is made. ATTN_ERR_FORMAT, ATTN_ERR_MEMORY. */
+ATTN_MUST_CHECK attn_status attn_archive_replace(const void *bytes, size_t size, const char *name,
+                                                 const attn_archive_member *members, size_t count,
+                                                 char **out, size_t *out_size, attn_error *error);
+
 /* Whether a path from outside stays below where it starts: relative, without "..". */
 bool attn_path_stays_below(const char *path);
 

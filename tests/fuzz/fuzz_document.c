@@ -20,10 +20,13 @@ static attn_status open_copy(const void *bytes, size_t size, const char *name, a
     return attn_doc_open(copy, size, name, 1 << 20, out, error);
 }
 
-static void write_again(const attn_doc *d, const char *const *translations, attn_buffer *out) {
+/* A packed file whose other members are damaged is found to be so at the end. */
+static bool write_again(const attn_doc *d, const char *const *translations, attn_buffer *out) {
     attn_error error = {0};
-    require(attn_doc_write(d, translations, "fr", out, &error) == ATTN_OK);
+    attn_status status = attn_doc_write(d, translations, "fr", out, &error);
+    require(status == ATTN_OK || (status == ATTN_ERR_FORMAT && strstr(error.what, "zip") != NULL));
     attn_buffer_add(out, "", 0);
+    return status == ATTN_OK;
 }
 
 static void check(const attn_doc *d, const void *bytes, size_t size, const char *name) {
@@ -35,11 +38,12 @@ static void check(const attn_doc *d, const void *bytes, size_t size, const char 
     for (size_t i = 0; i < count; i++) {
         require(attn_utf8_whole(texts[i], strlen(texts[i])));
     }
-    write_again(d, texts, &same);
-    require(attn_doc_fills(d) || (same.length == size && memcmp(same.data, bytes, size) == 0));
+    require(!write_again(d, texts, &same) || attn_doc_fills(d) ||
+            (same.length == size && memcmp(same.data, bytes, size) == 0));
     char **shouted = shout(texts, count);
-    write_again(d, (const char *const *)shouted, &loud);
-    require(open_copy(loud.data, loud.length, name, &again, &error) == ATTN_OK);
+    if (write_again(d, (const char *const *)shouted, &loud)) {
+        require(open_copy(loud.data, loud.length, name, &again, &error) == ATTN_OK);
+    }
     attn_doc_free(again);
     shout_free(shouted, count);
     attn_buffer_free(&same);
