@@ -33,6 +33,9 @@ static const options defaults = {.serve = {.host = "127.0.0.1",
                                            .pixel_limit = 2000000,
                                            .picture_memory = 512,
                                            .cache = 16,
+                                           .file_limit = 8 << 20,
+                                           .file_memory = 64,
+                                           .file_seconds = 600,
                                            .drain_seconds = 30}};
 
 /* clang-format off */
@@ -80,6 +83,12 @@ static const attn_option table[] = {
      .help = "memory for answers to /translate that are given again; 0: none is kept (default 16)"},
     {"body-limit", 0, ATTN_OPTION_INT, FIELD(body_limit), 1, 1e9, .value = "BYTES",
      .help = "limit on a request's body (default 1048576)"},
+    {"file-limit", 0, ATTN_OPTION_INT, FIELD(file_limit), 0, 1e9, .value = "BYTES",
+     .help = "limit on a document, and on the text unpacked from it; 0 translates none (default 8388608)"},
+    {"file-memory", 0, ATTN_OPTION_INT, FIELD(file_memory), 1, 1e6, .value = "MIB",
+     .help = "memory for translated documents that wait to be fetched; the oldest go first (default 64)"},
+    {"file-seconds", 0, ATTN_OPTION_INT, FIELD(file_seconds), 1, 1e6, .value = "N",
+     .help = "how long a translated document waits to be fetched (default 600)"},
     {"header-limit", 0, ATTN_OPTION_INT, FIELD(header_limit), 256, 1e6, .value = "BYTES",
      .help = "limit on a request's header (default 8192)"},
     {"header-lines", 0, ATTN_OPTION_INT, FIELD(header_lines), 1, 1e4, .value = "N",
@@ -140,7 +149,8 @@ const attn_command attn_cmd_serve = {
     .usage = "[OPTION]...",
     .description =
         "Speaks LibreTranslate's interface: existing clients only need a new address. The "
-        "endpoints are /translate, /detect, /languages, /health, /spec and /frontend/settings, and "
+        "endpoints are /translate, /translate_file, /download_file, /detect, /languages, /health, "
+        "/spec and /frontend/settings, and "
         "/metrics for Prometheus. /spec also describes attn's additions: scores, alignments, "
         "n_best, stream, and, with a segmenter, /attn/segment and /attn/attend for "
         "pictures.\nRequests are translated in batches; an answer does not depend on what else is "

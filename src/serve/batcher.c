@@ -316,10 +316,17 @@ static void finish_batch(attn_batcher *b) {
 static void do_work(attn_batcher *b) {
     attn_batch_group *g = b->working;
     g->work(g->context);
+    bool more = g->go_on != NULL && !atomic_load(&g->given_up) && g->status == ATTN_OK &&
+                g->go_on(g->context);
+    bool ends = false;
     pthread_mutex_lock(&b->lock);
     g->finished = g->taken;
     b->working = NULL;
-    bool ends = end_group(b, g);
+    if (more && !atomic_load(&g->given_up)) {
+        enqueue(b, g, true);
+    } else {
+        ends = end_group(b, g);
+    }
     pthread_mutex_unlock(&b->lock);
     if (ends) {
         g->done(g->context);

@@ -30,8 +30,8 @@ typedef struct attn_batch_group {
     uint64_t client; /* who takes turns with others */
     /* Called by the worker. progress: NULL, or of a sentence, as in attn/search.h. */
     void (*progress)(void *context, size_t sentence, const int32_t *ids, int64_t count);
-    /* NULL, or called when all sentences have results: true when others are to be searched then, which it has put in
-     * their place. */
+    /* NULL, or called when all sentences have results, or work is done: true when others are to be searched then, which it
+     * has put in their place, or other work is to be done. */
     bool (*go_on)(void *context);
     /* Called once, by the worker or by who gave the group up. */
     void (*done)(void *context);

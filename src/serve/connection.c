@@ -166,6 +166,12 @@ static void add_headers(struct MHD_Response *response, const attn_http_answer *a
     } else {
         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     }
+    if (answer->attachment[0] != '\0') {
+        char disposition[200];
+        snprintf(disposition, sizeof disposition, "attachment; filename=\"%s\"",
+                 answer->attachment);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION, disposition);
+    }
     if (answer->gzip) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
     }
@@ -235,10 +241,15 @@ static const char *header(const request *r, const char *name) {
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
+/* A file may be larger than other bodies; the rest of its form has the room that they have. */
+static int64_t body_limit(const request *r) {
+    const attn_serve_options *o = r->server->options;
+    return o->body_limit + (attn_router_takes_file(r->path) ? o->file_limit : 0);
+}
+
 static bool announces_too_much(const request *r) {
     const char *length = header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    return length != NULL &&
-           strtoull(length, NULL, 10) > (unsigned long long)r->server->options->body_limit;
+    return length != NULL && strtoull(length, NULL, 10) > (unsigned long long)body_limit(r);
 }
 
 static attn_socket *socket_of(struct MHD_Connection *connection) {
@@ -319,7 +330,7 @@ void *attn_connection_target(void *context, const char *target, struct MHD_Conne
 }
 
 static void take_upload(request *r, const char *upload, size_t size) {
-    if (r->too_large || size > (size_t)r->server->options->body_limit - r->body.length) {
+    if (r->too_large || size > (size_t)body_limit(r) - r->body.length) {
         r->too_large = true; /* the rest is read and forgotten, until the deadline */
         return;
     }

@@ -78,18 +78,32 @@ static char *find_bytes(char *from, const char *end, const char *needle, size_t 
     return NULL;
 }
 
-/* name="..." of a Content-Disposition line within [head, end), NULL when there is none. */
-static char *field_name(char *head, char *end, size_t *length) {
-    static const char key[] = "name=\"";
-    for (char *at = find_bytes(head, end, key, sizeof key - 1); at != NULL;
-         at = find_bytes(at + 1, end, key, sizeof key - 1)) {
+/* What follows key, such as name=", on a Content-Disposition line within [head, end); NULL when it is not there. */
+static char *find_value(char *head, char *end, const char *key, size_t *length) {
+    size_t size = strlen(key);
+    for (char *at = find_bytes(head, end, key, size); at != NULL;
+         at = find_bytes(at + 1, end, key, size)) {
         if (at > head && (at[-1] == ' ' || at[-1] == ';')) {
-            char *value = at + sizeof key - 1;
+            char *value = at + size;
             char *quote = memchr(value, '"', (size_t)(end - value));
             *length = quote != NULL ? (size_t)(quote - value) : 0;
             return quote != NULL ? value : NULL;
         }
     }
+    return NULL;
+}
+
+/* The part is the file: its bytes may be any. */
+static const char *take_file(attn_form *form, char *name, size_t name_length, const char *bytes,
+                             size_t size) {
+    if (form->file.bytes != NULL) {
+        return "more than one file";
+    }
+    if (memchr(name, '\0', name_length) != NULL) {
+        return NUL_BYTE;
+    }
+    name[name_length] = '\0';
+    form->file = (attn_form_file){name, bytes, size};
     return NULL;
 }
 
@@ -127,16 +141,19 @@ static const char *parse_multipart(attn_form *form, size_t size, const char *con
         if (value == NULL) {
             return wrong_shape;
         }
-        size_t name_length = 0;
-        char *name = field_name(at, value, &name_length);
+        size_t name_length = 0, file_length = 0;
+        char *name = find_value(at, value, "name=\"", &name_length);
+        char *file = find_value(at, value, "filename=\"", &file_length);
         value += 4;
         char *next = find_bytes(value, end, boundary, length);
         if (next == NULL || next - value < 2 || memcmp(next - 2, "\r\n", 2) != 0) {
             return wrong_shape;
         }
         if (name != NULL) {
-            const char *wrong =
-                add_field(form, name, name_length, value, (size_t)(next - 2 - value));
+            size_t size_here = (size_t)(next - 2 - value);
+            bool is_file = file != NULL && name_length == 4 && memcmp(name, "file", 4) == 0;
+            const char *wrong = is_file ? take_file(form, file, file_length, value, size_here)
+                                        : add_field(form, name, name_length, value, size_here);
             if (wrong != NULL) {
                 return wrong;
             }
@@ -149,6 +166,7 @@ static const char *parse_multipart(attn_form *form, size_t size, const char *con
 const char *attn_form_parse(const char *content_type, const char *body, size_t size,
                             attn_form *out) {
     out->count = 0;
+    out->file = (attn_form_file){NULL, NULL, 0};
     out->bytes = malloc(size + 1);
     if (out->bytes == NULL) {
         return "out of memory";

@@ -43,6 +43,7 @@ typedef struct attn_http_answer {
     const char *etag;         /* of an embedded file, with its policies; else NULL */
     bool gzip;                /* the body is compressed */
     bool own;                 /* no page of another server may read it */
+    char attachment[160];     /* the name of a file that is to be saved, or "" */
 } attn_http_answer;
 
 void attn_http_answer_free(attn_http_answer *answer);

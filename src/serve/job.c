@@ -18,8 +18,8 @@ static attn_search_options search_of(const attn_job_options *options) {
     return search;
 }
 
-/* Sets the job's translation, of the model that translates now. */
-static attn_status begin(attn_job *job, const char *const *texts, size_t count, attn_error *error) {
+attn_status attn_job_begin(attn_job *job, const char *const *texts, size_t count,
+                           attn_error *error) {
     const attn_job_options *options = &job->options;
     attn_search_options search = search_of(options);
     attn_translate_options translate;
@@ -52,7 +52,7 @@ static attn_status begin_second(attn_job *job, attn_error *error) {
         attn_translation_free(job->translation);
         job->translation = NULL;
         job->model = job->pair.then;
-        status = begin(job, (const char *const *)texts, count, error);
+        status = attn_job_begin(job, (const char *const *)texts, count, error);
     }
     for (size_t i = 0; i < count && texts != NULL; i++) {
         attn_translate_free(texts[i]);
@@ -61,8 +61,7 @@ static attn_status begin_second(attn_job *job, attn_error *error) {
     return status;
 }
 
-/* What was searched last goes into the texts; whether more is to be searched. */
-static bool go_on(void *context) {
+bool attn_job_go_on(void *context) {
     attn_job *job = context;
     attn_batch_group *group = &job->group;
     bool more = false;
@@ -97,9 +96,9 @@ attn_status attn_job_create(attn_serve_models *models, attn_serve_pair *pair,
     job->pair = *pair;
     job->model = pair->model;
     job->options = *options;
-    job->group.go_on = go_on;
+    job->group.go_on = attn_job_go_on;
     job->group.context = job;
-    attn_status status = begin(job, texts, count, error);
+    attn_status status = attn_job_begin(job, texts, count, error);
     if (status != ATTN_OK) {
         attn_job_free(job);
         return status;
@@ -150,6 +149,9 @@ void attn_job_free(attn_job *job) {
         attn_http_answer_free(&job->answer);
     } else {
         attn_serve_pair_release(job->models, &job->pair);
+    }
+    if (job->document != NULL) {
+        attn_job_free_document(job);
     }
     attn_translation_free(job->translation);
     attn_buffer_free(&job->events);
@@ -221,7 +223,7 @@ bool attn_job_start(attn_job *job, attn_batcher *batcher, uint64_t client,
     job->group.done = finish;
     job->group.progress = job->options.stream ? progress : NULL;
     job->group.context = job;
-    if (job->group.count == 0 && job->work == NULL && !go_on(job)) {
+    if (job->group.count == 0 && job->group.work == NULL && !attn_job_go_on(job)) {
         finish(job);
         return true;
     }

@@ -5,6 +5,7 @@
 #ifndef ATTN_SERVE_JOB_H
 #define ATTN_SERVE_JOB_H
 
+#include "document/document.h"
 #include "serve/batcher.h"
 #include "serve/answers.h"
 #include "serve/http.h"
@@ -31,6 +32,22 @@ ATTN_MUST_CHECK attn_status attn_job_create(attn_serve_models *models, attn_serv
                                             const char *const *texts, size_t count,
                                             const attn_job_options *options, attn_job **out,
                                             attn_error *error);
+/* What is made of a translated document: finish(context, bytes, answer), at the desk; it may take the bytes over.
+ * release(context) is called when the job goes, also after a failure to make it. */
+typedef struct attn_job_ending {
+    void (*finish)(void *context, attn_buffer *bytes, attn_http_answer *answer);
+    void (*release)(void *context);
+    void *context;
+} attn_job_ending;
+
+/* A job that translates a document, which is taken over too, also on failure. target: the language's code, a string
+ * that outlives the job. */
+ATTN_MUST_CHECK attn_status attn_job_create_document(attn_serve_models *models,
+                                                     attn_serve_pair *pair, attn_doc *document,
+                                                     const char *target,
+                                                     const attn_job_options *options,
+                                                     const attn_job_ending *ending, attn_job **out,
+                                                     attn_error *error);
 /* A job of another kind: work(context, answer) makes the whole answer, on the worker's thread, when its
  * turn comes. release(context) is called when the job goes, also after a failure here. */
 ATTN_MUST_CHECK attn_status attn_job_create_work(void (*work)(void *context,

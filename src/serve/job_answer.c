@@ -174,6 +174,10 @@ void attn_job_answer(attn_job *job, attn_http_answer *answer) {
         attn_http_error(answer, 500, "Cannot translate text: %s", job->group.error.what);
         return;
     }
+    if (job->document != NULL) {
+        job->ending.finish(job->ending.context, &job->written, answer);
+        return;
+    }
     fields f = {json_array(), json_array(), json_array(), json_array()};
     attn_status status = ATTN_OK;
     for (size_t i = 0; i < attn_translation_count(job->translation) && status == ATTN_OK; i++) {

@@ -19,7 +19,13 @@ struct attn_job {
     attn_serve_pair pair;
     attn_serve_model *model; /* of the pair: the one that translates now */
     attn_job_options options;
-    attn_translation *translation;
+    attn_translation *translation; /* of a document, of the slice under way */
+    attn_doc *document;            /* NULL, or what is translated; with all that follows */
+    const char *target;            /* that it is translated into */
+    char **done_texts;             /* of the document, those before `next` */
+    size_t next, slice;            /* texts of the slice: [next, next + slice) */
+    attn_buffer written;           /* the translated document */
+    attn_job_ending ending;
     attn_batch_group group;
     void (*wake)(void *context, bool done);
     void *wake_context;
@@ -30,6 +36,13 @@ struct attn_job {
     size_t read; /* bytes of `events` that were handed out */
 };
 
+/* Sets the job's translation, of the model that translates now. */
+ATTN_MUST_CHECK attn_status attn_job_begin(attn_job *job, const char *const *texts, size_t count,
+                                           attn_error *error);
+/* What was searched last goes into the texts; whether more is to be searched. */
+bool attn_job_go_on(void *job);
+/* What a job has for its document. */
+void attn_job_free_document(attn_job *job);
 /* One event: the text so far, and which sentence grew. */
 void attn_job_write_partial(const attn_job *job, size_t sentence, const char *text,
                             attn_buffer *out);

@@ -12,6 +12,7 @@ typedef enum attn_route_body {
     ATTN_ROUTE_ASKED,    /* GET or HEAD: nothing */
     ATTN_ROUTE_OPERATOR, /* the same, for those alone who know the server (access.h) */
     ATTN_ROUTE_FORM,     /* POST: parameters as JSON, as a form or in the query */
+    ATTN_ROUTE_FILE,     /* POST: a form with a file */
     ATTN_ROUTE_JSON,     /* POST: a JSON object that the handler reads by itself */
     ATTN_ROUTE_PICTURE,  /* POST: the bytes of a JPEG or PNG; parameters in the query */
 } attn_route_body;
@@ -28,7 +29,9 @@ typedef attn_job *attn_route_handler(attn_service *service, const attn_parameter
                                      attn_http_answer *answer);
 
 typedef struct attn_route {
-    const char *path; /* its last part is its name in /metrics */
+    /* Its last part is its name in /metrics. One that ends in "{name}" stands for all paths that begin so, and the part
+     * before is its name. */
+    const char *path;
     attn_route_body body;
     attn_route_handler *handler;
     const char *summary, *answers; /* what it does; what 200 brings */

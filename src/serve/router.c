@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "serve/documents.h"
 #include "serve/files.h"
 #include "serve/look.h"
 #include "serve/pictures.h"
@@ -20,6 +21,11 @@ static attn_job *segment(attn_service *s, const attn_parameters *p, attn_http_an
 
 static attn_job *attend(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
     return attn_picture_job(s, p, true, answer);
+}
+
+static attn_job *download(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
+    attn_document_download(s->shelf, p->request, answer);
+    return NULL;
 }
 
 static attn_job *health(attn_service *s, const attn_parameters *p, attn_http_answer *answer) {
@@ -63,6 +69,20 @@ static const attn_route_parameter translate_parameters[] = {
     {"stream", "boolean", false,
      "Answer with server-sent events: partial ones with translatedText so far, then done with the "
      "whole answer, or error (an addition of attn)"},
+};
+static const attn_route_parameter file_parameters[] = {
+    {"file", "file", true,
+     "The document: txt, html, srt, vtt, po, xliff, md, docx, odt or epub, by the end of its name"},
+    {"source", "string", true, "Source language code, or auto"},
+    {"target", "string", true, "Target language code"},
+    {"translate_all", "boolean", false,
+     "Translate also what is in the target language already (an addition of attn)"},
+    {"model", "integer", false,
+     "One of several models for the pair, by its number in /attn/models (an addition of attn)"},
+    API_KEY,
+};
+static const attn_route_parameter download_parameters[] = {
+    {"filename", "string", true, "The last part of translatedFileUrl"},
 };
 static const attn_route_parameter detect_parameters[] = {
     {"q", "string", true, "Text to detect"},
@@ -118,6 +138,12 @@ static const attn_route routes[] = {
     {"/translate", ATTN_ROUTE_FORM, attn_service_translate,
      "Translate text from one language to another",
      "The translation, and whatever else was requested", LIST(translate_parameters)},
+    {"/translate_file", ATTN_ROUTE_FILE, attn_service_translate_file,
+     "Translate a document and keep its structure",
+     "translatedFileUrl: where the translated document is, for some minutes",
+     LIST(file_parameters)},
+    {"/download_file/{filename}", ATTN_ROUTE_ASKED, download, "Fetch a translated document",
+     "The document", LIST(download_parameters)},
     {"/detect", ATTN_ROUTE_FORM, attn_service_detect, "Detect the language of a text",
      "Languages with a confidence each, the likeliest first", LIST(detect_parameters)},
     {"/suggest", ATTN_ROUTE_FORM, attn_suggest, "Suggest a better translation", "success is true",
@@ -163,13 +189,24 @@ const attn_route *attn_router_routes(size_t *count) {
     return routes;
 }
 
+static bool is_of_route(const attn_route *route, const char *path) {
+    const char *name = strchr(route->path, '{');
+    return name != NULL ? strncmp(route->path, path, (size_t)(name - route->path)) == 0
+                        : strcmp(route->path, path) == 0;
+}
+
 /* Or ROUTES. */
 static size_t find_route(const char *path) {
     size_t i = 0;
-    while (i < ROUTES && strcmp(routes[i].path, path) != 0) {
+    while (i < ROUTES && !is_of_route(&routes[i], path)) {
         i++;
     }
     return i;
+}
+
+bool attn_router_takes_file(const char *path) {
+    size_t i = find_route(path);
+    return i < ROUTES && routes[i].body == ATTN_ROUTE_FILE;
 }
 
 /* ---- what the table says of itself ---- */
@@ -184,7 +221,8 @@ static attn_job *metrics(attn_service *s, const attn_parameters *p, attn_http_an
     (void)p;
     const char *names[ATTN_METRICS_ENDPOINTS] = {[PAGE] = "page", [OTHER] = "other"};
     for (size_t i = 0; i < ROUTES; i++) {
-        names[i] = strrchr(routes[i].path, '/') + 1;
+        names[i] =
+            routes[i].handler == download ? "download_file" : strrchr(routes[i].path, '/') + 1;
     }
     answer->status = 200;
     answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -245,7 +283,8 @@ static bool allows(bool posts, const char *method) {
 static attn_job *answer_route(attn_service *s, const attn_http_request *r, const attn_route *route,
                               attn_http_answer *answer) {
     attn_parameters bare = {.request = r};
-    if (route->body == ATTN_ROUTE_FORM || route->body == ATTN_ROUTE_PICTURE) {
+    if (route->body == ATTN_ROUTE_FORM || route->body == ATTN_ROUTE_FILE ||
+        route->body == ATTN_ROUTE_PICTURE) {
         return with_parameters(s, r, route, answer);
     }
     if (route->body == ATTN_ROUTE_OPERATOR && !attn_access_check_host(s->access, r, answer)) {

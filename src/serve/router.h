@@ -17,4 +17,7 @@ bool attn_router_is_quick(const char *path);
 /* Counts an answered request under its route's name. */
 void attn_router_count(attn_metrics *metrics, const char *path, int status, double seconds);
 
+/* Whether requests to that path bring a file. */
+bool attn_router_takes_file(const char *path);
+
 #endif

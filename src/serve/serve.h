@@ -21,6 +21,9 @@ typedef struct attn_serve_options {
     int64_t character_limit, text_limit, alternatives_limit, pixel_limit;
     int64_t picture_memory; /* MiB */
     int64_t cache;          /* MiB of answers that are kept; 0: none */
+    int64_t file_limit;     /* bytes of a document; 0: none are translated */
+    int64_t file_memory;    /* MiB of translated documents that wait to be fetched */
+    int64_t file_seconds;   /* how long each waits */
     int64_t drain_seconds;  /* for what is under way when asked to stop */
     bool no_watch;          /* reload on SIGHUP alone */
 } attn_serve_options;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "serve/connection.h"
+#include "serve/shelf.h"
 
 static const double TICK = 0.2; /* seconds between looks at deadlines and signals */
 static const double LOOK_AT_FILES = 1.0;
@@ -170,6 +171,9 @@ static void watch(attn_server *server) {
     while (!asked_to_stop) {
         pause_for(TICK);
         attn_connections_sweep(server);
+        if (server->service.shelf != NULL) {
+            attn_shelf_sweep(server->service.shelf);
+        }
         if (asked_to_reload) {
             asked_to_reload = 0;
             reload_keys(server);
@@ -217,11 +221,16 @@ static attn_status start_server(attn_server *server, attn_error *error) {
                                      .batch_limit = o->text_limit,
                                      .alternatives_limit = o->alternatives_limit,
                                      .pixel_limit = o->pixel_limit,
-                                     .picture_memory = o->picture_memory << 20};
+                                     .picture_memory = o->picture_memory << 20,
+                                     .file_limit = o->file_limit};
     attn_search_options_init(&server->service.search);
     server->service.search.beam = o->beam;
     server->service.search.length_penalty = o->length_penalty;
     attn_status status = open_log(server, error);
+    if (status == ATTN_OK && o->file_limit > 0) {
+        status = attn_shelf_create((size_t)o->file_memory << 20, (double)o->file_seconds,
+                                   &server->service.shelf, error);
+    }
     if (status == ATTN_OK) {
         status = attn_access_create(&o->access, &server->service.access, error);
     }
@@ -260,6 +269,7 @@ attn_status attn_serve_run(const attn_serve_options *options, attn_error *error)
     attn_serve_models_close(server->service.models);
     attn_access_free(server->service.access);
     attn_answers_free(server->service.cache);
+    attn_shelf_free(server->service.shelf);
     close_log(server);
     pthread_mutex_destroy(&server->lock);
     free(server);

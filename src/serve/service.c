@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "serve/documents.h"
 #include "serve/pair.h"
 #include "text/language.h"
 
@@ -292,6 +293,8 @@ attn_job *attn_service_settings(attn_service *s, const attn_parameters *p,
         "supportedFilesFormat", "language", "source", "code", "auto", "name", "Auto Detect",
         "target", "code", target, "name", attn_language_name(target));
     json_object_set_new(value, "pictures", json_boolean(pictures != NULL));
+    json_object_set_new(value, "filesTranslation", json_boolean(s->shelf != NULL));
+    json_object_set_new(value, "supportedFilesFormat", attn_document_endings(s->shelf));
     if (model != NULL) {
         attn_serve_model_release(s->models, model);
     }
@@ -427,27 +430,46 @@ static const char *own_name(const attn_serve_pair *pair, const char *code) {
                : pair->model->open->target;
 }
 
-/* From a language that is to be found out. */
-static attn_job *translate_auto(attn_service *s, const attn_parameters *p, int64_t number,
-                                const texts *t, attn_job_options *options,
-                                attn_http_answer *answer) {
-    const char *target = attn_parameter_text(p, "target");
+/* The pair from a language that is to be found out; false, and an answer, when there is none. */
+static bool find_auto(attn_service *s, const char *target, int64_t number, const texts *t,
+                      attn_job_options *options, attn_serve_pair *pair, attn_http_answer *answer) {
     codes sources;
     detected found;
     detect_source(s, number, target, t, &sources, &found);
     if (!is_known(s, found.source)) {
         attn_http_error(answer, 400, "%s (%s), the language detected, is not supported",
                         attn_language_name(found.source), found.source);
-        return NULL;
+        return false;
     }
-    attn_serve_pair pair;
-    if (!find_pair(s, number, found.source, target, &pair, answer)) {
-        return NULL;
+    if (!find_pair(s, number, found.source, target, pair, answer)) {
+        return false;
     }
     options->confidence = rounded(found.confidence);
     options->unchanged = found.unchanged && !options->translate_all;
-    options->detected = own_name(&pair, found.unchanged ? target : found.source);
-    return make_job(s, &pair, t, options, answer);
+    options->detected = own_name(pair, found.unchanged ? target : found.source);
+    return true;
+}
+
+/* The pair that a request names. */
+static bool find_source(attn_service *s, const attn_parameters *p, int64_t number, const texts *t,
+                        attn_job_options *options, attn_serve_pair *pair,
+                        attn_http_answer *answer) {
+    const char *source = attn_parameter_text(p, "source"),
+               *target = attn_parameter_text(p, "target");
+    return strcmp(source, "auto") == 0 ? find_auto(s, target, number, t, options, pair, answer)
+                                       : find_pair(s, number, source, target, pair, answer);
+}
+
+/* false, and an answer, when one of them is missing. */
+static bool has_languages(const attn_parameters *p, attn_http_answer *answer) {
+    static const char *const needed[] = {"source", "target"};
+    for (int i = 0; i < 2; i++) {
+        if (attn_parameter_text(p, needed[i]) == NULL) {
+            attn_http_error(answer, 400, "Invalid request: missing %s parameter", needed[i]);
+            return false;
+        }
+    }
+    return true;
 }
 
 attn_job *attn_service_translate(attn_service *s, const attn_parameters *p,
@@ -456,29 +478,79 @@ attn_job *attn_service_translate(attn_service *s, const attn_parameters *p,
     attn_job_options options;
     attn_job *job = NULL;
     int64_t number;
-    static const char *const needed[] = {"source", "target"};
     json_t *q = json_object_get(p->json, "q");
-    const char *missing =
-        attn_parameter_text(p, "q") == NULL && json_array_size(q) == 0 ? "q" : NULL;
-    for (int i = 0; i < 2 && missing == NULL; i++) {
-        missing = attn_parameter_text(p, needed[i]) == NULL ? needed[i] : NULL;
+    if (attn_parameter_text(p, "q") == NULL && json_array_size(q) == 0) {
+        attn_http_error(answer, 400, "Invalid request: missing q parameter");
+        return NULL;
     }
-    if (missing != NULL) {
-        attn_http_error(answer, 400, "Invalid request: missing %s parameter", missing);
+    if (!has_languages(p, answer)) {
         return NULL;
     }
     if (read_texts(s, p, &t, answer) && read_options(s, p, &t, &options, answer) &&
         attn_parameter_number(p, "model", ATTN_SERVE_MODELS, -1, &number, answer)) {
-        const char *source = attn_parameter_text(p, "source");
-        if (strcmp(source, "auto") == 0) {
-            job = translate_auto(s, p, number, &t, &options, answer);
-        } else {
-            attn_serve_pair pair;
-            if (find_pair(s, number, source, attn_parameter_text(p, "target"), &pair, answer)) {
-                job = make_job(s, &pair, &t, &options, answer);
-            }
+        attn_serve_pair pair;
+        if (find_source(s, p, number, &t, &options, &pair, answer)) {
+            job = make_job(s, &pair, &t, &options, answer);
         }
     }
     free(t.text);
     return job;
+}
+
+/* ---- /translate_file ---- */
+
+/* As many texts of a document as it takes to tell their language. */
+static texts first_texts(const attn_doc *document, const char **list, size_t most) {
+    enum { ENOUGH = 16384 };
+    texts t = {.text = list};
+    size_t count, bytes = 0;
+    const char *const *all = attn_doc_texts(document, &count);
+    while (t.count < count && t.count < most && bytes < ENOUGH) {
+        bytes += strlen(all[t.count]);
+        list[t.count] = all[t.count];
+        t.count++;
+    }
+    return t;
+}
+
+static attn_job *make_document_job(attn_service *s, const attn_parameters *p, attn_doc *document,
+                                   attn_serve_pair *pair, attn_job_options *options,
+                                   attn_http_answer *answer) {
+    attn_job_ending ending;
+    attn_job *job = NULL;
+    attn_error error;
+    const char *target = own_name(pair, attn_parameter_text(p, "target"));
+    options->unchanged = options->unchanged || pair->unchanged;
+    if (!attn_document_ending(s->shelf, p, target, &ending)) {
+        attn_doc_free(document);
+        attn_serve_pair_release(s->models, pair);
+        attn_http_error(answer, 500, "out of memory");
+    } else if (attn_job_create_document(s->models, pair, document, target, options, &ending, &job,
+                                        &error) != ATTN_OK) {
+        attn_http_error(answer, 500, "Cannot translate text: %s", error.what);
+    }
+    return job;
+}
+
+attn_job *attn_service_translate_file(attn_service *s, const attn_parameters *p,
+                                      attn_http_answer *answer) {
+    enum { MOST = 256 };
+    const char *list[MOST];
+    int64_t number;
+    attn_serve_pair pair;
+    attn_job_options options = {.search = s->search,
+                                .translate_all = attn_parameter_flag(p, "translate_all")};
+    if (!attn_parameter_number(p, "model", ATTN_SERVE_MODELS, -1, &number, answer)) {
+        return NULL;
+    }
+    attn_doc *document = attn_document_of_request(s->shelf, (size_t)s->file_limit, p, answer);
+    if (document == NULL) {
+        return NULL;
+    }
+    texts t = first_texts(document, list, MOST);
+    if (!has_languages(p, answer) || !find_source(s, p, number, &t, &options, &pair, answer)) {
+        attn_doc_free(document);
+        return NULL;
+    }
+    return make_document_job(s, p, document, &pair, &options, answer);
 }

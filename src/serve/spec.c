@@ -1,6 +1,8 @@
 /* serve/spec.c: /spec, from the table of routes. */
 #include "serve/spec.h"
 
+#include <string.h>
+
 #include "attn/version.h"
 
 /* A parameter that stands by itself: a field of a form, or in the query. */
@@ -31,7 +33,8 @@ static json_t *parameters_json(const attn_route *route) {
         json_array_append_new(list, object_json(route));
         return list;
     }
-    const char *in = route->body == ATTN_ROUTE_FORM ? "formData" : "query";
+    bool form = route->body == ATTN_ROUTE_FORM || route->body == ATTN_ROUTE_FILE;
+    const char *in = form ? "formData" : strchr(route->path, '{') != NULL ? "path" : "query";
     for (size_t i = 0; i < route->parameter_count; i++) {
         json_array_append_new(list, field_json(&route->parameters[i], in));
     }
@@ -52,6 +55,8 @@ static json_t *route_json(const attn_route *route) {
     json_t *consumes = NULL;
     if (route->body == ATTN_ROUTE_FORM) {
         consumes = json_pack("[s, s]", "application/x-www-form-urlencoded", "multipart/form-data");
+    } else if (route->body == ATTN_ROUTE_FILE) {
+        consumes = json_pack("[s]", "multipart/form-data");
     } else if (route->body == ATTN_ROUTE_JSON) {
         consumes = json_pack("[s]", "application/json");
     } else if (route->body == ATTN_ROUTE_PICTURE) {

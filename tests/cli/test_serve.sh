@@ -33,9 +33,35 @@ sed 's/.*base64,\([^"]*\)".*/\1/' body | base64 -d | cmp - 000003.mask.png || fa
 expect 200 '"layers":2,"heads":2,"columns":4,"rows":4,"weights":[0.' \
     --data-binary @$picture "$url/attn/attend?x=63&y=0&layer=1&head=2"
 expect 400 'pixel 64,0 lies outside the picture of 64 x 64' --data-binary @$picture "$url/attn/attend?x=64&y=0"
-expect 400 'neither a PNG nor a JPEG' -d nothing "$url/attn/segment"
+expect 400 'not a PNG or JPEG' -d nothing "$url/attn/segment"
 "$ATTN_TOOL" attend --model street.safetensors --at 63,0 --layer 1 --head 2 -o look.svg $picture 2>err &&
     grep -q '<svg' look.svg || fail "attn attend: $(cat err)"
+
+# Documents: what comes out is what `attn translate --file` writes, under an address that nobody guesses.
+printf '1\n00:00:01,000 --> 00:00:02,000\none <i>two</i> three\n\n2\n00:00:03,000 --> 00:00:04,000\nfour\n' >film.srt
+"$ATTN_TOOL" translate --model en-fr.safetensors --file film.srt -o film_fr.srt 2>err || fail "translate --file: $(cat err)"
+expect 200 "\"translatedFileUrl\":\"$url/download_file/" -F file=@film.srt -F source=en -F target=fr "$url/translate_file"
+address=$(sed 's/.*":"\([^"]*\)".*/\1/' body)
+case $address in *.film_fr.srt) ;; *) fail "the address $address" ;; esac
+curl -sS -m 60 -D head -o film "$address" && cmp film film_fr.srt || fail "another document than attn translate's"
+grep -qi '^content-disposition: attachment; filename="film_fr.srt"' head || fail "no attachment: $(cat head)"
+i=0
+while [ $i -lt 3000 ]; do echo "one two three $i."; i=$((i + 1)); done >book.txt
+"$ATTN_TOOL" translate --model en-fr.safetensors --file book.txt -o book_fr.txt 2>err
+expect 200 translatedFileUrl -F file=@book.txt -F source=auto -F target=fr "$url/translate_file"
+curl -sS -m 60 -o book "$(sed 's/.*":"\([^"]*\)".*/\1/' body)" && cmp book book_fr.txt || fail "another book than attn translate's"
+expect 400 'missing file' -F source=en -F target=fr "$url/translate_file"
+expect 400 'missing file' -d source=en -d target=fr "$url/translate_file"
+expect 400 'missing target' -F file=@film.srt -F source=en "$url/translate_file"
+expect 400 'format not supported' -F 'file=@film.srt;filename=a.exe' -F source=en -F target=fr "$url/translate_file"
+expect 400 'empty file' -F 'file=@film.srt;filename=' -F source=en -F target=fr "$url/translate_file"
+expect 400 'it is no DOCX file' -F 'file=@film.srt;filename=a.docx' -F source=en -F target=fr "$url/translate_file"
+expect 400 'xx is not supported' -F file=@film.srt -F source=en -F target=xx "$url/translate_file"
+expect 404 'No such file' "$url/download_file/$(echo "$address" | sed 's|.*/.|x|')"
+expect 404 'No such file' --path-as-is "$url/download_file/../../etc/passwd"
+expect 200 '".docx"' "$url/frontend/settings"
+head -c 9500000 /dev/zero | tr '\0' a >huge.txt
+expect 413 'too large' -F file=@huge.txt -F source=en -F target=fr "$url/translate_file"
 
 # Limits: body, characters, header.
 head -c 1100000 /dev/zero | tr '\0' a >large
@@ -180,6 +206,16 @@ wait_until '^attn_requests_in_flight 1$'
 expect 200 '' "$url/metrics"
 sentences=$(sed -n 's/^attn_sentences_total //p' body)
 [ "$sentences" -lt 90000 ] || fail "a client left, and its $sentences sentences were searched"
+awk 'BEGIN { for (i = 0; i < 90000; i++) print "one." }' >long.txt
+curl -sS -m 600 -o left -F file=@long.txt -F source=en -F target=fr "$url/translate_file" 2>err &
+client=$!
+more=$sentences
+while [ "$more" -le "$sentences" ]; do
+    curl -sS -m 60 "$url/metrics" >body 2>err || break
+    more=$(sed -n 's/^attn_sentences_total //p' body)
+done
+kill $client
+wait_until '^attn_requests_in_flight 1$'
 expect 200 translatedText -H "$json" -d "$text" "$url/translate"
 curl -sS -m 600 -o left -w '%{http_code}' -H "$json" --data-binary @book "$url/translate" >code 2>err &
 client=$!

@@ -13,6 +13,7 @@
 #include "attn/segmenter.h"
 #include "base/memory.h"
 #include "serve/router.h"
+#include "serve/shelf.h"
 #include "support/tiny_model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -57,8 +58,12 @@ static void start(void) {
                              .batch_limit = 16,
                              .alternatives_limit = 2,
                              .pixel_limit = 10000,
-                             .picture_memory = 64 << 20};
+                             .picture_memory = 64 << 20,
+                             .file_limit = 1 << 16};
     attn_search_options_init(&service.search);
+    if (attn_shelf_create(1 << 16, 60, &service.shelf, NULL) != ATTN_OK) {
+        abort();
+    }
     if (attn_serve_models_wrap(tiny_model_translator(tokenizer, 1), tokenizer, "en", "fr",
                                &service.models, NULL) != ATTN_OK ||
         !attn_serve_models_add(service.models, open_segmenter())) {
@@ -155,13 +160,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (job != NULL) {
         answer = (attn_http_answer){0};
         attn_batch_group *group = attn_job_group(job);
-        if (group->work != NULL) {
-            group->work(group->context);
-        } else {
-            do {
+        do {
+            if (group->work != NULL) {
+                group->work(group->context);
+            } else {
                 echo(group);
-            } while (group->go_on(group->context));
-        }
+            }
+        } while (group->go_on != NULL && group->go_on(group->context));
         attn_job_answer(job, &answer);
         attn_job_free(job);
     }

@@ -102,6 +102,29 @@ static void refusals(void **unused) {
     assert_int_equal(ask("GET", "/../etc/passwd", NULL, ""), 404);
 }
 
+/* A part that is the file may hold any bytes; there is one. */
+static void files_of_forms(void **unused) {
+    (void)unused;
+    attn_form form;
+    static const char body[] =
+        "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.b\"\r\n\r\n1\0002\r\n"
+        "--x\r\nContent-Disposition: form-data; name=\"t\"\r\n\r\nfr\r\n--x--\r\n";
+    assert_null(attn_form_parse("multipart/form-data; boundary=x", body, sizeof body - 1, &form));
+    assert_int_equal(form.count, 1);
+    assert_int_equal(form.file.size, 3);
+    assert_memory_equal(form.file.bytes, "1\0002", 3);
+    assert_string_equal(form.file.name, "a.b");
+    attn_form_free(&form);
+    static const char two[] =
+        "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n1\r\n"
+        "--x\r\nContent-Disposition: form-data; name=\"file\"; "
+        "filename=\"b\"\r\n\r\n2\r\n--x--\r\n";
+    assert_string_equal(
+        attn_form_parse("multipart/form-data; boundary=x", two, sizeof two - 1, &form),
+        "more than one file");
+    attn_form_free(&form);
+}
+
 static void forms(void **unused) {
     (void)unused;
     attn_form form;
@@ -972,6 +995,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals),
         cmocka_unit_test(forms),
+        cmocka_unit_test(files_of_forms),
         cmocka_unit_test(wellformed),
         cmocka_unit_test(answers),
         cmocka_unit_test(embedded_files),
