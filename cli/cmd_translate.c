@@ -28,7 +28,7 @@ static const attn_option table[] = {
     {"n-best", 'n', ATTN_OPTION_INT, offsetof(options, decode.n_best), 1, 256, .value = "N",
      .help = "print the N best translations (with --sample: N draws), each after its line number and a tab"},
     {"file", 'f', ATTN_OPTION_FILE, offsetof(options, file), .value = "FILE",
-     .help = "translate the text of a document and keep the rest of it as it is; its kind is told by its name or content: txt, html, srt, vtt, po, xliff, md, docx, odt, epub"},
+     .help = "translate the text of a document and keep the rest of it as it is, up to 64 MiB; its kind is told by its name or content: txt, html, srt, vtt, po, xliff, md, docx, odt, epub"},
     {"output", 'o', ATTN_OPTION_FILE, offsetof(options, output), .value = "FILE",
      .help = "with --file, write the translated document to FILE (default: standard output)"},
     {"scores", 0, ATTN_OPTION_FLAG, offsetof(options, scores),

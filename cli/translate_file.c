@@ -37,7 +37,7 @@ static attn_status write_document(const attn_doc *document, const attn_translati
     if (status == ATTN_OK && output != NULL && strcmp(output, "-") != 0) {
         status = attn_file_replace(output, &(attn_bytes){out.data, out.length}, 1, error);
     } else if (status == ATTN_OK) {
-        fwrite(out.data, 1, out.length, stdout);
+        (void)fwrite(out.data, 1, out.length, stdout); /* the flush says what was lost */
         status = attn_output_flush(error);
     }
     for (size_t i = 0; i < count && text != NULL; i++) {

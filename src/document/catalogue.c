@@ -94,14 +94,11 @@ static attn_status read_strings(reading *r, strings *out) {
 
 /* Whether there is markup in a message: then its & is markup too. */
 static bool has_markup(const char *text, size_t length) {
-    for (const char *at = memchr(text, '<', length); at != NULL;
-         at = memchr(at + 1, '<', length - (size_t)(at + 1 - text))) {
-        size_t start = (size_t)(at - text);
-        if (attn_html_next(text, length, start).kind != ATTN_HTML_TEXT) {
-            return true;
-        }
+    if (memchr(text, '<', length) == NULL) {
+        return false;
     }
-    return false;
+    attn_html_token first = attn_html_next(text, length, 0);
+    return first.kind != ATTN_HTML_TEXT || first.length < length;
 }
 
 /* The message as a text, to stand where r->str does. */

@@ -155,11 +155,12 @@ typedef struct attn_step {
     size_t raw_length;
     char sign[12]; /* of a character reference: what it stands for */
     const char *words;
-    size_t length; /* of the words */
-    size_t mark;   /* its number in the slot */
+    size_t length;          /* of the words */
+    size_t mark;            /* its number in the slot */
+    const char *text_until; /* up to there each '<' is known to be text */
 } attn_step;
 
-/* The next step of a slot's translation from *at on, which ends at `end`. */
+/* The next step of a slot's translation from *at on, which ends at `end`. Begins with a zeroed *out. */
 void attn_mark_next(const attn_writing *w, const attn_slot *slot, const char **at, const char *end,
                     attn_step *out);
 /* A mark of a slot. */

@@ -303,10 +303,11 @@ static attn_status read_text(reading *r, size_t at) {
 
 /* Quote signs and list marks; *fresh: a new item begins. Returns what is behind them. */
 static size_t skip_containers(reading *r, bool *fresh) {
+    enum { MOST = 64 }; /* of them in a line */
     const char *text = r->d->bytes;
     size_t at = r->at;
     *fresh = false;
-    while (at < r->end) {
+    for (int i = 0; at < r->end && i < MOST; i++) {
         size_t blanks = blanks_at(text, at);
         size_t marker = marker_at(r, at + blanks);
         if (text[at + blanks] == '>') {

@@ -9,7 +9,7 @@
 #include "document/markdown.h"
 #include "text/html.h"
 
-enum { MOST_SIGNS = 3, MOST_TICKS = 32, LONGEST_TARGET = 2000 };
+enum { MOST_SIGNS = 3, MOST_TICKS = 32, LONGEST_TARGET = 2000, DEEPEST = 32 };
 
 /* What begins at a byte of the text. */
 typedef struct spot {
@@ -31,6 +31,7 @@ typedef struct scan {
     attn_slot slot;
     size_t line;       /* of the block, that is read */
     size_t last_break; /* the mark, or what is none */
+    size_t text_until; /* up to there each '<' is known to be text */
 } scan;
 
 static bool is_sign(char c) {
@@ -188,7 +189,9 @@ static size_t end_of_target(const scan *s, size_t at) {
         } else if ((c == '"' || c == '\'') && is_blank(s->text[at - 1])) {
             quote = c;
         } else if (c == '(') {
-            depth++;
+            if (++depth > DEEPEST) {
+                return 0;
+            }
         } else if (c == ')' && --depth == 0) {
             return at + 1;
         }
@@ -286,12 +289,16 @@ static void add_words(scan *s, size_t at, size_t length) {
 
 static size_t add_markup(scan *s, size_t at, size_t end) {
     size_t address = end_of_address(s, at);
-    attn_html_token token = {.kind = ATTN_HTML_TEXT};
     if (address > 0) {
         attn_make_mark(&s->m, ATTN_SLOT_KEPT, at, address);
         return address;
     }
-    token = attn_html_next(s->text + at, end - at, 0);
+    if (at < s->text_until) {
+        add_words(s, at, 1);
+        return at + 1;
+    }
+    attn_html_token token = attn_html_next(s->text + at, end - at, 0);
+    s->text_until = at + token.length;
     if (token.kind == ATTN_HTML_TEXT) {
         add_words(s, at, 1);
         return at + 1;
@@ -510,7 +517,7 @@ static void write_step(output *o, const attn_step *step) {
 void attn_md_write(attn_writing *w, const attn_slot *slot, const char *translation) {
     const char *at = translation, *end = at + strlen(at);
     output o = {.w = w, .slot = slot, .lines = slot->lines};
-    attn_step step;
+    attn_step step = {0};
     for (attn_mark_next(w, slot, &at, end, &step); step.kind != ATTN_STEP_END;
          attn_mark_next(w, slot, &at, end, &step)) {
         write_step(&o, &step);

@@ -154,7 +154,7 @@ static bool read_reference(attn_step *out, size_t left) {
 
 void attn_mark_next(const attn_writing *w, const attn_slot *slot, const char **at, const char *end,
                     attn_step *out) {
-    *out = (attn_step){.raw = *at, .kind = ATTN_STEP_WORDS};
+    *out = (attn_step){.raw = *at, .kind = ATTN_STEP_WORDS, .text_until = out->text_until};
     size_t left = (size_t)(end - *at);
     if (left == 0) {
         out->kind = ATTN_STEP_END;
@@ -168,8 +168,12 @@ void attn_mark_next(const attn_writing *w, const attn_slot *slot, const char **a
         *at += out->raw_length;
         return;
     }
-    attn_html_token token = attn_html_next(*at, left, 0);
-    if (**at == '<' && token.kind != ATTN_HTML_TEXT) {
+    attn_html_token token = {.kind = ATTN_HTML_TEXT};
+    if (**at == '<' && (out->text_until == NULL || *at >= out->text_until)) {
+        token = attn_html_next(*at, left, 0);
+        out->text_until = *at + token.length;
+    }
+    if (token.kind != ATTN_HTML_TEXT) {
         out->kind = ATTN_STEP_MARKUP;
         out->raw_length = token.length;
     } else {

@@ -8,7 +8,7 @@
 
 /* Texts end where a sentence cannot go on, once they have so many bytes: whoever translates a book need not hold all of it
  * at once. */
-enum { ENOUGH = 4096 };
+enum { ENOUGH = 4096, MOST = 65536 };
 
 static attn_status add_text(attn_doc *d, size_t part, attn_range at, attn_error *error) {
     attn_text_maker m = {0};
@@ -17,9 +17,9 @@ static attn_status add_text(attn_doc *d, size_t part, attn_range at, attn_error 
     return attn_make_end(&m, d, &slot, error);
 }
 
-/* Behind the empty line that comes next, or the end. */
+/* Behind the empty line that comes next, or the end; of a text without empty lines, behind a line. */
 static size_t end_of_paragraph(const char *text, size_t length, size_t at) {
-    while (at < length) {
+    for (size_t start = at; at < length && at - start < MOST;) {
         at += strcspn(text + at, "\n");
         at += at < length;
         size_t blank = at + strspn(text + at, " \t\r");
@@ -27,7 +27,7 @@ static size_t end_of_paragraph(const char *text, size_t length, size_t at) {
             return blank + 1;
         }
     }
-    return length;
+    return at;
 }
 
 static size_t end_of_block(const char *text, size_t length, size_t at) {

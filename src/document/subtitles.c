@@ -33,6 +33,14 @@ static size_t point_length(const char *text, size_t length, bool vtt) {
     return end != NULL ? (size_t)(end - text) + 1 : 0;
 }
 
+/* Where the last such sign is, or 0. */
+static size_t last_sign(const char *text, size_t length, char sign) {
+    while (length > 0 && text[length - 1] != sign) {
+        length--;
+    }
+    return length > 0 ? length - 1 : 0;
+}
+
 /* The bytes of text at its start: up to the next markup or point. */
 static size_t text_length(const char *text, size_t length, bool vtt) {
     size_t at = 1;
@@ -43,16 +51,19 @@ static size_t text_length(const char *text, size_t length, bool vtt) {
 }
 
 static void add_line(attn_text_maker *m, const char *text, size_t length, size_t start, bool vtt) {
+    size_t text_until = 0; /* up to there each '<' is known to be text */
+    size_t last = last_sign(text, length, vtt ? '>' : '}');
     for (size_t at = 0; at < length;) {
-        size_t point = point_length(text + at, length - at, vtt);
+        size_t point = at < last ? point_length(text + at, length - at, vtt) : 0;
         if (point > 0) {
             attn_make_mark(m, ATTN_SLOT_POINT, start + at, start + at + point);
             at += point;
             continue;
         }
         attn_html_token token = {.kind = ATTN_HTML_TEXT};
-        if (text[at] == '<') {
+        if (text[at] == '<' && at >= text_until) {
             token = attn_html_next(text + at, length - at, 0);
+            text_until = at + token.length;
         }
         if (token.kind != ATTN_HTML_TEXT) {
             attn_make_markup(m, text + at, token.length);

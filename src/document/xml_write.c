@@ -108,7 +108,7 @@ static void write_step(output *o, const attn_step *step) {
 
 static void write_content(output *o, const char *translation) {
     const char *at = translation, *end = at + strlen(at);
-    attn_step step;
+    attn_step step = {0};
     for (attn_mark_next(o->w, o->slot, &at, end, &step); step.kind != ATTN_STEP_END;
          attn_mark_next(o->w, o->slot, &at, end, &step)) {
         write_step(o, &step);

@@ -394,13 +394,14 @@ enum { DEEPEST_KEPT = 128 };
 /* The elements that are open within one that is kept, itself the first. */
 typedef struct open_elements {
     char name[DEEPEST_KEPT][ATTN_HTML_NAME];
+    size_t ending[DEEPEST_KEPT]; /* of each name */
     size_t count;
 } open_elements;
 
 /* Closes what a start tag ends; false when that is the kept element. */
 static bool close_implied(open_elements *open, const char *name) {
     for (size_t i = open->count; i-- > 0;) {
-        size_t e = ending_of(open->name[i]);
+        size_t e = open->ending[i];
         if (e < ENDINGS && among(name, endings[e].ended_by)) {
             bool hidden = false;
             for (size_t k = i + 1; k < open->count; k++) {
@@ -430,6 +431,7 @@ static size_t close_by_tag(open_elements *open, const tag *closing, size_t at) {
 static size_t end_of_element(const char *text, size_t length, size_t at, const char *name) {
     open_elements open = {.count = 1};
     memcpy(open.name[0], name, ATTN_HTML_NAME);
+    open.ending[0] = ending_of(name);
     bool foreign = strcmp(name, "svg") == 0 || strcmp(name, "math") == 0;
     while (at < length) {
         const char *next = memchr(text + at, '<', length - at);
@@ -456,7 +458,8 @@ static size_t end_of_element(const char *text, size_t length, size_t at, const c
             at = end_of_raw(text, length, inner.end, inner.name);
         } else {
             if (!inner.empty && !among(inner.name, hollow) && open.count < DEEPEST_KEPT) {
-                memcpy(open.name[open.count++], inner.name, ATTN_HTML_NAME);
+                memcpy(open.name[open.count], inner.name, ATTN_HTML_NAME);
+                open.ending[open.count++] = ending_of(inner.name);
             }
             at = inner.end;
         }
