@@ -257,6 +257,7 @@ static bool is_whole(const attn_writing *w, const attn_slot *slot, const char *t
         whole = n.seen[i] == 1;
     }
     whole = whole && n.depth == 0;
+    w->out->failed = w->out->failed || n.open == NULL || n.seen == NULL;
     free(n.open);
     free(n.seen);
     return whole;

@@ -61,8 +61,7 @@ void attn_make_close(attn_text_maker *m, size_t mark, size_t start, size_t end) 
 
 /* Moves what was made into the document. */
 static bool keep_slot(attn_text_maker *m, attn_doc *d, const attn_slot *slot) {
-    if (m->failed || m->text.failed ||
-        !attn_grow(&d->slots, &d->slot_room, d->slot_count + 1, sizeof *d->slots) ||
+    if (!attn_grow(&d->slots, &d->slot_room, d->slot_count + 1, sizeof *d->slots) ||
         !attn_grow(&d->marks, &d->mark_room, d->mark_count + m->count, sizeof *d->marks)) {
         return false;
     }
@@ -82,7 +81,8 @@ static bool keep_slot(attn_text_maker *m, attn_doc *d, const attn_slot *slot) {
 
 attn_status attn_make_end(attn_text_maker *m, attn_doc *d, const attn_slot *slot,
                           attn_error *error) {
-    bool good = slot == NULL || !m->has_letter || keep_slot(m, d, slot);
+    bool failed = m->failed || m->text.failed;
+    bool good = slot == NULL || (!failed && (!m->has_letter || keep_slot(m, d, slot)));
     attn_buffer_free(&m->text);
     attn_free(m->marks);
     *m = (attn_text_maker){0};

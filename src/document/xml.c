@@ -282,7 +282,6 @@ static void make_mark(gathered *g, attn_text_maker *m, piece *p) {
 
 static void make_text(gathered *g, const char *bytes, attn_text_maker *m, attn_slot *slot) {
     slot->aid = common_style(g, bytes);
-    m->failed = m->failed || g->failed || g->words.failed;
     for (size_t i = 0; i < g->count; i++) {
         piece *p = &g->pieces[i];
         if (p->kind == WORDS && same_bytes(bytes, p->style, slot->aid)) {
@@ -328,6 +327,10 @@ static void end_text(reading *r, const element *e, attn_range tag, bool in_unit)
     attn_text_maker m = {0};
     attn_slot slot = {.part = r->part, .at = {g->content.start, tag.start}, .lines = 1};
     bool good = !g->spoilt && g->field_depth == 0;
+    if (g->failed || g->words.failed) {
+        stop(r, attn_fail_memory(r->error, 0));
+        good = false;
+    }
     if (good) {
         make_text(g, bytes, &m, &slot);
     }
@@ -594,6 +597,10 @@ static void parse(reading *r, const char *text, size_t size) {
         int length = (int)attn_min((int64_t)size, CHUNK);
         last = (size_t)length == size;
         if (XML_Parse(r->parser, text, length, last) != XML_STATUS_OK && r->status == ATTN_OK) {
+            if (XML_GetErrorCode(r->parser) == XML_ERROR_NO_MEMORY) {
+                r->status = attn_fail_memory(r->error, 0);
+                return;
+            }
             char what[120];
             snprintf(what, sizeof what, "it is damaged XML: %s",
                      XML_ErrorString(XML_GetErrorCode(r->parser)));

@@ -58,6 +58,8 @@ try() { # INPUT COMMAND...
 
 try plain "$ATTN_TOOL" translate --model "$model" --json
 try html "$ATTN_TOOL" translate --model "$model" --html
+printf '1\n00:00:01,000 --> 00:00:02,000\nI have <i>3 cats</i>.\n- Yes.\n' >film
+try film "$ATTN_TOOL" translate --model "$model" --file -
 
 # The server lives on, and is right whenever it answers. It has opened ICU before it listens.
 : >log
