@@ -205,13 +205,18 @@ def test_languages_are_swapped(site):
 
 
 def test_files(site):
-    """A text file goes into the field; what is no text is refused by name."""
+    """A document that the server reads comes back translated; another text goes into the field; what is no text is refused by name."""
     with watched(site.browser) as one:
         page = one.open(site.url)
         (site.folder / "note.md").write_text("# Hello\n\nI am tired.\n")
         page.set_input_files("#file", str(site.folder / "note.md"))
-        rig.until(page, "document.querySelector('#source').value.startsWith('# Hello')")
-        assert translated(page).startswith("# ")
+        page.wait_for_selector(".pane a:has-text('Save note.md')")
+        made = one.context.request.get(site.url.rstrip("/") + page.get_attribute(".pane a", "href"))
+        assert made.ok and made.text().startswith("# ") and "fatigu" in made.text(), made.text()
+        (site.folder / "note.csv").write_text("Hello, I am tired.\n")
+        page.set_input_files("#file", str(site.folder / "note.csv"))
+        rig.until(page, "document.querySelector('#source').value.startsWith('Hello, I am tired.')")
+        assert "fatigu" in translated(page)
         (site.folder / "note.bin").write_bytes(b"\0\1\2\xff")
         page.set_input_files("#file", str(site.folder / "note.bin"))
         page.wait_for_selector("#status.wrong:has-text('note.bin is no text')")
