@@ -39,26 +39,33 @@ static void weights_block(const attn_attention_call *call, const attn_attention_
     }
 }
 
+/* All key heads packed, and for each thread rows_size elements before what the kernel needs. */
+static attn_status find_rows_memory(const attn_attention *spec, const attn_attention_sizes *sizes,
+                                    int64_t rows_size, work_memory *memory, attn_scratch *scratch,
+                                    attn_error *error) {
+    const attn_division division = {.threads = threads_for(products_of(spec)),
+                                    .shared_count = spec->batch * spec->kv_heads,
+                                    .shared_size = all_keys(spec) * sizes->forward_key,
+                                    .each = rows_size + sizes->forward_scratch};
+    *memory = (work_memory){.shared = NULL};
+    return find_memory(memory, &division, scratch, error);
+}
+
 static attn_status weights_scratch(const attn_attention_call *call, real *all, real *mean,
                                    attn_scratch *scratch, attn_error *error) {
     const attn_attention *spec = call->spec;
     const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
-    int threads = threads_for(products_of(spec));
     attn_attention_sizes sizes = kernels->sizes(spec);
     int64_t rows_size = attn_round_up(
         all != NULL ? 0 : attn_clamp(spec->query_length, 0, ATTN_QUERY_BLOCK) * spec->key_length,
         LANES);
     int64_t query_blocks = blocks(spec->query_length, ATTN_QUERY_BLOCK);
-    attn_division division = {.threads = threads,
-                              .shared_count = spec->batch * spec->kv_heads,
-                              .shared_size = all_keys(spec) * sizes.forward_key,
-                              .each = rows_size + sizes.forward_scratch};
-    work_memory memory = {.shared = NULL};
-    attn_status status = find_memory(&memory, &division, scratch, error);
+    work_memory memory;
+    attn_status status = find_rows_memory(spec, &sizes, rows_size, &memory, scratch, error);
     if (status != ATTN_OK) {
         return status;
     }
-#pragma omp parallel num_threads(threads) if (threads > 1)
+#pragma omp parallel num_threads(memory.threads) if (memory.threads > 1)
     {
         attn_attention_pack_shared(call, kernels, memory.shared);
 #pragma omp for schedule(dynamic, 1)
@@ -108,19 +115,14 @@ static attn_status find_dots(const attn_attention_call *call, const attn_attenti
                              real *dots, attn_scratch *scratch, attn_error *error) {
     const attn_attention *spec = call->spec;
     attn_attention_sizes sizes = kernels->sizes(spec);
-    int threads = threads_for(products_of(spec));
     int64_t rows_size = attn_round_up(ATTN_QUERY_BLOCK * spec->key_length, LANES);
     int64_t query_blocks = blocks(spec->query_length, ATTN_QUERY_BLOCK);
-    attn_division division = {.threads = threads,
-                              .shared_count = spec->batch * spec->kv_heads,
-                              .shared_size = all_keys(spec) * sizes.forward_key,
-                              .each = rows_size + sizes.forward_scratch};
-    work_memory memory = {.shared = NULL};
-    attn_status status = find_memory(&memory, &division, scratch, error);
+    work_memory memory;
+    attn_status status = find_rows_memory(spec, &sizes, rows_size, &memory, scratch, error);
     if (status != ATTN_OK) {
         return status;
     }
-#pragma omp parallel num_threads(threads) if (threads > 1)
+#pragma omp parallel num_threads(memory.threads) if (memory.threads > 1)
     {
         attn_attention_pack_shared(call, kernels, memory.shared);
 #pragma omp for schedule(dynamic, 1)
