@@ -431,6 +431,10 @@ static void test_verify(void **unused) {
     assert_int_equal(attn_model_file_verify(flawed, &error), ATTN_ERR_FORMAT);
     assert_non_null(strstr(error.what, "does not hold what was written"));
     parts_open(&p, good);
+    swap_shape(&p, "embedding"); /* of the same bytes */
+    parts_write(&p, flawed);
+    assert_int_equal(attn_model_file_verify(flawed, &error), ATTN_ERR_FORMAT);
+    parts_open(&p, good);
     take_metadata(&p, "attn.hash");
     parts_write(&p, flawed);
     assert_int_equal(attn_model_file_verify(flawed, &error), ATTN_ERR_UNSUPPORTED);
