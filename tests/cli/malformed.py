@@ -2,6 +2,7 @@
 """Bytes that are no HTTP request, or no request that makes sense: `attn serve` answers 4xx (or 501, 505), or closes,
 and goes on. Started by test_malformed.sh; traffic stays on 127.0.0.1, and every wait ends."""
 import concurrent.futures
+import random
 import re
 import socket
 import sys
@@ -213,15 +214,99 @@ def send(data):
     return int(found.group(1)) if found else 0
 
 
+def form(body):
+    return (b"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def multipart(*parts):
+    body = b"".join(b"--b\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + text + b"\r\n" for head, text in parts)
+    body += b"--b--\r\n"
+    return (b"POST /translate_file HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+# Whole requests, from which those of MUTATED are made.
+WHOLE = [
+    json(ASKED),
+    json(b'{"q":["one","two"],"source":"auto","target":"fr","format":"html","alternatives":1,"scores":true}'),
+    json(b'{"q":"<b>one</b>","source":"en","target":"fr","format":"html","stream":true,"alignments":true}'),
+    form(b"q=on%65&source=en&target=fr&alternatives=1"),
+    multipart((b'name="source"', b"en"), (b'name="target"', b"fr"), (b'name="file"; filename="a.srt"',
+              b"1\n00:00:01,000 --> 00:00:02,000\none\n")),
+    json(ASKED.replace(b"}", b',"part":"cross","layer":1,"head":2,"query":[0,1],"key":[1,1]}')).replace(b"/translate", b"/attn/intervene"),
+    b"POST /detect HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
+    b"9\r\n{\"q\":\"one\r\n2\r\n\"}\r\n0\r\n\r\n",
+    get(b"/languages?x=%41", HOST + b"Accept-Encoding: gzip\r\nAuthorization: Bearer abc\r\n"),
+]
+PIECES = [b"\0", b"\r\n", b"\n", b" ", b":", b"%", b"\xff", b"\xc3\xa9", b"{", b"}", b"[", b'"', b"\\u0000", b"-1", b"99999999999",
+          b"--b", b"&", b"=", b"chunked", b"Content-Length: 5\r\n", b"\xf0\x9f\x90\x9e", b"A" * 3000]
+
+
+def mutate(chance, data):
+    """Up to four faults: a byte changed, a stretch lost, doubled or moved, a piece put in, the end cut."""
+    for _ in range(chance.randint(1, 4)):
+        at, end = sorted(chance.randint(0, len(data)) for _ in range(2))
+        end = min(end, at + 40)
+        kind = chance.randrange(6)
+        if kind == 0 and at < len(data):
+            data = data[:at] + bytes([chance.randrange(256)]) + data[at + 1:]
+        elif kind == 1:
+            data = data[:at] + data[end:]
+        elif kind == 2:
+            data = data[:end] + data[at:end] + data[end:]
+        elif kind == 3:
+            to = chance.randint(0, len(data) - (end - at))
+            rest = data[:at] + data[end:]
+            data = rest[:to] + data[at:end] + rest[to:]
+        elif kind == 4:
+            data = data[:at] + chance.choice(PIECES) + data[at:]
+        elif chance.random() < 0.3:
+            data = data[:at]
+    return data
+
+
+CHANCE = random.Random(7)
+MUTATED = [mutate(CHANCE, CHANCE.choice(WHOLE)) for _ in range(2000)]
+
+
+def probe(data):
+    """What is wrong with the answers to bytes of which nobody knows what they are, or None: an answer is whole HTTP, and no
+    failure of the server's own. What waits for more gets the end of it after half a second."""
+    got = b""
+    with socket.create_connection(("127.0.0.1", PORT), timeout=0.5) as s:
+        try:
+            s.sendall(data)
+            while part := s.recv(65536):
+                got += part
+        except TimeoutError:
+            try:
+                s.shutdown(socket.SHUT_WR)
+                s.settimeout(20)
+                while part := s.recv(65536):
+                    got += part
+            except TimeoutError:
+                return "no end within 20 s"
+            except OSError:
+                pass
+        except OSError:
+            pass  # closed before all of it was read
+    if got and not re.match(rb"HTTP/1\.[01] [2-5]\d\d ", got):
+        return f"no HTTP: {got[:80]}"
+    failed = re.search(rb"^HTTP/1\.[01] 50[02-4] [^\r]*", got, re.M)
+    return failed and failed.group(0).decode()
+
+
 def right(status, name):
     return status == 200 if name in FINE else status == 0 or 400 <= status < 500 or status in (501, 505)
 
 
 # At once: some of them wait until the server gives up.
 failures = 0
-with concurrent.futures.ThreadPoolExecutor(32) as pool:
+with concurrent.futures.ThreadPoolExecutor(100) as pool:
     statuses = {name: pool.submit(send, data) for name, data in (REFUSED | FINE).items()}
     replies = {name: pool.submit(answers, data) for name, data in SMUGGLED.items()}
+    probes = {data: pool.submit(probe, data) for data in MUTATED}
 for name, status in statuses.items():
     if not right(status.result(), name):
         print(f"FAILED: {name}: {status.result()}")
@@ -233,5 +318,9 @@ for name, reply in replies.items():
     if got is None or not got.startswith(b"HTTP/1.1 400 ") or got.count(b"HTTP/1.") != 1:
         print(f"FAILED: {name}: {got}")
         failures += 1
-print(f"{len(REFUSED) + len(SMUGGLED)} refused, {len(FINE)} answered" if failures == 0 else f"{failures} wrong")
+for data, found in probes.items():
+    if found.result():
+        print(f"FAILED: {data}: {found.result()}")
+        failures += 1
+print(f"{len(REFUSED) + len(SMUGGLED)} refused, {len(FINE)} answered, {len(MUTATED)} mutated ones survived" if failures == 0 else f"{failures} wrong")
 sys.exit(failures > 0)
