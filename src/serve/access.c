@@ -79,6 +79,10 @@ attn_address attn_access_address(const attn_access *access, const attn_address *
                : *peer;
 }
 
+bool attn_access_trusts(const attn_access *access, const attn_address *peer) {
+    return access != NULL && attn_networks_have(access->proxies, access->options.proxy_count, peer);
+}
+
 attn_status attn_access_reload(attn_access *access, attn_error *error) {
     attn_keys *fresh = NULL;
     if (access->options.keys == NULL) {

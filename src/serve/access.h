@@ -14,8 +14,8 @@ typedef struct attn_access_options {
     size_t name_count;
     int64_t
         per_minute; /* requests of a client, or of a key without a limit of its own; 0: any number */
-    const char *const
-        *proxies; /* whose X-Forwarded-For is believed: addresses and networks (address.h) */
+    const char *const *
+        proxies; /* whose X-Forwarded-For and -Proto are believed: addresses and networks (address.h) */
     size_t proxy_count;
 } attn_access_options;
 
@@ -26,6 +26,8 @@ void attn_access_free(attn_access *access);
 /* Who asks: the peer, or whom a trusted proxy names. forwarded: the header X-Forwarded-For, or NULL. */
 attn_address attn_access_address(const attn_access *access, const attn_address *peer,
                                  const char *forwarded);
+/* Whether what the peer says of those behind it is believed. */
+bool attn_access_trusts(const attn_access *access, const attn_address *peer);
 /* Reads the keys again, if there are any; after an error those in use stay. */
 ATTN_MUST_CHECK attn_status attn_access_reload(attn_access *access, attn_error *error);
 

@@ -85,9 +85,9 @@ bool attn_network_has(const attn_network *network, const attn_address *address) 
            (rest == 0 || ((network->address.byte[bytes] ^ address->byte[bytes]) & mask) == 0);
 }
 
-static bool is_trusted(const attn_address *a, const attn_network *trusted, size_t count) {
+bool attn_networks_have(const attn_network *networks, size_t count, const attn_address *address) {
     for (size_t i = 0; i < count; i++) {
-        if (attn_network_has(&trusted[i], a)) {
+        if (attn_network_has(&networks[i], address)) {
             return true;
         }
     }
@@ -117,7 +117,7 @@ attn_address attn_address_behind(const attn_address *peer, const char *forwarded
                                  const attn_network *trusted, size_t count) {
     attn_address found = *peer;
     size_t end = forwarded != NULL ? strlen(forwarded) : 0;
-    while (end > 0 && is_trusted(&found, trusted, count)) {
+    while (end > 0 && attn_networks_have(trusted, count, &found)) {
         size_t start = end;
         while (start > 0 && forwarded[start - 1] != ',') {
             start--;

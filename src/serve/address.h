@@ -36,6 +36,7 @@ typedef struct attn_network {
 ATTN_MUST_CHECK attn_status attn_network_parse(const char *text, attn_network *out,
                                                attn_error *error);
 bool attn_network_has(const attn_network *network, const attn_address *address);
+bool attn_networks_have(const attn_network *networks, size_t count, const attn_address *address);
 
 /* Who is behind the peer: of the header's addresses ("client, proxy, ...", NULL: there is none) the last one that is not of
  * a trusted network, for each proxy appends whom it was asked by. The peer itself unless it is trusted; what is no address ends the

@@ -35,6 +35,7 @@ typedef struct attn_request {
     attn_buffer body;
     bool too_large;
     attn_address address;
+    bool secure;
     uint64_t client;
     attn_http_request http;              /* of the whole request */
     attn_batch_group reading, answering; /* its turns at the desk */
@@ -64,19 +65,23 @@ static enum MHD_Result add_forwarded(void *context, enum MHD_ValueKind kind, con
     return MHD_YES;
 }
 
-/* Who asks. Several lines of the header are one, in their order (RFC 9110, 5.3). */
-static attn_address find_address(const attn_server *server, struct MHD_Connection *connection) {
+/* Who asks, and how. Several lines of the header are one, in their order (RFC 9110, 5.3). */
+static void find_client(request *r) {
+    const attn_access *access = r->server->service.access;
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    attn_address peer = attn_address_of(info != NULL ? info->client_addr : NULL);
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     attn_buffer forwarded = {0};
-    if (server->options->access.proxy_count > 0) {
-        MHD_get_connection_values(connection, MHD_HEADER_KIND, add_forwarded, &forwarded);
+    r->address = attn_address_of(info != NULL ? info->client_addr : NULL);
+    if (attn_access_trusts(access, &r->address)) {
+        const char *protocol =
+            MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "X-Forwarded-Proto");
+        r->secure = protocol != NULL && strcasecmp(protocol, "https") == 0;
+        MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_forwarded, &forwarded);
+        r->address =
+            attn_access_address(access, &r->address, forwarded.failed ? NULL : forwarded.data);
+        attn_buffer_free(&forwarded);
     }
-    attn_address found = attn_access_address(server->service.access, &peer,
-                                             forwarded.failed ? NULL : forwarded.data);
-    attn_buffer_free(&forwarded);
-    return found;
+    r->client = attn_address_client(&r->address);
 }
 
 static request *make_request(attn_server *server, struct MHD_Connection *connection,
@@ -91,8 +96,7 @@ static request *make_request(attn_server *server, struct MHD_Connection *connect
     r->path = strdup(path);
     r->whole = attn_clock();
     r->reading.ended = r->answering.ended = true;
-    r->address = find_address(server, connection);
-    r->client = attn_address_client(&r->address);
+    find_client(r);
     atomic_init(&r->holders, 1);
     pthread_mutex_init(&r->lock, NULL);
     atomic_fetch_add(&server->metrics.in_flight, 1);
@@ -461,6 +465,7 @@ static void collect(request *r) {
         .accept_encoding = header(r, MHD_HTTP_HEADER_ACCEPT_ENCODING),
         .if_none_match = header(r, MHD_HTTP_HEADER_IF_NONE_MATCH),
         .host = header(r, MHD_HTTP_HEADER_HOST),
+        .secure = r->secure,
         .client = r->client,
         .body = r->body.data != NULL ? r->body.data : "",
         .body_size = r->body.length,

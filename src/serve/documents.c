@@ -102,7 +102,8 @@ bool attn_document_ending(attn_shelf *shelf, const attn_parameters *p, const cha
     e->shelf = shelf;
     name_translated(p->form.file.name, target, e->name, sizeof e->name);
     if (is_host(p->request->host)) {
-        snprintf(e->base, sizeof e->base, "http://%s", p->request->host);
+        snprintf(e->base, sizeof e->base, "%s://%s", p->request->secure ? "https" : "http",
+                 p->request->host);
     }
     *out = (attn_job_ending){finish, free, e};
     return true;

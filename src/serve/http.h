@@ -27,6 +27,7 @@ typedef struct attn_http_request {
     const char *accept_encoding; /* or NULL */
     const char *if_none_match;   /* or NULL */
     const char *host;            /* or NULL */
+    bool secure;                 /* a trusted proxy was asked by TLS */
     uint64_t client;             /* who asks: a number of the address (connection.c) */
     const char *body;
     size_t body_size;

@@ -12,14 +12,14 @@
 /* 128 bits are 22 letters in base 64, 32 in base 16. So many that are all alike are not 128 bits. */
 enum { KEY_LOW = 22, KEY_HIGH = 128, KEY_DIFFERENT = 8, FILE_LIMIT = 1 << 20 };
 
-typedef struct block {
+typedef struct entry {
     unsigned char byte[KEY_HIGH + 1]; /* the key, then zeros */
-} block;
+    int64_t limit, line;
+} entry;
 
 struct attn_keys {
-    block *keys;
-    int64_t *limits; /* beside them */
-    size_t count, room, limit_room;
+    entry *keys;
+    size_t count, room;
 };
 
 /* The N behind the key, which is cut off the line: -1 without one, -2 when it is no number. */
@@ -69,14 +69,31 @@ static attn_status add_line(attn_keys *keys, const char *line, size_t length, co
                          "stand how many requests it has a minute",
                          KEY_LOW, KEY_HIGH, KEY_DIFFERENT);
     }
-    if (!attn_grow(&keys->keys, &keys->room, keys->count + 1, sizeof *keys->keys) ||
-        !attn_grow(&keys->limits, &keys->limit_room, keys->count + 1, sizeof *keys->limits)) {
+    if (!attn_grow(&keys->keys, &keys->room, keys->count + 1, sizeof *keys->keys)) {
         return attn_fail_memory(error, sizeof *keys->keys);
     }
-    keys->limits[keys->count] = limit;
-    block *added = &keys->keys[keys->count++];
-    memset(added, 0, sizeof *added);
+    entry *added = &keys->keys[keys->count++];
+    *added = (entry){.limit = limit, .line = number};
     memcpy(added->byte, line, length);
+    return ATTN_OK;
+}
+
+static int compare(const void *left, const void *right) {
+    const entry *a = left, *b = right;
+    int order = memcmp(a->byte, b->byte, sizeof a->byte);
+    return order != 0 ? order : (a->line > b->line) - (a->line < b->line);
+}
+
+/* A key that stands there twice has two limits. */
+static attn_status check_once(attn_keys *keys, const char *path, attn_error *error) {
+    qsort(keys->keys, keys->count, sizeof *keys->keys, compare);
+    for (size_t k = 1; k < keys->count; k++) {
+        const entry *first = &keys->keys[k - 1], *again = &keys->keys[k];
+        if (memcmp(first->byte, again->byte, sizeof first->byte) == 0) {
+            return attn_fail(error, ATTN_ERR_FORMAT, path, again->line, "remove one of the two",
+                             "the key of line %lld stands here again", (long long)first->line);
+        }
+    }
     return ATTN_OK;
 }
 
@@ -101,6 +118,9 @@ attn_status attn_keys_read(const char *path, attn_keys **out, attn_error *error)
         status = attn_fail(error, ATTN_ERR_FORMAT, path, -1, "write one key per line",
                            "the file holds no key");
     }
+    if (status == ATTN_OK) {
+        status = check_once(keys, path, error);
+    }
     memset(bytes, 0, size);
     attn_free(bytes);
     if (status != ATTN_OK) {
@@ -114,13 +134,12 @@ attn_status attn_keys_read(const char *path, attn_keys **out, attn_error *error)
 void attn_keys_free(attn_keys *keys) {
     if (keys != NULL) {
         attn_free(keys->keys);
-        attn_free(keys->limits);
         free(keys);
     }
 }
 
 bool attn_keys_match(const attn_keys *keys, const char *key, int64_t *limit) {
-    block given = {{0}};
+    entry given = {{0}, 0, 0};
     size_t length = strlen(key);
     volatile unsigned char found = 0;
     volatile uint64_t chosen = 0; /* limit + 1 */
@@ -136,7 +155,7 @@ bool attn_keys_match(const attn_keys *keys, const char *key, int64_t *limit) {
         /* 1 for no difference, 0 for any, without a branch */
         unsigned char same = (unsigned char)(((unsigned)difference - 1) >> 8 & 1);
         found |= same;
-        chosen |= (0 - (uint64_t)same) & (uint64_t)(keys->limits[k] + 1);
+        chosen |= (0 - (uint64_t)same) & (uint64_t)(keys->keys[k].limit + 1);
     }
     if (limit != NULL) {
         *limit = (int64_t)chosen - 1;

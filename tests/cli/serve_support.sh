@@ -37,7 +37,7 @@ for seed in 1 2; do
     "$ATTN_TOOL" train translator --source s --target t --recipe ./tiny.recipe --quiet --seed $seed \
         --out model$seed >out 2>err || { cat err; exit 1; }
 done
-mv model1.safetensors en-fr.safetensors
+cp model1.safetensors en-fr.safetensors
 
 # And one for pictures.
 "$ATTN_TOOL" scenes --count 8 --width 64 --height 64 scenes >out 2>err &&

@@ -372,6 +372,8 @@ expect 200 '"success":true' -H 'X-Forwarded-For: 198.51.100.3' -d q=one -d s=un 
 grep -q '"source":"en","target":"fr","q":"one","s":"un"}$' suggested || fail "no suggestion: $(cat suggested)"
 expect 400 'missing s parameter' -H 'X-Forwarded-For: 198.51.100.3' -d q=one -d source=en -d target=fr "$url/suggest"
 expect 200 '"suggestions":true' "$url/frontend/settings"
+expect 200 "\"translatedFileUrl\":\"https://${url#*//}/download_file/" -H 'X-Forwarded-For: 198.51.100.4' -H 'X-Forwarded-Proto: https' \
+    -F file=@film.srt -F source=en -F target=fr "$url/translate_file"
 expect 200 'the interface' "$url/docs"
 stop
 ATTN_PORT=many "$ATTN_TOOL" serve --model en-fr.safetensors 2>err && fail "ATTN_PORT=many"
@@ -380,6 +382,20 @@ grep -q "environment variable ATTN_PORT" err || fail "no word of the variable: $
 grep -q 'not an IP address' err || fail "no word of the proxy: $(cat err)"
 start
 expect 403 'Suggestions are disabled' -d q=one -d s=un -d source=en -d target=fr "$url/suggest"
+expect 200 "\"translatedFileUrl\":\"$url/download_file/" -H 'X-Forwarded-Proto: https' -F file=@film.srt -F source=en -F target=fr \
+    "$url/translate_file"
+stop
+
+# A document through a third language, and into its own.
+cp model1.safetensors en-fr.safetensors && cp model2.safetensors fr-de.safetensors
+"$ATTN_TOOL" translate --model fr-de.safetensors --file film_fr.srt -o film_de.srt 2>err || fail "translate --file: $(cat err)"
+start --model fr-de.safetensors
+for target in de en; do
+    expect 200 translatedFileUrl -F file=@film.srt -F source=en -F target=$target "$url/translate_file"
+    curl -sS -m 60 -o film "$(sed 's/.*":"\([^"]*\)".*/\1/' body)"
+    [ $target = de ] && expected=film_de.srt || expected=film.srt
+    cmp film $expected || fail "another document in $target: $(cat film)"
+done
 stop
 
 # Misuse.

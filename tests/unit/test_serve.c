@@ -245,6 +245,8 @@ static void keys(void **unused) {
     static const char *const weak[] = {"short\n", "abcdefgabcdefgabcdefgabcdefg\n",
                                        "aaaaaaaaaaaaaaaaaaaaaaaaa\n",
                                        "0123456789abcdef 0123456789\n", "# none\n"};
+    static const char again[] = "third-key-89ab-abcdefghijk 5\n# "
+                                "others\nfirst-key-0123-abcdefghij\nthird-key-89ab-abcdefghijk\n";
     sentences_write(path, text, sizeof text - 1);
     service.access = access_to(path, NULL, 0);
     expect_error("{\"q\":\"x\"}", "Please contact the server operator to get an API key");
@@ -266,6 +268,10 @@ static void keys(void **unused) {
         assert_int_equal(attn_access_reload(service.access, &error), ATTN_ERR_FORMAT);
         assert_true(error.position == 1 || i == 4);
     }
+    write_over(path, again);
+    assert_int_equal(attn_access_reload(service.access, &error), ATTN_ERR_FORMAT);
+    assert_int_equal(error.position, 4);
+    assert_non_null(strstr(error.what, "the key of line 1 stands here again"));
     expect_error("{\"q\":\"x\",\"api_key\":\"third-key-89ab-abcdefghijk\"}",
                  "Invalid request: missing source parameter");
     attn_access_free(service.access);
