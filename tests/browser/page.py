@@ -204,6 +204,25 @@ def test_languages_are_swapped(site):
         assert page.evaluate("document.activeElement.id") == "swap"
 
 
+def test_through_a_third_language(site):
+    """Two models, one after the other: their translation, and a word on why no attention is shown."""
+    site.tiny_url  # its models
+    there = shutil.copy(site.tiny_models[0], site.folder / "yy-zz.safetensors")
+    with rig.serve(site.tiny_models[0], str(there)) as url, watched(site.browser) as one:
+        page = one.open(url)
+        assert page.locator("#to option").evaluate_all("all => all.map((one) => one.value)") == ["yy", "zz"]
+        page.select_option("#to", "zz")
+        with page.expect_request("**/translate") as asked:
+            page.fill("#source", "one two three")
+        assert {name: asked.value.post_data_json.get(name) for name in ("source", "target", "model")} == {
+            "source": "xx", "target": "zz", "model": None}
+        page.wait_for_selector(".pane [role=status]:has-text('Two models translated this')")
+        assert translated(page) != "" and page.locator("#panels").is_hidden() and page.locator(".said").count() == 0
+        rig.check_access(page, "through a third language")
+        page.select_option("#to", "yy")
+        page.wait_for_selector("#panels:not([hidden])")
+
+
 def test_files(site):
     """A document that the server reads comes back translated; another text goes into the field; what is no text is refused by name."""
     with watched(site.browser) as one:

@@ -59,7 +59,8 @@ async function readEvents(response, event) {
   }
 }
 
-function serverSource(models, settings) {
+/** languages: what /languages says, with the languages that are reached through a third one. */
+function serverSource(models, settings, languages) {
   let key = storedKey();
   const withKey = (request) => (key ? { ...request, api_key: key } : request);
   /** The body is the picture and the address ends up in logs, so the key goes into the header, which takes bytes alone. */
@@ -78,9 +79,15 @@ function serverSource(models, settings) {
     }
     return known.get(name);
   };
+  /** By which model, if it is one. */
+  const wayOf = (request) => {
+    const model = models.find((m) => m.model === request.model);
+    return model ? { model: model.model, source: model.source, target: model.target } : { source: request.source, target: request.target };
+  };
   return {
     live: true,
     models,
+    languages,
     pictures: settings.pictures === true,
     needsKey: settings.keyRequired === true,
     get key() { return key; },
@@ -99,11 +106,9 @@ function serverSource(models, settings) {
     intervene: (doc, change) => ask("attn/intervene", withKey({ ...doc.request, ...change })),
     /** What `attn probe` counted of the document's model, or null. */
     probe: (doc) => models.find((m) => m.model === (doc.request.model ?? 0))?.probe ?? null,
-    /** The translation, given piece by piece to progress(text) on its way. */
+    /** The translation, given piece by piece to progress(text) on its way. request: {q} and {model}, or {source, target}. */
     async translate(request, progress, signal) {
-      const model = models.find((m) => m.model === request.model);
-      const response = await checked(await fetch("translate", { ...post(withKey({ q: request.q, model: model.model,
-        source: model.source, target: model.target, stream: true })), signal }));
+      const response = await checked(await fetch("translate", { ...post(withKey({ q: request.q, ...wayOf(request), stream: true })), signal }));
       let text = "";
       await readEvents(response, (name, data) => {
         if (name === "error") throw new Error(data.error);
@@ -120,8 +125,7 @@ function serverSource(models, settings) {
     },
     /** Each of the texts by itself, with other translations: [{text, alternatives}]. */
     async alternatives(request, texts) {
-      const model = models.find((m) => m.model === request.model);
-      const made = await ask("translate", withKey({ q: texts, model: model.model, source: model.source, target: model.target, alternatives: 3 }));
+      const made = await ask("translate", withKey({ q: texts, ...wayOf(request), alternatives: 3 }));
       return made.translatedText.map((text, i) => ({ text, alternatives: made.alternatives[i] }));
     },
     fileKinds: settings.filesTranslation ? settings.supportedFilesFormat : [],
@@ -164,6 +168,6 @@ export async function openSource() {
     const second = embedded("document-1");
     return embeddedSource(second ? [first, second] : [first]);
   }
-  const [list, settings] = await Promise.all([ask("attn/models"), ask("frontend/settings")]);
-  return serverSource(list.models, settings);
+  const [list, settings, languages] = await Promise.all([ask("attn/models"), ask("frontend/settings"), ask("languages")]);
+  return serverSource(list.models, settings, languages);
 }

@@ -72,6 +72,7 @@ export const ENGLISH = {
   from: "From", to: "To", detect: "Detect language", detected: "Detected: {0}", swap: "Swap languages", source_text: "Text to translate",
   placeholder: "Type or paste a text, or drop a file", counter: "{0} of {1} characters", too_long: "The text is longer than {0} characters.",
   empty: "There is nothing to translate yet: type a text.", clear: "Clear", copy: "Copy", copied: "Copied", save: "Save",
+  two_models: "Two models translated this, one after the other, so there is no one attention to show.",
   not_served: "This server does not translate from {0} to {1}.", not_detected: "The language was not recognised: choose it.",
   file: "File", file_label: "Translate a file", file_working: "Translating {0}", file_ready: "Save {0}", file_unknown: "{0} is no text that can be read here, and the server takes {1}.",
   no_files: "no files", other_ways: "Other ways to say it", no_other_ways: "The model has no other way to say it.", click_a_word: "Click a word of the translation to see what it looked at, and other ways to say its sentence.",

@@ -72,6 +72,7 @@ export const CHINESE = {
   from: "从", to: "到", detect: "检测语言", detected: "检测到：{0}", swap: "交换语言", source_text: "要翻译的文本",
   placeholder: "输入或粘贴文本，或拖入文件", counter: "{0} / {1} 个字符", too_long: "文本超过 {0} 个字符。",
   empty: "还没有可翻译的内容：请输入文本。", clear: "清空", copy: "复制", copied: "已复制", save: "保存",
+  two_models: "这是两个模型先后翻译的，所以没有单一的注意力可显示。",
   not_served: "本服务器不提供从 {0} 到 {1} 的翻译。", not_detected: "无法识别语言，请选择。",
   file: "文件", file_label: "翻译文件", file_working: "正在翻译 {0}", file_ready: "保存 {0}", file_unknown: "{0} 不是可读的文本；服务器接受 {1}。",
   no_files: "不接受文件", other_ways: "其他译法", no_other_ways: "模型没有其他译法。", click_a_word: "点击译文中的词，看它看了什么，以及该句的其他译法。",

@@ -31,11 +31,16 @@ export function translatorView(host, source, on) {
   /* ---- languages and models ---- */
 
   const unique = (list) => list.filter((one, i) => list.findIndex(({ code }) => code === one.code) === i);
+  const serves = (from, to) => from !== to && source.languages.some(({ code, targets: reached }) => code === from && reached.includes(to));
   const sources = () => unique(source.models.map((m) => ({ code: m.source, name: m.source_name })));
-  const targets = () => unique(source.models.filter((m) => state.from === "auto" || m.source === state.from)
+  const direct = () => unique(source.models.filter((m) => state.from === "auto" || m.source === state.from)
     .map((m) => ({ code: m.target, name: m.target_name })));
-  const fitting = () => source.models.filter((m) => m.target === state.to && m.source === (state.from === "auto" ? state.detected : state.from));
+  /** Those of one model first, then those through a third language. */
+  const targets = () => unique([...direct(), ...source.languages.filter(({ code }) =>
+    source.languages.some((one) => (state.from === "auto" || one.code === state.from) && serves(one.code, code)))]);
+  const fitting = () => source.models.filter((m) => m.target === state.to && m.source === spoken());
   const current = () => fitting().find((m) => m.model === state.model) ?? fitting()[0];
+  const spoken = () => (state.from === "auto" ? state.detected : state.from);
   const nameOf = (code) => [...sources(), ...targets()].find((one) => one.code === code)?.name ?? code;
 
   function fitLanguages() {
@@ -43,7 +48,7 @@ export function translatorView(host, source, on) {
     if (!targets().some(({ code }) => code === state.to)) state.to = targets()[0]?.code ?? "";
   }
 
-  const request = (q) => ({ model: current().model, checkpoint: state.checkpoint, q });
+  const request = (q) => (current() ? { model: current().model, checkpoint: state.checkpoint, q } : { source: spoken(), target: state.to, q });
 
   /** A document of another sentence, by the same model. */
   const documentOf = (q) => source.document(request(q));
@@ -63,12 +68,23 @@ export function translatorView(host, source, on) {
       if (!state.detected) throw new Error(t("not_detected"));
       parts.detected.textContent = t("detected", nameOf(state.detected));
     }
-    if (!current()) throw new Error(t("not_served", nameOf(state.from === "auto" ? state.detected : state.from), nameOf(state.to)));
+    if (!current() && !serves(spoken(), state.to)) throw new Error(t("not_served", nameOf(spoken()), nameOf(state.to)));
   }
 
   function problem() {
     if (state.text.trim() === "") return t("empty");
     return lengthOf(state.text) > source.characterLimit ? t("too_long", source.characterLimit) : null;
+  }
+
+  /** Of the sentence that the address names, or the first. */
+  async function firstDocument(wanted, signal) {
+    let doc = await source.document(wanted, signal);
+    if (state.startAt > 0 && state.startAt < doc.sentences.length) {
+      state.number = state.startAt;
+      doc = await source.document({ ...wanted, sentence: state.number }, signal);
+    }
+    state.startAt = 0;
+    return doc;
   }
 
   async function translate() {
@@ -88,20 +104,15 @@ export function translatorView(host, source, on) {
       const wanted = request(state.text);
       const whole = state.checkpoint > 0 ? null
         : await source.translate(wanted, (sofar) => { if (mine === asked) parts.output.textContent = sofar; }, signal);
-      let doc = await source.document(wanted, signal);
-      if (state.startAt > 0 && state.startAt < doc.sentences.length) {
-        state.number = state.startAt;
-        doc = await source.document({ ...wanted, sentence: state.number }, signal);
-      }
-      state.startAt = 0;
+      const doc = current() ? await firstDocument(wanted, signal) : null;
       if (mine !== asked) return;
       state.translation = whole ?? doc.target.text;
       state.answered = wanted;
-      state.sentences = doc.sentences;
+      state.sentences = doc?.sentences ?? [];
       writeAddress({ from: state.from, to: state.to, text: state.text.length <= LONGEST ? state.text : null, sentence: state.number || null });
       drawTranslation();
-      await on.show(doc.sentences.length > 0 ? doc : null);
-      if (doc.sentences.length === 0) parts.says.textContent = t("nothing_translated");
+      await on.show(state.sentences.length > 0 ? doc : null);
+      if (state.sentences.length === 0) parts.says.textContent = t(doc ? "nothing_translated" : "two_models");
     } catch (error) {
       if (mine === asked) on.fail(error);
     } finally {
@@ -273,14 +284,14 @@ export function translatorView(host, source, on) {
   }
 
   function swap() {
-    const from = state.from === "auto" ? state.detected : state.from;
+    const from = spoken();
     if (!from || !sources().some(({ code }) => code === state.to)) return undefined;
     Object.assign(state, { from: state.to, to: from, text: state.translation || state.text, model: null, checkpoint: 0 });
     return chosenBy("#swap");
   }
 
   function languages() {
-    const back = state.from === "auto" || source.models.some((m) => m.source === state.to && m.target === state.from);
+    const back = state.from === "auto" || serves(state.to, state.from);
     return el("div", { class: "line" },
       ...languageSelect("from", "from", [{ code: "auto", name: t("detect") }, ...sources()], state.from, (code) => {
         Object.assign(state, { from: code, model: null, checkpoint: 0 });
