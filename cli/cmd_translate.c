@@ -18,7 +18,7 @@ enum { CHUNK = 1024 };
 typedef struct options {
     attn_decode_options decode;
     const char *file, *output;
-    bool scores, json, html, attributes, strict;
+    bool scores, json, html, strict;
 } options;
 
 static const options defaults = {.decode = ATTN_DECODE_DEFAULTS};
@@ -35,8 +35,8 @@ static const attn_option table[] = {
      .help = "print the score and a tab before each translation"},
     {"html", 0, ATTN_OPTION_FLAG, offsetof(options, html),
      .help = "the input is an HTML page: translate all of it, tags kept around their words"},
-    {"attributes", 0, ATTN_OPTION_FLAG, offsetof(options, attributes),
-     .help = "with --html, translate attributes that people read too: alt, title, placeholder, aria-label, and the content of a description"},
+    {"attributes", 0, ATTN_OPTION_FLAG, offsetof(options, decode.attributes),
+     .help = "with --html, or of a file that holds pages, translate attributes that people read too: alt, title, placeholder, aria-label, and the content of a description"},
     {"strict", 0, ATTN_OPTION_FLAG, offsetof(options, strict),
      .help = "stop at the first line that is not UTF-8 or too long"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),
@@ -286,7 +286,6 @@ static attn_status translate_page(const attn_model *model, const options *o,
     attn_search_options search = attn_decode_search_options(&o->decode);
     attn_translate_options translate = attn_decode_translate_options(&o->decode, &search);
     translate.format = ATTN_TEXT_HTML;
-    translate.attributes = o->attributes;
     attn_status status = read_page(reader, &page, error);
     if (status == ATTN_OK) {
         status = attn_translate(model, page, &translate, &translated, error);
@@ -330,8 +329,9 @@ static int translate_run(const void *given, int operand_count, char **operand) {
     if (o->output != NULL && o->file == NULL) {
         return attn_say_misuse("translate: -o is for a document: name it with --file");
     }
-    if (o->attributes && !o->html) {
-        return attn_say_misuse("translate: --attributes are those of a page: add --html");
+    if (o->decode.attributes && !o->html && o->file == NULL) {
+        return attn_say_misuse("translate: --attributes are those of a page: add --html, or name a "
+                               "document with --file");
     }
     if (o->file != NULL) {
         return translate_document(o);

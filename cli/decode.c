@@ -59,6 +59,7 @@ attn_translate_options attn_decode_translate_options(const attn_decode_options *
     attn_translate_options_init(&translate);
     translate.format = options->raw ? ATTN_TEXT_RAW : ATTN_TEXT_PLAIN;
     translate.translate_all = options->translate_all;
+    translate.attributes = options->attributes;
     translate.batch = options->batch;
     translate.search = search;
     return translate;

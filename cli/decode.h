@@ -14,6 +14,7 @@ typedef struct attn_decode_options {
     int64_t beam, n_best, top_k, max_length, batch, threads, seed;
     double length_penalty, temperature;
     bool sample, no_repeat_guard, no_length_guard, int8, raw, translate_all, stats;
+    bool attributes; /* of pages: those that people read too */
 } attn_decode_options;
 
 #define ATTN_DECODE_DEFAULTS                                                                       \

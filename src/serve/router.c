@@ -75,6 +75,8 @@ static const attn_route_parameter file_parameters[] = {
      "The document: txt, html, srt, vtt, po, xliff, md, docx, odt or epub, by the end of its name"},
     {"source", "string", true, "Source language code, or auto"},
     {"target", "string", true, "Target language code"},
+    {"attributes", "boolean", false,
+     "Of html and epub, translate attributes that people read too (an addition of attn)"},
     {"translate_all", "boolean", false,
      "Translate also what is in the target language already (an addition of attn)"},
     {"model", "integer", false,

@@ -539,6 +539,7 @@ attn_job *attn_service_translate_file(attn_service *s, const attn_parameters *p,
     int64_t number;
     attn_serve_pair pair;
     attn_job_options options = {.search = s->search,
+                                .attributes = attn_parameter_flag(p, "attributes"),
                                 .translate_all = attn_parameter_flag(p, "translate_all")};
     if (!attn_parameter_number(p, "model", ATTN_SERVE_MODELS, -1, &number, answer)) {
         return NULL;

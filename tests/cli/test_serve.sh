@@ -45,6 +45,11 @@ address=$(sed 's/.*":"\([^"]*\)".*/\1/' body)
 case $address in *.film_fr.srt) ;; *) fail "the address $address" ;; esac
 curl -sS -m 60 -D head -o film "$address" && cmp film film_fr.srt || fail "another document than attn translate's"
 grep -qi '^content-disposition: attachment; filename="film_fr.srt"' head || fail "no attachment: $(cat head)"
+printf '<p>one <img alt="two three four"> two.</p>\n' >page.html
+"$ATTN_TOOL" translate --model en-fr.safetensors --attributes --file page.html -o page_fr.html 2>err || fail "--attributes --file: $(cat err)"
+grep -q 'alt="two three four"' page_fr.html && fail "an attribute that stayed: $(cat page_fr.html)"
+expect 200 translatedFileUrl -F file=@page.html -F attributes=true -F source=en -F target=fr "$url/translate_file"
+curl -sS -m 60 -o page "$(sed 's/.*":"\([^"]*\)".*/\1/' body)" && cmp page page_fr.html || fail "another page than attn translate's"
 i=0
 while [ $i -lt 3000 ]; do echo "one two three $i."; i=$((i + 1)); done >book.txt
 "$ATTN_TOOL" translate --model en-fr.safetensors --file book.txt -o book_fr.txt 2>err
