@@ -2,7 +2,8 @@
  *
  *     config.json                                                     what the network is
  *     model.safetensors or pytorch_model.bin                          the tensors
- *     tokenizer.json, vocab.txt, sentencepiece.bpe.model or spiece.model     the words (import/bert_words.c)
+ *     tokenizer.json, vocab.txt, sentencepiece.bpe.model, spiece.model
+ *     or vocab.json with merges.txt                                   the words (import/bert_words.c)
  *     modules.json, 1_Pooling/config.json, sentence_bert_config.json  how sentence-transformers makes one vector of a text
  *
  * Names of tensors: transformers src/transformers/models/bert/modeling_bert.py and those of roberta, distilbert, albert, electra.

@@ -1,4 +1,4 @@
-/* import/bert_words.c: the tokenizer of an encoder: tokenizer.json, else the file of words or pieces that it was made of. */
+/* import/bert_words.c: the tokenizer of an encoder: tokenizer.json, else the files of words or pieces that it was made of. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +135,81 @@ static attn_status from_albert(attn_bundle *bundle, const char *text, size_t len
     return status;
 }
 
+/* ---- vocab.json and merges.txt ---- */
+
+/* The lines of merges.txt, "left right" each, but for the first if it says the version. */
+static attn_status read_merges(attn_bundle *bundle, json_t **out, attn_error *error) {
+    char *text = NULL;
+    size_t length;
+    *out = NULL;
+    if (!attn_bundle_has(bundle, "merges.txt")) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "give it, or a tokenizer.json",
+                         "vocab.json lies there without its merges.txt");
+    }
+    attn_status status = attn_bundle_read(bundle, "merges.txt", LIMIT, &text, &length, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    bool good = (*out = json_array()) != NULL;
+    for (size_t at = 0, end; at < length && good; at = end + 1) {
+        const char *stop = memchr(text + at, '\n', length - at);
+        end = stop != NULL ? (size_t)(stop - text) : length;
+        size_t line = end > at && text[end - 1] == '\r' ? end - at - 1 : end - at;
+        static const char version[] = "#version";
+        bool says =
+            at == 0 && line >= sizeof version - 1 && memcmp(text, version, sizeof version - 1) == 0;
+        good = line == 0 || says || json_array_append_new(*out, json_stringn(text + at, line)) == 0;
+    }
+    attn_free(text);
+    return good ? ATTN_OK
+                : attn_fail(error, ATTN_ERR_FORMAT, "merges.txt", -1, "take an undamaged copy",
+                            "it is not UTF-8, or memory ran out");
+}
+
+/* What RobertaTokenizer never cuts, as tokenizer.json names it. */
+static json_t *special_pieces(const json_t *vocabulary) {
+    static const char *const special[] = {"<s>", "<pad>", "</s>", "<unk>", "<mask>"};
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
+        const json_t *id = json_object_get(vocabulary, special[i]);
+        if (json_is_integer(id)) {
+            json_array_append_new(list, json_pack("{s:I, s:s, s:b}", "id", json_integer_value(id),
+                                                  "content", special[i], "special", 1));
+        }
+    }
+    return list;
+}
+
+/* RoBERTa: the two files are what a tokenizer.json holds. */
+static attn_status from_merges(attn_bundle *bundle, const char *text, size_t length, char **bytes,
+                               size_t *size, attn_error *error) {
+    json_t *settings = NULL, *merges = NULL;
+    json_t *vocabulary = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    attn_status status = json_is_object(vocabulary)
+                             ? read_merges(bundle, &merges, error)
+                             : attn_fail(error, ATTN_ERR_FORMAT, "vocab.json", -1,
+                                         "take an undamaged copy", "it is no JSON object");
+    if (status == ATTN_OK && attn_bundle_has(bundle, "tokenizer_config.json")) {
+        status = attn_import_json(bundle, "tokenizer_config.json", &settings, error);
+    }
+    if (status == ATTN_OK) {
+        json_t *whole =
+            json_pack("{s:o, s:{s:s, s:b}, s:{s:s, s:O, s:O}}", "added_tokens",
+                      special_pieces(vocabulary), "pre_tokenizer", "type", "ByteLevel",
+                      "add_prefix_space", (int)attn_json_flag(settings, "add_prefix_space", false),
+                      "model", "type", "BPE", "vocab", vocabulary, "merges", merges);
+        char *written = json_dumps(whole, JSON_COMPACT);
+        status = written != NULL ? attn_tokenizer_json(written, strlen(written), bytes, size, error)
+                                 : attn_fail_memory(error, length);
+        free(written);
+        json_decref(whole);
+    }
+    json_decref(settings);
+    json_decref(merges);
+    json_decref(vocabulary);
+    return status;
+}
+
 /* ---- whichever there is ---- */
 
 static const struct {
@@ -147,6 +222,7 @@ static const struct {
     {"vocab.txt", {"bert", "distilbert", "electra", NULL}, from_vocab},
     {"sentencepiece.bpe.model", {"xlm-roberta", NULL}, from_fairseq},
     {"spiece.model", {"albert", NULL}, from_albert},
+    {"vocab.json", {"roberta", NULL}, from_merges},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -172,7 +248,7 @@ attn_status attn_bert_words(attn_bundle *bundle, const char *model_type, attn_to
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "see docs/import.md",
                          "no tokenizer beside it that a model of type \"%s\" has: looked for "
                          "tokenizer.json, vocab.txt of BERT, sentencepiece.bpe.model of XLM-R, "
-                         "spiece.model of ALBERT",
+                         "spiece.model of ALBERT, vocab.json of RoBERTa",
                          model_type);
     }
     attn_status status = attn_bundle_read(bundle, kinds[kind].name, LIMIT, &text, &length, error);
