@@ -59,7 +59,7 @@ def sources(root):
     """(room, path) of every source file, in order."""
     files = [(path.relative_to(root / "src").parts[0], path) for path in (root / "src").rglob("*")]
     files += [(room, path) for room in ("bench", "cli") for path in (root / room).rglob("*")]
-    return [(room, path) for room, path in sorted(files) if path.suffix in {".c", ".h", ".cpp", ".inc"}]
+    return [(room, path) for room, path in sorted(files) if path.suffix in {".c", ".h", ".cpp", ".hpp", ".inc"}]
 
 
 def includes(path):
