@@ -265,6 +265,7 @@ static attn_status read_data(run *own, attn_translator_data *data, attn_error *e
             list_sources(&given->valid_source, &given->valid_target, &given->valid_pairs, valid),
         .tokenizer = given->tokenizer,
         .target_tokenizer = given->target_tokenizer,
+        .all_text = given->common.init == NULL,
         .train_languages = given->languages.count > 0 ? given->languages.item : NULL,
         .valid_languages = given->valid_languages.count > 0 ? given->valid_languages.item : NULL,
     };

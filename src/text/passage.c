@@ -167,6 +167,12 @@ static bool joins(const run *r, const attn_span *last, const attn_span *next, bo
            attn_protect_joins(r->smooth, end, next->start);
 }
 
+static attn_span_kind kind_of_both(attn_span_kind a, attn_span_kind b) {
+    bool alike = a == b && (a == ATTN_SPAN_FOREIGN || a == ATTN_SPAN_UNKNOWN);
+    bool name = a == ATTN_SPAN_NAME || b == ATTN_SPAN_NAME;
+    return alike ? a : name ? ATTN_SPAN_NAME : ATTN_SPAN_NUMBER;
+}
+
 /* Adds a part, as one with the last that is no sign where they belong together. *last: the place behind that one. */
 static attn_status add_protected(const run *r, attn_spans *out, attn_span span, size_t *last,
                                  size_t tag, size_t *last_tag, attn_error *error) {
@@ -175,12 +181,8 @@ static attn_status add_protected(const run *r, attn_spans *out, attn_span span, 
     }
     if (*last > 0 && joins(r, &out->span[*last - 1], &span, tag != *last_tag)) {
         attn_span *before = &out->span[*last - 1];
-        bool foreign = before->kind == ATTN_SPAN_FOREIGN && span.kind == ATTN_SPAN_FOREIGN;
         before->length = span.start + span.length - before->start;
-        before->kind = foreign ? ATTN_SPAN_FOREIGN
-                       : before->kind == ATTN_SPAN_NAME || span.kind == ATTN_SPAN_NAME
-                           ? ATTN_SPAN_NAME
-                           : ATTN_SPAN_NUMBER;
+        before->kind = kind_of_both(before->kind, span.kind);
         out->count = *last;
         return ATTN_OK;
     }

@@ -2,7 +2,7 @@
  *
  * Parsing gives units: sentences, or parts of them, without white space around them. Joining puts the
  * translations of the units where they belong; line breaks, spacing, list marks, markup, placeholders,
- * numbers, addresses, emoji, foreign script and what holds no letter come out byte for byte, the terms of
+ * numbers, addresses, names that the model has never met, emoji, foreign script and what holds no letter come out byte for byte, the terms of
  * a glossary as it says.
  *
  * A sentence is offered in several ways, best first: as it is, with number words or names in the places of its

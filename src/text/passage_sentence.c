@@ -288,8 +288,12 @@ static bool is_number(const attn_span *span) {
     return span->kind == ATTN_SPAN_NUMBER || span->kind == ATTN_SPAN_COUNT;
 }
 
-/* A number that goes through as it is. */
-static bool same_number(const sentence *s, const attn_span *span, attn_stand_in *out) {
+static bool goes_through(const attn_span *span) {
+    return is_number(span) || span->kind == ATTN_SPAN_UNKNOWN;
+}
+
+/* A number or an unknown name that goes through as it is. */
+static bool same_part(const sentence *s, const attn_span *span, attn_stand_in *out) {
     const char *text = s->r->smooth + span->start;
     if (span->length >= ATTN_STAND_IN_SIZE || span->raw || span->output != NULL ||
         !attn_vocabulary_writes(&s->p->vocabulary, text, span->length)) {
@@ -324,9 +328,9 @@ static bool choose(const sentence *s, scheme which, way *how) {
     for (size_t i = 0; i < s->spans->count; i++) {
         const attn_span *span = &s->spans->span[i];
         attn_stand_in *out = &how->stand_in[i];
-        if (which == SCHEME_SAME && is_number(span)) {
+        if (which == SCHEME_SAME && goes_through(span)) {
             used = true;
-            if (!same_number(s, span, out)) {
+            if (!same_part(s, span, out)) {
                 return false;
             }
         } else if (which == SCHEME_WORDS && span->kind == ATTN_SPAN_COUNT &&

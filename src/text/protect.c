@@ -349,6 +349,7 @@ void attn_protect_rules_init(attn_protect_rules *rules, const char *language,
     snprintf(framed, sizeof framed, " %.*s ", (int)length, language);
     int count = uscript_getCode(language, rules->scripts, ATTN_MOST_SCRIPTS, &code);
     rules->script_count = U_SUCCESS(code) && strstr(several, framed) == NULL ? count : 0;
+    rules->nouns_are_large = strstr(" de lb nds gsw ", framed) != NULL;
 }
 
 static bool own_script(const attn_protect_rules *rules, UChar32 c) {
@@ -462,6 +463,55 @@ static size_t foreign_word(const attn_protect_rules *rules, cursor c, size_t at)
     return !own || !writable_word(rules, c, at, end) ? end - at : 0;
 }
 
+/* ---- names ---- */
+
+static size_t end_of_letters(cursor c, size_t at) {
+    for (size_t next;; at = next) {
+        if (!is_letter(read(c, at, &next))) {
+            return at;
+        }
+    }
+}
+
+/* Whether the capital says that this is a name. Where a sentence begins it says nothing; but a word of at most two letters a
+ * piece is hardly one of the language's own. */
+static bool looks_like_name(const attn_protect_rules *rules, cursor c, size_t at, size_t end) {
+    char small[64];
+    size_t length = 0, letters = 0;
+    if (!begins_sentence(c, at)) {
+        return true;
+    }
+    for (size_t i = at; i < end && length < sizeof small - 8; letters++) {
+        UChar32 found = read(c, i, &i);
+        U8_APPEND_UNSAFE(small, length, u_tolower(found));
+    }
+    return letters <= 2 * attn_vocabulary_pieces(rules->vocabulary, small, length);
+}
+
+/* A word with a capital that the model has never met, "Okonkwo" or the second part of "O'Brien" with its first. */
+static size_t unknown_name(const attn_protect_rules *rules, cursor c, size_t at) {
+    size_t next, end, start = at;
+    UChar32 first = read(c, at, &next), sign;
+    if (rules->nouns_are_large || !attn_vocabulary_has_words(rules->vocabulary) ||
+        !(u_isupper(first) || u_istitle(first)) || is_wordy(before(c, at))) {
+        return 0;
+    }
+    end = end_of_letters(c, at);
+    sign = read(c, end, &next);
+    bool apostrophe = sign == '\'' || sign == 0x2019;
+    if (end - at <= 2 && apostrophe && u_isupper(peek(c, next))) {
+        start = next;
+        end = end_of_letters(c, start);
+    }
+    /* One letter is an initial, and among capitals a word is as any other. */
+    if (end - start < 2 || attn_is_digit(peek(c, end)) ||
+        attn_vocabulary_knows(rules->vocabulary, c.text + start, end - start) ||
+        !line_has_small(c, at) || !looks_like_name(rules, c, start, end)) {
+        return 0;
+    }
+    return end - at;
+}
+
 /* ---- signs ---- */
 
 bool attn_is_emoji(UChar32 c) {
@@ -558,6 +608,10 @@ size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t
     if (length == 0) {
         length = foreign_word(rules, c, at);
         *kind = ATTN_SPAN_FOREIGN;
+    }
+    if (length == 0) {
+        length = unknown_name(rules, c, at);
+        *kind = ATTN_SPAN_UNKNOWN;
     }
     if (length == 0) {
         length = sign_at(rules, c, at);

@@ -3,6 +3,7 @@
  *     3  3.50  1,234  10:30  2026-11-29  $20  50 %  20°C  3rd  A4    numbers, with what is written onto them
  *     readme.txt  /usr/bin  foo_bar  f()  `x`  iPhone  example.org     code, files and hosts
  *     words in letters of another script, or that the vocabulary cannot write
+ *     names that the model has never met (known_words.h)
  *     emoji, and signs that the vocabulary cannot write
  *
  * and what placeholder.h finds. */
@@ -20,6 +21,7 @@ typedef struct attn_protect_rules {
     const attn_vocabulary *vocabulary;
     UScriptCode scripts[ATTN_MOST_SCRIPTS]; /* that the language is written in; none: any */
     int script_count;
+    bool nouns_are_large;  /* a capital does not make a name: German */
     const char *ampersand; /* the word that & stands for between words, or NULL */
 } attn_protect_rules;
 

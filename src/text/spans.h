@@ -13,6 +13,7 @@ typedef enum attn_span_kind {
     ATTN_SPAN_NUMBER,  /* a number, with what is written onto it */
     ATTN_SPAN_COUNT,   /* a number of things, before their name */
     ATTN_SPAN_FOREIGN, /* words in letters that the text's language, or the model, does not write */
+    ATTN_SPAN_UNKNOWN, /* a name that the model has never met */
     ATTN_SPAN_SIGN,    /* no word: an emoji, a sign that the model does not write */
 } attn_span_kind;
 

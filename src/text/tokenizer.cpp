@@ -23,6 +23,7 @@ extern "C" {
 #include "text/charsmap.h"
 #include "text/cutter.h"
 #include "text/elision.h"
+#include "text/known_words.h"
 #include "text/normalize.h"
 #include "text/piece_table.h"
 #include "text/protobuf.h"
@@ -76,10 +77,27 @@ std::string find_bytes(const std::string &bytes, uint64_t number) {
     return found;
 }
 
+std::string without(const std::string &bytes, uint64_t number) {
+    attn_protobuf message = message_of(bytes);
+    attn_protobuf_field field;
+    std::string left;
+    for (size_t begin = 0; message.at < message.size; begin = message.at) {
+        if (!attn_protobuf_next(&message, &field)) {
+            return bytes;
+        }
+        if (field.number != number) {
+            left.append(bytes, begin, message.at - begin);
+        }
+    }
+    return left;
+}
+
 /* ---- two sides ---- */
 
 /* The field of the source's model that holds the target's. */
 constexpr unsigned TARGET_FIELD = 201;
+/* That of the words that were met in training. Others are of piece_table.c and normalize.c. */
+constexpr unsigned WORDS_FIELD = 204;
 
 /* ---- loading ---- */
 
@@ -166,6 +184,7 @@ attn_status load_sentencepiece(attn_tokenizer *tokenizer, attn_error *error) {
     if (status == ATTN_OK) {
         status = attn_normalizer_read(message_of(bytes), &tokenizer->normalizer, error);
     }
+    tokenizer->known = find_bytes(bytes, WORDS_FIELD);
     bool numbered = tokenizer->table.count > 0;
     tokenizer->merges = attn_model_is_bpe(message_of(bytes)) && !numbered;
     if (numbered) {
@@ -647,6 +666,27 @@ attn_status attn_tokenizer_join(const attn_tokenizer *source, const attn_tokeniz
         }
         std::string bytes = source->bytes;
         append_field(TARGET_FIELD, target->bytes, &bytes);
+        return load(std::move(bytes), out, error);
+    });
+}
+
+attn_known_words attn_tokenizer_known_words(const attn_tokenizer *tokenizer) {
+    const std::string &known = tokenizer->known;
+    return {known.empty() ? nullptr : reinterpret_cast<const unsigned char *>(known.data()),
+            known.size()};
+}
+
+bool attn_tokenizer_carries_words(const attn_tokenizer *tokenizer) {
+    return !tokenizer->words && !tokenizer->plain;
+}
+
+attn_status attn_tokenizer_with_words(const attn_tokenizer *tokenizer, attn_known_words words,
+                                      attn_tokenizer **out, attn_error *error) {
+    *out = nullptr;
+    return guarded(error, [&] {
+        std::string bytes = without(tokenizer->bytes, WORDS_FIELD);
+        append_field(WORDS_FIELD,
+                     std::string(reinterpret_cast<const char *>(words.bits), words.size), &bytes);
         return load(std::move(bytes), out, error);
     });
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text/known_words.h"
 #include "text/unknown.h"
 
 /* A piece of a byte says nothing of what the model knows: it was hardly ever trained, and three of them that
@@ -44,8 +45,22 @@ static size_t pieces(const void *context, const char *text, size_t length, bool 
                                                                                           : 0;
 }
 
+static bool knows(const void *context, const char *word, size_t length) {
+    return attn_known_words_has(attn_tokenizer_known_words(context), word, length);
+}
+
 attn_vocabulary attn_vocabulary_of(const attn_tokenizer *tokenizer) {
-    return (attn_vocabulary){.pieces = pieces, .context = tokenizer};
+    bool counted = attn_tokenizer_known_words(tokenizer).bits != NULL;
+    return (attn_vocabulary){
+        .pieces = pieces, .knows = counted ? knows : NULL, .context = tokenizer};
+}
+
+bool attn_vocabulary_has_words(const attn_vocabulary *v) {
+    return v->knows != NULL;
+}
+
+bool attn_vocabulary_knows(const attn_vocabulary *v, const char *word, size_t length) {
+    return v->knows == NULL || v->knows(v->context, word, length);
 }
 
 size_t attn_vocabulary_pieces(const attn_vocabulary *v, const char *text, size_t length) {

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "io/file.h"
+#include "text/known_words.h"
 #include "text/tokenizer_lines.h"
 
 /* ---- the tokenizer ---- */
@@ -272,6 +273,21 @@ static attn_status find_tokenizer(const attn_translator_files *files,
                                                       &out->tokenizer, error);
 }
 
+/* The words of a model that has read other text before are those of its tokenizer, and these; none where nobody counted then. */
+static attn_status learn_words(const attn_translator_files *files, const attn_parallel *pairs,
+                               attn_translator_data *out, attn_error *error) {
+    attn_tokenizer *learned = NULL;
+    if (!files->all_text && attn_tokenizer_known_words(out->tokenizer).bits == NULL) {
+        return ATTN_OK;
+    }
+    attn_status status = attn_known_words_learn(out->tokenizer, &pairs->source, &learned, error);
+    if (learned != NULL) {
+        attn_tokenizer_free(out->tokenizer);
+        out->tokenizer = learned;
+    }
+    return status;
+}
+
 /* Tokenizers that were given decide how many there are; the recipe must agree, for embeddings are tied by it. */
 static attn_status check_sides(const attn_translator_recipe *recipe,
                                const attn_tokenizer *tokenizer, attn_error *error) {
@@ -377,6 +393,9 @@ attn_status attn_translator_data_read(const attn_translator_files *files,
     }
     if (status == ATTN_OK) {
         status = check_sides(recipe, out->tokenizer, error);
+    }
+    if (status == ATTN_OK) {
+        status = learn_words(files, &pairs, out, error);
     }
     if (status == ATTN_OK && out->directions.tags[0] != '\0') {
         status = attn_directions_find_tags(&out->directions, out->tokenizer, error);

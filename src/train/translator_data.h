@@ -14,6 +14,7 @@ typedef struct attn_translator_files {
     size_t train_count, valid_count;           /* valid_count 0: hold out a part */
     const char *tokenizer;                     /* a SentencePiece model; NULL: train one */
     const char *target_tokenizer;              /* NULL: `tokenizer` is for both languages */
+    bool all_text; /* the model has read no other text: the words that it knows are counted */
     /* NULL, or of each: "en-fr", or "en-fr+WORD" for one more tag, <WORD> (directions.h). */
     const char *const *train_languages, *const *valid_languages;
 } attn_translator_files;

@@ -10,6 +10,7 @@
 
 #include "support/sentences.h"
 #include "text/charsmap.h"
+#include "text/known_words.h"
 #include "text/unknown.h"
 #include "text/vocabulary.h"
 #include "attn/tokenizer.h"
@@ -447,8 +448,59 @@ static void two_sides_are_joined(void **state) {
     attn_tokenizer_free(again);
 }
 
+/* Words that stand three times in a text are found; of others hardly any; and what is learned again changes nothing. */
+static void knows_the_words_of_a_text(void **state) {
+    (void)state;
+    static const char text[] =
+        "Where is Zo\xc3\xab? Where's the ZO\xc3\x8b, zo\xc3\xab?\nwhere the the "
+        "twice twice once\n";
+    static const char more[] = "twice, once once once\n";
+    attn_lines lines, others;
+    attn_tokenizer *tokenizer = train("bpe", "identity", 1), *learned, *again;
+    char path[64];
+    sentences_write(path, text, strlen(text));
+    assert_int_equal(attn_lines_read(path, &lines, NULL), ATTN_OK);
+    unlink(path);
+    sentences_write(path, more, strlen(more));
+    assert_int_equal(attn_lines_read(path, &others, NULL), ATTN_OK);
+    unlink(path);
+    assert_null(attn_tokenizer_known_words(tokenizer).bits);
+    assert_true(attn_known_words_has(attn_tokenizer_known_words(tokenizer), "x", 1));
+    assert_int_equal(attn_known_words_learn(tokenizer, &lines, &learned, NULL), ATTN_OK);
+    attn_known_words words = attn_tokenizer_known_words(learned);
+    assert_non_null(words.bits);
+    static const char *const known[] = {"the", "THE", "where", "zo\xc3\xab", "Zo\xc3\x8b"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        assert_true(attn_known_words_has(words, known[i], strlen(known[i])));
+    }
+    size_t wrong = 0;
+    for (int i = 0; i < 10000; i++) {
+        char word[8] = {(char)('a' + i % 26), (char)('a' + i / 26 % 26), (char)('a' + i / 676),
+                        'q'};
+        wrong += attn_known_words_has(words, word, 4);
+    }
+    assert_in_range(wrong, 0, 200);
+    assert_false(attn_known_words_has(words, "once", 4));
+    assert_int_equal(attn_known_words_learn(learned, &lines, &again, NULL), ATTN_OK);
+    assert_null(again);
+    assert_int_equal(attn_known_words_learn(learned, &others, &again, NULL), ATTN_OK);
+    assert_true(attn_known_words_has(attn_tokenizer_known_words(again), "once", 4));
+    assert_true(attn_known_words_has(attn_tokenizer_known_words(again), "the", 3));
+    assert_round_trip(again, "one two");
+    size_t before, after;
+    attn_tokenizer_bytes(learned, &before);
+    attn_tokenizer_bytes(again, &after);
+    assert_int_equal(before, after); /* the former words are not there twice */
+    attn_lines_free(&lines);
+    attn_lines_free(&others);
+    attn_tokenizer_free(again);
+    attn_tokenizer_free(learned);
+    attn_tokenizer_free(tokenizer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_the_words_of_a_text),
         cmocka_unit_test(trains_and_round_trips),
         cmocka_unit_test(bytes_are_repeatable),
         cmocka_unit_test(elisions_are_set_apart),
