@@ -28,6 +28,9 @@ awk 'BEGIN {
     print "   "
 }' >texts
 [ "$(wc -l <texts)" -eq 500 ] || fail "$(wc -l <texts) texts, not 500"
+if [ -n "${ATTN_TEST_THIN:-}" ]; then # where a build is slow
+    awk 'NR % 3 == 2' texts >third && mv third texts
+fi
 
 "$ATTN_TOOL" translate --model en-fr.safetensors texts >by_tool 2>err || fail "attn translate: $(cat err)"
 "$ATTN_TOOL" translate --model en-fr.safetensors --batch 1 -j 1 texts >alone 2>err
