@@ -1,0 +1,164 @@
+/* tests/fault/test_vision.c: every allocation in the life of a SegFormer and of a ViT fails once: made, run, looked into, saved,
+ * loaded, run again.
+ *
+ * Each failure must be reported as such, and nothing may be left behind. Next: test_translator.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "attn/threads.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "models/vision.h"
+#include "support/faulty_heap.h"
+
+enum { SIDE = 32, CLASSES = 3, MOST = SIDE * SIDE * CLASSES };
+
+typedef struct results {
+    attn_real said[MOST], weights[256];
+} results;
+
+static char path[64];
+static uint8_t pixels[SIDE * SIDE * 3];
+
+static attn_vision_config config_of(bool vit) {
+    attn_vision_config c = {.network = vit ? ATTN_VISION_VIT : ATTN_VISION_SEGFORMER,
+                            .head = vit ? ATTN_VISION_CLASSIFY : ATTN_VISION_SEGMENT,
+                            .stages = vit ? 1 : 2,
+                            .stage = {{12, 2, 1, 20, 8, 8, 1}},
+                            .classes = CLASSES,
+                            .decoder = vit ? 0 : 8,
+                            .activation = ATTN_ACTIVATION_GELU,
+                            .norm_epsilon = 1e-5,
+                            .mean = {0.5, 0.5, 0.5},
+                            .deviation = {0.2, 0.2, 0.2}};
+    if (vit) {
+        c.height = c.width = SIDE;
+    } else {
+        c.stage[0] = (attn_vision_stage){12, 2, 1, 20, 7, 4, 2};
+        c.stage[1] = (attn_vision_stage){16, 4, 1, 24, 3, 2, 1};
+    }
+    return c;
+}
+
+/* What is said of the picture, and what its first token looks at in the first block. */
+static attn_status run(const attn_vision *model, results *out) {
+    attn_tape *tape = NULL;
+    attn_pictures p = {1, SIDE, SIDE, pixels};
+    attn_grid grid;
+    attn_status status = attn_tape_create(&tape, NULL);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    attn_tape_watch(tape, true);
+    attn_tape_begin(tape, false, 0, 0);
+    bool segments = attn_vision_get_config(model)->head == ATTN_VISION_SEGMENT;
+    const attn_tensor *x = segments ? attn_vision_segment(model, tape, &p, &grid)
+                                    : attn_vision_classify(model, tape, &p);
+    status = attn_tape_status(tape);
+    assert_true((x == NULL) == (status != ATTN_OK));
+    if (status == ATTN_OK && segments) {
+        status = attn_vision_rows(tape, x, &grid, SIDE, SIDE, 0, SIDE, out->said);
+    } else if (status == ATTN_OK) {
+        memcpy(out->said, x->data, CLASSES * sizeof *out->said);
+    }
+    if (status == ATTN_OK) {
+        status = attn_vision_attend(model, tape, SIDE, SIDE, 0, 0, out->weights, NULL);
+    }
+    attn_tape_free(tape);
+    return status;
+}
+
+static attn_status load(attn_vision **out) {
+    attn_safetensors *file = NULL;
+    void *labels = NULL;
+    size_t size;
+    attn_status status = attn_safetensors_open_header(path, &file, NULL);
+    if (status == ATTN_OK) {
+        status = attn_vision_read(file, path, out, &labels, &size, NULL);
+    }
+    attn_free(labels);
+    attn_safetensors_close(file);
+    return status;
+}
+
+static attn_status life(const attn_vision_config *config, results *out) {
+    attn_vision *model = NULL;
+    memset(out, 0, sizeof *out);
+    attn_status status = attn_vision_declare(config, &model, NULL);
+    assert_true((model == NULL) == (status != ATTN_OK));
+    if (status == ATTN_OK) {
+        status = attn_vision_allocate(model, NULL);
+    }
+    if (status == ATTN_OK) {
+        attn_params_init(attn_vision_params(model), 6);
+        status = run(model, out);
+    }
+    if (status == ATTN_OK) {
+        status = attn_vision_save(model, ATTN_STORE_F32, "a\nb\n", 4, NULL, 0, path, NULL);
+    }
+    attn_vision_free(model);
+    model = NULL;
+    if (status == ATTN_OK) {
+        status = load(&model);
+        assert_true((model == NULL) == (status != ATTN_OK));
+    }
+    if (status == ATTN_OK) {
+        status = run(model, out);
+        attn_vision_free(model);
+    }
+    return status;
+}
+
+static void every_allocation_fails_once(bool vit) {
+    static results expected, got;
+    attn_vision_config config = config_of(vit);
+    memcpy(path, "/tmp/attn-test-XXXXXX", sizeof "/tmp/attn-test-XXXXXX");
+    int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    close(descriptor);
+    attn_random random = attn_random_start(3);
+    for (size_t i = 0; i < sizeof pixels; i++) {
+        pixels[i] = (uint8_t)(256 * attn_random_uniform(&random));
+    }
+    attn_set_threads(1);
+    assert_int_equal(life(&config, &expected), ATTN_OK);
+    attn_set_allocator(faulty_allocate, faulty_release, &heap);
+    attn_status status = ATTN_ERR_MEMORY;
+    for (long n = 1; status != ATTN_OK; n++) {
+        heap = (faulty){.fail_at = n};
+        status = life(&config, &got);
+        if (heap.live != 0 || (heap.calls >= n && status != ATTN_ERR_MEMORY)) {
+            attn_set_allocator(NULL, NULL, NULL);
+            fail_msg("allocation %ld failed: status %d, %ld pieces left", n, status, heap.live);
+        }
+    }
+    attn_set_allocator(NULL, NULL, NULL);
+    assert_true(heap.calls > 30);
+    assert_memory_equal(&got, &expected, sizeof got);
+    attn_set_threads(0);
+    unlink(path);
+}
+
+static void test_segformer(void **unused) {
+    (void)unused;
+    every_allocation_fails_once(false);
+}
+
+static void test_vit(void **unused) {
+    (void)unused;
+    every_allocation_fails_once(true);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_segformer),
+                                       cmocka_unit_test(test_vit)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
