@@ -291,6 +291,10 @@ static attn_status dress(attn_model *model, const char *path, const char *name,
     if (model->path == NULL || model->name == NULL) {
         return attn_fail_memory(error, strlen(path) + strlen(name));
     }
+    if (model->kind == ATTN_MODEL_TRANSLATOR && model->source[0] == '\0' &&
+        attn_translator_get_config(model->translator)->tagging == ATTN_TAGGING_TARGET) {
+        attn_model_languages_of_name(model);
+    }
     attn_status status = ATTN_OK;
     if (options != NULL && options->shortlist != NULL) {
         status = attn_model_set_shortlist(model, options->shortlist, error);

@@ -56,16 +56,37 @@ static bool is_code(const char *text, size_t length) {
     return true;
 }
 
-/* "en-fr..." up to a dot. */
-static void languages_of_name(attn_model *model) {
-    const char *slash = strrchr(model->path, '/');
-    const char *name = slash != NULL ? slash + 1 : model->path;
-    const char *dash = strchr(name, '-');
-    size_t first = dash != NULL ? (size_t)(dash - name) : 0;
-    size_t second = dash != NULL ? strcspn(dash + 1, ".-_") : 0;
-    if (first <= 3 && second <= 3 && is_code(name, first) && is_code(dash + 1, second)) {
-        snprintf(model->source, sizeof model->source, "%.*s", (int)first, name);
-        snprintf(model->target, sizeof model->target, "%.*s", (int)second, dash + 1);
+/* "en-fr" at the start of name[0 .. length). */
+static bool take_languages(attn_model *model, const char *name, size_t length) {
+    const char *dash = memchr(name, '-', length);
+    size_t first = dash != NULL ? (size_t)(dash - name) : 0, second = 0;
+    while (dash != NULL && first + 1 + second < length && strchr(".-_", dash[1 + second]) == NULL) {
+        second++;
+    }
+    if (first > 3 || second > 3 || !is_code(name, first) || !is_code(name + first + 1, second)) {
+        return false;
+    }
+    snprintf(model->source, sizeof model->source, "%.*s", (int)first, name);
+    snprintf(model->target, sizeof model->target, "%.*s", (int)second, dash + 1);
+    return true;
+}
+
+void attn_model_languages_of_name(attn_model *model) {
+    size_t length = strlen(model->path), start;
+    while (length > 0 && model->path[length - 1] == '/') {
+        length--;
+    }
+    for (start = length; start > 0 && model->path[start - 1] != '/';) {
+        start--;
+    }
+    const char *name = model->path + start;
+    length = strcspn(name, "./");
+    size_t last = length, dashes = 0; /* where the last but one part begins */
+    while (last > 0 && (name[last - 1] != '-' || ++dashes < 2)) {
+        last--;
+    }
+    if (!take_languages(model, name, length)) {
+        take_languages(model, name + last, length - last);
     }
 }
 
@@ -79,7 +100,7 @@ static void find_languages(attn_model *model, const attn_safetensors *file) {
         snprintf(model->target, sizeof model->target, "%s", target);
     }
     if (model->source[0] == '\0' && model->target[0] == '\0') {
-        languages_of_name(model);
+        attn_model_languages_of_name(model);
     }
 }
 

@@ -77,6 +77,8 @@ ATTN_MUST_CHECK attn_status attn_model_set_shortlist(attn_model *model, const ch
 /* Gives a model its glossary, before anyone uses it. Errors as those of attn_glossary_read. */
 ATTN_MUST_CHECK attn_status attn_model_set_glossary(attn_model *model, const char *path,
                                                     attn_error *error);
+/* Sets the languages that the name of its file or folder begins or ends with, if it does: "en-fr-large.safetensors", "opus-mt-en-fr/". */
+void attn_model_languages_of_name(attn_model *model);
 /* ATTN_ERR_ARGUMENT where a model that has to be told its languages was not. */
 ATTN_MUST_CHECK attn_status attn_model_check_languages(const attn_model *model, attn_error *error);
 /* ATTN_ERR_ARGUMENT unless it is of that kind, in words for who named the file. */
