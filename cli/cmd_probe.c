@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "command.h"
+#include "import/import.h"
 #include "io/json_write.h"
 #include "io/lines.h"
 #include "model.h"
@@ -164,7 +165,7 @@ static attn_status read_relevance(prober *p, const attn_document *d, attn_transl
                                   attn_real **out, attn_error *error) {
     const attn_document_part *part = &d->part[which];
     int64_t layer = part->heads * part->queries * part->keys;
-    attn_real *all = malloc((size_t)(part->layers * layer) * sizeof *all);
+    attn_real *all = malloc((size_t)(part->layers * layer + 1) * sizeof *all);
     *out = all;
     attn_status status =
         all != NULL ? ATTN_OK
@@ -190,8 +191,9 @@ static attn_status whole_relevance(const attn_document *d, attn_real *const own[
     }
     attn_status status = attn_measure_relevance(own[ATTN_PART_ENCODER], encoder->layers,
                                                 encoder->heads, keys, rolled, error);
-    attn_decoder_weights w = {part->layers,           part->heads,          part->queries, keys,
-                              own[ATTN_PART_DECODER], own[ATTN_PART_CROSS], rolled};
+    const attn_real *self = d->part[ATTN_PART_DECODER].layers > 0 ? own[ATTN_PART_DECODER] : NULL;
+    attn_decoder_weights w = {part->layers, part->heads,          part->queries, keys,
+                              self,         own[ATTN_PART_CROSS], rolled};
     status = status == ATTN_OK ? attn_measure_relevance_cross(&w, out, error) : status;
     free(rolled);
     return status;
@@ -276,13 +278,37 @@ static attn_status count_item(prober *p, char *text, size_t line, attn_error *er
 
 /* ---- the command ---- */
 
+/* The model once more, with gradients. What was made elsewhere is imported without them. */
+static attn_status load_to_train(const char *path, attn_translator **out, attn_error *error) {
+    attn_imported from;
+    *out = NULL;
+    attn_status status = attn_import_load(path, &from, error);
+    const attn_params *params = status == ATTN_OK ? attn_translator_params(from.translator) : NULL;
+    if (status == ATTN_OK && attn_params_grad(params) != NULL) {
+        *out = from.translator;
+        from.translator = NULL;
+    } else if (status == ATTN_OK) {
+        status =
+            attn_translator_create(attn_translator_get_config(from.translator), true, out, error);
+    }
+    if (status == ATTN_OK && from.translator != NULL) {
+        memcpy(attn_params_data(attn_translator_params(*out)), attn_params_data(params),
+               (size_t)attn_params_size(params) * sizeof(attn_real));
+    }
+    attn_imported_free(&from);
+    return status;
+}
+
 static attn_status start(prober *p, attn_error *error) {
-    attn_status status = attn_translator_load(attn_model_path(p->model), true, ATTN_COMPUTE_F32,
-                                              &p->trainable, NULL, NULL, error);
+    const attn_translator_config *c = attn_translator_get_config(p->model->translator);
+    if (p->options->part == ATTN_PART_DECODER && c->ssru) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "probe the encoder or cross attention",
+                         "the decoder has recurrent units: there is no attention to earlier words");
+    }
+    attn_status status = load_to_train(attn_model_path(p->model), &p->trainable, error);
     if (status == ATTN_OK) {
         status = attn_relevance_create(p->trainable, &p->relevance, error);
     }
-    const attn_translator_config *c = attn_translator_get_config(p->model->translator);
     int64_t layers = p->options->part == ATTN_PART_ENCODER ? c->encoder_layers : c->decoder_layers;
     status = status == ATTN_OK ? attn_probe_create(&p->weights, "weights", layers, c->heads, error)
                                : status;
@@ -358,7 +384,7 @@ static int probe_run(const void *given, int operand_count, char **operand) {
     whole.source = o->pair.from;
     whole.target = o->pair.to;
     attn_status status = operand_count > 0
-                             ? attn_model_open(operand[0], &whole, &model, &error)
+                             ? attn_import_open(operand[0], &whole, &model, &error)
                              : attn_translator_model_open(NULL, &whole, &model, &error);
     if (status == ATTN_OK) {
         bool pixels = attn_model_get_kind(model) == ATTN_MODEL_SEGMENTER;
