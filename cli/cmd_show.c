@@ -200,6 +200,10 @@ static int part_of(const options *o) {
 static int choose_view(const options *o, const attn_document *document, attn_view *view) {
     const attn_document_part *part = &document->part[part_of(o)];
     int result = ATTN_EXIT_OK;
+    if (part->layers == 0) {
+        return attn_say_misuse("show: the decoder has recurrent units: there is no attention to "
+                               "earlier words: look at the encoder or cross attention");
+    }
     *view = (attn_view){.kind = (attn_view_kind)choose_kind(o),
                         .part = (attn_translator_part)part_of(o),
                         .layer = part->layers - 1,

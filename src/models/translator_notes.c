@@ -52,15 +52,15 @@ attn_status attn_translator_find_notes(const attn_translator *m, const attn_tape
     int64_t layers =
         part == ATTN_PART_ENCODER ? m->config.encoder_layers : m->config.decoder_layers;
     *n = (attn_translator_notes){0};
-    if (layer < 0 || layer >= layers) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
-                         "there is no layer %lld: 1 to %lld", (long long)layer + 1,
-                         (long long)layers);
-    }
     if (m->config.ssru && part == ATTN_PART_DECODER) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1,
                          "look at the encoder or cross attention",
                          "the decoder has recurrent units: there is no attention to earlier words");
+    }
+    if (layer < 0 || layer >= layers) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
+                         "there is no layer %lld: 1 to %lld", (long long)layer + 1,
+                         (long long)layers);
     }
     find(m, tape, part, layer, n);
     const attn_multi_head *a = n->attention;

@@ -56,10 +56,10 @@ static attn_status read_words(const attn_document_request *r, attn_document *d, 
 
 static attn_status make_room(attn_document_part *p, bool cross, attn_error *error) {
     size_t heads = (size_t)(p->layers * p->heads), matrix = (size_t)(p->queries * p->keys);
-    p->weights = attn_alloc_zero(heads * matrix, sizeof *p->weights);
+    p->weights = attn_alloc_zero(heads * matrix + 1, sizeof *p->weights);
     p->rollout = attn_alloc_zero(matrix, sizeof *p->rollout);
-    p->entropy = attn_alloc_zero(heads, sizeof *p->entropy);
-    p->distance = cross ? NULL : attn_alloc_zero(heads, sizeof *p->distance);
+    p->entropy = attn_alloc_zero(heads + 1, sizeof *p->entropy);
+    p->distance = cross ? NULL : attn_alloc_zero(heads + 1, sizeof *p->distance);
     bool done = p->weights != NULL && p->rollout != NULL && p->entropy != NULL &&
                 (cross || p->distance != NULL);
     return done ? ATTN_OK : attn_fail_memory(error, heads * matrix * sizeof *p->weights);
@@ -136,7 +136,7 @@ static attn_status roll_out(attn_document *d, attn_error *error) {
                                         .heads = cross->heads,
                                         .queries = cross->queries,
                                         .keys = cross->keys,
-                                        .self = decoder->weights,
+                                        .self = decoder->layers > 0 ? decoder->weights : NULL,
                                         .cross = cross->weights,
                                         .encoder = encoder->rollout};
         status = attn_measure_rollout_cross(&weights, cross->rollout, error);

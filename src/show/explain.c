@@ -86,7 +86,9 @@ void attn_explain_free(attn_explain *e) {
 attn_explain_shape attn_explain_get_shape(const attn_explain *e, attn_translator_part part) {
     const attn_translator_config *c = attn_translator_get_config(e->model);
     return (attn_explain_shape){
-        .layers = part == ATTN_PART_ENCODER ? c->encoder_layers : c->decoder_layers,
+        .layers = part == ATTN_PART_ENCODER              ? c->encoder_layers
+                  : part == ATTN_PART_DECODER && c->ssru ? 0
+                                                         : c->decoder_layers,
         .heads = c->heads,
         .queries = part == ATTN_PART_ENCODER ? e->source_length : e->target_length,
         .keys = part == ATTN_PART_DECODER ? e->target_length : e->source_length,
@@ -104,6 +106,7 @@ attn_status attn_explain_view_layer(const attn_explain *e, attn_translator_part 
                              .kv_heads = config->kv_heads,
                              .causal = part == ATTN_PART_DECODER,
                              .norm_last = !config->pre_norm,
+                             .of_source = part == ATTN_PART_ENCODER,
                              .ids = part == ATTN_PART_ENCODER ? e->source : e->target,
                              .words = part == ATTN_PART_ENCODER ? e->model->embedding
                                                                 : e->model->target_embedding};

@@ -25,6 +25,7 @@ void attn_explain_free(attn_explain *explain);
 typedef struct attn_explain_shape {
     int64_t layers, heads, queries, keys, channels, head_size;
 } attn_explain_shape;
+/* layers 0: the model has no such attention, its decoder reads earlier words by recurrent units. */
 attn_explain_shape attn_explain_get_shape(const attn_explain *explain, attn_translator_part part);
 
 /* The weights of every head of one layer, [H, Q, K]. */
@@ -39,14 +40,17 @@ typedef struct attn_explain_layer {
     int64_t kv_heads;
     bool causal;    /* query q may see keys 0 .. q; the rest are masked */
     bool norm_last; /* the norm stands after the sum (post-norm), else before the projections */
-    double scale;   /* of the embedding table's rows */
-    double root;    /* sqrt(D) */
+    bool embedding_norm; /* a norm stands between the embedding and the first layer */
+    bool recurrent;      /* the decoder reads earlier words by recurrent units, not by attention */
+    double scale;        /* of the embedding table's rows */
+    double root;         /* sqrt(D) */
 
-    const double *table;     /* [Q, C]: each word's row of the embedding table */
-    const double *position;  /* [Q, C] */
-    const double *embedding; /* [Q, C] = scale * table + position: what entered the first layer */
-    const double *residual;  /* [Q, C]: what comes from below and goes past the attention */
-    const double *input;     /* [Q, C]: what enters the query's projection: residual, or its norm */
+    const double *table;    /* [Q, C]: each word's row of the embedding table */
+    const double *position; /* [Q, C] */
+    const double *
+        embedding; /* [Q, C] = scale * table + position: what entered the first layer, or the norm before it */
+    const double *residual; /* [Q, C]: what comes from below and goes past the attention */
+    const double *input;    /* [Q, C]: what enters the query's projection: residual, or its norm */
     const double
         *memory; /* [K, C]: what enters the keys' and values'; of self attention the input */
     const double *query;   /* [H, Q, D] = W_q input + b_q */
@@ -60,10 +64,11 @@ typedef struct attn_explain_layer {
     const double *projected;        /* [Q, C] = W_o joined + b_o */
     const double *result;           /* [Q, C]: residual + projected, normalized if norm_last */
     const double *head_norms;       /* [Q, H]: the length of each head's part of `projected` */
-    const double *mean, *deviation; /* [Q]: of the norm, deviation = sqrt(variance + 1e-5) */
+    const double *mean, *deviation; /* [Q]: of the norm, deviation = sqrt(variance + epsilon); of
+                                        * RMSNorm mean is 0 */
     const attn_real *weight[4], *bias[4]; /* W_q, W_k, W_v, W_o: [rows, C]; their biases */
     int64_t rows[4];                      /* C, G D, G D, C */
-    const attn_real *gamma, *beta;        /* [C]: of the norm */
+    const attn_real *gamma, *beta;        /* [C]: of the norm; beta 0 of RMSNorm */
     double difference; /* the largest distance from the model's own numbers, relative */
 } attn_explain_layer;
 

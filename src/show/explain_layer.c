@@ -12,13 +12,13 @@
 /* How far the model's float may be from the double computed here, relative to the largest number of
  * its kind. Rounding is 100 times less. */
 static const double tolerance = 1e-3;
-static const double norm_epsilon = 1e-5;
 
 /* The arrays of an attn_explain_layer, while they are filled. */
 typedef struct arrays {
     double *table, *position, *embedding, *residual, *input, *memory;
     double *query, *keys, *values, *scores, *scaled, *exps, *weights;
     double *joined, *projected, *result, *head_norms, *mean, *deviation;
+    attn_real *no_beta; /* [C], zeros */
 } arrays;
 
 static bool make_room(attn_explain *e, const attn_explain_view *v, arrays *a) {
@@ -58,7 +58,12 @@ static bool make_room(attn_explain *e, const attn_explain_view *v, arrays *a) {
         memset(array, 0, bytes);
         *wanted[i].array = array;
     }
-    return true;
+    size_t bytes = (size_t)n->channels * sizeof *a->no_beta;
+    a->no_beta = attn_arena_alloc(&e->arena, bytes);
+    if (a->no_beta != NULL) {
+        memset(a->no_beta, 0, bytes);
+    }
+    return a->no_beta != NULL;
 }
 
 /* ---- holding to the model ---- */
@@ -89,8 +94,9 @@ static void copy_rows(const attn_tensor *from, double *to) {
 static void embed(const attn_explain *e, const attn_explain_view *v, arrays *a,
                   attn_explain_layer *out) {
     const attn_translator *m = e->model;
+    const attn_positions *positions = v->of_source ? &m->positions : &m->target_positions;
     const attn_real *places =
-        m->positions.learned != NULL ? m->positions.learned->data : m->positions.table;
+        positions->learned != NULL ? positions->learned->data : positions->table;
     int64_t channels = v->shape.channels;
     for (int64_t q = 0; q < v->shape.queries; q++) {
         for (int64_t c = 0; c < channels; c++) {
@@ -188,22 +194,24 @@ static void attend(const attn_explain_view *v, const attn_real *own, arrays *a,
          v->note.heads->cols);
 }
 
-/* y = (x - mean) / deviation * gamma + beta; deviation = sqrt(variance + epsilon). y may be x. */
+/* y = (x - mean) / deviation * gamma + beta; deviation = sqrt(variance + epsilon). RMSNorm takes the mean and beta for 0. y
+ * may be x. */
 static void normalize(const attn_explain_view *v, const double *x, double *mean, double *deviation,
                       double *y) {
+    const attn_norm *norm = v->note.norm;
     int64_t n = v->shape.channels;
     double sum = 0, squares = 0;
-    for (int64_t c = 0; c < n; c++) {
+    for (int64_t c = 0; c < n && !norm->rms; c++) {
         sum += x[c];
     }
     *mean = sum / (double)n;
     for (int64_t c = 0; c < n; c++) {
         squares += (x[c] - *mean) * (x[c] - *mean);
     }
-    *deviation = sqrt(squares / (double)n + norm_epsilon);
+    *deviation = sqrt(squares / (double)n + (norm->epsilon > 0 ? (double)norm->epsilon : 1e-5));
     for (int64_t c = 0; c < n; c++) {
-        y[c] = (x[c] - *mean) / *deviation * (double)v->note.norm->gamma->data[c] +
-               (double)v->note.norm->beta->data[c];
+        y[c] = (x[c] - *mean) / *deviation * (double)norm->gamma->data[c] +
+               (norm->beta != NULL ? (double)norm->beta->data[c] : 0);
     }
 }
 
@@ -271,7 +279,8 @@ static void publish(const attn_explain_view *v, const arrays *a, attn_explain_la
     out->weights = a->weights, out->joined = a->joined, out->projected = a->projected;
     out->result = a->result, out->head_norms = a->head_norms;
     out->mean = a->mean, out->deviation = a->deviation;
-    out->gamma = v->note.norm->gamma->data, out->beta = v->note.norm->beta->data;
+    out->gamma = v->note.norm->gamma->data;
+    out->beta = v->note.norm->beta != NULL ? v->note.norm->beta->data : a->no_beta;
     for (int i = 0; i < 4; i++) {
         out->weight[i] = v->weight[i]->data;
         out->bias[i] = v->bias[i]->data;
@@ -294,6 +303,8 @@ attn_status attn_explain_compute_layer(attn_explain *e, const attn_explain_view 
     attend(v, own, &a, out);
     join_heads(v, &a, out);
     publish(v, &a, out);
+    out->embedding_norm = e->model->config.embedding_norm;
+    out->recurrent = e->model->config.ssru;
     if (!(out->difference <= tolerance)) {
         return attn_fail(error, ATTN_ERR_NUMERIC, NULL, -1, "please report this",
                          "the steps differ from the model's own numbers by %g", out->difference);

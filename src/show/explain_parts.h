@@ -19,6 +19,7 @@ typedef struct attn_explain_view {
     attn_explain_shape shape;
     int64_t kv_heads;
     bool causal, norm_last;
+    bool of_source;          /* queries are words of the source */
     const int32_t *ids;      /* [Q] */
     const attn_param *words; /* the table that they are looked up in */
     attn_translator_notes note;

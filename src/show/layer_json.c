@@ -47,13 +47,14 @@ static json_t *arrays_json(const attn_explain_layer *l) {
 
 json_t *attn_layer_json(const attn_explain_layer *l, attn_translator_part part, int64_t number) {
     const attn_explain_shape *n = &l->shape;
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:f, s:f, s:f, s:o}",
-                     "part", attn_part_names[part], "layer", (json_int_t)number, "heads",
-                     (json_int_t)n->heads, "kv_heads", (json_int_t)l->kv_heads, "queries",
-                     (json_int_t)n->queries, "keys", (json_int_t)n->keys, "channels",
-                     (json_int_t)n->channels, "head_size", (json_int_t)n->head_size, "causal",
-                     (int)l->causal, "norm_last", (int)l->norm_last, "scale", l->scale, "root",
-                     l->root, "difference", l->difference, "arrays", arrays_json(l));
+    return json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:f, s:f, s:f, s:o}", "part",
+        attn_part_names[part], "layer", (json_int_t)number, "heads", (json_int_t)n->heads,
+        "kv_heads", (json_int_t)l->kv_heads, "queries", (json_int_t)n->queries, "keys",
+        (json_int_t)n->keys, "channels", (json_int_t)n->channels, "head_size",
+        (json_int_t)n->head_size, "causal", (int)l->causal, "norm_last", (int)l->norm_last,
+        "embedding_norm", (int)l->embedding_norm, "recurrent", (int)l->recurrent, "scale", l->scale,
+        "root", l->root, "difference", l->difference, "arrays", arrays_json(l));
 }
 
 json_t *attn_matrices_json(const attn_explain_layer *l, attn_translator_part part, int64_t number) {

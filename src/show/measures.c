@@ -143,9 +143,13 @@ static attn_status multiply_cross(layer_rule rule, const attn_decoder_weights *w
         from[i] = (double)w->encoder[i];
     }
     for (int64_t l = 0; l < w->layers; l++) {
-        average_heads(w->self + (size_t)(l * heads) * target, heads, (int64_t)target, own);
-        add_residual(rule, own, queries);
-        add_product(1, own, rolled, queries, queries, keys, 0, next);
+        if (w->self != NULL) {
+            average_heads(w->self + (size_t)(l * heads) * target, heads, (int64_t)target, own);
+            add_residual(rule, own, queries);
+            add_product(1, own, rolled, queries, queries, keys, 0, next);
+        } else {
+            memcpy(next, rolled, both * sizeof *next);
+        }
         average_heads(w->cross + (size_t)(l * heads) * both, heads, (int64_t)both, across);
         add_product(share, across, from, queries, keys, keys, share, next);
         double *swap = rolled;

@@ -27,7 +27,7 @@ ATTN_MUST_CHECK attn_status attn_measure_rollout(const attn_real *weights, int64
  * [Q, K]. ATTN_ERR_MEMORY. */
 typedef struct attn_decoder_weights {
     int64_t layers, heads, queries, keys;
-    const attn_real *self, *cross; /* [L, H, Q, Q], [L, H, Q, K] */
+    const attn_real *self, *cross; /* [L, H, Q, Q], or NULL: none; [L, H, Q, K] */
     const attn_real *encoder;      /* [K, K]: its rollout */
 } attn_decoder_weights;
 ATTN_MUST_CHECK attn_status attn_measure_rollout_cross(const attn_decoder_weights *weights,

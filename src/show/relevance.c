@@ -40,12 +40,13 @@ void attn_relevance_free(attn_relevance *r) {
     }
 }
 
-/* d log p(word) / dx, added to gradient [C]; log p = logits[word] - log sum exp(logits), logits = W x. room: [V]. */
-static void add_gradient(const attn_param *w, const real *x, int32_t word, double *room,
+/* d log p(word) / dx, added to gradient [C]; log p = logits[word] - log sum exp(logits), logits = W x + b. room: [V]. */
+static void add_gradient(const attn_linear *output, const real *x, int32_t word, double *room,
                          real *gradient) {
+    const attn_param *w = output->weight;
     double largest = -INFINITY, sum = 0;
     for (int64_t v = 0; v < w->rows; v++) {
-        room[v] = 0;
+        room[v] = output->bias != NULL ? (double)output->bias->data[v] : 0;
         for (int64_t c = 0; c < w->cols; c++) {
             room[v] += (double)w->data[v * w->cols + c] * (double)x[c];
         }
@@ -68,13 +69,13 @@ attn_status attn_relevance_run(attn_relevance *r, const int32_t *source, int64_t
                                attn_error *error) {
     const int64_t source_starts[] = {0, source_length}, target_starts[] = {0, target_length};
     attn_translator_batch batch = {1, source, source_starts, target, NULL, target_starts};
-    const attn_param *output = r->model->output.weight;
+    const attn_linear *output = &r->model->output;
     r->source_length = source_length;
     r->target_length = target_length;
     attn_tape_watch(r->tape, true);
     attn_tape_begin(r->tape, true, 0, 0);
     attn_tensor *x = attn_translator_forward(r->model, r->tape, &batch);
-    double *room = attn_tape_alloc(r->tape, (size_t)output->rows * sizeof *room);
+    double *room = attn_tape_alloc(r->tape, (size_t)output->weight->rows * sizeof *room);
     attn_real *gradient = x != NULL && room != NULL ? attn_tape_grad(r->tape, x) : NULL;
     for (int64_t t = 0; gradient != NULL && t < target_length; t++) {
         if (token < 0 || token == t) {

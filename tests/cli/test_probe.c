@@ -126,31 +126,48 @@ static double correlation(attn_translator *model, attn_relevance *relevance,
            sqrt((n * sums[2] - sums[0] * sums[0]) * (n * sums[3] - sums[1] * sums[1]));
 }
 
+static void bias_words(attn_translator *model) {
+    attn_param *bias = attn_params_find(attn_translator_params(model), "output.bias");
+    for (int64_t v = 0; v < bias->cols; v++) {
+        bias->data[v] = v == 15 ? 8 : 0; /* which is written nowhere */
+    }
+}
+
 static void test_gradient_predicts_edits(void **unused) {
     (void)unused;
-    attn_translator_config config = tiny_config();
-    config.pre_norm = true;
-    attn_translator *model = tiny_translator(&config, false), *trainable;
-    trainable = tiny_translator(&config, true);
-    attn_relevance *relevance;
-    assert_int_equal(attn_relevance_create(trainable, &relevance, NULL), ATTN_OK);
-    for (int token = -1; token < TARGET; token += 3) {
-        assert_int_equal(attn_relevance_run(relevance, source, SOURCE, target, TARGET, token, NULL),
-                         ATTN_OK);
-        for (int part = 0; part < 3; part++) {
-            double r = correlation(model, relevance, (attn_translator_part)part, token);
-            if (r < 0.7) {
-                fail_msg("part %d, token %d: correlation %.3f", part, token, r);
+    for (int biased = 0; biased < 2; biased++) {
+        attn_translator_config config = tiny_config();
+        config.pre_norm = true;
+        config.output_bias = biased;
+        attn_translator *model = tiny_translator(&config, false), *trainable;
+        trainable = tiny_translator(&config, true);
+        if (biased) {
+            bias_words(model);
+            bias_words(trainable);
+            assert_int_equal(attn_translator_pack(model, ATTN_COMPUTE_F32, NULL), ATTN_OK);
+        }
+        attn_relevance *relevance;
+        assert_int_equal(attn_relevance_create(trainable, &relevance, NULL), ATTN_OK);
+        for (int token = -1; token < TARGET; token += 3) {
+            assert_int_equal(
+                attn_relevance_run(relevance, source, SOURCE, target, TARGET, token, NULL),
+                ATTN_OK);
+            for (int part = 0; part < 3; part++) {
+                double r = correlation(model, relevance, (attn_translator_part)part, token);
+                if (r < (biased ? 0.85 : 0.7)) {
+                    fail_msg("bias %d, part %d, token %d: correlation %.3f", biased, part, token,
+                             r);
+                }
             }
         }
+        attn_relevance_free(relevance);
+        attn_translator_free(trainable);
+        attn_relevance *none = NULL;
+        attn_error error = {0};
+        assert_int_equal(attn_relevance_create(model, &none, &error), ATTN_ERR_ARGUMENT);
+        assert_null(none);
+        attn_translator_free(model);
     }
-    attn_relevance_free(relevance);
-    attn_translator_free(trainable);
-    attn_relevance *none = NULL;
-    attn_error error = {0};
-    assert_int_equal(attn_relevance_create(model, &none, &error), ATTN_ERR_ARGUMENT);
-    assert_null(none);
-    attn_translator_free(model);
 }
 
 /* Chefer's rule by hand: two layers of one head over two tokens. */

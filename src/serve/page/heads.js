@@ -61,7 +61,7 @@ export function headsView(host, change, probeOf) {
     const focused = host.contains(window.document.activeElement) ? window.document.activeElement.dataset.focus : null;
     const part = document.parts[choice.part];
     host.replaceChildren(
-      segmented(t("part"), PARTS.map((p) => [p, t(p), t(`${p}_says`)]), choice.part, (p) => change({ part: p })),
+      segmented(t("part"), PARTS.filter((p) => document.parts[p].layers > 0).map((p) => [p, t(p), t(`${p}_says`)]), choice.part, (p) => change({ part: p })),
       el("p", { class: "says" }, t(`${choice.part}_says`)),
       segmented(t("units"), [[true, t("words"), t("words_rule")], [false, t("pieces")]], choice.words, (words) => change({ words })),
       choice.words ? el("p", { class: "says small" }, t("words_rule")) : "",

@@ -33,6 +33,7 @@ let tabled = null; // the matrix that stands in its table
 /** Whatever was chosen before has to exist in this document. */
 function fit(doc) {
   const choice = state.choice;
+  if (doc.parts[choice.part].layers === 0) choice.part = "encoder"; // a decoder of recurrent units
   const part = doc.parts[choice.part];
   if (choice.layer !== "rollout") choice.layer = Math.min(choice.layer, part.layers - 1);
   if (choice.head !== "mean") choice.head = Math.min(choice.head, part.heads - 1);

@@ -51,6 +51,8 @@ export const CHINESE = {
   back: "返回", products: "乘积", bias: "偏置", sum: "和", largest_first: "从大到小", in_order: "按顺序", show_all: "显示全部 {0} 个",
   t_below: "它是第 {0} 层的输出：该层注意力的结果，经过前馈网络。",
   t_encoder: "它是编码器最后一层对这个词的输出。",
+  t_embedding_norm: "这是该词的嵌入，经过此模型在其后的归一化。",
+  t_recurrent: "这是解码器本层循环单元的结果：此模型读前文不用注意力。",
   t_first: "它是这个词的嵌入。", t_self: "它是本层解码器自注意力的输出。",
   t_position: "位置的正弦波，或与模型一起学得；它被加到词上。", t_table: "模型的一个数：在训练中学得。",
   t_largest: "这一行中最大的", t_row_sum: "这一行的和",

@@ -87,8 +87,12 @@ function describe(at, layer, matrices, labels) {
     case "residual": {
       const value = layer.row("residual", q)[c];
       const name = `r[${c + 1}] \u00b7 ${queryWord}`;
+      if (layer.part === "cross" && layer.recurrent) return { name, formula: "", value, note: t("t_recurrent") };
       if (layer.part === "cross") {
         return { name, formula: "", value, note: t("t_self"), link: [t("see_self"), { ...at, kind: "result" }, "decoder", layer.layer] };
+      }
+      if (layer.layer === 0 && layer.embedding_norm) {
+        return { name, formula: "r = norm(x\u2080)", value, note: t("t_embedding_norm"), terms: [["x\u2080", layer.row("embedding", q)[c], { ...at, kind: "embedding" }]] };
       }
       if (layer.layer === 0) return { name, formula: "r = x\u2080", value, note: t("t_first"), terms: [["x\u2080", layer.row("embedding", q)[c], { ...at, kind: "embedding" }]] };
       return { name, formula: "", value, note: t("t_below", layer.layer),
