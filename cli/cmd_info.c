@@ -291,6 +291,7 @@ static int info_run(const void *given, int operand_count, char **operand) {
     attn_error error;
     attn_status status = attn_model_find(path, "ATTN_MODEL", "models/en-fr.safetensors", found,
                                          sizeof found, &error);
+    status = status == ATTN_OK ? attn_model_check_own(found, &error) : status;
     status = status == ATTN_OK ? attn_model_open(found, NULL, &model, &error) : status;
     status = status == ATTN_OK ? info_of_model(model, o, &error) : status;
     attn_model_close(model);

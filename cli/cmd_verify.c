@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "model.h"
 #include "models/model_file.h"
 
 static int verify_run(const void *given, int operand_count, char **operand) {
@@ -9,7 +10,9 @@ static int verify_run(const void *given, int operand_count, char **operand) {
     int result = ATTN_EXIT_OK;
     for (int i = 0; i < operand_count; i++) {
         attn_error error;
-        if (attn_model_file_verify(operand[i], &error) == ATTN_OK) {
+        attn_status status = attn_model_check_own(operand[i], &error);
+        status = status == ATTN_OK ? attn_model_file_verify(operand[i], &error) : status;
+        if (status == ATTN_OK) {
             printf("%s: ok\n", operand[i]);
         } else {
             result = attn_say_error(&error);

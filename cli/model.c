@@ -83,3 +83,11 @@ attn_status attn_segmenter_model_open(const char *path, attn_model **out, attn_e
     attn_status status = attn_picture_model_open(path, out, error);
     return status == ATTN_OK ? attn_model_check_kind(*out, ATTN_MODEL_SEGMENTER, error) : status;
 }
+
+attn_status attn_model_check_own(const char *path, attn_error *error) {
+    return attn_import_is_foreign(path)
+               ? attn_fail(error, ATTN_ERR_ARGUMENT, path, -1,
+                           "`attn import` says what it is, and makes one file of attn's of it",
+                           "another program made it")
+               : ATTN_OK;
+}

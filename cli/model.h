@@ -31,4 +31,7 @@ ATTN_MUST_CHECK attn_status attn_model_find(const char *path, const char *variab
                                             const char *name, char *out, size_t size,
                                             attn_error *error);
 
+/* ATTN_ERR_ARGUMENT where another program made what lies at the path, and attn's own file is wanted. */
+ATTN_MUST_CHECK attn_status attn_model_check_own(const char *path, attn_error *error);
+
 #endif

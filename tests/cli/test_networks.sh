@@ -70,6 +70,10 @@ END
 # The second of them in another program's files, whose folder says the languages.
 works export "$ATTN_TOOL" export en-fr-2.safetensors --to ctranslate2 -o opus-mt-en-fr
 look 'a folder of CTranslate2' opus-mt-en-fr yes
+for command in info verify; do
+    "$ATTN_TOOL" $command opus-mt-en-fr >out 2>err && fail "$command of a foreign folder"
+    grep -q 'attn import' err || fail "$command does not name attn import: $(cat err)"
+done
 if command -v curl >/dev/null; then
     : >log
     "$ATTN_TOOL" serve --port 0 --quiet --model opus-mt-en-fr/ --model en-fr-6.safetensors >out 2>log &
