@@ -1,0 +1,22 @@
+"""Self-attention in C. Results do not depend on threads, batch, padding or processor, to the last bit.
+
+    attention, attention_backward           on NumPy arrays and what shares memory with them
+    attention_weights, attention_statistics what each query looks at
+    Translator, Segmenter                   models in one file each
+    attn.torch                              PyTorch's attention on the CPU; import it by name
+
+Arrays are [batch, heads, tokens, size], as in PyTorch.
+"""
+from __future__ import annotations
+
+from ._library import (ArgumentError, Error, FileError, FormatError, NumericError, OutOfMemoryError, ShapeError,
+                       StoppedError, UnsupportedError, libattn as _libattn)
+from ._process import get_threads, instruction_set, instruction_sets, set_instruction_set, set_threads
+
+__version__: str = _libattn.attn_version().decode()
+
+__all__ = [
+    "ArgumentError", "Error", "FileError", "FormatError", "NumericError", "OutOfMemoryError", "ShapeError",
+    "StoppedError", "UnsupportedError", "get_threads", "instruction_set", "instruction_sets", "set_instruction_set",
+    "set_threads",
+]

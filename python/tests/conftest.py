@@ -1,0 +1,32 @@
+"""Where the tests find the rest of the checkout: they run against the installed package, from any folder."""
+import os
+import pathlib
+import shutil
+
+import pytest
+
+SOURCE = pathlib.Path(os.environ.get("ATTN_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
+
+
+@pytest.fixture(scope="session")
+def source():
+    """The checkout: headers, models."""
+    return SOURCE
+
+
+@pytest.fixture(scope="session")
+def tool():
+    """The tool `attn`, to compare with."""
+    path = os.environ.get("ATTN_TOOL", str(SOURCE / "build" / "attn"))
+    if not os.access(path, os.X_OK):
+        pytest.skip("no tool: build it, or name it in ATTN_TOOL")
+    return path
+
+
+@pytest.fixture(scope="session")
+def compiler():
+    """A C compiler, to compare structs and results with."""
+    path = shutil.which(os.environ.get("CC", "cc"))
+    if path is None:
+        pytest.skip("no C compiler: name it in CC")
+    return path
