@@ -9,6 +9,8 @@ Arrays are [batch, heads, tokens, size], as in PyTorch.
 """
 from __future__ import annotations
 
+from ._attention import (AttentionGradients, AttentionPlan, AttentionResult, WeightStatistics, attention,
+                         attention_backward, attention_bucket, attention_plan, attention_statistics, attention_weights)
 from ._library import (ArgumentError, Error, FileError, FormatError, NumericError, OutOfMemoryError, ShapeError,
                        StoppedError, UnsupportedError, libattn as _libattn)
 from ._process import get_threads, instruction_set, instruction_sets, set_instruction_set, set_threads
@@ -16,7 +18,8 @@ from ._process import get_threads, instruction_set, instruction_sets, set_instru
 __version__: str = _libattn.attn_version().decode()
 
 __all__ = [
-    "ArgumentError", "Error", "FileError", "FormatError", "NumericError", "OutOfMemoryError", "ShapeError",
-    "StoppedError", "UnsupportedError", "get_threads", "instruction_set", "instruction_sets", "set_instruction_set",
-    "set_threads",
+    "ArgumentError", "AttentionGradients", "AttentionPlan", "AttentionResult", "Error", "FileError", "FormatError",
+    "NumericError", "OutOfMemoryError", "ShapeError", "StoppedError", "UnsupportedError", "WeightStatistics",
+    "attention", "attention_backward", "attention_bucket", "attention_plan", "attention_statistics",
+    "attention_weights", "get_threads", "instruction_set", "instruction_sets", "set_instruction_set", "set_threads",
 ]
