@@ -13,13 +13,16 @@ from ._attention import (AttentionGradients, AttentionPlan, AttentionResult, Wei
                          attention_backward, attention_bucket, attention_plan, attention_statistics, attention_weights)
 from ._library import (ArgumentError, Error, FileError, FormatError, NumericError, OutOfMemoryError, ShapeError,
                        StoppedError, UnsupportedError, libattn as _libattn)
+from ._picture import Segmenter
 from ._process import get_threads, instruction_set, instruction_sets, set_instruction_set, set_threads
+from ._text import Hypothesis, Sentence, Translation, Translator
 
 __version__: str = _libattn.attn_version().decode()
 
 __all__ = [
     "ArgumentError", "AttentionGradients", "AttentionPlan", "AttentionResult", "Error", "FileError", "FormatError",
-    "NumericError", "OutOfMemoryError", "ShapeError", "StoppedError", "UnsupportedError", "WeightStatistics",
-    "attention", "attention_backward", "attention_bucket", "attention_plan", "attention_statistics",
-    "attention_weights", "get_threads", "instruction_set", "instruction_sets", "set_instruction_set", "set_threads",
+    "Hypothesis", "NumericError", "OutOfMemoryError", "Segmenter", "Sentence", "ShapeError", "StoppedError",
+    "Translation", "Translator", "UnsupportedError", "WeightStatistics", "attention", "attention_backward",
+    "attention_bucket", "attention_plan", "attention_statistics", "attention_weights", "get_threads",
+    "instruction_set", "instruction_sets", "set_instruction_set", "set_threads",
 ]
