@@ -29,8 +29,8 @@ int main(int argc, char **argv) {
     float *query = get(queries * n[5]), *key = get(keys * n[5]), *value = get(keys * n[6]);
     float *d_output = get(queries * n[6]), *output = room(queries * n[6]), *lse = room(queries);
     attn_attention a;
-    attn_attention_init(&a, (int64_t)n[0], (int64_t)n[1], (int64_t)n[2], (int64_t)n[3], (int64_t)n[4],
-                        (int64_t)n[5], (int64_t)n[6]);
+    attn_attention_init(&a, (int64_t)n[0], (int64_t)n[1], (int64_t)n[2], (int64_t)n[3],
+                        (int64_t)n[4], (int64_t)n[5], (int64_t)n[6]);
     a.causal = true;
     a.softcap = 20;
     /* [B, H, T, size] */
@@ -43,7 +43,8 @@ int main(int argc, char **argv) {
     g.d_key = room(keys * n[5]);
     g.d_value = room(keys * n[6]);
     if (attn_attention_forward(&a, query, key, value, output, lse, NULL) != ATTN_OK ||
-        attn_attention_backward(&a, query, key, value, output, lse, d_output, &g, NULL) != ATTN_OK) {
+        attn_attention_backward(&a, query, key, value, output, lse, d_output, &g, NULL) !=
+            ATTN_OK) {
         return 1;
     }
     fwrite(output, sizeof(float), queries * n[6], stdout);

@@ -8,6 +8,11 @@ import pytest
 SOURCE = pathlib.Path(os.environ.get("ATTN_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 
 
+def missing(what):
+    """Skips, unless ATTN_NO_SKIP is in the environment, as in .ci/run."""
+    (pytest.fail if "ATTN_NO_SKIP" in os.environ else pytest.skip)(what)
+
+
 @pytest.fixture(scope="session")
 def source():
     """The checkout: headers, models."""
@@ -19,7 +24,7 @@ def tool():
     """The tool `attn`, to compare with."""
     path = os.environ.get("ATTN_TOOL", str(SOURCE / "build" / "attn"))
     if not os.access(path, os.X_OK):
-        pytest.skip("no tool: build it, or name it in ATTN_TOOL")
+        missing("no tool: build it, or name it in ATTN_TOOL")
     return path
 
 
@@ -28,5 +33,5 @@ def compiler():
     """A C compiler, to compare structs and results with."""
     path = shutil.which(os.environ.get("CC", "cc"))
     if path is None:
-        pytest.skip("no C compiler: name it in CC")
+        missing("no C compiler: name it in CC")
     return path

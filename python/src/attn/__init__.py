@@ -26,3 +26,7 @@ __all__ = [
     "attention_bucket", "attention_plan", "attention_statistics", "attention_weights", "get_threads",
     "instruction_set", "instruction_sets", "set_instruction_set", "set_threads",
 ]
+
+for _error in [Error, *Error.__subclasses__()]:
+    _error.__module__ = __name__  # what a traceback calls it
+del _error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import operator
 from ctypes import byref
-from typing import TYPE_CHECKING, Any, Callable, Collection, NamedTuple, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Collection, NamedTuple, Optional, Union, overload
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ._library import (SCORE_HOOK, SCORE_HOOK_BACKWARD, ArgumentError, Attention
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-    from typing_extensions import TypedDict, Unpack
+    from typing_extensions import Literal, TypedDict, Unpack
 
     class Options(TypedDict, total=False):
         """What `attention` takes by name, for the functions that go with it."""
@@ -244,8 +244,9 @@ class Problem:
 
     def describe(self, output: NDArray[Any] | None = None, bias_gradient: bool = False) -> Attention:
         """With the strides that the arrays have now."""
-        c = self.struct = sized(libattn, "attn_attention_init", Attention(), self.batch, self.heads, self.kv_heads,
-                                self.query_length, self.key_length, self.head_size, self.value_size)
+        c: Attention = sized(libattn, "attn_attention_init", Attention(), self.batch, self.heads, self.kv_heads,
+                             self.query_length, self.key_length, self.head_size, self.value_size)
+        self.struct = c
         c.query, c.key, c.value = (self.strides(x) for x in (self.query, self.key, self.value))
         if output is not None:
             c.output = self.strides(output)
@@ -265,8 +266,8 @@ class Problem:
         return c
 
     def strides(self, x: NDArray[Any]) -> Strides:
-        batch, head, token = (0,) * self.packed + tuple(stride // x.itemsize for stride in x.strides[:-1])
-        return Strides(batch, token, head)
+        batch, head, token, _ = (0,) * (4 - x.ndim) + x.strides
+        return Strides(batch // x.itemsize, token // x.itemsize, head // x.itemsize)
 
     def _hold(self, x: NDArray[Any]) -> int:
         self.keep.append(x)
@@ -286,8 +287,8 @@ class Problem:
         if not fits or (name == "mask_bits" and x.shape[-1:] != (last,)):
             raise ShapeError(f"{name} has the shape {x.shape}, which does not broadcast to {shape}",
                              "its axes are [batch, heads, queries, keys]; those of length 1 repeat")
-        x = x.reshape((1,) * (4 - x.ndim) + x.shape)
-        return _in_place(np.repeat(x, last, axis=3) if x.shape[3] != last else x)
+        four: NDArray[Any] = x.reshape((1,) * (4 - x.ndim) + x.shape)
+        return _in_place(four if four.shape[-1] == last else np.broadcast_to(four, four.shape[:-1] + (last,)))
 
     @staticmethod
     def _broadcast_strides(x: NDArray[Any], unit: int) -> tuple[int, ...]:
@@ -384,6 +385,24 @@ def forward(problem: Problem, output: NDArray[Any], lse: NDArray[Any] | None) ->
     problem.describe(output)
     problem.run("forward", _pointer(problem.query), _pointer(problem.key), _pointer(problem.value), _pointer(output),
                 _pointer(lse))
+
+
+@overload
+def attention(query: ArrayLike, key: ArrayLike, value: ArrayLike, *, return_lse: Literal[False] = ...,
+              return_weights: Literal[False] = ..., out: NDArray[Any] | None = ...,
+              **options: Unpack[Options]) -> NDArray[Any]: ...
+
+
+@overload
+def attention(query: ArrayLike, key: ArrayLike, value: ArrayLike, *, return_lse: Literal[True],
+              return_weights: bool | Literal["mean"] = ..., out: NDArray[Any] | None = ...,
+              **options: Unpack[Options]) -> AttentionResult: ...
+
+
+@overload
+def attention(query: ArrayLike, key: ArrayLike, value: ArrayLike, *, return_lse: bool = ...,
+              return_weights: Literal[True, "mean"], out: NDArray[Any] | None = ...,
+              **options: Unpack[Options]) -> AttentionResult: ...
 
 
 def attention(
@@ -563,7 +582,8 @@ def attention_weights(query: ArrayLike, key: ArrayLike, *, lse: ArrayLike | None
     weights = np.empty(shape[:1] + shape[2:] if mean else shape, np.float32)
     pointers = (None, _pointer(weights)) if mean else (_pointer(weights), None)
     problem.run("weights", _pointer(problem.query), _pointer(problem.key), _pointer(lse), *pointers)
-    return problem.unwrap(weights)
+    result: NDArray[np.float32] = problem.unwrap(weights)
+    return result
 
 
 def attention_statistics(
@@ -615,4 +635,4 @@ def attention_bucket(distance: int, *, both_ways: bool = True, buckets: int = 32
         raise ArgumentError(f"buckets is {buckets}", f"give {4 if both_ways else 2} or more")
     if longest <= side // 2:
         raise ArgumentError(f"longest is {longest}", f"give more than {side // 2}: nearer ones have a bucket each")
-    return libattn.attn_attention_bucket(distance, both_ways, buckets, longest)
+    return int(libattn.attn_attention_bucket(distance, both_ways, buckets, longest))

@@ -178,7 +178,7 @@ PROGRESS = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_char_p)
 
 # ---- functions ----
 
-def _declare(library: ctypes.CDLL, table: dict[str, tuple]) -> None:
+def _declare(library: ctypes.CDLL, table: dict[str, tuple[Any, ...]]) -> None:
     """Each row: what a function returns, then what it takes."""
     for name, (result, *arguments) in table.items():
         function = getattr(library, name)

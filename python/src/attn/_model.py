@@ -43,7 +43,7 @@ class Model:
                 value = os.fsencode(value)
             if value is not None:
                 setattr(c, name, value)
-        self._handle = ctypes.c_void_p()
+        self._handle: ctypes.c_void_p | None = ctypes.c_void_p()
         call(pipeline().attn_model_open, os.fsencode(path), byref(c), byref(self._handle))
         found = KINDS[pipeline().attn_model_get_kind(self._handle)]
         if found != self.kind:

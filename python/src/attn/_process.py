@@ -14,7 +14,7 @@ def set_threads(threads: int) -> None:
 
 def get_threads() -> int:
     """The number of threads that the next call will use."""
-    return libattn.attn_get_threads()
+    return int(libattn.attn_get_threads())
 
 
 def instruction_sets() -> list[str]:
@@ -28,7 +28,7 @@ def instruction_sets() -> list[str]:
 
 def instruction_set() -> str:
     """The instruction set in use: the last of `instruction_sets()`, or what ATTN_ISA in the environment asks for."""
-    return libattn.attn_isa_name().decode()
+    return str(libattn.attn_isa_name().decode())
 
 
 def set_instruction_set(name: str | None) -> None:

@@ -120,8 +120,9 @@ class Translator(Model):
             found.append((decoded(source.value), decoded(target.value)))
         return found
 
+    # A str is an Iterable[str] too; the first that fits counts.
     @overload
-    def translate(self, text: str, **options: Unpack[Options]) -> str: ...
+    def translate(self, text: str, **options: Unpack[Options]) -> str: ...  # type: ignore[overload-overlap]
 
     @overload
     def translate(self, text: Iterable[str], **options: Unpack[Options]) -> list[str]: ...
@@ -149,7 +150,8 @@ class Translator(Model):
         return self._run(list(text), dict(options), lambda made: [made.text(i, 0) for i in range(made.count)])
 
     @overload
-    def translations(self, text: str, *, n_best: int = 1, attention: bool = False,
+    def translations(self, text: str, *,  # type: ignore[overload-overlap]
+                     n_best: int = 1, attention: bool = False,
                      **options: Unpack[Options]) -> Translation: ...
 
     @overload
@@ -188,7 +190,8 @@ def _options(given: dict[str, Any]) -> tuple[TranslateOptions, Any, list[BaseExc
     if form not in FORMATS:
         raise ArgumentError(f"format is {form!r}", f"it is one of {', '.join(FORMATS)}")
     c.format = FORMATS[form]
-    progress, failures = given.pop("progress", None), []
+    progress = given.pop("progress", None)
+    failures: list[BaseException] = []
     for name, value in given.items():
         if name not in SEARCH + TRANSLATE:
             raise TypeError(f"translate has no option {name}")

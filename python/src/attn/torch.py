@@ -11,9 +11,8 @@ float32, bfloat16 or float16; float32 is what is computed in. There is no second
 """
 # Types are read at run time by torch.library: no postponed annotations here, and those of Python 3.9.
 import contextlib
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -143,6 +142,10 @@ def _float(x: Optional[Tensor]) -> Optional[Tensor]:
     return x.float() if x is not None and x.dtype in BITS else x
 
 
+def _widened(x: Tensor) -> Any:
+    return (x.float() if x.dtype in BITS else x).detach().numpy()
+
+
 def attention(query: Tensor, key: Tensor, value: Tensor, *, bias: Optional[Tensor] = None,
               mask: Optional[Tensor] = None, causal: bool = False, window_left: Optional[int] = None,
               window_right: Optional[int] = None, scale: Optional[float] = None, softcap: float = 0.0,
@@ -173,9 +176,8 @@ def attention_weights(query: Tensor, key: Tensor, *, mean: bool = False, **optio
 
     Without gradients. Options as for `attn.attention`, tensors among them.
     """
-    arrays = {name: _float(x).detach().numpy() if isinstance(x, Tensor) else x for name, x in options.items()}
-    return torch.from_numpy(_attention.attention_weights(query.detach().float().numpy(), key.detach().float().numpy(),
-                                                         mean=mean, **arrays))
+    arrays = {name: _widened(x) if isinstance(x, Tensor) else x for name, x in options.items()}
+    return torch.from_numpy(_attention.attention_weights(_widened(query), _widened(key), mean=mean, **arrays))
 
 
 def _four(x: Tensor, lead: Tuple[int, ...]) -> Tensor:
@@ -266,7 +268,8 @@ def _for_transformers(module: Any, query: Tensor, key: Tensor, value: Tensor, at
     mask, bias = attention_mask, position_bias
     if mask is not None and mask.dtype != torch.bool:
         mask, bias = None, mask if bias is None else bias + mask
-    options = dict(mask=mask, bias=bias, causal=causal, scale=scaling, softcap=softcap or 0.0, sinks=s_aux)
+    options: Dict[str, Any] = dict(mask=mask, bias=bias, causal=causal, scale=scaling, softcap=softcap or 0.0,
+                                   sinks=s_aux)
     output = attention(query, key, value, dropout=dropout if module.training else 0.0, **options)
     weights = attention_weights(query, key, **options) if rest.get("output_attentions") else None
     return output.transpose(1, 2).contiguous(), weights
