@@ -3,6 +3,7 @@
     attention, attention_backward           on NumPy arrays and what shares memory with them
     attention_weights, attention_statistics what each query looks at
     Translator, Segmenter                   models in one file each
+    show                                    weights as a picture, in a notebook or a file
     attn.torch                              PyTorch's attention on the CPU; import it by name
 
 Arrays are [batch, heads, tokens, size], as in PyTorch.
@@ -15,16 +16,17 @@ from ._library import (ArgumentError, Error, FileError, FormatError, NumericErro
                        StoppedError, UnsupportedError, libattn as _libattn)
 from ._picture import Segmenter
 from ._process import get_threads, instruction_set, instruction_sets, set_instruction_set, set_threads
+from ._show import Picture, show
 from ._text import Hypothesis, Sentence, Translation, Translator
 
 __version__: str = _libattn.attn_version().decode()
 
 __all__ = [
     "ArgumentError", "AttentionGradients", "AttentionPlan", "AttentionResult", "Error", "FileError", "FormatError",
-    "Hypothesis", "NumericError", "OutOfMemoryError", "Segmenter", "Sentence", "ShapeError", "StoppedError",
-    "Translation", "Translator", "UnsupportedError", "WeightStatistics", "attention", "attention_backward",
-    "attention_bucket", "attention_plan", "attention_statistics", "attention_weights", "get_threads",
-    "instruction_set", "instruction_sets", "set_instruction_set", "set_threads",
+    "Hypothesis", "NumericError", "OutOfMemoryError", "Picture", "Segmenter", "Sentence", "ShapeError",
+    "StoppedError", "Translation", "Translator", "UnsupportedError", "WeightStatistics", "attention",
+    "attention_backward", "attention_bucket", "attention_plan", "attention_statistics", "attention_weights",
+    "get_threads", "instruction_set", "instruction_sets", "set_instruction_set", "set_threads", "show",
 ]
 
 for _error in [Error, *Error.__subclasses__()]:

@@ -6,6 +6,7 @@ import operator
 import os
 from ctypes import byref
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Optional, overload
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ._library import (PROGRESS, ArgumentError, Hypothesis as CHypothesis, SearchOptions, TranslatedSentence,
                        TranslateOptions, call, libattn, pipeline, sized)
 from ._model import COMPUTE_F32, COMPUTE_I8, Model, decoded, encoded
+from ._show import show
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +45,7 @@ SEARCH = ("beam", "n_best", "length_penalty", "sample", "temperature", "top_k", 
 TRANSLATE = ("batch", "first_text", "translate_all", "attributes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hypothesis:
     """One translation of one sentence, as the search found it.
 
@@ -66,7 +68,7 @@ class Hypothesis:
         return [int(i) for i in self.attention.argmax(axis=1)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sentence:
     """A sentence of a text. source: as it stands there. read: what the model read, where other words stand for numbers
     and the like. source_tokens: S pieces, </s> the last. hypotheses: the best first."""
@@ -76,7 +78,7 @@ class Sentence:
     hypotheses: list[Hypothesis]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Translation:
     """All that was found of one text. alternatives: the different translations with their scores, the best, which is
     `text`, first. sentences: what the best is made of; empty where nothing was to be translated."""
@@ -84,6 +86,12 @@ class Translation:
     score: float
     alternatives: list[tuple[str, float]]
     sentences: list[Sentence]
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the text, and where its tokens come from if attention was asked for."""
+        drawn = [show(best.attention, queries=best.tokens, keys=sentence.source_tokens)._repr_html_()
+                 for sentence in self.sentences for best in sentence.hypotheses[:1] if best.attention is not None]
+        return f"<p>{escape(self.text)}</p>" + "".join(drawn)
 
 
 class Translator(Model):
