@@ -19,6 +19,14 @@ typedef struct batch {
     size_t count;
 } batch;
 
+/* What the parts of one line look at. */
+typedef struct part_weights {
+    int64_t targets, sources;
+    double *weight;  /* [targets, sources] */
+    double *sum;     /* [sources]: over all targets */
+    int32_t *pieces; /* [targets]: how many it is made of */
+} part_weights;
+
 static void empty_batch(batch *b) {
     for (size_t i = 0; i < b->count; i++) {
         attn_sentence_pair_free(&b->pair[i]);
@@ -54,27 +62,59 @@ static attn_status find_parts(const attn_tokenizer *tokenizer, const int32_t *id
     return good ? ATTN_OK : attn_fail_memory(error, count * sizeof *ends);
 }
 
-static attn_status add_links(const attn_sentence_pair *p, const attn_real *weights,
-                             const attn_model_links *how, bool late, const int32_t *source_part,
-                             const int32_t *target_part, attn_link_set *out, size_t *room,
-                             attn_error *error) {
-    int64_t sources = attn_source_words(p->source, p->source_length);
-    int64_t targets = p->target_length - 1;
-    for (int64_t t = 0; t < targets; t++) {
-        const attn_real *row = weights + (t + late) * p->source_length;
-        int64_t best = 0;
-        for (int64_t s = 1; s < sources; s++) {
-            best = row[s] > row[best] ? s : best;
-        }
-        size_t at = (size_t)out->start[out->count];
-        if (source_part[best] < 0 || target_part[t] < 0 || (double)row[best] < how->threshold) {
+/* Where each target part looks: the mean of its pieces, summed over the pieces of each source part.
+ * Pieces of white space and </s> belong to no part. */
+static void gather_parts(const attn_sentence_pair *p, const attn_real *weights,
+                         const int32_t *source_part, int64_t source_pieces,
+                         const int32_t *target_part, int64_t target_pieces, part_weights *out) {
+    for (int64_t t = 0; t < target_pieces; t++) {
+        if (target_part[t] < 0) {
             continue;
         }
-        if (!attn_grow(&out->link, room, at + 1, sizeof *out->link)) {
-            return attn_fail_memory(error, (at + 1) * sizeof *out->link);
+        out->pieces[target_part[t]]++;
+        for (int64_t s = 0; s < source_pieces; s++) {
+            if (source_part[s] >= 0) {
+                out->weight[target_part[t] * out->sources + source_part[s]] +=
+                    (double)weights[t * p->source_length + s];
+            }
         }
-        out->link[at] = (attn_link){source_part[best], target_part[t]};
-        out->start[out->count]++;
+    }
+    for (int64_t t = 0; t < out->targets; t++) {
+        for (int64_t s = 0; s < out->sources && out->pieces[t] > 0; s++) {
+            double *w = &out->weight[t * out->sources + s];
+            *w /= out->pieces[t];
+            out->sum[s] += *w;
+        }
+    }
+}
+
+/* Without a threshold a target part is linked to what it looks at most. */
+static bool is_link(const part_weights *w, double threshold, int64_t target, int64_t source) {
+    const double *row = w->weight + target * w->sources;
+    bool found = row[source] > 0;
+    if (threshold > 0) {
+        return found && row[source] * row[source] >= threshold * threshold * w->sum[source];
+    }
+    for (int64_t s = 0; s < w->sources && found; s++) {
+        found = s < source ? row[s] < row[source] : row[s] <= row[source];
+    }
+    return found;
+}
+
+static attn_status add_links(const part_weights *w, double threshold, attn_link_set *out,
+                             size_t *room, attn_error *error) {
+    for (int64_t t = 0; t < w->targets; t++) {
+        for (int64_t s = 0; s < w->sources; s++) {
+            if (!is_link(w, threshold, t, s)) {
+                continue;
+            }
+            size_t at = (size_t)out->start[out->count];
+            if (!attn_grow(&out->link, room, at + 1, sizeof *out->link)) {
+                return attn_fail_memory(error, (at + 1) * sizeof *out->link);
+            }
+            out->link[at] = (attn_link){(int32_t)s, (int32_t)t};
+            out->start[out->count]++;
+        }
     }
     return ATTN_OK;
 }
@@ -94,23 +134,34 @@ static attn_status link_line(const attn_model *model, const attn_parallel *text,
     size_t sources = (size_t)attn_source_words(p->source, p->source_length);
     size_t targets = (size_t)p->target_length - 1;
     int32_t *source_part = malloc((sources + targets + 1) * sizeof *source_part);
-    int32_t *target_part = source_part + sources;
-    attn_status status = source_part != NULL ? ATTN_OK : attn_fail_memory(error, sources + targets);
+    part_weights w = {.sources = attn_bitext_length(&parts->text, 0, line),
+                      .targets = attn_bitext_length(&parts->text, 1, line)};
+    size_t cells = (size_t)((w.targets + 1) * w.sources);
+    w.weight = attn_alloc_zero(cells, sizeof *w.weight);
+    w.pieces = attn_alloc_zero((size_t)w.targets, sizeof *w.pieces);
+    attn_status status = source_part != NULL && w.weight != NULL && w.pieces != NULL
+                             ? ATTN_OK
+                             : attn_fail_memory(error, cells * sizeof *w.weight);
     if (status == ATTN_OK) {
-        status = find_parts(model->tokenizer, p->source, sources, text->source.line[line],
-                            parts->part[0] + parts->text.start[0][line],
-                            attn_bitext_length(&parts->text, 0, line), source_part, error);
+        status =
+            find_parts(model->tokenizer, p->source, sources, text->source.line[line],
+                       parts->part[0] + parts->text.start[0][line], w.sources, source_part, error);
     }
     if (status == ATTN_OK) {
         status = find_parts(attn_tokenizer_target(model->tokenizer), p->target + 1, targets,
                             text->target.line[line], parts->part[1] + parts->text.start[1][line],
-                            attn_bitext_length(&parts->text, 1, line), target_part, error);
+                            w.targets, source_part + sources, error);
     }
     if (status == ATTN_OK) {
-        status = add_links(p, b->weights[i], how, is_late(model, how), source_part, target_part,
-                           out, room, error);
+        const attn_real *first = b->weights[i] + (is_late(model, how) ? p->source_length : 0);
+        w.sum = w.weight + w.targets * w.sources;
+        gather_parts(p, first, source_part, (int64_t)sources, source_part + sources,
+                     (int64_t)targets, &w);
+        status = add_links(&w, how->threshold, out, room, error);
     }
     free(source_part);
+    attn_free(w.weight);
+    attn_free(w.pieces);
     return status;
 }
 

@@ -50,7 +50,7 @@ static const attn_option table[] = {
      .help = "how both directions are joined (default posterior)"},
     {"threshold", 0, ATTN_OPTION_REAL, offsetof(options, threshold), 0.001, 0.999, .value = "P",
      .help = "of posterior: the least chance of a link; more is more precise (default 0.3; "
-             "with --model, of a weight: 0)"},
+             "with --model, the least mean of both weights: 0.45)"},
     {"iterations", 0, ATTN_OPTION_INT, offsetof(options, iterations), 1, 100, .value = "N",
      .help = "rounds of each of the two models (default 5)"},
     {"stem", 0, ATTN_OPTION_INT, offsetof(options, stem), 0, 1000, .value = "N",
@@ -216,7 +216,8 @@ static bool read_head(const char *text, int64_t *layer, int64_t *head) {
 
 static attn_status ask_model(const options *o, const attn_parallel *text, attn_link_set *links,
                              attn_error *error) {
-    attn_model_links how = {.threshold = o->threshold > 0 ? o->threshold : 0};
+    attn_model_links how = {.threshold =
+                                o->threshold > 0 ? o->threshold : ATTN_MODEL_LINK_THRESHOLD};
     attn_word_parts parts = {.text = {.count = 0}};
     attn_model *model = NULL;
     int64_t left_out = 0;

@@ -85,6 +85,12 @@ grep -q '1 pairs of lines are longer' err || fail "no warning of a long line"
 [ "$(head -1 own)" = 0-0 ] || fail "one word"
 [ -z "$(sed -n '2p;4p' own)" ] || fail "links of an empty or a long line"
 sed -n 3p own | grep -q '^[0-3]-[0-3] [-0-3 ]*[0-3]-3$' || fail "links of four words: $(sed -n 3p own)"
+# Both words have to choose each other; the higher the threshold, the more so.
+echo 'The little dog of my neighbour sleeps.' >s5
+echo 'Le petit chien de mon voisin dort.' >t5
+[ "$("$ATTN_TOOL" align --model "$model" -s s5 -t t5)" = '0-0 1-1 2-2 3-3 4-4 5-5 6-6' ] || fail "links by default"
+"$ATTN_TOOL" align --model "$model" -s s5 -t t5 --threshold 0.1 | grep -q '3-3 3-6 4-4' || fail "links at 0.1"
+[ "$("$ATTN_TOOL" align --model "$model" -s s5 -t t5 --threshold 0.9)" = '0-0 1-1 2-2 4-4' ] || fail "links at 0.9"
 "$ATTN_TOOL" align --model "$model" -s s4 -t t4 -j 3 2>err | cmp -s - own || fail "threads and a model"
 "$ATTN_TOOL" align --model "$model" -s s4 -t t4 --head 2.1 >out 2>err || fail "a head"
 refused 1 'there is no head 2.99' --model "$model" -s s4 -t t4 --head 2.99
