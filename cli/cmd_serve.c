@@ -42,7 +42,7 @@ static const options defaults = {.serve = {.host = "127.0.0.1",
 #define FIELD(name) offsetof(options, serve.name)
 static const attn_option table[] = {
     {"model", 'm', ATTN_OPTION_LIST, offsetof(options, models), .value = "FILE",
-     .help = "a translator (default: as for `attn translate`) or a segmenter; may be repeated, with one segmenter at most. When several translators serve the same languages, /translate uses the first unless its parameter `model` names another; the page offers all"},
+     .help = "a translator (default: that of `attn translate`, and those beside it) or a segmenter; may be repeated, with one segmenter at most. When several translators serve the same languages, /translate uses the first unless its parameter `model` names another; the page offers all"},
     {"host", 0, ATTN_OPTION_TEXT, FIELD(host), .value = "ADDRESS",
      .help = "address to listen on (default 127.0.0.1)"},
     {"port", 'p', ATTN_OPTION_INT, FIELD(port), 0, 65535, .value = "N",
@@ -115,8 +115,7 @@ static int serve_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     (void)operand_count;
     (void)operand;
-    char found[4096];
-    const char *single = found;
+    attn_model_list found = {.count = 0};
     attn_error error;
     attn_serve_options serve = o->serve;
     serve.sources = (attn_serve_sources){.model = o->models.item,
@@ -124,12 +123,11 @@ static int serve_run(const void *given, int operand_count, char **operand) {
                                          .glossary = o->glossaries.item,
                                          .glossary_count = o->glossaries.count};
     if (o->models.count == 0) {
-        if (attn_model_find(NULL, "ATTN_MODEL", "models/en-fr.safetensors", found, sizeof found,
-                            &error) != ATTN_OK) {
+        if (attn_models_find(&found, &error) != ATTN_OK) {
             return attn_say_error(&error);
         }
-        serve.sources.model = &single;
-        serve.sources.model_count = 1;
+        serve.sources.model = (const char *const *)found.path;
+        serve.sources.model_count = found.count;
     }
     serve.access.names = o->names.item;
     serve.access.name_count = o->names.count;
@@ -138,6 +136,7 @@ static int serve_run(const void *given, int operand_count, char **operand) {
     serve.access_log = o->quiet ? NULL : serve.access_log;
     attn_set_threads((int)o->threads);
     attn_status status = attn_serve_run(&serve, &error);
+    attn_model_list_free(&found);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 

@@ -46,8 +46,12 @@ cp model1.safetensors en-fr.safetensors
         -s crop_width=64 -s crop_height=64 --out street >out 2>err || { cat err; exit 1; }
 
 start() { # OPTION...
+    start_with "$ATTN_TOOL" serve --port 0 --model en-fr.safetensors --model street.safetensors "$@"
+}
+
+start_with() { # COMMAND...
     : >log
-    "$ATTN_TOOL" serve --port 0 --model en-fr.safetensors --model street.safetensors "$@" >access 2>log &
+    "$@" >access 2>log &
     server=$!
     tries=0
     until grep -q 'serving at' log || [ $tries -gt 500 ]; do

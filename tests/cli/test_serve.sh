@@ -408,6 +408,30 @@ for target in de en; do
 done
 stop
 
+# Without --model: models/en-fr.safetensors and the other translators beside it; languages choose among them.
+mkdir -p models
+cp model1.safetensors models/en-fr.safetensors
+cp model2.safetensors models/de-it.safetensors
+cp street.safetensors models/
+echo 'this is no model' >models/notes.safetensors
+(
+    unset ATTN_MODEL
+    for languages in '' '--from de' '--to it' '--from de --to it'; do
+        echo 'one two three' >in
+        # shellcheck disable=SC2086 # words
+        "$ATTN_TOOL" translate --raw $languages in >chosen || exit 1
+        wanted=model2.safetensors
+        [ -n "$languages" ] || wanted=model1.safetensors
+        "$ATTN_TOOL" translate --raw --model $wanted in | cmp - chosen || exit 1
+    done
+    "$ATTN_TOOL" translate --from de --to fr in 2>err && exit 1
+    grep -q 'none of the 2 models beside models/en-fr.safetensors translates from de to fr' err
+) || fail "models chosen by languages: $(cat err)"
+start_with env -u ATTN_MODEL "$ATTN_TOOL" serve --port 0
+expect 200 '"code":"de","name":"German","targets":["de","it"]' "$url/languages"
+expect 200 '"code":"en","name":"English","targets":["en","fr"]' "$url/languages"
+stop
+
 # Misuse.
 "$ATTN_TOOL" serve --model street.safetensors --model ./street.safetensors --port 0 2>err && fail "two models for pictures"
 grep -q 'serve only one segmenter' err || fail "no word on two models for pictures: $(cat err)"
