@@ -362,12 +362,31 @@ static bool is_target(const attn_passage *p, const char *text, size_t length) {
     return guesses[0].code == p->target;
 }
 
+/* What is between two sentences that are translated. Chinese has no space there, English has one. */
+static attn_status add_space(attn_passage *p, run *r, size_t from, size_t to, attn_error *error) {
+    bool wide = attn_form_is_wide(p->target);
+    if (p->target[0] == '\0' || wide == attn_form_is_wide(p->language) ||
+        !attn_form_ends(r->smooth, 0, from)) {
+        return add_gap(p, r, from, to, error);
+    }
+    if (!wide && from == to) {
+        attn_status status = attn_passage_add_literal(p, " ", 1, true, error);
+        return status == ATTN_OK ? add_gap(p, r, from, to, error) : status;
+    }
+    size_t spaces = from;
+    while (spaces < to && r->smooth[spaces] == ' ') {
+        spaces++;
+    }
+    return add_gap(p, r, wide && spaces == to ? to : from, to, error);
+}
+
 /* A protected part may hold what looks like the end of a sentence ("http://a.b/c?D"): sentences that
  * it runs through are one. */
 static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sentences,
                                  const attn_spans *spans, attn_error *error) {
     attn_status status = ATTN_OK;
     size_t done = 0, first = 0;
+    bool follows = false; /* a sentence that is translated */
     for (size_t i = 0; i < sentences->count && status == ATTN_OK; i++) {
         size_t from = sentences->span[i].start, to = from + sentences->span[i].length;
         while (first < spans->count &&
@@ -398,10 +417,12 @@ static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sent
             continue;
         }
         choose_tags(r, from, to);
-        status = add_gap(p, r, done, from, error);
+        status = follows && !copy ? add_space(p, r, done, from, error)
+                                  : add_gap(p, r, done, from, error);
         if (status == ATTN_OK) {
             status = attn_passage_add_sentence(p, r, from, to, &inside, copy, error);
         }
+        follows = !copy;
         done = to;
     }
     return status == ATTN_OK ? add_gap(p, r, done, r->length, error) : status;

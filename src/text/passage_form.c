@@ -384,21 +384,41 @@ static bool is_language(const char *code, const char *language) {
     return strncmp(code, language, strlen(language)) == 0;
 }
 
+bool attn_form_ends(const char *text, size_t from, size_t to) {
+    size_t start, end;
+    last_signs(text, from, to, &start, &end);
+    return end > start;
+}
+
+bool attn_form_is_wide(const char *language) {
+    return is_language(language, "zh") || is_language(language, "ja");
+}
+
+/* A last sign as another language writes it; nothing else than one sign is changed. */
+static const char *sign_in(const char *language, const char *sign) {
+    static const struct {
+        const char *narrow, *wide;
+    } signs[] = {{".", "\xe3\x80\x82"}, {"!", "\xef\xbc\x81"}, {"?", "\xef\xbc\x9f"}};
+    bool wide = attn_form_is_wide(language);
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0] && language[0] != '\0'; i++) {
+        if (strcmp(sign, wide ? signs[i].narrow : signs[i].wide) == 0) {
+            return wide ? signs[i].wide : signs[i].narrow;
+        }
+    }
+    return sign;
+}
+
 passage_ending attn_form_ending(const attn_passage *p, const passage_form *form,
                                 const char *translation) {
     size_t length = strlen(translation), start, end;
     passage_ending out = {length, length, "", ""};
     last_signs(translation, 0, length, &start, &end);
     if (form->ends && end == start) {
-        bool wide = is_language(p->target, "zh") || is_language(p->target, "ja");
-        bool plain = form->sign[1] == '\0';
         out.end = out.tail = end;
-        out.space = is_language(p->target, "fr") && plain && strchr("!?", form->sign[0]) ? " " : "";
-        out.sign = !wide || !plain        ? form->sign
-                   : form->sign[0] == '.' ? "\xe3\x80\x82"
-                   : form->sign[0] == '!' ? "\xef\xbc\x81"
-                   : form->sign[0] == '?' ? "\xef\xbc\x9f"
-                                          : form->sign;
+        out.sign = sign_in(p->target, form->sign);
+        out.space = is_language(p->target, "fr") && out.sign[1] == '\0' && strchr("!?", out.sign[0])
+                        ? " "
+                        : "";
     } else if (!form->ends && end > start) {
         out.tail = end;
         while (start > 0) {

@@ -172,6 +172,10 @@ typedef struct passage_ending {
 } passage_ending;
 passage_ending attn_form_ending(const attn_passage *p, const passage_form *form,
                                 const char *translation);
+/* Whether text[from .. to) ends as a sentence does, quotes and brackets aside. */
+bool attn_form_ends(const char *text, size_t from, size_t to);
+/* Whether a language has no spaces between sentences, and wide signs: Chinese, Japanese. */
+bool attn_form_is_wide(const char *language);
 /* The case in which text[from .. from + length) is written. */
 void attn_form_write(const attn_passage *p, const part *tried, const char *text, size_t from,
                      size_t length, attn_buffer *out);

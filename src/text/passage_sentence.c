@@ -124,13 +124,8 @@ static void write_stand_in(writer *w, const char *word) {
 }
 
 static const char *stop_of(const attn_passage *p) {
-    static const char *const wide[] = {"zh", "ja"};
-    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
-        if (strncmp(p->language, wide[i], 2) == 0) {
-            return "\xe3\x80\x82";
-        }
-    }
-    return strncmp(p->language, "th", 2) == 0 || !attn_vocabulary_writes(&p->vocabulary, ".", 1)
+    return attn_form_is_wide(p->language) ? "\xe3\x80\x82"
+           : strncmp(p->language, "th", 2) == 0 || !attn_vocabulary_writes(&p->vocabulary, ".", 1)
                ? ""
                : ".";
 }

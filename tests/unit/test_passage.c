@@ -58,16 +58,11 @@ static char *answer(const char *unit, habit how) {
     return out;
 }
 
-static char *translate_with(const char *text, size_t length, bool html,
-                            const attn_glossary *glossary, habit how, bool attributes) {
-    bool chinese = (unsigned char)text[0] >= 0xe4 && (unsigned char)text[0] < 0xef;
-    attn_passage_options options = {.language = chinese ? "zh" : "en",
-                                    .html = html,
-                                    .glossary = glossary,
-                                    .attributes = attributes};
+static char *translate_as(const char *text, size_t length, const attn_passage_options *options,
+                          habit how) {
     attn_passage *passage;
     char *answers[MAX_UNITS], *out;
-    assert_int_equal(attn_passage_parse(text, length, &options, &passage, NULL), ATTN_OK);
+    assert_int_equal(attn_passage_parse(text, length, options, &passage, NULL), ATTN_OK);
     size_t count = attn_passage_unit_count(passage);
     assert_true(count <= MAX_UNITS);
     for (size_t i = 0; i < count; i++) {
@@ -83,6 +78,16 @@ static char *translate_with(const char *text, size_t length, bool html,
     return out;
 }
 
+static char *translate_with(const char *text, size_t length, bool html,
+                            const attn_glossary *glossary, habit how, bool attributes) {
+    bool chinese = (unsigned char)text[0] >= 0xe4 && (unsigned char)text[0] < 0xef;
+    attn_passage_options options = {.language = chinese ? "zh" : "en",
+                                    .html = html,
+                                    .glossary = glossary,
+                                    .attributes = attributes};
+    return translate_as(text, length, &options, how);
+}
+
 static char *translate(const char *text, size_t length, bool html, const attn_glossary *glossary,
                        habit how) {
     return translate_with(text, length, html, glossary, how, false);
@@ -93,6 +98,61 @@ static void expect(const char *text, bool html, const attn_glossary *glossary, h
     char *out = translate(text, strlen(text), html, glossary, how);
     assert_string_equal(out, wanted);
     free(out);
+}
+
+/* Chinese has no space between sentences and signs of its own. */
+static void between_languages(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *source, *target, *text, *wanted;
+        bool html;
+    } cases[] = {
+        {"en", "zh", "One. Two!  Three?", "«One.»«Two!»«Three?»", false},
+        {"en", "zh", "One <b>two. Three</b> four.", "«One <b>two.»«Three</b> four.»", true},
+        {"en", "zh", "One.\nTwo.", "«One.»\n«Two.»", false},
+        {"en", "fr", "One. Two.", "«One.» «Two.»", false},
+        {"zh", "en", "你好。再见！ 谢谢。\n我很累。", "«你好。» «再见！» «谢谢。»\n«我很累。»",
+         false},
+        {"zh", "ja", "你好。再见！", "«你好。»«再见！»", false},
+        {"zh", "", "你好。再见！", "«你好。»«再见！»", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        attn_passage_options options = {
+            .language = cases[i].source, .target = cases[i].target, .html = cases[i].html};
+        char *out = translate_as(cases[i].text, strlen(cases[i].text), &options, QUOTES);
+        assert_string_equal(out, cases[i].wanted);
+        free(out);
+    }
+}
+
+/* The last sign of the source, as the target writes it, where the translation has none. */
+static void last_sign_of_another_language(void **unused) {
+    (void)unused;
+    static const char *const cases[][5] = {
+        {"zh", "en", "他很累。", "He is tired", "He is tired."},
+        {"zh", "fr", "你好！", "Salut", "Salut !"},
+        {"zh", "en", "他很累", "He is tired.", "He is tired"},
+        {"ja", "zh", "はい。", "是", "是。"},
+        {"en", "zh", "Is he tired?", "他累吗", "他累吗？"},
+        {"en", "zh", "He is tired", "他很累。", "他很累"},
+        {"zh", "", "他很累。", "He is tired", "He is tired。"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        attn_passage_options options = {.language = cases[i][0], .target = cases[i][1]};
+        const char *answers[MAX_UNITS];
+        attn_passage *passage;
+        char *out;
+        assert_int_equal(
+            attn_passage_parse(cases[i][2], strlen(cases[i][2]), &options, &passage, NULL),
+            ATTN_OK);
+        for (size_t u = 0; u < attn_passage_unit_count(passage); u++) {
+            answers[u] = cases[i][3];
+        }
+        assert_int_equal(attn_passage_join(passage, answers, NULL, NULL, &out, NULL), ATTN_OK);
+        assert_string_equal(out, cases[i][4]);
+        free(out);
+        attn_passage_free(passage);
+    }
 }
 
 static void sentences_and_spacing(void **unused) {
@@ -803,6 +863,8 @@ int main(void) {
         cmocka_unit_test(tags_within_sentences),
         cmocka_unit_test(tags_follow_their_words),
         cmocka_unit_test(random_tags),
+        cmocka_unit_test(between_languages),
+        cmocka_unit_test(last_sign_of_another_language),
         cmocka_unit_test(sentences_and_spacing),
         cmocka_unit_test(placeholders_come_through),
         cmocka_unit_test(placeholders_keep_the_sentence),
