@@ -315,6 +315,28 @@ static size_t repeats(const char *text, const word_list *w, size_t letters, bool
     return most;
 }
 
+/* Whether up to 8 characters that are words by themselves are there three times in a row. */
+static bool loops(const char *text) {
+    size_t length = strlen(text);
+    for (size_t at = 0; at < length;) {
+        size_t end = at;
+        for (int count = 1; count <= 8 && end < length; count++) {
+            UChar32 c;
+            U8_NEXT(text, end, length, c);
+            size_t group = end - at;
+            if (!stands_alone(c) || length - end < 2 * group) {
+                break;
+            }
+            if (memcmp(text + at, text + end, group) == 0 &&
+                memcmp(text + at, text + end + group, group) == 0) {
+                return true;
+            }
+        }
+        U8_FWD_1(text, at, length);
+    }
+    return false;
+}
+
 /* A model that does not know what it reads repeats words, goes on and on, or says less than `least` words. */
 static bool stammers(const char *source, const char *translation, size_t least) {
     word_list given, got;
@@ -328,6 +350,9 @@ static bool stammers(const char *source, const char *translation, size_t least) 
         return true;
     }
     if (repeats(translation, &got, 1, true) > 2 && repeats(source, &given, 1, true) < 2) {
+        return true;
+    }
+    if (loops(translation) && !loops(source)) {
         return true;
     }
     size_t letters = given.count == 1 ? 2 : 4;
