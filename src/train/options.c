@@ -181,6 +181,7 @@ attn_status attn_recipe_write(const attn_recipe *recipe, char **text, attn_error
 static bool free_to_change(const char *name) {
     static const char *const names[] = {
         "max_steps",
+        "cooldown_steps",
         "max_epochs",
         "patience",
         "max_minutes",
