@@ -36,7 +36,7 @@ static const attn_option table[] = {
     {"html", 0, ATTN_OPTION_FLAG, offsetof(options, html),
      .help = "the input is an HTML page: translate all of it, tags kept around their words"},
     {"attributes", 0, ATTN_OPTION_FLAG, offsetof(options, decode.attributes),
-     .help = "with --html, or of a file that holds pages, translate attributes that people read too: alt, title, placeholder, aria-label, and the content of a description"},
+     .help = "with --html, or with --file, translate attributes that people read too: alt, title, placeholder, aria-label, and the content of a description; in md, docx and odt files, alternative texts and titles"},
     {"strict", 0, ATTN_OPTION_FLAG, offsetof(options, strict),
      .help = "stop at the first line that is not UTF-8 or too long"},
     {"json", 0, ATTN_OPTION_FLAG, offsetof(options, json),

@@ -10,15 +10,16 @@
 
 static const size_t file_limit = (size_t)64 << 20;
 
-static attn_status open_document(const char *path, attn_doc **out, attn_error *error) {
+static attn_status open_document(const char *path, bool attributes, attn_doc **out,
+                                 attn_error *error) {
     char *bytes = NULL;
     size_t size = 0;
     bool standard = strcmp(path, "-") == 0;
     attn_status status =
         attn_file_read(standard ? "/dev/stdin" : path, file_limit, &bytes, &size, error);
-    return status == ATTN_OK
-               ? attn_doc_open(bytes, size, standard ? "stdin" : path, file_limit, out, error)
-               : status;
+    return status == ATTN_OK ? attn_doc_open(bytes, size, standard ? "stdin" : path, file_limit,
+                                             attributes, out, error)
+                             : status;
 }
 
 static attn_status write_document(const attn_doc *document, const attn_translation *t,
@@ -56,7 +57,7 @@ attn_status attn_translate_file(const attn_model *model, const attn_decode_optio
     size_t count;
     attn_search_options search = attn_decode_search_options(options);
     attn_translate_options translate = attn_decode_translate_options(options, &search);
-    attn_status status = open_document(path, &document, error);
+    attn_status status = open_document(path, options->attributes, &document, error);
     if (status != ATTN_OK) {
         return status;
     }

@@ -155,15 +155,19 @@ attn_status attn_doc_check_text(const attn_doc *d, const attn_part *part, attn_e
                                                 "the file holds a NUL byte", error);
 }
 
-attn_status attn_doc_open(char *bytes, size_t size, const char *name, size_t limit, attn_doc **out,
-                          attn_error *error) {
+attn_status attn_doc_open(char *bytes, size_t size, const char *name, size_t limit, bool attributes,
+                          attn_doc **out, attn_error *error) {
     attn_doc *d = calloc(1, sizeof *d);
     *out = NULL;
     if (d == NULL) {
         attn_free(bytes);
         return attn_fail_memory(error, sizeof *d);
     }
-    *d = (attn_doc){.bytes = bytes, .size = size, .limit = limit, .name = strdup(name)};
+    *d = (attn_doc){.bytes = bytes,
+                    .size = size,
+                    .limit = limit,
+                    .attributes = attributes,
+                    .name = strdup(name)};
     attn_status status = d->name != NULL ? ATTN_OK : attn_fail_memory(error, 1);
     if (status == ATTN_OK && size > limit) {
         status = attn_fail(error, ATTN_ERR_FORMAT, name, -1, "give it in parts",

@@ -22,10 +22,12 @@ const char *attn_doc_ending(size_t i);
 bool attn_doc_is_named(const char *name);
 
 /* Reads a file. bytes: from attn_alloc with a NUL behind them, taken over also on failure. name: of the file, for
- * its kind and for errors. limit: bytes that the file, and all texts unpacked from it, may have. ATTN_ERR_FORMAT: damaged,
+ * its kind and for errors. limit: bytes that the file, and all texts unpacked from it, may have. attributes: the alternative texts of
+ * pictures and the titles of pictures and links are texts too; pages are HTML, where the translator finds them
+ * (text/html.h). ATTN_ERR_FORMAT: damaged,
  * over the limit, not UTF-8, or no kind that is known; ATTN_ERR_UNSUPPORTED: encrypted; ATTN_ERR_MEMORY. */
 ATTN_MUST_CHECK attn_status attn_doc_open(char *bytes, size_t size, const char *name, size_t limit,
-                                          attn_doc **out, attn_error *error);
+                                          bool attributes, attn_doc **out, attn_error *error);
 /* NULL is allowed. */
 void attn_doc_free(attn_doc *document);
 

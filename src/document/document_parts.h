@@ -37,6 +37,7 @@ typedef struct attn_slot {
     size_t lines; /* that what is before the first break had */
     attn_range
         aid; /* what the format's writer needs to know: the start of further lines, a run's properties */
+    bool in_tag; /* it is the value of an XML attribute */
     uint32_t seen,
         escaped; /* of Markdown: signs that stand in it as they are, or behind a backslash */
 } attn_slot;
@@ -82,6 +83,7 @@ struct attn_doc {
     char *name;
     char *bytes;
     size_t size, limit, unpacked;
+    bool attributes; /* those that people read are texts too */
     attn_part *parts;
     size_t part_count, part_room;
     attn_slot *slots;

@@ -22,6 +22,7 @@ typedef struct spot {
 } spot;
 
 typedef struct scan {
+    attn_doc *d;
     const attn_md_block *block;
     const attn_md_names *names;
     const char *text; /* of the file */
@@ -32,6 +33,8 @@ typedef struct scan {
     size_t line;       /* of the block, that is read */
     size_t last_break; /* the mark, or what is none */
     size_t text_until; /* up to there each '<' is known to be text */
+    attn_status status;
+    attn_error *error;
 } scan;
 
 static bool is_sign(char c) {
@@ -331,6 +334,82 @@ static size_t plain_length(const scan *s, size_t at, size_t end) {
 
 static void add_inline(scan *s, size_t start, size_t end);
 
+/* ---- texts within a mark ---- */
+
+/* A text of its own, for which that under way waits. */
+static scan begin_own(scan *s, size_t start, size_t end) {
+    scan outer = *s;
+    s->m = (attn_text_maker){0};
+    s->slot = (attn_slot){.at = {start, end}, .lines = 1};
+    s->last_break = (size_t)-1;
+    return outer;
+}
+
+static void end_own(scan *s, const scan *outer) {
+    attn_status status = attn_make_end(&s->m, s->d, &s->slot, s->error);
+    s->status = s->status == ATTN_OK ? status : s->status;
+    s->m = outer->m;
+    s->slot = outer->slot;
+    s->last_break = outer->last_break;
+}
+
+/* The title in the target (ADDRESS "TITLE") at [start, end), without its quotes; none, or one over lines: empty. */
+static attn_range find_title(const scan *s, size_t start, size_t end) {
+    size_t stop = end - 1;
+    while (stop > start && is_blank(s->text[stop - 1])) {
+        stop--;
+    }
+    char quote = stop > start ? s->text[stop - 1] : '\0';
+    if (s->text[start] != '(' || (quote != '"' && quote != '\'')) {
+        return (attn_range){0, 0};
+    }
+    for (size_t at = start + 1; at + 1 < stop; at++) {
+        if (s->text[at] == quote && is_blank(s->text[at - 1])) {
+            bool one_line = memchr(s->text + at, '\n', stop - at) == NULL;
+            return one_line ? (attn_range){at + 1, stop - 1} : (attn_range){0, 0};
+        }
+    }
+    return (attn_range){0, 0};
+}
+
+/* In a title signs stand for themselves, but for escapes and references. */
+static void add_title(scan *s, size_t start, size_t end) {
+    attn_range title = find_title(s, start, end);
+    if (!s->d->attributes || title.start >= title.end) {
+        return;
+    }
+    scan outer = begin_own(s, title.start, title.end);
+    s->slot.escaped = bit_of(s->text[title.end]);
+    for (size_t at = title.start; at < title.end;) {
+        size_t length = 1;
+        if (is_escape(s, at)) {
+            s->slot.escaped |= bit_of(s->text[at + 1]);
+            attn_make_words(&s->m, s->text + at + 1, 1);
+            at += 2;
+        } else if (s->text[at] == '&') {
+            at = add_reference(s, at, title.end);
+        } else {
+            while (at + length < title.end && strchr("\\&", s->text[at + length]) == NULL) {
+                length++;
+            }
+            add_words(s, at, length);
+            at += length;
+        }
+    }
+    end_own(s, &outer);
+}
+
+/* A link that is found by its text is no longer found when that is another. */
+static void add_alternative(scan *s, size_t bracket) {
+    const spot *here = at_spot(s, bracket);
+    if (s->d->attributes && !here->named) {
+        scan outer = begin_own(s, bracket + 1, here->partner);
+        add_inline(s, bracket + 1, here->partner);
+        end_own(s, &outer);
+        add_title(s, here->partner + 1, here->length);
+    }
+}
+
 /* A link, an image or a note's number. */
 static size_t add_link(scan *s, size_t at) {
     bool image = s->text[at] == '!';
@@ -339,6 +418,9 @@ static size_t add_link(scan *s, size_t at) {
     size_t close = here->partner, end = here->length;
     if (image || s->text[bracket + 1] == '^') {
         attn_make_mark(&s->m, ATTN_SLOT_POINT, at, end);
+        if (image) {
+            add_alternative(s, bracket);
+        }
         return end;
     }
     size_t mark = attn_make_mark(&s->m, ATTN_SLOT_PAIR, at, at + 1);
@@ -347,6 +429,9 @@ static size_t add_link(scan *s, size_t at) {
     }
     add_inline(s, at + 1, close);
     attn_make_close(&s->m, mark, here->named ? at + 1 : close, here->named ? close : end);
+    if (!here->named) {
+        add_title(s, close + 1, end);
+    }
     return end;
 }
 
@@ -410,7 +495,9 @@ attn_status attn_md_add(attn_doc *d, const attn_md_block *block, const attn_md_n
     if (block->count == 0 || block->line[0].start >= block->line[block->count - 1].end) {
         return ATTN_OK;
     }
-    scan s = {.block = block,
+    scan s = {.d = d,
+              .error = error,
+              .block = block,
               .names = names,
               .text = d->bytes,
               .start = block->line[0].start,
@@ -426,7 +513,8 @@ attn_status attn_md_add(attn_doc *d, const attn_md_block *block, const attn_md_n
     find_links(&s);
     add_inline(&s, s.start, s.end);
     attn_free(s.spots);
-    return attn_make_end(&s.m, d, &s.slot, error);
+    attn_status status = attn_make_end(&s.m, d, s.status == ATTN_OK ? &s.slot : NULL, error);
+    return s.status == ATTN_OK ? status : s.status;
 }
 
 /* ---- writing ---- */
@@ -509,7 +597,9 @@ static void write_step(output *o, const attn_step *step) {
     } else if (step->kind == ATTN_STEP_CLOSE && mark->is_run) {
         close_named(o, mark->close);
     } else {
-        write_bytes(o, step->kind == ATTN_STEP_CLOSE ? mark->close : mark->open);
+        attn_writing inner = *o->w; /* a title in it may have a translation */
+        inner.out = &o->segment;
+        attn_write_range(&inner, step->kind == ATTN_STEP_CLOSE ? mark->close : mark->open);
         o->opened = o->segment.length;
     }
 }

@@ -40,6 +40,9 @@ static attn_xml_role word_role(const char *space, const char *name, const char *
         {" br cr tab ", ATTN_XML_BREAK},
         {" proofErr lastRenderedPageBreak ", ATTN_XML_DROP},
     };
+    if (strstr(space, "wordprocessingDrawing") != NULL && strcmp(name, "docPr") == 0) {
+        return ATTN_XML_PICTURE;
+    }
     if (strstr(space, "wordprocessingml") == NULL) {
         return ATTN_XML_PASS;
     }
@@ -73,6 +76,14 @@ static attn_xml_role open_role(const char *space, const char *name, const char *
         return ATTN_XML_DROP;
     }
     return among(name, " span a meta ") ? ATTN_XML_PAIR : ATTN_XML_PASS;
+}
+
+/* With the titles and descriptions of pictures. */
+static attn_xml_role open_role_all(const char *space, const char *name, const char **attributes,
+                                   attn_xml_role parent) {
+    return strstr(space, "xmlns:svg") != NULL && among(name, " title desc ")
+               ? ATTN_XML_TEXT
+               : open_role(space, name, attributes, parent);
 }
 
 /* The table of contents of an old book, and what a book says of itself. */
@@ -186,7 +197,8 @@ static attn_status read_word(attn_doc *d, attn_error *error) {
 }
 
 static attn_status read_open(attn_doc *d, attn_error *error) {
-    return read_members(d, open_format, open_role, "content.xml", error);
+    return read_members(d, open_format, d->attributes ? open_role_all : open_role, "content.xml",
+                        error);
 }
 
 static attn_status read_book(attn_doc *d, attn_error *error) {

@@ -421,6 +421,45 @@ static void begin_inside(reading *r, gathered *g, element *e, const char **attri
     g->hidden += e->hides;
 }
 
+/* The value of an attribute within a start tag, as it is written. expat has found the tag to be well formed. */
+static attn_range find_value(const char *bytes, attn_range tag, const char *name) {
+    size_t length = strlen(name);
+    for (size_t at = tag.start; at < tag.end; at++) {
+        size_t start = at;
+        while (at < tag.end && strchr("\"'", bytes[at]) == NULL) {
+            at++;
+        }
+        size_t open = at++;
+        while (at < tag.end && bytes[at] != bytes[open]) {
+            at++;
+        }
+        size_t end = open < tag.end ? open : start; /* of the name, with "=" and spaces behind it */
+        while (end > start && strchr("= \t\r\n", bytes[end - 1]) != NULL) {
+            end--;
+        }
+        if (end >= start + length + 1 && strchr(" \t\r\n", bytes[end - length - 1]) != NULL &&
+            memcmp(bytes + end - length, name, length) == 0) {
+            return (attn_range){open + 1, at};
+        }
+    }
+    return (attn_range){0, 0};
+}
+
+/* What people read of a picture. */
+static void add_attributes(reading *r, attn_range tag, const char **attributes) {
+    static const char *const names[] = {"descr", "title"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = attn_xml_attribute(attributes, names[i]);
+        attn_range at = find_value(r->d->parts[r->part].bytes, tag, names[i]);
+        attn_text_maker m = {0};
+        attn_slot slot = {.part = r->part, .at = at, .lines = 1, .in_tag = true};
+        if (value != NULL && at.start < at.end) {
+            attn_make_words(&m, value, strlen(value));
+            stop(r, attn_make_end(&m, r->d, &slot, r->error));
+        }
+    }
+}
+
 static bool is_wrapped(const reading *r, attn_xml_role role) {
     return role == ATTN_XML_WRAPPED && r->depth >= 2 &&
            r->stack[r->depth - 2].role == ATTN_XML_WRAPPER && r->stack[r->depth - 2].hides;
@@ -464,6 +503,12 @@ static void XMLCALL on_start(void *context, const char *name, const char **attri
     attn_xml_role role = ATTN_XML_PASS;
     if (r->skip == 0) {
         role = r->roles(space, bar != NULL ? bar + 1 : name, attributes, parent);
+    }
+    if (role == ATTN_XML_PICTURE) {
+        role = ATTN_XML_PASS;
+        if (r->d->attributes) {
+            add_attributes(r, here(r), attributes);
+        }
     }
     begin_element(r, role, attributes);
 }

@@ -9,6 +9,7 @@
 typedef enum attn_xml_role {
     ATTN_XML_PASS, /* outside: nothing. Within a text: stays as it is, and texts in it are texts of their own */
     ATTN_XML_SKIP, /* nothing in it is for translation */
+    ATTN_XML_PICTURE, /* as PASS; its attributes descr and title are texts, if attributes are asked for */
     ATTN_XML_TEXT, /* its content is a text */
     ATTN_XML_PAIR,
     ATTN_XML_POINT,

@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "document/xml.h"
 
-void attn_xml_escape(attn_buffer *out, const char *text, size_t length) {
+static void escape(attn_buffer *out, const char *text, size_t length, bool in_tag) {
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c == '&') {
@@ -14,10 +14,18 @@ void attn_xml_escape(attn_buffer *out, const char *text, size_t length) {
             attn_buffer_text(out, "&lt;");
         } else if (c == '>') {
             attn_buffer_text(out, "&gt;");
+        } else if (c == '"' && in_tag) {
+            attn_buffer_text(out, "&quot;");
+        } else if (c == '\'' && in_tag) {
+            attn_buffer_text(out, "&apos;");
         } else if (c >= ' ' || c == '\n' || c == '\t' || c == '\r') {
             attn_buffer_add(out, text + i, 1);
         }
     }
+}
+
+void attn_xml_escape(attn_buffer *out, const char *text, size_t length) {
+    escape(out, text, length, false);
 }
 
 /* What is written of a slot so far. */
@@ -81,7 +89,7 @@ static void write_step(output *o, const attn_step *step) {
         if (o->runs) {
             open_run(o);
         }
-        attn_xml_escape(o->w->out, step->words, step->length);
+        escape(o->w->out, step->words, step->length, o->slot->in_tag);
         return;
     }
     if (step->kind == ATTN_STEP_MARKUP) {
@@ -117,7 +125,7 @@ static void write_content(output *o, const char *translation) {
 }
 
 void attn_xml_write(attn_writing *w, const attn_slot *slot, const char *translation) {
-    output o = {.w = w, .slot = slot, .runs = w->part->format == ATTN_PART_RUNS};
+    output o = {.w = w, .slot = slot, .runs = w->part->format == ATTN_PART_RUNS && !slot->in_tag};
     o.styles = attn_alloc_zero(slot->mark_count + 1, sizeof *o.styles);
     if (o.styles == NULL) {
         w->out->failed = true;

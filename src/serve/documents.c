@@ -45,7 +45,8 @@ attn_doc *attn_document_of_request(const attn_shelf *shelf, size_t limit, const 
     }
     memcpy(bytes, file->bytes, file->size);
     bytes[file->size] = '\0';
-    attn_status status = attn_doc_open(bytes, file->size, file->name, limit, &document, &error);
+    attn_status status = attn_doc_open(bytes, file->size, file->name, limit,
+                                       attn_parameter_flag(p, "attributes"), &document, &error);
     if (status == ATTN_ERR_MEMORY) {
         attn_http_error(answer, 500, "out of memory");
     } else if (status != ATTN_OK) {

@@ -76,7 +76,8 @@ static const attn_route_parameter file_parameters[] = {
     {"source", "string", true, "Source language code, or auto"},
     {"target", "string", true, "Target language code"},
     {"attributes", "boolean", false,
-     "Of html and epub, translate attributes that people read too (an addition of attn)"},
+     "Of html, epub, md, docx and odt, translate alternative texts, titles and other attributes "
+     "that people read too (an addition of attn)"},
     {"translate_all", "boolean", false,
      "Translate also what is in the target language already (an addition of attn)"},
     {"model", "integer", false,

@@ -50,6 +50,12 @@ printf '<p>one <img alt="two three four"> two.</p>\n' >page.html
 grep -q 'alt="two three four"' page_fr.html && fail "an attribute that stayed: $(cat page_fr.html)"
 expect 200 translatedFileUrl -F file=@page.html -F attributes=true -F source=en -F target=fr "$url/translate_file"
 curl -sS -m 60 -o page "$(sed 's/.*":"\([^"]*\)".*/\1/' body)" && cmp page page_fr.html || fail "another page than attn translate's"
+printf '![two three four](one.png)\n' >picture.md
+expect 200 translatedFileUrl -F file=@picture.md -F attributes=true -F source=en -F target=fr "$url/translate_file"
+curl -sS -m 60 -o picture "$(sed 's/.*":"\([^"]*\)".*/\1/' body)"
+"$ATTN_TOOL" translate --model en-fr.safetensors --attributes --file picture.md -o picture_fr.md 2>err
+grep -q '^!\[.*\](one.png)$' picture && ! cmp -s picture picture.md || fail "an alternative text that stayed: $(cat picture)"
+cmp picture picture_fr.md || fail "another picture's text than attn translate's"
 i=0
 while [ $i -lt 3000 ]; do echo "one two three $i."; i=$((i + 1)); done >book.txt
 "$ATTN_TOOL" translate --model en-fr.safetensors --file book.txt -o book_fr.txt 2>err

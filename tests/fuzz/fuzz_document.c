@@ -17,7 +17,7 @@ static attn_status open_copy(const void *bytes, size_t size, const char *name, a
     require(copy != NULL);
     memcpy(copy, bytes, size);
     copy[size] = '\0';
-    return attn_doc_open(copy, size, name, 1 << 20, out, error);
+    return attn_doc_open(copy, size, name, 1 << 20, true, out, error);
 }
 
 /* A packed file whose other members are damaged is found to be so at the end. */

@@ -27,13 +27,14 @@ def check(good, what):
         sys.exit(f"FAIL: {what}")
 
 
-def through(name, data):
-    """The texts, and the file in capitals; its own texts give the same bytes unless translations are filled in."""
+def through(name, data, *more):
+    """The texts, and the file in capitals; its own texts give the same bytes unless translations are filled in. more:
+    "attributes", for alternative texts too."""
     path = folder / name
     path.write_bytes(data)
     outs = {}
     for mode in ("same", "loud"):
-        done = subprocess.run([driver, path, folder / f"{mode}-{name}", mode], capture_output=True, text=True)
+        done = subprocess.run([driver, path, folder / f"{mode}-{name}", mode, *more], capture_output=True, text=True)
         check(done.returncode == 0, f"{name}: {done.stderr}")
         outs[mode] = (folder / f"{mode}-{name}").read_bytes()
     if not name.endswith((".po", ".xlf", ".xliff")):
@@ -161,6 +162,29 @@ def test_odt():
     through("same", data)
 
 
+def test_pictures():
+    """What people read of pictures is translated when it is asked for, in a paragraph with words and in one without."""
+    drawing = ('<w:r><w:drawing><wp:inline xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing"><wp:docPr '
+               "id='1' name=\"Picture 1\" descr = 'A \"red\" car &amp; a dog' title=\"Cars\"/></wp:inline></w:drawing></w:r>")
+    data = docx(f"<w:p>{drawing}</w:p><w:p><w:r><w:t>See</w:t></w:r>{drawing}</w:p>")
+    check(through("p.docx", data)[0] == ["See<img x0>"], "pictures are read unasked")
+    texts, loud = through("p.docx", data, "attributes")
+    check(texts == ['A "red" car &amp; a dog', "Cars", "See<img x0>", 'A "red" car &amp; a dog', "Cars"], texts)
+    pictures = [e.attrib for e in ET.fromstring(unpack(loud)[0]["word/document.xml"]).iter() if e.tag.endswith("}docPr")]
+    check(pictures == [{"id": "1", "name": "Picture 1", "descr": 'A "RED" CAR & A DOG', "title": "CARS"}] * 2, pictures)
+    T, S = "urn:oasis:names:tc:opendocument:xmlns:text:1.0", "urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"
+    content = (f'<o xmlns:text="{T}" xmlns:svg="{S}" xmlns:draw="urn:d"><text:p>See <draw:frame><draw:image/><svg:title>Cars</svg:title>'
+               "<svg:desc>A car &amp; a dog</svg:desc></draw:frame> it</text:p></o>")
+    data = pack({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": content}, {"mimetype"})
+    check(through("p.odt", data)[0] == ["See <img x0> it"], "pictures are read unasked")
+    texts, loud = through("p.odt", data, "attributes")
+    check(texts == ["See <img x0> it", "Cars", "A car &amp; a dog"], texts)
+    want = content
+    for word in ("See", "Cars", "A car", "a dog", " it<"):
+        want = want.replace(word, word.upper())
+    check(unpack(loud)[0]["content.xml"].decode() == want, loud)
+
+
 def test_epub():
     page = ('<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml"><head><title>Book</title>'
             '<script src="x"/></head><body><p>One <a id="p1"/><b>bold</b>&#160;text<br/>more</p></body></html>')
@@ -252,6 +276,7 @@ def test_markdown():
     check(len(paths) > 10, "where are the pages?")
     for path in paths:
         text = path.read_text()
+        through("a.md", text.encode(), "attributes")
         _, loud = through("a.md", text.encode())
         shape = lambda md: re.sub(r"\s+", " ", re.sub(r">[^<]+(?=<)", ">", re.sub(r"<code[^>]*>.*?</code>", lambda m: f"<{hash(m.group())}>", render(md), flags=re.S)))
         words = lambda md: re.sub(r"\s+", " ", re.sub(r"<[^>]*>|&\w+;", "", re.sub(r"<code[^>]*>.*?</code>", "", render(md), flags=re.S)))

@@ -20,11 +20,11 @@ int main(int count, char **argument) {
     attn_doc *d;
     attn_error error = {0};
     attn_buffer out = {0};
-    if (count != 4) {
+    if (count < 4) {
         return 2;
     }
     if (attn_file_read(argument[1], 0, &bytes, &size, &error) != ATTN_OK ||
-        attn_doc_open(bytes, size, argument[1], 1 << 24, &d, &error) != ATTN_OK) {
+        attn_doc_open(bytes, size, argument[1], 1 << 24, count > 4, &d, &error) != ATTN_OK) {
         return fail(&error);
     }
     const char *const *text = attn_doc_texts(d, &texts);

@@ -15,13 +15,15 @@
 
 enum { LIMIT = 1 << 20 };
 
+static bool attributes;
+
 static attn_status open_document(const char *text, size_t size, const char *name, attn_doc **out,
                                  attn_error *error) {
     char *bytes = attn_alloc(size + 1);
     assert_non_null(bytes);
     memcpy(bytes, text, size);
     bytes[size] = '\0';
-    return attn_doc_open(bytes, size, name, LIMIT, out, error);
+    return attn_doc_open(bytes, size, name, LIMIT, attributes, out, error);
 }
 
 static attn_doc *opened(const char *text, const char *name) {
@@ -170,6 +172,27 @@ static void markdown(void **state) {
                  "<x0>a **b</x0> c** [d <x1>e</x1> <kbd>x2</kbd> [i]");
 }
 
+/* Alternative texts and titles, on request. */
+static void readable_attributes(void **state) {
+    (void)state;
+    static const char md[] = "![A *red* car](a.png \"Its \\\"title\\\" here\") and [a link](b.c "
+                             "'Where to') or ![named]\n\n"
+                             "> ![two\n> lines](p.png)\n\n[named]: n.png\n";
+    assert_texts(md, "a.md", "<img x0> and <x1>a link</x1> or <img x2>");
+    attributes = true;
+    assert_texts(md, "a.md",
+                 "<img x0> and <x1>a link</x1> or <img x2> | A <x0>red</x0> car | Its \"title\" "
+                 "here | Where to | two lines");
+    assert_file(md, "a.md",
+                "![A *RED* CAR](a.png \"ITS \\\"TITLE\\\" HERE\") AND [A LINK](b.c 'WHERE TO') OR "
+                "![named]\n\n> ![TWO\n> LINES](p.png)\n\n[named]: n.png\n");
+    attn_doc *d = opened("![a](b 'c')\n", "a.md");
+    static const char *const quoted[] = {"[x] \"", "l'eau \"y\""};
+    assert_written(d, quoted, "![\\[x\\] \"](b 'l\\'eau \"y\"')\n");
+    attn_doc_free(d);
+    attributes = false;
+}
+
 /* Marks may change places, and may not be lost. */
 static void marks(void **state) {
     (void)state;
@@ -233,6 +256,7 @@ int main(void) {
         cmocka_unit_test(lines_of_subtitles),
         cmocka_unit_test(catalogues),
         cmocka_unit_test(markdown),
+        cmocka_unit_test(readable_attributes),
         cmocka_unit_test(marks),
         cmocka_unit_test(told_apart),
         cmocka_unit_test(refused),
