@@ -34,8 +34,10 @@ static json_t *describe_translator(const attn_translator_config *c) {
         "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads, "encoder_layers",
         (json_int_t)c->encoder_layers, "decoder_layers", (json_int_t)c->decoder_layers,
         "max_length", (json_int_t)c->max_length, "norm", c->pre_norm ? "pre" : "post", "positions",
-        c->learned_positions ? "learned" : "sinusoidal", "activation",
-        attn_activation_names[c->activation]);
+        c->learned_positions            ? "learned"
+        : c->rotary != ATTN_ROTARY_NONE ? "rotary"
+                                        : "sinusoidal",
+        "activation", attn_activation_names[c->activation]);
     if (c->source_vocabulary > 0) {
         json_object_set_new(config, "source_vocabulary", json_integer(c->source_vocabulary));
     }
@@ -64,6 +66,14 @@ static json_t *describe_translator(const attn_translator_config *c) {
     }
     if (c->norm_epsilon > 0) {
         json_object_set_new(config, "norm_epsilon", json_real(c->norm_epsilon));
+    }
+    if (c->rotary != ATTN_ROTARY_NONE) {
+        json_object_set_new(config, "rotary", json_string(attn_rotary_names[c->rotary]));
+        json_object_set_new(config, "rotary_base",
+                            json_integer(c->rotary_base > 0 ? c->rotary_base : 10000));
+        json_object_set_new(
+            config, "rotary_dim",
+            json_integer(c->rotary_dim > 0 ? c->rotary_dim : c->d_model / c->heads));
     }
     if (!c->learned_positions && c->sinusoids != ATTN_SINUSOIDS_TENSOR2TENSOR) {
         json_object_set_new(config, "sinusoids", json_string(attn_sinusoids_names[c->sinusoids]));

@@ -119,6 +119,27 @@ typedef struct attn_head_edit {
     int64_t key, keys;
 } attn_head_edit;
 
+/* Rotary positions (Su et al. 2021): the first `size` channels of every query and key are pairs, and at place p of its
+ * sequence, from 0, pair i is turned by the angle p f(i), f(i) = base^(-2 i / size):
+ *     (a, b) becomes (a cos - b sin, b cos + a sin)
+ * so that a query and a key know how far apart they are, and nothing else of where they stand. Which channels are
+ * pair i: */
+typedef enum attn_rotary {
+    ATTN_ROTARY_NONE,
+    ATTN_ROTARY_HALVES,   /* i and size / 2 + i: GPT-NeoX, Llama as transformers has it */
+    ATTN_ROTARY_ADJACENT, /* 2 i and 2 i + 1: the paper, GPT-J */
+} attn_rotary;
+
+typedef struct attn_rotation {
+    attn_rotary kind;
+    int64_t length, size;   /* places; size is even and at most the head size */
+    const attn_real *table; /* [length, size] of attn_rotary_table */
+} attn_rotation;
+
+/* table[length, size]: of each place the cosines of its size / 2 angles, then their sines. base: above 1, at most 2^60.
+ * The same bits everywhere. */
+ATTN_API void attn_rotary_table(double base, int64_t length, int64_t size, attn_real *table);
+
 typedef struct attn_multi_head {
     int64_t channels, heads, kv_heads, head_size;
     /* NAME.query, .key, .value (weights adjacent, then biases), NAME.output. Self attention
@@ -131,6 +152,8 @@ typedef struct attn_multi_head {
      * overrides what an earlier one did. */
     const attn_head_edit *edits;
     int64_t edit_count;
+    /* The caller's: queries and keys of self attention are turned before they meet; NULL: they are not. */
+    const attn_rotation *rotation;
 } attn_multi_head;
 
 /* channels must be a multiple of heads, and heads of kv_heads; otherwise attn_params_allocate
@@ -139,7 +162,8 @@ ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char
                                                  int64_t channels, int64_t heads, int64_t kv_heads);
 /* The attention of x's tokens to those of memory (NULL: to x itself), heads joined, before the
  * output projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. A tape that
- * records refuses an attention with edits (ATTN_ERR_ARGUMENT). */
+ * records refuses an attention with edits (ATTN_ERR_ARGUMENT). With a rotation, query and key are noted as turned; it
+ * is refused together with memory, or when a sequence is longer than its table (ATTN_ERR_ARGUMENT). */
 ATTN_API attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x,
                                            const attn_sequences *sequences, attn_tensor *memory,
                                            const attn_sequences *memory_sequences,

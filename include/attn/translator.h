@@ -1,6 +1,6 @@
 /* attn/translator.h: the Transformer of "Attention is all you need", encoder and decoder.
  *
- * Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020. Dimension letters: N tokens, V vocabulary of the
+ * Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020; rotary positions: Su et al. 2021. Dimension letters: N tokens, V vocabulary of the
  * target, R rows (hypotheses) of a decoding step. */
 #ifndef ATTN_TRANSLATOR_H
 #define ATTN_TRANSLATOR_H
@@ -59,6 +59,10 @@ typedef struct attn_translator_config {
     bool
         ssru; /* the decoder reads earlier words by recurrent units (attn_layer_ssru), not by attention */
     bool final_norm; /* post-norm, and yet a norm after the last layer: PyTorch's nn.Transformer */
+    attn_rotary
+        rotary; /* self-attention turns queries and keys by their places, and embeddings get no position */
+    int64_t rotary_base; /* 0: 10000 */
+    int64_t rotary_dim;  /* how many channels of a head are turned; 0: all */
 } attn_translator_config;
 
 /* The paper's base model with a vocabulary of 8,000. */

@@ -82,3 +82,22 @@ double attn_exp2_double(double x) {
     memcpy(&scale, &bits, sizeof scale);
     return power * scale;
 }
+
+/* x = m 2^n with m around 1; ln m = 2 artanh(r), r = (m - 1) / (m + 1), |r| < 0.172. */
+double attn_log2_double(double x) {
+    /* 1 / (2 i + 1) */
+    static const double ARTANH[] = {
+        1.0,        1.0 / 3.0,  1.0 / 5.0,  1.0 / 7.0,  1.0 / 9.0,  1.0 / 11.0,
+        1.0 / 13.0, 1.0 / 15.0, 1.0 / 17.0, 1.0 / 19.0, 1.0 / 21.0, 1.0 / 23.0,
+    };
+    const double two_over_ln_2 = 0x1.71547652b82fep+1, root_half = 0x1.6a09e667f3bcdp-1;
+    int n;
+    double m = frexp(x, &n); /* exact */
+    if (m < root_half) {
+        m *= 2;
+        n--;
+    }
+    double r = (m - 1.0) / (m + 1.0);
+    double log2_m = r * polynomial(ARTANH, sizeof ARTANH / sizeof *ARTANH, r * r) * two_over_ln_2;
+    return (double)n + log2_m;
+}

@@ -4,7 +4,7 @@
  *     shared_vocabulary.json (or .txt)              pieces by id; or source_vocabulary and target_vocabulary
  *     source.spm, target.spm, sentencepiece.model   the segmenters, which CTranslate2 itself does not need
  *
- * Names of tensors: CTranslate2 python/ctranslate2/specs. Positions are in the file, or sinusoids from 1; a translation begins with
+ * Names of tensors: CTranslate2 python/ctranslate2/specs. Positions are in the file, rotary, or sinusoids from 1; a translation begins with
  * zeros or with the word decoder_start_token; the norms' epsilon is 1e-5, of RMSNorm
  * 1e-6, unless config.json has another. */
 #include <math.h>
@@ -130,7 +130,7 @@ static attn_status refuse(attn_error *error, const char *what) {
                      "a CTranslate2 model with %s, which attn does not compute", what);
 }
 
-/* A setting that is not looked at could change what is computed: rotary_dim, sliding_window, queries_scale ... */
+/* A setting that is not looked at could change what is computed: rotary_scaling_type, sliding_window, queries_scale ... */
 static attn_status check_all_known(const attn_tensor_file *file, attn_error *error) {
     static const char *const known[] = {"num_heads",
                                         "pre_norm",
@@ -145,6 +145,9 @@ static attn_status check_all_known(const attn_tensor_file *file, attn_error *err
                                         "weight_scale",
                                         "start_from_zero_embedding",
                                         "project_in",
+                                        "rotary_dim",
+                                        "rotary_interleave",
+                                        "rotary_base",
                                         "multiply_by_sqrt_depth",
                                         "multi_query_attention"};
     for (size_t i = 0; i < attn_tensor_file_count(file); i++) {
@@ -241,13 +244,55 @@ static attn_embeddings embeddings_of(const attn_tensor_file *file) {
                                                          : ATTN_EMBEDDINGS_TARGET;
 }
 
+/* How one layer turns queries and keys; -1: it does not. */
+typedef struct rotation {
+    double dim, interleave, base;
+} rotation;
+
+static rotation rotation_of(const attn_tensor_file *file, const char *side, int64_t layer) {
+    char scope[64];
+    snprintf(scope, sizeof scope, "%s/layer_%lld/self_attention", side, (long long)layer);
+    return (rotation){.dim = setting_or(file, scope, "rotary_dim", -1),
+                      .interleave = setting_or(file, scope, "rotary_interleave", 1) != 0,
+                      .base = setting_or(file, scope, "rotary_base", 10000)};
+}
+
+/* Every layer of both sides must turn in the same way. */
+static attn_status read_rotary(const attn_tensor_file *file, attn_translator_config *config,
+                               attn_error *error) {
+    rotation first = rotation_of(file, "encoder", 0);
+    for (int64_t i = 0; i < config->encoder_layers + config->decoder_layers; i++) {
+        bool encoder = i < config->encoder_layers;
+        rotation r = rotation_of(file, encoder ? "encoder" : "decoder",
+                                 encoder ? i : i - config->encoder_layers);
+        if (r.dim != first.dim ||
+            (r.dim >= 0 && (r.interleave != first.interleave || r.base != first.base))) {
+            return refuse(error, "rotary positions that are not the same in every layer");
+        }
+    }
+    if (first.dim < 0) {
+        return ATTN_OK;
+    }
+    if (!(first.base > 1 && first.base <= 1 << 30 && first.base == floor(first.base))) {
+        return refuse(error, "a rotary_base that is no whole number from 2 to 2^30");
+    }
+    config->rotary = first.interleave != 0 ? ATTN_ROTARY_ADJACENT : ATTN_ROTARY_HALVES;
+    config->rotary_base = (int64_t)first.base;
+    config->rotary_dim = (int64_t)first.dim;
+    return ATTN_OK;
+}
+
 static attn_status read_positions(const attn_tensor_file *file, attn_translator_config *config,
                                   attn_error *error) {
     static const char encoder[] = "encoder/position_encodings/encodings";
     static const char decoder[] = "decoder/position_encodings/encodings";
     const attn_tensor_info *table = attn_tensor_file_find(file, encoder);
+    attn_status status = read_rotary(file, config, error);
     config->max_length = 1024;
-    config->first_position = 1;
+    config->first_position = config->rotary == ATTN_ROTARY_NONE;
+    if (status != ATTN_OK || config->rotary != ATTN_ROTARY_NONE) {
+        return status;
+    }
     if (table == NULL) {
         return attn_tensor_file_find(file, decoder) == NULL
                    ? ATTN_OK

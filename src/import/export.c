@@ -225,6 +225,9 @@ static attn_status check_known(const attn_imported *model, attn_error *error) {
     known.rms_norm = c->rms_norm;
     known.gated = c->gated;
     known.bare_source = c->bare_source;
+    known.rotary = c->rotary;
+    known.rotary_base = c->rotary_base;
+    known.rotary_dim = c->rotary_dim;
     const char *key = attn_translator_config_difference(c, &known);
     return key == NULL ? ATTN_OK
                        : attn_fail(error, ATTN_ERR_UNSUPPORTED, NULL, -1, NULL,

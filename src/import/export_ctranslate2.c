@@ -1,4 +1,5 @@
 /* import/export_ctranslate2.c: model.bin, config.json, the vocabularies and the segmenters, as CTranslate2 reads them. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -10,6 +11,7 @@ static attn_status check(const attn_imported *model, char *note, size_t size, at
     const attn_translator_config *c = attn_translator_get_config(model->translator);
     const attn_export_limit limits[] = {
         {c->kv_heads != c->heads, "heads that share keys and values (kv_heads)"},
+        {c->rotary_base > 1 << 24, "a rotary_base that float32 may not hold"},
     };
     (void)note;
     (void)size;
@@ -31,6 +33,36 @@ static int8_t activation_of(attn_activation activation) {
     default:
         return 0;
     }
+}
+
+/* Each layer says how it turns queries and keys. */
+static attn_status add_rotary(const attn_translator_config *c, attn_export_tensors *list,
+                              attn_error *error) {
+    const int8_t adjacent = c->rotary == ATTN_ROTARY_ADJACENT;
+    const int32_t dim = (int32_t)c->rotary_dim;
+    const float base = c->rotary_base > 0 ? (float)c->rotary_base : 10000;
+    const struct {
+        const char *name;
+        attn_dtype dtype;
+        const void *value;
+    } settings[] = {
+        {"rotary_dim", ATTN_DTYPE_I32, &dim},
+        {"rotary_interleave", ATTN_DTYPE_I8, &adjacent},
+        {"rotary_base", ATTN_DTYPE_F32, &base},
+    };
+    attn_status status = ATTN_OK;
+    for (int64_t i = 0; i < c->encoder_layers + c->decoder_layers; i++) {
+        bool encoder = i < c->encoder_layers;
+        for (size_t k = 0; k < sizeof settings / sizeof *settings && status == ATTN_OK; k++) {
+            char name[80];
+            snprintf(name, sizeof name, "%s/layer_%lld/self_attention/%s",
+                     encoder ? "encoder" : "decoder",
+                     (long long)(encoder ? i : i - c->encoder_layers), settings[k].name);
+            status =
+                attn_export_add(list, name, settings[k].dtype, 0, NULL, settings[k].value, error);
+        }
+    }
+    return status;
 }
 
 static attn_status add_settings(const attn_translator_config *c, attn_export_tensors *list,
@@ -101,7 +133,10 @@ static attn_status write_model(const attn_imported *model, const char *folder, a
     attn_status status =
         attn_export_weights(attn_weights_ctranslate2(c->gated), &shapes, words,
                             attn_translator_params(model->translator), &list, error);
-    status = status == ATTN_OK ? add_positions(model, &list, error) : status;
+    if (status == ATTN_OK) {
+        status = c->rotary != ATTN_ROTARY_NONE ? add_rotary(c, &list, error)
+                                               : add_positions(model, &list, error);
+    }
     status = status == ATTN_OK ? add_settings(c, &list, error) : status;
     if (status == ATTN_OK) {
         size_t aliases = c->embeddings == ATTN_EMBEDDINGS_TIED     ? 2

@@ -3,7 +3,8 @@
  *
  * N tokens, M memory tokens, C channels, H heads, G key/value heads, D head size.
  * Self attention projects x once to [N, (H + 2G) D]: query, key and value side by side; the kernel
- * reads the three through strides. Next: kernels/attention. */
+ * reads the three through strides. Rotary positions turn query and key where they lie, before the kernel, and
+ * their gradients back after it. Next: kernels/attention, layers/rotary.c. */
 #include "kernels/attention/attention.h"
 
 #include <stdio.h>
@@ -55,9 +56,19 @@ typedef struct attention_record {
     int64_t value_offset;
     attn_tensor *output;
     real *lse;
+    const attn_rotation *rotation; /* NULL: none */
+    attn_sequences sequences;
     attn_guide guide; /* start NULL: none */
     attn_guide_head guided;
 } attention_record;
+
+/* Queries and keys stand side by side, so that their heads are one row of heads. */
+static void turn_all(const attention_record *r, bool back, real *joined) {
+    if (r->rotation != NULL) {
+        attn_layers_turn_all(r->rotation, &r->sequences, back, r->call.heads + r->call.kv_heads,
+                             r->call.head_size, r->query->cols, joined);
+    }
+}
 
 static void attention_backward(attn_tape *tape, void *record) {
     const attention_record *r = record;
@@ -89,6 +100,8 @@ static void attention_backward(attn_tape *tape, void *record) {
         head.d_key = d_key_value + (head.key - r->key_value->data);
         attn_guide_backward(&r->guide, &head);
     }
+    /* query, key turned by their places */
+    turn_all(r, true, d_query);
 }
 
 /* The projections of x and memory, and where the heads lie in them. */
@@ -248,6 +261,14 @@ static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences
         !attn_layers_probability(tape, dropout, "the dropout")) {
         return NULL;
     }
+    if (attention->rotation != NULL && memory != NULL) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "an attention with a rotation takes no memory");
+        return NULL;
+    }
+    if (attention->rotation != NULL &&
+        !attn_layers_rotation(tape, attention->rotation, sequences, attention->head_size)) {
+        return NULL;
+    }
     if (memory != NULL && memory_sequences->count != sequences->count) {
         attn_tape_fail(tape, ATTN_ERR_SHAPE, "memory_sequences are %lld, sequences %lld",
                        (long long)memory_sequences->count, (long long)sequences->count);
@@ -264,6 +285,8 @@ static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences
         return NULL;
     }
     local.lse = lse->data;
+    local.rotation = attention->rotation;
+    local.sequences = *sequences;
     uint64_t key = recording ? attn_tape_random_key(tape) : 0;
     describe(&local, attention, sequences, memory != NULL ? memory_sequences : sequences, causal,
              recording ? dropout : 0.0, key);
@@ -279,6 +302,7 @@ static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences
         *r = local;
         local.output->constant = local.query->constant && local.key_value->constant;
     }
+    turn_all(&local, false, local.query->data);
     attn_error error;
     attn_status status = attn_attention_forward_scratch(
         &local.call, local.query->data, local.key_value->data + local.key_offset,

@@ -95,6 +95,16 @@ attn_tensor *attn_layers_linear(attn_tape *tape, attn_tensor *x, const attn_line
 attn_tensor *attn_layers_dropout(attn_tape *tape, attn_tensor *x, double p);
 attn_tensor *attn_layers_multiply(attn_tape *tape, attn_tensor *a, attn_tensor *b);
 
+/* The rotation fits heads of this size and has a place for every token; else the tape fails. */
+bool attn_layers_rotation(attn_tape *tape, const attn_rotation *rotation,
+                          const attn_sequences *sequences, int64_t head_size);
+/* Turns the heads of one token at that place of its sequence, in place. */
+void attn_layers_turn(const attn_rotation *rotation, int64_t place, int64_t heads,
+                      int64_t head_size, real *token);
+/* Those of every token, `row` apart, or (back) undoes it. */
+void attn_layers_turn_all(const attn_rotation *rotation, const attn_sequences *sequences, bool back,
+                          int64_t heads, int64_t head_size, int64_t row, real *x);
+
 /* A feed-forward up to its last projection. */
 attn_tensor *attn_layers_hidden(attn_tape *tape, attn_tensor *x,
                                 const attn_feed_forward *feed_forward, attn_activation activation,

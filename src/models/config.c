@@ -53,6 +53,13 @@ const char *const attn_sinusoids_names[] = {
     NULL,
 };
 
+const char *const attn_rotary_names[] = {
+    [ATTN_ROTARY_NONE] = "none",
+    [ATTN_ROTARY_HALVES] = "halves",
+    [ATTN_ROTARY_ADJACENT] = "adjacent",
+    NULL,
+};
+
 const char *const attn_tagging_names[] = {
     [ATTN_TAGGING_TARGET] = "target",
     [ATTN_TAGGING_BOTH] = "both",

@@ -38,6 +38,7 @@ extern const char *const attn_embeddings_names[];
 extern const char *const attn_sinusoids_names[];
 extern const char *const attn_tagging_names[];
 extern const char *const attn_mixer_names[];
+extern const char *const attn_rotary_names[];
 extern const char *const attn_segmenter_norm_names[];
 extern const char *const attn_pooling_names[];
 

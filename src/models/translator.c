@@ -41,6 +41,36 @@ int64_t attn_translator_source_words(const attn_translator_config *c) {
     return c->source_vocabulary != 0 ? c->source_vocabulary : c->vocabulary;
 }
 
+/* How many channels of each head rotary positions turn. */
+static int64_t rotary_size(const attn_translator_config *c) {
+    return c->rotary_dim > 0 ? c->rotary_dim : c->d_model / c->heads;
+}
+
+static attn_status check_rotary(const attn_translator_config *c, attn_error *error) {
+    if (c->rotary == ATTN_ROTARY_NONE) {
+        return c->rotary_base == 0 && c->rotary_dim == 0
+                   ? ATTN_OK
+                   : attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "set rotary too",
+                               "rotary_base and rotary_dim are of rotary positions alone");
+    }
+    if (c->learned_positions) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "choose one of them",
+                         "positions cannot be both rotary and learned");
+    }
+    if (c->rotary_base == 1) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "10000 is usual",
+                         "rotary_base is 1, but must be above 1");
+    }
+    if (rotary_size(c) % 2 != 0 || rotary_size(c) > c->d_model / c->heads) {
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, NULL, -1, "set rotary_dim",
+            "rotary positions turn %lld channels of heads of %lld: they must be an even number "
+            "of them",
+            (long long)rotary_size(c), (long long)(c->d_model / c->heads));
+    }
+    return ATTN_OK;
+}
+
 static attn_status check_config(const attn_translator_config *c, attn_error *error) {
     const struct {
         const char *name;
@@ -56,6 +86,8 @@ static attn_status check_config(const attn_translator_config *c, attn_error *err
         {"max_length", c->max_length, 2, 1 << 16},
         {"source_vocabulary", attn_translator_source_words(c), 4, 1 << 20},
         {"first_position", c->first_position, 0, 1 << 16},
+        {"rotary_base", c->rotary_base, 0, 1 << 30},
+        {"rotary_dim", c->rotary_dim, 0, 1 << 14},
         {"alignment_layer", c->alignment_layer, 0, c->decoder_layers},
         {"alignment_head", c->alignment_head, c->alignment_layer > 0,
          c->alignment_layer > 0 ? c->heads : 0},
@@ -81,6 +113,10 @@ static attn_status check_config(const attn_translator_config *c, attn_error *err
     if (c->own_positions && !c->learned_positions) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "set learned_positions too",
                          "only learned positions can be the decoder's own");
+    }
+    attn_status rotary = check_rotary(c, error);
+    if (rotary != ATTN_OK) {
+        return rotary;
     }
     if (c->source_vocabulary != 0 && c->embeddings == ATTN_EMBEDDINGS_TIED) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "use untied or target",
@@ -133,11 +169,18 @@ static attn_feed_forward declare_feed_forward(attn_translator *m, const char *na
                     : attn_feed_forward_declare(m->params, name, c->d_model, c->ffn);
 }
 
-static void declare_encoder_layer(attn_translator *m, encoder_layer *layer, int64_t index) {
+static attn_multi_head declare_self(attn_translator *m, const char *name) {
     const attn_translator_config *c = &m->config;
+    attn_multi_head self =
+        attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
+    self.rotation = c->rotary != ATTN_ROTARY_NONE ? &m->rotation : NULL;
+    return self;
+}
+
+static void declare_encoder_layer(attn_translator *m, encoder_layer *layer, int64_t index) {
     char name[48];
     snprintf(name, sizeof name, "encoder.%lld.self", (long long)index);
-    layer->self = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
+    layer->self = declare_self(m, name);
     snprintf(name, sizeof name, "encoder.%lld.norm_self", (long long)index);
     layer->norm_self = declare_norm(m, name);
     snprintf(name, sizeof name, "encoder.%lld.feed_forward", (long long)index);
@@ -153,7 +196,7 @@ static void declare_decoder_layer(attn_translator *m, decoder_layer *layer, int6
     if (c->ssru) {
         layer->recurrent = attn_ssru_declare(m->params, name, c->d_model);
     } else {
-        layer->self = attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
+        layer->self = declare_self(m, name);
     }
     snprintf(name, sizeof name, "decoder.%lld.norm_self", (long long)index);
     layer->norm_self = declare_norm(m, name);
@@ -267,18 +310,35 @@ static bool stays_unpacked(const attn_param *row) {
            strcmp(row->name, "source_embedding") == 0 || strcmp(row->name, "target_embedding") == 0;
 }
 
+/* The table of positions, or of rotary ones. */
+static attn_status make_sinusoids(attn_translator *m, attn_error *error) {
+    const attn_translator_config *c = &m->config;
+    bool rotary = c->rotary != ATTN_ROTARY_NONE;
+    int64_t size = rotary ? rotary_size(c) : c->d_model;
+    size_t bytes = (size_t)(c->max_length * size) * sizeof(real);
+    m->sinusoids = attn_alloc(bytes);
+    if (m->sinusoids == NULL) {
+        return attn_fail_memory(error, bytes);
+    }
+    if (rotary) {
+        attn_rotary_table(c->rotary_base > 0 ? (double)c->rotary_base : 10000.0, c->max_length,
+                          size, m->sinusoids);
+        m->rotation = (attn_rotation){c->rotary, c->max_length, size, m->sinusoids};
+    } else {
+        attn_sinusoid_table(c->sinusoids, c->first_position, c->max_length, size, m->sinusoids);
+        m->positions.table = m->target_positions.table = m->sinusoids;
+    }
+    return ATTN_OK;
+}
+
 attn_status attn_translator_allocate(attn_translator *m, bool trainable, bool packed_only,
                                      attn_error *error) {
     const attn_translator_config *c = &m->config;
     if (!c->learned_positions) {
-        size_t bytes = (size_t)(c->max_length * c->d_model) * sizeof(real);
-        m->sinusoids = attn_alloc(bytes);
-        if (m->sinusoids == NULL) {
-            return attn_fail_memory(error, bytes);
+        attn_status status = make_sinusoids(m, error);
+        if (status != ATTN_OK) {
+            return status;
         }
-        attn_sinusoid_table(c->sinusoids, c->first_position, c->max_length, c->d_model,
-                            m->sinusoids);
-        m->positions.table = m->target_positions.table = m->sinusoids;
     }
     return attn_params_allocate_some(m->params, trainable, packed_only ? stays_unpacked : NULL,
                                      error);
@@ -472,9 +532,15 @@ attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, bo
                                    int64_t tokens, const int32_t *ids,
                                    const int32_t *position_ids) {
     attn_param *words = source ? m->embedding : m->target_embedding;
-    const attn_positions *positions = source ? &m->positions : &m->target_positions;
+    const attn_positions *positions = m->config.rotary != ATTN_ROTARY_NONE ? NULL
+                                      : source                             ? &m->positions
+                                                                           : &m->target_positions;
     if (m->output.weight->data == NULL && attn_tape_recording(tape)) {
         attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the model was loaded for decoding only");
+        return NULL;
+    }
+    if (positions == NULL && !attn_layers_ids(tape, position_ids, "position_ids", tokens,
+                                              m->config.max_length, "the table of positions")) {
         return NULL;
     }
     attn_tensor *x = words->data == NULL

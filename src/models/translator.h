@@ -30,10 +30,11 @@ struct attn_translator {
     real embedding_scale;               /* sqrt(d_model), or 1 */
     attn_norm source_norm, target_norm; /* after embedding, if the configuration says so */
     attn_positions positions,
-        target_positions;                 /* [max_length, d_model]; of both sides or of each */
-    real *sinusoids;                      /* the table behind positions, NULL when learned */
-    encoder_layer *encoder;               /* [encoder_layers] */
-    decoder_layer *decoder;               /* [decoder_layers] */
+        target_positions;   /* [max_length, d_model]; of both sides or of each */
+    real *sinusoids;        /* the table behind positions or rotation; NULL when learned */
+    attn_rotation rotation; /* of rotary positions; else of the kind NONE */
+    encoder_layer *encoder; /* [encoder_layers] */
+    decoder_layer *decoder; /* [decoder_layers] */
     attn_norm encoder_norm, decoder_norm; /* after the last layer: pre-norm, or final_norm */
     attn_linear output;                   /* the projection to words */
     /* Of a model that keeps its matrices packed alone (their data is NULL): where words are looked

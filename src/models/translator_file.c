@@ -50,6 +50,9 @@ static const attn_config_key config_keys[] = {
     {"own_positions", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, own_positions), NULL},
     {"ssru", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, ssru), NULL},
     {"final_norm", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, final_norm), NULL},
+    {"rotary", CONFIG_NEWER_CHOICE, offsetof(attn_translator_config, rotary), attn_rotary_names},
+    {"rotary_base", CONFIG_NEWER_INT, offsetof(attn_translator_config, rotary_base), NULL},
+    {"rotary_dim", CONFIG_NEWER_INT, offsetof(attn_translator_config, rotary_dim), NULL},
 };
 
 const char *attn_translator_config_difference(const attn_translator_config *a,

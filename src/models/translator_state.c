@@ -558,6 +558,10 @@ static attn_tensor *step_self(attn_translator_state *s, attn_tensor *x, int64_t 
     attn_cache *cache = s->caches[layer].self;
     attn_error error;
     for (int64_t r = 0; r < s->rows; r++) {
+        if (a->rotation != NULL) {
+            attn_layers_turn(a->rotation, s->step, a->heads + a->kv_heads, a->head_size,
+                             joined->data + r * joined->cols);
+        }
         const real *key = joined->data + r * joined->cols + a->channels;
         attn_status status =
             attn_cache_append(cache, s->sequence[r], 1, key, 0, a->head_size,

@@ -42,6 +42,9 @@ typedef struct attn_explain_layer {
     bool norm_last; /* the norm stands after the sum (post-norm), else before the projections */
     bool embedding_norm; /* a norm stands between the embedding and the first layer */
     bool recurrent;      /* the decoder reads earlier words by recurrent units, not by attention */
+    bool rotary;         /* places turn queries and keys of self attention; position is 0 */
+    int64_t turned;      /* R: channels of each head that this attention turns; 0: none */
+    bool adjacent;       /* they are turned in pairs of neighbours, else of halves */
     double scale;        /* of the embedding table's rows */
     double root;         /* sqrt(D) */
 
@@ -53,8 +56,12 @@ typedef struct attn_explain_layer {
     const double *input;    /* [Q, C]: what enters the query's projection: residual, or its norm */
     const double
         *memory; /* [K, C]: what enters the keys' and values'; of self attention the input */
-    const double *query;   /* [H, Q, D] = W_q input + b_q */
-    const double *keys;    /* [G, K, D] = W_k memory + b_k */
+    const double *query_before; /* [H, Q, D] = W_q input + b_q */
+    const double *keys_before;  /* [G, K, D] = W_k memory + b_k */
+    const attn_real
+        *turns; /* [places, R]: cosines, then sines, as attn_rotary_table; turned 0: NULL */
+    const double *query; /* [H, Q, D], [G, K, D]: the same, turned by the places */
+    const double *keys;
     const double *values;  /* [G, K, D] = W_v memory + b_v */
     const double *scores;  /* [H, Q, K] = query . key;    the steps from here on: 0 where masked */
     const double *scaled;  /* [H, Q, K] = scores / root */

@@ -16,7 +16,7 @@ static const double tolerance = 1e-3;
 /* The arrays of an attn_explain_layer, while they are filled. */
 typedef struct arrays {
     double *table, *position, *embedding, *residual, *input, *memory;
-    double *query, *keys, *values, *scores, *scaled, *exps, *weights;
+    double *query_before, *keys_before, *query, *keys, *values, *scores, *scaled, *exps, *weights;
     double *joined, *projected, *result, *head_norms, *mean, *deviation;
     attn_real *no_beta; /* [C], zeros */
 } arrays;
@@ -35,6 +35,8 @@ static bool make_room(attn_explain *e, const attn_explain_view *v, arrays *a) {
         {&a->residual, rows},
         {&a->input, rows},
         {&a->memory, memory},
+        {&a->query_before, rows},
+        {&a->keys_before, keys},
         {&a->query, rows},
         {&a->keys, keys},
         {&a->values, keys},
@@ -102,7 +104,7 @@ static void embed(const attn_explain *e, const attn_explain_view *v, arrays *a,
         for (int64_t c = 0; c < channels; c++) {
             int64_t i = q * channels + c;
             a->table[i] = (double)v->words->data[v->ids[q] * channels + c];
-            a->position[i] = (double)places[i];
+            a->position[i] = m->config.rotary == ATTN_ROTARY_NONE ? (double)places[i] : 0;
             a->embedding[i] = (double)m->embedding_scale * a->table[i] + a->position[i];
         }
     }
@@ -124,24 +126,47 @@ static void project(const attn_param *weight, const attn_param *bias, int64_t fi
     }
 }
 
+/* to [D] = from, turned at that place by the rotation, if there is one (layers/rotary.c). */
+static void turn(const attn_rotation *rotation, int64_t place, int64_t size, const double *from,
+                 double *to) {
+    memcpy(to, from, (size_t)size * sizeof *to);
+    if (rotation == NULL) {
+        return;
+    }
+    int64_t pairs = rotation->size / 2;
+    const attn_real *cosines = rotation->table + place * rotation->size;
+    for (int64_t i = 0; i < pairs; i++) {
+        bool adjacent = rotation->kind == ATTN_ROTARY_ADJACENT;
+        int64_t a = adjacent ? 2 * i : i, b = adjacent ? a + 1 : a + pairs;
+        double cosine = (double)cosines[i], sine = (double)cosines[pairs + i];
+        to[a] = from[a] * cosine - from[b] * sine;
+        to[b] = from[b] * cosine + from[a] * sine;
+    }
+}
+
 /* Step 1: the query, key and value of every token and head. */
 static void project_all(const attn_explain_view *v, arrays *a, attn_explain_layer *out) {
     const attn_explain_shape *n = &v->shape;
     int64_t size = n->head_size;
+    const attn_rotation *rotation = v->note.attention->rotation;
     for (int64_t h = 0; h < n->heads; h++) {
+        double *before = a->query_before + h * n->queries * size;
         double *query = a->query + h * n->queries * size;
         for (int64_t q = 0; q < n->queries; q++) {
             project(v->weight[0], v->bias[0], h * size, size, a->input + q * n->channels,
-                    query + q * size);
+                    before + q * size);
+            turn(rotation, q, size, before + q * size, query + q * size);
         }
         hold(&out->difference, query, v->note.query->data + h * size, n->queries, size,
              v->note.query->cols);
     }
     for (int64_t g = 0; g < v->kv_heads; g++) {
         double *keys = a->keys + g * n->keys * size, *values = a->values + g * n->keys * size;
+        double *before = a->keys_before + g * n->keys * size;
         for (int64_t k = 0; k < n->keys; k++) {
             const double *x = a->memory + k * n->channels;
-            project(v->weight[1], v->bias[1], g * size, size, x, keys + k * size);
+            project(v->weight[1], v->bias[1], g * size, size, x, before + k * size);
+            turn(rotation, k, size, before + k * size, keys + k * size);
             project(v->weight[2], v->bias[2], g * size, size, x, values + k * size);
         }
         const attn_real *own = v->note.key_value->data + v->note.key_column;
@@ -274,6 +299,7 @@ static void publish(const attn_explain_view *v, const arrays *a, attn_explain_la
     out->root = sqrt((double)v->shape.head_size);
     out->table = a->table, out->position = a->position, out->embedding = a->embedding;
     out->residual = a->residual, out->input = a->input, out->memory = a->memory;
+    out->query_before = a->query_before, out->keys_before = a->keys_before;
     out->query = a->query, out->keys = a->keys, out->values = a->values;
     out->scores = a->scores, out->scaled = a->scaled, out->exps = a->exps;
     out->weights = a->weights, out->joined = a->joined, out->projected = a->projected;
@@ -305,6 +331,13 @@ attn_status attn_explain_compute_layer(attn_explain *e, const attn_explain_view 
     publish(v, &a, out);
     out->embedding_norm = e->model->config.embedding_norm;
     out->recurrent = e->model->config.ssru;
+    out->rotary = e->model->config.rotary != ATTN_ROTARY_NONE;
+    if (v->note.attention->rotation != NULL) {
+        const attn_rotation *rotation = v->note.attention->rotation;
+        out->turned = rotation->size;
+        out->adjacent = rotation->kind == ATTN_ROTARY_ADJACENT;
+        out->turns = rotation->table;
+    }
     if (!(out->difference <= tolerance)) {
         return attn_fail(error, ATTN_ERR_NUMERIC, NULL, -1, "please report this",
                          "the steps differ from the model's own numbers by %g", out->difference);

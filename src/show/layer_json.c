@@ -1,6 +1,7 @@
 /* show/layer_json.c: names, arrays, sizes. */
 #include "show/layer_json.h"
 
+#include "base/minmax.h"
 #include "show/numbers_json.h"
 
 const char *const attn_part_names[] = {"encoder", "decoder", "cross"};
@@ -42,19 +43,40 @@ static json_t *arrays_json(const attn_explain_layer *l) {
             return NULL;
         }
     }
+    if (l->turned == 0) {
+        return object;
+    }
+    const struct {
+        const char *name;
+        json_t *values;
+    } turned[] = {
+        {"query_before", attn_json_packed(l->query_before, rows)},
+        {"keys_before", attn_json_packed(l->keys_before, keys)},
+        {"turns", attn_json_packed_reals(l->turns, attn_max(n->queries, n->keys) * l->turned)},
+    };
+    bool good = true;
+    for (size_t i = 0; i < sizeof turned / sizeof turned[0]; i++) {
+        good = json_object_set_new(object, turned[i].name, turned[i].values) == 0 && good;
+    }
+    if (!good) {
+        json_decref(object);
+        return NULL;
+    }
     return object;
 }
 
 json_t *attn_layer_json(const attn_explain_layer *l, attn_translator_part part, int64_t number) {
     const attn_explain_shape *n = &l->shape;
     return json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:f, s:f, s:f, s:o}", "part",
-        attn_part_names[part], "layer", (json_int_t)number, "heads", (json_int_t)n->heads,
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:b, s:I, s:b, s:f, s:f, "
+        "s:f, s:o}",
+        "part", attn_part_names[part], "layer", (json_int_t)number, "heads", (json_int_t)n->heads,
         "kv_heads", (json_int_t)l->kv_heads, "queries", (json_int_t)n->queries, "keys",
         (json_int_t)n->keys, "channels", (json_int_t)n->channels, "head_size",
         (json_int_t)n->head_size, "causal", (int)l->causal, "norm_last", (int)l->norm_last,
-        "embedding_norm", (int)l->embedding_norm, "recurrent", (int)l->recurrent, "scale", l->scale,
-        "root", l->root, "difference", l->difference, "arrays", arrays_json(l));
+        "embedding_norm", (int)l->embedding_norm, "recurrent", (int)l->recurrent, "rotary",
+        (int)l->rotary, "turned", (json_int_t)l->turned, "adjacent", (int)l->adjacent, "scale",
+        l->scale, "root", l->root, "difference", l->difference, "arrays", arrays_json(l));
 }
 
 json_t *attn_matrices_json(const attn_explain_layer *l, attn_translator_part part, int64_t number) {

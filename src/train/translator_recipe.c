@@ -8,7 +8,7 @@
 
 static const char *const norms[] = {"pre", "post", NULL};
 static const char *const norm_kinds[] = {"layer", "rms", NULL};
-static const char *const position_kinds[] = {"sinusoidal", "learned", NULL};
+static const char *const position_kinds[] = {"sinusoidal", "learned", "rotary", NULL};
 static const char *const best_by[] = {"loss", "bleu", "chrf", NULL};
 static const char *const tied_tables[] = {"false", "true", "target", "all", NULL};
 static const char *const sides[] = {"both", "source", "target", NULL};
@@ -35,10 +35,19 @@ static const attn_key keys[] = {
     CHOICE(norm, norms, "layer norm before or after each sublayer: pre, post"),
     CHOICE(norm_kind, norm_kinds, "layer norm, or RMSNorm, without mean and shift: layer, rms"),
     REAL(norm_epsilon, 0, 0.1, "added under the root of the norms (0: 1e-5)"),
-    CHOICE(positions, position_kinds, "position embeddings: sinusoidal, learned"),
+    CHOICE(positions, position_kinds,
+           "how words know their places: sinusoidal or learned position embeddings, or queries and "
+           "keys "
+           "that are turned: sinusoidal, learned, rotary"),
     CHOICE(sinusoids, attn_sinusoids_names,
            "frequencies of the sinusoids: tensor2tensor (Marian's and fairseq's too), paper"),
     INT(first_position, 0, 65536, "the position of the first token, where they are sinusoids"),
+    CHOICE(
+        rotary, attn_rotary_names + 1,
+        "which channels rotary positions turn together, those of two halves or neighbours: halves, "
+        "adjacent"),
+    INT(rotary_base, 0, 1 << 30, "base of their frequencies (0: 10000)"),
+    INT(rotary_dim, 0, 16384, "how many channels of a head they turn (0: all)"),
     BOOL(plain_embeddings, "embeddings are not multiplied by the root of d_model"),
     BOOL(embedding_norm, "a norm after embedding and position"),
     CHOICE(activation, attn_activation_names + 1,
@@ -178,6 +187,11 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
     config->max_length = recipe->max_length;
     config->pre_norm = recipe->norm == ATTN_NORM_PRE;
     config->learned_positions = recipe->positions == ATTN_POSITIONS_LEARNED;
+    if (recipe->positions == ATTN_POSITIONS_ROTARY) {
+        config->rotary = (attn_rotary)(recipe->rotary + ATTN_ROTARY_HALVES);
+        config->rotary_base = recipe->rotary_base;
+        config->rotary_dim = recipe->rotary_dim;
+    }
     config->activation = (attn_activation)(recipe->activation + ATTN_ACTIVATION_RELU);
     config->rms_norm = recipe->norm_kind == ATTN_NORM_RMS;
     config->gated = recipe->gated;
@@ -222,8 +236,13 @@ void attn_translator_recipe_of_config(const attn_translator_config *config, bool
     recipe->norm = config->pre_norm ? ATTN_NORM_PRE : ATTN_NORM_POST;
     recipe->norm_kind = config->rms_norm ? ATTN_NORM_RMS : ATTN_NORM_LAYER;
     recipe->norm_epsilon = config->norm_epsilon;
-    recipe->positions =
-        config->learned_positions ? ATTN_POSITIONS_LEARNED : ATTN_POSITIONS_SINUSOIDAL;
+    bool rotary = config->rotary != ATTN_ROTARY_NONE;
+    recipe->positions = config->learned_positions ? ATTN_POSITIONS_LEARNED
+                        : rotary                  ? ATTN_POSITIONS_ROTARY
+                                                  : ATTN_POSITIONS_SINUSOIDAL;
+    recipe->rotary = rotary ? (int)config->rotary - ATTN_ROTARY_HALVES : 0;
+    recipe->rotary_base = config->rotary_base;
+    recipe->rotary_dim = config->rotary_dim;
     recipe->sinusoids = config->sinusoids;
     recipe->first_position = config->first_position;
     recipe->plain_embeddings = config->plain_embeddings;
@@ -252,7 +271,7 @@ attn_status attn_translator_recipe_fits(attn_translator_recipe *model,
         attn_recipe_print(key, model, has, sizeof has);
         attn_recipe_print(key, wanted, is, sizeof is);
         bool shorter = key->offset == offsetof(attn_translator_recipe, max_length) &&
-                       model->positions == ATTN_POSITIONS_SINUSOIDAL;
+                       model->positions != ATTN_POSITIONS_LEARNED;
         if (key->offset < offsetof(attn_translator_recipe, vocabulary) && !shorter &&
             strcmp(has, is) != 0) {
             return attn_fail(error, ATTN_ERR_ARGUMENT, key->name, -1,

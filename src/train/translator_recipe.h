@@ -13,7 +13,7 @@
 enum { ATTN_BEST_BLEU = 1, ATTN_BEST_CHRF };
 enum { ATTN_NORM_PRE, ATTN_NORM_POST };
 enum { ATTN_NORM_LAYER, ATTN_NORM_RMS };
-enum { ATTN_POSITIONS_SINUSOIDAL, ATTN_POSITIONS_LEARNED };
+enum { ATTN_POSITIONS_SINUSOIDAL, ATTN_POSITIONS_LEARNED, ATTN_POSITIONS_ROTARY };
 /* SHARED: what shares a vocabulary; ALL: source too though it has a segmenter of its own. */
 enum { ATTN_TIED_NONE, ATTN_TIED_SHARED, ATTN_TIED_TARGET, ATTN_TIED_ALL };
 enum { ATTN_VOCABULARIES_JOINT, ATTN_VOCABULARIES_SEPARATE };
@@ -22,10 +22,10 @@ enum { ATTN_SIDES_BOTH, ATTN_SIDES_SOURCE, ATTN_SIDES_TARGET };
 typedef struct attn_translator_recipe {
     /* the model */
     int64_t d_model, ffn, heads, kv_heads, encoder_layers, decoder_layers, max_length;
-    int norm, norm_kind, positions, sinusoids, activation, tied, vocabularies;
+    int norm, norm_kind, positions, sinusoids, rotary, activation, tied, vocabularies;
     bool gated, output_bias, plain_embeddings, embedding_norm, bare_source, ssru, final_norm,
         own_positions;
-    int64_t first_position;
+    int64_t first_position, rotary_base, rotary_dim;
     double norm_epsilon;
     /* the tokenizer */
     int64_t vocabulary, target_vocabulary;

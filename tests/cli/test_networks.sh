@@ -65,6 +65,8 @@ done <<'END'
 --set norm=post --set final_norm=true
 --set tied=false --set output_bias=true
 --set first_position=3 --set sinusoids=paper
+--set positions=rotary
+--set positions=rotary --set rotary=adjacent --set rotary_base=100 --set rotary_dim=4 --set kv_heads=1
 END
 
 # The second of them in another program's files, whose folder says the languages.

@@ -47,6 +47,7 @@ typedef struct fixture {
     attn_param *table;
     attn_positions positions;
     attn_real sinusoids[16 * CHANNELS];
+    attn_rotation rotation;
     attn_translator *model;
     attn_grid grid;
     attn_conv conv;
@@ -172,6 +173,22 @@ static void declare_grouped(fixture *f) {
     f->heads = attn_multi_head_declare(f->params, "attention", CHANNELS, 4, 2);
     add_input(f, TOKENS, CHANNELS);
     add_input(f, 11, CHANNELS);
+}
+
+static void turn_heads(fixture *f, attn_rotary kind, int64_t size) {
+    attn_rotary_table(10, TOKENS, size, f->sinusoids);
+    f->rotation = (attn_rotation){kind, TOKENS, size, f->sinusoids};
+    f->heads.rotation = &f->rotation;
+}
+
+static void declare_halves(fixture *f) {
+    declare_heads(f);
+    turn_heads(f, ATTN_ROTARY_HALVES, 4);
+}
+
+static void declare_adjacent(fixture *f) {
+    declare_grouped(f);
+    turn_heads(f, ATTN_ROTARY_ADJACENT, 2);
 }
 
 static attn_tensor *self_attention(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
@@ -312,6 +329,16 @@ static void declare_foreign(fixture *f) {
 static void declare_recurrent(fixture *f) {
     attn_translator_config config = model_config(false);
     config.ssru = config.final_norm = config.learned_positions = config.own_positions = true;
+    declare_model(f, config);
+}
+
+/* Rotary positions, of some channels of each head. */
+static void declare_rotary(fixture *f) {
+    attn_translator_config config = model_config(false);
+    config.kv_heads = 1;
+    config.rotary = ATTN_ROTARY_ADJACENT;
+    config.rotary_base = 100;
+    config.rotary_dim = 2;
     declare_model(f, config);
 }
 
@@ -621,6 +648,8 @@ static const struct grad_case {
     {"cross grouped attention, a guided head", declare_grouped, guided_attention, 0},
     {"causal grouped attention, dropout", declare_grouped, causal_attention, 0},
     {"cross grouped attention, dropout", declare_grouped, cross_attention, 0},
+    {"self attention, rotary positions, halves", declare_halves, self_attention, 0},
+    {"causal grouped attention, rotary positions, adjacent", declare_adjacent, causal_attention, 0},
     {"feed-forward, dropout", declare_feed_forward, feed_forward, 0},
     {"recurrent units", declare_ssru, ssru, 0},
     {"output loss", declare_output, output_loss, 0},
@@ -647,6 +676,7 @@ static const struct grad_case {
     {"translator, untied embeddings", declare_untied, translator, 0},
     {"translator of a foreign kind", declare_foreign, translator, 0},
     {"translator, recurrent units", declare_recurrent, translator, 0},
+    {"translator, rotary positions", declare_rotary, translator, 0},
     {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator, 0},
     {"translator, a guided head", declare_pre_norm, guided_translator, 0},
     {"translator with adapters", declare_adapted, translator, 0},

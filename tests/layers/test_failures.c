@@ -133,6 +133,26 @@ static void attention(void **state) {
     x = attn_tape_tensor(n.tape, ROWS, 8);
     assert_null(attn_layer_attention(n.tape, x, &one, x, NULL, &n.attention, false, 0.0));
     expect(&n, ATTN_ERR_ARGUMENT, "layer 1, attn_layer_attention: memory_sequences is NULL");
+    const attn_real table[8 * 4] = {0};
+    attn_rotation rotation = {ATTN_ROTARY_HALVES, 8, 4, table};
+    attn_multi_head turned = n.attention;
+    turned.rotation = &rotation;
+    x = attn_tape_tensor(n.tape, ROWS, 8);
+    assert_null(attn_layer_attention(n.tape, x, &one, NULL, NULL, &turned, false, 0.0));
+    expect(&n, ATTN_ERR_ARGUMENT,
+           "layer 1, attn_layer_attention: sequence 0 has 16 tokens, the table of the rotation 8 "
+           "places");
+    x = attn_tape_tensor(n.tape, ROWS, 8);
+    assert_null(attn_layer_attention(n.tape, x, &one, x, &one, &turned, false, 0.0));
+    expect(&n, ATTN_ERR_ARGUMENT,
+           "layer 1, attn_layer_attention: an attention with a rotation takes no memory");
+    rotation.size = 6;
+    x = attn_tape_tensor(n.tape, ROWS, 8);
+    assert_null(attn_layer_attention(n.tape, x, &one, NULL, NULL, &turned, false, 0.0));
+    expect(&n, ATTN_ERR_ARGUMENT,
+           "layer 1, attn_layer_attention: a rotation of 6 channels for heads of 4: it needs a "
+           "kind, a "
+           "table, and an even number of channels up to the head's");
     close_network(&n);
 }
 

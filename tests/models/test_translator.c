@@ -21,12 +21,12 @@
 enum { VOCABULARY = TINY_VOCABULARY };
 
 /* The kinds of model that the tests walk through. */
-enum { RECURRENT = 5, VARIANTS = 6 };
+enum { RECURRENT = 5, HALVES = 6, ADJACENT = 7, VARIANTS = 8 };
 static attn_translator_config variant(int number) {
     attn_translator_config config = tiny_config();
     config.pre_norm = number % 2 == 1;
     config.activation = config.pre_norm ? ATTN_ACTIVATION_GELU : ATTN_ACTIVATION_RELU;
-    config.learned_positions = number >= 2;
+    config.learned_positions = number >= 2 && number < HALVES;
     config.embeddings = number == 2 ? ATTN_EMBEDDINGS_UNTIED : ATTN_EMBEDDINGS_TIED;
     config.kv_heads = number == 0 ? 4 : number == 1 ? 2 : 1;
     if (number == 4) { /* what models made elsewhere have */
@@ -43,6 +43,13 @@ static attn_translator_config variant(int number) {
     if (number == RECURRENT) {
         config.pre_norm = false;
         config.ssru = config.final_norm = config.own_positions = true;
+    }
+    if (number == HALVES) {
+        config.rotary = ATTN_ROTARY_HALVES;
+    } else if (number == ADJACENT) {
+        config.rotary = ATTN_ROTARY_ADJACENT;
+        config.rotary_base = 1000;
+        config.rotary_dim = 4;
     }
     return config;
 }

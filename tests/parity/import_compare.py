@@ -697,6 +697,9 @@ SPECIFIED = {
     "RMSNorm of small numbers": {"pre_norm": True, "rms_norm": True},
     "norms of small numbers": {"pre_norm": True},
     "RMSNorm of small numbers, epsilon 1e-4": {"pre_norm": True, "rms_norm": True},
+    "rotary positions, neighbours": {"pre_norm": True, "rotary_dim": 0},
+    "rotary positions, halves, of some channels": {"pre_norm": False, "rotary_dim": 4, "rotary_interleave": False,
+                                                   "rotary_base": 100},
 }
 
 
@@ -706,8 +709,10 @@ def check_specified(folder, segmenter_path, lines):
     words = ["<unk>", "<s>", "</s>", *(segmenter.id_to_piece(i) for i in range(2, segmenter.get_piece_size()))]
     for number, (what, options) in enumerate(SPECIFIED.items()):
         draw = torch.Generator().manual_seed(number)
-        spec = ctranslate2.specs.TransformerSpec.from_config(
-            (2, 3), 4, activation=ctranslate2.specs.Activation.SWISH, **options)
+        sides = [side(layers, 4, activation=ctranslate2.specs.Activation.SWISH, **options) for side, layers in (
+            (ctranslate2.specs.transformer_spec.TransformerEncoderSpec, 2),
+            (ctranslate2.specs.transformer_spec.TransformerDecoderSpec, 3))]
+        spec = ctranslate2.specs.TransformerSpec(*sides)
         fill(spec, draw)
         fill_linears(spec, draw)
         size = 0.003 if "small" in what else 0.3
@@ -733,12 +738,21 @@ def check_specified(folder, segmenter_path, lines):
         pieces = [segmenter.encode(line, out_type=str) for line in lines]
         expected = [sum(result.log_probs) for result in engine.score_batch(pieces, pieces)]
         assert_close(f"CTranslate2, {what}", score_pairs(model, lines, lines), expected, 1e-3)
-    # A setting within a layer that attn does not compute.
-    vars(spec.encoder.layer[0].self_attention)["rotary_dim"] = ctranslate2.specs.model_spec.NumpyVariable(
-        numpy.dtype("int32").type(8))
-    spec.save(str(model))
-    run = subprocess.run([TOOL, "import", str(model)], capture_output=True, text=True)
-    assert run.returncode == 1 and "rotary_dim" in run.stderr, run.stderr
+        results = engine.translate_batch(pieces, beam_size=1, max_decoding_length=30, suppress_sequences=[["<s>"]])
+        theirs = [segmenter.decode(result.hypotheses[0]).strip() for result in results]
+        ours = [text.strip() for text, _, _ in translate(model, lines, "--max-length", 30)]
+        other = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b]
+        assert not other, f"CTranslate2, {what}: {len(other)} other translations, such as {other[0]}"
+    # Settings within a layer that attn does not compute; the last model has rotary positions.
+    first = vars(spec.encoder.layer[0].self_attention)
+    for setting, value, said in (("rotary_dim", numpy.int32(8), "not the same in every layer"),
+                                 ("rotary_scaling_type", numpy.int8(0), "rotary_scaling_type")):
+        before = first.get(setting)
+        first[setting] = ctranslate2.specs.model_spec.NumpyVariable(value)
+        spec.save(str(model))
+        run = subprocess.run([TOOL, "import", str(model)], capture_output=True, text=True)
+        assert run.returncode == 1 and said in run.stderr and run.stderr.count("\n") == 1, run.stderr
+        first[setting] = before
 
 
 def check_argos(model, lines):

@@ -157,6 +157,26 @@ static const struct {
      50,
      0xb1860bc74361e889,
      0xe737d12c1a0aa197},
+    {"rotary positions",
+     {.size = sizeof(attn_translator_config),
+      .vocabulary = VOCABULARY,
+      .d_model = 32,
+      .ffn = 56,
+      .heads = 2,
+      .kv_heads = 1,
+      .encoder_layers = 1,
+      .decoder_layers = 1,
+      .max_length = 32,
+      .pre_norm = true,
+      .activation = ATTN_ACTIVATION_RELU,
+      .dropout = 0.1,
+      .rotary = ATTN_ROTARY_ADJACENT,
+      .rotary_base = 100,
+      .rotary_dim = 12},
+     ATTN_OPTIMIZER_ADAM,
+     30,
+     0,
+     0},
     {"Muon",
      {.size = sizeof(attn_translator_config),
       .vocabulary = VOCABULARY,
@@ -209,9 +229,14 @@ static void post_norm_bits(void **state) {
     check_everywhere(1);
 }
 
-static void muon_bits(void **state) {
+static void rotary_bits(void **state) {
     (void)state;
     check_everywhere(2);
+}
+
+static void muon_bits(void **state) {
+    (void)state;
+    check_everywhere(3);
 }
 
 /* Another seed, another training: the hash sees what it should see. */
@@ -226,9 +251,8 @@ static void bits_depend_on_inputs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pre_norm_bits),
-        cmocka_unit_test(post_norm_bits),
-        cmocka_unit_test(muon_bits),
+        cmocka_unit_test(pre_norm_bits),         cmocka_unit_test(post_norm_bits),
+        cmocka_unit_test(rotary_bits),           cmocka_unit_test(muon_bits),
         cmocka_unit_test(bits_depend_on_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,24 @@ static void sine_and_cosine_are_accurate(void **state) {
     }
     for (double x = -900.0; x < 900.0; x += 0.0137) {
         assert_true(fabs(attn_exp2_double(x) / exp2(x) - 1.0) < 1e-15);
+        assert_true(fabs(attn_log2_double(attn_exp2_double(x)) - x) <= 4e-15 * fmax(fabs(x), 1));
+    }
+}
+
+static void rotary_tables_are_angles(void **state) {
+    (void)state;
+    enum { PLACES = 1030, SIZE = 10 };
+    static const double bases[] = {1.5, 10000, 1e6};
+    static attn_real table[PLACES * SIZE];
+    for (size_t n = 0; n < sizeof bases / sizeof *bases; n++) {
+        attn_rotary_table(bases[n], PLACES, SIZE, table);
+        for (int64_t i = 0; i < PLACES * SIZE / 2; i++) {
+            int64_t place = i / (SIZE / 2), pair = i % (SIZE / 2);
+            double angle = (double)place * pow(bases[n], -2.0 * (double)pair / SIZE);
+            const attn_real *row = table + place * SIZE;
+            assert_true(fabs((double)row[pair] - cos(angle)) < 1e-7);
+            assert_true(fabs((double)row[SIZE / 2 + pair] - sin(angle)) < 1e-7);
+        }
     }
 }
 
@@ -179,6 +197,7 @@ int main(void) {
         cmocka_unit_test(gelu_is_accurate),
         cmocka_unit_test(gated_activations_are_accurate),
         cmocka_unit_test(sine_and_cosine_are_accurate),
+        cmocka_unit_test(rotary_tables_are_angles),
         cmocka_unit_test(positions_are_sines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

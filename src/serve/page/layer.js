@@ -20,6 +20,9 @@ export function openLayer(json) {
     weights, // scores, scaled, exps or weights: one number a key
     query: (h, q) => array("query").subarray((h * queries + q) * size, (h * queries + q + 1) * size),
     key: (h, k) => array("keys").subarray((group(h) * keys + k) * size, (group(h) * keys + k + 1) * size),
+    queryBefore: (h, q) => array("query_before").subarray((h * queries + q) * size, (h * queries + q + 1) * size),
+    keyBefore: (h, k) => array("keys_before").subarray((group(h) * keys + k) * size, (group(h) * keys + k + 1) * size),
+    turns: (place) => array("turns").subarray(place * json.turned, (place + 1) * json.turned),
     value: (h, k) => array("values").subarray((group(h) * keys + k) * size, (group(h) * keys + k + 1) * size),
     output: (h, q) => row("joined", q).subarray(h * size, (h + 1) * size),
     headNorms: (q) => array("head_norms").subarray(q * heads, (q + 1) * heads),

@@ -53,6 +53,8 @@ export const ENGLISH = {
   t_encoder: "It is what the encoder\u2019s last layer gave for this word.",
   t_first: "It is the embedding of the word.", t_embedding_norm: "It is the embedding of the word, through the norm that this model has behind it.",
   t_recurrent: "It is what the decoder\u2019s recurrent units in this layer gave: this model reads earlier words without attention.", t_self: "It is what the decoder\u2019s self-attention in this layer gave.",
+  t_turned: "This model has rotary positions: the place turns pairs of numbers of every query and key.",
+  t_rotary: "Nothing is added for the place: it turns queries and keys instead.",
   t_position: "A sinusoid of the place, or learned with it; it is added to the word.", t_table: "A number of the model: learned in training.",
   t_largest: "the largest of the row", t_row_sum: "sum of the row",
   see_below: "Go to layer {0}", see_self: "Go to the self-attention",

@@ -54,6 +54,8 @@ export const CHINESE = {
   t_embedding_norm: "这是该词的嵌入，经过此模型在其后的归一化。",
   t_recurrent: "这是解码器本层循环单元的结果：此模型读前文不用注意力。",
   t_first: "它是这个词的嵌入。", t_self: "它是本层解码器自注意力的输出。",
+  t_turned: "此模型用旋转位置：位置把查询和键的数成对旋转。",
+  t_rotary: "位置不加任何数：它旋转查询和键。",
   t_position: "位置的正弦波，或与模型一起学得；它被加到词上。", t_table: "模型的一个数：在训练中学得。",
   t_largest: "这一行中最大的", t_row_sum: "这一行的和",
   see_below: "到第 {0} 层", see_self: "到自注意力",

@@ -20,6 +20,17 @@ function describe(at, layer, matrices, labels) {
     products: Array.from(x, (value, i) => ({ label: `${i + 1}`, a: matrices.matrix(name)[row * layer.channels + i], b: value, to: { ...at, kind, c: i } })),
     bias: matrices.bias(name)[row],
   });
+  // Number d of a query or key that its place has turned: of two numbers of what the projection gave.
+  const rotated = (kind, name, place, before, value) => {
+    const pairs = layer.turned / 2;
+    const pair = layer.adjacent ? Math.floor(d / 2) : d % pairs;
+    const [a, b] = layer.adjacent ? [2 * pair, 2 * pair + 1] : [pair, pairs + pair];
+    const turns = layer.turns(place);
+    return {
+      name, formula: d === a ? "a \u00b7 cos \u2212 b \u00b7 sin" : "b \u00b7 cos + a \u00b7 sin", value, note: t("t_turned"),
+      terms: [["a", before[a], { ...at, kind, d: a }], ["b", before[b], { ...at, kind, d: b }], ["cos", turns[pair]], ["sin", turns[pairs + pair]]],
+    };
+  };
   const normed = (name, x, xTo) => ({
     name,
     formula: "(a \u2212 mean) / deviation \u00b7 \u03b3 + \u03b2",
@@ -50,8 +61,14 @@ function describe(at, layer, matrices, labels) {
       terms: Array.from(layer.weights("exps", h, q).subarray(0, layer.visible(q)), (value, i) =>
         [labels.keys[i], value, { ...at, kind: "exp", k: i }, i === k]),
     };
-    case "query": return { ...projection("query", "q", queryWord, h * size + d, layer.row("input", q), "input"), value: layer.query(h, q)[d] };
-    case "key": return { ...projection("key", "k", keyWord, layer.group(h) * size + d, layer.row("memory", k), "memory"), value: layer.key(h, k)[d] };
+    case "query":
+      if (d < layer.turned) return rotated("query_before", `q[${d + 1}] \u00b7 ${queryWord}`, q, layer.queryBefore(h, q), layer.query(h, q)[d]);
+      return { ...projection("query", "q", queryWord, h * size + d, layer.row("input", q), "input"), value: layer.query(h, q)[d] };
+    case "query_before": return { ...projection("query", "q\u2080", queryWord, h * size + d, layer.row("input", q), "input"), value: layer.queryBefore(h, q)[d] };
+    case "key_before": return { ...projection("key", "k\u2080", keyWord, layer.group(h) * size + d, layer.row("memory", k), "memory"), value: layer.keyBefore(h, k)[d] };
+    case "key":
+      if (d < layer.turned) return rotated("key_before", `k[${d + 1}] \u00b7 ${keyWord}`, k, layer.keyBefore(h, k), layer.key(h, k)[d]);
+      return { ...projection("key", "k", keyWord, layer.group(h) * size + d, layer.row("memory", k), "memory"), value: layer.key(h, k)[d] };
     case "value": return { ...projection("value", "v", keyWord, layer.group(h) * size + d, layer.row("memory", k), "memory"), value: layer.value(h, k)[d] };
     case "output": return {
       name: `${t("output")}[${d + 1}]`, formula: `output[${d + 1}] = \u03a3 weight \u00b7 v[${d + 1}]`, value: layer.output(h, q)[d],
@@ -102,7 +119,7 @@ function describe(at, layer, matrices, labels) {
       name: `x\u2080[${c + 1}] \u00b7 ${queryWord}`, formula: "x\u2080 = \u221aC \u00b7 E + position", value: layer.row("embedding", q)[c],
       terms: [[`\u221a${layer.channels}`, layer.scale], ["E", layer.row("table", q)[c], { ...at, kind: "table" }], [t("position"), layer.row("position", q)[c], { ...at, kind: "position" }]],
     };
-    case "position": return { name: `${t("position")} ${q + 1} [${c + 1}]`, formula: "", value: layer.row("position", q)[c], note: t("t_position") };
+    case "position": return { name: `${t("position")} ${q + 1} [${c + 1}]`, formula: "", value: layer.row("position", q)[c], note: t(layer.rotary ? "t_rotary" : "t_position") };
     default: return { name: `E[${queryWord}, ${c + 1}]`, formula: "", value: layer.row("table", q)[c], note: t("t_table") };
   }
 }
