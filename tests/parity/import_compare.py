@@ -738,7 +738,8 @@ def check_specified(folder, segmenter_path, lines):
         pieces = [segmenter.encode(line, out_type=str) for line in lines]
         expected = [sum(result.log_probs) for result in engine.score_batch(pieces, pieces)]
         assert_close(f"CTranslate2, {what}", score_pairs(model, lines, lines), expected, 1e-3)
-        results = engine.translate_batch(pieces, beam_size=1, max_decoding_length=30, suppress_sequences=[["<s>"]])
+        results = engine.translate_batch(pieces, beam_size=1, max_decoding_length=30, disable_unk=True,
+                                         suppress_sequences=[["<s>"]])
         theirs = [segmenter.decode(result.hypotheses[0]).strip() for result in results]
         ours = [text.strip() for text, _, _ in translate(model, lines, "--max-length", 30)]
         other = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b]
