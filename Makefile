@@ -2,7 +2,7 @@
 #
 #   make          build              make test     build and run the tests
 #   make demo     see it work        make bench    measure it
-#   make bench-peers                 measure it beside PyTorch, NumPy and CTranslate2, installed under $(BUILD)
+#   make bench-peers                 measure it beside PyTorch, NumPy, CTranslate2 and ONNX Runtime, installed under $(BUILD)
 #   make install  PREFIX=/usr/local DESTDIR=
 #   make format   lay out the sources with clang-format
 BUILD  = build

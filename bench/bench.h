@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "attn/status.h"
+#include "attn/attention.h"
 
 /* What limits a kind of work, and so what it is a share of. */
 typedef enum attn_bench_unit {
@@ -63,8 +63,20 @@ extern const attn_bench_kind attn_bench_matmul;
 extern const attn_bench_kind attn_bench_matmul_rows;
 /* Rows M of A, K, N in 8-bit integers, W packed before: by arithmetic, or by the bytes of W. */
 extern const attn_bench_kind attn_bench_matmul_i8, attn_bench_matmul_i8_rows;
-/* Heads, tokens, head size, causal, keys that a causal query sees (0: all); one sequence. */
+/* Heads, tokens, head size, causal, keys that a causal query sees (0: all), an attn_bench_option; one
+ * sequence. */
 extern const attn_bench_kind attn_bench_attention_forward, attn_bench_attention_backward;
+typedef enum attn_bench_option {
+    ATTN_BENCH_NO_OPTION,
+    ATTN_BENCH_BIAS,
+    ATTN_BENCH_ALIBI,
+    ATTN_BENCH_SOFTCAP,
+    ATTN_BENCH_SINKS
+} attn_bench_option;
+/* False where the case is of another kind. The description lacks the option, which changes no memory; bytes: of
+ * inputs and outputs, of the backward with their gradients. */
+bool attn_bench_attention_describe(const attn_bench_case *given, attn_attention *out,
+                                   bool *backward, int64_t *bytes);
 /* Sequences, shortest, longest, heads, head size: sequences of many lengths, packed; both: one
  * after the other. */
 extern const attn_bench_kind attn_bench_short_forward, attn_bench_short_backward,
@@ -73,7 +85,7 @@ extern const attn_bench_kind attn_bench_short_forward, attn_bench_short_backward
 extern const attn_bench_kind attn_bench_attention_decode;
 /* The same from a cache; and its attn_cache_type. */
 extern const attn_bench_kind attn_bench_cache_decode;
-/* No sizes: the setting of recipes/multi30k-tiny; the paper's base model. */
+/* Words (0: 10,000): the setting of recipes/multi30k-tiny. No sizes: the paper's base model. */
 extern const attn_bench_kind attn_bench_train_multi30k, attn_bench_train_base;
 /* Sentences at once, tokens in and out, beam, attn_compute. */
 extern const attn_bench_kind attn_bench_translate;

@@ -14,6 +14,9 @@ static const attn_bench_case cases[] = {
     {"matmul-up", "8192 tokens, 128 to 256", &attn_bench_matmul, {8192, 256, 128}},
     {"matmul-down", "8192 tokens, 256 to 128", &attn_bench_matmul, {8192, 128, 256}},
     {"matmul-gradient", "weights of 128 to 256", &attn_bench_matmul, {256, 128, 8192, 1}},
+    {"matmul-base-up", "4096 tokens, 512 to 2048", &attn_bench_matmul, {4096, 2048, 512}},
+    {"matmul-base-down", "4096 tokens, 2048 to 512", &attn_bench_matmul, {4096, 512, 2048}},
+    {"matmul-base-gradient", "weights of 512 to 2048", &attn_bench_matmul, {2048, 512, 4096, 1}},
     {"matmul-words", "256 tokens, 10,000 words", &attn_bench_matmul, {256, 10000, 128}},
     {"matmul-row-1", "1 row x 1024 x 16384", &attn_bench_matmul_rows, {1, 1024, 16384}},
     {"matmul-row-4", "4 rows x 1024 x 16384", &attn_bench_matmul_rows, {4, 1024, 16384}},
@@ -53,6 +56,22 @@ static const attn_bench_case cases[] = {
      &attn_bench_short_backward,
      {64, 6, 24, 4, 32}},
     {"attention-both-short", "forward, then backward", &attn_bench_short_both, {64, 6, 24, 4, 32}},
+#define OPTION(name, work, ...)                                                                    \
+    {"attention-forward-" name "-d64-4096",                                                        \
+     work,                                                                                         \
+     &attn_bench_attention_forward,                                                                \
+     {8, 4096, 64, __VA_ARGS__}},                                                                  \
+    {                                                                                              \
+        "attention-backward-" name "-d64-4096", work, &attn_bench_attention_backward, {            \
+            8, 4096, 64, __VA_ARGS__                                                               \
+        }                                                                                          \
+    }
+    OPTION("window", "8 heads of 64, causal, window 1,024", 1, 1024),
+    OPTION("bias", "8 heads of 64, a bias of T x T", 0, 0, ATTN_BENCH_BIAS),
+    OPTION("alibi", "8 heads of 64, ALiBi", 0, 0, ATTN_BENCH_ALIBI),
+    OPTION("softcap", "8 heads of 64, softcap 50", 0, 0, ATTN_BENCH_SOFTCAP),
+    OPTION("sinks", "8 heads of 64, sinks", 0, 0, ATTN_BENCH_SINKS),
+#undef OPTION
 #define WINDOW(tokens, work)                                                                       \
     {"attention-forward-window-" #tokens,                                                          \
      work,                                                                                         \

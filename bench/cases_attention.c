@@ -12,14 +12,15 @@ typedef struct state {
     int64_t copies, turn, copy_size; /* one query: keys and values are taken in turn */
     int64_t *starts;                 /* packed sequences */
     float *query, *key, *value, *output, *lse;
+    float *extra;                                /* of the option: bias, slopes or sinks */
     float *d_output, *d_query, *d_key, *d_value; /* backward only */
 } state;
 
 static void stop(void *given) {
     state *s = given;
     if (s != NULL) {
-        float *arrays[] = {s->query,    s->key,     s->value, s->output, s->lse,
-                           s->d_output, s->d_query, s->d_key, s->d_value};
+        float *arrays[] = {s->query,    s->key,     s->value, s->output,  s->lse,
+                           s->d_output, s->d_query, s->d_key, s->d_value, s->extra};
         for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
             attn_free(arrays[i]);
         }
@@ -84,43 +85,78 @@ static int64_t data_bytes(int64_t tokens, int64_t heads, int64_t head_size, bool
     return numbers * (int64_t)sizeof(float);
 }
 
-static attn_status start_long(const attn_bench_case *given, bool backward, void **out,
-                              attn_bench_work *work, attn_error *error) {
+static int64_t window_of(const attn_bench_case *given) {
+    return given->size[4] > 0 ? given->size[4] : given->size[1];
+}
+
+bool attn_bench_attention_describe(const attn_bench_case *given, attn_attention *out,
+                                   bool *backward, int64_t *bytes) {
     int64_t heads = given->size[0], tokens = given->size[1], head_size = given->size[2];
-    int64_t window = given->size[4] > 0 ? given->size[4] : tokens;
-    bool causal = given->size[3] != 0;
+    *backward = given->kind == &attn_bench_attention_backward;
+    if (!*backward && given->kind != &attn_bench_attention_forward) {
+        return false;
+    }
+    attn_attention_init(out, 1, heads, heads, tokens, tokens, head_size, head_size);
+    out->causal = given->size[3] != 0;
+    if (window_of(given) < tokens) {
+        out->window_left = window_of(given) - 1;
+    }
+    *bytes = data_bytes(tokens, heads, head_size, *backward);
+    return true;
+}
+
+/* A bias of T x T that all heads share, a slope or a sink for each head, or softcap as in Gemma 2. */
+static attn_status add_option(state *s, attn_bench_option option, attn_error *error) {
+    attn_attention *a = &s->attention;
+    int64_t count = option == ATTN_BENCH_BIAS ? a->query_length * a->key_length : a->heads;
+    if (option == ATTN_BENCH_SOFTCAP) {
+        a->softcap = 50;
+    }
+    if (option == ATTN_BENCH_NO_OPTION || option == ATTN_BENCH_SOFTCAP) {
+        return ATTN_OK;
+    }
+    s->extra = attn_bench_random(count, 1, 10);
+    if (s->extra == NULL) {
+        return attn_fail_memory(error, (size_t)count * sizeof(float));
+    }
+    if (option == ATTN_BENCH_BIAS) {
+        a->bias = s->extra;
+        a->bias_query = a->key_length;
+    } else if (option == ATTN_BENCH_ALIBI) {
+        for (int64_t h = 0; h < count; h++) {
+            s->extra[h] = 1.0F / (float)((int64_t)2 << h); /* of 8 heads */
+        }
+        a->alibi_slopes = s->extra;
+    } else {
+        a->sinks = s->extra;
+    }
+    return ATTN_OK;
+}
+
+static attn_status start_long(const attn_bench_case *given, void **out, attn_bench_work *work,
+                              attn_error *error) {
+    int64_t heads = given->size[0], tokens = given->size[1], head_size = given->size[2];
+    double window = (double)window_of(given), length = (double)tokens;
+    bool backward;
     state *s = attn_alloc_zero(1, sizeof *s);
     *out = s;
     if (s == NULL) {
         return attn_fail_memory(error, sizeof *s);
     }
-    attn_attention_init(&s->attention, 1, heads, heads, tokens, tokens, head_size, head_size);
-    s->attention.causal = causal;
-    if (window < tokens) {
-        s->attention.window_left = window - 1;
-    }
-    double pairs =
-        causal ? causal_pairs((double)tokens, (double)window) : (double)tokens * (double)tokens;
+    attn_bench_attention_describe(given, &s->attention, &backward, &work->data_bytes);
+    double pairs = s->attention.causal ? causal_pairs(length, window) : length * length;
     work->amount = flops(pairs, heads, head_size, backward);
-    work->data_bytes = data_bytes(tokens, heads, head_size, backward);
-    attn_status status = allocate(s, tokens, tokens, heads, head_size, backward, error);
+    attn_status status = add_option(s, (attn_bench_option)given->size[5], error);
+    if (status == ATTN_OK) {
+        status = allocate(s, tokens, tokens, heads, head_size, backward, error);
+    }
     return status == ATTN_OK && backward ? run_forward(s, error) : status;
 }
 
-static attn_status start_forward(const attn_bench_case *given, void **out, attn_bench_work *work,
-                                 attn_error *error) {
-    return start_long(given, false, out, work, error);
-}
-
-static attn_status start_backward(const attn_bench_case *given, void **out, attn_bench_work *work,
-                                  attn_error *error) {
-    return start_long(given, true, out, work, error);
-}
-
-const attn_bench_kind attn_bench_attention_forward = {ATTN_BENCH_GFLOPS, start_forward, run_forward,
+const attn_bench_kind attn_bench_attention_forward = {ATTN_BENCH_GFLOPS, start_long, run_forward,
                                                       stop};
-const attn_bench_kind attn_bench_attention_backward = {ATTN_BENCH_GFLOPS, start_backward,
-                                                       run_backward, stop};
+const attn_bench_kind attn_bench_attention_backward = {ATTN_BENCH_GFLOPS, start_long, run_backward,
+                                                       stop};
 
 /* ---- many short sequences ---- */
 

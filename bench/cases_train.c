@@ -148,7 +148,6 @@ static attn_status train_start(state *s, int64_t pairs, int64_t fixed, attn_benc
 
 static attn_status train_start_multi30k(const attn_bench_case *given, void **out,
                                         attn_bench_work *work, attn_error *error) {
-    (void)given;
     state *s = *out = attn_alloc_zero(1, sizeof *s);
     if (s == NULL) {
         return attn_fail_memory(error, sizeof *s);
@@ -160,7 +159,7 @@ static attn_status train_start_multi30k(const attn_bench_case *given, void **out
     o->heads = 4;
     o->encoder_layers = o->decoder_layers = 4;
     o->norm = ATTN_NORM_POST;
-    o->vocabulary = 10000;
+    o->vocabulary = given->size[0] > 0 ? given->size[0] : 10000;
     o->dropout = 0.3;
     o->train.clip_norm = 25;
     o->batch_tokens = 8192;

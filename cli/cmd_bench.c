@@ -10,15 +10,23 @@
 #include "base/utf8.h"
 #include "bench/measure.h"
 #include "bench/peak.h"
+#include "bench_curves.h"
+#include "bench_plan.h"
 #include "command.h"
+#include "io/file.h"
 #include "io/json_write.h"
 #include "io/recipe.h"
 
 typedef struct options {
     attn_option_list only;
-    int64_t threads;
+    int64_t threads, plan;
+    const char *curves;
     bool quick, json, list, turns;
+    int64_t batch, heads, kv_heads, tokens, head_size, window; /* of --plan */
+    bool causal;
 } options;
+
+static const options defaults = {.batch = 1, .heads = 8, .head_size = 64};
 
 static const attn_option table[] = {
     {"only", 0, ATTN_OPTION_LIST, offsetof(options, only), .value = "NAME",
@@ -32,6 +40,26 @@ static const attn_option table[] = {
     {"turns", 0, ATTN_OPTION_FLAG, offsetof(options, turns),
      .help = "read lines `NAME SECONDS` and answer each with a line of JSON; used to take turns "
              "with another program"},
+    {"plan", 0, ATTN_OPTION_INT, offsetof(options, plan), 1, 256, .value = "N",
+     .help = "run nothing: say how attention would divide its work at N threads, and what it "
+             "would allocate"},
+    {"tokens", 0, ATTN_OPTION_INT, offsetof(options, tokens), 1, 1 << 24, .value = "N",
+     .help = "with --plan: attention over N tokens instead of the cases"},
+    {"batch", 0, ATTN_OPTION_INT, offsetof(options, batch), 1, 4096, .value = "N",
+     .help = "with --tokens: sequences (default 1)"},
+    {"heads", 0, ATTN_OPTION_INT, offsetof(options, heads), 1, 1024, .value = "N",
+     .help = "with --tokens: heads (default 8)"},
+    {"kv-heads", 0, ATTN_OPTION_INT, offsetof(options, kv_heads), 1, 1024, .value = "N",
+     .help = "with --tokens: heads of keys and values (default: as many as heads)"},
+    {"head-size", 0, ATTN_OPTION_INT, offsetof(options, head_size), 1, ATTN_MAX_HEAD_SIZE,
+     .value = "N", .help = "with --tokens: channels of a head (default 64)"},
+    {"causal", 0, ATTN_OPTION_FLAG, offsetof(options, causal),
+     .help = "with --tokens: queries see no later keys"},
+    {"window", 0, ATTN_OPTION_INT, offsetof(options, window), 1, 1 << 24, .value = "N",
+     .help = "with --tokens: causal, and each query sees N keys"},
+    {"curves", 0, ATTN_OPTION_FILE, offsetof(options, curves), .value = "FOLDER",
+     .help = "measure how time and memory grow with tokens, batch, words and threads; write "
+             "FOLDER/curves.json and a picture for each curve"},
 };
 
 /* ---- which cases ---- */
@@ -42,49 +70,69 @@ static bool begins(const char *name, const char *prefix) {
     return strncmp(name, prefix, length) == 0 && (name[length] == '-' || name[length] == '\0');
 }
 
-static bool chosen(const options *o, const attn_bench_case *given) {
+static bool chosen(const options *o, const char *name) {
     for (size_t i = 0; i < o->only.count; i++) {
-        if (begins(given->name, o->only.item[i])) {
+        if (begins(name, o->only.item[i])) {
             return true;
         }
     }
     return o->only.count == 0;
 }
 
-/* The full names and the first word of each, for a suggestion. */
-static const char *nearest_case(const char *wanted) {
-    enum { MOST = 128 };
-    static char words[MOST][32];
-    const char *names[2 * MOST];
-    size_t count, known = 0;
-    const attn_bench_case *cases = attn_bench_cases(&count);
-    for (size_t i = 0; i < count && i < MOST; i++) {
-        snprintf(words[i], sizeof words[i], "%.*s", (int)strcspn(cases[i].name, "-"),
-                 cases[i].name);
-        names[known++] = words[i];
-        names[known++] = cases[i].name;
+/* What --only may name: the cases, or with --curves the curves. */
+typedef struct names {
+    const char *item[128];
+    size_t count;
+} names;
+
+static names names_of(const options *o) {
+    names all = {.count = 0};
+    size_t count;
+    if (o->curves != NULL) {
+        const attn_bench_curve *curves = attn_bench_curves(&count);
+        for (size_t i = 0; i < count; i++) {
+            all.item[all.count++] = curves[i].work.name;
+        }
+        return all;
     }
-    return attn_nearest(wanted, names, known);
+    const attn_bench_case *cases = attn_bench_cases(&count);
+    for (size_t i = 0; i < count && i < ATTN_LENGTH(all.item); i++) {
+        all.item[all.count++] = cases[i].name;
+    }
+    return all;
+}
+
+/* The full names and the first word of each, for a suggestion. */
+static const char *nearest_name(const names *all, const char *wanted) {
+    static char words[ATTN_LENGTH(all->item)][32];
+    const char *known[2 * ATTN_LENGTH(all->item)];
+    size_t count = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        snprintf(words[i], sizeof words[i], "%.*s", (int)strcspn(all->item[i], "-"), all->item[i]);
+        known[count++] = words[i];
+        known[count++] = all->item[i];
+    }
+    return attn_nearest(wanted, known, count);
 }
 
 static int check_names(const options *o) {
-    size_t count;
-    const attn_bench_case *cases = attn_bench_cases(&count);
+    names all = names_of(o);
+    const char *kind = o->curves != NULL ? "curve" : "case";
     for (size_t i = 0; i < o->only.count; i++) {
         bool found = false;
-        for (size_t c = 0; c < count && !found; c++) {
-            found = begins(cases[c].name, o->only.item[i]);
+        for (size_t c = 0; c < all.count && !found; c++) {
+            found = begins(all.item[c], o->only.item[i]);
         }
         if (!found) {
             char quoted[64];
-            const char *near = nearest_case(o->only.item[i]);
+            const char *near = nearest_name(&all, o->only.item[i]);
             attn_utf8_quote(quoted, sizeof quoted, o->only.item[i]);
             return near != NULL
-                       ? attn_say_misuse("bench: no case is called '%s': did you mean %s?", quoted,
-                                         near)
-                       : attn_say_misuse("bench: no case is called '%s': `attn bench --list` names "
+                       ? attn_say_misuse("bench: no %s is called '%s': did you mean %s?", kind,
+                                         quoted, near)
+                       : attn_say_misuse("bench: no %s is called '%s': `attn bench --list` names "
                                          "them",
-                                         quoted);
+                                         kind, quoted);
         }
     }
     return ATTN_EXIT_OK;
@@ -94,8 +142,8 @@ static void print_list(const options *o) {
     size_t count;
     const attn_bench_case *cases = attn_bench_cases(&count);
     for (size_t i = 0; i < count; i++) {
-        if (chosen(o, &cases[i])) {
-            printf("%-34s %s\n", cases[i].name, cases[i].work);
+        if (chosen(o, cases[i].name)) {
+            printf("%-36s %s\n", cases[i].name, cases[i].work);
         }
     }
 }
@@ -289,7 +337,7 @@ static attn_status measure_all(const options *o, attn_error *error) {
     size_t count;
     const attn_bench_case *cases = attn_bench_cases(&count);
     for (size_t i = 0; i < count && status == ATTN_OK; i++) {
-        if (chosen(o, &cases[i])) {
+        if (chosen(o, cases[i].name)) {
             status = measure_case(&cases[i], o->quick, json_object_get(report, "cases"), error);
         }
     }
@@ -300,11 +348,141 @@ static attn_status measure_all(const options *o, attn_error *error) {
     return status;
 }
 
+/* ---- plans ---- */
+
+static attn_status add_plan(const options *o, const attn_attention *a, bool backward,
+                            attn_bench_plan row, json_t *rows, attn_error *error) {
+    attn_status status = attn_bench_plan_make(a, backward, &row, error);
+    if (status == ATTN_OK && o->json) {
+        json_array_append_new(rows, attn_bench_plan_json(&row));
+    } else if (status == ATTN_OK) {
+        attn_bench_plan_print(&row);
+    }
+    return status;
+}
+
+/* Of --tokens and what goes with it. */
+static attn_status plan_shape(const options *o, json_t *rows, attn_error *error) {
+    attn_attention a;
+    char work[96];
+    int64_t kv_heads = o->kv_heads > 0 ? o->kv_heads : o->heads;
+    int64_t queries = o->batch * o->tokens * o->heads, keys = o->batch * o->tokens * kv_heads;
+    attn_attention_init(&a, o->batch, o->heads, kv_heads, o->tokens, o->tokens, o->head_size,
+                        o->head_size);
+    a.causal = o->causal || o->window > 0;
+    a.window_left = o->window > 0 ? o->window - 1 : -1;
+    snprintf(work, sizeof work, "%lld x %lld tokens, %lld / %lld heads of %lld",
+             (long long)o->batch, (long long)o->tokens, (long long)o->heads, (long long)kv_heads,
+             (long long)o->head_size);
+    attn_status status = attn_attention_check(&a, error);
+    for (int backward = 0; backward < 2 && status == ATTN_OK; backward++) {
+        int64_t numbers = (2 * (queries + keys) * o->head_size) * (backward ? 2 : 1) + queries;
+        attn_bench_plan row = {.name = backward ? "backward" : "forward",
+                               .work = work,
+                               .data_bytes = numbers * (int64_t)sizeof(float)};
+        status = add_plan(o, &a, backward != 0, row, rows, error);
+    }
+    return status;
+}
+
+static attn_status plan_cases(const options *o, json_t *rows, attn_error *error) {
+    size_t count;
+    const attn_bench_case *cases = attn_bench_cases(&count);
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < count && status == ATTN_OK; i++) {
+        attn_attention a;
+        bool backward;
+        attn_bench_plan row = {.name = cases[i].name, .work = cases[i].work};
+        if (chosen(o, cases[i].name) &&
+            attn_bench_attention_describe(&cases[i], &a, &backward, &row.data_bytes)) {
+            status = add_plan(o, &a, backward, row, rows, error);
+        }
+    }
+    return status;
+}
+
+static attn_status plan_all(const options *o, attn_error *error) {
+    json_t *rows = json_array();
+    if (!o->json) {
+        attn_bench_plan_print_head();
+    }
+    attn_status status = o->tokens > 0 ? plan_shape(o, rows, error) : plan_cases(o, rows, error);
+    if (status == ATTN_OK && o->json) {
+        return attn_json_print(rows, JSON_INDENT(2) | JSON_REAL_PRECISION(12), stdout, error);
+    }
+    json_decref(rows);
+    return status;
+}
+
+/* ---- curves ---- */
+
+static attn_status write_curves(const char *folder, json_t *report, attn_error *error) {
+    char path[4096];
+    int length = snprintf(path, sizeof path, "%s/curves.json", folder);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        json_decref(report);
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "bench", -1, NULL,
+                         "the folder's name is too long");
+    }
+    char *text = attn_json_dump(report, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+    if (text == NULL) {
+        return attn_fail_memory(error, 0);
+    }
+    attn_bytes bytes = {text, strlen(text)};
+    attn_status status = attn_file_replace(path, &bytes, 1, error);
+    free(text);
+    return status;
+}
+
+/* What starts threads comes last: curves fork. */
+static attn_status measure_curves(const options *o, attn_error *error) {
+    size_t count;
+    const attn_bench_curve *curves = attn_bench_curves(&count);
+    int threads = o->threads > 0 ? (int)o->threads : attn_get_threads();
+    char name[128];
+    json_t *all = json_array();
+    attn_status status = ATTN_OK;
+    attn_bench_curves_print_head();
+    for (size_t i = 0; i < count && status == ATTN_OK; i++) {
+        if (chosen(o, curves[i].work.name)) {
+            status = attn_bench_curves_add(&curves[i], threads, o->quick, o->curves, all, error);
+        }
+    }
+    if (status != ATTN_OK) {
+        json_decref(all);
+        return status;
+    }
+    attn_machine_name(name, sizeof name);
+    return write_curves(o->curves,
+                        json_pack("{s:s, s:s, s:s, s:i, s:b, s:o}", "version", attn_version(),
+                                  "machine", name, "isa", attn_isa_name(), "threads", threads,
+                                  "quick", o->quick, "curves", all),
+                        error);
+}
+
+/* --tokens and what goes with it says nothing without --plan. */
+static int check_plan(const options *o) {
+    bool shape = o->batch != defaults.batch || o->heads != defaults.heads || o->kv_heads > 0 ||
+                 o->head_size != defaults.head_size || o->causal || o->window > 0;
+    if (o->tokens > 0 && o->plan == 0) {
+        return attn_say_misuse("bench: --tokens describes what --plan plans: add --plan THREADS");
+    }
+    if (shape && o->tokens == 0) {
+        return attn_say_misuse("bench: --batch, --heads, --kv-heads, --head-size, --causal and "
+                               "--window go with --plan and --tokens N");
+    }
+    if (o->plan > 0 && (o->curves != NULL || o->turns)) {
+        return attn_say_misuse("bench: --plan runs nothing: leave out --curves and --turns");
+    }
+    return ATTN_EXIT_OK;
+}
+
 static int bench_run(const void *given, int operand_count, char **operand) {
     const options *o = given;
     (void)operand_count;
     (void)operand;
-    int result = check_names(o);
+    int result = check_plan(o);
+    result = result == ATTN_EXIT_OK ? check_names(o) : result;
     if (result != ATTN_EXIT_OK) {
         return result;
     }
@@ -312,17 +490,22 @@ static int bench_run(const void *given, int operand_count, char **operand) {
         print_list(o);
         return ATTN_EXIT_OK;
     }
-    attn_set_threads((int)o->threads);
+    attn_set_threads((int)(o->plan > 0 ? o->plan : o->threads));
     attn_error error;
-    attn_status status = o->turns ? take_turns(&error) : measure_all(o, &error);
+    attn_status status = o->plan > 0         ? plan_all(o, &error)
+                         : o->curves != NULL ? measure_curves(o, &error)
+                         : o->turns          ? take_turns(&error)
+                                             : measure_all(o, &error);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
 }
 
 const attn_command attn_cmd_bench = {
     .name = "bench",
     .summary = "Measure matrix products, attention, training and decoding on this machine",
-    .usage = "[--quick] [--only NAME]... [--threads N] [--json]\n--list [--only NAME]...\n--turns "
-             "[--threads N]",
+    .usage = "[--quick] [--only NAME]... [--threads N] [--json]\n--list [--only NAME]...\n--plan N "
+             "[--only NAME]... [--json]\n--plan N --tokens N [--batch N] [--heads N] [--kv-heads "
+             "N] [--head-size N] [--causal] [--window N] [--json]\n--curves FOLDER [--quick] "
+             "[--only NAME]... [--threads N]\n--turns [--threads N]",
     .description =
         "Each row gives the median time and the spread of its repetitions, the rate, and the rate "
         "as a share of the machine's own limit. The limit is the peak rate of fused multiply-adds "
@@ -333,10 +516,17 @@ const attn_command attn_cmd_bench = {
         "data, more than a cache holds.\nOperations are counted as 2 M N K for a product; 4 for "
         "each visible pair of query and key, per head and channel, for attention (2.5 times that "
         "for the backward pass); and 6 for each weight and token of a training step. Memory is the "
-        "peak of the process.\n`make bench` measures everything in docs/benchmarks.md; `make "
-        "bench-peers` also measures PyTorch, NumPy and CTranslate2.",
+        "peak of the process.\n--plan runs nothing. For each case of attention, or for a shape, it "
+        "tells "
+        "how many threads would work, what an item of their work is, and the temporary memory "
+        "beside that of inputs and outputs. N may be more threads than the machine has.\n--curves "
+        "fits the power of tokens, batch or words by which time and memory grow, and gives the "
+        "theory's in brackets. Time over threads is measured for as many as are used; beyond, the "
+        "plan gives memory alone.\n`make bench` measures everything in docs/benchmarks.md; `make "
+        "bench-peers` also measures PyTorch, NumPy, CTranslate2 and ONNX Runtime.",
     .options = table,
     .option_count = ATTN_LENGTH(table),
+    .defaults = &defaults,
     .options_size = sizeof(options),
     .run = bench_run,
 };

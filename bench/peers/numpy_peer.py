@@ -16,8 +16,9 @@ import turns
 def products(sizes):
     import numpy as np
 
-    def matmul(m, n, k):
-        a, b = np.random.rand(m, k).astype("f4"), np.random.rand(k, n).astype("f4")
+    def matmul(m, n, k, across=False):
+        a = np.random.rand(k, m).astype("f4").T if across else np.random.rand(m, k).astype("f4")
+        b = np.random.rand(k, n).astype("f4")
         c = np.empty((m, n), "f4")
         return {"matmul": lambda: np.matmul(a, b, out=c)}
 
@@ -38,9 +39,16 @@ SIZES = {
     "matmul-1024": (1024, 1024, 1024),
     "matmul-2048": (2048, 2048, 2048),
     "matmul-4096": (4096, 4096, 4096),
+    "matmul-up": (8192, 256, 128),
+    "matmul-down": (8192, 128, 256),
+    "matmul-gradient": (256, 128, 8192, True),
+    "matmul-base-up": (4096, 2048, 512),
+    "matmul-base-down": (4096, 512, 2048),
+    "matmul-base-gradient": (2048, 512, 4096, True),
     "matmul-row-1": (1, 1024, 16384),
     "matmul-row-4": (4, 1024, 16384),
     "matmul-row-16": (16, 1024, 16384),
+    "matmul-row-64": (64, 1024, 16384),
 }
 
 

@@ -144,6 +144,12 @@ def attempt(name):
     raise MemoryError(said if done.returncode else "it worked: remove this attempt")
 
 
+def attention_decode_smallest(d):
+    """It has no cache of int8: the faster of what it has."""
+    return {f"{word}, {name}": run for word, kind in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
+            for name, run in attention_decode(d, kind).items()}
+
+
 def attention_decode(d, kind=torch.float32):
     """One query, as scaled_dot_product_attention and written out, keys and values in either order."""
     count = turns.copies(2 * 8 * 16384 * d * torch.empty(0, dtype=kind).element_size())
@@ -408,10 +414,14 @@ def table(compiled):
         "matmul-up": lambda: matmul(8192, 256, 128),
         "matmul-down": lambda: matmul(8192, 128, 256),
         "matmul-gradient": lambda: matmul(256, 128, 8192, across=True),
+        "matmul-base-up": lambda: matmul(4096, 2048, 512),
+        "matmul-base-down": lambda: matmul(4096, 512, 2048),
+        "matmul-base-gradient": lambda: matmul(2048, 512, 4096, across=True),
         "matmul-words": lambda: matmul(256, 10000, 128),
         "matmul-row-1": lambda: matmul_rows(1, 1024, 16384),
         "matmul-row-4": lambda: matmul_rows(4, 1024, 16384),
         "matmul-row-16": lambda: matmul_rows(16, 1024, 16384),
+        "matmul-row-64": lambda: matmul_rows(64, 1024, 16384),
         "attention-forward-short": lambda: attention_short(forward_of),
         "attention-backward-short": lambda: attention_short(backward_of),
         "attention-both-short": lambda: attention_short(both_of),
@@ -421,6 +431,8 @@ def table(compiled):
         "cache-decode-d128-f32": lambda: attention_decode(128),
         "cache-decode-d64-bf16": lambda: attention_decode(64, torch.bfloat16),
         "cache-decode-d128-bf16": lambda: attention_decode(128, torch.bfloat16),
+        "cache-decode-d64-i8": lambda: attention_decode_smallest(64),
+        "cache-decode-d128-i8": lambda: attention_decode_smallest(128),
         "train-multi30k": lambda: train_multi30k(compiled),
         "train-base": lambda: train_base(compiled),
     }

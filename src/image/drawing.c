@@ -139,6 +139,11 @@ static attn_status write_vectors(const char *path, bool pdf, double width, doubl
     return status;
 }
 
+attn_status attn_drawing_write_svg(const char *path, int64_t width, int64_t height, attn_draw *draw,
+                                   void *context, attn_error *error) {
+    return write_vectors(path, false, (double)width, (double)height, draw, context, error);
+}
+
 attn_status attn_drawing_write(const char *path, int64_t width, int64_t height, attn_draw *draw,
                                void *context, attn_error *error) {
     const char *dot = strrchr(path, '.');

@@ -16,6 +16,10 @@ ATTN_MUST_CHECK attn_status attn_drawing_draw(int64_t width, int64_t height, att
 /* The format follows the file's extension: .png, .svg or .pdf; another is ATTN_ERR_ARGUMENT. */
 ATTN_MUST_CHECK attn_status attn_drawing_write(const char *path, int64_t width, int64_t height,
                                                attn_draw *draw, void *context, attn_error *error);
+/* An SVG, whatever the name. */
+ATTN_MUST_CHECK attn_status attn_drawing_write_svg(const char *path, int64_t width, int64_t height,
+                                                   attn_draw *draw, void *context,
+                                                   attn_error *error);
 
 /* Paints the picture with its top left corner at (x, y), each pixel `scale` units large and sharp.
  * Nothing is drawn when memory is short: the cairo_t is in an error state then. */

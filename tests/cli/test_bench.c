@@ -194,6 +194,101 @@ static void unknown_names_are_refused(void **state) {
     expect_text("did you mean train?");
 }
 
+static json_t *json_of(const char *arguments) {
+    assert_int_equal(bench(arguments), 0);
+    json_t *value = json_loads(output, 0, NULL);
+    if (value == NULL) {
+        fail_msg("not JSON:\n%s", output);
+    }
+    return value;
+}
+
+/* What a plan says is what a run takes, to a few pages and the code that is loaded. */
+static void a_plan_is_what_a_run_takes(void **state) {
+    (void)state;
+    const double slack = 1.5e6;
+    json_t *plans = json_of("--plan 2 --json --only attention-backward-d64-1024 "
+                            "--only attention-forward-d64-1024");
+    json_t *report = report_of("--quick --json --threads 2 --only attention-backward-d64-1024 "
+                               "--only attention-forward-d64-1024");
+    assert_int_equal(json_array_size(plans), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *plan = json_array_get(plans, i);
+        const json_t *row = json_array_get(json_object_get(report, "cases"), i);
+        assert_string_equal(text(plan, "name"), text(row, "name"));
+        assert_true(number(plan, "data_bytes") == number(row, "data_bytes"));
+        double temporary = number(row, "temporary_bytes"); /* absent on some systems: then 0 */
+        assert_true(temporary <= number(plan, "temporary_bytes") + slack);
+        text(plan, "threads_reason");
+        text(plan, "division_reason");
+    }
+    json_decref(plans);
+    json_decref(report);
+}
+
+/* 64 threads, one head, a million tokens: no more than inputs and gradients take. */
+static void a_plan_of_many_threads(void **state) {
+    (void)state;
+    json_t *plans = json_of("--plan 64 --tokens 1048576 --heads 1 --json");
+    const json_t *backward = json_array_get(plans, 1);
+    assert_string_equal(text(backward, "name"), "backward");
+    assert_true(number(backward, "data_bytes") == 1048576 * (8 * 64 + 1) * 4.0);
+    assert_true(number(backward, "temporary_bytes") < number(backward, "data_bytes"));
+    json_decref(plans);
+    assert_int_equal(bench("--plan 4 --tokens 512 --window 64 --kv-heads 2"), 0);
+    expect_text("1 x 512 tokens, 8 / 2 heads of 64");
+}
+
+static void plans_that_say_nothing_are_refused(void **state) {
+    (void)state;
+    assert_int_equal(bench("--tokens 5"), 2);
+    expect_text("add --plan THREADS");
+    assert_int_equal(bench("--plan 2 --causal"), 2);
+    expect_text("go with --plan and --tokens N");
+    assert_int_equal(bench("--plan 2 --curves ."), 2);
+    assert_int_equal(bench("--plan 2 --tokens 5 --heads 3 --kv-heads 2"), 1);
+    expect_text("heads must be a multiple of kv_heads");
+}
+
+/* A curve: its points, in JSON and as a picture. */
+static void curves_are_written(void **state) {
+    (void)state;
+    char folder[] = "/tmp/attn-curves-XXXXXX", arguments[256], path[256];
+    assert_non_null(mkdtemp(folder));
+    snprintf(arguments, sizeof arguments, "--curves %s --quick --threads 1 --only forward-tokens",
+             folder);
+    assert_int_equal(bench(arguments), 0);
+    expect_text("forward-tokens");
+    snprintf(path, sizeof path, "%s/curves.json", folder);
+    json_t *report = json_load_file(path, 0, NULL);
+    assert_non_null(report);
+    remove(path);
+    const json_t *curve = json_array_get(json_object_get(report, "curves"), 0);
+    assert_string_equal(text(curve, "name"), "forward-tokens");
+    assert_true(number(json_object_get(curve, "theory"), "seconds") == 2);
+    size_t index;
+    json_t *point;
+    json_array_foreach(json_object_get(curve, "points"), index, point) {
+        assert_true(number(point, "x") == (double)((int64_t)64 << index));
+        assert_true(number(json_object_get(point, "seconds"), "median") > 0);
+    }
+    assert_true(index >= 2);
+    json_decref(report);
+    snprintf(path, sizeof path, "%s/forward-tokens.svg", folder);
+    char start[8] = "";
+    FILE *picture = fopen(path, "r");
+    assert_non_null(picture);
+    assert_true(fread(start, 1, 5, picture) == 5);
+    fclose(picture);
+    assert_string_equal(start, "<?xml");
+    remove(path);
+    assert_int_equal(remove(folder), 0);
+    assert_int_equal(bench("--curves /nowhere/at/all --quick --threads 1 --only forward-tokens"),
+                     1);
+    assert_int_equal(bench("--curves . --only forward-tokns"), 2);
+    expect_text("no curve is called 'forward-tokns': did you mean forward-tokens?");
+}
+
 static void the_list_names_the_cases(void **state) {
     (void)state;
     assert_int_equal(bench("--list"), 0);
@@ -206,10 +301,17 @@ static void the_list_names_the_cases(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(json_is_complete),         cmocka_unit_test(the_table_has_a_head_and_rows),
-        cmocka_unit_test(turns_are_answered),       cmocka_unit_test(a_turn_of_nothing_is_refused),
-        cmocka_unit_test(names_are_whole_words),    cmocka_unit_test(unknown_names_are_refused),
+        cmocka_unit_test(json_is_complete),
+        cmocka_unit_test(the_table_has_a_head_and_rows),
+        cmocka_unit_test(turns_are_answered),
+        cmocka_unit_test(a_turn_of_nothing_is_refused),
+        cmocka_unit_test(names_are_whole_words),
+        cmocka_unit_test(unknown_names_are_refused),
         cmocka_unit_test(the_list_names_the_cases),
+        cmocka_unit_test(a_plan_is_what_a_run_takes),
+        cmocka_unit_test(a_plan_of_many_threads),
+        cmocka_unit_test(curves_are_written),
+        cmocka_unit_test(plans_that_say_nothing_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

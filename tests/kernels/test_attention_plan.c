@@ -170,12 +170,34 @@ static void long_sequences_with_a_window(void **state) {
     attn_set_threads(0);
 }
 
+/* The backward's temporary memory is at most what inputs and gradients take, and a block's for each thread,
+ * however many threads there are. */
+static void many_threads_cost_no_copies(void **state) {
+    (void)state;
+    enum { BLOCK_BYTES = 1 << 20 };
+    static const int counts[] = {1, 2, 3, 7, 8, 9, 11, 12, 16, 64, 256};
+    for (int64_t heads = 1; heads <= 32; heads *= 2) {
+        for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
+            for (int64_t tokens = 1024; tokens <= 1 << 20; tokens *= 32) {
+                attn_attention a;
+                attn_attention_init(&a, 1, heads, heads, tokens, tokens, 64, 64);
+                attn_set_threads(counts[n]);
+                double tensors = (double)(tokens * heads) * (8 * 64 + 1) * sizeof(float);
+                double memory = (double)plan_of(&a, true).memory;
+                assert_true(memory < 1.01 * tensors + counts[n] * (double)BLOCK_BYTES);
+            }
+        }
+    }
+    attn_set_threads(0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_what_is_asked_for),
         cmocka_unit_test(divisions),
         cmocka_unit_test(costs),
         cmocka_unit_test(long_sequences_with_a_window),
+        cmocka_unit_test(many_threads_cost_no_copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,14 +36,20 @@ static void clear_padded_gradients(const attn_attention_call *call) {
 attn_division attn_attention_divide_backward(const attn_attention *spec,
                                              const attn_attention_kernels *kernels, bool pieces) {
     attn_attention_sizes sizes = kernels->sizes(spec);
-    int64_t group = spec->heads / spec->kv_heads;
-    return (attn_division){
-        .kind = pieces ? ATTN_PLAN_BLOCKS : ATTN_PLAN_HEADS,
-        .threads = threads_for(2 * products_of(spec)),
-        .shared_count = pieces ? spec->batch * spec->kv_heads : 0,
-        .shared_size = sizes.backward_keys + group * sizes.backward_queries,
-        .each = sizes.backward_scratch,
-    };
+    int64_t group = spec->heads / spec->kv_heads, heads = spec->batch * spec->kv_heads;
+    int threads = threads_for(2 * products_of(spec));
+    if (pieces) {
+        return (attn_division){
+            .kind = ATTN_PLAN_BLOCKS,
+            .threads = threads,
+            .shared_count = heads,
+            .shared_size = sizes.backward_keys + group * sizes.backward_queries,
+            .each = sizes.backward_piece,
+        };
+    }
+    return (attn_division){.kind = ATTN_PLAN_HEADS,
+                           .threads = (int)attn_max(1, attn_min(threads, heads)),
+                           .each = sizes.backward_scratch};
 }
 
 static attn_status backward_heads(const attn_attention_call *call,

@@ -45,32 +45,40 @@ static backward_layout layout_of(const attn_attention *spec) {
     return layout;
 }
 
-/* A thread's memory: what one block needs, and sums for as much as an item covers. */
+/* A thread's memory: what one block needs, and sums for as much as an item covers: a head, or a block. */
 typedef struct backward_memory {
     float *query;                     /* [96][QUERY_ROW], times scale * log2(e) */
     float *d_output;                  /* [96][QUERY_ROW] */
     float *p, *ds;                    /* [96][SCORE_ROW], P with dropout */
-    float *d_query, *d_key, *d_value; /* [Tq16][D16], [Tk16][D16], [Tk16][E16] */
-    float *packed_keys, *packed_queries;
+    float *d_query, *d_key, *d_value; /* of the item: [queries][D16], [keys][D16], [keys][E16] */
+    float *end;
 } backward_memory;
 
-static backward_memory backward_memory_at(const backward_layout *layout, float *scratch) {
+static backward_memory backward_memory_at(const backward_layout *layout, int64_t queries,
+                                          int64_t keys, float *scratch) {
     backward_memory memory = {.query = scratch};
     memory.d_output = memory.query + ATTN_QUERY_BLOCK * QUERY_ROW;
     memory.p = memory.d_output + ATTN_QUERY_BLOCK * QUERY_ROW;
     memory.ds = memory.p + ATTN_QUERY_BLOCK * SCORE_ROW;
     memory.d_query = memory.ds + ATTN_QUERY_BLOCK * SCORE_ROW;
-    memory.d_key = memory.d_query + layout->queries * layout->query_row;
-    memory.d_value = memory.d_key + layout->keys * layout->query_row;
-    memory.packed_keys = memory.d_value + layout->keys * layout->value_row;
-    memory.packed_queries = memory.packed_keys + layout->packed_keys;
+    memory.d_key = memory.d_query + queries * layout->query_row;
+    memory.d_value = memory.d_key + keys * layout->query_row;
+    memory.end = memory.d_value + keys * layout->value_row;
     return memory;
 }
 
-static int64_t backward_scratch_size(const backward_layout *layout) {
-    return 2 * ATTN_QUERY_BLOCK * (QUERY_ROW + SCORE_ROW) + layout->queries * layout->query_row +
-           layout->keys * (layout->query_row + layout->value_row) + layout->packed_keys +
-           layout->packed_queries;
+/* For whole heads, and for blocks of keys and of queries. */
+static backward_memory head_memory_at(const backward_layout *layout, float *scratch) {
+    return backward_memory_at(layout, layout->queries, layout->keys, scratch);
+}
+static backward_memory piece_memory_at(const backward_layout *layout, float *scratch) {
+    return backward_memory_at(layout, attn_min(layout->queries, ATTN_QUERY_BLOCK),
+                              attn_min(layout->keys, ATTN_KEY_BLOCK), scratch);
+}
+
+static int64_t sums_size(const backward_layout *layout, int64_t queries, int64_t keys) {
+    return 2 * ATTN_QUERY_BLOCK * (QUERY_ROW + SCORE_ROW) + queries * layout->query_row +
+           keys * (layout->query_row + layout->value_row);
 }
 
 static attn_attention_sizes attention_sizes(const attn_attention *spec) {
@@ -80,7 +88,10 @@ static attn_attention_sizes attention_sizes(const attn_attention *spec) {
         .forward_scratch = forward_scratch_size(spec),
         .backward_keys = layout.packed_keys,
         .backward_queries = layout.packed_queries,
-        .backward_scratch = backward_scratch_size(&layout),
+        .backward_scratch = sums_size(&layout, layout.queries, layout.keys) + layout.packed_keys +
+                            layout.packed_queries,
+        .backward_piece = sums_size(&layout, attn_min(layout.queries, ATTN_QUERY_BLOCK),
+                                    attn_min(layout.keys, ATTN_KEY_BLOCK)),
     };
 }
 
@@ -421,15 +432,16 @@ static void backward_head(backward_item *item, int64_t h) {
     const attn_attention_call *call = item->call;
     const backward_layout *layout = item->layout;
     const backward_memory *memory = item->memory;
+    float *packed_queries = memory->end + layout->packed_keys;
     for (int64_t first = 0; first < item->sequence.queries; first += ATTN_QUERY_BLOCK) {
-        attention_backward_pack_queries(call, item->b, h, first, memory->packed_queries);
+        attention_backward_pack_queries(call, item->b, h, first, packed_queries);
     }
     attention_clear(memory->d_query, item->sequence.queries * layout->query_row);
     for (int64_t block = 0; block < item->sequence.keys; block += ATTN_KEY_BLOCK) {
         item->d_key = call->d_key != NULL ? memory->d_key + block * layout->query_row : NULL;
         item->d_value = call->d_value != NULL ? memory->d_value + block * layout->value_row : NULL;
         for (int64_t first = 0; first < item->sequence.queries; first += ATTN_QUERY_BLOCK) {
-            start_queries(item, h, first, memory->packed_queries);
+            start_queries(item, h, first, packed_queries);
             item->d_query =
                 call->d_query != NULL ? memory->d_query + first * layout->query_row : NULL;
             if (sees_block(&item->ranges, block)) {
@@ -447,16 +459,17 @@ static void attention_backward(const attn_attention_call *call, int64_t b, int64
                                float *scratch) {
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
-    backward_memory memory = backward_memory_at(&layout, scratch);
+    backward_memory memory = head_memory_at(&layout, scratch);
+    float *packed_keys = memory.end;
     backward_item item = {.call = call,
                           .layout = &layout,
                           .memory = &memory,
-                          .keys = memory.packed_keys,
+                          .keys = packed_keys,
                           .sequence = attn_sequence_of(spec, b),
                           .b = b};
     int64_t group = spec->heads / spec->kv_heads, keys = item.sequence.keys;
     for (int64_t first = 0; first < keys; first += ATTN_KEY_BLOCK) {
-        attention_backward_pack_keys(call, b, g, first, memory.packed_keys);
+        attention_backward_pack_keys(call, b, g, first, packed_keys);
     }
     attention_clear(memory.d_key, keys * layout.query_row);
     attention_clear(memory.d_value, keys * layout.value_row);
@@ -471,7 +484,7 @@ static void attention_backward_keys(const attn_attention_call *call, int64_t b, 
                                     float *scratch) {
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
-    backward_memory memory = backward_memory_at(&layout, scratch);
+    backward_memory memory = piece_memory_at(&layout, scratch);
     backward_item item = {.call = call,
                           .layout = &layout,
                           .memory = &memory,
@@ -501,7 +514,7 @@ static void attention_backward_queries(const attn_attention_call *call, int64_t 
                                        int64_t first_query, attn_backward_packed packed,
                                        float *scratch) {
     backward_layout layout = layout_of(call->spec);
-    backward_memory memory = backward_memory_at(&layout, scratch);
+    backward_memory memory = piece_memory_at(&layout, scratch);
     backward_item item = {.call = call,
                           .layout = &layout,
                           .memory = &memory,
@@ -523,7 +536,7 @@ static void attention_backward_bias(const attn_attention_call *call, int64_t b, 
                                     int64_t first_query, int64_t first_key,
                                     attn_backward_packed packed, float *scratch) {
     backward_layout layout = layout_of(call->spec);
-    backward_memory memory = backward_memory_at(&layout, scratch);
+    backward_memory memory = piece_memory_at(&layout, scratch);
     backward_item item = {.call = call,
                           .layout = &layout,
                           .memory = &memory,

@@ -244,6 +244,7 @@ typedef struct attn_attention_sizes {
     int64_t backward_keys;    /* packed, one key head */
     int64_t backward_queries; /* packed, one query head */
     int64_t backward_scratch; /* one thread, with room for the copies of one key and query head */
+    int64_t backward_piece;   /* one thread that does blocks of keys and of queries */
 } attn_attention_sizes;
 
 /* b, g, h say which sequence and head. first_query and first_key are multiples of ATTN_QUERY_BLOCK

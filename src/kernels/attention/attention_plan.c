@@ -35,9 +35,11 @@ static const char *why_isa(void) {
 }
 
 static const char *why_threads(int threads) {
-    return threads < attn_get_threads() ? "too little work to wake more threads"
-           : threads == 1               ? "one thread is allowed, or the caller runs in parallel"
-                                        : "as attn_set_threads, OMP_NUM_THREADS or the cores allow";
+    bool fewer = threads < attn_get_threads();
+    return fewer && threads > 1 ? "as many as there are key heads"
+           : fewer              ? "too little work to wake more threads"
+           : threads == 1       ? "one thread is allowed, or the caller runs in parallel"
+                                : "as attn_set_threads, OMP_NUM_THREADS or the cores allow";
 }
 
 const char *attn_attention_cost(const attn_attention *attention, size_t i) {
