@@ -86,6 +86,7 @@ void attn_train_log_event(attn_train_log *log, const attn_train_event *event) {
             json_object_set_new(line, "slowest_host", json_string(event->slowest_host));
             put_real(line, "slowest_seconds", event->slowest_seconds);
             put_real(line, "seconds_of_others", event->seconds_of_others);
+            put_int(line, "bytes_sent", event->bytes_sent);
         }
     } else {
         if (event->task->perplexity) {

@@ -123,6 +123,7 @@ static void add_slowest(const trainer *t, attn_train_event *event) {
         event->slowest_host = attn_group_host(t->job->group, slowest.rank);
         event->slowest_seconds = slowest.seconds;
         event->seconds_of_others = slowest.others;
+        event->bytes_sent = attn_shards_bytes_sent(t->shards);
     }
 }
 

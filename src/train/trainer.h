@@ -41,6 +41,7 @@ typedef struct attn_train_event {
     int ranks, slowest;
     const char *slowest_host;
     double slowest_seconds, seconds_of_others;
+    int64_t bytes_sent; /* by rank 0 in the last step, for gradients */
 } attn_train_event;
 
 typedef enum attn_train_ending {
