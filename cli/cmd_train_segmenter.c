@@ -152,11 +152,14 @@ const attn_command attn_cmd_train_segmenter = {
     .summary = "Train a segmenter from pictures and masks",
     .usage = "--images DIR --masks DIR --classes FILE [--recipe NAME|FILE] [--set KEY=VALUE]... "
              "[--out MODEL]",
-    .description = "Trains a network of convolutions and self-attention that assigns a class to "
-                   "each pixel. Writes MODEL.safetensors, a log (MODEL.log.jsonl) and curves "
-                   "(MODEL.curves.svg). Another thread decodes and augments the pictures (scale, "
-                   "crop, mirror, colour) during training.\nCtrl-C writes a checkpoint and stops. "
-                   "--resume continues from the last checkpoint, bit for bit, even after a kill.",
+    .description =
+        "Trains a network of convolutions and self-attention that assigns a class to "
+        "each pixel. Writes MODEL.safetensors, a log (MODEL.log.jsonl) and curves "
+        "(MODEL.curves.svg). Another thread decodes and augments the pictures (scale, "
+        "crop, mirror, colour) during training.\nCtrl-C writes a checkpoint and stops. "
+        "--resume continues from the last checkpoint, bit for bit, even after a kill.\nStarted by "
+        "mpirun, several processes divide each step: set accumulate and shards to their "
+        "number or a multiple (docs/scale.md).",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .groups = groups,

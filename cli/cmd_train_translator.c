@@ -510,7 +510,9 @@ const attn_command attn_cmd_train_translator = {
         "or - for standard input.\nCtrl-C writes a checkpoint and stops. "
         "--resume continues from the last checkpoint, bit for bit, even after a kill.\nThe same "
         "text, tokenizer, options and seed give the same model on any processor and any number of "
-        "threads; only max_minutes depends on the machine.",
+        "threads; only max_minutes depends on the machine. Started by mpirun, several processes "
+        "divide each "
+        "step: set accumulate and shards to their number or a multiple (docs/scale.md).",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .groups = groups,

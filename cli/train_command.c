@@ -20,14 +20,19 @@
 static volatile sig_atomic_t stop;
 
 static void on_signal(int number) {
-    stop = number;
+    stop = stop == 0 || number != SIGUSR1 ? number : stop;
 }
 
-/* The first signal asks for a checkpoint; a second one ends the program at once. */
-static void catch_signals(void) {
+/* The first signal asks for a checkpoint; a second one ends the program at once. Of several ranks, mpirun hands SIGUSR1 on and
+ * does no more, while after other signals it kills. */
+static void catch_signals(bool several) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (several) {
+        action.sa_flags = 0;
+        sigaction(SIGUSR1, &action, NULL);
+    }
 }
 
 const attn_option attn_train_common_options[] = {
@@ -340,7 +345,7 @@ static attn_status run_training(attn_train_run *r, const attn_task *task,
         .stop = &stop,
     };
     attn_train_summary summary;
-    catch_signals();
+    catch_signals(attn_group_size(r->group) > 1);
     attn_status status = attn_training_run(&training, &summary, error);
     attn_train_progress_end(&r->progress);
     r->alone = summary.alone;

@@ -183,8 +183,8 @@ static attn_status check_asked(attn_group *group, const attn_pause *pause, doubl
                                attn_error *error) {
     /* seconds; mpirun kills one second after it has asked */
     double grace = attn_group_leads(group) ? 0.5 : 60;
-    if (group->stop == NULL || *group->stop == 0) {
-        return ATTN_OK;
+    if (group->stop == NULL || *group->stop == 0 || *group->stop == SIGUSR1) {
+        return ATTN_OK; /* who sends SIGUSR1 asks for an end, and has lost nobody */
     }
     group->asked = group->asked > 0 ? group->asked : clock;
     double from = group->asked > pause->since ? group->asked : pause->since;

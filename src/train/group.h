@@ -15,8 +15,8 @@
 typedef struct attn_group attn_group;
 
 /* *out: NULL when the environment names no launcher, or one that started a single process. ATTN_ERR_UNSUPPORTED: there is
- * one, but this attn has no plug-in for it. stop: not 0 when the process is asked to end, which a launcher also does
- * when another one died. */
+ * one, but this attn has no plug-in for it. stop: the signal that asked the process to end, or 0; a launcher sends one, not
+ * SIGUSR1, when another process has died. */
 ATTN_MUST_CHECK attn_status attn_group_join(const volatile sig_atomic_t *stop, attn_group **out,
                                             attn_error *error);
 /* All ranks leave together, unless one has been lost. */

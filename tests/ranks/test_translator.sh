@@ -35,14 +35,21 @@ text="translator --source train.src --target train.tgt --recipe ./small.recipe -
 
 same_at_any_number $text
 
-# ---- a rank that is killed ----
-on="$text --out dead --set max_steps=100000"
+# ---- a rank that is slow is named, and one that is killed ----
+on="${text% --quiet} --out dead --set max_steps=100000"
 ranks 3 $on >out 2>err &
 launcher=$!
 until [ -s dead.checkpoint ] && [ "$(wc -l <dead.log.jsonl)" -gt 4 ] || ! kill -0 $launcher 2>/dev/null; do
     sleep 0.05
 done
 victim=$(victim_of $launcher 2)
+tries=0
+until grep -q 'rank 2 on .* is slow: the others wait for it' err || [ $tries -gt 60 ]; do
+    kill -STOP "$victim" && sleep 0.7
+    kill -CONT "$victim" && sleep 0.05
+    tries=$((tries + 1))
+done
+[ $tries -le 60 ] || fail "a slow rank is not named"
 kill -9 "$victim" || fail "no rank 2 to kill"
 wait $launcher && fail "a training without rank 2 ends well"
 [ "$(grep -c '^attn: ' err)" -eq 1 ] || fail "not one line when a rank dies"
@@ -53,6 +60,23 @@ on="$text --out dead --resume"
 ranks 2 $on --set max_steps=$((at + 2)) >out 2>err || fail "going on after a death"
 alone $text --out straight --set max_steps=$((at + 2)) >out 2>err || fail "the same alone"
 cmp -s dead.safetensors straight.safetensors || fail "after a death the model is another one"
+
+# ---- the launcher is asked to stop: rank 0 writes a checkpoint ----
+for signal in TERM USR1; do
+    on="$text --out $signal --set max_steps=100000"
+    OMPI_MCA_odls_base_sigkill_timeout=20 ranks 3 $on >out 2>err &
+    launcher=$!
+    until [ -s $signal.checkpoint ] && [ "$(wc -l <$signal.log.jsonl)" -gt 4 ] || ! kill -0 $launcher 2>/dev/null; do
+        sleep 0.05
+    done
+    kill -$signal "$(ps -o pid= --ppid $launcher | tr -d ' ')"
+    wait $launcher && fail "a stopped training ends well"
+    [ "$(grep -c '^attn: ' err)" -eq 1 ] || fail "not one line when stopped by $signal"
+    at=$(sed -n 's/^attn: training: stopped after step \([0-9]*\): continue with --resume.*/\1/p' err)
+    [ -n "$at" ] || fail "it does not say where it stopped by $signal"
+    ranks 2 $text --out $signal --resume --set max_steps=$((at + 1)) >out 2>err || fail "going on after $signal"
+    grep -q "\"event\":\"resume\",\"step\":$at," $signal.log.jsonl || fail "it goes on from another step than it stopped at"
+done
 
 # ---- refusals: one line ----
 refused 'shards' 6 $text --out x
