@@ -25,8 +25,7 @@ struct attn_group {
     attn_transport transport;
     void *plugin;
     const volatile sig_atomic_t *stop;
-    double asked;        /* clock when the process was asked to end; 0: it was not */
-    double longest_wait; /* for gradients of another rank so far */
+    double asked; /* clock when the process was asked to end; 0: it was not */
     bool lost;
 };
 
@@ -148,7 +147,7 @@ void attn_group_abandon(attn_group *group) {
 static attn_status lose(attn_group *group, int peer, attn_error *error) {
     group->lost = true;
     return attn_fail(error, ATTN_ERR_IO, "training", -1, NULL,
-                     "rank %d on %s has died or cannot be reached", peer,
+                     "rank %d on %s has died, or does not answer", peer,
                      attn_group_host(group, peer));
 }
 
@@ -177,18 +176,22 @@ attn_status attn_group_test(attn_group *group, attn_message *message, bool *done
     return failed ? lose(group, message->peer, error) : ATTN_OK;
 }
 
-/* Asked to end, a rank that rank 0 waits for answers as fast as it did before, unless it is gone. The others may
- * have to wait until rank 0 has written a checkpoint. */
+/* Seconds that rank 0, asked to end, waits for another one: half of the time after which mpirun kills. The others may have to
+ * wait until rank 0 has written a checkpoint. */
+static double grace_of(const attn_group *group) {
+    const char *kills = getenv("OMPI_MCA_odls_base_sigkill_timeout");
+    double seconds = kills != NULL ? strtod(kills, NULL) : 1;
+    return attn_group_leads(group) ? 0.5 * (seconds > 1 ? seconds : 1) : 600;
+}
+
 static attn_status check_asked(attn_group *group, const attn_pause *pause, double clock, int peer,
                                attn_error *error) {
-    /* seconds; mpirun kills one second after it has asked */
-    double grace = attn_group_leads(group) ? 0.5 : 60;
     if (group->stop == NULL || *group->stop == 0 || *group->stop == SIGUSR1) {
         return ATTN_OK; /* who sends SIGUSR1 asks for an end, and has lost nobody */
     }
     group->asked = group->asked > 0 ? group->asked : clock;
     double from = group->asked > pause->since ? group->asked : pause->since;
-    return clock - from > grace + group->longest_wait ? lose(group, peer, error) : ATTN_OK;
+    return clock - from > grace_of(group) ? lose(group, peer, error) : ATTN_OK;
 }
 
 attn_status attn_group_pause(attn_group *group, attn_pause *pause, bool moved, int peer,
@@ -199,8 +202,6 @@ attn_status attn_group_pause(attn_group *group, attn_pause *pause, bool moved, i
     }
     double clock = attn_clock();
     if (moved || pause->since == 0) {
-        double waited = pause->since > 0 && pause->regular ? clock - pause->since : 0;
-        group->longest_wait = waited > group->longest_wait ? waited : group->longest_wait;
         pause->since = clock;
         return ATTN_OK;
     }

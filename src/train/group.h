@@ -72,7 +72,6 @@ ATTN_MUST_CHECK attn_status attn_group_wait(attn_group *group, attn_message *mes
  * rank `peer`, which is waited for, does not answer. */
 typedef struct attn_pause {
     double since; /* clock; 0: not waiting */
-    bool regular; /* every step waits so: how long tells how long the next one may */
 } attn_pause;
 ATTN_MUST_CHECK attn_status attn_group_pause(attn_group *group, attn_pause *pause, bool moved,
                                              int peer, attn_error *error);

@@ -377,7 +377,7 @@ static attn_status share_leaves(attn_shards *s, attn_error *error) {
 /* What the backward has left to do: buckets of parameters that no layer named, and all that is under way. */
 static attn_status finish_buckets(attn_shards *s) {
     attn_status status = s->failure.status;
-    attn_pause pause = {.regular = true};
+    attn_pause pause = {.since = 0};
     for (int64_t i = 0; i < s->bucket_count && status == ATTN_OK; i++) {
         if (s->buckets[i].state == FILLS) {
             status = fill(s, &s->buckets[i]);
