@@ -92,6 +92,7 @@ static attn_status train(const options *given, attn_train_run *r,
     if (status == ATTN_OK) {
         status = attn_segmenter_task_create(recipe, &data, &task, error);
     }
+    status = attn_train_agree(r, status, error);
     if (status == ATTN_OK) {
         status = attn_train_task(r, &task.task, named, ATTN_LENGTH(named), NULL, 0, error);
     }
@@ -137,13 +138,13 @@ static int train_segmenter_run(const void *values, int operand_count, char **ope
     r.options = &recipe.train;
     r.check = check_recipe;
     attn_status status = attn_train_prepare(&r, &error);
+    status = attn_train_agree(&r, status, &error);
     if (status == ATTN_OK && given->common.list) {
         attn_train_list(&r);
     } else if (status == ATTN_OK) {
         status = train(given, &r, &recipe, &error);
     }
-    attn_train_close(&r);
-    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+    return attn_train_close(&r, status, &error);
 }
 
 const attn_command attn_cmd_train_segmenter = {
@@ -151,11 +152,14 @@ const attn_command attn_cmd_train_segmenter = {
     .summary = "Train a segmenter from pictures and masks",
     .usage = "--images DIR --masks DIR --classes FILE [--recipe NAME|FILE] [--set KEY=VALUE]... "
              "[--out MODEL]",
-    .description = "Trains a network of convolutions and self-attention that assigns a class to "
-                   "each pixel. Writes MODEL.safetensors, a log (MODEL.log.jsonl) and curves "
-                   "(MODEL.curves.svg). Another thread decodes and augments the pictures (scale, "
-                   "crop, mirror, colour) during training.\nCtrl-C writes a checkpoint and stops. "
-                   "--resume continues from the last checkpoint, bit for bit, even after a kill.",
+    .description =
+        "Trains a network of convolutions and self-attention that assigns a class to "
+        "each pixel. Writes MODEL.safetensors, a log (MODEL.log.jsonl) and curves "
+        "(MODEL.curves.svg). Another thread decodes and augments the pictures (scale, "
+        "crop, mirror, colour) during training.\nCtrl-C writes a checkpoint and stops. "
+        "--resume continues from the last checkpoint, bit for bit, even after a kill.\nStarted by "
+        "mpirun, several processes divide each step: set accumulate and shards to their "
+        "number or a multiple (docs/scale.md).",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .groups = groups,

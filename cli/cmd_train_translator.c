@@ -6,6 +6,7 @@
 
 #include "attn/threads.h"
 #include "base/fail.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 #include "import/import.h"
 #include "models/translator.h"
@@ -60,6 +61,8 @@ typedef struct run {
     attn_translator_recipe recipe;
     attn_imported start;             /* the model of --init; translator NULL: none is needed */
     attn_translator_recipe of_start; /* the recipe as that model decided it */
+    void *trained; /* the tokenizer that rank 0 trained; NULL: this is rank 0, or none is trained */
+    size_t trained_size;
 } run;
 
 /* ---- the model to start from ---- */
@@ -250,6 +253,44 @@ static const void *known_tokenizer(const run *own, size_t *size) {
     return kept ? attn_tokenizer_bytes(own->start.tokenizer, size) : NULL;
 }
 
+/* Rank 0 trains the tokenizer: another machine might train another one. It has read the text then, or failed. */
+static attn_status hand_out_tokenizer(run *own, const attn_translator_data *data,
+                                      attn_status status, attn_error *error) {
+    attn_group *group = own->r.group;
+    size_t size = 0;
+    status = attn_group_agree(group, status, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    void *bytes = (void *)(uintptr_t)attn_tokenizer_bytes(data->tokenizer, &size);
+    return attn_group_broadcast_array(group, &bytes, &size, error);
+}
+
+static attn_status wait_for_tokenizer(run *own, attn_error *error) {
+    attn_status status = attn_group_agree(own->r.group, ATTN_OK, error);
+    return status == ATTN_OK
+               ? attn_group_broadcast_array(own->r.group, &own->trained, &own->trained_size, error)
+               : status;
+}
+
+/* Every rank reads the files, and only one could read standard input. */
+static attn_status check_files(const attn_train_run *r, const attn_translator_files *files,
+                               attn_error *error) {
+    for (size_t i = 0; attn_group_size(r->group) > 1 && i < files->train_count; i++) {
+        const attn_parallel_source *s = &files->train[i];
+        const char *const names[] = {s->source, s->target, s->pairs};
+        for (size_t n = 0; n < ATTN_LENGTH(names); n++) {
+            if (names[n] != NULL && names[n][0] == '-' &&
+                (names[n][1] == '\0' || names[n][1] == ':')) {
+                return attn_fail(error, ATTN_ERR_ARGUMENT, "standard input", -1,
+                                 "write the text to a file that every rank can read",
+                                 "several ranks cannot read it");
+            }
+        }
+    }
+    return ATTN_OK;
+}
+
 static attn_status read_data(run *own, attn_translator_data *data, attn_error *error) {
     const options *given = own->given;
     const attn_translator_recipe *recipe = &own->recipe;
@@ -274,8 +315,23 @@ static attn_status read_data(run *own, attn_translator_data *data, attn_error *e
                    r->resumed ? "reading the text"
                    : trained  ? "training the tokenizer, reading the text"
                               : "reading the text and the tokenizer");
-    attn_status status = attn_translator_data_read(&files, recipe, tokenizer, tokenizer_size,
-                                                   attn_get_threads(), data, error);
+    attn_status status = check_files(r, &files, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    bool leads = attn_group_leads(r->group);
+    if (trained && !leads) {
+        status = wait_for_tokenizer(own, error);
+        tokenizer = own->trained;
+        tokenizer_size = own->trained_size;
+    }
+    if (status == ATTN_OK) {
+        status = attn_translator_data_read(&files, recipe, tokenizer, tokenizer_size,
+                                           attn_get_threads(), data, error);
+    }
+    if (trained && leads) {
+        status = hand_out_tokenizer(own, data, status, error);
+    }
     if (status != ATTN_OK) {
         return status;
     }
@@ -341,6 +397,7 @@ static attn_status train(run *own, attn_error *error) {
     if (status == ATTN_OK) {
         status = attn_translator_task_create(&own->recipe, &data, 0, &task, error);
     }
+    status = attn_train_agree(&own->r, status, error);
     if (status == ATTN_OK) {
         char languages[2 * ATTN_DIRECTION_CODE * ATTN_DIRECTIONS];
         const attn_direction *first = &data.directions.item[0];
@@ -430,14 +487,15 @@ static int train_translator_run(const void *values, int operand_count, char **op
     if (status == ATTN_OK && own.start.translator != NULL && !r->resumed) {
         status = check_start(&own, &error);
     }
+    status = attn_train_agree(r, status, &error);
     if (status == ATTN_OK && given->common.list) {
         attn_train_list(r);
     } else if (status == ATTN_OK) {
         status = train(&own, &error);
     }
     attn_imported_free(&own.start);
-    attn_train_close(r);
-    return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);
+    attn_free(own.trained);
+    return attn_train_close(r, status, &error);
 }
 
 const attn_command attn_cmd_train_translator = {
@@ -452,7 +510,9 @@ const attn_command attn_cmd_train_translator = {
         "or - for standard input.\nCtrl-C writes a checkpoint and stops. "
         "--resume continues from the last checkpoint, bit for bit, even after a kill.\nThe same "
         "text, tokenizer, options and seed give the same model on any processor and any number of "
-        "threads; only max_minutes depends on the machine.",
+        "threads; only max_minutes depends on the machine. Started by mpirun, several processes "
+        "divide each "
+        "step: set accumulate and shards to their number or a multiple (docs/scale.md).",
     .options = table,
     .option_count = ATTN_LENGTH(table),
     .groups = groups,

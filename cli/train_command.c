@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,14 +20,19 @@
 static volatile sig_atomic_t stop;
 
 static void on_signal(int number) {
-    stop = number;
+    stop = stop == 0 || number != SIGUSR1 ? number : stop;
 }
 
-/* The first signal asks for a checkpoint; a second one ends the program at once. */
-static void catch_signals(void) {
+/* The first signal asks for a checkpoint; a second one ends the program at once. Of several ranks, mpirun hands SIGUSR1 on and
+ * does no more, while after other signals it kills. */
+static void catch_signals(bool several) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (several) {
+        action.sa_flags = 0;
+        sigaction(SIGUSR1, &action, NULL);
+    }
 }
 
 const attn_option attn_train_common_options[] = {
@@ -253,8 +259,21 @@ static void describe_command(attn_train_run *r, const attn_train_named *named, s
 
 /* ---- the training ---- */
 
+/* A rank that the others wait for is named once. */
+static void watch_ranks(attn_train_run *r, const attn_train_event *event) {
+    double waited = event->slowest_seconds - event->seconds_of_others;
+    if (event->kind == ATTN_TRAIN_LOG && event->ranks > 1 && r->named_rank != event->slowest + 1 &&
+        waited > 0.25 * event->slowest_seconds && waited > 1) {
+        r->named_rank = event->slowest + 1;
+        attn_train_progress_end(&r->progress);
+        attn_train_say(r, "rank %d on %s is slow: the others wait for it %.0f %% of the time\n",
+                       event->slowest, event->slowest_host, 100 * waited / event->slowest_seconds);
+    }
+}
+
 static void on_event(const attn_train_event *event, void *context) {
     attn_train_run *r = context;
+    watch_ranks(r, event);
     attn_train_log_event(r->log, event);
     attn_tensorboard_event(r->board, event);
     attn_train_progress_event(&r->progress, event);
@@ -268,7 +287,7 @@ static void on_event(const attn_train_event *event, void *context) {
 }
 
 void attn_train_say(const attn_train_run *r, const char *format, ...) {
-    if (!r->given->quiet) {
+    if (!r->given->quiet && attn_group_leads(r->group)) {
         va_list arguments;
         va_start(arguments, format);
         vfprintf(stderr, format, arguments);
@@ -314,6 +333,7 @@ static attn_status run_training(attn_train_run *r, const attn_task *task,
         .options = r->options,
         .recipe = &r->recipe,
         .task = task,
+        .group = r->group,
         .model_path = r->path.model,
         .best_path = r->path.best,
         .checkpoint_path = r->path.checkpoint,
@@ -325,10 +345,11 @@ static attn_status run_training(attn_train_run *r, const attn_task *task,
         .stop = &stop,
     };
     attn_train_summary summary;
-    catch_signals();
+    catch_signals(attn_group_size(r->group) > 1);
     attn_status status = attn_training_run(&training, &summary, error);
     attn_train_progress_end(&r->progress);
-    if (status != ATTN_OK) {
+    r->alone = summary.alone;
+    if (status != ATTN_OK || !attn_group_leads(r->group)) {
         return status;
     }
     status = attn_train_log_close(r->log, error);
@@ -374,28 +395,11 @@ static attn_status start_from(attn_train_run *r, const attn_task *task, attn_err
     return status;
 }
 
-enum { OWN_FACTS = 6, MOST_FACTS = 32 };
-
-attn_status attn_train_task(attn_train_run *r, const attn_task *task, const attn_train_named *named,
-                            size_t named_count, const attn_metadata *facts, size_t fact_count,
-                            attn_error *error) {
-    describe_command(r, named, named_count);
-    attn_train_progress_init(&r->progress, r->given->quiet, r->options->max_steps);
-    attn_metadata all[MOST_FACTS] = {
-        {"name", r->options->name},        {"licence", r->options->licence},
-        {"data", r->options->data},        {"attribution", r->options->attribution},
-        {"training.attn", attn_version()}, {"training.command", r->command},
-    };
-    size_t count = OWN_FACTS;
-    for (size_t i = 0; i < fact_count && count < MOST_FACTS; i++) {
-        all[count++] = facts[i];
-    }
-    attn_status status = start_from(r, task, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    status = attn_train_log_open(r->path.log, r->resumed ? r->checkpoint.state.count.step : -1,
-                                 r->command, &r->recipe, &r->log, error);
+/* The log and what is beside it. */
+static attn_status open_outputs(attn_train_run *r, attn_error *error) {
+    attn_status status =
+        attn_train_log_open(r->path.log, r->resumed ? r->checkpoint.state.count.step : -1,
+                            r->command, &r->recipe, &r->log, error);
     if (status == ATTN_OK) { /* the log is locked: nobody else writes these */
         attn_file_remove_stale(r->path.checkpoint);
         attn_file_remove_stale(r->path.best);
@@ -407,21 +411,72 @@ attn_status attn_train_task(attn_train_run *r, const attn_task *task, const attn
     if (status == ATTN_OK && !r->resumed && r->count_count > 0) {
         attn_train_log_data(r->log, r->count, r->count_count);
     }
+    return status;
+}
+
+enum { OWN_FACTS = 6, MOST_FACTS = 32 };
+
+attn_status attn_train_task(attn_train_run *r, const attn_task *task, const attn_train_named *named,
+                            size_t named_count, const attn_metadata *facts, size_t fact_count,
+                            attn_error *error) {
+    describe_command(r, named, named_count);
+    bool leads = attn_group_leads(r->group);
+    attn_train_progress_init(&r->progress, r->given->quiet || !leads, r->options->max_steps);
+    attn_metadata all[MOST_FACTS] = {
+        {"name", r->options->name},        {"licence", r->options->licence},
+        {"data", r->options->data},        {"attribution", r->options->attribution},
+        {"training.attn", attn_version()}, {"training.command", r->command},
+    };
+    size_t count = OWN_FACTS;
+    for (size_t i = 0; i < fact_count && count < MOST_FACTS; i++) {
+        all[count++] = facts[i];
+    }
+    attn_status status = start_from(r, task, error);
+    status = status == ATTN_OK && leads ? open_outputs(r, error) : status;
+    status = attn_train_agree(r, status, error);
     return status == ATTN_OK ? run_training(r, task, all, count, error) : status;
 }
 
-attn_status attn_train_prepare(attn_train_run *r, attn_error *error) {
+/* ---- several ranks ---- */
+
+attn_status attn_train_agree(const attn_train_run *r, attn_status status, attn_error *error) {
+    return attn_group_agree(r->group, status, error);
+}
+
+/* Ranks on one machine divide its processors, unless the launcher has. */
+static void set_threads(const attn_train_run *r) {
+    int here = attn_group_here(r->group), threads = attn_get_threads();
     if (r->given->threads > 0) {
         attn_set_threads((int)r->given->threads);
+    } else if (here > 1 && getenv("OMP_NUM_THREADS") == NULL &&
+               threads >= sysconf(_SC_NPROCESSORS_ONLN)) {
+        attn_set_threads(threads > here ? threads / here : 1);
     }
-    attn_status status = name_files(r->given->out, &r->path, error);
-    if (status == ATTN_OK && !r->given->list) {
-        status = check_existing(r, error);
+}
+
+/* What lies beside the model is rank 0's affair; the others are told. */
+static attn_status find_checkpoint(attn_train_run *r, attn_error *error) {
+    attn_status status = ATTN_OK;
+    if (attn_group_leads(r->group)) {
+        status = r->given->list ? ATTN_OK : check_existing(r, error);
+        if (status == ATTN_OK && r->given->resume && exists(r->path.checkpoint)) {
+            status = attn_checkpoint_load(r->path.checkpoint, &r->checkpoint, error);
+            r->resumed = status == ATTN_OK;
+        }
     }
-    if (status == ATTN_OK && r->given->resume && exists(r->path.checkpoint)) {
-        status = attn_checkpoint_load(r->path.checkpoint, &r->checkpoint, error);
-        r->resumed = status == ATTN_OK;
+    status = attn_train_agree(r, status, error);
+    return status == ATTN_OK ? attn_checkpoint_share(r->group, &r->checkpoint, &r->resumed, error)
+                             : status;
+}
+
+attn_status attn_train_prepare(attn_train_run *r, attn_error *error) {
+    attn_status status = attn_group_join(&stop, &r->group, error);
+    if (status != ATTN_OK) {
+        return status;
     }
+    set_threads(r);
+    status = name_files(r->given->out, &r->path, error);
+    status = status == ATTN_OK ? find_checkpoint(r, error) : status;
     if (status == ATTN_OK && r->start != NULL && r->given->init != NULL && !r->resumed) {
         status = r->start->open(r, error);
     }
@@ -435,7 +490,7 @@ attn_status attn_train_prepare(attn_train_run *r, attn_error *error) {
     return status;
 }
 
-void attn_train_close(attn_train_run *r) {
+int attn_train_close(attn_train_run *r, attn_status status, const attn_error *failure) {
     if (attn_train_log_close(r->log, NULL) != ATTN_OK) {
         attn_say_warning("lines of %s were lost", r->path.log);
     }
@@ -444,4 +499,12 @@ void attn_train_close(attn_train_run *r) {
         attn_say_warning("curves for TensorBoard were lost: %s: %s", error.where, error.what);
     }
     attn_checkpoint_close(&r->checkpoint);
+    if (status != ATTN_OK && (attn_group_leads(r->group) || r->alone)) {
+        attn_say_error(failure);
+    }
+    if (r->alone) {
+        attn_group_abandon(r->group);
+    }
+    attn_group_leave(r->group);
+    return status == ATTN_OK ? ATTN_EXIT_OK : ATTN_EXIT_FAILURE;
 }

@@ -57,6 +57,8 @@ typedef struct attn_train_run {
     attn_train_count count[ATTN_TRAIN_COUNTS]; /* for the log */
     size_t count_count;
 
+    attn_group *group; /* the ranks that train together; NULL: this process alone */
+    bool alone;        /* this rank has failed, and the others do not know */
     attn_train_paths path;
     attn_checkpoint checkpoint; /* when resumed */
     bool resumed;
@@ -64,6 +66,7 @@ typedef struct attn_train_run {
     attn_train_log *log;
     attn_tensorboard *board; /* NULL: not asked for */
     attn_train_progress progress;
+    int named_rank; /* 1 + the rank last called slow; 0: none */
     char command[8192];
 } attn_train_run;
 
@@ -73,11 +76,14 @@ typedef struct attn_train_named {
     const char *name, *value;
 } attn_train_named;
 
-/* Sets threads, names the files, looks what exists, reads checkpoint and recipe. */
+/* Joins the other ranks, sets threads, names the files, looks what exists, reads checkpoint and recipe. */
 ATTN_MUST_CHECK attn_status attn_train_prepare(attn_train_run *run, attn_error *error);
+/* Every rank's status, where all must be well to go on. */
+ATTN_MUST_CHECK attn_status attn_train_agree(const attn_train_run *run, attn_status status,
+                                             attn_error *error);
 /* --list: the recipe as it stands. */
 void attn_train_list(const attn_train_run *run);
-/* Says something about the run, unless --quiet. */
+/* Says something about the run, unless --quiet; of several ranks the first speaks. */
 __attribute__((format(printf, 2, 3))) void attn_train_say(const attn_train_run *run,
                                                           const char *format, ...);
 /* Trains; facts are for the model's metadata. */
@@ -85,7 +91,7 @@ ATTN_MUST_CHECK attn_status attn_train_task(attn_train_run *run, const attn_task
                                             const attn_train_named *named, size_t named_count,
                                             const attn_metadata *facts, size_t fact_count,
                                             attn_error *error);
-/* Frees what the run owns. */
-void attn_train_close(attn_train_run *run);
+/* Frees what the run owns, leaves the other ranks, says what failed. Returns the exit status. */
+int attn_train_close(attn_train_run *run, attn_status status, const attn_error *error);
 
 #endif

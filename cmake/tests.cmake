@@ -94,6 +94,17 @@ foreach(folder unit kernels grad layers models search pipeline train cli fault)
   endforeach()
 endforeach()
 
+# tests/ranks: trainings by several processes, where there is MPI. Each starts as many as there are processors, or more.
+if(TARGET attn_mpi AND NOT ATTN_SANITIZE)
+  file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/ranks/test_*.sh)
+  foreach(script ${scripts})
+    get_filename_component(name ${script} NAME_WE)
+    string(REGEX REPLACE "^test_" "" name ${name})
+    add_test(NAME ranks/${name} COMMAND sh ${script})
+    attn_test_properties(ranks/${name} ranks TIMEOUT ${test_timeout} RUN_SERIAL TRUE)
+  endforeach()
+endif()
+
 # A heap that fails, for the tests of tests/fault that run the tool with it.
 if(TARGET attn_cli AND CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT ATTN_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
   add_library(attn_faulty_heap MODULE EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/fault/faulty_heap.c)

@@ -36,6 +36,24 @@ endforeach()
 target_include_directories(attn_tool SYSTEM PUBLIC ${cairo_INCLUDE_DIRS} ${pangocairo_INCLUDE_DIRS})
 target_link_libraries(attn_tool PUBLIC ${CMAKE_DL_LIBS})
 
+# What processes that train together talk through is a plug-in, which the tool opens when mpirun has started it
+# (src/train/group.c): nobody else loads MPI.
+target_compile_definitions(attn_tool PRIVATE ATTN_PLUGIN_DIR="${CMAKE_INSTALL_FULL_LIBDIR}/attn")
+if(NOT ATTN_MPI STREQUAL OFF AND NOT CMAKE_CROSSCOMPILING)
+  if(NOT ATTN_MPI STREQUAL AUTO)
+    set(mpi_required REQUIRED)
+  endif()
+  find_package(MPI COMPONENTS C QUIET ${mpi_required})
+endif()
+if(MPI_C_FOUND)
+  add_library(attn_mpi MODULE ${ATTN_SRC}/train/mpi/mpi.c)
+  set_target_properties(attn_mpi PROPERTIES PREFIX "" OUTPUT_NAME attn-mpi)
+  target_include_directories(attn_mpi PRIVATE ${ATTN_SRC})
+  target_link_libraries(attn_mpi PRIVATE MPI::MPI_C)
+else()
+  message(STATUS "attn: building without MPI: a training runs on one machine")
+endif()
+
 file(GLOB cli_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c
      ${PROJECT_SOURCE_DIR}/bench/*.c)
 if(cli_sources)
@@ -43,6 +61,9 @@ if(cli_sources)
   set_target_properties(attn_cli PROPERTIES OUTPUT_NAME attn LINKER_LANGUAGE CXX)
   target_include_directories(attn_cli PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/cli)
   target_link_libraries(attn_cli PRIVATE attn_tool)
+  if(TARGET attn_mpi)
+    add_dependencies(attn_cli attn_mpi)
+  endif()
   # GCC's OpenMP as an archive, whole, so that the tool decides how long its threads spin (cli/openmp.c).
   # Not every system has it, or has it for executables at any address.
   if(OpenMP_C_FOUND AND CMAKE_C_COMPILER_ID STREQUAL GNU)

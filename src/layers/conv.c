@@ -144,6 +144,7 @@ attn_tensor *attn_layer_conv(attn_tape *tape, attn_tensor *x, const attn_grid *g
         !attn_layers_param(tape, conv->kernel.weight, "the weight")) {
         return NULL;
     }
+    attn_tape_uses(tape, conv->kernel.bias);
     attn_tensor *y = attn_tape_tensor(tape, attn_grid_pixels(&to), conv->out);
     conv_record *r = attn_tape_record(tape, sizeof *r, conv_backward);
     if (y == NULL || !residual_fits(tape, residual, y, activation)) {

@@ -75,6 +75,7 @@ attn_tensor *attn_layer_depthwise(attn_tape *tape, attn_tensor *x, const attn_gr
                        MAX_KERNEL);
         return NULL;
     }
+    attn_tape_uses(tape, depthwise->bias);
     attn_tensor *y = attn_tape_tensor(tape, attn_grid_pixels(&to), x->cols);
     depthwise_record *r = attn_tape_record(tape, sizeof *r, depthwise_backward);
     if (y == NULL) {

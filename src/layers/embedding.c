@@ -75,6 +75,7 @@ attn_tensor *attn_layer_embedding(attn_tape *tape, attn_param *table, attn_real 
                                                positions->length, "the table of positions"))) {
         return NULL;
     }
+    attn_tape_uses(tape, positions != NULL ? positions->learned : NULL);
     attn_tensor *y = attn_tape_tensor(tape, tokens, table->cols);
     embedding_record *r = attn_tape_record(tape, sizeof *r, embedding_backward);
     if (y == NULL || attn_tape_status(tape) != ATTN_OK) {

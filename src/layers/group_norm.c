@@ -72,6 +72,7 @@ attn_tensor *attn_layer_group_norm(attn_tape *tape, attn_tensor *x, const attn_g
                        (long long)norm->groups, (long long)channels);
         return NULL;
     }
+    attn_tape_uses(tape, norm->beta);
     attn_tensor *y = attn_tape_tensor(tape, x->rows, x->cols);
     group_norm_record *r = attn_tape_record(tape, sizeof *r, group_norm_backward);
     size_t groups = (size_t)(grid->batch * norm->groups);

@@ -50,7 +50,7 @@ static inline bool attn_layers_shape(attn_tape *tape, const attn_tensor *tensor,
     return same;
 }
 
-/* A parameter with its data, and room for gradients when the tape records. */
+/* A parameter with its data, and room for gradients when the tape records; the tape learns that it is used. */
 static inline bool attn_layers_param(attn_tape *tape, const attn_param *param, const char *name) {
     if (!attn_layers_given(tape, param, name)) {
         return false;
@@ -60,6 +60,7 @@ static inline bool attn_layers_param(attn_tape *tape, const attn_param *param, c
         attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "%s, %s, was not allocated%s", name, param->name,
                        missing ? " with gradients, and the tape records" : "");
     }
+    attn_tape_uses(tape, param);
     return param->data != NULL && !missing;
 }
 

@@ -447,6 +447,23 @@ static bool is_constant(const attn_tensor *x, const attn_linear *linear,
            all_frozen(linear, linear->weight, false) && all_frozen(linear, linear->bias, true);
 }
 
+/* The tape learns which parameters make up the weight, or the bias. */
+static void uses_parts(attn_tape *tape, const attn_linear *linear, const attn_param *part,
+                       bool bias) {
+    for (int64_t at = 0; part != NULL && at < linear->out; part = part->next) {
+        attn_tape_uses(tape, part);
+        at += features_of(part, bias);
+    }
+}
+
+static void uses_all(attn_tape *tape, const attn_linear *linear) {
+    uses_parts(tape, linear, linear->weight, false);
+    uses_parts(tape, linear, linear->bias, true);
+    for (int64_t i = 0; i < linear->adapter_count; i++) {
+        attn_tape_uses(tape, linear->adapters[i].up);
+    }
+}
+
 static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_linear *linear,
                                    attn_activation activation, attn_tensor *residual) {
     if (!attn_layers_columns(tape, x, "x", linear->in, "the weight") ||
@@ -454,6 +471,7 @@ static attn_tensor *linear_forward(attn_tape *tape, attn_tensor *x, const attn_l
          !attn_layers_param(tape, linear->weight, "the weight"))) {
         return NULL;
     }
+    uses_all(tape, linear);
     attn_tensor *low[ATTN_ADAPTERS_MOST] = {NULL};
     bool ready = attn_linear_is_packed(linear) && !attn_tape_recording(tape);
     bool adapted = linear->adapter_count > 0 && !ready;

@@ -54,6 +54,7 @@ attn_tensor *attn_layer_norm(attn_tape *tape, attn_tensor *x, const attn_norm *n
         !attn_layers_columns(tape, x, "x", norm->gamma->cols, "the norm")) {
         return NULL;
     }
+    attn_tape_uses(tape, norm->beta);
     attn_tensor *y = attn_tape_tensor(tape, x->rows, x->cols);
     norm_record *r = attn_tape_record(tape, sizeof *r, norm_backward);
     if (y == NULL) {

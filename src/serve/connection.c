@@ -140,6 +140,13 @@ static void enter(request *r, phase next) {
 
 /* ---- answers ---- */
 
+/* A client that would ask on finds another server, or this one as it starts again, on a new connection. */
+static void close_when_stopping(attn_server *server, struct MHD_Response *response) {
+    if (atomic_load(&server->stopping)) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
+}
+
 static void add_headers(struct MHD_Response *response, const attn_http_answer *answer) {
     static const char *const shared[][2] = {
         {"Access-Control-Allow-Origin", "*"},
@@ -195,6 +202,7 @@ static enum MHD_Result send_answer(request *r, attn_http_answer *answer) {
         return MHD_NO;
     }
     add_headers(response, answer);
+    close_when_stopping(r->server, response);
     r->status = answer->status;
     r->sent = length;
     enum MHD_Result result = MHD_queue_response(r->connection, (unsigned)answer->status, response);

@@ -4,6 +4,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "serve/serve.h"
@@ -26,6 +27,7 @@ typedef struct attn_server {
     attn_batcher *desk;    /* reads requests and writes answers */
     attn_batcher *batcher; /* does what they ask for */
     struct MHD_Daemon *daemon;
+    atomic_bool stopping; /* each answer is the last of its connection */
     FILE *log;            /* or NULL */
     pthread_mutex_t lock; /* guards the list of sockets, and which request each has */
     attn_socket *sockets;

@@ -193,10 +193,15 @@ static void wait_for_requests(attn_server *server, double seconds) {
     }
 }
 
-/* No new connections; what has begun is finished, within a limit, and what is left then is told so. */
+/* No new connections: they are refused at once, so that whoever balances load asks another server. What has begun is finished, within a limit, and what is left then is told so. */
 static void drain(attn_server *server) {
     static const double TELL = 0.5; /* seconds, to send that */
     MHD_socket listener = MHD_quiesce_daemon(server->daemon);
+    if (listener != MHD_INVALID_SOCKET) {
+        /* Its number stays taken until microhttpd has forgotten it. */
+        shutdown(listener, SHUT_RDWR);
+    }
+    atomic_store(&server->stopping, true);
     wait_for_requests(server, (double)server->options->drain_seconds);
     attn_batcher_give_up_all(server->desk);
     attn_batcher_give_up_all(server->batcher);

@@ -43,6 +43,8 @@ struct attn_tape {
     bool recording, watching;
     uint64_t seed, step, random_calls;
     call_place place;
+    int64_t records; /* of the pass so far */
+    const attn_tape_follower *follower;
 };
 
 attn_status attn_tape_create(attn_tape **out, attn_error *error) {
@@ -68,6 +70,7 @@ void attn_tape_begin(attn_tape *tape, bool recording, uint64_t seed, uint64_t st
     tape->seed = seed;
     tape->step = step;
     tape->random_calls = 0;
+    tape->records = 0;
     tape->place = (call_place){0};
 }
 
@@ -195,7 +198,18 @@ void *attn_tape_record(attn_tape *tape, size_t size, void (*backward)(attn_tape 
     memset(payload, 0, size);
     *entry = (record){tape->last, backward, payload, tape->place};
     tape->last = entry;
+    tape->records++;
     return payload;
+}
+
+void attn_tape_follow(attn_tape *tape, const attn_tape_follower *follower) {
+    tape->follower = follower;
+}
+
+void attn_tape_uses(attn_tape *tape, const attn_param *param) {
+    if (tape->follower != NULL && tape->recording && param != NULL && !param->frozen) {
+        tape->follower->uses(tape->follower->context, param, tape->records);
+    }
 }
 
 attn_status attn_tape_backward(attn_tape *tape, attn_error *error) {
@@ -204,6 +218,10 @@ attn_status attn_tape_backward(attn_tape *tape, attn_error *error) {
         tape->place = entry->place;
         tape->place.backward = true;
         entry->backward(tape, entry->payload);
+        tape->records--;
+        if (tape->follower != NULL) {
+            tape->follower->played(tape->follower->context, tape->records);
+        }
     }
     tape->last = NULL;
     return attn_tape_check(tape, error);

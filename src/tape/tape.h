@@ -25,6 +25,21 @@ ATTN_MUST_CHECK attn_status attn_params_allocate_row_scales(attn_params *params,
  * of memory. */
 real *attn_tape_grad_first(attn_tape *tape, attn_tensor *tensor, bool *accumulate);
 
+/* Who wants to know when the gradient of a parameter is complete. While a pass is recorded, `uses` is called before the
+ * record of a layer that adds to the gradient: `record` of them were there before. While it is played back, `played` is called
+ * after each: what is used by this record, and by those with higher numbers, alone, is complete. */
+typedef struct attn_tape_follower {
+    void *context;
+    void (*uses)(void *context, const attn_param *param, int64_t record);
+    void (*played)(void *context, int64_t record);
+} attn_tape_follower;
+
+/* Of the passes to come; NULL: nobody. Only the pointer is kept. */
+void attn_tape_follow(attn_tape *tape, const attn_tape_follower *follower);
+/* Layers say so of each parameter before their record. Of one that no layer names nothing is known, until the pass is
+ * over. */
+void attn_tape_uses(attn_tape *tape, const attn_param *param);
+
 /* Whether every declare went well; else what attn_params_allocate would report. */
 ATTN_MUST_CHECK attn_status attn_params_check(const attn_params *params, attn_error *error);
 /* Makes the table fail: `name` cannot be declared, and why (the first reason stays). */

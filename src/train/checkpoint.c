@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/memory.h"
 
 enum { MAX_SECTIONS = 8, COUNTS = sizeof(((attn_train_state *)0)->count) / sizeof(int64_t) };
 enum { REALS = sizeof(((attn_train_state *)0)->real) / sizeof(double) };
@@ -237,7 +238,54 @@ attn_status attn_checkpoint_load(const char *path, attn_checkpoint *out, attn_er
     return status;
 }
 
+static attn_status share_array(attn_group *group, const void **data, size_t *bytes,
+                               attn_error *error) {
+    void *array = (void *)(uintptr_t)*data;
+    attn_status status = attn_group_broadcast_array(group, &array, bytes, error);
+    *data = array;
+    return status;
+}
+
+attn_status attn_checkpoint_share(attn_group *group, attn_checkpoint *c, bool *loaded,
+                                  attn_error *error) {
+    if (group == NULL) {
+        return ATTN_OK;
+    }
+    struct head {
+        attn_train_state state;
+        uint64_t layout;
+        int64_t size, loaded;
+    } head = {c->state, c->layout, c->size, *loaded};
+    attn_status status = attn_group_broadcast(group, &head, sizeof head, error);
+    if (status != ATTN_OK || head.loaded == 0) {
+        return status;
+    }
+    if (!attn_group_leads(group)) {
+        *c = (attn_checkpoint){
+            .state = head.state, .layout = head.layout, .size = head.size, .received = true};
+        *loaded = true;
+    }
+    size_t bytes = (size_t)c->size * sizeof(float);
+    const float **arrays[] = {&c->weights, &c->adam_m, &c->adam_v, &c->ema};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays && status == ATTN_OK; i++) {
+        const void *array = *arrays[i];
+        status = share_array(group, &array, &bytes, error);
+        *arrays[i] = array;
+    }
+    const void *options = c->options;
+    status = status == ATTN_OK ? share_array(group, &options, &c->options_size, error) : status;
+    c->options = options;
+    return status == ATTN_OK ? share_array(group, &c->tokenizer, &c->tokenizer_size, error)
+                             : status;
+}
+
 void attn_checkpoint_close(attn_checkpoint *checkpoint) {
+    const attn_checkpoint *c = checkpoint;
+    const void *const arrays[] = {c->weights, c->adam_m,  c->adam_v,
+                                  c->ema,     c->options, c->tokenizer};
+    for (size_t i = 0; c->received && i < sizeof arrays / sizeof *arrays; i++) {
+        attn_free((void *)(uintptr_t)arrays[i]);
+    }
     attn_safetensors_close(checkpoint->file);
     *checkpoint = (attn_checkpoint){.file = NULL};
 }

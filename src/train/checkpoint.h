@@ -10,6 +10,7 @@
 
 #include "attn/safetensors.h"
 #include "attn/tape.h"
+#include "train/group.h"
 
 /* All that a step changes beside the arrays. Random numbers are functions of (seed, batches). */
 typedef struct attn_train_state {
@@ -44,6 +45,7 @@ typedef struct attn_checkpoint {
     const void *tokenizer; /* NULL: none */
     size_t tokenizer_size;
     attn_safetensors *file; /* NULL unless loaded */
+    bool received;          /* from rank 0 */
 } attn_checkpoint;
 
 /* A hash of the names and shapes of all parameters in order, and of the values of those that are frozen: flat arrays, which hold the
@@ -56,6 +58,9 @@ ATTN_MUST_CHECK attn_status attn_checkpoint_save(const attn_checkpoint *checkpoi
  * ATTN_ERR_UNSUPPORTED: of another version. */
 ATTN_MUST_CHECK attn_status attn_checkpoint_load(const char *path, attn_checkpoint *out,
                                                  attn_error *error);
+/* What rank 0 loaded becomes everybody's, who need no access to the file; *loaded: whether there is one. */
+ATTN_MUST_CHECK attn_status attn_checkpoint_share(attn_group *group, attn_checkpoint *checkpoint,
+                                                  bool *loaded, attn_error *error);
 void attn_checkpoint_close(attn_checkpoint *checkpoint);
 
 ATTN_MUST_CHECK attn_status attn_snapshot_save(const float *weights, int64_t size, uint64_t layout,

@@ -10,13 +10,14 @@
 #define ATTN_TRAIN_LEARNER_H
 
 #include "train/options.h"
-#include "train/task.h"
+#include "train/shards.h"
 
 typedef struct attn_learner {
     const attn_train_options *options;
     const attn_task *task;
     int64_t size; /* of the parameters that are not frozen */
     attn_optimizer *optimizer;
+    attn_shards *shards; /* of the caller; NULL: the batches are not divided */
 } attn_learner;
 
 typedef struct attn_learned {

@@ -80,6 +80,14 @@ void attn_train_log_event(attn_train_log *log, const attn_train_event *event) {
         char name[64];
         snprintf(name, sizeof name, "%s_per_second", event->task->unit);
         put_real(line, name, event->units_per_second);
+        if (event->ranks > 1) {
+            put_int(line, "ranks", event->ranks);
+            put_int(line, "slowest_rank", event->slowest);
+            json_object_set_new(line, "slowest_host", json_string(event->slowest_host));
+            put_real(line, "slowest_seconds", event->slowest_seconds);
+            put_real(line, "seconds_of_others", event->seconds_of_others);
+            put_int(line, "bytes_sent", event->bytes_sent);
+        }
     } else {
         if (event->task->perplexity) {
             put_real(line, "perplexity", exp(event->nll));

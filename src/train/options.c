@@ -20,6 +20,11 @@ const char *const attn_storage_names[] = {"f32", "bf16", "i8", NULL};
 
 static const attn_key train_keys[] = {
     INT(accumulate, 1, 100000, "batches whose gradients are summed for one step"),
+    INT(shards, 1, 4096,
+        "parts that the batches of a step are divided into; gradients are summed part by part, in "
+        "an order "
+        "of their own, so that up to as many processes share a step (mpirun) and get equal "
+        "results"),
     CHOICE(optimizer, optimizer_names,
            "adam, or muon for the matrices of the layers and adam for the rest: adam, muon"),
     REAL(muon_momentum, 0, 0.999999, "Muon: decay of the momentum"),
@@ -75,6 +80,7 @@ void attn_train_options_init(attn_train_options *options) {
     memset(options, 0, sizeof *options);
     *options = (attn_train_options){
         .accumulate = 1,
+        .shards = 1,
         .muon_momentum = 0.95,
         .adam_beta1 = 0.9,
         .adam_beta2 = 0.98,
@@ -101,6 +107,12 @@ attn_status attn_train_options_check(const attn_train_options *options, attn_err
             "set max_steps higher than cooldown_steps, or max_minutes without max_steps",
             "%lld steps of cooldown, but max_steps is %lld", (long long)options->cooldown_steps,
             (long long)options->max_steps);
+    }
+    if (options->shards > options->accumulate) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "shards", -1,
+                         "raise accumulate (and lower the size of a batch), or lower shards",
+                         "%lld shards, but only %lld batches (accumulate) to divide into them",
+                         (long long)options->shards, (long long)options->accumulate);
     }
     if (options->best != ATTN_BEST_LOSS && options->score_every == 0) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, "best", -1,

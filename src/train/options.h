@@ -17,7 +17,7 @@ enum { ATTN_KEEP_BETTER, ATTN_KEEP_AVERAGE, ATTN_KEEP_EMA };
 
 typedef struct attn_train_options {
     /* one update */
-    int64_t accumulate;
+    int64_t accumulate, shards;
     int optimizer; /* attn_optimizer_method */
     double adam_beta1, adam_beta2, adam_epsilon, weight_decay, clip_norm, muon_momentum;
     /* the learning rate */

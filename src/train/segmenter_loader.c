@@ -85,7 +85,7 @@ static void join(attn_segmenter_loader *l) {
 /* Where no thread can be had, the batch is made when it is asked for. */
 static void begin_next(attn_segmenter_loader *l, int64_t index) {
     l->slots[1].index = -1;
-    if (index < l->batches) {
+    if (index >= 0 && index < l->batches) {
         l->slots[1].index = index;
         l->running = pthread_create(&l->thread, NULL, thread_main, l) == 0;
         if (!l->running) {
@@ -94,7 +94,7 @@ static void begin_next(attn_segmenter_loader *l, int64_t index) {
     }
 }
 
-attn_status attn_segmenter_loader_get(attn_segmenter_loader *loader, int64_t index,
+attn_status attn_segmenter_loader_get(attn_segmenter_loader *loader, int64_t index, int64_t next,
                                       attn_segmenter_batch *out, attn_error *error) {
     attn_segmenter_loader *l = loader;
     join(l);
@@ -112,7 +112,7 @@ attn_status attn_segmenter_loader_get(attn_segmenter_loader *loader, int64_t ind
         }
         return l->slots[0].status;
     }
-    begin_next(l, index + 1);
+    begin_next(l, next);
     *out = (attn_segmenter_batch){
         .pictures = {l->pictures, l->recipe->crop_height, l->recipe->crop_width,
                      l->slots[0].pixels},

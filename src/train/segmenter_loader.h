@@ -21,9 +21,10 @@ void attn_segmenter_loader_free(attn_segmenter_loader *loader);
 int64_t attn_segmenter_loader_begin(attn_segmenter_loader *loader, uint64_t seed, int64_t epoch);
 /* Pictures of a batch: B, or all when there are fewer. */
 int64_t attn_segmenter_loader_pictures(const attn_segmenter_loader *loader);
-/* Batch `index`, valid until the next call; the one after it is begun. A file that changed or went
+/* Batch `index`, valid until the next call; batch `next`, where there is one, is begun. A file that changed or went
  * since the training began is an error here. */
 ATTN_MUST_CHECK attn_status attn_segmenter_loader_get(attn_segmenter_loader *loader, int64_t index,
-                                                      attn_segmenter_batch *out, attn_error *error);
+                                                      int64_t next, attn_segmenter_batch *out,
+                                                      attn_error *error);
 
 #endif

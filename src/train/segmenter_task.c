@@ -16,6 +16,10 @@ static int64_t batch_pixels(const attn_segmenter_task *t) {
            t->recipe->crop_height;
 }
 
+static bool is_sharded(const attn_segmenter_task *t) {
+    return t->recipe->train.shards > 1;
+}
+
 static attn_status begin_epoch(void *self, uint64_t seed, int64_t epoch, int64_t *batches,
                                attn_error *error) {
     (void)error;
@@ -37,12 +41,14 @@ static attn_status pass_failed(attn_status status, attn_error *error) {
 }
 
 /* A batch without a pixel that counts teaches nothing. What the pixels of the whole update weigh is
- * known after its last batch; until then all count as if they weighed what the first ones do. */
-static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, uint64_t key,
-                              int64_t all_units, attn_task_loss *out, attn_error *error) {
+ * known after its last batch; until then all count as if they weighed what the first ones do, or, where others may
+ * have the first ones, as if each weighed 1. */
+static attn_status accumulate(void *self, int64_t batch_index, int64_t next, uint64_t seed,
+                              uint64_t key, int64_t all_units, attn_task_loss *out,
+                              attn_error *error) {
     attn_segmenter_task *t = self;
     attn_segmenter_batch batch;
-    attn_status status = attn_segmenter_loader_get(t->loader, batch_index, &batch, error);
+    attn_status status = attn_segmenter_loader_get(t->loader, batch_index, next, &batch, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -51,8 +57,10 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
         return ATTN_OK;
     }
     double loss = 0, nll = 0;
-    t->share = t->share > 0 ? t->share : (double)batch_pixels(t) / weight;
-    t->weight += weight;
+    if (t->share == 0) {
+        t->share = is_sharded(t) ? 1 : (double)batch_pixels(t) / weight;
+    }
+    out->weight += weight;
     attn_tape_begin(t->task.tape, true, seed, key);
     status = attn_segmenter_loss(t->model, t->task.tape, &batch,
                                  (attn_real)(t->share / (double)all_units), &loss, &nll, error);
@@ -66,14 +74,16 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
 
 static void conclude(void *self, int64_t all_units, attn_task_loss *out) {
     attn_segmenter_task *t = self;
-    double factor = t->share > 0 ? (double)all_units / t->weight / t->share : 1;
+    double share =
+        is_sharded(t) ? 1 : t->share; /* a share of the batches may hold no pixel that counts */
+    double factor = out->weight > 0 ? (double)all_units / out->weight / share : 1;
     if ((attn_real)factor != 1) {
         attn_real *gradient = attn_params_grad(t->task.params);
         attn_scale(attn_params_trained(t->task.params), gradient, (attn_real)factor, gradient);
     }
     out->loss *= factor;
     out->nll *= factor;
-    t->weight = t->share = 0;
+    t->share = 0;
 }
 
 /* ---- validation ---- */

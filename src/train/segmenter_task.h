@@ -19,8 +19,7 @@ typedef struct attn_segmenter_task {
     attn_confusion confusion; /* of the last validation */
     uint8_t *predicted;       /* of one picture */
     attn_real *probabilities;
-    double weight; /* of the pixels of the update so far */
-    double share;  /* what its losses were multiplied by so far; 0: no pixel counted yet */
+    double share; /* what its losses were multiplied by so far; 0: no pixel counted yet */
 } attn_segmenter_task;
 
 /* The model with its parameters drawn from the recipe's seed. Recipe and data must outlive the task,

@@ -13,6 +13,7 @@
 typedef struct attn_task_loss {
     double loss, nll;
     int64_t units;
+    double weight; /* of what counted, where `conclude` needs it; else 0 */
 } attn_task_loss;
 
 typedef struct attn_task {
@@ -32,11 +33,12 @@ typedef struct attn_task {
                                attn_error *error);
     int64_t (*units)(void *self, int64_t first_batch, int64_t count);
     /* Adds the gradient of (sum of losses of the batch) / units, and the sums themselves to *out. Random
-     * numbers are a function of (seed, key). */
-    attn_status (*accumulate)(void *self, int64_t batch, uint64_t seed, uint64_t key, int64_t units,
-                              attn_task_loss *out, attn_error *error);
+     * numbers are a function of (seed, key). next: the batch that will probably be asked for after this one. */
+    attn_status (*accumulate)(void *self, int64_t batch, int64_t next, uint64_t seed, uint64_t key,
+                              int64_t units, attn_task_loss *out, attn_error *error);
     /* After the last batch of an update: makes gradient and sums those of one batch that holds all its
-     * examples, where what they are means over is known only now. NULL: they are that already. */
+     * examples, where what they are means over is known only now. NULL: they are that already. What it does
+     * depends on its arguments alone, and the options. */
     void (*conclude)(void *self, int64_t units, attn_task_loss *out);
     /* The sums over all of the validation data, without dropout and without learning. */
     attn_status (*validate)(void *self, attn_task_loss *out, attn_error *error);

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "tape/tape.h"
 #include "train/learner.h"
@@ -22,6 +23,8 @@ typedef struct trainer {
     const attn_train_options *options;
     const attn_task *task;
     attn_learner learner;
+    attn_shards *shards; /* NULL: a step is not divided */
+    bool alone;          /* this rank has failed, and the others do not know */
     attn_train_state state;
     int64_t batches;              /* of the epoch under way; 0: not known yet */
     attn_learned learned;         /* of the last step */
@@ -33,10 +36,15 @@ typedef struct trainer {
     double started, seconds_before; /* clock; seconds of earlier runs */
     double window_started;          /* clock at the last line of the log */
     int64_t run_first_step;         /* to estimate the time left */
+    int64_t checkpoint_step;        /* of the last checkpoint */
 } trainer;
 
 static double now(const trainer *t) {
     return t->job->clock != NULL ? t->job->clock() : attn_clock();
+}
+
+static bool leads(const trainer *t) {
+    return attn_group_leads(t->job->group);
 }
 
 /* ---- the weights that are trained ---- */
@@ -107,6 +115,18 @@ static void report(const trainer *t, const attn_train_event *event) {
     }
 }
 
+static void add_slowest(const trainer *t, attn_train_event *event) {
+    event->ranks = attn_group_size(t->job->group);
+    if (event->ranks > 1) {
+        attn_slowest slowest = attn_shards_slowest(t->shards);
+        event->slowest = slowest.rank;
+        event->slowest_host = attn_group_host(t->job->group, slowest.rank);
+        event->slowest_seconds = slowest.seconds;
+        event->seconds_of_others = slowest.others;
+        event->bytes_sent = attn_shards_bytes_sent(t->shards);
+    }
+}
+
 static void report_step(trainer *t) {
     attn_train_event event = event_of(t, ATTN_TRAIN_STEP);
     double units = (double)t->state.count.window_units;
@@ -119,6 +139,7 @@ static void report_step(trainer *t) {
     report(t, &event);
     if (t->state.count.step % t->options->log_every == 0) {
         event.kind = ATTN_TRAIN_LOG;
+        add_slowest(t, &event);
         report(t, &event);
         t->state.count.window_units = 0;
         t->state.real.window_loss = t->state.real.window_nll = 0;
@@ -153,6 +174,7 @@ static attn_status save_checkpoint(trainer *t, attn_error *error) {
         .tokenizer = t->task->tokenizer,
         .tokenizer_size = t->task->tokenizer_size,
     };
+    t->checkpoint_step = t->state.count.step;
     return attn_checkpoint_save(&checkpoint, t->job->checkpoint_path, error);
 }
 
@@ -321,6 +343,7 @@ static attn_status schedule_end(trainer *t, attn_error *error) {
         attn_learner_free(&next);
         return status;
     }
+    next.shards = t->shards;
     attn_learner_free(&t->learner);
     t->learner = next;
     return ATTN_OK;
@@ -381,6 +404,7 @@ static void update_ema(trainer *t) {
 }
 
 static attn_status step(trainer *t, attn_error *error) {
+    t->alone = true; /* until the gradients of all have been summed */
     attn_status status = begin_epoch(t, error);
     if (status != ATTN_OK) {
         return status;
@@ -393,6 +417,7 @@ static attn_status step(trainer *t, attn_error *error) {
     if (status != ATTN_OK) {
         return status;
     }
+    t->alone = false;
     t->state.count.step = number;
     t->state.count.batches += count;
     t->state.count.next_batch += count;
@@ -490,6 +515,56 @@ static attn_status after_step(trainer *t, attn_error *error) {
     return status;
 }
 
+/* ---- several ranks ---- */
+
+/* What rank 0 found after a step: the others go on from it, or end as it does. */
+typedef struct verdict {
+    int64_t status;
+    attn_train_state state;
+} verdict;
+
+static attn_status follow_leader(trainer *t, attn_status status, attn_error *error) {
+    if (t->job->group == NULL || t->alone) {
+        return status;
+    }
+    int64_t end_step = t->state.count.end_step;
+    verdict v = {status, t->state};
+    attn_status told = attn_group_broadcast(t->job->group, &v, sizeof v, error);
+    if (told != ATTN_OK || leads(t)) {
+        return told != ATTN_OK ? told : status;
+    }
+    t->state = v.state;
+    if (v.status != ATTN_OK) { /* rank 0 says why */
+        return attn_fail(error, (attn_status)v.status, "training", -1, NULL, "rank 0 has ended");
+    }
+    return t->state.count.end_step != end_step ? schedule_end(t, error) : ATTN_OK;
+}
+
+/* Ranks that do not have the same of everything would train something else together. */
+static attn_status compare_ranks(const trainer *t, attn_error *error) {
+    uint64_t hash = attn_hash64(t->recipe_text, strlen(t->recipe_text), t->layout);
+    attn_status status =
+        attn_group_same(t->job->group, hash ^ t->task->data_hash, "data or options",
+                        "give all of them the same files, and the same attn", error);
+    if (status == ATTN_OK) {
+        const float *weights = attn_params_data(t->task->params);
+        size_t bytes = (size_t)attn_params_size(t->task->params) * sizeof *weights;
+        uint64_t own = t->job->group != NULL ? attn_hash64(weights, bytes, 0) : 0;
+        status = attn_group_same(t->job->group, own, "weights to start from",
+                                 "give all of them the same --init", error);
+    }
+    return status;
+}
+
+/* The line that says how to go on, when rank 0 gave up waiting. */
+static void say_checkpoint(const trainer *t, attn_error *error) {
+    if (attn_group_is_lost(t->job->group) && error != NULL) {
+        snprintf(error->hint, sizeof error->hint,
+                 "continue with --resume from the checkpoint of step %lld",
+                 (long long)t->checkpoint_step);
+    }
+}
+
 /* ---- beginning and end ---- */
 
 static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, attn_error *error) {
@@ -526,7 +601,7 @@ static attn_status resume_from(trainer *t, const attn_checkpoint *checkpoint, at
 
 /* Where it begins: the weights, or what the checkpoint had. */
 static attn_status begin_ema(trainer *t, attn_error *error) {
-    if (t->options->ema <= 0) {
+    if (t->options->ema <= 0 || !leads(t)) {
         return ATTN_OK;
     }
     size_t bytes = (size_t)t->learner.size * sizeof *t->ema;
@@ -539,12 +614,16 @@ static attn_status begin_ema(trainer *t, attn_error *error) {
     return ATTN_OK;
 }
 
-static attn_status begin(trainer *t, attn_error *error) {
+static attn_status make_parts(trainer *t, attn_error *error) {
     t->scheduled = *t->options;
     if (t->options->max_steps == 0) {
         t->scheduled.cooldown_steps = 0; /* until watch_clock knows the end */
     }
     attn_status status = attn_learner_create(&t->scheduled, t->task, &t->learner, error);
+    if (status == ATTN_OK && (t->options->shards > 1 || t->job->group != NULL)) {
+        status = attn_shards_create(t->options->shards, t->task, t->job->group, &t->shards, error);
+        t->learner.shards = t->shards;
+    }
     if (status == ATTN_OK) {
         status = attn_recipe_write(t->job->recipe, &t->recipe_text, error);
     }
@@ -554,22 +633,32 @@ static attn_status begin(trainer *t, attn_error *error) {
                      ? ATTN_OK
                      : attn_fail_memory(error, (size_t)t->learner.size * sizeof *t->room);
     }
-    if (status != ATTN_OK) {
-        return status;
-    }
+    return status;
+}
+
+/* Where it goes on from, and whether it can. */
+static attn_status find_place(trainer *t, attn_error *error) {
+    attn_status status = ATTN_OK;
     t->layout = attn_train_layout(t->task->params);
     t->state.count.data = (int64_t)t->task->data_hash;
     t->state.real.last_score = -1;
     if (t->job->resume != NULL) {
         status = resume_from(t, t->job->resume, error);
     }
+    t->checkpoint_step = t->state.count.step;
     status = status == ATTN_OK ? begin_ema(t, error) : status;
     t->started = t->window_started = now(t);
     t->seconds_before = t->state.real.seconds;
     t->run_first_step = t->state.count.step;
-    if (status == ATTN_OK && t->job->resume == NULL) {
+    if (status == ATTN_OK && t->job->resume == NULL && leads(t)) {
         status = save_checkpoint(t, error); /* an unwritable folder shows now, not in an hour */
     }
+    return status;
+}
+
+static attn_status begin(trainer *t, attn_error *error) {
+    attn_status status = make_parts(t, error);
+    status = status == ATTN_OK ? find_place(t, error) : status;
     if (status == ATTN_OK) {
         status = begin_epoch(t, error);
     }
@@ -580,7 +669,9 @@ static attn_status begin(trainer *t, attn_error *error) {
                            "the checkpoint is at batch %lld of an epoch of %lld",
                            (long long)t->state.count.next_batch, (long long)t->batches);
     }
-    if (status == ATTN_OK) {
+    status = attn_group_agree(t->job->group, status, error);
+    status = status == ATTN_OK ? compare_ranks(t, error) : status;
+    if (status == ATTN_OK && leads(t)) {
         attn_train_event event = event_of(t, ATTN_TRAIN_BEGIN);
         report(t, &event);
     }
@@ -711,17 +802,25 @@ attn_status attn_training_run(const attn_training *training, attn_train_summary 
     attn_status status = begin(&t, error);
     while (status == ATTN_OK && !ended(&t, &summary->ending)) {
         status = step(&t, error);
-        if (status == ATTN_OK) {
+        if (status == ATTN_OK && leads(&t)) {
             status = after_step(&t, error);
         }
+        status = follow_leader(&t, status, error);
     }
-    if (status == ATTN_OK) {
-        status = finish_training(&t, summary, error);
+    if (status ==
+        ATTN_OK) { /* the others wait, so that the launcher does not think they were lost */
+        status = leads(&t) ? finish_training(&t, summary, error) : status;
+        status = follow_leader(&t, status, error);
     }
+    if (leads(&t)) {
+        say_checkpoint(&t, error);
+    }
+    summary->alone = t.alone && status != ATTN_OK && !attn_group_is_lost(t.job->group);
     if (t.learner.optimizer != NULL) {
         summarize(&t, summary);
     }
     attn_learner_free(&t.learner);
+    attn_shards_free(t.shards);
     attn_free(t.recipe_text);
     attn_free(t.ema);
     attn_free(t.room);

@@ -36,6 +36,12 @@ typedef struct attn_train_event {
     double seconds;         /* of training so far, earlier runs included */
     double units_per_second;
     double seconds_left; /* negative: not known */
+    /* Of a line of the log, where several ranks train: which computed longest since the last line, where, and by how much longer
+     * than the others on average. */
+    int ranks, slowest;
+    const char *slowest_host;
+    double slowest_seconds, seconds_of_others;
+    int64_t bytes_sent; /* by rank 0 in the last step, for gradients */
 } attn_train_event;
 
 typedef enum attn_train_ending {
@@ -50,6 +56,7 @@ typedef struct attn_training {
     const attn_train_options *options;
     const attn_recipe *recipe; /* that the options are part of; written into checkpoint and model */
     const attn_task *task;
+    attn_group *group;             /* the ranks that train together; NULL: this process alone */
     const char *model_path;        /* written at the end */
     const char *best_path;         /* written at each best validation; NULL: not */
     const char *checkpoint_path;   /* snapshots are beside it: PATH.1, PATH.2 ... */
@@ -71,9 +78,11 @@ typedef struct attn_train_summary {
     double loss, nll, score; /* of the finished model; score negative: not computed */
     double best_loss;
     size_t peak_bytes; /* of the tape */
+    bool alone;        /* this rank has failed, and the others do not know */
 } attn_train_summary;
 
-/* Returns ATTN_ERR_INTERRUPTED when *stop became true (the checkpoint is written);
+/* Every rank of the group calls it, with the same arguments; rank 0 alone writes, validates and reports. Summary and model are
+ * rank 0's. Returns ATTN_ERR_INTERRUPTED when *stop became true (the checkpoint is written);
  * ATTN_ERR_NUMERIC when ATTN_TRAIN_MAX_SKIPPED steps in a row were skipped; ATTN_ERR_ARGUMENT when
  * the checkpoint to resume belongs to other data or another model. */
 ATTN_MUST_CHECK attn_status attn_training_run(const attn_training *training,

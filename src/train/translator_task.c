@@ -191,8 +191,16 @@ static void keep_zero_start(const attn_translator *model) {
     }
 }
 
-static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, uint64_t key,
-                              int64_t all_units, attn_task_loss *out, attn_error *error) {
+static void conclude(void *self, int64_t all_units, attn_task_loss *out) {
+    (void)all_units;
+    (void)out;
+    keep_zero_start(((const attn_translator_task *)self)->model);
+}
+
+static attn_status accumulate(void *self, int64_t batch_index, int64_t next, uint64_t seed,
+                              uint64_t key, int64_t all_units, attn_task_loss *out,
+                              attn_error *error) {
+    (void)next;
     attn_translator_task *t = self;
     attn_translator_batch batch;
     double agreement = t->recipe->r_drop;
@@ -221,7 +229,6 @@ static attn_status accumulate(void *self, int64_t batch_index, uint64_t seed, ui
                                                  &out->loss, &out->nll, error);
     out->loss += weight * astray;
     status = status == ATTN_OK ? attn_tape_backward(t->task.tape, error) : status;
-    keep_zero_start(t->model);
     return pass_failed(status, error);
 }
 
@@ -367,6 +374,7 @@ attn_status attn_translator_task_create(const attn_translator_recipe *recipe,
                  .begin_epoch = begin_epoch,
                  .units = units,
                  .accumulate = accumulate,
+                 .conclude = conclude,
                  .validate = validate,
                  .measure = measure,
                  .save = save},

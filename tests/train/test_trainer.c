@@ -23,7 +23,7 @@ static attn_optimizer_state moments_of(const attn_learner *learner) {
     return state;
 }
 
-/* Two batches in one step give the gradient of both pairs together. */
+/* Batches in one step, and shards of them, give the gradient of all pairs together. */
 static void accumulation_is_one_large_batch(void **state) {
     (void)state;
     attn_translator_recipe recipe;
@@ -31,12 +31,13 @@ static void accumulation_is_one_large_batch(void **state) {
     attn_translator_task task;
     attn_learner learner;
     attn_learned together, apart;
+    attn_shards *shards;
     toy_options(&recipe);
     recipe.dropout = 0;
     recipe.train.learning_rate = recipe.train.warmup_init = 0; /* the weights stay */
     toy_corpus(4, 3, &data.train);
-    int64_t pairs[] = {0, 1, 2, 3}, one[] = {0, 4}, two[] = {0, 1, 4};
-    attn_batches whole = {pairs, one, 1}, cut = {pairs, two, 2};
+    int64_t pairs[] = {0, 1, 2, 3}, one[] = {0, 4}, two[] = {0, 1, 4}, four[] = {0, 1, 2, 3, 4};
+    attn_batches whole = {pairs, one, 1}, cuts[] = {{pairs, two, 2}, {pairs, four, 4}};
     assert_int_equal(attn_translator_task_create(&recipe, &data, TOY_VOCABULARY, &task, NULL),
                      ATTN_OK);
     assert_int_equal(attn_learner_create(&recipe.train, &task.task, &learner, NULL), ATTN_OK);
@@ -45,14 +46,19 @@ static void accumulation_is_one_large_batch(void **state) {
     size_t bytes = (size_t)learner.size * sizeof(float);
     float *gradient = attn_alloc(bytes);
     memcpy(gradient, attn_params_grad(task.task.params), bytes);
-    task.train = cut;
-    assert_int_equal(attn_learner_update(&learner, 0, 2, 0, &apart, NULL), ATTN_OK);
-    assert_int_equal(apart.sums.units, together.sums.units);
-    assert_true(fabs(apart.sums.loss - together.sums.loss) < 1e-5 * together.sums.loss);
-    assert_true(fabs(apart.gradient_norm - together.gradient_norm) < 1e-5);
-    for (int64_t i = 0; i < learner.size; i++) {
-        assert_true(fabsf(gradient[i] - attn_params_grad(task.task.params)[i]) < 1e-5f);
+    assert_int_equal(attn_shards_create(3, &task.task, NULL, &shards, NULL), ATTN_OK);
+    for (int n = 0; n < 2; n++) {
+        task.train = cuts[n];
+        learner.shards = n == 1 ? shards : NULL;
+        assert_int_equal(attn_learner_update(&learner, 0, cuts[n].count, 0, &apart, NULL), ATTN_OK);
+        assert_int_equal(apart.sums.units, together.sums.units);
+        assert_true(fabs(apart.sums.loss - together.sums.loss) < 1e-5 * together.sums.loss);
+        assert_true(fabs(apart.gradient_norm - together.gradient_norm) < 1e-5);
+        for (int64_t i = 0; i < learner.size; i++) {
+            assert_true(fabsf(gradient[i] - attn_params_grad(task.task.params)[i]) < 1e-5f);
+        }
     }
+    attn_shards_free(shards);
     attn_free(gradient);
     attn_learner_free(&learner);
     task.train = (attn_batches){.pair = NULL}; /* on the stack */
@@ -123,28 +129,36 @@ static void pixels_weigh_the_same_in_any_batch(void **state) {
     write_pictures(folder, COUNT + 1); /* the last one is held out */
     attn_segmenter_files files = {
         .images = folder, .masks = masks, .classes = classes, .ignore = 255};
-    attn_learned learned[3];
-    float *gradient[3];
+    enum { WAYS = 4 }; /* all at once, halves, one by one, and in three shards */
+    attn_learned learned[WAYS];
+    float *gradient[WAYS];
     int64_t size = 0;
-    for (int n = 0; n < 3; n++) {
-        int64_t batch = COUNT >> n; /* all at once, halves, one by one */
+    for (int n = 0; n < WAYS; n++) {
+        int64_t batch = n < 3 ? COUNT >> n : 1;
+        attn_shards *shards = NULL;
         int64_t batches;
         attn_segmenter_recipe recipe;
         attn_segmenter_data data;
         attn_segmenter_task task;
         attn_learner learner;
         small_segmenter(&recipe, batch);
+        recipe.train.shards = n == 3 ? 3 : 1;
         assert_int_equal(attn_segmenter_data_read(&files, &recipe, &data, NULL), ATTN_OK);
         assert_int_equal(attn_segmenter_task_create(&recipe, &data, &task, NULL), ATTN_OK);
         assert_int_equal(attn_learner_create(&recipe.train, &task.task, &learner, NULL), ATTN_OK);
         assert_int_equal(task.task.begin_epoch(&task, 1, 0, &batches, NULL), ATTN_OK);
         assert_int_equal(batches, COUNT / batch);
+        if (recipe.train.shards > 1) {
+            assert_int_equal(attn_shards_create(3, &task.task, NULL, &shards, NULL), ATTN_OK);
+            learner.shards = shards;
+        }
         assert_int_equal(attn_learner_update(&learner, 0, batches, 0, &learned[n], NULL), ATTN_OK);
         assert_false(learned[n].skipped);
         size = learner.size;
         gradient[n] = attn_alloc((size_t)size * sizeof(float));
         memcpy(gradient[n], attn_params_grad(task.task.params), (size_t)size * sizeof(float));
         attn_learner_free(&learner);
+        attn_shards_free(shards);
         attn_segmenter_task_free(&task);
         attn_segmenter_data_free(&data);
     }
@@ -152,7 +166,7 @@ static void pixels_weigh_the_same_in_any_batch(void **state) {
     for (int64_t i = 0; i < size; i++) {
         largest = fmaxf(largest, fabsf(gradient[0][i]));
     }
-    for (int n = 1; n < 3; n++) {
+    for (int n = 1; n < WAYS; n++) {
         assert_int_equal(learned[n].sums.units, learned[0].sums.units);
         assert_true(fabs(learned[n].sums.loss / learned[0].sums.loss - 1) < 1e-5);
         assert_true(fabs(learned[n].sums.nll / learned[0].sums.nll - 1) < 1e-5);
@@ -160,7 +174,7 @@ static void pixels_weigh_the_same_in_any_batch(void **state) {
             assert_true(fabsf(gradient[n][i] - gradient[0][i]) < 1e-5f * largest);
         }
     }
-    for (int n = 0; n < 3; n++) {
+    for (int n = 0; n < WAYS; n++) {
         attn_free(gradient[n]);
     }
     toy_remove(folder);
