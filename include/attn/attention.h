@@ -263,7 +263,7 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_attention_backward_half(
 /* The weights P (before dropout), recomputed from the forward's LSE as in the backward.
  * all:  [B, H, Tq, Tk] contiguous, or NULL;  mean: [B, Tq, Tk], the average over heads, or NULL.
  * When packed, b's matrices still start at b * H * Tq * Tk (b * Tq * Tk). Masked and padded
- * positions are 0. With a sink a row sums to less than 1. Thread-safe. */
+ * positions are 0. With a sink a row sums to less than 1. Thread-safe. ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_attention_weights(const attn_attention *attention,
                                                             const attn_real *query,
                                                             const attn_real *key,
