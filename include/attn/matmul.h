@@ -62,10 +62,11 @@ static inline void attn_matmul_init(attn_matmul *product) {
  * Thread-safe. Temporary memory comes from the allocator hook for the time of the call. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_matmul_run(const attn_matmul *product, attn_error *error);
 
-/* The number of attn_real that the packed form of B[K, N] takes. */
+/* The number of attn_real that the packed form of B[K, N] takes; k and n >= 0. Not checked for overflow. */
 ATTN_API size_t attn_matmul_packed_size(int64_t k, int64_t n);
 
-/* Packs B once for many products: panels of 16 columns, zero-filled; packed[j/16][p][j%16]. */
+/* Packs B once for many products: panels of 16 columns, zero-filled; packed[j/16][p][j%16].
+ * packed: the caller's, attn_matmul_packed_size numbers; once written, threads may share it. Thread-safe. */
 ATTN_API void attn_matmul_pack(int64_t k, int64_t n, const attn_real *b, int64_t b_row,
                                int64_t b_col, attn_real *packed);
 

@@ -4,7 +4,7 @@
  * data_offsets of each tensor plus a "__metadata__" object of strings, then the bytes. Python's
  * safetensors package reads the files written here, and attn reads Python's. No byte of a file is
  * trusted: the header is bounded, products are checked, and overlaps, holes and duplicate keys are
- * refused. */
+ * refused. An open file is only read, so threads may share it. */
 #ifndef ATTN_SAFETENSORS_H
 #define ATTN_SAFETENSORS_H
 
@@ -56,7 +56,7 @@ typedef struct attn_tensor_info {
 
 typedef struct attn_safetensors attn_safetensors;
 
-/* Reads the whole file into memory (and never maps it, so that a file truncated while in use cannot
+/* *out is freed with attn_safetensors_close. Reads the whole file into memory (and never maps it, so that a file truncated while in use cannot
  * crash the process). Errors: ATTN_ERR_IO, ATTN_ERR_MEMORY, ATTN_ERR_FORMAT with the byte
  * offset. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_safetensors_open(const char *path, attn_safetensors **out,

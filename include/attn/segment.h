@@ -30,6 +30,7 @@ typedef struct attn_segment_options {
     const char *scales;    /* "0.75,1,1.25": the mean over these sizes; NULL: its own */
 } attn_segment_options;
 
+/* Tiles of 1024 with an overlap of 128, not flipped, the picture's own size. */
 ATTN_PIPELINE_API void attn_segment_options_init_sized(attn_segment_options *options, size_t size);
 static inline void attn_segment_options_init(attn_segment_options *options) {
     attn_segment_options_init_sized(options, sizeof *options);

@@ -76,7 +76,9 @@ ATTN_API ATTN_MUST_CHECK attn_status attn_params_allocate(attn_params *params, b
  * results everywhere. */
 ATTN_API void attn_params_init(attn_params *params, uint64_t seed);
 ATTN_API size_t attn_params_count(const attn_params *params);
+/* index: below attn_params_count. */
 ATTN_API attn_param *attn_params_at(const attn_params *params, size_t index);
+/* NULL when there is none of that name. */
 ATTN_API attn_param *attn_params_find(const attn_params *params, const char *name);
 /* All elements as one array, for optimizers and hashes. */
 ATTN_API int64_t attn_params_size(const attn_params *params);

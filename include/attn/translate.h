@@ -49,6 +49,7 @@ typedef struct attn_translate_options {
     bool attributes;
 } attn_translate_options;
 
+/* Plain text, the search of attn_search_options_init, batches of 64, false for the rest. */
 ATTN_PIPELINE_API void attn_translate_options_init_sized(attn_translate_options *options,
                                                          size_t size);
 static inline void attn_translate_options_init(attn_translate_options *options) {

@@ -7,6 +7,7 @@
 #include <png.h>
 #include <setjmp.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/fail.h"
 #include "image/exif.h"
@@ -64,6 +65,58 @@ static int64_t big_endian(const uint8_t *bytes) {
     return (int64_t)bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
 }
 
+/* Where the first field of some bytes ends, a zero; `size` where it does not. */
+static size_t field_end(const uint8_t *data, size_t size) {
+    const uint8_t *zero = memchr(data, 0, size);
+    return zero != NULL ? (size_t)(zero - data) : size;
+}
+
+/* The beginning of what is packed, whose rest is not unpacked. */
+static attn_status note_packed_profile(reader *r, const uint8_t *data, size_t size) {
+    uint8_t text[20000]; /* for what attn_exif_text_orientation reads of it */
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)data,
+                  .avail_in = (uInt)size,
+                  .next_out = text,
+                  .avail_out = sizeof text};
+    if (inflateInit(&z) != Z_OK) {
+        return attn_fail_memory(r->error, 0);
+    }
+    (void)inflate(&z, Z_SYNC_FLUSH);
+    r->exif_says = attn_exif_text_orientation(text, sizeof text - z.avail_out);
+    inflateEnd(&z);
+    return ATTN_OK;
+}
+
+/* EXIF as it was written before PNG had a chunk for it. */
+static attn_status note_profile(reader *r, const uint8_t *type, size_t length) {
+    static const char exif[] = "Raw profile type exif", app1[] = "Raw profile type APP1";
+    const uint8_t *data = type + 4;
+    bool packed = memcmp(type, "zTXt", 4) == 0, fields = memcmp(type, "iTXt", 4) == 0;
+    if (r->exif_says != 0 || (!packed && !fields && memcmp(type, "tEXt", 4) != 0) ||
+        length < sizeof exif + 2 ||
+        (memcmp(data, exif, sizeof exif) != 0 && memcmp(data, app1, sizeof app1) != 0)) {
+        return ATTN_OK;
+    }
+    size_t at = sizeof exif;
+    if (fields) { /* packed or not, how, language and translation */
+        packed = data[at] != 0;
+        at += 2;
+        for (int field = 0; field < 2 && at < length; field++) {
+            at += field_end(data + at, length - at) + 1;
+        }
+    } else if (packed) {
+        at++; /* how */
+    }
+    if (at >= length) {
+        return ATTN_OK;
+    }
+    if (packed) {
+        return note_packed_profile(r, data + at, length - at);
+    }
+    r->exif_says = attn_exif_text_orientation(data + at, length - at);
+    return ATTN_OK;
+}
+
 /* XMP stands in a text chunk, not compressed: after its keyword come four empty fields. */
 static void note_chunk(reader *r, const uint8_t *type, size_t length) {
     static const char xmp[] = "XML:com.adobe.xmp\0\0\0\0"; /* and one more zero */
@@ -97,6 +150,7 @@ static attn_status check_file(reader *r) {
             break;
         }
         note_chunk(r, file->bytes + at + 4, length);
+        status = note_profile(r, file->bytes + at + 4, length);
         at += CHUNK + length;
     }
     return status;

@@ -1,7 +1,7 @@
 /* image/decode_tiff.c: TIFF files through libtiff; of several pictures the first.
  *
- * TIFF is many formats in one: read are whole numbers of up to 16 bits as grey, palette, RGB or CMYK, in
- * strips or tiles, beside each other or in planes, packed by the common methods, each of which needs
+ * TIFF is many formats in one: read are whole numbers of up to 16 bits and of 32, and floats from 0 to 1, as
+ * grey, palette, RGB, CMYK or CIELab, in strips or tiles, beside each other or in planes, packed by the common methods, each of which needs
  * little memory beside the picture. The rest is refused by name. libtiff reads from the bytes in
  * memory, and tells what is wrong to a handler that the process has once; it prints nothing. */
 #include "image/decode.h"
@@ -13,8 +13,10 @@
 #include <tiffio.h>
 
 #include "base/fail.h"
+#include "base/math.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "base/narrow.h"
 #include "base/utf8.h"
 #include "image/exif.h"
 
@@ -26,6 +28,8 @@ typedef struct reader {
     uint64_t at;
     char message[200]; /* the first that libtiff reported */
     bool exact;        /* samples as stored, for masks; else scaled to 8 bits */
+    bool floats;       /* samples are floats */
+    bool too_large;    /* a sample of a mask */
     uint16_t bits, samples, photometric, planes, compression;
     int64_t tile_width, tile_height; /* 0: strips */
     attn_raster raster;
@@ -149,6 +153,10 @@ static bool known_compression(uint16_t compression) {
     return false;
 }
 
+static bool is_lab(const reader *r) {
+    return r->photometric == PHOTOMETRIC_CIELAB || r->photometric == PHOTOMETRIC_ICCLAB;
+}
+
 static attn_status read_kind(reader *r) {
     uint16_t inks = INKSET_CMYK;
     switch (r->photometric) {
@@ -166,6 +174,14 @@ static attn_status read_kind(reader *r) {
         (void)TIFFGetFieldDefaulted(r->tiff, TIFFTAG_INKSET, &inks);
         r->raster.kind = ATTN_RASTER_CMYK;
         return inks == INKSET_CMYK ? ATTN_OK : fail_kind(r, "the set of inks", inks);
+    case PHOTOMETRIC_CIELAB:
+    case PHOTOMETRIC_ICCLAB:
+        r->raster.kind = ATTN_RASTER_RGB;
+        if (r->floats || r->samples < 3 || (r->planes == PLANARCONFIG_SEPARATE) ||
+            (r->bits != 8 && r->bits != 16)) {
+            return fail_kind(r, "CIELab in planes, or with bits", r->bits);
+        }
+        return ATTN_OK;
     case PHOTOMETRIC_YCBCR:
         r->raster.kind = ATTN_RASTER_RGB;
         return r->compression == COMPRESSION_JPEG &&
@@ -230,9 +246,19 @@ static attn_status check_mask(const reader *r) {
         return attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, -1, "export the mask as PNG",
                          "a mask cannot be packed as JPEG, which changes its values");
     }
-    return r->photometric != PHOTOMETRIC_MINISWHITE
+    if (r->floats) {
+        return attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, -1,
+                         "save the mask with whole numbers", "a mask of floats");
+    }
+    return r->photometric != PHOTOMETRIC_MINISWHITE && !is_lab(r)
                ? ATTN_OK
                : fail_kind(r, "a mask whose photometric interpretation is", r->photometric);
+}
+
+static bool known_bits(const reader *r) {
+    return r->floats ? r->bits == 16 || r->bits == 32 || r->bits == 64
+                     : r->bits == 1 || r->bits == 2 || r->bits == 4 || r->bits == 8 ||
+                           r->bits == 16 || r->bits == 32;
 }
 
 static attn_status read_header(reader *r) {
@@ -246,6 +272,7 @@ static attn_status read_header(reader *r) {
     (void)TIFFGetFieldDefaulted(r->tiff, TIFFTAG_COMPRESSION, &r->compression);
     (void)TIFFGetFieldDefaulted(r->tiff, TIFFTAG_SAMPLEFORMAT, &format);
     (void)TIFFGetField(r->tiff, TIFFTAG_ORIENTATION, &orientation);
+    r->floats = format == SAMPLEFORMAT_IEEEFP;
     r->raster.width = width;
     r->raster.height = height;
     r->raster.orientation = orientation;
@@ -254,10 +281,10 @@ static attn_status read_header(reader *r) {
         status = fail_tiff(r);
     } else if (status == ATTN_OK && !known_compression(r->compression)) {
         status = fail_kind(r, "compression", r->compression);
-    } else if (status == ATTN_OK && format != SAMPLEFORMAT_UINT && format != SAMPLEFORMAT_VOID) {
+    } else if (status == ATTN_OK && format != SAMPLEFORMAT_UINT && format != SAMPLEFORMAT_VOID &&
+               !is_lab(r) && !r->floats) {
         status = fail_kind(r, "samples of the format", format);
-    } else if (status == ATTN_OK && r->bits != 1 && r->bits != 2 && r->bits != 4 && r->bits != 8 &&
-               r->bits != 16) {
+    } else if (status == ATTN_OK && !known_bits(r)) {
         status = fail_kind(r, "bits a sample:", r->bits);
     } else if (status == ATTN_OK && r->samples > MAX_SAMPLES) {
         status = fail_kind(r, "samples a pixel:", r->samples);
@@ -272,13 +299,18 @@ static attn_status describe(reader *r) {
     status = status == ATTN_OK ? read_palette(r) : status;
     status = status == ATTN_OK ? check_tiles(r) : status;
     status = status == ATTN_OK && r->exact ? check_mask(r) : status;
-    r->raster.bytes = r->exact && r->bits == 16 ? 2 : 1;
+    r->raster.bytes = r->exact && r->bits >= 16 ? 2 : 1;
     return status;
 }
 
 /* ---- samples ---- */
 
-static unsigned get_sample(const reader *r, const uint8_t *row, int64_t index) {
+static uint32_t get_sample(const reader *r, const uint8_t *row, int64_t index) {
+    if (r->bits == 32) {
+        uint32_t value;
+        memcpy(&value, row + 4 * index, sizeof value);
+        return value;
+    }
     if (r->bits == 16) {
         uint16_t value;
         memcpy(&value, row + 2 * index, sizeof value);
@@ -288,15 +320,73 @@ static unsigned get_sample(const reader *r, const uint8_t *row, int64_t index) {
     return (unsigned)row[bit / 8] >> (8 - r->bits - bit % 8) & ((1u << r->bits) - 1);
 }
 
+/* From 0 to 1, as a picture shows it; what is beyond, the nearer of the two, and NaN 0. */
+static unsigned get_real(const reader *r, const uint8_t *row, int64_t index) {
+    double value;
+    float single;
+    uint16_t half;
+    switch (r->bits) {
+    case 16:
+        memcpy(&half, row + 2 * index, sizeof half);
+        value = narrow_from_f16(half);
+        break;
+    case 32:
+        memcpy(&single, row + 4 * index, sizeof single);
+        value = single;
+        break;
+    default:
+        memcpy(&value, row + 8 * index, sizeof value);
+    }
+    return value >= 1 ? 255 : value > 0 ? (unsigned)(value * 255 + 0.5) : 0;
+}
+
 /* As a picture shows it. The samples of a palette are numbers and stay; ink is told by its absence. */
-static unsigned scale(const reader *r, unsigned value, bool color) {
-    unsigned most = (1u << r->bits) - 1;
+static unsigned get_shown(const reader *r, const uint8_t *row, int64_t index, bool color) {
+    uint64_t most = ((uint64_t)1 << r->bits % 64) - 1;
+    unsigned value = r->floats ? get_real(r, row, index) : get_sample(r, row, index);
     if (r->exact || (color && r->raster.kind == ATTN_RASTER_PALETTE)) {
         return value;
     }
-    value = r->bits == 16 ? (value * 255 + 32895) >> 16 : value * 255 / most;
+    value = r->floats ? value : (unsigned)(((uint64_t)value * 255 + most / 2) / most);
     bool turned = r->photometric == PHOTOMETRIC_MINISWHITE || r->raster.kind == ATTN_RASTER_CMYK;
     return color && turned ? 255 - value : value;
+}
+
+/* ---- CIELab, with the white of D50, as ICC profiles have it ---- */
+
+static float lab_inverse(float t) {
+    return t > 6.0f / 29 ? t * t * t : (t - 4.0f / 29) * (108.0f / 841);
+}
+
+static uint8_t srgb_byte(float linear) {
+    float x = linear <= 0.0031308f ? 12.92f * linear
+              : linear >= 1        ? 1
+                                   : 1.055f * real_exp2(real_log2(linear) / 2.4f) - 0.055f;
+    return (uint8_t)(x <= 0 ? 0 : x * 255 + 0.5f);
+}
+
+/* Sources: TIFF 6.0, section 23; IEC 61966-2-1, its primaries adapted to D50 after Bradford. */
+static void put_lab(const reader *r, const uint8_t *row, int64_t index, uint8_t rgb[3]) {
+    static const float white[3] = {0.9642f, 1, 0.8249f};
+    static const float matrix[3][3] = {{3.1338561f, -1.6168667f, -0.4906146f},
+                                       {-0.9787684f, 1.9161415f, 0.0334540f},
+                                       {0.0719453f, -0.2289914f, 1.4052427f}};
+    bool offset = r->photometric == PHOTOMETRIC_ICCLAB;
+    float unit = r->bits == 16 ? 256 : 1, most = r->bits == 8 ? 255 : offset ? 65280 : 65535;
+    float light = (float)get_sample(r, row, index) / most * 100, ab[2];
+    for (int c = 0; c < 2; c++) {
+        float value = (float)get_sample(r, row, index + 1 + c) / unit;
+        ab[c] = offset ? value - 128 : value >= 128 ? value - 256 : value;
+    }
+    float y = (light + 16) / 116;
+    float xyz[3] = {lab_inverse(y + ab[0] / 500), lab_inverse(y), lab_inverse(y - ab[1] / 200)};
+    for (int c = 0; c < 3; c++) {
+        float sum = 0;
+        for (int k = 0; k < 3; k++) {
+            sum += matrix[c][k] * (xyz[k] * white[k]);
+        }
+        rgb[c] = srgb_byte(sum);
+    }
 }
 
 /* Samples `first` .. `first + count` - 1 of each of `width` pixels of a row, from (x, y) on; the row
@@ -306,11 +396,17 @@ static void put_row(reader *r, const uint8_t *row, int64_t x, int64_t y, int64_t
     int channels = attn_raster_channels(&r->raster), colors = channels - r->raster.alpha;
     for (int64_t i = 0; i < width; i++) {
         int64_t to = (y * r->raster.width + x + i) * channels + first;
-        for (int c = 0; c < count; c++) {
-            unsigned value = scale(r, get_sample(r, row, i * stride + c), first + c < colors);
+        int c = 0;
+        if (is_lab(r)) {
+            put_lab(r, row, i * stride, r->raster.sample + to);
+            c = 3;
+        }
+        for (; c < count; c++) {
+            unsigned value = get_shown(r, row, i * stride + c, first + c < colors);
             if (r->raster.bytes == 1) {
                 r->raster.sample[to + c] = (uint8_t)value;
             } else {
+                r->too_large = r->too_large || value > UINT16_MAX;
                 uint16_t deep = (uint16_t)value;
                 memcpy(r->raster.sample + 2 * (to + c), &deep, sizeof deep);
             }
@@ -382,8 +478,31 @@ static attn_status read_samples(reader *r) {
         status = read_plane(r, room, plane, planes ? 1 : channels, stride);
     }
     attn_free(room);
+    if (status == ATTN_OK && r->too_large) {
+        status = attn_fail(r->error, ATTN_ERR_FORMAT, r->file->name, -1,
+                           "save the mask with 8 or 16 bits", "a mask with a number beyond 65535");
+    }
     /* Some methods report damage and go on. */
     return status == ATTN_OK && r->message[0] != '\0' ? fail_tiff(r) : status;
+}
+
+/* No piece of memory that libtiff takes is larger than take_room allows of a row or a tile. */
+static TIFF *open_tiff(reader *r) {
+#if TIFFLIB_VERSION >= 20221213 /* 4.5 */
+    int64_t most = 8 * attn_max(r->file->max_pixels, LEAST_TILE);
+    TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
+    if (options == NULL) {
+        return NULL;
+    }
+    TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)most);
+    TIFF *tiff = TIFFClientOpenExt("", "r", r, on_read, on_write, on_seek, on_close, on_size,
+                                   on_map, on_unmap, options);
+    TIFFOpenOptionsFree(options);
+    return tiff;
+#else
+    return TIFFClientOpen("", "r", r, on_read, on_write, on_seek, on_close, on_size, on_map,
+                          on_unmap);
+#endif
 }
 
 attn_status attn_tiff_decode(const attn_encoded *file, bool exact, attn_raster *out,
@@ -391,8 +510,7 @@ attn_status attn_tiff_decode(const attn_encoded *file, bool exact, attn_raster *
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     reader r = {.file = file, .exact = exact, .error = error};
     pthread_once(&once, set_handlers);
-    r.tiff = TIFFClientOpen("", "r", &r, on_read, on_write, on_seek, on_close, on_size, on_map,
-                            on_unmap);
+    r.tiff = open_tiff(&r);
     attn_status status = r.tiff == NULL ? fail_tiff(&r) : describe(&r);
     status = status == ATTN_OK ? read_samples(&r) : status;
     if (r.tiff != NULL) {

@@ -71,6 +71,31 @@ int attn_exif_orientation(const uint8_t *bytes, size_t size) {
     return NONE;
 }
 
+static int hex_digit(uint8_t c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+int attn_exif_text_orientation(const uint8_t *text, size_t size) {
+    uint8_t exif[8192];
+    size_t at = 0, digits = 0;
+    for (int line = 0; line < 3 && at < size; at++) { /* an empty one, the name, the length */
+        line += text[at] == '\n';
+    }
+    for (; at < size && digits < 2 * sizeof exif; at++) {
+        int digit = hex_digit(text[at]);
+        if (digit >= 0) {
+            exif[digits / 2] = (uint8_t)(digits % 2 == 0 ? digit << 4 : exif[digits / 2] | digit);
+            digits++;
+        } else if (text[at] != '\n') {
+            return NONE;
+        }
+    }
+    return attn_exif_orientation(exif, digits / 2);
+}
+
 /* No more of XML than this is needed: blanks, = and a quote, or the end of the start tag. */
 static bool is_between(uint8_t c) {
     return c != '\0' && strchr(" \t\r\n=\"'>", c) != NULL;

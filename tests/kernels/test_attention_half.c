@@ -16,6 +16,7 @@
 #include "base/narrow.h"
 #include "kernels/attention/attention_kernels.h"
 #include "kernels/attention_problem.h"
+#include "kernels/table.h"
 
 static uint16_t to_half(attn_half type, float x) {
     return type == ATTN_HALF_BF16 ? narrow_to_bf16(x) : narrow_to_f16(x);
@@ -75,27 +76,47 @@ static void same_rows(const problem *p, const float *strided, attn_strides strid
     }
 }
 
+/* The output in 16 bits, of which the wide one then holds the values. */
+static void same_forward(problem *p, attn_half type, const uint16_t *query, const uint16_t *key,
+                         const uint16_t *value, uint16_t *output) {
+    const attn_attention *s = &p->spec;
+    float *lse = calloc((size_t)p->count[LSE] + 1, sizeof *lse);
+    assert_int_equal(attn_attention_forward(s, at(p, QUERY), at(p, KEY), at(p, VALUE),
+                                            at(p, OUTPUT), at(p, LSE), NULL),
+                     ATTN_OK);
+    assert_int_equal(attn_attention_forward_half(s, type, query, key, value, output, lse, NULL),
+                     ATTN_OK);
+    assert_true(same(lse, at(p, LSE), p->count[LSE]));
+    for (int64_t n = 0; n < p->count[OUTPUT]; n++) {
+        assert_int_equal(output[n], to_half(type, at(p, OUTPUT)[n]));
+        at(p, OUTPUT)[n] = from_half(type, output[n]);
+    }
+    free(lse);
+}
+
+static void check_forward(const options *o, uint64_t seed, attn_half type) {
+    problem p = problem_new(o, seed, GUARD_ABOVE);
+    uint16_t *query = narrow_input(&p, QUERY, type), *key = narrow_input(&p, KEY, type);
+    uint16_t *value = narrow_input(&p, VALUE, type);
+    guard_memory output = guard_new((size_t)p.count[OUTPUT] * 2, GUARD_ABOVE);
+    same_forward(&p, type, query, key, value, output.data);
+    guard_free(&output);
+    free(query);
+    free(key);
+    free(value);
+    problem_free(&p);
+}
+
 static void check(const options *o, uint64_t seed, attn_half type) {
     problem p = problem_new(o, seed, GUARD_ABOVE);
     const attn_attention *s = &p.spec;
     uint16_t *query = narrow_input(&p, QUERY, type), *key = narrow_input(&p, KEY, type);
     uint16_t *value = narrow_input(&p, VALUE, type), *d_output = narrow_input(&p, D_OUTPUT, type);
     guard_memory output = guard_new((size_t)p.count[OUTPUT] * 2, GUARD_ABOVE);
-    float *lse = calloc((size_t)p.count[LSE] + 1, 4),
-          *d_query = calloc((size_t)p.count[QUERY] + 1, 4);
+    float *d_query = calloc((size_t)p.count[QUERY] + 1, 4);
     float *d_key = calloc((size_t)p.count[KEY] + 1, 4);
     float *d_value = calloc((size_t)p.count[VALUE] + 1, 4);
-    assert_int_equal(attn_attention_forward(s, at(&p, QUERY), at(&p, KEY), at(&p, VALUE),
-                                            at(&p, OUTPUT), at(&p, LSE), NULL),
-                     ATTN_OK);
-    assert_int_equal(
-        attn_attention_forward_half(s, type, query, key, value, output.data, lse, NULL), ATTN_OK);
-    assert_true(same(lse, at(&p, LSE), p.count[LSE]));
-    uint16_t *half_output = output.data;
-    for (int64_t n = 0; n < p.count[OUTPUT]; n++) {
-        assert_int_equal(half_output[n], to_half(type, at(&p, OUTPUT)[n]));
-        at(&p, OUTPUT)[n] = from_half(type, half_output[n]);
-    }
+    same_forward(&p, type, query, key, value, output.data);
     attn_attention_gradients truth = {.size = sizeof truth,
                                       .d_query = at(&p, D_QUERY),
                                       .d_key = at(&p, D_KEY),
@@ -106,13 +127,13 @@ static void check(const options *o, uint64_t seed, attn_half type) {
                                              at(&p, OUTPUT), at(&p, LSE), at(&p, D_OUTPUT), &truth,
                                              NULL),
                      ATTN_OK);
-    assert_int_equal(attn_attention_backward_half(s, type, query, key, value, half_output, lse,
-                                                  d_output, &wide, NULL),
+    assert_int_equal(attn_attention_backward_half(s, type, query, key, value, output.data,
+                                                  at(&p, LSE), d_output, &wide, NULL),
                      ATTN_OK);
     same_rows(&p, at(&p, D_QUERY), s->query, d_query, true, s->heads, s->head_size);
     same_rows(&p, at(&p, D_KEY), s->key, d_key, false, s->kv_heads, s->head_size);
     same_rows(&p, at(&p, D_VALUE), s->value, d_value, false, s->kv_heads, s->value_size);
-    void *all[] = {query, key, value, d_output, lse, d_query, d_key, d_value};
+    void *all[] = {query, key, value, d_output, d_query, d_key, d_value};
     for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
         free(all[n]);
     }
@@ -139,6 +160,63 @@ static void the_bits_of_float32_rounded_once(void **state) {
         check(&o, (uint64_t)n, n % 2 ? ATTN_HALF_F16 : ATTN_HALF_BF16);
     }
     attn_set_threads(0);
+}
+
+/* Blocks of keys, rows beside those widened together, one query over values that need no copy, windows, masks; on
+ * every instruction set. */
+static void the_same_bits_in_blocks(void **state) {
+    (void)state;
+    static const options sizes[] = {
+        {.heads = 4, .kv_heads = 2, .tq = 101, .tk = 300, .d = 24, .e = 33},
+        {.heads = 2, .kv_heads = 1, .tq = 1, .tk = 530, .d = 64, .e = 32},
+        {.heads = 2, .kv_heads = 2, .tq = 3, .tk = 290, .d = 7, .e = 16, .softcap = 5},
+        {.heads = 2, .kv_heads = 2, .tq = 97, .tk = 277, .d = 33, .e = 48, .causal = true},
+        {.heads = 1, .kv_heads = 1, .tq = 700, .tk = 700, .d = 4, .e = 3, .left = 9, .right = 3},
+        {.heads = 2, .kv_heads = 2, .tq = 20, .tk = 260, .d = 9, .e = 17, .dropout = 0.3f},
+    };
+    const attn_kernels *list[ATTN_KERNELS_MAX];
+    int count = attn_kernels_list(list, ATTN_KERNELS_MAX);
+    for (int n = 0; n < count * (int)(sizeof sizes / sizeof *sizes); n++) {
+        options o = sizes[n / count];
+        o.batch = 2;
+        o.ragged = (ragged)(n / count % 3);
+        o.head_first = n / count % 2;
+        assert_int_equal(attn_set_isa(list[n % count]->isa, NULL), ATTN_OK);
+        check_forward(&o, (uint64_t)n, n % 2 ? ATTN_HALF_F16 : ATTN_HALF_BF16);
+    }
+    assert_int_equal(attn_set_isa(NULL, NULL), ATTN_OK);
+}
+
+static void *count_memory(size_t size, void *context) {
+    *(size_t *)context += size;
+    return malloc(size);
+}
+static void release_memory(void *pointer, void *context) {
+    (void)context;
+    free(pointer);
+}
+
+/* No tensor is copied whole: all the memory taken is what the plan tells, and a little for alignment. */
+static void the_memory_of_the_plan(void **state) {
+    (void)state;
+    enum { HEADS = 8, TOKENS = 2048, SIZE = 64, COUNT = HEADS * TOKENS * SIZE };
+    attn_attention a;
+    attn_plan plan;
+    attn_plan_init(&plan);
+    attn_attention_init(&a, 1, HEADS, HEADS, 8, TOKENS, SIZE, SIZE);
+    uint16_t *x = calloc(COUNT, sizeof *x), *y = calloc(COUNT, sizeof *y);
+    size_t taken = 0;
+    attn_set_threads(1);
+    assert_int_equal(attn_attention_plan(&a, false, &plan, NULL), ATTN_OK);
+    attn_set_allocator(count_memory, release_memory, &taken);
+    attn_status status = attn_attention_forward_half(&a, ATTN_HALF_BF16, x, x, x, y, NULL, NULL);
+    attn_set_allocator(NULL, NULL, NULL);
+    attn_set_threads(0);
+    assert_int_equal(status, ATTN_OK);
+    assert_in_range(taken, 0, plan.memory + 4096);
+    assert_true(taken < COUNT * sizeof(float) / 2);
+    free(x);
+    free(y);
 }
 
 static void *refuse_memory(size_t size, void *context) {
@@ -174,6 +252,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_f16),
         cmocka_unit_test(the_bits_of_float32_rounded_once),
+        cmocka_unit_test(the_same_bits_in_blocks),
+        cmocka_unit_test(the_memory_of_the_plan),
         cmocka_unit_test(what_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

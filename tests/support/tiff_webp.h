@@ -74,23 +74,22 @@ static inline void tiff_unmap(thandle_t context, void *base, toff_t size) {
 }
 
 /* Sample s of pixel (x, y) of rows that are packed with whole bytes at their ends. */
-static inline unsigned tiff_sample(const tiff_kind *k, const uint8_t *rows, uint32_t x, uint32_t y,
+static inline uint64_t tiff_sample(const tiff_kind *k, const uint8_t *rows, uint32_t x, uint32_t y,
                                    int s) {
     size_t row_size = ((size_t)k->width * k->samples * k->bits + 7) / 8;
     size_t index = (size_t)x * k->samples + (size_t)s;
     const uint8_t *row = rows + y * row_size;
     if (k->bits >= 16) { /* in the machine's order, as libtiff takes them */
-        uint16_t value;
-        memcpy(&value, row + index * (k->bits / 8u), sizeof value);
+        uint64_t value = 0;
+        memcpy(&value, row + index * (k->bits / 8u), k->bits / 8u);
         return value;
     }
     return row[index * k->bits / 8] >> (8 - k->bits - index * k->bits % 8) & ((1u << k->bits) - 1);
 }
 
-static inline void tiff_put(const tiff_kind *k, uint8_t *row, size_t index, unsigned value) {
-    if (k->bits == 16) {
-        uint16_t deep = (uint16_t)value;
-        memcpy(row + 2 * index, &deep, sizeof deep);
+static inline void tiff_put(const tiff_kind *k, uint8_t *row, size_t index, uint64_t value) {
+    if (k->bits >= 16) {
+        memcpy(row + index * (k->bits / 8u), &value, k->bits / 8u);
     } else {
         row[index * k->bits / 8] |=
             (uint8_t)(value << (8 - k->bits - index * k->bits % 8)); /* begins as zeros */
@@ -150,7 +149,7 @@ static inline void tiff_block(TIFF *t, const tiff_kind *k, const uint8_t *rows, 
     }
 }
 
-/* rows: as a TIFF in strips has them, 16 bits in the machine's order. */
+/* rows: as a TIFF in strips has them, 16 bits and more in the machine's order. */
 static inline file_bytes make_tiff(const tiff_kind *kind, const uint8_t *rows) {
     tiff_memory memory = {{NULL, 0}, 0};
     bytes_add(&memory.bytes, "", 0);

@@ -241,6 +241,78 @@ static void orientation_is_honoured(void **state) {
     }
 }
 
+/* EXIF as a text of hexadecimal digits, with the fields before it of each kind of text chunk. */
+static size_t make_profile(uint8_t out[400], const char *type, const char *keyword, bool packed,
+                           const char *digits) {
+    char text[200];
+    size_t at = strlen(keyword) + 1;
+    memcpy(out, keyword, at);
+    if (strcmp(type, "iTXt") == 0) {
+        out[at++] = packed;
+        memcpy(out + at, "\0en\0", 5); /* deflate, the language, no translation */
+        at += 5;
+    } else if (strcmp(type, "zTXt") == 0) {
+        out[at++] = 0;
+    }
+    int length = snprintf(text, sizeof text, "\nexif\n%8zu\n%s\n", strlen(digits) / 2, digits);
+    uLongf size = (uLongf)(400 - at);
+    if (packed) {
+        assert_int_equal(compress(out + at, &size, (Bytef *)text, (uLong)length), Z_OK);
+        return at + size;
+    }
+    memcpy(out + at, text, (size_t)length);
+    return at + (size_t)length;
+}
+
+/* The orientation that a PNG with such a chunk has; the chunk stands before the pixels. */
+static int profile_orientation(const char *type, const void *data, size_t size) {
+    static const uint8_t rows[6];
+    png_kind kind = {.width = 3, .height = 2, .type = PNG_COLOR_TYPE_GRAY, .depth = 8};
+    file_bytes file = make_png(&kind, rows);
+    png_insert(&file, 33, type, data, size);
+    attn_encoded encoded = {file.data, file.size, "test", 100};
+    attn_raster raster;
+    assert_int_equal(attn_png_decode(&encoded, true, &raster, NULL), ATTN_OK);
+    int orientation = raster.orientation;
+    attn_raster_free(&raster);
+    bytes_free(&file);
+    return orientation;
+}
+
+static void orientation_in_text(void **state) {
+    (void)state;
+    static const struct {
+        const char *type;
+        bool packed;
+    } kinds[] = {{"tEXt", false}, {"zTXt", true}, {"iTXt", false}, {"iTXt", true}};
+    static const char *const keywords[] = {"Raw profile type exif", "Raw profile type APP1"};
+    uint8_t exif[6 + EXIF_SIZE] = "Exif\0", chunk[400];
+    char digits[2 * sizeof exif + 2];
+    make_exif(exif + 6, 6, 1);
+    for (size_t i = 0, at = 0; i < sizeof exif; i++) {
+        at += (size_t)sprintf(digits + at, i == 20 ? "%02x\n" : "%02x", exif[i]);
+    }
+    for (size_t n = 0; n < 8; n++) {
+        const char *type = kinds[n / 2].type;
+        size_t size = make_profile(chunk, type, keywords[n % 2], kinds[n / 2].packed, digits);
+        assert_int_equal(profile_orientation(type, chunk, size), 6);
+        for (size_t cut = 1; cut < size; cut++) { /* damaged or cut: none, and no read beyond */
+            assert_in_range(profile_orientation(type, chunk, cut), 0, 6);
+        }
+        chunk[4] = 'X'; /* another keyword */
+        assert_int_equal(profile_orientation(type, chunk, size), 0);
+    }
+    size_t size = make_profile(chunk, "tEXt", keywords[0], false, "4d4dxyz");
+    assert_int_equal(profile_orientation("tEXt", chunk, size), 0);
+    uint8_t *bomb = calloc(1, 1 << 24), *packed = malloc(1 << 20); /* a thousand times its size */
+    uLongf length = (1 << 20) - 23;
+    memcpy(packed, "Raw profile type exif\0", 23);
+    assert_int_equal(compress(packed + 23, &length, bomb, 1 << 24), Z_OK);
+    assert_int_equal(profile_orientation("zTXt", packed, length + 23), 0);
+    free(bomb);
+    free(packed);
+}
+
 static void orientation_of_a_jpeg(void **state) {
     (void)state;
     uint8_t rows[32 * 16], exif[EXIF_SIZE];
@@ -626,6 +698,7 @@ int main(void) {
         cmocka_unit_test(every_kind_of_jpeg),
         cmocka_unit_test(four_colours),
         cmocka_unit_test(orientation_is_honoured),
+        cmocka_unit_test(orientation_in_text),
         cmocka_unit_test(orientation_of_a_jpeg),
         cmocka_unit_test(exif_from_strangers),
         cmocka_unit_test(exif_of_any_type),

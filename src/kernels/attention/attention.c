@@ -14,8 +14,13 @@ static void clear_padding(const attn_attention_call *call) {
         attn_sequence sequence = attn_sequence_of(spec, b);
         for (int64_t h = 0; h < spec->heads; h++) {
             for (int64_t i = sequence.queries; i < spec->query_length; i++) {
-                memset(call->output + attn_query_offset(&sequence, spec->output, h, i), 0,
-                       (size_t)spec->value_size * sizeof(real));
+                int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
+                size_t count = (size_t)spec->value_size;
+                if (call->half.output != NULL) {
+                    memset(call->half.output + offset, 0, count * sizeof *call->half.output);
+                } else {
+                    memset(call->output + offset, 0, count * sizeof *call->output);
+                }
                 if (call->lse != NULL) {
                     call->lse[attn_lse_offset(spec, &sequence, h, i)] = -INFINITY;
                 }
@@ -185,21 +190,32 @@ attn_status attn_attention_run(const attn_attention_call *call,
     return ATTN_OK;
 }
 
+attn_status attn_attention_forward_call(const attn_attention_call *call, attn_scratch *scratch,
+                                        attn_error *error) {
+    const attn_attention *spec = call->spec;
+    const attn_half_tensors *half = &call->half;
+    if (spec->batch == 0 || spec->query_length == 0) {
+        return ATTN_OK;
+    }
+    bool keys =
+        (call->key != NULL && call->value != NULL) || (half->key != NULL && half->value != NULL);
+    bool queries = (call->query != NULL && call->output != NULL) ||
+                   (half->query != NULL && half->output != NULL);
+    if (!queries || (!keys && spec->key_length > 0)) {
+        return refuse(error, "query, key, value or output is NULL");
+    }
+    attn_status status = attn_attention_check_output(spec, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    clear_padding(call);
+    return attn_attention_run(call, &attn_kernels_current()->attention, scratch, error);
+}
+
 attn_status attn_attention_forward_scratch(const attn_attention *attention, const real *query,
                                            const real *key, const real *value, real *output,
                                            real *lse, attn_scratch *scratch, attn_error *error) {
     attn_status status = attn_attention_check(attention, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    if (attention->batch == 0 || attention->query_length == 0) {
-        return ATTN_OK;
-    }
-    if (query == NULL || output == NULL ||
-        ((key == NULL || value == NULL) && attention->key_length > 0)) {
-        return refuse(error, "query, key, value or output is NULL");
-    }
-    status = attn_attention_check_output(attention, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -209,8 +225,7 @@ attn_status attn_attention_forward_scratch(const attn_attention *attention, cons
     call.value = value;
     call.output = output;
     call.lse = lse;
-    clear_padding(&call);
-    return attn_attention_run(&call, &attn_kernels_current()->attention, scratch, error);
+    return attn_attention_forward_call(&call, scratch, error);
 }
 
 attn_status attn_attention_forward(const attn_attention *attention, const real *query,

@@ -284,15 +284,24 @@ static void attention_pack(const attn_attention_call *call, int64_t b, int64_t g
                            attn_packed_keys packed) {
     const attn_attention *spec = call->spec;
     attn_sequence sequence = attn_sequence_of(spec, b);
-    int64_t count = attn_min(sequence.keys - first_key, ATTN_KEY_BLOCK);
-    pack_panels(count, spec->head_size,
-                call->key + attn_key_offset(&sequence, spec->key, g, first_key), spec->key.token,
-                packed_panels(spec, packed, first_key));
-    if (call->value != NULL) {
-        pack_columns(count, spec->value_size,
-                     call->value + attn_key_offset(&sequence, spec->value, g, first_key),
-                     spec->value.token, packed_values(spec, packed, first_key),
-                     packed.capacity * 16);
+    const attn_half_tensors *half = &call->half;
+    int64_t end = attn_min(sequence.keys, first_key + ATTN_KEY_BLOCK);
+    int64_t step = half->key != NULL ? ATTN_HALF_ROWS : ATTN_KEY_BLOCK;
+    float room[ATTN_HALF_ROWS * ATTN_MAX_HEAD_SIZE];
+    for (int64_t key = first_key; key < end; key += step) {
+        int64_t count = attn_min(end - key, step);
+        attn_rows rows = attn_rows_at(call->key, half->key, half->type,
+                                      attn_key_offset(&sequence, spec->key, g, key),
+                                      spec->key.token, count, spec->head_size, room);
+        pack_panels(count, spec->head_size, rows.first, rows.stride,
+                    packed_panels(spec, packed, key));
+        if (call->value != NULL || half->value != NULL) {
+            rows = attn_rows_at(call->value, half->value, half->type,
+                                attn_key_offset(&sequence, spec->value, g, key), spec->value.token,
+                                count, spec->value_size, room);
+            pack_columns(count, spec->value_size, rows.first, rows.stride,
+                         packed_values(spec, packed, key), packed.capacity * 16);
+        }
     }
 }
 
@@ -616,9 +625,17 @@ static void forward_group(const attn_attention_call *call, row_place place,
 static void forward_start(const attn_attention_call *call, const attn_sequence *sequence, int64_t h,
                           int64_t first_query, int rows, const forward_memory *memory) {
     const attn_attention *spec = call->spec;
-    copy_rows(rows, spec->head_size,
-              call->query + attn_query_offset(sequence, spec->query, h, first_query),
-              spec->query.token, call->query_factor, memory->query);
+    const attn_half_tensors *half = &call->half;
+    int step = half->query != NULL ? ATTN_HALF_ROWS : ATTN_QUERY_BLOCK;
+    float room[ATTN_HALF_ROWS * ATTN_MAX_HEAD_SIZE];
+    for (int r = 0; r < rows; r += step) {
+        int64_t count = attn_min(rows - r, step);
+        attn_rows from = attn_rows_at(call->query, half->query, half->type,
+                                      attn_query_offset(sequence, spec->query, h, first_query + r),
+                                      spec->query.token, count, spec->head_size, room);
+        copy_rows(count, spec->head_size, from.first, from.stride, call->query_factor,
+                  memory->query + r * QUERY_ROW);
+    }
     memset(memory->acc, 0, (size_t)(rows * attn_round_up(spec->value_size, 16)) * sizeof(float));
     memset(memory->sums, 0, (size_t)rows * 16 * sizeof(float));
     float sink = attn_sink(spec, h);
@@ -631,12 +648,17 @@ static void forward_start(const attn_attention_call *call, const attn_sequence *
 static void forward_finish(const attn_attention_call *call, const attn_sequence *sequence,
                            int64_t h, int64_t first_query, int rows, const forward_memory *memory) {
     const attn_attention *spec = call->spec;
+    const attn_half_tensors *half = &call->half;
+    float room[ATTN_MAX_HEAD_SIZE];
     for (int r = 0; r < rows; r++) {
         row_state state = row_state_at(memory, r, attn_round_up(spec->value_size, 16));
-        int64_t i = first_query + r;
-        float *output = call->output + attn_query_offset(sequence, spec->output, h, i);
+        int64_t i = first_query + r, offset = attn_query_offset(sequence, spec->output, h, i);
+        float *output = half->output != NULL ? room : call->output + offset;
         attn_note_row(call, attn_lse_offset(spec, sequence, h, i),
                       finish_row(state, spec->value_size, output));
+        if (half->output != NULL) {
+            attn_narrow_row(half->type, spec->value_size, room, half->output + offset);
+        }
     }
 }
 
@@ -688,7 +710,8 @@ static void attention_forward_few(const attn_attention_call *call, int64_t b, in
         return;
     }
     find_ranges(call, &sequence, 0, &ranges);
-    packed.values_in_place = ranges.rows == 1 && spec->value_size % 16 == 0;
+    packed.values_in_place =
+        ranges.rows == 1 && spec->value_size % 16 == 0 && call->half.value == NULL;
     for (int64_t n = 0; n < group; n++) {
         memory[n] = forward_memory_at(spec, scratch);
         memory[n].query += n * ranges.rows * QUERY_ROW;

@@ -32,6 +32,10 @@ attn_attention_call attn_attention_new_call(const attn_attention *attention);
 ATTN_MUST_CHECK attn_status attn_attention_check_output(const attn_attention *spec,
                                                         attn_error *error);
 
+/* Checks the tensors of a call whose description is sound, clears the padding and runs the forward. */
+ATTN_MUST_CHECK attn_status attn_attention_forward_call(const attn_attention_call *call,
+                                                        attn_scratch *scratch, attn_error *error);
+
 /* Runs the forward of a call that is complete. */
 ATTN_MUST_CHECK attn_status attn_attention_run(const attn_attention_call *call,
                                                const attn_attention_kernels *kernels,

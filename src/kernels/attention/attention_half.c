@@ -1,8 +1,8 @@
-/* kernels/attention/attention_half.c: attention over tensors of 16 bits, by way of float32 copies.
+/* kernels/attention/attention_half.c: attention over tensors of 16 bits.
  *
- * B, H, G, Tq, Tk, D, E as in attn/attention.h. A copy is contiguous, [B, T, H, D], or [tokens, H, D] when
- * packed; what lies beyond a length is neither read nor written. Next: attention.c. */
-#include "base/narrow.h"
+ * B, H, G, Tq, Tk, D, E as in attn/attention.h. In the forward the kernels widen rows as they copy them. The
+ * backward makes float32 copies: contiguous, [B, T, H, D], or [tokens, H, D] when packed; what lies beyond a
+ * length is not read. Next: attention.c. */
 #include "kernels/attention/attention_driver.h"
 
 /* One tensor, where its elements of 16 bits lie, and its copy. */
@@ -45,31 +45,17 @@ static attn_status make_wide(half_tensor *t, int64_t batch, attn_error *error) {
     return t->wide != NULL ? ATTN_OK : attn_fail_memory(error, bytes);
 }
 
-static void widen_row(attn_half type, int64_t count, const uint16_t *from, real *to) {
-    for (int64_t i = 0; i < count; i++) {
-        to[i] = type == ATTN_HALF_BF16 ? narrow_from_bf16(from[i]) : narrow_from_f16(from[i]);
-    }
-}
-
-static void narrow_row(attn_half type, int64_t count, const real *from, uint16_t *to) {
-    for (int64_t i = 0; i < count; i++) {
-        to[i] =
-            type == ATTN_HALF_BF16 ? narrow_to_bf16((float)from[i]) : narrow_to_f16((float)from[i]);
-    }
-}
-
-/* The tokens of sequence b: the first, and how many, beyond its real length too when `padded`. */
-static int64_t tokens_of(const half_tensor *t, int64_t b, bool padded, int64_t *first) {
+/* The tokens of sequence b: the first, and how many. */
+static int64_t tokens_of(const half_tensor *t, int64_t b, int64_t *first) {
     *first = t->starts != NULL ? t->starts[b] : 0;
     if (t->starts != NULL) {
         return t->starts[b + 1] - t->starts[b];
     }
-    return t->lengths != NULL && !padded ? t->lengths[b] : t->length;
+    return t->lengths != NULL ? t->lengths[b] : t->length;
 }
 
-/* Into the copy (to NULL), or out of it. */
-static void convert(const attn_attention *spec, attn_half type, const half_tensor *t,
-                    const uint16_t *from, uint16_t *to) {
+static void fill_wide(const attn_attention *spec, attn_half type, const half_tensor *t,
+                      const uint16_t *from) {
     attn_strides wide = wide_strides(t);
     int64_t rows = spec->batch * t->heads;
     int threads = threads_for(products_of(spec));
@@ -77,16 +63,12 @@ static void convert(const attn_attention *spec, attn_half type, const half_tenso
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
     for (int64_t n = 0; n < rows; n++) {
         int64_t b = n / t->heads, h = n % t->heads, first;
-        int64_t count = tokens_of(t, b, to != NULL, &first);
-        int64_t batch = t->starts != NULL ? 0 : b;
+        int64_t count = tokens_of(t, b, &first), batch = t->starts != NULL ? 0 : b;
         for (int64_t i = first; i < first + count; i++) {
-            int64_t half = batch * t->strides.batch + i * t->strides.token + h * t->strides.head;
-            real *row = t->wide + batch * wide.batch + i * wide.token + h * wide.head;
-            if (to != NULL) {
-                narrow_row(type, t->size, row, to + half);
-            } else {
-                widen_row(type, t->size, from + half, row);
-            }
+            attn_widen_row(type, t->size,
+                           from + batch * t->strides.batch + i * t->strides.token +
+                               h * t->strides.head,
+                           t->wide + batch * wide.batch + i * wide.token + h * wide.head);
         }
     }
 }
@@ -98,13 +80,19 @@ typedef struct half_job {
     half_tensor query, key, value, output, d_output;
 } half_job;
 
-static attn_status start(half_job *job, const attn_attention *given, attn_half type,
-                         attn_error *error) {
-    attn_attention *spec = &job->spec;
+static attn_status read_half(const attn_attention *given, attn_half type, attn_attention *spec,
+                             attn_error *error) {
     attn_status status = attn_attention_read(given, spec, error);
     if (status == ATTN_OK && type != ATTN_HALF_BF16 && type != ATTN_HALF_F16) {
         status = refuse(error, "type must be ATTN_HALF_BF16 or ATTN_HALF_F16");
     }
+    return status;
+}
+
+static attn_status start(half_job *job, const attn_attention *given, attn_half type,
+                         attn_error *error) {
+    attn_attention *spec = &job->spec;
+    attn_status status = read_half(given, type, spec, error);
     if (status != ATTN_OK) {
         return status;
     }
@@ -127,7 +115,7 @@ static attn_status widen(half_job *job, half_tensor *t, const uint16_t *from, at
     }
     attn_status status = make_wide(t, job->spec.batch, error);
     if (status == ATTN_OK) {
-        convert(&job->spec, job->type, t, from, NULL);
+        fill_wide(&job->spec, job->type, t, from);
     }
     return status;
 }
@@ -143,27 +131,17 @@ attn_status attn_attention_forward_half(const attn_attention *attention, attn_ha
                                         const uint16_t *query, const uint16_t *key,
                                         const uint16_t *value, uint16_t *output, attn_real *lse,
                                         attn_error *error) {
-    half_job job = {.type = type};
-    attn_status status = start(&job, attention, type, error);
+    attn_attention spec;
+    attn_status status = read_half(attention, type, &spec, error);
     if (status != ATTN_OK) {
         return status;
     }
-    status = attn_attention_check_output(&job.spec, error);
-    if (status == ATTN_OK && output == NULL && job.spec.batch > 0 && job.spec.query_length > 0) {
-        status = refuse(error, "output is NULL");
-    }
-    status = status == ATTN_OK ? widen(&job, &job.query, query, error) : status;
-    status = status == ATTN_OK ? widen(&job, &job.key, key, error) : status;
-    status = status == ATTN_OK ? widen(&job, &job.value, value, error) : status;
-    status = status == ATTN_OK ? make_wide(&job.output, job.spec.batch, error) : status;
-    if (status == ATTN_OK) {
-        status = attn_attention_forward(&job.wide, job.query.wide, job.key.wide, job.value.wide,
-                                        job.output.wide, lse, error);
-    }
-    if (status == ATTN_OK) {
-        convert(&job.spec, type, &job.output, NULL, output);
-    }
-    end(&job);
+    attn_scratch scratch = {0};
+    attn_attention_call call = attn_attention_new_call(&spec);
+    call.half = (attn_half_tensors){type, query, key, value, output};
+    call.lse = lse;
+    status = attn_attention_forward_call(&call, &scratch, error);
+    attn_scratch_free(&scratch);
     return status;
 }
 

@@ -8,17 +8,26 @@
 
 #include "base/math.h"
 #include "base/minmax.h"
+#include "base/narrow.h"
 #include "kernels/attention/attention.h"
 #include "kernels/attention/attention_cache.h"
 
 /* Queries are done this many at a time: a multiple of every instruction set's tile rows. */
 enum { ATTN_QUERY_BLOCK = 96 };
 
+/* The tensors of a forward over 16 bits. */
+typedef struct attn_half_tensors {
+    attn_half type;
+    const uint16_t *query, *key, *value; /* NULL: of 32 bits */
+    uint16_t *output;
+} attn_half_tensors;
+
 /* One call: the arguments, with what follows from them. */
 typedef struct attn_attention_call {
     const attn_attention *spec;
     const real *query, *key, *value;
     real *output, *lse;
+    attn_half_tensors half; /* the forward alone: in place of the four tensors above */
     /* backward */
     const real *forward_output, *forward_lse, *d_output;
     const real *d_lse;       /* NULL: none */
@@ -107,6 +116,46 @@ static inline void attn_mask_sixteen(const attn_attention *spec, int64_t b, int6
     for (int n = 0; n < 16; n++) {
         seen[n] = n < count && attn_mask_sees(spec, b, h, i, j + n);
     }
+}
+
+/* Rows of a tensor in 32 bits, `stride` elements apart. */
+typedef struct attn_rows {
+    const real *first;
+    int64_t stride;
+} attn_rows;
+
+/* Of a tensor of 16 bits, rows are widened this many at a time, while kernels copy them. */
+enum { ATTN_HALF_ROWS = 16 };
+
+static inline void attn_widen_row(attn_half type, int64_t count, const uint16_t *from, real *to) {
+    for (int64_t n = 0; n < count && type == ATTN_HALF_BF16; n++) {
+        to[n] = narrow_from_bf16(from[n]);
+    }
+    for (int64_t n = 0; n < count && type == ATTN_HALF_F16; n++) {
+        to[n] = narrow_from_f16(from[n]);
+    }
+}
+static inline void attn_narrow_row(attn_half type, int64_t count, const real *from, uint16_t *to) {
+    for (int64_t n = 0; n < count && type == ATTN_HALF_BF16; n++) {
+        to[n] = narrow_to_bf16((float)from[n]);
+    }
+    for (int64_t n = 0; n < count && type == ATTN_HALF_F16; n++) {
+        to[n] = narrow_to_f16((float)from[n]);
+    }
+}
+
+/* `count` rows of `size` elements, the first at `offset` and `token` apart: where they lie, or widened into
+ * `room`, [count][size]. */
+static inline attn_rows attn_rows_at(const real *wide, const uint16_t *half, attn_half type,
+                                     int64_t offset, int64_t token, int64_t count, int64_t size,
+                                     real *room) {
+    if (half == NULL) {
+        return (attn_rows){wide + offset, token};
+    }
+    for (int64_t n = 0; n < count; n++) {
+        attn_widen_row(type, size, half + offset + n * token, room + n * size);
+    }
+    return (attn_rows){room, size};
 }
 
 /* The half-open range of keys that query i sees; empty: first = last. Neither bound ever falls
@@ -253,7 +302,7 @@ typedef struct attn_attention_sizes {
 typedef struct attn_attention_kernels {
     attn_attention_sizes (*sizes)(const attn_attention *spec);
 
-    /* Copies keys, and values unless call->value is NULL. */
+    /* Copies keys, and values unless both call->value and call->half.value are NULL. */
     void (*pack)(const attn_attention_call *call, int64_t b, int64_t g, int64_t first_key,
                  attn_packed_keys packed);
     /* output and LSE of one block of queries, which see no key that packed lacks. */

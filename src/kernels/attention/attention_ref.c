@@ -45,7 +45,11 @@ static scored score(const attn_attention_call *call, const attn_sequence *sequen
                     int64_t h, int64_t i, int64_t j, const real *scaled_query) {
     const attn_attention *spec = call->spec;
     int64_t g = h / (spec->heads / spec->kv_heads);
-    const real *key = call->key + attn_key_offset(sequence, spec->key, g, j);
+    real room[ATTN_MAX_HEAD_SIZE];
+    const real *key =
+        attn_rows_at(call->key, call->half.key, call->half.type,
+                     attn_key_offset(sequence, spec->key, g, j), 0, 1, spec->head_size, room)
+            .first;
     scored at = {.s = dot(scaled_query, key, 1, spec->head_size)};
     if (call->softcap != 0) {
         at.tanh = real_tanh(at.s);
@@ -76,10 +80,15 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
                         int64_t h, int64_t i) {
     const attn_attention *spec = call->spec;
     int64_t g = h / (spec->heads / spec->kv_heads);
+    const attn_half_tensors *half = &call->half;
     attn_range seen = attn_visible_keys(call, sequence, i);
     row_state row;
-    row_start(&row, call->query + attn_query_offset(sequence, spec->query, h, i),
-              call->query_factor, spec->head_size);
+    real room[ATTN_MAX_HEAD_SIZE];
+    const real *query =
+        attn_rows_at(call->query, half->query, half->type,
+                     attn_query_offset(sequence, spec->query, h, i), 0, 1, spec->head_size, room)
+            .first;
+    row_start(&row, query, call->query_factor, spec->head_size);
     if (attn_sink(spec, h) > -INFINITY) {
         row.max = attn_sink(spec, h);
         row.sums[0] = 1;
@@ -97,16 +106,23 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
             if (call->dropout) {
                 p = dropout_keeps(call, b, h, i, j) ? p * call->keep_factor : 0;
             }
-            const real *value = call->value + attn_key_offset(sequence, spec->value, g, j);
+            const real *value = attn_rows_at(call->value, half->value, half->type,
+                                             attn_key_offset(sequence, spec->value, g, j), 0, 1,
+                                             spec->value_size, room)
+                                    .first;
             for (int64_t e = 0; e < spec->value_size; e++) {
                 row.acc[e] = real_fma(p, value[e], row.acc[e]);
             }
         }
         first = last;
     }
+    int64_t offset = attn_query_offset(sequence, spec->output, h, i);
+    real *output = half->output != NULL ? room : call->output + offset;
     attn_note_row(call, attn_lse_offset(spec, sequence, h, i),
-                  row_finish(&row, spec->value_size,
-                             call->output + attn_query_offset(sequence, spec->output, h, i)));
+                  row_finish(&row, spec->value_size, output));
+    if (half->output != NULL) {
+        attn_narrow_row(half->type, spec->value_size, room, half->output + offset);
+    }
 }
 
 static void attention_forward(const attn_attention_call *call, int64_t b, int64_t h,
