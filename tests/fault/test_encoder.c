@@ -1,18 +1,15 @@
 /* tests/fault/test_encoder.c: every allocation of an encoder's life fails once: made, run, looked into, saved, loaded, run again.
- *
- * Each failure must be reported as such, and nothing may be left behind. Next: test_translator.c. */
+ * Next: support/faulty_life.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "attn/threads.h"
-#include "support/faulty_heap.h"
+#include "support/faulty_life.h"
 #include "support/tiny_encoder.h"
 
 enum { TOKENS = 12 };
@@ -23,8 +20,6 @@ typedef struct results {
     float vectors[2 * TINY_CHANNELS];
     attn_real weights[4 * 7 * 7];
 } results;
-
-static char path[64];
 
 static attn_status run(const attn_encoder *model, results *out) {
     attn_tape *tape = NULL;
@@ -46,11 +41,11 @@ static attn_status run(const attn_encoder *model, results *out) {
     return status;
 }
 
-static attn_status life(const attn_encoder_config *config, results *out) {
+static attn_status life(const void *what, const char *path, void *out) {
+    const attn_encoder_config *config = what;
     attn_encoder *model = NULL;
     void *bytes = NULL;
     size_t size = 0;
-    memset(out, 0, sizeof *out);
     attn_status status = attn_encoder_create(config, false, &model, NULL);
     assert_true((model == NULL) == (status != ATTN_OK));
     if (status == ATTN_OK) {
@@ -79,27 +74,7 @@ static void test_every_allocation_fails_once(void **unused) {
     static results expected, got;
     attn_encoder_config config = tiny_encoder_config();
     config.embedding_size = 10;
-    memcpy(path, "/tmp/attn-test-XXXXXX", sizeof "/tmp/attn-test-XXXXXX");
-    int descriptor = mkstemp(path);
-    assert_true(descriptor >= 0);
-    close(descriptor);
-    attn_set_threads(1);
-    assert_int_equal(life(&config, &expected), ATTN_OK);
-    attn_set_allocator(faulty_allocate, faulty_release, &heap);
-    attn_status status = ATTN_ERR_MEMORY;
-    for (long n = 1; status != ATTN_OK; n++) {
-        heap = (faulty){.fail_at = n};
-        status = life(&config, &got);
-        if (heap.live != 0 || (heap.calls >= n && status != ATTN_ERR_MEMORY)) {
-            attn_set_allocator(NULL, NULL, NULL);
-            fail_msg("allocation %ld failed: status %d, %ld pieces left", n, status, heap.live);
-        }
-    }
-    attn_set_allocator(NULL, NULL, NULL);
-    assert_true(heap.calls > 50);
-    assert_memory_equal(&got, &expected, sizeof got);
-    attn_set_threads(0);
-    unlink(path);
+    check_faulty_life(life, &config, &expected, &got, sizeof got, 50);
 }
 
 int main(void) {

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "attn/memory.h"
 #include "base/memory.h"
 #include "image/augment.h"
 #include "image/confusion.h"
@@ -21,30 +20,8 @@
 #include "image/pairs.h"
 #include "image/scenes.h"
 #include "image/tiles.h"
+#include "support/faulty_heap.h"
 #include "support/tiff_webp.h"
-
-typedef struct faulty {
-    long calls, fail_at; /* fail_at 0: never */
-    long live;
-} faulty;
-
-static faulty heap;
-
-static void *faulty_allocate(size_t size, void *context) {
-    faulty *f = context;
-    if (++f->calls == f->fail_at) {
-        return NULL;
-    }
-    void *memory = malloc(size);
-    f->live += memory != NULL;
-    return memory;
-}
-
-static void faulty_release(void *pointer, void *context) {
-    faulty *f = context;
-    f->live--;
-    free(pointer);
-}
 
 static char folder[64], list[96], drawing[96], jpeg_path[96], mask_path[96], chart[96];
 static attn_classes classes;
@@ -245,13 +222,13 @@ static int teardown(void **state) {
 static void every_allocation_fails_once(void **state) {
     (void)state;
     attn_set_allocator(faulty_allocate, faulty_release, &heap);
-    heap = (faulty){0, 0, 0};
+    heap = (faulty){0};
     assert_int_equal(live(), ATTN_OK);
     assert_int_equal(heap.live, 0);
     long needed = heap.calls;
     assert_true(needed > 30);
     for (long at = 1; at <= needed; at++) {
-        heap = (faulty){0, at, 0};
+        heap = (faulty){.fail_at = at};
         assert_int_equal(live(), ATTN_ERR_MEMORY);
         assert_int_equal(heap.live, 0);
     }
