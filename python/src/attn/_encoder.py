@@ -1,4 +1,4 @@
-"""Encoder, Classifier: from a text or a picture to a vector, and to likely classes (include/attn/embed.h, classify.h)."""
+"""Encoder, Classifier: from a text or a picture to a vector or to classes (include/attn/embed.h, classify.h)."""
 from __future__ import annotations
 
 import os

@@ -1,4 +1,4 @@
-"""explain, intervene: what a translator looks at in each layer and head, and what becomes of it without some (attn show, explain)."""
+"""explain, intervene: what a translator looks at in each layer and head, and what becomes of it otherwise."""
 from __future__ import annotations
 
 import os

@@ -35,15 +35,16 @@ def train(kind: str, *, out: Path, recipe: Path | None = None, settings: Mapping
           languages: str | Sequence[str] = (), valid: tuple[Path, Path] | str | None = None,
           valid_languages: str | Sequence[str] = (), tokenizer: Path | None = None,
           target_tokenizer: Path | None = None, images: Path | None = None, masks: Path | None = None,
-          classes: Path | None = None, init: Path | None = None, freeze: str | Sequence[str] = (),
-          seed: int | None = None, threads: int | None = None, resume: bool = False, force: bool = False,
+          classes: Path | None = None, ignore: int | None = None, mask_colors: bool = False,
+          init: Path | None = None, freeze: str | Sequence[str] = (), seed: int | None = None, threads: int | None = None, resume: bool = False, force: bool = False,
           callback: Callable[[dict[str, Any]], object] | None = None) -> Training:
     """Trains a model from files, as `attn train KIND` does, with the same result to the bit.
 
     kind: "translator" or "segmenter". out: the model file. recipe: a file, or the name of one of the tool's, such as
     "dates"; settings: single keys over it, such as {"max_steps": 100} (`attn train KIND --list` prints all).
     translator: source and target, files of lines; or pairs, files of both sides; languages of each, such as "en-fr".
-    segmenter: images and masks, two folders; or pairs, a file; classes, a file.
+    segmenter: images and masks, two folders; or pairs, a file; classes, a file. ignore: the mask's value that counts for
+    nothing. mask_colors: masks hold the colours of the classes, not their numbers.
     valid: what to validate on: (source, target), (images, masks), or a file of pairs; None: some is held out.
     init: a model to start from; freeze: parameters to leave as they are. seed, threads: as the tool's.
     resume: go on from the checkpoint of an earlier call. force: overwrite an earlier training.
@@ -62,8 +63,8 @@ def train(kind: str, *, out: Path, recipe: Path | None = None, settings: Mapping
     options: dict[str, Any] = {
         "recipe": None if recipe is None else _recipe(os.fspath(recipe)), "source": source, "target": target,
         "pairs": pairs, "languages": languages, "valid-languages": valid_languages, "tokenizer": tokenizer,
-        "target-tokenizer": target_tokenizer, "images": images, "masks": masks, "classes": classes, "init": init,
-        "freeze": freeze, "seed": seed, "threads": threads,
+        "target-tokenizer": target_tokenizer, "images": images, "masks": masks, "classes": classes, "ignore": ignore,
+        "init": init, "freeze": freeze, "seed": seed, "threads": threads,
         "set": [f"{key}={_value(value)}" for key, value in (settings or {}).items()]}
     if isinstance(valid, tuple):
         options.update(zip((f"valid-{side}" for side in sides), valid))
@@ -73,7 +74,7 @@ def train(kind: str, *, out: Path, recipe: Path | None = None, settings: Mapping
     for name, value in options.items():
         for one in () if value is None else value if isinstance(value, (list, tuple)) else (value,):
             arguments += [f"--{name}", str(one) if isinstance(one, int) else os.fspath(one)]
-    arguments += ["--resume"] * resume + ["--force"] * force
+    arguments += ["--mask-colors"] * mask_colors + ["--resume"] * resume + ["--force"] * force
     stem = os.fspath(out)
     stem = stem[:-len(".safetensors")] if stem.endswith(".safetensors") else stem
     log = _Log(stem + ".log.jsonl", resume, callback)
