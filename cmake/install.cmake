@@ -20,14 +20,14 @@ endif()
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h"
-        REGEX "/attn/(model|segment|tokenizer|translate)[.]h$" EXCLUDE)
+        REGEX "/attn/(classify|embed|model|segment|tokenizer|translate)[.]h$" EXCLUDE)
 install(TARGETS attn_shared attn_static EXPORT attn-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attn)
 if(TARGET attn_pipeline_shared)
-  foreach(header model segment tokenizer translate)
+  foreach(header classify embed model segment tokenizer translate)
     install(FILES ${PROJECT_SOURCE_DIR}/include/attn/${header}.h
             DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/attn)
   endforeach()

@@ -2,6 +2,8 @@
 import os
 import pathlib
 import shutil
+import struct
+import zlib
 
 import pytest
 
@@ -11,6 +13,18 @@ SOURCE = pathlib.Path(os.environ.get("ATTN_SOURCE_DIR", pathlib.Path(__file__).r
 def missing(what):
     """Skips, unless ATTN_NO_SKIP is in the environment, as in .ci/run."""
     (pytest.fail if "ATTN_NO_SKIP" in os.environ else pytest.skip)(what)
+
+
+def write_png(path, array):
+    """An array of uint8, [height, width] or [height, width, 3], as a picture that the tool reads."""
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width = array.shape[:2]
+    head = struct.pack(">IIBBBBB", width, height, 8, 2 if array.ndim == 3 else 0, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in array)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) +
+                     chunk(b"IEND", b""))
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ def test_structs_lie_as_in_c(source, compiler, tmp_path):
                          f"sizeof((({mirror.name} *)0)->{field}));")
             expected.append(f"{mirror.name}.{field} {here.offset} {here.size}")
     program = tmp_path / "layout.c"
-    program.write_text("#include <attn/attn.h>\n#include <attn/segment.h>\n#include <attn/translate.h>\n"
+    program.write_text("#include <attn/attn.h>\n#include <attn/classify.h>\n#include <attn/translate.h>\n"
                        "#include <stdio.h>\nint main(void) {\n" + "\n".join(lines) + "\nreturn 0;\n}\n")
     subprocess.run([compiler, "-I", source / "include", program, "-o", tmp_path / "layout"], check=True)
     printed = subprocess.run([tmp_path / "layout"], check=True, capture_output=True, text=True).stdout

@@ -1,20 +1,10 @@
 """Segmenter: the same classes as the tool says."""
-import struct
 import subprocess
-import zlib
 
 import attn
 import numpy as np
 import pytest
-
-
-def write_png(path, pixels):
-    """As plain as PNG goes."""
-    height, width, _ = pixels.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    chunks = [(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks))
+from conftest import write_png
 
 
 @pytest.fixture(scope="module")

@@ -171,6 +171,16 @@ class SegmentOptions(Mirror):
     _fields_ = [("size", c_size_t), ("tile", c_int64), ("overlap", c_int64), ("flip", c_bool), ("scales", c_char_p)]
 
 
+class EmbedOptions(Mirror):
+    name = "attn_embed_options"
+    _fields_ = [("size", c_size_t), ("pooling", c_int), ("length", c_int)]
+
+
+class EmbedLook(Mirror):
+    name = "attn_embed_look"
+    _fields_ = [("count", c_int64), ("ids", POINTER(c_int32)), ("weights", POINTER(c_float))]
+
+
 SCORE_HOOK = ctypes.CFUNCTYPE(None, c_void_p, POINTER(ScoreRun), POINTER(c_float))
 SCORE_HOOK_BACKWARD = ctypes.CFUNCTYPE(None, c_void_p, POINTER(ScoreRun), POINTER(c_float), POINTER(c_float))
 PROGRESS = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_char_p)
@@ -240,6 +250,14 @@ _PIPELINE = {
     "attn_translation_hypothesis": (POINTER(Hypothesis), _TRANSLATION, c_size_t, c_size_t, c_int64),
     "attn_segment_options_init_sized": (None, POINTER(SegmentOptions), c_size_t),
     "attn_segment": (_STATUS, _MODEL, POINTER(Pixels), POINTER(SegmentOptions), c_void_p, POINTER(CError)),
+    "attn_embed_options_init_sized": (None, POINTER(EmbedOptions), c_size_t),
+    "attn_model_vector_size": (c_int64, _MODEL),
+    "attn_embed_texts": (_STATUS, _MODEL, POINTER(c_char_p), c_size_t, POINTER(EmbedOptions), c_void_p,
+                         POINTER(CError)),
+    "attn_embed_attend": (_STATUS, _MODEL, c_char_p, c_int64, c_int64, POINTER(EmbedLook), POINTER(CError)),
+    "attn_embed_look_free": (None, POINTER(EmbedLook)),
+    "attn_classify": (_STATUS, _MODEL, POINTER(Pixels), c_void_p, POINTER(CError)),
+    "attn_embed_picture": (_STATUS, _MODEL, POINTER(Pixels), POINTER(EmbedOptions), c_void_p, POINTER(CError)),
     "attn_model_classes": (c_int, _MODEL),
     "attn_model_class_name": (c_char_p, _MODEL, c_int),
     "attn_model_class_color": (POINTER(c_uint8), _MODEL, c_int),

@@ -10,7 +10,8 @@ from ._library import ArgumentError, Error, FormatError, ModelOptions, call, pip
 
 # attn_model_kind, and what opens each.
 KINDS = ("translator", "segmenter", "encoder of text", "encoder of pictures")
-OPENED_BY = {"translator": "open it with attn.Translator", "segmenter": "open it with attn.Segmenter"}
+OPENED_BY = {"translator": "open it with attn.Translator", "segmenter": "open it with attn.Segmenter",
+             "encoder of text": "open it with attn.Encoder", "encoder of pictures": "open it with attn.Classifier"}
 COMPUTE_F32, COMPUTE_I8 = 0, 1
 
 
@@ -49,9 +50,10 @@ class Model:
         if found != self.kind:
             self.close()
             raise ArgumentError(f"the model is a {found}, not a {self.kind}",
-                                OPENED_BY.get(found, "the tool attn opens it"), os.fspath(path),
+                                OPENED_BY[found], os.fspath(path),
                                 text=f"{os.fspath(path)}: the model is a {found}, not a {self.kind}: "
-                                     f"{OPENED_BY.get(found, 'the tool attn opens it')}")
+                                     f"{OPENED_BY[found]}")
+        self._path = os.path.abspath(os.fsdecode(path))
 
     def close(self) -> None:
         """Frees the model; it cannot be used any more. Not while a thread uses it."""

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+def pixels_of(picture: ArrayLike) -> tuple[Pixels, NDArray[np.uint8]]:
+    """A picture as C takes it, and the array whose memory that is."""
+    array = np.asarray(picture)
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
+        raise ShapeError(f"the picture has the shape {array.shape} and the type {array.dtype}",
+                         'give [height, width, 3] of uint8: of a PIL image, convert("RGB")')
+    array = np.ascontiguousarray(array)
+    return Pixels(array.shape[1], array.shape[0], array.ctypes.data), array
+
+
 class Segmenter(Model):
     """A segmenter from one .safetensors file, as `attn train` and `attn import` write it."""
 
@@ -47,17 +57,12 @@ class Segmenter(Model):
 
         Raises ArgumentError, ShapeError, OutOfMemoryError.
         """
-        pixels = np.asarray(picture)
-        if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-            raise ShapeError(f"the picture has the shape {pixels.shape} and the type {pixels.dtype}",
-                             'give [height, width, 3] of uint8: of a PIL image, convert("RGB")')
-        pixels = np.ascontiguousarray(pixels)
-        height, width, _ = pixels.shape
-        classes = np.empty((height, width), np.uint8)
+        pixels, keep = pixels_of(picture)
+        classes = np.empty((pixels.height, pixels.width), np.uint8)
         c = sized(pipeline(), "attn_segment_options_init", SegmentOptions())
         c.tile, c.overlap, c.flip = operator.index(tile), operator.index(overlap), flip
         if scales is not None:
             c.scales = ",".join(f"{float(scale):.9g}" for scale in scales).encode()
-        call(pipeline().attn_segment, self._open(), byref(Pixels(width, height, pixels.ctypes.data)), byref(c),
-             classes.ctypes.data)
+        call(pipeline().attn_segment, self._open(), byref(pixels), byref(c), classes.ctypes.data)
+        del keep
         return classes

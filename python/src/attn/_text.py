@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import TypedDict, Unpack
 
+    from ._explain import Explanation
+
     class Options(TypedDict, total=False):
         """What `Translator.translate` takes by name."""
         format: str
@@ -174,6 +176,12 @@ class Translator(Model):
         if isinstance(text, str):
             return self._run([text], found, lambda made: made.whole(0))
         return self._run(list(text), found, lambda made: [made.whole(i) for i in range(made.count)])
+
+    def explain(self, text: str, *, target: str | None = None, beam: int = 4, sentence: int = 1,
+                raw: bool = False) -> Explanation:
+        """`attn.explain` of this model: all weights of all layers and heads."""
+        from ._explain import explain  # it needs this module
+        return explain(self, text, target=target, beam=beam, sentence=sentence, raw=raw)
 
     def _run(self, texts: list[str], options: dict[str, Any], read: Callable[[_Made], Any]) -> Any:
         array = (ctypes.c_char_p * len(texts))(*(encoded(text, f"text {i}") for i, text in enumerate(texts)))

@@ -1,0 +1,4 @@
+"""`python -m attn`: the tool."""
+from ._tool import main
+
+main()
