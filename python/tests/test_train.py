@@ -79,7 +79,9 @@ def test_segmenter(tmp_path):
         write_png(tmp_path / "masks" / f"{i}.png", mask)
     (tmp_path / "classes").write_text("0 ground 0 0 0\n1 thing 255 0 0\n")
     made = attn.train("segmenter", images=tmp_path / "images", masks=tmp_path / "masks", classes=tmp_path / "classes",
-                      settings={"max_steps": 2, "validate_every": 2}, out=tmp_path / "s", threads=1)
+                      settings={"max_steps": 2, "validate_every": 2, "d_model": 16, "width_2": 8, "width_4": 8, "blocks": 1, "heads": 2,
+                                "ffn": 16, "crop_width": 32, "crop_height": 32, "batch_pictures": 2},
+                      out=tmp_path / "s", threads=1)
     with attn.Segmenter(made.model) as model:
         assert model.classes == ["ground", "thing"]
 
