@@ -49,6 +49,7 @@ def test_events_and_model(files, tmp_path):
 def test_stopped_and_resumed(files, tmp_path, stop):
     long = dict(SMALL, max_steps=100000, max_epochs=0)
     before = os.listdir(tmp_path)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have it ignored
 
     def on_event(event):
         if event["event"] == "step":
