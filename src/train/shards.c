@@ -17,6 +17,9 @@
 #include "tape/tape.h"
 
 enum { BUCKET_MOST = 1 << 18, BUCKET_LEAST = 1 << 10, BUCKETS_OF_A_RANK = 4, BUCKETS_MOST = 8192 };
+/* Elements of a message. Longer ones an MPI announces first and sends when the receiver has answered (Open MPI from 64 KiB on over
+ * TCP); the answer waits behind all that goes the same way, so that only one direction of a network was used at a time. */
+enum { MESSAGE_MOST = 15 << 10 };
 enum { TAG_LEAVES = 8, TAG_BUCKETS = 16 }; /* 2 for each bucket: pieces, sum */
 enum { MAX_WAITING = 26 };                 /* of 4096 shards, the most that options allow */
 
@@ -165,15 +168,20 @@ static float *own_piece(const attn_shards *s, const bucket *b, size_t index) {
 
 /* ---- buckets ---- */
 
-/* A message of this bucket's state. */
-static attn_status begin_message(attn_shards *s, bucket *b, bool send, int peer, bool sum,
-                                 float *data) {
+/* Messages of this bucket's state, with all of its elements. */
+static attn_status begin_messages(attn_shards *s, bucket *b, bool send, int peer, bool sum,
+                                  float *data) {
     int tag = TAG_BUCKETS + 2 * (int)(b - s->buckets) + sum;
-    size_t bytes = (size_t)b->size * sizeof *data;
-    attn_message *message = &b->messages[b->open++];
-    s->bytes_sent += send ? (int64_t)bytes : 0;
-    return send ? attn_group_send(s->group, peer, tag, data, bytes, message, &s->failure)
-                : attn_group_receive(s->group, peer, tag, data, bytes, message, &s->failure);
+    attn_status status = ATTN_OK;
+    for (int64_t at = 0; at < b->size && status == ATTN_OK; at += MESSAGE_MOST) {
+        size_t bytes = (size_t)attn_min(b->size - at, MESSAGE_MOST) * sizeof *data;
+        attn_message *message = &b->messages[b->open++];
+        s->bytes_sent += send ? (int64_t)bytes : 0;
+        status =
+            send ? attn_group_send(s->group, peer, tag, data + at, bytes, message, &s->failure)
+                 : attn_group_receive(s->group, peer, tag, data + at, bytes, message, &s->failure);
+    }
+    return status;
 }
 
 static void enter(bucket *b, bucket_state state) {
@@ -206,7 +214,7 @@ static attn_status hand_out(attn_shards *s, bucket *b) {
     }
     enter(b, HANDS_OUT);
     for (int i = 1; i < s->ranks && status == ATTN_OK; i++) {
-        status = begin_message(s, b, true, (s->rank + i) % s->ranks, true, to);
+        status = begin_messages(s, b, true, (s->rank + i) % s->ranks, true, to);
     }
     return status;
 }
@@ -215,7 +223,7 @@ static attn_status send_pieces(attn_shards *s, bucket *b) {
     attn_status status = ATTN_OK;
     enter(b, SENDS);
     for (size_t i = 0; i < s->pieces && status == ATTN_OK; i++) {
-        status = begin_message(s, b, true, b->owner, false, own_piece(s, b, i));
+        status = begin_messages(s, b, true, b->owner, false, own_piece(s, b, i));
     }
     return status;
 }
@@ -250,7 +258,7 @@ static attn_status advance(attn_shards *s, bucket *b, bool *moved) {
         *moved = true;
     } else if (b->state == SENDS) {
         enter(b, AWAITS);
-        status = begin_message(s, b, false, b->owner, true, gradient(s) + b->at);
+        status = begin_messages(s, b, false, b->owner, true, gradient(s) + b->at);
     } else if (b->state != FILLS) {
         b->state = DONE;
     }
@@ -286,7 +294,7 @@ static attn_status begin_buckets(attn_shards *s) {
         for (int rank = 0; b->owner == s->rank && rank < s->ranks; rank++) {
             size_t pieces = branches((span){0, s->shards}, shards_of(s, rank), NULL);
             for (size_t p = 0; rank != s->rank && p < pieces && status == ATTN_OK; p++) {
-                status = begin_message(s, b, false, rank, false, to);
+                status = begin_messages(s, b, false, rank, false, to);
                 to += b->size;
             }
         }
@@ -492,7 +500,8 @@ static attn_status make_buckets(attn_shards *s, attn_error *error) {
     s->bucket_size = attn_max(wanted, attn_ceil_div(s->size, BUCKETS_MOST));
     s->bucket_count = attn_ceil_div(s->size, s->bucket_size);
     size_t others = s->all_pieces - s->pieces;
-    size_t messages = others + s->pieces + (size_t)s->ranks;
+    size_t messages = (others + s->pieces + (size_t)s->ranks) *
+                      (size_t)attn_ceil_div(s->bucket_size, MESSAGE_MOST);
     int64_t owned = 0;
     for (int64_t k = 0; k < s->bucket_count; k++) {
         owned += k % s->ranks == s->rank;
