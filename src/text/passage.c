@@ -90,6 +90,85 @@ attn_status attn_passage_add_text(attn_passage *p, const run *r, size_t from, si
     return status;
 }
 
+/* ---- signs between sentences and words ---- */
+
+/* A sign of Chinese or Japanese, as wide as a letter and without spaces, and what other languages write: beside
+ * words with a space, which for brackets that open stands before them. */
+typedef struct wide_sign {
+    UChar32 wide, narrow; /* narrow: 0 where it has other uses too */
+    const char *as_wide, *as_narrow, *alone;
+} wide_sign;
+
+static const wide_sign wide_signs[] = {
+    {0xFF0C, ',', "\xef\xbc\x8c", ", ", ","},
+    {0xFF1A, ':', "\xef\xbc\x9a", ": ", ":"},
+    {0xFF1B, ';', "\xef\xbc\x9b", "; ", ";"},
+    {0x3001, 0, NULL, ", ", ","},
+    {0x3002, 0, NULL, ". ", "."},
+    {0xFF01, 0, NULL, "! ", "!"},
+    {0xFF1F, 0, NULL, "? ", "?"},
+    {0xFF08, 0, NULL, " (", "("},
+    {0xFF09, 0, NULL, ") ", ")"},
+    {0x300C, 0, NULL, " \"", "\""},
+    {0x300D, 0, NULL, "\" ", "\""},
+};
+
+/* Whether text[at], or the character before it, is a word's, or a bracket of which only the outside is seen. */
+static bool is_beside_word(const run *r, size_t at, bool before) {
+    UChar32 c = 0;
+    int32_t back = (int32_t)at;
+    if (before && at > 0) {
+        U8_PREV(r->smooth, 0, back, c);
+    } else if (!before && at < r->length) {
+        U8_NEXT(r->smooth, at, r->length, c);
+    }
+    return u_isalnum(c) || u_charType(c) == (before ? U_END_PUNCTUATION : U_START_PUNCTUATION);
+}
+
+/* The sign text[at .. *next) as the target writes it; NULL: as it is. *next: behind a space that goes with it. */
+static const char *sign_of_target(const attn_passage *p, const run *r, size_t at, size_t *next) {
+    bool widens = attn_form_is_wide(p->target);
+    UChar32 c, behind = 0;
+    *next = at;
+    U8_NEXT(r->smooth, *next, r->length, c);
+    size_t after = *next;
+    if (after < r->length) {
+        U8_NEXT(r->smooth, after, r->length, behind);
+    }
+    for (size_t i = 0; i < sizeof wide_signs / sizeof wide_signs[0]; i++) {
+        const wide_sign *sign = &wide_signs[i];
+        if (widens && c > 0 && c == sign->narrow && (behind == 0 || u_isUWhiteSpace(behind))) {
+            *next = behind == ' ' ? after : *next;
+            return sign->as_wide;
+        }
+        if (!widens && c == sign->wide) {
+            bool opens = sign->as_narrow[0] == ' ';
+            return is_beside_word(r, opens ? at : *next, opens) ? sign->as_narrow : sign->alone;
+        }
+    }
+    return NULL;
+}
+
+attn_status attn_passage_add_signs(attn_passage *p, const run *r, size_t from, size_t to,
+                                   attn_error *error) {
+    attn_status status = ATTN_OK;
+    bool known = p->target[0] != '\0' && p->language[0] != '\0';
+    bool change = known && attn_form_is_wide(p->target) != attn_form_is_wide(p->language);
+    for (size_t at = from; change && at < to && status == ATTN_OK;) {
+        size_t next;
+        const char *sign = sign_of_target(p, r, at, &next);
+        if (sign != NULL && next <= to) {
+            status = attn_passage_add_text(p, r, from, at, error);
+            if (status == ATTN_OK) {
+                status = attn_passage_add_literal(p, sign, strlen(sign), true, error);
+            }
+            from = next;
+        }
+        at = next;
+    }
+    return status == ATTN_OK ? attn_passage_add_text(p, r, from, to, error) : status;
+}
+
 /* What holds no letter means the same in every language. */
 bool attn_has_letter(const char *text, size_t length) {
     for (size_t at = 0; at < length;) {
@@ -330,14 +409,14 @@ static attn_status add_gap(attn_passage *p, run *r, size_t from, size_t to, attn
         }
         size_t at = tag->at > from ? tag->at : from;
         tag->done = true;
-        status = attn_passage_add_text(p, r, from, at, error);
+        status = attn_passage_add_signs(p, r, from, at, error);
         if (status == ATTN_OK) {
             status = attn_passage_add_tag(p, r, tag, error);
         }
         from = at + tag->width;
     }
     from = from < to ? from : to;
-    return status == ATTN_OK ? attn_passage_add_text(p, r, from, to, error) : status;
+    return status == ATTN_OK ? attn_passage_add_signs(p, r, from, to, error) : status;
 }
 
 /* ---- sentences ---- */

@@ -60,8 +60,7 @@ static void last_signs(const char *text, size_t least, size_t length, size_t *st
 
 /* ---- reading ---- */
 
-/* A letter that is a word of its own, in scripts that set no spaces. */
-static bool stands_alone(UChar32 c) {
+bool attn_form_stands_alone(UChar32 c) {
     switch (u_getIntPropertyValue(c, UCHAR_LINE_BREAK)) {
     case U_LB_IDEOGRAPHIC:
     case U_LB_COMPLEX_CONTEXT:
@@ -91,7 +90,7 @@ passage_form attn_form_read(const attn_passage *p, const run *r, size_t from, si
         }
         U8_NEXT(r->smooth, at, to, c);
         bool letter = u_isalpha(c);
-        form.words += letter && (!open || stands_alone(c));
+        form.words += letter && (!open || attn_form_stands_alone(c));
         form.small = form.small || (first && u_islower(c));
         form.large = form.large || (first && letter && (u_isupper(c) || u_istitle(c)));
         upper += u_isupper(c);
@@ -270,7 +269,7 @@ static void list_words(const char *text, word_list *out) {
         from = at;
         U8_NEXT(text, at, length, c);
         bool letter = u_isalnum(c) || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
-        bool alone = letter && stands_alone(c);
+        bool alone = letter && attn_form_stands_alone(c);
         if (letter && (!open || alone)) {
             out->count++;
             if (!alone && out->kept < MOST_WORDS) {
@@ -324,7 +323,7 @@ static bool loops(const char *text) {
             UChar32 c;
             U8_NEXT(text, end, length, c);
             size_t group = end - at;
-            if (!stands_alone(c) || length - end < 2 * group) {
+            if (!attn_form_stands_alone(c) || length - end < 2 * group) {
                 break;
             }
             if (memcmp(text + at, text + end, group) == 0 &&

@@ -144,7 +144,10 @@ size_t attn_passage_copy_tag(attn_passage *p, const run *r, const tag_at *tag);
 /* Part of a run as it was written. */
 ATTN_MUST_CHECK attn_status attn_passage_add_text(attn_passage *p, const run *r, size_t from,
                                                   size_t to, attn_error *error);
-/* The same into the literals, without a part. Returns its length there. */
+/* The same of what is around translations, with signs as the target writes them. */
+ATTN_MUST_CHECK attn_status attn_passage_add_signs(attn_passage *p, const run *r, size_t from,
+                                                   size_t to, attn_error *error);
+/* Part of a run into the literals, without a part. Returns its length there. */
 size_t attn_passage_copy_text(attn_passage *p, const run *r, size_t from, size_t to);
 /* passage_html.c */
 ATTN_MUST_CHECK attn_status attn_passage_add_html(attn_passage *p,
@@ -174,6 +177,8 @@ passage_ending attn_form_ending(const attn_passage *p, const passage_form *form,
                                 const char *translation);
 /* Whether text[from .. to) ends as a sentence does, quotes and brackets aside. */
 bool attn_form_ends(const char *text, size_t from, size_t to);
+/* A letter that is a word of its own, in scripts that set no spaces. */
+bool attn_form_stands_alone(UChar32 c);
 /* Whether a language has no spaces between sentences, and wide signs: Chinese, Japanese. */
 bool attn_form_is_wide(const char *language);
 /* The case in which text[from .. from + length) is written. */

@@ -287,7 +287,7 @@ static bool goes_through(const attn_span *span) {
     return is_number(span) || span->kind == ATTN_SPAN_UNKNOWN;
 }
 
-/* A number or an unknown name that goes through as it is. */
+/* A part that goes through the model as it is. */
 static bool same_part(const sentence *s, const attn_span *span, attn_stand_in *out) {
     const char *text = s->r->smooth + span->start;
     if (span->length >= ATTN_STAND_IN_SIZE || span->raw || span->output != NULL ||
@@ -328,6 +328,9 @@ static bool choose(const sentence *s, scheme which, way *how) {
             if (!same_part(s, span, out)) {
                 return false;
             }
+        } else if (which == SCHEME_SAME && span->kind == ATTN_SPAN_FOREIGN &&
+                   same_part(s, span, out)) {
+            used = true; /* a word of the target's own letters, mostly */
         } else if (which == SCHEME_WORDS && span->kind == ATTN_SPAN_COUNT &&
                    number_word(s, span, taken, out)) {
             used = true;
@@ -425,13 +428,15 @@ static attn_status add_piece(const sentence *whole, size_t from, size_t to, attn
     }
     const attn_spans none = {0};
     if (letters == 0 || (letters == 1 && last - first < 3)) {
-        return attn_passage_add_text(p, r, from, to, error);
+        return attn_passage_add_signs(p, r, from, to, error);
     }
     sentence piece = {
         .p = p, .r = whole->r, .from = first, .to = last, .spans = &none, .piece = true};
     piece.form = attn_form_read(p, r, first, last, &none);
     piece.form.capitals = whole->form.capitals;
-    attn_status status = attn_passage_add_text(p, r, from, first, error);
+    /* Within a sentence, also where letters have no case. */
+    piece.form.small = !piece.form.large && (piece.form.small || first > whole->from);
+    attn_status status = attn_passage_add_signs(p, r, from, first, error);
     size_t tried = p->part_count;
     if (status == ATTN_OK) {
         status = add_ways(&piece, error);
@@ -441,7 +446,7 @@ static attn_status add_piece(const sentence *whole, size_t from, size_t to, attn
     }
     if (status == ATTN_OK) {
         p->parts[tried].skip = p->part_count - tried - 1;
-        status = attn_passage_add_text(p, r, last, to, error);
+        status = attn_passage_add_signs(p, r, last, to, error);
     }
     return status;
 }
@@ -495,8 +500,10 @@ static attn_status add_pieces(const sentence *s, bool copy, attn_error *error) {
 
 /* ---- the sentence ---- */
 
-/* How many letters there are outside the protected parts, and in those of foreign script. */
+/* How many letters there are outside the protected parts, and in those of foreign script. A character that is a word
+ * by itself counts as a short word's. */
 static void count_letters(const sentence *s, size_t *own, size_t *foreign) {
+    enum { OF_A_WORD = 4 };
     const char *text = s->r->smooth;
     size_t span = 0;
     *own = *foreign = 0;
@@ -509,8 +516,9 @@ static void count_letters(const sentence *s, size_t *own, size_t *foreign) {
             span++;
         }
         bool inside = span < s->spans->count && s->spans->span[span].start <= from;
-        *own += u_isalpha(c) && !inside;
-        *foreign += u_isalpha(c) && inside && s->spans->span[span].kind == ATTN_SPAN_FOREIGN;
+        size_t letters = attn_form_stands_alone(c) ? OF_A_WORD : u_isalpha(c) ? 1 : 0;
+        *own += inside ? 0 : letters;
+        *foreign += inside && s->spans->span[span].kind == ATTN_SPAN_FOREIGN ? letters : 0;
     }
 }
 

@@ -115,6 +115,13 @@ static void between_languages(void **unused) {
          false},
         {"zh", "ja", "你好。再见！", "«你好。»«再见！»", false},
         {"zh", "", "你好。再见！", "«你好。»«再见！»", false},
+        /* signs that no sentence has within */
+        {"zh", "en", "它们有：\n（一。）", "«它们有»:\n(«一。»)", false},
+        {"zh", "en", "第一：「你好」", "«第一：「你好」»", false},
+        {"zh", "en", "<p>它们有：<p>「好」", "<p>«它们有»:<p>\"«好»\"", true},
+        {"zh", "ja", "它们有：\n一。", "«它们有»：\n«一。»", false},
+        {"en", "zh", "They have:\nOne; at 12:30.", "«They have»：\n«One; at 12:30.»", false},
+        {"en", "fr", "They have:\nOne.", "«They have»:\n«One.»", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         attn_passage_options options = {
@@ -140,6 +147,15 @@ static void chinese_sentences(void **unused) {
         {"en", "zh", "Look, look.", "看看花园花园。", "看看花园花园。"},
         {"zh", "ja", "哈哈哈。", "ははは、哈哈哈。", "ははは、哈哈哈。"},
         {"zh", "", "他很累。", "He is tired", "He is tired。"},
+        /* Latin words in it go through the model, and have to come out; else what is around them is translated. */
+        {"zh", "en", "这份 HTML 文档中包含 Basic 宏。", "The HTML document contains Basic macros",
+         "The HTML document contains Basic macros."},
+        {"zh", "en", "start 和 step 参数默认为 None。", "The arguments start and step are None",
+         "The arguments start and step are None."},
+        {"zh", "en", "将 ml 转为一个 Python callable 对象。",
+         "Turn ml into a Python callable object", "Turn ml into a Python callable object."},
+        {"zh", "en", "这份 HTML 文档，很好。", "A paper", "A paper HTML a paper."},
+        {"en", "zh", "I like 北京 a lot.", "我很喜欢北京", "我很喜欢北京。"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         attn_passage_options options = {.language = cases[i][0], .target = cases[i][1]};
