@@ -97,20 +97,21 @@ attn_status attn_passage_add_text(attn_passage *p, const run *r, size_t from, si
 typedef struct wide_sign {
     UChar32 wide, narrow; /* narrow: 0 where it has other uses too */
     const char *as_wide, *as_narrow, *alone;
+    bool ends; /* a sentence; between sentences it may end the number of a list */
 } wide_sign;
 
 static const wide_sign wide_signs[] = {
-    {0xFF0C, ',', "\xef\xbc\x8c", ", ", ","},
-    {0xFF1A, ':', "\xef\xbc\x9a", ": ", ":"},
-    {0xFF1B, ';', "\xef\xbc\x9b", "; ", ";"},
-    {0x3001, 0, NULL, ", ", ","},
-    {0x3002, 0, NULL, ". ", "."},
-    {0xFF01, 0, NULL, "! ", "!"},
-    {0xFF1F, 0, NULL, "? ", "?"},
-    {0xFF08, 0, NULL, " (", "("},
-    {0xFF09, 0, NULL, ") ", ")"},
-    {0x300C, 0, NULL, " \"", "\""},
-    {0x300D, 0, NULL, "\" ", "\""},
+    {0xFF0C, ',', "\xef\xbc\x8c", ", ", ",", false},
+    {0xFF1A, ':', "\xef\xbc\x9a", ": ", ":", false},
+    {0xFF1B, ';', "\xef\xbc\x9b", "; ", ";", false},
+    {0x3001, 0, NULL, ", ", ",", false},
+    {0x3002, '.', "\xe3\x80\x82", ". ", ".", true},
+    {0xFF01, '!', "\xef\xbc\x81", "! ", "!", true},
+    {0xFF1F, '?', "\xef\xbc\x9f", "? ", "?", true},
+    {0xFF08, 0, NULL, " (", "(", false},
+    {0xFF09, 0, NULL, ") ", ")", false},
+    {0x300C, 0, NULL, " \"", "\"", false},
+    {0x300D, 0, NULL, "\" ", "\"", false},
 };
 
 /* Whether text[at], or the character before it, is a word's, or a bracket of which only the outside is seen. */
@@ -126,7 +127,8 @@ static bool is_beside_word(const run *r, size_t at, bool before) {
 }
 
 /* The sign text[at .. *next) as the target writes it; NULL: as it is. *next: behind a space that goes with it. */
-static const char *sign_of_target(const attn_passage *p, const run *r, size_t at, size_t *next) {
+static const char *sign_of_target(const attn_passage *p, const run *r, size_t at, bool within,
+                                  size_t *next) {
     bool widens = attn_form_is_wide(p->target);
     UChar32 c, behind = 0;
     *next = at;
@@ -135,9 +137,10 @@ static const char *sign_of_target(const attn_passage *p, const run *r, size_t at
     if (after < r->length) {
         U8_NEXT(r->smooth, after, r->length, behind);
     }
+    bool last = behind == 0 || u_isUWhiteSpace(behind);
     for (size_t i = 0; i < sizeof wide_signs / sizeof wide_signs[0]; i++) {
         const wide_sign *sign = &wide_signs[i];
-        if (widens && c > 0 && c == sign->narrow && (behind == 0 || u_isUWhiteSpace(behind))) {
+        if (widens && last && c > 0 && c == sign->narrow && (within || !sign->ends)) {
             *next = behind == ' ' ? after : *next;
             return sign->as_wide;
         }
@@ -150,21 +153,20 @@ static const char *sign_of_target(const attn_passage *p, const run *r, size_t at
 }
 
 attn_status attn_passage_add_signs(attn_passage *p, const run *r, size_t from, size_t to,
-                                   attn_error *error) {
+                                   bool within, attn_error *error) {
     attn_status status = ATTN_OK;
     bool known = p->target[0] != '\0' && p->language[0] != '\0';
     bool change = known && attn_form_is_wide(p->target) != attn_form_is_wide(p->language);
-    for (size_t at = from; change && at < to && status == ATTN_OK;) {
-        size_t next;
-        const char *sign = sign_of_target(p, r, at, &next);
-        if (sign != NULL && next <= to) {
+    for (size_t at = from, next; change && at < to && status == ATTN_OK; at = next) {
+        const char *sign = sign_of_target(p, r, at, within, &next);
+        next = next < to ? next : to;
+        if (sign != NULL) {
             status = attn_passage_add_text(p, r, from, at, error);
             if (status == ATTN_OK) {
                 status = attn_passage_add_literal(p, sign, strlen(sign), true, error);
             }
             from = next;
         }
-        at = next;
     }
     return status == ATTN_OK ? attn_passage_add_text(p, r, from, to, error) : status;
 }
@@ -232,6 +234,10 @@ static size_t next_edge(const run *r, size_t at, size_t *tag, size_t *reference)
     return behind < s->count && s->span[behind].start < edge ? s->span[behind].start : edge;
 }
 
+static bool is_name(attn_span_kind kind) {
+    return kind == ATTN_SPAN_NAME || kind == ATTN_SPAN_CODE;
+}
+
 /* Whether a part that begins at `start` continues the one that ends at `end`. */
 static bool joins(const run *r, const attn_span *last, const attn_span *next, bool tag_between) {
     size_t end = last->start + last->length;
@@ -242,13 +248,13 @@ static bool joins(const run *r, const attn_span *last, const attn_span *next, bo
     if (end == next->start) {
         return true;
     }
-    return last->kind != ATTN_SPAN_NAME && next->kind != ATTN_SPAN_NAME &&
+    return !is_name(last->kind) && !is_name(next->kind) &&
            attn_protect_joins(r->smooth, end, next->start);
 }
 
 static attn_span_kind kind_of_both(attn_span_kind a, attn_span_kind b) {
     bool alike = a == b && (a == ATTN_SPAN_FOREIGN || a == ATTN_SPAN_UNKNOWN);
-    bool name = a == ATTN_SPAN_NAME || b == ATTN_SPAN_NAME;
+    bool name = is_name(a) || is_name(b);
     return alike ? a : name ? ATTN_SPAN_NAME : ATTN_SPAN_NUMBER;
 }
 
@@ -409,14 +415,14 @@ static attn_status add_gap(attn_passage *p, run *r, size_t from, size_t to, attn
         }
         size_t at = tag->at > from ? tag->at : from;
         tag->done = true;
-        status = attn_passage_add_signs(p, r, from, at, error);
+        status = attn_passage_add_signs(p, r, from, at, false, error);
         if (status == ATTN_OK) {
             status = attn_passage_add_tag(p, r, tag, error);
         }
         from = at + tag->width;
     }
     from = from < to ? from : to;
-    return status == ATTN_OK ? attn_passage_add_signs(p, r, from, to, error) : status;
+    return status == ATTN_OK ? attn_passage_add_signs(p, r, from, to, false, error) : status;
 }
 
 /* ---- sentences ---- */

@@ -144,9 +144,9 @@ size_t attn_passage_copy_tag(attn_passage *p, const run *r, const tag_at *tag);
 /* Part of a run as it was written. */
 ATTN_MUST_CHECK attn_status attn_passage_add_text(attn_passage *p, const run *r, size_t from,
                                                   size_t to, attn_error *error);
-/* The same of what is around translations, with signs as the target writes them. */
+/* The same of what is around translations, with signs as the target writes them; within: a sentence. */
 ATTN_MUST_CHECK attn_status attn_passage_add_signs(attn_passage *p, const run *r, size_t from,
-                                                   size_t to, attn_error *error);
+                                                   size_t to, bool within, attn_error *error);
 /* Part of a run into the literals, without a part. Returns its length there. */
 size_t attn_passage_copy_text(attn_passage *p, const run *r, size_t from, size_t to);
 /* passage_html.c */

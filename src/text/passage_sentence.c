@@ -287,6 +287,11 @@ static bool goes_through(const attn_span *span) {
     return is_number(span) || span->kind == ATTN_SPAN_UNKNOWN;
 }
 
+/* Words of the target's own letters, mostly, and identifiers: models leave them as they are more often than not. */
+static bool may_go_through(const attn_span *span) {
+    return span->kind == ATTN_SPAN_FOREIGN || span->kind == ATTN_SPAN_CODE;
+}
+
 /* A part that goes through the model as it is. */
 static bool same_part(const sentence *s, const attn_span *span, attn_stand_in *out) {
     const char *text = s->r->smooth + span->start;
@@ -328,9 +333,8 @@ static bool choose(const sentence *s, scheme which, way *how) {
             if (!same_part(s, span, out)) {
                 return false;
             }
-        } else if (which == SCHEME_SAME && span->kind == ATTN_SPAN_FOREIGN &&
-                   same_part(s, span, out)) {
-            used = true; /* a word of the target's own letters, mostly */
+        } else if (which == SCHEME_SAME && may_go_through(span) && same_part(s, span, out)) {
+            used = true;
         } else if (which == SCHEME_WORDS && span->kind == ATTN_SPAN_COUNT &&
                    number_word(s, span, taken, out)) {
             used = true;
@@ -428,7 +432,7 @@ static attn_status add_piece(const sentence *whole, size_t from, size_t to, attn
     }
     const attn_spans none = {0};
     if (letters == 0 || (letters == 1 && last - first < 3)) {
-        return attn_passage_add_signs(p, r, from, to, error);
+        return attn_passage_add_signs(p, r, from, to, true, error);
     }
     sentence piece = {
         .p = p, .r = whole->r, .from = first, .to = last, .spans = &none, .piece = true};
@@ -436,7 +440,7 @@ static attn_status add_piece(const sentence *whole, size_t from, size_t to, attn
     piece.form.capitals = whole->form.capitals;
     /* Within a sentence, also where letters have no case. */
     piece.form.small = !piece.form.large && (piece.form.small || first > whole->from);
-    attn_status status = attn_passage_add_signs(p, r, from, first, error);
+    attn_status status = attn_passage_add_signs(p, r, from, first, true, error);
     size_t tried = p->part_count;
     if (status == ATTN_OK) {
         status = add_ways(&piece, error);
@@ -446,7 +450,7 @@ static attn_status add_piece(const sentence *whole, size_t from, size_t to, attn
     }
     if (status == ATTN_OK) {
         p->parts[tried].skip = p->part_count - tried - 1;
-        status = attn_passage_add_signs(p, r, last, to, error);
+        status = attn_passage_add_signs(p, r, last, to, true, error);
     }
     return status;
 }

@@ -603,7 +603,10 @@ size_t attn_protect_at(const attn_protect_rules *rules, const char *text, size_t
     cursor c = {text, edge};
     size_t length = attn_placeholder_at(text, edge, at);
     *kind = ATTN_SPAN_NAME;
-    length = length > 0 ? length : code_at(c, at);
+    if (length == 0) {
+        length = code_at(c, at);
+        *kind = length > 0 ? ATTN_SPAN_CODE : ATTN_SPAN_NAME;
+    }
     length = length > 0 ? length : number_at(c, at, kind);
     if (length == 0) {
         length = foreign_word(rules, c, at);

@@ -9,7 +9,8 @@
 
 /* What a protected part is to the sentence around it. */
 typedef enum attn_span_kind {
-    ATTN_SPAN_NAME,    /* stands like a name: a template, an address, code */
+    ATTN_SPAN_NAME,    /* stands like a name: a template, an address */
+    ATTN_SPAN_CODE,    /* the same, made of letters: an identifier, a file, a path */
     ATTN_SPAN_NUMBER,  /* a number, with what is written onto it */
     ATTN_SPAN_COUNT,   /* a number of things, before their name */
     ATTN_SPAN_FOREIGN, /* words in letters that the text's language, or the model, does not write */

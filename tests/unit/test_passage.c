@@ -156,6 +156,11 @@ static void chinese_sentences(void **unused) {
          "Turn ml into a Python callable object", "Turn ml into a Python callable object."},
         {"zh", "en", "这份 HTML 文档，很好。", "A paper", "A paper HTML a paper."},
         {"en", "zh", "I like 北京 a lot.", "我很喜欢北京", "我很喜欢北京。"},
+        {"en", "zh", "It raises a MemoryError.", "引发 MemoryError", "引发 MemoryError。"},
+        {"en", "zh", "It raises a MemoryError.", "引发错误", "引发错误 MemoryError。"},
+        {"en", "fr", "It raises a MemoryError!", "Il soulève", "Il soulève MemoryError!"},
+        {"zh", "en", "他用 foo_bar。foo_bar 好吗？", "He uses foo_bar",
+         "He uses foo_bar. He uses foo_bar?"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         attn_passage_options options = {.language = cases[i][0], .target = cases[i][1]};
