@@ -100,10 +100,8 @@ grep -q "^$((4 * each)) of $((4 * each))$" answered || fail "requests were lost:
 kill -0 $first || fail "the other server did not stay"
 
 # The last answer of a connection says so.
-"$ATTN_TOOL" serve --model en-fr.safetensors --port 0 --batch-wait 3000 --quiet >access 2>log &
-second=$!
-until grep -q 'serving at' log || ! kill -0 $second 2>/dev/null; do sleep 0.02; done
-url=$(sed -n 's/^attn: serving at //p' log)
+start --port 0 --batch-wait 3000 --quiet
+second=$server server=
 curl -sS -m 30 -D head -o body -d q=two -d source=en -d target=fr "$url/translate" &
 client=$!
 sleep 0.3
