@@ -247,14 +247,14 @@ typedef enum attn_half { ATTN_HALF_BF16, ATTN_HALF_F16 } attn_half;
 
 /* The same over tensors of bfloat16 or float16, with their strides: they are widened to float32, and
  * the output rounded to nearest, ties to even, at the end, so that nothing between is rounded. lse is float32.
- * The forward widens rows as it reads them, and takes the temporary memory that attn_attention_plan tells.
- * Thread-safe. ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
+ * Forward and backward widen rows as they read them, copy no tensor whole for it, and take the temporary memory
+ * that attn_attention_plan tells. Thread-safe. ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_attention_forward_half(
     const attn_attention *attention, attn_half type, const uint16_t *query, const uint16_t *key,
     const uint16_t *value, uint16_t *output, attn_real *lse, attn_error *error);
 /* Gradients are float32 and contiguous, [B, T, H, D] ([all tokens, H, D] when packed), whatever the
- * strides of their tensors; d_bias has those of the bias. Beside the temporary memory of attn_attention_plan
- * it makes a float32 copy of each of the five tensors. Thread-safe. ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
+ * strides of their tensors, which may repeat elements; d_bias has those of the bias. The bits are those of
+ * attn_attention_backward over the widened tensors. Thread-safe. ATTN_ERR_ARGUMENT, ATTN_ERR_MEMORY. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_attention_backward_half(
     const attn_attention *attention, attn_half type, const uint16_t *query, const uint16_t *key,
     const uint16_t *value, const uint16_t *output, const attn_real *lse, const uint16_t *d_output,

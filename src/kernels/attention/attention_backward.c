@@ -14,19 +14,19 @@ static void clear_padded_gradients(const attn_attention_call *call) {
         attn_sequence sequence = attn_sequence_of(spec, b);
         for (int64_t h = 0; h < spec->heads && spec->query_lengths != NULL; h++) {
             for (int64_t i = sequence.queries; i < spec->query_length && call->d_query; i++) {
-                memset(call->d_query + attn_query_offset(&sequence, spec->query, h, i), 0,
+                memset(call->d_query + attn_query_offset(&sequence, call->d_query_strides, h, i), 0,
                        (size_t)spec->head_size * sizeof(real));
             }
         }
         for (int64_t g = 0; g < spec->kv_heads && spec->key_lengths != NULL; g++) {
             for (int64_t j = sequence.keys; j < spec->key_length; j++) {
                 if (call->d_key != NULL) {
-                    memset(call->d_key + attn_key_offset(&sequence, spec->key, g, j), 0,
+                    memset(call->d_key + attn_key_offset(&sequence, call->d_key_strides, g, j), 0,
                            (size_t)spec->head_size * sizeof(real));
                 }
                 if (call->d_value != NULL) {
-                    memset(call->d_value + attn_key_offset(&sequence, spec->value, g, j), 0,
-                           (size_t)spec->value_size * sizeof(real));
+                    memset(call->d_value + attn_key_offset(&sequence, call->d_value_strides, g, j),
+                           0, (size_t)spec->value_size * sizeof(real));
                 }
             }
         }
@@ -296,19 +296,22 @@ attn_status attn_attention_check_output(const attn_attention *spec, attn_error *
 
 static attn_status check_gradients(const attn_attention_call *call, attn_error *error) {
     const attn_attention *spec = call->spec;
-    if (call->d_query != NULL && tensor_overlaps(spec, spec->query_starts, spec->query_length,
-                                                 spec->heads, spec->head_size, spec->query)) {
+    if (call->d_query != NULL &&
+        tensor_overlaps(spec, spec->query_starts, spec->query_length, spec->heads, spec->head_size,
+                        call->d_query_strides)) {
         return refuse(error,
                       "d_query needs queries whose elements do not overlap (no stride of 0)");
     }
-    if (call->d_key != NULL && tensor_overlaps(spec, spec->key_starts, spec->key_length,
-                                               spec->kv_heads, spec->head_size, spec->key)) {
+    if (call->d_key != NULL &&
+        tensor_overlaps(spec, spec->key_starts, spec->key_length, spec->kv_heads, spec->head_size,
+                        call->d_key_strides)) {
         return refuse(error,
                       "d_key needs keys whose elements do not overlap (no stride of 0; query "
                       "heads share keys by kv_heads)");
     }
-    if (call->d_value != NULL && tensor_overlaps(spec, spec->key_starts, spec->key_length,
-                                                 spec->kv_heads, spec->value_size, spec->value)) {
+    if (call->d_value != NULL &&
+        tensor_overlaps(spec, spec->key_starts, spec->key_length, spec->kv_heads, spec->value_size,
+                        call->d_value_strides)) {
         return refuse(error, "d_value needs values whose elements do not overlap (no stride of 0; "
                              "query heads share values by kv_heads)");
     }
@@ -326,11 +329,16 @@ static attn_status check_backward(const attn_attention_call *call, attn_error *e
     if (spec->score_hook != NULL && spec->score_hook_backward == NULL) {
         return refuse(error, "the gradient needs score_hook_backward");
     }
-    if (spec->query_length > 0 && (call->query == NULL || call->forward_output == NULL ||
-                                   call->forward_lse == NULL || call->d_output == NULL)) {
+    const attn_half_tensors *half = &call->half;
+    bool queries =
+        (call->query != NULL && call->forward_output != NULL && call->d_output != NULL) ||
+        (half->query != NULL && half->forward_output != NULL && half->d_output != NULL);
+    bool keys =
+        (call->key != NULL && call->value != NULL) || (half->key != NULL && half->value != NULL);
+    if (spec->query_length > 0 && (!queries || call->forward_lse == NULL)) {
         return refuse(error, "query, output, lse or d_output is NULL");
     }
-    if (spec->key_length > 0 && (call->key == NULL || call->value == NULL)) {
+    if (spec->key_length > 0 && !keys) {
         return refuse(error, "key or value is NULL");
     }
     return check_gradients(call, error);
@@ -343,13 +351,52 @@ static void backward_sinks(const attn_attention_call *call, const attn_attention
     }
 }
 
+attn_status attn_attention_backward_call(attn_attention_call *call,
+                                         const attn_attention_gradients *gradients,
+                                         attn_scratch *scratch, attn_error *error) {
+    if (call->spec->batch == 0) {
+        return ATTN_OK;
+    }
+    call->d_lse = gradients->d_lse;
+    call->d_weights = gradients->d_weights;
+    call->d_query = gradients->d_query;
+    call->d_key = gradients->d_key;
+    call->d_value = gradients->d_value;
+    call->d_bias = gradients->d_bias;
+    call->d_sinks = gradients->d_sinks;
+    attn_status status = check_backward(call, error);
+    if (status != ATTN_OK) {
+        return status;
+    }
+    clear_padded_gradients(call);
+    const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
+    bool any = call->d_query != NULL || call->d_key != NULL || call->d_value != NULL;
+    bool whole = any && attn_attention_backward_whole_heads(call->spec);
+    status = attn_attention_find_rows(call, kernels, scratch, error);
+    if (status == ATTN_OK) {
+        status = attn_attention_find_weight_dots(call, kernels, scratch, error);
+    }
+    if (status == ATTN_OK && whole) {
+        status = backward_heads(call, kernels, scratch, error);
+    }
+    if (status == ATTN_OK && ((any && !whole) || call->d_bias != NULL)) {
+        status = backward_pieces(call, kernels, whole, scratch, error);
+    }
+    if (status == ATTN_OK && call->d_sinks != NULL) {
+        backward_sinks(call, kernels);
+    }
+    attn_free((void *)call->weight_dots);
+    attn_attention_forget_rows(call);
+    return status;
+}
+
 attn_status attn_attention_backward_scratch(const attn_attention *attention, const real *query,
                                             const real *key, const real *value, const real *output,
                                             const real *lse, const real *d_output,
                                             const attn_attention_gradients *gradients,
                                             attn_scratch *scratch, attn_error *error) {
     attn_status status = attn_attention_check(attention, error);
-    if (status != ATTN_OK || attention->batch == 0) {
+    if (status != ATTN_OK) {
         return status;
     }
     attn_attention_call call = attn_attention_new_call(attention);
@@ -359,37 +406,7 @@ attn_status attn_attention_backward_scratch(const attn_attention *attention, con
     call.forward_output = output;
     call.forward_lse = lse;
     call.d_output = d_output;
-    call.d_lse = gradients->d_lse;
-    call.d_weights = gradients->d_weights;
-    call.d_query = gradients->d_query;
-    call.d_key = gradients->d_key;
-    call.d_value = gradients->d_value;
-    call.d_bias = gradients->d_bias;
-    call.d_sinks = gradients->d_sinks;
-    status = check_backward(&call, error);
-    if (status != ATTN_OK) {
-        return status;
-    }
-    clear_padded_gradients(&call);
-    const attn_attention_kernels *kernels = &attn_kernels_current()->attention;
-    bool any = call.d_query != NULL || call.d_key != NULL || call.d_value != NULL;
-    bool whole = any && attn_attention_backward_whole_heads(attention);
-    status = attn_attention_find_rows(&call, kernels, scratch, error);
-    if (status == ATTN_OK) {
-        status = attn_attention_find_weight_dots(&call, kernels, scratch, error);
-    }
-    if (status == ATTN_OK && whole) {
-        status = backward_heads(&call, kernels, scratch, error);
-    }
-    if (status == ATTN_OK && ((any && !whole) || call.d_bias != NULL)) {
-        status = backward_pieces(&call, kernels, whole, scratch, error);
-    }
-    if (status == ATTN_OK && call.d_sinks != NULL) {
-        backward_sinks(&call, kernels);
-    }
-    attn_free((void *)call.weight_dots);
-    attn_attention_forget_rows(&call);
-    return status;
+    return attn_attention_backward_call(&call, gradients, scratch, error);
 }
 
 attn_status attn_attention_backward(const attn_attention *attention, const real *query,

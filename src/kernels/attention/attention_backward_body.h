@@ -102,14 +102,20 @@ static void attention_backward_pack_keys(const attn_attention_call *call, int64_
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
     attn_sequence sequence = attn_sequence_of(spec, b);
-    int64_t count = attn_min(sequence.keys - first_key, ATTN_KEY_BLOCK);
-    const float *key = call->key + attn_key_offset(&sequence, spec->key, g, first_key);
-    const float *value = call->value + attn_key_offset(&sequence, spec->value, g, first_key);
-    pack_panels(count, spec->head_size, key, spec->key.token, packed + first_key * spec->head_size);
-    pack_panels(count, spec->value_size, value, spec->value.token,
-                packed + layout.value_panels + first_key * spec->value_size);
-    pack_columns(count, spec->head_size, key, spec->key.token,
-                 packed + layout.key_columns + first_key * 16, layout.keys * 16);
+    int64_t end = attn_min(sequence.keys, first_key + ATTN_KEY_BLOCK);
+    int64_t step = call->half.key != NULL ? ATTN_HALF_ROWS : ATTN_KEY_BLOCK;
+    float room[ATTN_HALF_ROWS * ATTN_MAX_HEAD_SIZE];
+    for (int64_t key = first_key; key < end; key += step) {
+        int64_t count = attn_min(end - key, step);
+        attn_rows rows = attn_key_rows(call, &sequence, g, key, count, room);
+        pack_panels(count, spec->head_size, rows.first, rows.stride,
+                    packed + key * spec->head_size);
+        pack_columns(count, spec->head_size, rows.first, rows.stride,
+                     packed + layout.key_columns + key * 16, layout.keys * 16);
+        rows = attn_value_rows(call, &sequence, g, key, count, room);
+        pack_panels(count, spec->value_size, rows.first, rows.stride,
+                    packed + layout.value_panels + key * spec->value_size);
+    }
 }
 
 /* dO times O. */
@@ -123,38 +129,44 @@ static float output_dot(const float *d_output, const float *output, int64_t size
     return v_sum(sum);
 }
 
-/* A row that sees nothing that counts (LSE = -infinity) is packed as zeros. */
+/* What the gradients need of the softmax of query i, whose LSE is at `lse`; product: of its dO and O. A row
+ * that sees nothing that counts (LSE = -infinity) is packed as zeros. */
+static void pack_softmax(const attn_attention_call *call, const backward_layout *layout, int64_t i,
+                         int64_t lse, float product, float *packed) {
+    attn_reference *references = (attn_reference *)(void *)(packed + layout->references);
+    packed[layout->dots + i] = attn_row_dot(call, lse, product);
+    references[i] = attn_reference_at(call, lse);
+    if (call->forward_lse[lse] == -INFINITY) {
+        for (int64_t d = 0; d < layout->query_row; d += 16) {
+            v_store(packed + d * layout->queries + i * 16, v_zero());
+        }
+        for (int64_t e = 0; e < layout->value_row; e += 16) {
+            v_store(packed + layout->d_output_columns + e * layout->queries + i * 16, v_zero());
+        }
+    }
+}
+
 static void attention_backward_pack_queries(const attn_attention_call *call, int64_t b, int64_t h,
                                             int64_t first_query, float *packed) {
     const attn_attention *spec = call->spec;
     backward_layout layout = layout_of(spec);
     attn_sequence sequence = attn_sequence_of(spec, b);
-    int64_t count = attn_min(sequence.queries - first_query, ATTN_QUERY_BLOCK);
-    const float *query = call->query + attn_query_offset(&sequence, spec->query, h, first_query);
-    int64_t offset = attn_query_offset(&sequence, spec->output, h, first_query);
-    const float *d_output = call->d_output + offset;
-    int64_t lse = attn_lse_offset(spec, &sequence, h, first_query);
-    float *query_columns = packed + first_query * 16;
-    float *d_output_columns = packed + layout.d_output_columns + first_query * 16;
-    attn_reference *references =
-        (attn_reference *)(void *)(packed + layout.references) + first_query;
-    pack_columns(count, spec->head_size, query, spec->query.token, query_columns,
-                 layout.queries * 16);
-    pack_columns(count, spec->value_size, d_output, spec->output.token, d_output_columns,
-                 layout.queries * 16);
-    for (int64_t r = 0; r < count; r++) {
-        int64_t row = r * spec->output.token;
-        packed[layout.dots + first_query + r] = attn_row_dot(
-            call, lse + r,
-            output_dot(d_output + row, call->forward_output + offset + row, spec->value_size));
-        references[r] = attn_reference_at(call, lse + r);
-        if (call->forward_lse[lse + r] == -INFINITY) {
-            for (int64_t d = 0; d < layout.query_row; d += 16) {
-                v_store(query_columns + d * layout.queries + r * 16, v_zero());
-            }
-            for (int64_t e = 0; e < layout.value_row; e += 16) {
-                v_store(d_output_columns + e * layout.queries + r * 16, v_zero());
-            }
+    int64_t end = attn_min(sequence.queries, first_query + ATTN_QUERY_BLOCK);
+    int64_t step = call->half.query != NULL ? ATTN_HALF_ROWS : ATTN_QUERY_BLOCK;
+    float room[ATTN_HALF_ROWS * ATTN_MAX_HEAD_SIZE], output_room[ATTN_MAX_HEAD_SIZE];
+    for (int64_t i = first_query; i < end; i += step) {
+        int64_t count = attn_min(end - i, step);
+        attn_rows rows = attn_query_rows(call, &sequence, h, i, count, room);
+        pack_columns(count, spec->head_size, rows.first, rows.stride, packed + i * 16,
+                     layout.queries * 16);
+        rows = attn_d_output_rows(call, &sequence, h, i, count, room);
+        pack_columns(count, spec->value_size, rows.first, rows.stride,
+                     packed + layout.d_output_columns + i * 16, layout.queries * 16);
+        for (int64_t r = 0; r < count; r++) {
+            attn_rows output = attn_output_rows(call, &sequence, h, i + r, 1, output_room);
+            pack_softmax(call, &layout, i + r, attn_lse_offset(spec, &sequence, h, i + r),
+                         output_dot(rows.first + r * rows.stride, output.first, spec->value_size),
+                         packed);
         }
     }
 }
@@ -408,23 +420,25 @@ static void store_keys(const backward_item *item, int64_t g, int64_t first_key, 
     const attn_attention *spec = call->spec;
     if (call->d_key != NULL) {
         store_rows(count, spec->head_size, d_key, item->layout->query_row, call->scale,
-                   call->d_key + attn_key_offset(&item->sequence, spec->key, g, first_key),
-                   spec->key.token);
+                   call->d_key +
+                       attn_key_offset(&item->sequence, call->d_key_strides, g, first_key),
+                   call->d_key_strides.token);
     }
     if (call->d_value != NULL) {
         store_rows(count, spec->value_size, d_value, item->layout->value_row, 1,
-                   call->d_value + attn_key_offset(&item->sequence, spec->value, g, first_key),
-                   spec->value.token);
+                   call->d_value +
+                       attn_key_offset(&item->sequence, call->d_value_strides, g, first_key),
+                   call->d_value_strides.token);
     }
 }
 
 static void store_queries(const backward_item *item, int64_t h, int64_t first_query, int64_t count,
                           const float *d_query) {
     const attn_attention_call *call = item->call;
-    const attn_attention *spec = call->spec;
-    store_rows(count, spec->head_size, d_query, item->layout->query_row, call->scale,
-               call->d_query + attn_query_offset(&item->sequence, spec->query, h, first_query),
-               spec->query.token);
+    store_rows(count, call->spec->head_size, d_query, item->layout->query_row, call->scale,
+               call->d_query +
+                   attn_query_offset(&item->sequence, call->d_query_strides, h, first_query),
+               call->d_query_strides.token);
 }
 
 /* All blocks of one query head; dK and dV go on from the head before. */
@@ -554,15 +568,16 @@ static void attention_backward_bias(const attn_attention_call *call, int64_t b, 
 static float attention_backward_sink(const attn_attention_call *call, int64_t h) {
     const attn_attention *spec = call->spec;
     float sum = 0, sink = attn_sink(spec, h);
+    float d_output_room[ATTN_MAX_HEAD_SIZE], output_room[ATTN_MAX_HEAD_SIZE];
     for (int64_t b = 0; b < spec->batch && sink > -INFINITY; b++) {
         attn_sequence sequence = attn_sequence_of(spec, b);
         for (int64_t i = 0; i < sequence.queries; i++) {
-            int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
             int64_t lse = attn_lse_offset(spec, &sequence, h, i);
             attn_reference reference = attn_reference_at(call, lse);
             float p = real_exp2(fmaf(reference.minus, reference.unit, sink) - reference.rest);
-            float product = output_dot(call->d_output + offset, call->forward_output + offset,
-                                       spec->value_size);
+            float product = output_dot(
+                attn_d_output_rows(call, &sequence, h, i, 1, d_output_room).first,
+                attn_output_rows(call, &sequence, h, i, 1, output_room).first, spec->value_size);
             sum = fmaf(-p, attn_row_dot(call, lse, product), sum);
         }
     }

@@ -270,6 +270,19 @@ static void copy_rows(int64_t count, int64_t size, const float *rows, int64_t st
     }
 }
 
+/* The queries of a block, times their factor. */
+static void copy_queries(const attn_attention_call *call, const attn_sequence *sequence, int64_t h,
+                         int64_t first_query, int rows, float *target) {
+    int step = call->half.query != NULL ? ATTN_HALF_ROWS : ATTN_QUERY_BLOCK;
+    float room[ATTN_HALF_ROWS * ATTN_MAX_HEAD_SIZE];
+    for (int r = 0; r < rows; r += step) {
+        int64_t count = attn_min(rows - r, step);
+        attn_rows from = attn_query_rows(call, sequence, h, first_query + r, count, room);
+        copy_rows(count, call->spec->head_size, from.first, from.stride, call->query_factor,
+                  target + r * QUERY_ROW);
+    }
+}
+
 /* Forward: panels of keys, then columns of values, whose panels are 16 * capacity apart. */
 static inline float *packed_panels(const attn_attention *spec, attn_packed_keys packed,
                                    int64_t key) {
@@ -290,15 +303,11 @@ static void attention_pack(const attn_attention_call *call, int64_t b, int64_t g
     float room[ATTN_HALF_ROWS * ATTN_MAX_HEAD_SIZE];
     for (int64_t key = first_key; key < end; key += step) {
         int64_t count = attn_min(end - key, step);
-        attn_rows rows = attn_rows_at(call->key, half->key, half->type,
-                                      attn_key_offset(&sequence, spec->key, g, key),
-                                      spec->key.token, count, spec->head_size, room);
+        attn_rows rows = attn_key_rows(call, &sequence, g, key, count, room);
         pack_panels(count, spec->head_size, rows.first, rows.stride,
                     packed_panels(spec, packed, key));
         if (call->value != NULL || half->value != NULL) {
-            rows = attn_rows_at(call->value, half->value, half->type,
-                                attn_key_offset(&sequence, spec->value, g, key), spec->value.token,
-                                count, spec->value_size, room);
+            rows = attn_value_rows(call, &sequence, g, key, count, room);
             pack_columns(count, spec->value_size, rows.first, rows.stride,
                          packed_values(spec, packed, key), packed.capacity * 16);
         }
@@ -625,17 +634,7 @@ static void forward_group(const attn_attention_call *call, row_place place,
 static void forward_start(const attn_attention_call *call, const attn_sequence *sequence, int64_t h,
                           int64_t first_query, int rows, const forward_memory *memory) {
     const attn_attention *spec = call->spec;
-    const attn_half_tensors *half = &call->half;
-    int step = half->query != NULL ? ATTN_HALF_ROWS : ATTN_QUERY_BLOCK;
-    float room[ATTN_HALF_ROWS * ATTN_MAX_HEAD_SIZE];
-    for (int r = 0; r < rows; r += step) {
-        int64_t count = attn_min(rows - r, step);
-        attn_rows from = attn_rows_at(call->query, half->query, half->type,
-                                      attn_query_offset(sequence, spec->query, h, first_query + r),
-                                      spec->query.token, count, spec->head_size, room);
-        copy_rows(count, spec->head_size, from.first, from.stride, call->query_factor,
-                  memory->query + r * QUERY_ROW);
-    }
+    copy_queries(call, sequence, h, first_query, rows, memory->query);
     memset(memory->acc, 0, (size_t)(rows * attn_round_up(spec->value_size, 16)) * sizeof(float));
     memset(memory->sums, 0, (size_t)rows * 16 * sizeof(float));
     float sink = attn_sink(spec, h);
@@ -760,11 +759,9 @@ static void attention_weights(const attn_attention_call *call, int64_t b, int64_
     int64_t lse = attn_lse_offset(spec, &sequence, h, first_query);
     float scores[GROUP_ROWS * SCORE_ROW] __attribute__((aligned(64)));
     score_trace trace; /* for the gradient alone */
-    row_ranges ranges;
+    row_ranges ranges = {0};
     find_ranges(call, &sequence, first_query, &ranges);
-    copy_rows(ranges.rows, spec->head_size,
-              call->query + attn_query_offset(&sequence, spec->query, h, first_query),
-              spec->query.token, call->query_factor, scratch);
+    copy_queries(call, &sequence, h, first_query, ranges.rows, scratch);
     for (int r = 0; r < ranges.rows; r++) {
         memset(out + r * out_row, 0, (size_t)spec->key_length * sizeof(float));
     }

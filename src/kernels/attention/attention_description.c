@@ -210,7 +210,10 @@ static void set_score_factors(attn_attention_call *call) {
 }
 
 attn_attention_call attn_attention_new_call(const attn_attention *attention) {
-    attn_attention_call call = {.spec = attention};
+    attn_attention_call call = {.spec = attention,
+                                .d_query_strides = attention->query,
+                                .d_key_strides = attention->key,
+                                .d_value_strides = attention->value};
     call.scale = (real)attn_attention_scale(attention->scale, attention->head_size);
     set_score_factors(&call);
     call.left = reach(attention, attention->window_left);

@@ -36,6 +36,11 @@ ATTN_MUST_CHECK attn_status attn_attention_check_output(const attn_attention *sp
 ATTN_MUST_CHECK attn_status attn_attention_forward_call(const attn_attention_call *call,
                                                         attn_scratch *scratch, attn_error *error);
 
+/* The same for the backward, which fills in the gradients. */
+ATTN_MUST_CHECK attn_status attn_attention_backward_call(attn_attention_call *call,
+                                                         const attn_attention_gradients *gradients,
+                                                         attn_scratch *scratch, attn_error *error);
+
 /* Runs the forward of a call that is complete. */
 ATTN_MUST_CHECK attn_status attn_attention_run(const attn_attention_call *call,
                                                const attn_attention_kernels *kernels,

@@ -15,11 +15,12 @@
 /* Queries are done this many at a time: a multiple of every instruction set's tile rows. */
 enum { ATTN_QUERY_BLOCK = 96 };
 
-/* The tensors of a forward over 16 bits. */
+/* Tensors of 16 bits, in place of those of the same names; NULL: of 32 bits. */
 typedef struct attn_half_tensors {
     attn_half type;
-    const uint16_t *query, *key, *value; /* NULL: of 32 bits */
+    const uint16_t *query, *key, *value;
     uint16_t *output;
+    const uint16_t *forward_output, *d_output; /* backward */
 } attn_half_tensors;
 
 /* One call: the arguments, with what follows from them. */
@@ -27,13 +28,14 @@ typedef struct attn_attention_call {
     const attn_attention *spec;
     const real *query, *key, *value;
     real *output, *lse;
-    attn_half_tensors half; /* the forward alone: in place of the four tensors above */
+    attn_half_tensors half;
     /* backward */
     const real *forward_output, *forward_lse, *d_output;
     const real *d_lse;       /* NULL: none */
     const real *d_weights;   /* [B, H, Tq, Tk]; NULL: none */
     const real *weight_dots; /* with it, laid out as LSE: the sum over keys of P * d_weights */
     real *d_query, *d_key, *d_value, *d_bias, *d_sinks;
+    attn_strides d_query_strides, d_key_strides, d_value_strides;
     /* Beside forward_lse, of rows whose LSE is coarse; NULL: there are none. The forward that finds
      * them writes found_rows, and may leave out blocks of queries without such a row. */
     const attn_row_softmax *rows;
@@ -156,6 +158,48 @@ static inline attn_rows attn_rows_at(const real *wide, const uint16_t *half, att
         attn_widen_row(type, size, half + offset + n * token, room + n * size);
     }
     return (attn_rows){room, size};
+}
+
+/* Rows of the tensors of a call, from token i of query head h, or from token j of key head g. */
+static inline attn_rows attn_query_rows(const attn_attention_call *call,
+                                        const attn_sequence *sequence, int64_t h, int64_t i,
+                                        int64_t count, real *room) {
+    const attn_strides strides = call->spec->query;
+    return attn_rows_at(call->query, call->half.query, call->half.type,
+                        attn_query_offset(sequence, strides, h, i), strides.token, count,
+                        call->spec->head_size, room);
+}
+static inline attn_rows attn_key_rows(const attn_attention_call *call,
+                                      const attn_sequence *sequence, int64_t g, int64_t j,
+                                      int64_t count, real *room) {
+    const attn_strides strides = call->spec->key;
+    return attn_rows_at(call->key, call->half.key, call->half.type,
+                        attn_key_offset(sequence, strides, g, j), strides.token, count,
+                        call->spec->head_size, room);
+}
+static inline attn_rows attn_value_rows(const attn_attention_call *call,
+                                        const attn_sequence *sequence, int64_t g, int64_t j,
+                                        int64_t count, real *room) {
+    const attn_strides strides = call->spec->value;
+    return attn_rows_at(call->value, call->half.value, call->half.type,
+                        attn_key_offset(sequence, strides, g, j), strides.token, count,
+                        call->spec->value_size, room);
+}
+static inline attn_rows attn_output_rows(const attn_attention_call *call,
+                                         const attn_sequence *sequence, int64_t h, int64_t i,
+                                         int64_t count, real *room) {
+    const attn_strides strides = call->spec->output;
+    return attn_rows_at(call->forward_output, call->half.forward_output, call->half.type,
+                        attn_query_offset(sequence, strides, h, i), strides.token, count,
+                        call->spec->value_size, room);
+}
+static inline attn_rows attn_d_output_rows(const attn_attention_call *call,
+                                           const attn_sequence *sequence, int64_t h, int64_t i,
+                                           int64_t count, real *room) {
+    const attn_strides strides = call->spec->output;
+    return attn_rows_at(call->d_output, call->half.d_output, call->half.type,
+                        attn_query_offset(sequence, strides, h, i), strides.token, count,
+                        call->spec->value_size, room);
 }
 
 /* The half-open range of keys that query i sees; empty: first = last. Neither bound ever falls

@@ -46,10 +46,7 @@ static scored score(const attn_attention_call *call, const attn_sequence *sequen
     const attn_attention *spec = call->spec;
     int64_t g = h / (spec->heads / spec->kv_heads);
     real room[ATTN_MAX_HEAD_SIZE];
-    const real *key =
-        attn_rows_at(call->key, call->half.key, call->half.type,
-                     attn_key_offset(sequence, spec->key, g, j), 0, 1, spec->head_size, room)
-            .first;
+    const real *key = attn_key_rows(call, sequence, g, j, 1, room).first;
     scored at = {.s = dot(scaled_query, key, 1, spec->head_size)};
     if (call->softcap != 0) {
         at.tanh = real_tanh(at.s);
@@ -84,11 +81,8 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
     attn_range seen = attn_visible_keys(call, sequence, i);
     row_state row;
     real room[ATTN_MAX_HEAD_SIZE];
-    const real *query =
-        attn_rows_at(call->query, half->query, half->type,
-                     attn_query_offset(sequence, spec->query, h, i), 0, 1, spec->head_size, room)
-            .first;
-    row_start(&row, query, call->query_factor, spec->head_size);
+    row_start(&row, attn_query_rows(call, sequence, h, i, 1, room).first, call->query_factor,
+              spec->head_size);
     if (attn_sink(spec, h) > -INFINITY) {
         row.max = attn_sink(spec, h);
         row.sums[0] = 1;
@@ -106,10 +100,7 @@ static void forward_row(const attn_attention_call *call, const attn_sequence *se
             if (call->dropout) {
                 p = dropout_keeps(call, b, h, i, j) ? p * call->keep_factor : 0;
             }
-            const real *value = attn_rows_at(call->value, half->value, half->type,
-                                             attn_key_offset(sequence, spec->value, g, j), 0, 1,
-                                             spec->value_size, room)
-                                    .first;
+            const real *value = attn_value_rows(call, sequence, g, j, 1, room).first;
             for (int64_t e = 0; e < spec->value_size; e++) {
                 row.acc[e] = real_fma(p, value[e], row.acc[e]);
             }
@@ -160,8 +151,9 @@ static void attention_weights(const attn_attention_call *call, int64_t b, int64_
         attn_reference reference = attn_reference_at(call, offset);
         attn_range seen = attn_visible_keys(call, &sequence, i);
         row_state state;
-        row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
-                  call->query_factor, spec->head_size);
+        real room[ATTN_MAX_HEAD_SIZE];
+        row_start(&state, attn_query_rows(call, &sequence, h, i, 1, room).first, call->query_factor,
+                  spec->head_size);
         for (int64_t j = seen.first; j < seen.last; j++) {
             out[j] = weight(score(call, &sequence, b, h, i, j, state.query).s, reference);
         }
@@ -184,8 +176,9 @@ static void attention_statistics(const attn_attention_call *call, int64_t b, int
         int64_t from = seen.first > first_key ? seen.first : first_key;
         int64_t to = lse == -INFINITY ? from : attn_min(seen.last, last_key);
         row_state state;
-        row_start(&state, call->query + attn_query_offset(&sequence, spec->query, h, i),
-                  call->query_factor, spec->head_size);
+        real room[ATTN_MAX_HEAD_SIZE];
+        row_start(&state, attn_query_rows(call, &sequence, h, i, 1, room).first, call->query_factor,
+                  spec->head_size);
         for (int64_t j = from; j < to; j++) {
             real s = score(call, &sequence, b, h, i, j, state.query).s;
             real x = log_weight(s, reference), p = real_exp2(x);
@@ -213,9 +206,14 @@ typedef struct place {
     real p_dropped, ds_bias, ds;
 } place;
 
-static real output_dot(const real *d_output, const real *output, int64_t value_size) {
+/* dO times O of query i. */
+static real output_dot(const attn_attention_call *call, const attn_sequence *sequence, int64_t h,
+                       int64_t i) {
+    real d_output_room[ATTN_MAX_HEAD_SIZE], output_room[ATTN_MAX_HEAD_SIZE];
+    const real *d_output = attn_d_output_rows(call, sequence, h, i, 1, d_output_room).first;
+    const real *output = attn_output_rows(call, sequence, h, i, 1, output_room).first;
     real lanes[LANES] = {0};
-    for (int64_t e = 0; e < value_size; e++) {
+    for (int64_t e = 0; e < call->spec->value_size; e++) {
         lanes[e % LANES] = real_fma(d_output[e], output[e], lanes[e % LANES]);
     }
     return lanes_sum(lanes);
@@ -230,14 +228,13 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
         return (place){.dead = true};
     }
     row_state row;
-    row_start(&row, call->query + attn_query_offset(sequence, spec->query, h, i),
-              call->query_factor, spec->head_size);
-    int64_t output_offset = attn_query_offset(sequence, spec->output, h, i);
-    const real *d_output = call->d_output + output_offset;
-    const real *value = call->value + attn_key_offset(sequence, spec->value, g, j);
+    real room[ATTN_MAX_HEAD_SIZE], value_room[ATTN_MAX_HEAD_SIZE];
+    row_start(&row, attn_query_rows(call, sequence, h, i, 1, room).first, call->query_factor,
+              spec->head_size);
     scored at = score(call, sequence, b, h, i, j, row.query);
     real p = weight(at.s, attn_reference_at(call, lse_offset));
-    real dp = dot(d_output, value, 1, spec->value_size);
+    real dp = dot(attn_d_output_rows(call, sequence, h, i, 1, room).first,
+                  attn_value_rows(call, sequence, g, j, 1, value_room).first, 1, spec->value_size);
     real p_dropped = p;
     if (call->dropout) {
         bool kept = dropout_keeps(call, b, h, i, j);
@@ -247,9 +244,7 @@ static place place_at(const attn_attention_call *call, const attn_sequence *sequ
     if (call->d_weights != NULL) {
         dp += call->d_weights[attn_weights_offset(spec, b, h, i) + j];
     }
-    real row_dot =
-        attn_row_dot(call, lse_offset,
-                     output_dot(d_output, call->forward_output + output_offset, spec->value_size));
+    real row_dot = attn_row_dot(call, lse_offset, output_dot(call, sequence, h, i));
     real ds = p * (dp - row_dot);
     if (spec->score_hook != NULL) {
         attn_score_run run = attn_score_run_at(sequence, b, h, i, j, 1);
@@ -266,12 +261,13 @@ static void backward_key(const attn_attention_call *call, const attn_sequence *s
     const attn_attention *spec = call->spec;
     int64_t group = spec->heads / spec->kv_heads;
     real d_key[ATTN_MAX_HEAD_SIZE] = {0}, d_value[ATTN_MAX_HEAD_SIZE] = {0};
+    real query_room[ATTN_MAX_HEAD_SIZE], d_output_room[ATTN_MAX_HEAD_SIZE];
     attn_range seen = attn_seeing_queries(call, sequence, j);
     for (int64_t h = g * group; h < (g + 1) * group; h++) {
         for (int64_t i = seen.first; i < seen.last; i++) {
             place at = place_at(call, sequence, b, h, i, j);
-            const real *query = call->query + attn_query_offset(sequence, spec->query, h, i);
-            const real *d_output = call->d_output + attn_query_offset(sequence, spec->output, h, i);
+            const real *query = attn_query_rows(call, sequence, h, i, 1, query_room).first;
+            const real *d_output = attn_d_output_rows(call, sequence, h, i, 1, d_output_room).first;
             for (int64_t e = 0; e < spec->value_size; e++) {
                 d_value[e] = real_fma(at.p_dropped, at.dead ? 0 : d_output[e], d_value[e]);
             }
@@ -281,11 +277,11 @@ static void backward_key(const attn_attention_call *call, const attn_sequence *s
         }
     }
     if (call->d_value != NULL) {
-        memcpy(call->d_value + attn_key_offset(sequence, spec->value, g, j), d_value,
+        memcpy(call->d_value + attn_key_offset(sequence, call->d_value_strides, g, j), d_value,
                (size_t)spec->value_size * sizeof(real));
     }
     if (call->d_key != NULL) {
-        real *out = call->d_key + attn_key_offset(sequence, spec->key, g, j);
+        real *out = call->d_key + attn_key_offset(sequence, call->d_key_strides, g, j);
         for (int64_t d = 0; d < spec->head_size; d++) {
             out[d] = d_key[d] * call->scale;
         }
@@ -296,16 +292,16 @@ static void backward_query(const attn_attention_call *call, const attn_sequence 
                            int64_t b, int64_t h, int64_t i) {
     const attn_attention *spec = call->spec;
     int64_t g = h / (spec->heads / spec->kv_heads);
-    real d_query[ATTN_MAX_HEAD_SIZE] = {0};
+    real d_query[ATTN_MAX_HEAD_SIZE] = {0}, room[ATTN_MAX_HEAD_SIZE];
     attn_range seen = attn_visible_keys(call, sequence, i);
     for (int64_t j = seen.first; j < seen.last; j++) {
         place at = place_at(call, sequence, b, h, i, j);
-        const real *key = call->key + attn_key_offset(sequence, spec->key, g, j);
+        const real *key = attn_key_rows(call, sequence, g, j, 1, room).first;
         for (int64_t d = 0; d < spec->head_size && !at.dead; d++) {
             d_query[d] = real_fma(at.ds, key[d], d_query[d]);
         }
     }
-    real *out = call->d_query + attn_query_offset(sequence, spec->query, h, i);
+    real *out = call->d_query + attn_query_offset(sequence, call->d_query_strides, h, i);
     for (int64_t d = 0; d < spec->head_size; d++) {
         out[d] = d_query[d] * call->scale;
     }
@@ -371,12 +367,9 @@ static real attention_backward_sink(const attn_attention_call *call, int64_t h) 
     for (int64_t b = 0; b < spec->batch && sink > -INFINITY; b++) {
         attn_sequence sequence = attn_sequence_of(spec, b);
         for (int64_t i = 0; i < sequence.queries; i++) {
-            int64_t offset = attn_query_offset(&sequence, spec->output, h, i);
             int64_t lse = attn_lse_offset(spec, &sequence, h, i);
-            real product = output_dot(call->d_output + offset, call->forward_output + offset,
-                                      spec->value_size);
             sum = real_fma(-weight(sink, attn_reference_at(call, lse)),
-                           attn_row_dot(call, lse, product), sum);
+                           attn_row_dot(call, lse, output_dot(call, &sequence, h, i)), sum);
         }
     }
     return sum;

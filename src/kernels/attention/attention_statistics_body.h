@@ -104,9 +104,7 @@ static void attention_statistics(const attn_attention_call *call, int64_t b, int
     forward_memory memory = forward_memory_at(spec, scratch);
     row_ranges ranges;
     find_ranges(call, &sequence, first_query, &ranges);
-    copy_rows(ranges.rows, spec->head_size,
-              call->query + attn_query_offset(&sequence, spec->query, h, first_query),
-              spec->query.token, call->query_factor, memory.query);
+    copy_queries(call, &sequence, h, first_query, ranges.rows, memory.query);
     memset(memory.sums, 0, (size_t)ranges.rows * 16 * sizeof(float));
     int64_t block = ranges.first_key / ATTN_KEY_BLOCK * ATTN_KEY_BLOCK;
     block = block > first_key ? block : first_key;

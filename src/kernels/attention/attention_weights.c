@@ -153,6 +153,7 @@ attn_status attn_attention_find_weight_dots(attn_attention_call *call,
     call->weight_dots = dots;
     attn_attention_call weighing = *call;
     weighing.value = NULL; /* pack keys alone */
+    weighing.half.value = NULL;
     return find_dots(&weighing, kernels, dots, scratch, error);
 }
 
