@@ -13,8 +13,8 @@ bool attn_ctranslate2_begins(const void *bytes, size_t size);
 ATTN_MUST_CHECK attn_status attn_ctranslate2_read(const void *bytes, size_t size,
                                                   attn_tensor_list *list, attn_error *error);
 
-/* Writes the encoder and decoder of a Transformer, version 6, of float32, 8-bit and 16-bit tensors; an alias is a key that stands for the
- * tensor of its value. ATTN_ERR_UNSUPPORTED: a tensor of 2 GiB. */
+/* Writes the encoder and decoder of a Transformer, version 6, of tensors of float32, int8, int16 and int32; an alias is a key that stands
+ * for the tensor of its value. ATTN_ERR_UNSUPPORTED: a tensor of 2 GiB. */
 ATTN_MUST_CHECK attn_status attn_ctranslate2_write(const char *path,
                                                    const attn_tensor_info *tensors, size_t count,
                                                    const attn_metadata *aliases, size_t alias_count,

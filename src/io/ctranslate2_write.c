@@ -31,7 +31,10 @@ static void put_text(heads *h, const char *text) {
 }
 
 static int type_of(attn_dtype dtype) {
-    return dtype == ATTN_DTYPE_F32 ? 0 : dtype == ATTN_DTYPE_I8 ? 1 : 2;
+    return dtype == ATTN_DTYPE_F32   ? 0
+           : dtype == ATTN_DTYPE_I8  ? 1
+           : dtype == ATTN_DTYPE_I16 ? 2
+                                     : 3;
 }
 
 static void put_variable(heads *h, const attn_tensor_info *t) {

@@ -86,6 +86,8 @@ exports b huggingface vocab.json target_vocab.json
 train c --set tied=target --set positions=learned --set first_position=0
 exports c ctranslate2 shared_vocabulary.json
 exports c huggingface vocab.json
+train r --set positions=rotary --set rotary=adjacent --set rotary_dim=4
+exports r ctranslate2 shared_vocabulary.json
 # The same model twice is the same bytes, and one of another program may be named.
 "$ATTN_TOOL" export a-ctranslate2 --to ctranslate2 -o again >out 2>err || fail "exporting a folder of CTranslate2"
 cmp -s a-ctranslate2/shared_vocabulary.json again/shared_vocabulary.json || fail "another vocabulary"

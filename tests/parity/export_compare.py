@@ -166,6 +166,12 @@ def train(folder, name, *options, init=None, steps=60):
     return folder / f"{name}.safetensors"
 
 
+ROTARY = {
+    "halves": ("norm=pre",),
+    "neighbours of some channels": ("norm=post", "rotary=adjacent", "rotary_base=100", "rotary_dim=4"),
+}
+
+
 def check_own(folder):
     model = train(folder, "pre", "norm=pre", "kv_heads=0", "activation=gelu")
     check_ctranslate2("pre-norm", model)
@@ -179,6 +185,11 @@ def check_own(folder):
                   "positions=learned", "activation=swish")
     check_ctranslate2("two vocabularies, learned positions", model)
     check_hugging_face("two vocabularies, learned positions", model)
+    for what, options in ROTARY.items():
+        model = train(folder, what.split()[0], "positions=rotary", *options)
+        check_ctranslate2(f"rotary positions, {what}", model)
+    for program in ("huggingface", "marian"):
+        refused("rotary positions", "export", model, "--to", program, "-o", folder / "no")
     model = train(folder, "modern", "norm=pre", "norm_kind=rms", "gated=true", "activation=swish", "tied=false",
                   "bare_source=true")
     # A folder does not tell whether its caller adds </s>, so attn reads sources with it again.
