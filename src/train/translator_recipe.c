@@ -150,6 +150,19 @@ bool attn_translator_recipe_is_partial(const attn_translator_recipe *recipe) {
     return recipe->lora_rank > 0 || recipe->train.freeze[0] != '\0';
 }
 
+/* What only rotary positions have would otherwise do nothing. */
+static attn_status check_rotary(const attn_translator_recipe *recipe, attn_error *error) {
+    const char *key = recipe->rotary_dim != 0    ? "rotary_dim"
+                      : recipe->rotary_base != 0 ? "rotary_base"
+                      : recipe->rotary != 0      ? "rotary"
+                                                 : NULL;
+    return key == NULL || recipe->positions == ATTN_POSITIONS_ROTARY
+               ? ATTN_OK
+               : attn_fail(error, ATTN_ERR_ARGUMENT, key, -1,
+                           "set positions = rotary too, or leave it out",
+                           "only rotary positions have it");
+}
+
 attn_status attn_translator_recipe_check(const attn_translator_recipe *recipe, attn_error *error) {
     int64_t kv_heads = recipe->kv_heads == 0 ? recipe->heads : recipe->kv_heads;
     if (recipe->d_model % recipe->heads != 0) {
@@ -169,7 +182,11 @@ attn_status attn_translator_recipe_check(const attn_translator_recipe *recipe, a
     }
     attn_translator_recipe copy = *recipe;
     attn_recipe table = attn_translator_recipe_table(&copy);
-    attn_status status = attn_recipe_check_texts(&table, error);
+    attn_translator_config config;
+    attn_translator_recipe_config(recipe, recipe->vocabulary, 0, &config);
+    attn_status status = check_rotary(recipe, error);
+    status = status == ATTN_OK ? attn_translator_config_check(&config, error) : status;
+    status = status == ATTN_OK ? attn_recipe_check_texts(&table, error) : status;
     return status == ATTN_OK ? attn_train_options_check(&recipe->train, error) : status;
 }
 

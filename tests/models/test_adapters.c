@@ -25,11 +25,16 @@ static bool values_alone(const char *name, void *context) {
     return strstr(name, ".value.") != NULL;
 }
 
-static attn_translator_config config_of(bool foreign) {
+enum { PLAIN, FOREIGN, ROTARY, KINDS };
+static attn_translator_config config_of(int kind) {
     attn_translator_config config = tiny_config();
     config.d_model = 64; /* large enough that work is shared out */
     config.ffn = 96;
-    if (foreign) {
+    if (kind == ROTARY) {
+        config.rotary = ATTN_ROTARY_ADJACENT;
+        config.rotary_dim = 6;
+    }
+    if (kind == FOREIGN) {
         config.pre_norm = config.gated = config.rms_norm = config.output_bias = true;
         config.activation = ATTN_ACTIVATION_SWISH;
         config.kv_heads = 1;
@@ -77,8 +82,8 @@ static void begins_as_what_it_came_from(void **state) {
     (void)state;
     static tiny_batch batch;
     tiny_batch_fill(&batch);
-    for (int foreign = 0; foreign < 2; foreign++) {
-        attn_translator_config config = config_of(foreign);
+    for (int kind = 0; kind < KINDS; kind++) {
+        attn_translator_config config = config_of(kind);
         attn_translator *plain = tiny_translator(&config, true);
         attn_translator *model = adapted(&config, all, 0);
         for (int record = 0; record < 2; record++) {
@@ -107,8 +112,8 @@ static void merges(void **state) {
     (void)state;
     static tiny_batch batch;
     tiny_batch_fill(&batch);
-    for (int foreign = 0; foreign < 2; foreign++) {
-        attn_translator_config config = config_of(foreign);
+    for (int kind = 0; kind < KINDS; kind++) {
+        attn_translator_config config = config_of(kind);
         attn_translator *model = adapted(&config, all, 0), *merged;
         double before = loss_of(model, &batch.view, false);
         fill_adapters(model);
@@ -129,7 +134,7 @@ static void same_on_threads_and_isas(void **state) {
     (void)state;
     static tiny_batch batch;
     tiny_batch_fill(&batch);
-    attn_translator_config config = config_of(true);
+    attn_translator_config config = config_of(FOREIGN);
     attn_translator *model = adapted(&config, all, 0.2);
     fill_adapters(model);
     size_t bytes = (size_t)attn_params_trained(model->params) * sizeof(attn_real);
@@ -157,7 +162,7 @@ static void same_on_threads_and_isas(void **state) {
 /* Of three matrices that are one product, one has an adapter. */
 static void adapts_one_of_three(void **state) {
     (void)state;
-    attn_translator_config config = config_of(false);
+    attn_translator_config config = config_of(PLAIN);
     attn_translator *model = adapted(&config, values_alone, 0);
     assert_int_equal(model->adapter_count, 2 + 2 * 2);
     assert_int_equal(model->encoder[0].self.joined.adapter_count, 1);
@@ -171,7 +176,7 @@ static void half_an_adapter_is_trained(void **state) {
     (void)state;
     static tiny_batch batch;
     tiny_batch_fill(&batch);
-    attn_translator_config config = config_of(false);
+    attn_translator_config config = config_of(PLAIN);
     attn_translator *whole = adapted(&config, all, 0);
     fill_adapters(whole);
     double loss = loss_of(whole, &batch.view, true);
@@ -209,7 +214,7 @@ static void frozen_parameters_have_no_gradient(void **state) {
     static tiny_batch batch;
     tiny_batch_fill(&batch);
     for (int count = 1; count <= 4; count++) {
-        attn_translator_config config = config_of(count % 2 == 0);
+        attn_translator_config config = config_of(count % KINDS);
         attn_translator *model, *whole = tiny_translator(&config, true);
         assert_int_equal(attn_translator_declare(&config, &model, NULL), ATTN_OK);
         for (size_t i = 0; i < attn_params_count(model->params); i++) {

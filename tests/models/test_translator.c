@@ -379,6 +379,46 @@ static void test_step_refuses_nonsense(void **unused) {
     attn_translator_free(model);
 }
 
+/* Rotary positions that cannot be; heads of 6 channels unless another number of them is said. */
+static void test_rotary_refused(void **unused) {
+    (void)unused;
+    const struct {
+        attn_rotary kind;
+        int64_t heads, base, dim;
+        bool learned;
+        const char *says; /* NULL: nothing is wrong */
+    } cases[] = {
+        {ATTN_ROTARY_HALVES, 4, 0, 6, false, NULL},
+        {ATTN_ROTARY_ADJACENT, 4, 2, 2, false, NULL},
+        {ATTN_ROTARY_HALVES, 8, 0, 2, false, NULL},
+        {ATTN_ROTARY_HALVES, 8, 0, 0, false, "turn 3 channels of heads of 3"},
+        {ATTN_ROTARY_ADJACENT, 4, 0, 5, false, "turn 5 channels of heads of 6"},
+        {ATTN_ROTARY_HALVES, 4, 0, 8, false, "turn 8 channels of heads of 6"},
+        {ATTN_ROTARY_HALVES, 4, 0, -2, false, "rotary_dim is -2"},
+        {ATTN_ROTARY_HALVES, 4, -1, 0, false, "rotary_base is -1"},
+        {ATTN_ROTARY_HALVES, 4, 1, 0, false, "rotary_base is 1"},
+        {ATTN_ROTARY_HALVES, 4, 0, 0, true, "both rotary and learned"},
+        {ATTN_ROTARY_NONE, 4, 100, 0, false, "of rotary positions alone"},
+        {ATTN_ROTARY_NONE, 4, 0, 2, true, "of rotary positions alone"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        attn_translator_config config = variant(0);
+        attn_translator *model = NULL;
+        attn_error error = {0};
+        config.heads = config.kv_heads = cases[i].heads;
+        config.rotary = cases[i].kind;
+        config.rotary_base = cases[i].base;
+        config.rotary_dim = cases[i].dim;
+        config.learned_positions = cases[i].learned;
+        attn_status status = attn_translator_create(&config, false, &model, &error);
+        assert_int_equal(status, cases[i].says != NULL ? ATTN_ERR_ARGUMENT : ATTN_OK);
+        if (cases[i].says != NULL && strstr(error.what, cases[i].says) == NULL) {
+            fail_msg("'%s' does not say '%s'", error.what, cases[i].says);
+        }
+        attn_translator_free(model);
+    }
+}
+
 /* ---- edits ---- */
 
 enum { ALL = INT32_MAX };
@@ -633,6 +673,7 @@ int main(void) {
         cmocka_unit_test(test_steps_are_the_full_pass),
         cmocka_unit_test(test_step_attention),
         cmocka_unit_test(test_step_refuses_nonsense),
+        cmocka_unit_test(test_rotary_refused),
         cmocka_unit_test(test_alone_or_in_a_batch),
         cmocka_unit_test(test_threads_and_isas),
         cmocka_unit_test(test_gradients_add_up),

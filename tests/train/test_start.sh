@@ -89,6 +89,43 @@ refused 'the tokenizer is that of the model' --init a.safetensors --set vocabula
 refused 'tokenizer_type' --init a.safetensors --set tokenizer_type=bpe
 refused 'vocabularies' --init a.safetensors --set vocabularies=separate
 refused 'not an attn translator' --init "$ATTN_SOURCE_DIR/models/street.safetensors"
+
+# Rotary positions have no parameters, so that the configuration alone carries them on: whole, with a part frozen, and by adapters.
+grep -v -e sinusoids -e first_position -e ssru network.recipe >rotary.recipe
+cat >>rotary.recipe <<'END'
+positions = rotary
+rotary = adjacent
+rotary_base = 100
+rotary_dim = 4
+END
+network_of() { # MODEL
+    "$ATTN_TOOL" info "$1" | sed -n '/^configuration/,/^metadata/p'
+}
+train $text --recipe ./rotary.recipe --out r
+network_of r.safetensors >network
+for line in 'positions *rotary' 'rotary *adjacent' 'rotary_base *100' 'rotary_dim *4'; do
+    grep -q "$line" network || fail "info does not show $line"
+done
+train $text --init r.safetensors $still --out still
+train $text --init r.safetensors --set max_steps=5 --freeze 'encoder.*' --out frozen
+train $text --init r.safetensors --set max_steps=5 --set lora_rank=2 --out adapted
+for model in r still frozen adapted; do
+    network_of $model.safetensors | cmp -s - network || fail "$model has another network"
+    "$ATTN_TOOL" score --model $model.safetensors --source train.src --target train.tgt >$model.scores || fail "scoring $model"
+done
+cmp -s r.scores still.scores || fail "with rotary positions, the model trained on scores otherwise"
+cmp -s r.scores frozen.scores && fail "with rotary positions and a frozen part, nothing was trained"
+cmp -s r.scores adapted.scores && fail "with rotary positions, adapters trained nothing"
+refused 'the model of --init has 4, not 2' --init r.safetensors --set rotary_dim=2
+refused 'rotary_dim: only rotary positions have it' --init r.safetensors --set positions=learned
+
+rotary="--recipe ./rotary.recipe --set"
+refused 'turn 3 channels of heads of 8' $rotary rotary_dim=3
+refused 'turn 10 channels of heads of 8' $rotary rotary_dim=10
+refused 'turn 1 channels of heads of 1' $rotary heads=16 --set rotary_dim=0
+refused 'rotary_base is 1' $rotary rotary_base=1
+refused 'rotary_dim: only rotary positions have it: set positions = rotary too' $rotary positions=learned
+refused 'rotary: only rotary positions have it' --recipe ./network.recipe --set rotary=adjacent
 [ -e refused.safetensors ] && fail "something was written"
 
 [ $failures -eq 0 ] && echo "all as expected"
