@@ -6,6 +6,7 @@
 
 #include "base/math.h"
 #include "base/sized.h"
+#include "base/trig.h"
 #include "kernels/attention/attention_driver.h"
 #include "kernels/elementwise/elementwise.h"
 
@@ -47,7 +48,8 @@ int64_t attn_attention_bucket(int64_t distance, bool both_ways, int64_t buckets,
     if (length < single || single < 1 || longest <= single) {
         return first + attn_clamp(length, 0, last);
     }
-    double share = log((double)length / (double)single) / log((double)longest / (double)single);
+    double share = attn_log2_double((double)length / (double)single) /
+                   attn_log2_double((double)longest / (double)single);
     double bucket = (double)single + floor(share * (double)(side - single));
     return first + (bucket < (double)last ? (int64_t)bucket : last);
 }
