@@ -95,7 +95,7 @@ ATTN_API attn_cache_usage attn_cache_get_usage(const attn_cache *cache);
 /* ---- attention ---- */
 
 /* R queries, each of one sequence:
- *     s[j] = scale * (query . key'[j])     p = softmax(s)     output = sum of p[j] value'[j]
+ *     s[j] = scale * (query . key'[j]) + bias[j]    p = softmax(s)    output = sum of p[j] value'[j]
  * over the tokens j that row r sees: those before lengths[r], and no more than window_left before
  * the last of them. For the last n queries of a sequence of T tokens with a causal mask, pass n
  * rows of that sequence with lengths T - n + 1 .. T. Consecutive rows of one sequence share its
@@ -118,6 +118,11 @@ typedef struct attn_cache_attention {
     attn_real *weights;
     int64_t weights_row;
     int64_t weights_head; /* above 0: weights are those of this head alone, counted from 1 */
+    /* Added to s: of row r, head h and key j, bias[r * bias_row + h * bias_head + j], for every key j before
+     * lengths[r]; a stride of 0 broadcasts. -infinity masks a key. NULL: none. For positions by distance
+     * (attn_attention_distance_bias) it is a row of that bias. */
+    const attn_real *bias;
+    int64_t bias_row, bias_head;
 } attn_cache_attention;
 
 /* Sets the strides of contiguous [R, H, D] and [R, H, E] tensors with the cache's D and E; no

@@ -112,9 +112,11 @@ static void append_all(attn_cache *cache, setting *s, story *to, int64_t count) 
     }
 }
 
-/* The full pass: one query against the first `length` tokens of a story. */
+/* The full pass: one query against the first `length` tokens of a story. bias: of head h at bias + h * bias_head,
+ * or NULL. */
 static void expect(const setting *s, const story *of, int64_t length, int64_t window, float scale,
-                   const float *query, float *output, float *lse, float *weights) {
+                   const float *query, const float *bias, int64_t bias_head, float *output,
+                   float *lse, float *weights) {
     int64_t g = s->config.kv_heads, d = s->config.head_size, e = s->config.value_size;
     size_t tokens = (size_t)length + 1; /* malloc(0) may be NULL */
     float *key = malloc(tokens * (size_t)(g * d) * sizeof *key);
@@ -128,6 +130,8 @@ static void expect(const setting *s, const story *of, int64_t length, int64_t wi
     attn_attention_init(&spec, 1, s->heads, g, 1, length, d, e);
     spec.window_left = window;
     spec.scale = scale;
+    spec.bias = bias;
+    spec.bias_head = bias_head;
     assert_int_equal(attn_attention_forward(&spec, query, key, value, output, lse, NULL), ATTN_OK);
     assert_int_equal(attn_attention_weights(&spec, query, key, lse, NULL, weights, NULL), ATTN_OK);
     free(key);
@@ -138,6 +142,7 @@ static void expect(const setting *s, const story *of, int64_t length, int64_t wi
 typedef struct rows {
     int64_t count, window;
     float scale;
+    bool biased, one_bias;            /* each row and head has a bias of its own; or all have one */
     int64_t sequence[64], length[64]; /* length -1: all */
     const story *story[64];
 } rows;
@@ -146,6 +151,14 @@ static void add_row(rows *r, const story *of, int64_t length) {
     r->sequence[r->count] = of->number;
     r->length[r->count] = length;
     r->story[r->count++] = of;
+}
+
+/* Numbers, and places where keys are masked. */
+static void fill_bias(setting *s, int64_t count, float *bias) {
+    for (int64_t i = 0; i < count; i++) {
+        bool masked = attn_random_below(&s->random, 8) == 0;
+        bias[i] = masked ? -INFINITY : (float)(attn_random_uniform(&s->random) * 6 - 3);
+    }
 }
 
 static void check_rows(attn_cache *cache, setting *s, const rows *r, bool all_isas) {
@@ -163,6 +176,10 @@ static void check_rows(attn_cache *cache, setting *s, const rows *r, bool all_is
     guard_memory output = guard_new(count * (size_t)out_row * float_size, GUARD_ABOVE);
     guard_memory lse = guard_new(count * (size_t)s->heads * float_size, GUARD_ABOVE);
     guard_memory weights = guard_new(count * (size_t)longest * float_size, GUARD_ABOVE);
+    int64_t bias_head = r->one_bias ? 0 : longest, bias_row = bias_head * s->heads;
+    int64_t bias_size = r->one_bias ? longest : r->count * bias_row;
+    guard_memory bias = guard_new((size_t)bias_size * float_size, GUARD_ABOVE);
+    fill_bias(s, bias_size, bias.data);
     for (int64_t i = 0; i < r->count * query_row; i++) {
         ((float *)query.data)[i] = (float)(attn_random_uniform(&s->random) * 4 - 2);
     }
@@ -170,8 +187,10 @@ static void check_rows(attn_cache *cache, setting *s, const rows *r, bool all_is
     float *expected_lse = calloc(count * (size_t)s->heads, float_size);
     float *expected_weights = calloc(count * (size_t)longest, float_size);
     for (int64_t n = 0; n < r->count; n++) {
+        const float *row = r->biased ? (float *)bias.data + n * bias_row : NULL;
         expect(s, r->story[n], lengths[n], r->window, r->scale, (float *)query.data + n * query_row,
-               expected + n * out_row, expected_lse + n * s->heads, expected_weights + n * longest);
+               row, bias_head, expected + n * out_row, expected_lse + n * s->heads,
+               expected_weights + n * longest);
     }
     attn_cache_attention a;
     attn_cache_attention_init(&a, cache, r->count, s->heads);
@@ -181,6 +200,9 @@ static void check_rows(attn_cache *cache, setting *s, const rows *r, bool all_is
     a.scale = r->scale;
     a.query = query.data;
     a.output = output.data;
+    a.bias = r->biased ? bias.data : NULL;
+    a.bias_row = bias_row;
+    a.bias_head = bias_head;
     const attn_kernels *list[ATTN_KERNELS_MAX];
     int isas = attn_kernels_list(list, ATTN_KERNELS_MAX);
     for (int n = all_isas ? 0 : isas - 1; n < isas; n++) {
@@ -206,6 +228,7 @@ static void check_rows(attn_cache *cache, setting *s, const rows *r, bool all_is
     guard_free(&output);
     guard_free(&lse);
     guard_free(&weights);
+    guard_free(&bias);
 }
 
 static attn_cache *cache_new(attn_cache_config config) {
@@ -251,7 +274,10 @@ static void lengths_around_every_border(void **state) {
         for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
             story *one = story_new(cache);
             append_all(cache, &s, one, lengths[i]);
-            rows r = {.window = -1, .scale = i % 3 == 0 ? 0.3f : 0};
+            rows r = {.window = -1,
+                      .scale = i % 3 == 0 ? 0.3f : 0,
+                      .biased = (i + (size_t)n) % 2 == 0,
+                      .one_bias = n % 4 == 0};
             add_row(&r, one, -1);
             check_rows(cache, &s, &r, true);
             attn_cache_end(cache, one->number);
@@ -304,7 +330,11 @@ static void rows_together(void **state) {
             stories[i] = story_new(cache);
             append_all(cache, &s, stories[i], i == 3 ? 0 : 100 + 90 * i);
         }
-        rows r = {.window = n % 4 == 3 ? 50 : n % 4 == 1 ? 0 : -1};
+        rows r = {.window = n % 4 == 3   ? 50
+                            : n % 4 == 1 ? 0
+                                         : -1,
+                  .biased = n % 5 != 2,
+                  .one_bias = n % 5 == 4};
         for (int i = 0; i < 30; i++) {
             const story *of = stories[n % 2 ? 1 : i / 5 % 4];
             add_row(&r, of,
@@ -580,8 +610,8 @@ static bool short_life(const setting *s) {
 #undef TRY
     attn_cache_free(cache);
     attn_set_allocator(NULL, NULL, NULL);
-    expect(s, &a, a.length, -1, 0, query, expected, lse, weights);
-    expect(s, &b, b.length, -1, 0, query + 4, expected + 8, lse, weights);
+    expect(s, &a, a.length, -1, 0, query, NULL, 0, expected, lse, weights);
+    expect(s, &b, b.length, -1, 0, query + 4, NULL, 0, expected + 8, lse, weights);
     assert_memory_equal(output, expected, sizeof output);
     return failed;
 }

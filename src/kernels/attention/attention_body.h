@@ -385,13 +385,10 @@ static void add_alibi(const attn_attention_call *call, row_place place, int firs
 }
 
 /* s = bias + s, in the unit of s; nothing beyond the last key is read. */
-static void add_bias(const attn_attention_call *call, row_place place, int first, int last,
-                     float *scores) {
-    const float *bias =
-        call->spec->bias + attn_bias_offset(call->spec, place.b, place.h, place.i) + place.block;
+static void add_bias(const float *bias, float unit, int first, int last, float *scores) {
     for (int j = first & ~15; j < last; j += 16) {
         v16 x = v_load_part(bias + j, v_rest(last - j));
-        v_store(scores + j, v_fma(x, v_set1(call->unit), v_load(scores + j)));
+        v_store(scores + j, v_fma(x, v_set1(unit), v_load(scores + j)));
     }
 }
 
@@ -434,7 +431,8 @@ static __attribute__((noinline)) void change_scores(const attn_attention_call *c
         add_alibi(call, place, first, last, scores);
     }
     if (spec->bias != NULL) {
-        add_bias(call, place, first, last, scores);
+        add_bias(spec->bias + attn_bias_offset(spec, place.b, place.h, place.i) + place.block,
+                 call->unit, first, last, scores);
     }
     if (spec->score_hook != NULL) {
         run_hook(call, place, first, last, scores, trace);

@@ -55,10 +55,11 @@ typedef struct attn_cache_item {
     real query_factor;
     int rows;                    /* 1 .. ATTN_CACHE_ROWS */
     int64_t first_key, last_key; /* of all rows together */
-    /* Per row: the keys first .. last - 1 that it sees, its query, where its result goes, and how
-     * its softmax ended. */
+    /* Per row: the keys first .. last - 1 that it sees, its query, what is added to its scores, where its
+     * result goes, and how its softmax ended. */
     int64_t first[ATTN_CACHE_ROWS], last[ATTN_CACHE_ROWS];
     const real *query[ATTN_CACHE_ROWS];
+    const real *bias[ATTN_CACHE_ROWS]; /* of key 0 on; NULL: none */
     real *output[ATTN_CACHE_ROWS];
     attn_row_softmax end[ATTN_CACHE_ROWS];
     /* NULL, or [rows][scores_row]: receives the scores of keys first_key .. last_key - 1 at their

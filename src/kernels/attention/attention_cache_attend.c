@@ -125,6 +125,7 @@ static void make_item(const plan *p, int64_t r, int64_t g, int64_t part, real *s
             item->first[n] = first;
             item->last[n] = last;
             item->query[n] = a->query + r * a->query_row + h * a->query_head;
+            item->bias[n] = a->bias != NULL ? a->bias + r * a->bias_row + h * a->bias_head : NULL;
             item->output[n] = a->output + r * a->output_row + h * a->output_head;
         }
     }

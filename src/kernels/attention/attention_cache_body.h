@@ -316,9 +316,20 @@ V_INLINE void cache_weigh_rows(const attn_cache_type type, const attn_cache_item
 
 /* ---- one block ---- */
 
+static void cache_add_bias(const attn_cache_item *item, const cache_memory *memory,
+                           const cache_block *block) {
+    for (int n = 0; n < item->rows; n++) {
+        if (item->bias[n] != NULL) {
+            add_bias(item->bias[n] + block->start, REAL_LOG2E, block->first[n], block->last[n],
+                     memory->scores + n * SCORE_ROW);
+        }
+    }
+}
+
 static void cache_softmax(const attn_cache_item *item, const cache_memory *memory,
                           const cache_block *block) {
     int64_t value_panels = item->layout->value_row / 16;
+    cache_add_bias(item, memory, block);
     for (int n = 0; n < item->rows && item->scores != NULL; n++) {
         memcpy(item->scores + n * item->scores_row + block->start + block->from,
                memory->scores + n * SCORE_ROW + block->from,

@@ -73,6 +73,9 @@ static void attend_row(attn_cache_item *item, int n) {
         real scores[ATTN_KEY_BLOCK];
         for (int64_t j = first; j < last; j++) {
             scores[j - first] = score(item, row.query, j);
+            if (item->bias[n] != NULL) {
+                scores[j - first] = real_fma(item->bias[n][j], REAL_LOG2E, scores[j - first]);
+            }
             if (item->scores != NULL) {
                 item->scores[n * item->scores_row + j] = scores[j - first];
             }
