@@ -36,6 +36,7 @@ static json_t *describe_translator(const attn_translator_config *c) {
         "max_length", (json_int_t)c->max_length, "norm", c->pre_norm ? "pre" : "post", "positions",
         c->learned_positions            ? "learned"
         : c->rotary != ATTN_ROTARY_NONE ? "rotary"
+        : c->relative                   ? "relative"
                                         : "sinusoidal",
         "activation", attn_activation_names[c->activation]);
     if (c->source_vocabulary > 0) {
@@ -74,6 +75,14 @@ static json_t *describe_translator(const attn_translator_config *c) {
         json_object_set_new(
             config, "rotary_dim",
             json_integer(c->rotary_dim > 0 ? c->rotary_dim : c->d_model / c->heads));
+    }
+    if (c->relative) {
+        json_object_set_new(
+            config, "relative_buckets",
+            json_integer(c->relative_buckets > 0 ? c->relative_buckets : ATTN_RELATIVE_BUCKETS));
+        json_object_set_new(
+            config, "relative_distance",
+            json_integer(c->relative_distance > 0 ? c->relative_distance : ATTN_RELATIVE_DISTANCE));
     }
     if (!c->learned_positions && c->sinusoids != ATTN_SINUSOIDS_TENSOR2TENSOR) {
         json_object_set_new(config, "sinusoids", json_string(attn_sinusoids_names[c->sinusoids]));

@@ -119,7 +119,11 @@ static void print_scores(const attn_explained *x, const attn_terminal *t) {
     fputs("   ", t->out);
     attn_terminal_text(t, "piece", LABEL, false);
     char divided[32];
-    snprintf(divided, sizeof divided, "/ sqrt(%lld)=%.2f", (long long)x->shape.head_size, root);
+    if (s->distance_bias != NULL) {
+        snprintf(divided, sizeof divided, "/ %.2f + bias", root);
+    } else {
+        snprintf(divided, sizeof divided, "/ sqrt(%lld)=%.2f", (long long)x->shape.head_size, root);
+    }
     fprintf(t->out, "%9s  %16s  %7s   %s\n", "q . k", divided, "weight", "value (first numbers)");
     for (int64_t j = 0; j < s->visible; j++) {
         if (!is_heavy(s, j)) {
@@ -262,6 +266,9 @@ static json_t *json_steps(const attn_explained *x) {
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         json_object_set_new(steps, vectors[i].name,
                             json_doubles(vectors[i].values, vectors[i].count));
+    }
+    if (s->distance_bias != NULL) {
+        json_object_set_new(steps, "distance_bias", json_doubles(s->distance_bias, s->visible));
     }
     json_object_set_new(steps, "keys", json_matrix(s->keys, n->keys, n->head_size));
     json_object_set_new(steps, "values", json_matrix(s->values, n->keys, n->head_size));

@@ -140,6 +140,20 @@ typedef struct attn_rotation {
  * The same bits everywhere. */
 ATTN_API void attn_rotary_table(double base, int64_t length, int64_t size, attn_real *table);
 
+/* Relative positions (Raffel et al. 2020, T5): to the score of query i and key j of a sequence, head h adds
+ * table[b, h] after the scale, b the bucket of the distance j - i (attn_attention_bucket in attn/attention.h). Without
+ * causal, keys ahead have buckets of their own; with causal, all buckets are of keys behind. Layers may share a
+ * table: its gradient is the sum over them. */
+typedef struct attn_relative {
+    attn_param *table; /* [buckets, H], 4 buckets or more */
+    int64_t
+        longest; /* all beyond this distance are in the last bucket; above half of the buckets */
+} attn_relative;
+
+/* Declares NAME [buckets, heads], which begins as 0: no distance counts. */
+ATTN_API attn_relative attn_relative_declare(attn_params *params, const char *name, int64_t buckets,
+                                             int64_t heads, int64_t longest);
+
 typedef struct attn_multi_head {
     int64_t channels, heads, kv_heads, head_size;
     /* NAME.query, .key, .value (weights adjacent, then biases), NAME.output. Self attention
@@ -154,6 +168,8 @@ typedef struct attn_multi_head {
     int64_t edit_count;
     /* The caller's: queries and keys of self attention are turned before they meet; NULL: they are not. */
     const attn_rotation *rotation;
+    /* The caller's: what self attention adds to scores by distance; NULL: nothing. */
+    const attn_relative *relative;
 } attn_multi_head;
 
 /* channels must be a multiple of heads, and heads of kv_heads; otherwise attn_params_allocate
@@ -163,7 +179,8 @@ ATTN_API attn_multi_head attn_multi_head_declare(attn_params *params, const char
 /* The attention of x's tokens to those of memory (NULL: to x itself), heads joined, before the
  * output projection: [N, C]. Notes query, key, value, heads and lse. dropout is on the weights. A tape that
  * records refuses an attention with edits (ATTN_ERR_ARGUMENT). With a rotation, query and key are noted as turned; it
- * is refused together with memory, or when a sequence is longer than its table (ATTN_ERR_ARGUMENT). */
+ * is refused when a sequence is longer than its table (ATTN_ERR_ARGUMENT). With relative positions their bias is noted:
+ * [H, 2 longest - 1], of the distances from 1 - longest on. Both are refused together with memory (ATTN_ERR_ARGUMENT). */
 ATTN_API attn_tensor *attn_layer_attention(attn_tape *tape, attn_tensor *x,
                                            const attn_sequences *sequences, attn_tensor *memory,
                                            const attn_sequences *memory_sequences,

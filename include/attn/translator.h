@@ -1,6 +1,6 @@
 /* attn/translator.h: the Transformer of "Attention is all you need", encoder and decoder.
  *
- * Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020; rotary positions: Su et al. 2021. Dimension letters: N tokens, V vocabulary of the
+ * Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020; rotary positions: Su et al. 2021; relative ones: Raffel et al. 2020. Dimension letters: N tokens, V vocabulary of the
  * target, R rows (hypotheses) of a decoding step. */
 #ifndef ATTN_TRANSLATOR_H
 #define ATTN_TRANSLATOR_H
@@ -63,6 +63,11 @@ typedef struct attn_translator_config {
         rotary; /* self-attention turns queries and keys by their places, and embeddings get no position */
     int64_t rotary_base; /* 0: 10000 */
     int64_t rotary_dim;  /* how many channels of a head are turned; 0: all */
+    /* Self-attention adds a learned number by distance and head (attn_relative), from a table for each side that its
+     * layers share, and embeddings get no position. */
+    bool relative;
+    int64_t relative_buckets;  /* rows of a table; 0: 32 */
+    int64_t relative_distance; /* the last bucket holds all beyond; 0: 128 */
 } attn_translator_config;
 
 /* The paper's base model with a vocabulary of 8,000. */

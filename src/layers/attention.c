@@ -4,7 +4,8 @@
  * N tokens, M memory tokens, C channels, H heads, G key/value heads, D head size.
  * Self attention projects x once to [N, (H + 2G) D]: query, key and value side by side; the kernel
  * reads the three through strides. Rotary positions turn query and key where they lie, before the kernel, and
- * their gradients back after it. Next: kernels/attention, layers/rotary.c. */
+ * their gradients back after it; relative ones are a bias that the kernel adds. Next: kernels/attention, layers/rotary.c,
+ * layers/relative.c. */
 #include "kernels/attention/attention.h"
 
 #include <stdio.h>
@@ -57,6 +58,8 @@ typedef struct attention_record {
     attn_tensor *output;
     real *lse;
     const attn_rotation *rotation; /* NULL: none */
+    const attn_relative *relative; /* NULL: none */
+    attn_tensor *bias;             /* [H, 2 longest - 1]: of relative positions */
     attn_sequences sequences;
     attn_guide guide; /* start NULL: none */
     attn_guide_head guided;
@@ -68,6 +71,22 @@ static void turn_all(const attention_record *r, bool back, real *joined) {
         attn_layers_turn_all(r->rotation, &r->sequences, back, r->call.heads + r->call.kv_heads,
                              r->call.head_size, r->query->cols, joined);
     }
+}
+
+/* The bias of every distance between two tokens of the longest sequence; false, and the tape fails, when out of memory. */
+static bool add_relative(attn_tape *tape, attention_record *r) {
+    int64_t longest = attn_max(r->sequences.longest, 1);
+    if (r->relative == NULL) {
+        return true;
+    }
+    r->bias = attn_tape_tensor(tape, r->call.heads, 2 * longest - 1);
+    if (r->bias == NULL) {
+        return false;
+    }
+    attn_layers_relative_bias(r->relative, !r->call.causal, 1 - longest, r->bias->cols,
+                              r->bias->data);
+    attn_attention_distance_bias(&r->call, r->bias->data);
+    return true;
 }
 
 static void attention_backward(attn_tape *tape, void *record) {
@@ -87,6 +106,13 @@ static void attention_backward(attn_tape *tape, void *record) {
                                           .d_query = d_query,
                                           .d_key = d_key_value + r->key_offset,
                                           .d_value = d_key_value + r->value_offset};
+    if (r->bias != NULL && !r->relative->table->frozen) {
+        real *d_bias = attn_tape_grad(tape, r->bias);
+        if (d_bias == NULL) {
+            return;
+        }
+        gradients.d_bias = d_bias + r->bias->cols / 2; /* of distance 0 */
+    }
     attn_error error;
     attn_status status = attn_attention_backward_scratch(
         &r->call, r->query->data, r->key_value->data + r->key_offset,
@@ -102,6 +128,11 @@ static void attention_backward(attn_tape *tape, void *record) {
     }
     /* query, key turned by their places */
     turn_all(r, true, d_query);
+    /* bias by distance */
+    if (status == ATTN_OK && gradients.d_bias != NULL) {
+        attn_layers_relative_gradient(r->relative, !r->call.causal, -(r->bias->cols / 2),
+                                      r->bias->cols, r->bias->grad);
+    }
 }
 
 /* The projections of x and memory, and where the heads lie in them. */
@@ -174,6 +205,19 @@ static bool fits(attn_tape *tape, const attn_tensor *x, const char *name,
                        (long long)x->rows, sequences_name, (long long)tokens);
     }
     return tokens == x->rows;
+}
+
+/* Rotary and relative positions are of self attention, and fit its heads. */
+static bool positions_fit(attn_tape *tape, const attn_sequences *sequences,
+                          const attn_tensor *memory, const attn_multi_head *a) {
+    if (memory != NULL && (a->rotation != NULL || a->relative != NULL)) {
+        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "an attention with %s takes no memory",
+                       a->rotation != NULL ? "a rotation" : "relative positions");
+        return false;
+    }
+    return (a->rotation == NULL ||
+            attn_layers_rotation(tape, a->rotation, sequences, a->head_size)) &&
+           (a->relative == NULL || attn_layers_relative(tape, a->relative, a->heads));
 }
 
 /* ---- edits ---- */
@@ -261,12 +305,7 @@ static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences
         !attn_layers_probability(tape, dropout, "the dropout")) {
         return NULL;
     }
-    if (attention->rotation != NULL && memory != NULL) {
-        attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "an attention with a rotation takes no memory");
-        return NULL;
-    }
-    if (attention->rotation != NULL &&
-        !attn_layers_rotation(tape, attention->rotation, sequences, attention->head_size)) {
+    if (!positions_fit(tape, sequences, memory, attention)) {
         return NULL;
     }
     if (memory != NULL && memory_sequences->count != sequences->count) {
@@ -286,10 +325,14 @@ static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences
     }
     local.lse = lse->data;
     local.rotation = attention->rotation;
+    local.relative = attention->relative;
     local.sequences = *sequences;
     uint64_t key = recording ? attn_tape_random_key(tape) : 0;
     describe(&local, attention, sequences, memory != NULL ? memory_sequences : sequences, causal,
              recording ? dropout : 0.0, key);
+    if (!add_relative(tape, &local)) {
+        return NULL;
+    }
     if (guide != NULL &&
         !start_guide(tape, guide, attention, sequences, memory_sequences, &local)) {
         return NULL;
@@ -300,7 +343,9 @@ static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences
     }
     if (r != NULL) {
         *r = local;
-        local.output->constant = local.query->constant && local.key_value->constant;
+        local.output->constant =
+            local.query->constant && local.key_value->constant &&
+            (local.relative == NULL || attn_layers_frozen(local.relative->table));
     }
     turn_all(&local, false, local.query->data);
     attn_error error;
@@ -321,6 +366,7 @@ static attn_tensor *attend(attn_tape *tape, attn_tensor *x, const attn_sequences
     attn_tape_note(tape, memory != NULL ? "key_value" : "joined", local.key_value);
     attn_tape_note(tape, "heads", local.output);
     attn_tape_note(tape, "lse", lse);
+    attn_tape_note(tape, "bias", local.bias);
     return local.output;
 }
 

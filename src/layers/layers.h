@@ -106,6 +106,15 @@ void attn_layers_turn(const attn_rotation *rotation, int64_t place, int64_t head
 void attn_layers_turn_all(const attn_rotation *rotation, const attn_sequences *sequences, bool back,
                           int64_t heads, int64_t head_size, int64_t row, real *x);
 
+/* The table is allocated and fits so many heads; else the tape fails. */
+bool attn_layers_relative(attn_tape *tape, const attn_relative *relative, int64_t heads);
+/* bias [H, count]: what is added at the distances first .. first + count - 1. */
+void attn_layers_relative_bias(const attn_relative *relative, bool both_ways, int64_t first,
+                               int64_t count, real *bias);
+/* Adds its gradient to that of the table, the distances in order. */
+void attn_layers_relative_gradient(const attn_relative *relative, bool both_ways, int64_t first,
+                                   int64_t count, const real *d_bias);
+
 /* A feed-forward up to its last projection. */
 attn_tensor *attn_layers_hidden(attn_tape *tape, attn_tensor *x,
                                 const attn_feed_forward *feed_forward, attn_activation activation,

@@ -51,6 +51,9 @@ bool attn_config_absent(const void *config, const attn_config_key *key);
 /* false when the text is no value of the key's type. */
 bool attn_config_read(void *config, const attn_config_key *key, const char *value);
 
+/* Relative positions of a configuration that does not set its own. */
+enum { ATTN_RELATIVE_BUCKETS = 32, ATTN_RELATIVE_DISTANCE = 128 };
+
 /* ATTN_ERR_ARGUMENT unless low <= value <= high; 0 <= value < 1. */
 ATTN_MUST_CHECK attn_status attn_config_check_range(const char *name, int64_t value, int64_t low,
                                                     int64_t high, attn_error *error);

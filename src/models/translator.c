@@ -71,6 +71,37 @@ static attn_status check_rotary(const attn_translator_config *c, attn_error *err
     return ATTN_OK;
 }
 
+static int64_t relative_buckets(const attn_translator_config *c) {
+    return c->relative_buckets > 0 ? c->relative_buckets : ATTN_RELATIVE_BUCKETS;
+}
+
+static int64_t relative_distance(const attn_translator_config *c) {
+    return c->relative_distance > 0 ? c->relative_distance : ATTN_RELATIVE_DISTANCE;
+}
+
+static attn_status check_relative(const attn_translator_config *c, attn_error *error) {
+    if (!c->relative) {
+        return c->relative_buckets == 0 && c->relative_distance == 0
+                   ? ATTN_OK
+                   : attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "set relative too",
+                               "relative_buckets and relative_distance are of relative positions "
+                               "alone");
+    }
+    if (c->learned_positions || c->rotary != ATTN_ROTARY_NONE) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "choose one of them",
+                         "positions cannot be both relative and %s",
+                         c->learned_positions ? "learned" : "rotary");
+    }
+    if (relative_buckets(c) < 4 || relative_distance(c) <= relative_buckets(c) / 2) {
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, NULL, -1, "set relative_buckets or relative_distance",
+            "relative positions in %lld buckets up to the distance %lld: there must be "
+            "4 buckets or more, and the distance must be above half of them",
+            (long long)relative_buckets(c), (long long)relative_distance(c));
+    }
+    return ATTN_OK;
+}
+
 static attn_status check_config(const attn_translator_config *c, attn_error *error) {
     const struct {
         const char *name;
@@ -88,6 +119,8 @@ static attn_status check_config(const attn_translator_config *c, attn_error *err
         {"first_position", c->first_position, 0, 1 << 16},
         {"rotary_base", c->rotary_base, 0, 1 << 30},
         {"rotary_dim", c->rotary_dim, 0, 1 << 14},
+        {"relative_buckets", c->relative_buckets, 0, 1 << 12},
+        {"relative_distance", c->relative_distance, 0, 1 << 16},
         {"alignment_layer", c->alignment_layer, 0, c->decoder_layers},
         {"alignment_head", c->alignment_head, c->alignment_layer > 0,
          c->alignment_layer > 0 ? c->heads : 0},
@@ -114,9 +147,10 @@ static attn_status check_config(const attn_translator_config *c, attn_error *err
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "set learned_positions too",
                          "only learned positions can be the decoder's own");
     }
-    attn_status rotary = check_rotary(c, error);
-    if (rotary != ATTN_OK) {
-        return rotary;
+    attn_status positions = check_rotary(c, error);
+    positions = positions == ATTN_OK ? check_relative(c, error) : positions;
+    if (positions != ATTN_OK) {
+        return positions;
     }
     if (c->source_vocabulary != 0 && c->embeddings == ATTN_EMBEDDINGS_TIED) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "use untied or target",
@@ -169,18 +203,20 @@ static attn_feed_forward declare_feed_forward(attn_translator *m, const char *na
                     : attn_feed_forward_declare(m->params, name, c->d_model, c->ffn);
 }
 
-static attn_multi_head declare_self(attn_translator *m, const char *name) {
+static attn_multi_head declare_self(attn_translator *m, const char *name,
+                                    const attn_relative *relative) {
     const attn_translator_config *c = &m->config;
     attn_multi_head self =
         attn_multi_head_declare(m->params, name, c->d_model, c->heads, c->kv_heads);
     self.rotation = c->rotary != ATTN_ROTARY_NONE ? &m->rotation : NULL;
+    self.relative = c->relative ? relative : NULL;
     return self;
 }
 
 static void declare_encoder_layer(attn_translator *m, encoder_layer *layer, int64_t index) {
     char name[48];
     snprintf(name, sizeof name, "encoder.%lld.self", (long long)index);
-    layer->self = declare_self(m, name);
+    layer->self = declare_self(m, name, &m->source_relative);
     snprintf(name, sizeof name, "encoder.%lld.norm_self", (long long)index);
     layer->norm_self = declare_norm(m, name);
     snprintf(name, sizeof name, "encoder.%lld.feed_forward", (long long)index);
@@ -196,7 +232,7 @@ static void declare_decoder_layer(attn_translator *m, decoder_layer *layer, int6
     if (c->ssru) {
         layer->recurrent = attn_ssru_declare(m->params, name, c->d_model);
     } else {
-        layer->self = declare_self(m, name);
+        layer->self = declare_self(m, name, &m->target_relative);
     }
     snprintf(name, sizeof name, "decoder.%lld.norm_self", (long long)index);
     layer->norm_self = declare_norm(m, name);
@@ -242,6 +278,12 @@ static attn_param *declare_positions(attn_translator *m, const char *name) {
     return attn_params_declare(m->params, name, c->max_length, c->d_model, ATTN_INIT_EMBEDDING);
 }
 
+static attn_relative declare_relative(attn_translator *m, const char *name) {
+    const attn_translator_config *c = &m->config;
+    return attn_relative_declare(m->params, name, relative_buckets(c), c->heads,
+                                 relative_distance(c));
+}
+
 static void declare(attn_translator *m) {
     const attn_translator_config *c = &m->config;
     declare_words(m);
@@ -252,6 +294,12 @@ static void declare(attn_translator *m) {
     m->target_positions = m->positions;
     if (c->own_positions) {
         m->target_positions.learned = declare_positions(m, "target_positions");
+    }
+    if (c->relative) {
+        m->source_relative = declare_relative(m, "encoder.relative");
+    }
+    if (c->relative && !c->ssru) {
+        m->target_relative = declare_relative(m, "decoder.relative");
     }
     for (int64_t i = 0; i < c->encoder_layers; i++) {
         declare_encoder_layer(m, &m->encoder[i], i);
@@ -303,11 +351,16 @@ attn_status attn_translator_declare(const attn_translator_config *config, attn_t
     return ATTN_OK;
 }
 
-/* What is read elsewhere than in a packed form: vectors, learned positions, tables that are no projection too. */
+/* What is read elsewhere than in a packed form: vectors, learned and relative positions, tables that are no projection
+ * too. */
 static bool stays_unpacked(const attn_param *row) {
-    return row->rows == 1 || strcmp(row->name, "positions") == 0 ||
-           strcmp(row->name, "target_positions") == 0 ||
-           strcmp(row->name, "source_embedding") == 0 || strcmp(row->name, "target_embedding") == 0;
+    static const char *const names[] = {"positions",        "target_positions", "source_embedding",
+                                        "target_embedding", "encoder.relative", "decoder.relative"};
+    bool found = row->rows == 1;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
+        found = strcmp(row->name, names[i]) == 0;
+    }
+    return found;
 }
 
 /* The table of positions, or of rotary ones. */
@@ -334,7 +387,7 @@ static attn_status make_sinusoids(attn_translator *m, attn_error *error) {
 attn_status attn_translator_allocate(attn_translator *m, bool trainable, bool packed_only,
                                      attn_error *error) {
     const attn_translator_config *c = &m->config;
-    if (!c->learned_positions) {
+    if (!c->learned_positions && !c->relative) {
         attn_status status = make_sinusoids(m, error);
         if (status != ATTN_OK) {
             return status;
@@ -532,9 +585,9 @@ attn_tensor *attn_translator_embed(const attn_translator *m, attn_tape *tape, bo
                                    int64_t tokens, const int32_t *ids,
                                    const int32_t *position_ids) {
     attn_param *words = source ? m->embedding : m->target_embedding;
-    const attn_positions *positions = m->config.rotary != ATTN_ROTARY_NONE ? NULL
-                                      : source                             ? &m->positions
-                                                                           : &m->target_positions;
+    const attn_positions *positions = !attn_translator_adds_positions(&m->config) ? NULL
+                                      : source                                    ? &m->positions
+                                               : &m->target_positions;
     if (m->output.weight->data == NULL && attn_tape_recording(tape)) {
         attn_tape_fail(tape, ATTN_ERR_ARGUMENT, "the model was loaded for decoding only");
         return NULL;

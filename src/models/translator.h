@@ -30,11 +30,13 @@ struct attn_translator {
     real embedding_scale;               /* sqrt(d_model), or 1 */
     attn_norm source_norm, target_norm; /* after embedding, if the configuration says so */
     attn_positions positions,
-        target_positions;   /* [max_length, d_model]; of both sides or of each */
-    real *sinusoids;        /* the table behind positions or rotation; NULL when learned */
+        target_positions; /* [max_length, d_model]; of both sides or of each */
+    real *sinusoids; /* the table behind positions or rotation; NULL when learned or relative */
     attn_rotation rotation; /* of rotary positions; else of the kind NONE */
-    encoder_layer *encoder; /* [encoder_layers] */
-    decoder_layer *decoder; /* [decoder_layers] */
+    attn_relative source_relative,
+        target_relative;                  /* of relative positions, one for all layers of a side */
+    encoder_layer *encoder;               /* [encoder_layers] */
+    decoder_layer *decoder;               /* [decoder_layers] */
     attn_norm encoder_norm, decoder_norm; /* after the last layer: pre-norm, or final_norm */
     attn_linear output;                   /* the projection to words */
     /* Of a model that keeps its matrices packed alone (their data is NULL): where words are looked
@@ -109,6 +111,10 @@ attn_tensor *attn_translator_feed_forward(const attn_translator *model, attn_tap
 /* Embeddings of source or target tokens, positions, norm, dropout. position_ids: [tokens]. */
 attn_tensor *attn_translator_embed(const attn_translator *model, attn_tape *tape, bool source,
                                    int64_t tokens, const int32_t *ids, const int32_t *position_ids);
+/* Whether embeddings have a position added: rotary and relative ones act within attention. */
+static inline bool attn_translator_adds_positions(const attn_translator_config *config) {
+    return config->rotary == ATTN_ROTARY_NONE && !config->relative;
+}
 /* The number of words that a source may have. */
 int64_t attn_translator_source_words(const attn_translator_config *config);
 /* The encoder over sentences one after another: [N, d_model]. */

@@ -53,6 +53,11 @@ static const attn_config_key config_keys[] = {
     {"rotary", CONFIG_NEWER_CHOICE, offsetof(attn_translator_config, rotary), attn_rotary_names},
     {"rotary_base", CONFIG_NEWER_INT, offsetof(attn_translator_config, rotary_base), NULL},
     {"rotary_dim", CONFIG_NEWER_INT, offsetof(attn_translator_config, rotary_dim), NULL},
+    {"relative", CONFIG_NEWER_BOOL, offsetof(attn_translator_config, relative), NULL},
+    {"relative_buckets", CONFIG_NEWER_INT, offsetof(attn_translator_config, relative_buckets),
+     NULL},
+    {"relative_distance", CONFIG_NEWER_INT, offsetof(attn_translator_config, relative_distance),
+     NULL},
 };
 
 const char *attn_translator_config_difference(const attn_translator_config *a,

@@ -43,6 +43,7 @@ static void find(const attn_translator *m, const attn_tape *tape, attn_translato
     n->heads = noted(tape, scope, "heads");
     n->lse = noted(tape, scope, "lse");
     n->output = noted(tape, scope, "output");
+    n->bias = noted(tape, scope, "bias");
 }
 
 attn_status attn_translator_find_notes(const attn_translator *m, const attn_tape *tape,
@@ -74,7 +75,8 @@ attn_status attn_translator_find_notes(const attn_translator *m, const attn_tape
         !has_shape(n->input, queries, channels) || !has_shape(n->memory, keys, channels) ||
         !has_shape(n->query, queries, channels) || !has_shape(n->key_value, keys, key_end) ||
         !has_shape(n->heads, queries, channels) || !has_shape(n->lse, a->heads, queries) ||
-        !has_shape(n->output, queries, channels)) {
+        !has_shape(n->output, queries, channels) ||
+        (n->bias != NULL && !has_shape(n->bias, a->heads, 2 * queries - 1))) {
         return attn_fail(
             error, ATTN_ERR_ARGUMENT, NULL, -1, "watch the tape during the pass",
             "no attention was recorded for layer %lld of the %s with %lld queries and %lld keys",
@@ -92,6 +94,9 @@ attn_status attn_translator_notes_weights(const attn_translator_notes *n, bool c
     call.query = (attn_strides){0, n->query->cols, a->head_size};
     call.key = (attn_strides){0, n->key_value->cols, a->head_size};
     call.causal = causal;
+    if (n->bias != NULL) {
+        attn_attention_distance_bias(&call, n->bias->data);
+    }
     return attn_attention_weights(&call, n->query->data, n->key_value->data + n->key_column,
                                   n->lse->data, weights, NULL, error);
 }

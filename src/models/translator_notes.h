@@ -14,6 +14,8 @@ typedef struct attn_translator_notes {
     const attn_tensor *query;     /* [Q, C, and the keys of self attention] */
     const attn_tensor *key_value; /* [K, ...]: G D keys at key_column, then as many values */
     const attn_tensor *heads, *lse, *output; /* [Q, C], [H, Q], [Q, C] */
+    const attn_tensor
+        *bias; /* [H, 2 Q - 1]: of relative positions, of the distances from 1 - Q on; else NULL */
     int64_t key_column;
 } attn_translator_notes;
 

@@ -47,6 +47,8 @@ struct attn_translator_state {
     real *
         recurrent; /* [decoder_layers, max_rows, d_model], in encode_tape: of recurrent units; else NULL */
     real *moved; /* [max_rows, d_model] */
+    real *
+        bias; /* [H, max_steps], in encode_tape: of relative positions, of the distances up to 0; else NULL */
     int64_t max_rows, max_steps, step, rows;
     int64_t *sequence, *next_sequence, *sentence, *next_sentence; /* [max_rows] */
     bool *taken;                                                  /* [max_rows] */
@@ -195,6 +197,21 @@ static bool alloc_rows(attn_translator_state *s) {
     return attn_tape_status(s->encode_tape) == ATTN_OK;
 }
 
+/* False when out of memory. */
+static bool find_bias(attn_translator_state *s) {
+    const attn_relative *relative = s->model->decoder[0].self.relative;
+    s->bias = NULL;
+    if (relative == NULL) {
+        return true;
+    }
+    size_t count = (size_t)(s->model->config.heads * s->max_steps);
+    s->bias = attn_tape_alloc(s->encode_tape, count * sizeof *s->bias);
+    if (s->bias != NULL) {
+        attn_layers_relative_bias(relative, false, 1 - s->max_steps, s->max_steps, s->bias);
+    }
+    return s->bias != NULL;
+}
+
 /* Keys and values of the encoder's output for one decoder layer. */
 static attn_status remember_layer(attn_translator_state *s, attn_tensor *memory, int64_t layer) {
     const attn_multi_head *cross = &s->model->decoder[layer].cross;
@@ -297,7 +314,7 @@ static bool prepare(attn_translator_state *s, int64_t count, const int64_t *star
         attn_cache_clear(s->caches[i].self);
         attn_cache_clear(s->caches[i].memory);
     }
-    if (s->source_starts == NULL || !alloc_rows(s)) {
+    if (s->source_starts == NULL || !alloc_rows(s) || !find_bias(s)) {
         return false;
     }
     memcpy(s->source_starts, starts, (size_t)(count + 1) * sizeof(int64_t));
@@ -459,6 +476,7 @@ static attn_status read_values(attn_translator_state *s, attn_cache_attention at
     }
     attention.lengths = lengths;
     attention.window_left = 0;
+    attention.bias = NULL;
     attention.output = values;
     attention.weights = NULL;
     return attn_cache_attend_scratch(cache, &attention, attn_tape_scratch(s->step_tape), error);
@@ -538,6 +556,10 @@ static attn_tensor *attend(attn_translator_state *s, const attn_multi_head *a,
     attention.weights = weights;
     attention.weights_row = s->source_longest;
     attention.weights_head = weights_head;
+    if (a->relative != NULL) { /* that of distance 0 stands at this step */
+        attention.bias = s->bias + s->max_steps - 1 - s->step;
+        attention.bias_head = s->max_steps;
+    }
     attn_error error;
     attn_status status =
         attn_cache_attend_scratch(cache, &attention, attn_tape_scratch(tape), &error);

@@ -176,6 +176,7 @@ attn_status attn_explain_get_steps(attn_explain *e, attn_translator_part part, i
         .keys = l.keys + group * n.keys * n.head_size,
         .values = l.values + group * n.keys * n.head_size,
         .scores = l.scores + row,
+        .distance_bias = l.distance_bias != NULL ? l.distance_bias + row : NULL,
         .scaled = l.scaled + row,
         .weights = l.weights + row,
         .output = l.joined + token * n.channels + head * n.head_size,

@@ -45,6 +45,7 @@ typedef struct attn_explain_layer {
     bool rotary;         /* places turn queries and keys of self attention; position is 0 */
     int64_t turned;      /* R: channels of each head that this attention turns; 0: none */
     bool adjacent;       /* they are turned in pairs of neighbours, else of halves */
+    bool relative;       /* distances are added to scores of self attention; position is 0 */
     double scale;        /* of the embedding table's rows */
     double root;         /* sqrt(D) */
 
@@ -62,9 +63,11 @@ typedef struct attn_explain_layer {
         *turns; /* [places, R]: cosines, then sines, as attn_rotary_table; turned 0: NULL */
     const double *query; /* [H, Q, D], [G, K, D]: the same, turned by the places */
     const double *keys;
-    const double *values;  /* [G, K, D] = W_v memory + b_v */
-    const double *scores;  /* [H, Q, K] = query . key;    the steps from here on: 0 where masked */
-    const double *scaled;  /* [H, Q, K] = scores / root */
+    const double *values; /* [G, K, D] = W_v memory + b_v */
+    const double *scores; /* [H, Q, K] = query . key;    the steps from here on: 0 where masked */
+    const double
+        *distance_bias;    /* [H, Q, K]: what the distance adds; NULL: nothing in this attention */
+    const double *scaled;  /* [H, Q, K] = scores / root + distance_bias */
     const double *exps;    /* [H, Q, K] = exp(scaled - the row's largest) */
     const double *weights; /* [H, Q, K] = exps / their sum */
     const double *joined;  /* [Q, C]: sums of weights times values, all heads side by side */
@@ -94,12 +97,13 @@ typedef struct attn_explain_steps {
     const double *query;        /* [D] = W_q input + b_q */
     const double *keys;         /* [K, D] */
     const double *values;       /* [K, D] */
-    const double *scores;     /* [K] = query . key;       the steps from here on: 0 where masked */
-    const double *scaled;     /* [K] = scores / sqrt(D) */
-    const double *weights;    /* [K] = softmax(scaled) */
-    const double *output;     /* [D] = sum of weights times values */
-    const double *joined;     /* [C]: the outputs of all heads side by side */
-    const double *projected;  /* [C] = W_o joined + b_o */
+    const double *scores; /* [K] = query . key;       the steps from here on: 0 where masked */
+    const double *distance_bias; /* [K]: what the distance adds; NULL: nothing */
+    const double *scaled;        /* [K] = scores / sqrt(D) + distance_bias */
+    const double *weights;       /* [K] = softmax(scaled) */
+    const double *output;        /* [D] = sum of weights times values */
+    const double *joined;        /* [C]: the outputs of all heads side by side */
+    const double *projected;     /* [C] = W_o joined + b_o */
     const double *result;     /* [C]: projected added to what went past, normalized if post-norm */
     const double *head_norms; /* [H]: the length of each head's part of `projected` */
     double difference;        /* as in the layer */

@@ -16,7 +16,8 @@ static const double tolerance = 1e-3;
 /* The arrays of an attn_explain_layer, while they are filled. */
 typedef struct arrays {
     double *table, *position, *embedding, *residual, *input, *memory;
-    double *query_before, *keys_before, *query, *keys, *values, *scores, *scaled, *exps, *weights;
+    double *query_before, *keys_before, *query, *keys, *values, *scores, *bias, *scaled, *exps,
+        *weights;
     double *joined, *projected, *result, *head_norms, *mean, *deviation;
     attn_real *no_beta; /* [C], zeros */
 } arrays;
@@ -29,27 +30,17 @@ static bool make_room(attn_explain *e, const attn_explain_view *v, arrays *a) {
         double **array;
         int64_t count;
     } wanted[] = {
-        {&a->table, rows},
-        {&a->position, rows},
-        {&a->embedding, rows},
-        {&a->residual, rows},
-        {&a->input, rows},
-        {&a->memory, memory},
-        {&a->query_before, rows},
-        {&a->keys_before, keys},
-        {&a->query, rows},
-        {&a->keys, keys},
-        {&a->values, keys},
-        {&a->scores, matrix},
-        {&a->scaled, matrix},
-        {&a->exps, matrix},
-        {&a->weights, matrix},
-        {&a->joined, rows},
-        {&a->projected, rows},
-        {&a->result, rows},
-        {&a->head_norms, n->queries * n->heads},
-        {&a->mean, n->queries},
-        {&a->deviation, n->queries},
+        {&a->table, rows},        {&a->position, rows},
+        {&a->embedding, rows},    {&a->residual, rows},
+        {&a->input, rows},        {&a->memory, memory},
+        {&a->query_before, rows}, {&a->keys_before, keys},
+        {&a->query, rows},        {&a->keys, keys},
+        {&a->values, keys},       {&a->scores, matrix},
+        {&a->bias, matrix},       {&a->scaled, matrix},
+        {&a->exps, matrix},       {&a->weights, matrix},
+        {&a->joined, rows},       {&a->projected, rows},
+        {&a->result, rows},       {&a->head_norms, n->queries * n->heads},
+        {&a->mean, n->queries},   {&a->deviation, n->queries},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         size_t bytes = (size_t)wanted[i].count * sizeof(double);
@@ -104,7 +95,7 @@ static void embed(const attn_explain *e, const attn_explain_view *v, arrays *a,
         for (int64_t c = 0; c < channels; c++) {
             int64_t i = q * channels + c;
             a->table[i] = (double)v->words->data[v->ids[q] * channels + c];
-            a->position[i] = m->config.rotary == ATTN_ROTARY_NONE ? (double)places[i] : 0;
+            a->position[i] = attn_translator_adds_positions(&m->config) ? (double)places[i] : 0;
             a->embedding[i] = (double)m->embedding_scale * a->table[i] + a->position[i];
         }
     }
@@ -176,15 +167,16 @@ static void project_all(const attn_explain_view *v, arrays *a, attn_explain_laye
     }
 }
 
-/* Steps 2 to 4 of one query: dot products, divided by the root of the key size, softmax. */
+/* Steps 2 to 4 of one query: dot products, divided by the root of the key size, with what the distance adds, softmax. */
 static void weigh(const double *query, const double *keys, int64_t visible, int64_t size,
-                  double *scores, double *scaled, double *exps, double *weights) {
+                  const double *bias, double *scores, double *scaled, double *exps,
+                  double *weights) {
     double largest = -INFINITY, sum = 0;
     for (int64_t j = 0; j < visible; j++) {
         for (int64_t d = 0; d < size; d++) {
             scores[j] += query[d] * keys[j * size + d];
         }
-        scaled[j] = scores[j] / sqrt((double)size);
+        scaled[j] = scores[j] / sqrt((double)size) + bias[j];
         largest = fmax(largest, scaled[j]);
     }
     for (int64_t j = 0; j < visible; j++) {
@@ -206,8 +198,12 @@ static void attend(const attn_explain_view *v, const attn_real *own, arrays *a,
         int64_t visible = v->causal ? q + 1 : n->keys;
         const double *values = a->values + h / group * n->keys * size;
         double *output = a->joined + q * n->channels + h * size;
+        for (int64_t j = 0; j < visible && v->note.bias != NULL; j++) {
+            const attn_tensor *bias = v->note.bias;
+            a->bias[row + j] = (double)bias->data[h * bias->cols + j - q + n->queries - 1];
+        }
         weigh(a->query + i * size, a->keys + h / group * n->keys * size, visible, size,
-              a->scores + row, a->scaled + row, a->exps + row, a->weights + row);
+              a->bias + row, a->scores + row, a->scaled + row, a->exps + row, a->weights + row);
         for (int64_t j = 0; j < visible; j++) {
             for (int64_t d = 0; d < size; d++) {
                 output[d] += a->weights[row + j] * values[j * size + d];
@@ -302,6 +298,7 @@ static void publish(const attn_explain_view *v, const arrays *a, attn_explain_la
     out->query_before = a->query_before, out->keys_before = a->keys_before;
     out->query = a->query, out->keys = a->keys, out->values = a->values;
     out->scores = a->scores, out->scaled = a->scaled, out->exps = a->exps;
+    out->distance_bias = v->note.bias != NULL ? a->bias : NULL;
     out->weights = a->weights, out->joined = a->joined, out->projected = a->projected;
     out->result = a->result, out->head_norms = a->head_norms;
     out->mean = a->mean, out->deviation = a->deviation;
@@ -332,6 +329,7 @@ attn_status attn_explain_compute_layer(attn_explain *e, const attn_explain_view 
     out->embedding_norm = e->model->config.embedding_norm;
     out->recurrent = e->model->config.ssru;
     out->rotary = e->model->config.rotary != ATTN_ROTARY_NONE;
+    out->relative = e->model->config.relative;
     if (v->note.attention->rotation != NULL) {
         const attn_rotation *rotation = v->note.attention->rotation;
         out->turned = rotation->size;

@@ -43,20 +43,23 @@ static json_t *arrays_json(const attn_explain_layer *l) {
             return NULL;
         }
     }
-    if (l->turned == 0) {
-        return object;
-    }
-    const struct {
-        const char *name;
-        json_t *values;
-    } turned[] = {
-        {"query_before", attn_json_packed(l->query_before, rows)},
-        {"keys_before", attn_json_packed(l->keys_before, keys)},
-        {"turns", attn_json_packed_reals(l->turns, attn_max(n->queries, n->keys) * l->turned)},
-    };
     bool good = true;
-    for (size_t i = 0; i < sizeof turned / sizeof turned[0]; i++) {
-        good = json_object_set_new(object, turned[i].name, turned[i].values) == 0 && good;
+    if (l->turned > 0) {
+        const struct {
+            const char *name;
+            json_t *values;
+        } turned[] = {
+            {"query_before", attn_json_packed(l->query_before, rows)},
+            {"keys_before", attn_json_packed(l->keys_before, keys)},
+            {"turns", attn_json_packed_reals(l->turns, attn_max(n->queries, n->keys) * l->turned)},
+        };
+        for (size_t i = 0; i < sizeof turned / sizeof turned[0]; i++) {
+            good = json_object_set_new(object, turned[i].name, turned[i].values) == 0 && good;
+        }
+    }
+    if (l->distance_bias != NULL) {
+        json_t *bias = attn_json_packed(l->distance_bias, matrix);
+        good = json_object_set_new(object, "distance_bias", bias) == 0 && good;
     }
     if (!good) {
         json_decref(object);
@@ -68,15 +71,16 @@ static json_t *arrays_json(const attn_explain_layer *l) {
 json_t *attn_layer_json(const attn_explain_layer *l, attn_translator_part part, int64_t number) {
     const attn_explain_shape *n = &l->shape;
     return json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:b, s:I, s:b, s:f, s:f, "
-        "s:f, s:o}",
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:b, s:b, s:I, s:b, s:b, s:f, "
+        "s:f, s:f, s:o}",
         "part", attn_part_names[part], "layer", (json_int_t)number, "heads", (json_int_t)n->heads,
         "kv_heads", (json_int_t)l->kv_heads, "queries", (json_int_t)n->queries, "keys",
         (json_int_t)n->keys, "channels", (json_int_t)n->channels, "head_size",
         (json_int_t)n->head_size, "causal", (int)l->causal, "norm_last", (int)l->norm_last,
         "embedding_norm", (int)l->embedding_norm, "recurrent", (int)l->recurrent, "rotary",
-        (int)l->rotary, "turned", (json_int_t)l->turned, "adjacent", (int)l->adjacent, "scale",
-        l->scale, "root", l->root, "difference", l->difference, "arrays", arrays_json(l));
+        (int)l->rotary, "turned", (json_int_t)l->turned, "adjacent", (int)l->adjacent, "relative",
+        (int)l->relative, "scale", l->scale, "root", l->root, "difference", l->difference, "arrays",
+        arrays_json(l));
 }
 
 json_t *attn_matrices_json(const attn_explain_layer *l, attn_translator_part part, int64_t number) {

@@ -1,7 +1,7 @@
 /* show/layer_json.h: the numbers of one layer's attention as JSON, for the page.
  *
  * Both have part, layer (from 0), and arrays by the names of attn_explain_layer (numbers_json.h); query_before,
- * keys_before and turns stand only where queries and keys are turned. */
+ * keys_before and turns stand only where queries and keys are turned, distance_bias only where distances are added to scores. */
 #ifndef ATTN_SHOW_LAYER_JSON_H
 #define ATTN_SHOW_LAYER_JSON_H
 

@@ -8,7 +8,7 @@
 
 static const char *const norms[] = {"pre", "post", NULL};
 static const char *const norm_kinds[] = {"layer", "rms", NULL};
-static const char *const position_kinds[] = {"sinusoidal", "learned", "rotary", NULL};
+static const char *const position_kinds[] = {"sinusoidal", "learned", "rotary", "relative", NULL};
 static const char *const best_by[] = {"loss", "bleu", "chrf", NULL};
 static const char *const tied_tables[] = {"false", "true", "target", "all", NULL};
 static const char *const sides[] = {"both", "source", "target", NULL};
@@ -36,9 +36,9 @@ static const attn_key keys[] = {
     CHOICE(norm_kind, norm_kinds, "layer norm, or RMSNorm, without mean and shift: layer, rms"),
     REAL(norm_epsilon, 0, 0.1, "added under the root of the norms (0: 1e-5)"),
     CHOICE(positions, position_kinds,
-           "how words know their places: sinusoidal or learned position embeddings, or queries and "
-           "keys "
-           "that are turned: sinusoidal, learned, rotary"),
+           "how words know their places: sinusoidal or learned position embeddings, queries and "
+           "keys that are turned, or scores to which their distance adds: sinusoidal, learned, "
+           "rotary, relative"),
     CHOICE(sinusoids, attn_sinusoids_names,
            "frequencies of the sinusoids: tensor2tensor (Marian's and fairseq's too), paper"),
     INT(first_position, 0, 65536, "the position of the first token, where they are sinusoids"),
@@ -48,6 +48,9 @@ static const attn_key keys[] = {
         "adjacent"),
     INT(rotary_base, 0, 1 << 30, "base of their frequencies (0: 10000)"),
     INT(rotary_dim, 0, 16384, "how many channels of a head they turn (0: all)"),
+    INT(relative_buckets, 0, 4096,
+        "into how many buckets relative positions sort distances (0: 32)"),
+    INT(relative_distance, 0, 65536, "the last bucket holds all beyond this distance (0: 128)"),
     BOOL(plain_embeddings, "embeddings are not multiplied by the root of d_model"),
     BOOL(embedding_norm, "a norm after embedding and position"),
     CHOICE(activation, attn_activation_names + 1,
@@ -209,6 +212,11 @@ void attn_translator_recipe_config(const attn_translator_recipe *recipe, int64_t
         config->rotary_base = recipe->rotary_base;
         config->rotary_dim = recipe->rotary_dim;
     }
+    if (recipe->positions == ATTN_POSITIONS_RELATIVE) {
+        config->relative = true;
+        config->relative_buckets = recipe->relative_buckets;
+        config->relative_distance = recipe->relative_distance;
+    }
     config->activation = (attn_activation)(recipe->activation + ATTN_ACTIVATION_RELU);
     config->rms_norm = recipe->norm_kind == ATTN_NORM_RMS;
     config->gated = recipe->gated;
@@ -256,10 +264,13 @@ void attn_translator_recipe_of_config(const attn_translator_config *config, bool
     bool rotary = config->rotary != ATTN_ROTARY_NONE;
     recipe->positions = config->learned_positions ? ATTN_POSITIONS_LEARNED
                         : rotary                  ? ATTN_POSITIONS_ROTARY
+                        : config->relative        ? ATTN_POSITIONS_RELATIVE
                                                   : ATTN_POSITIONS_SINUSOIDAL;
     recipe->rotary = rotary ? (int)config->rotary - ATTN_ROTARY_HALVES : 0;
     recipe->rotary_base = config->rotary_base;
     recipe->rotary_dim = config->rotary_dim;
+    recipe->relative_buckets = config->relative_buckets;
+    recipe->relative_distance = config->relative_distance;
     recipe->sinusoids = config->sinusoids;
     recipe->first_position = config->first_position;
     recipe->plain_embeddings = config->plain_embeddings;

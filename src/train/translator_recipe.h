@@ -13,7 +13,12 @@
 enum { ATTN_BEST_BLEU = 1, ATTN_BEST_CHRF };
 enum { ATTN_NORM_PRE, ATTN_NORM_POST };
 enum { ATTN_NORM_LAYER, ATTN_NORM_RMS };
-enum { ATTN_POSITIONS_SINUSOIDAL, ATTN_POSITIONS_LEARNED, ATTN_POSITIONS_ROTARY };
+enum {
+    ATTN_POSITIONS_SINUSOIDAL,
+    ATTN_POSITIONS_LEARNED,
+    ATTN_POSITIONS_ROTARY,
+    ATTN_POSITIONS_RELATIVE
+};
 /* SHARED: what shares a vocabulary; ALL: source too though it has a segmenter of its own. */
 enum { ATTN_TIED_NONE, ATTN_TIED_SHARED, ATTN_TIED_TARGET, ATTN_TIED_ALL };
 enum { ATTN_VOCABULARIES_JOINT, ATTN_VOCABULARIES_SEPARATE };
@@ -25,7 +30,7 @@ typedef struct attn_translator_recipe {
     int norm, norm_kind, positions, sinusoids, rotary, activation, tied, vocabularies;
     bool gated, output_bias, plain_embeddings, embedding_norm, bare_source, ssru, final_norm,
         own_positions;
-    int64_t first_position, rotary_base, rotary_dim;
+    int64_t first_position, rotary_base, rotary_dim, relative_buckets, relative_distance;
     double norm_epsilon;
     /* the tokenizer */
     int64_t vocabulary, target_vocabulary;

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "attn/attention.h"
 #include "show/explain.h"
 #include "show/terminal.h"
 #include "show/words.h"
@@ -76,8 +77,9 @@ static void assert_consistent(const attn_explain_steps *s, const attn_explain_sh
         for (int64_t d = 0; d < n->head_size && j < s->visible; d++) {
             score += s->query[d] * s->keys[j * n->head_size + d];
         }
+        double bias = s->distance_bias != NULL ? s->distance_bias[j] : 0;
         assert_true(fabs(score - s->scores[j]) < 1e-9);
-        assert_true(fabs(score / sqrt((double)n->head_size) - s->scaled[j]) < 1e-9);
+        assert_true(fabs(score / sqrt((double)n->head_size) + bias - s->scaled[j]) < 1e-9);
         assert_true(fabs(s->weights[j] - (double)own[j]) < 1e-5);
         assert_true(j < s->visible || s->weights[j] == 0.0);
         sum += s->weights[j];
@@ -119,18 +121,49 @@ static void walk_part(attn_explain *explain, attn_translator_part part) {
     }
 }
 
+/* Of query q and key j of head h, what the table of that side adds. */
+static void assert_bias(const attn_translator *model, attn_explain *explain,
+                        attn_translator_part part) {
+    attn_explain_layer l;
+    attn_error error = {0};
+    assert_int_equal(attn_explain_get_layer(explain, part, 1, &l, &error), ATTN_OK);
+    assert_true(l.relative);
+    if (part == ATTN_PART_CROSS) {
+        assert_null(l.distance_bias);
+        return;
+    }
+    bool encoder = part == ATTN_PART_ENCODER;
+    const attn_param *table = attn_params_find(attn_translator_params(model),
+                                               encoder ? "encoder.relative" : "decoder.relative");
+    int64_t queries = l.shape.queries, keys = l.shape.keys;
+    for (int64_t i = 0; i < l.shape.heads * queries * keys; i++) {
+        int64_t h = i / (queries * keys), q = i / keys % queries, j = i % keys;
+        int64_t bucket = attn_attention_bucket(j - q, encoder, 6, 5);
+        double expected = l.causal && j > q ? 0 : (double)table->data[bucket * l.shape.heads + h];
+        assert_true(l.distance_bias[i] == expected);
+    }
+}
+
 static void test_steps_are_the_models(void **unused) {
     (void)unused;
-    for (int pre_norm = 0; pre_norm < 2; pre_norm++) {
-        attn_translator_config config = config_of(pre_norm);
+    for (int kind = 0; kind < 3; kind++) {
+        attn_translator_config config = config_of(kind > 0);
+        if (kind == 2) {
+            config.relative = true;
+            config.relative_buckets = 6;
+            config.relative_distance = 5;
+        }
         attn_translator *model = tiny_translator(&config, false);
         attn_explain *explain = NULL;
         attn_error error = {0};
         assert_int_equal(
             attn_explain_create(model, source, SOURCE, target, TARGET, &explain, &error), ATTN_OK);
-        walk_part(explain, ATTN_PART_ENCODER);
-        walk_part(explain, ATTN_PART_DECODER);
-        walk_part(explain, ATTN_PART_CROSS);
+        for (int part = ATTN_PART_ENCODER; part <= ATTN_PART_CROSS; part++) {
+            walk_part(explain, (attn_translator_part)part);
+            if (kind == 2) {
+                assert_bias(model, explain, (attn_translator_part)part);
+            }
+        }
         attn_explain_free(explain);
         attn_translator_free(model);
     }

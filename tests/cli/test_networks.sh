@@ -67,6 +67,8 @@ done <<'END'
 --set first_position=3 --set sinusoids=paper
 --set positions=rotary
 --set positions=rotary --set rotary=adjacent --set rotary_base=100 --set rotary_dim=4 --set kv_heads=1
+--set positions=relative
+--set positions=relative --set relative_buckets=8 --set relative_distance=6 --set norm=post --set ssru=true
 END
 
 # The second of them in another program's files, whose folder says the languages.

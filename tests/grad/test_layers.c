@@ -48,6 +48,7 @@ typedef struct fixture {
     attn_positions positions;
     attn_real sinusoids[16 * CHANNELS];
     attn_rotation rotation;
+    attn_relative relative;
     attn_translator *model;
     attn_grid grid;
     attn_conv conv;
@@ -189,6 +190,22 @@ static void declare_halves(fixture *f) {
 static void declare_adjacent(fixture *f) {
     declare_grouped(f);
     turn_heads(f, ATTN_ROTARY_ADJACENT, 2);
+}
+
+/* Buckets of one distance each and of several, and a table that two layers share. */
+static void declare_relative(fixture *f) {
+    declare_grouped(f);
+    f->relative = attn_relative_declare(f->params, "relative", 4, 4, 3);
+    f->heads.relative = &f->relative;
+}
+
+static attn_tensor *relative_attention(attn_tape *tape, fixture *f, attn_tensor *x[],
+                                       double *loss) {
+    static const int64_t long_starts[] = {0, 6, TOKENS};
+    static const attn_sequences two = {2, long_starts, 6};
+    (void)loss;
+    attn_tensor *y = attn_layer_attention(tape, x[0], &two, NULL, NULL, &f->heads, false, 0.25);
+    return attn_layer_attention(tape, y, &two, NULL, NULL, &f->heads, true, 0.0);
 }
 
 static attn_tensor *self_attention(attn_tape *tape, fixture *f, attn_tensor *x[], double *loss) {
@@ -340,6 +357,41 @@ static void declare_rotary(fixture *f) {
     config.rotary_base = 100;
     config.rotary_dim = 2;
     declare_model(f, config);
+}
+
+/* Relative positions: a table for each side. */
+static attn_translator_config relative_config(void) {
+    attn_translator_config config = model_config(true);
+    config.learned_positions = false;
+    config.relative = true;
+    config.relative_buckets = 5;
+    config.relative_distance = 3;
+    return config;
+}
+
+static void declare_distances(fixture *f) {
+    declare_model(f, relative_config());
+}
+
+/* The tables are frozen, or all else is. */
+static void declare_half_frozen(fixture *f, bool tables) {
+    attn_translator_config config = relative_config();
+    attn_params_free(f->params);
+    assert_int_equal(attn_translator_declare(&config, &f->model, NULL), ATTN_OK);
+    f->params = attn_translator_params(f->model);
+    for (size_t i = 0; i < attn_params_count(f->params); i++) {
+        attn_param *row = attn_params_at(f->params, i);
+        row->frozen = (strstr(row->name, ".relative") != NULL) == tables;
+    }
+    assert_int_equal(attn_translator_allocate(f->model, true, false, NULL), ATTN_OK);
+}
+
+static void declare_frozen_distances(fixture *f) {
+    declare_half_frozen(f, true);
+}
+
+static void declare_only_distances(fixture *f) {
+    declare_half_frozen(f, false);
 }
 
 static void declare_pre_norm(fixture *f) {
@@ -650,6 +702,8 @@ static const struct grad_case {
     {"cross grouped attention, dropout", declare_grouped, cross_attention, 0},
     {"self attention, rotary positions, halves", declare_halves, self_attention, 0},
     {"causal grouped attention, rotary positions, adjacent", declare_adjacent, causal_attention, 0},
+    {"two attentions that share a table of relative positions", declare_relative,
+     relative_attention, 0},
     {"feed-forward, dropout", declare_feed_forward, feed_forward, 0},
     {"recurrent units", declare_ssru, ssru, 0},
     {"output loss", declare_output, output_loss, 0},
@@ -677,6 +731,9 @@ static const struct grad_case {
     {"translator of a foreign kind", declare_foreign, translator, 0},
     {"translator, recurrent units", declare_recurrent, translator, 0},
     {"translator, rotary positions", declare_rotary, translator, 0},
+    {"translator, relative positions", declare_distances, translator, 0},
+    {"translator, frozen relative positions", declare_frozen_distances, translator, 5},
+    {"translator, nothing learns but relative positions", declare_only_distances, translator, 0},
     {"translator, pre-norm, learned positions, grouped queries", declare_pre_norm, translator, 0},
     {"translator, a guided head", declare_pre_norm, guided_translator, 0},
     {"translator with adapters", declare_adapted, translator, 0},

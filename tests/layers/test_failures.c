@@ -153,6 +153,31 @@ static void attention(void **state) {
            "layer 1, attn_layer_attention: a rotation of 6 channels for heads of 4: it needs a "
            "kind, a "
            "table, and an even number of channels up to the head's");
+    attn_param distances = {.name = "distances", .rows = 8, .cols = 2, .data = n.table->data};
+    attn_relative relative = {&distances, 4};
+    attn_multi_head near = n.attention;
+    near.relative = &relative;
+    x = attn_tape_tensor(n.tape, ROWS, 8);
+    assert_null(attn_layer_attention(n.tape, x, &one, x, &one, &near, false, 0.0));
+    expect(&n, ATTN_ERR_ARGUMENT,
+           "layer 1, attn_layer_attention: an attention with relative positions takes no memory");
+    x = attn_tape_tensor(n.tape, ROWS, 8);
+    assert_null(attn_layer_attention(n.tape, x, &one, NULL, NULL, &near, false, 0.0));
+    expect(&n, ATTN_ERR_ARGUMENT,
+           "layer 1, attn_layer_attention: relative positions in 8 buckets up to the distance 4, "
+           "for 2 of 2 heads: they need a column a head, 4 buckets or more, and a distance above "
+           "half of the buckets");
+    distances.data = NULL;
+    x = attn_tape_tensor(n.tape, ROWS, 8);
+    assert_null(attn_layer_attention(n.tape, x, &one, NULL, NULL, &near, false, 0.0));
+    expect(&n, ATTN_ERR_ARGUMENT,
+           "layer 1, attn_layer_attention: the table of relative positions, distances, was not "
+           "allocated");
+    relative.table = NULL;
+    x = attn_tape_tensor(n.tape, ROWS, 8);
+    assert_null(attn_layer_attention(n.tape, x, &one, NULL, NULL, &near, false, 0.0));
+    expect(&n, ATTN_ERR_ARGUMENT,
+           "layer 1, attn_layer_attention: the table of relative positions is NULL");
     close_network(&n);
 }
 

@@ -21,7 +21,7 @@
 enum { VOCABULARY = TINY_VOCABULARY };
 
 /* The kinds of model that the tests walk through. */
-enum { RECURRENT = 5, HALVES = 6, ADJACENT = 7, VARIANTS = 8 };
+enum { RECURRENT = 5, HALVES = 6, ADJACENT = 7, RELATIVE = 8, NEAR = 9, VARIANTS = 10 };
 static attn_translator_config variant(int number) {
     attn_translator_config config = tiny_config();
     config.pre_norm = number % 2 == 1;
@@ -50,6 +50,10 @@ static attn_translator_config variant(int number) {
         config.rotary = ATTN_ROTARY_ADJACENT;
         config.rotary_base = 1000;
         config.rotary_dim = 4;
+    } else if (number >= RELATIVE) {
+        config.relative = true;
+        config.relative_buckets = number == NEAR ? 9 : 0;
+        config.relative_distance = number == NEAR ? 20 : 0;
     }
     return config;
 }
@@ -438,8 +442,10 @@ static void test_edited_steps(void **unused) {
     tiny_batch_fill(&batch);
     add_forks(&batch);
     size_t size = (size_t)batch.target_starts[batch.view.count] * VOCABULARY * sizeof(attn_real);
-    for (int v = 1; v < 3; v++) { /* pre-norm with fewer key heads, post-norm with one */
-        attn_translator_config config = variant(v);
+    /* pre-norm with fewer key heads, post-norm with one, and with relative positions */
+    static const int kinds[] = {1, 2, RELATIVE};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        attn_translator_config config = variant(kinds[k]);
         attn_translator *model = tiny_translator(&config, false), *edited;
         attn_real *plain = forced(model, ATTN_COMPUTE_F32, &batch.view), *before = plain;
         for (size_t count = 0; count <= sizeof edits / sizeof edits[0]; count++) {
@@ -667,11 +673,42 @@ static void test_gradients_add_up(void **unused) {
     free(once);
 }
 
+static void test_relative_positions_refused(void **unused) {
+    (void)unused;
+    static const struct {
+        bool relative, learned;
+        attn_rotary rotary;
+        int64_t buckets, distance;
+        const char *says;
+    } bad[] = {
+        {false, false, ATTN_ROTARY_NONE, 32, 0, "are of relative positions alone"},
+        {false, false, ATTN_ROTARY_NONE, 0, 9, "are of relative positions alone"},
+        {true, true, ATTN_ROTARY_NONE, 0, 0, "cannot be both relative and learned"},
+        {true, false, ATTN_ROTARY_HALVES, 0, 0, "cannot be both relative and rotary"},
+        {true, false, ATTN_ROTARY_NONE, 3, 0, "in 3 buckets up to the distance 128"},
+        {true, false, ATTN_ROTARY_NONE, 0, 16, "in 32 buckets up to the distance 16"},
+        {true, false, ATTN_ROTARY_NONE, -1, 0, "relative_buckets is -1"},
+        {true, false, ATTN_ROTARY_NONE, 0, 1 << 17, "relative_distance is 131072"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        attn_translator_config config = tiny_config();
+        attn_error error = {0};
+        config.relative = bad[i].relative;
+        config.learned_positions = bad[i].learned;
+        config.rotary = bad[i].rotary;
+        config.relative_buckets = bad[i].buckets;
+        config.relative_distance = bad[i].distance;
+        assert_int_equal(attn_translator_config_check(&config, &error), ATTN_ERR_ARGUMENT);
+        assert_non_null(strstr(error.what, bad[i].says));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_integers_are_close),
         cmocka_unit_test(test_steps_are_the_full_pass),
         cmocka_unit_test(test_step_attention),
+        cmocka_unit_test(test_relative_positions_refused),
         cmocka_unit_test(test_step_refuses_nonsense),
         cmocka_unit_test(test_rotary_refused),
         cmocka_unit_test(test_alone_or_in_a_batch),

@@ -177,6 +177,27 @@ static const struct {
      30,
      0xf349293bd7867375,
      0x65f039eaff8dc1a7},
+    {"relative positions",
+     {.size = sizeof(attn_translator_config),
+      .vocabulary = VOCABULARY,
+      .d_model = 32,
+      .ffn = 56,
+      .heads = 4,
+      .kv_heads = 2,
+      .encoder_layers = 2,
+      .decoder_layers = 1,
+      .max_length = 32,
+      .pre_norm = true,
+      .activation = ATTN_ACTIVATION_RELU,
+      .dropout = 0.1,
+      .attention_dropout = 0.05,
+      .relative = true,
+      .relative_buckets = 8,
+      .relative_distance = 10},
+     ATTN_OPTIMIZER_ADAM,
+     20,
+     0x206fa9f94f2e63c0,
+     0xf37b6c8809d8469a},
     {"Muon",
      {.size = sizeof(attn_translator_config),
       .vocabulary = VOCABULARY,
@@ -234,9 +255,14 @@ static void rotary_bits(void **state) {
     check_everywhere(2);
 }
 
-static void muon_bits(void **state) {
+static void relative_bits(void **state) {
     (void)state;
     check_everywhere(3);
+}
+
+static void muon_bits(void **state) {
+    (void)state;
+    check_everywhere(4);
 }
 
 /* Another seed, another training: the hash sees what it should see. */
@@ -251,9 +277,9 @@ static void bits_depend_on_inputs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pre_norm_bits),         cmocka_unit_test(post_norm_bits),
-        cmocka_unit_test(rotary_bits),           cmocka_unit_test(muon_bits),
-        cmocka_unit_test(bits_depend_on_inputs),
+        cmocka_unit_test(pre_norm_bits), cmocka_unit_test(post_norm_bits),
+        cmocka_unit_test(rotary_bits),   cmocka_unit_test(relative_bits),
+        cmocka_unit_test(muon_bits),     cmocka_unit_test(bits_depend_on_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,8 @@ export function openLayer(json) {
     ...json,
     array,
     row, // of [Q, C] or [K, C]
-    weights, // scores, scaled, exps or weights: one number a key
+    weights, // scores, distance_bias, scaled, exps or weights: one number a key
+    biased: json.arrays.distance_bias !== undefined, // distances are added to scores
     query: (h, q) => array("query").subarray((h * queries + q) * size, (h * queries + q + 1) * size),
     key: (h, k) => array("keys").subarray((group(h) * keys + k) * size, (group(h) * keys + k + 1) * size),
     queryBefore: (h, q) => array("query_before").subarray((h * queries + q) * size, (h * queries + q + 1) * size),

@@ -88,7 +88,7 @@ export function stepsView(host, panel, source, change) {
       section(1, t("s_embed"), t("s_embed_f"), t("s_embed_says", channels), row("table", "table"), row("position", "position"), row("embedding", "embedding")),
       section(2, t("s_input"), t(layer.norm_last ? "s_input_f_post" : "s_input_f_pre"), t("s_input_says"), row("residual", "residual"), row("input", "input")),
       section(3, t("s_project"), t("s_project_f"), t("s_project_says", size), strip(t("query"), layer.query(h, q), (d) => open({ kind: "query", d }))),
-      section(4, t("s_score"), t("s_score_f", size, decimal(layer.root, 2)), `${t("s_score_says")} ${t("trace_hint")}`, scoreTable(layer, labels, q, h, open)),
+      section(4, t("s_score"), t(layer.biased ? "s_score_f_b" : "s_score_f", size, decimal(layer.root, 2)), `${t("s_score_says")} ${t("trace_hint")}`, scoreTable(layer, labels, q, h, open)),
       section(5, t("s_sum"), t("s_sum_f"), t("s_sum_says", h + 1, size), strip(t("output"), layer.output(h, q), (d) => open({ kind: "output", d }))),
       section(6, t("s_join"), t("s_join_f", heads), t("s_join_says"), row("joined", "joined", mark), row("projected", "projected"), norms(layer, q, h)),
       section(7, t("s_add"), t(layer.norm_last ? "s_add_f_post" : "s_add_f_pre"), t("s_add_says"), row("result", "result")),
@@ -122,7 +122,7 @@ export function stepsView(host, panel, source, change) {
       more.hidden = list.length === order.length;
     };
     fill(order.filter((k) => heavy.has(k)));
-    const names = [t("piece"), t("key_v"), t("score"), t("scaled", layer.head_size), t("exp"), t("weight"), t("value")];
+    const names = [t("piece"), t("key_v"), t("score"), t(layer.biased ? "scaled_b" : "scaled", layer.head_size), t("exp"), t("weight"), t("value")];
     return el("div", {}, el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": t("s_score") }, el("table", { class: "numbers scores" },
       el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)))), body)),
     more, layer.causal && q + 1 < layer.keys ? el("p", { class: "says small" }, t("masked")) : "");

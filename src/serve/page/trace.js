@@ -45,15 +45,19 @@ function describe(at, layer, matrices, labels) {
         aTo: { ...at, kind: "query", d: i }, to: { ...at, kind: "key", d: i } })),
     };
     case "scaled": return {
-      name: `${t("scaled", size)}, ${keyWord}`, formula: `s / \u221a${size} = s / ${decimal(layer.root, 2)}`, value: layer.weights("scaled", h, q)[k],
-      terms: [["s", layer.weights("scores", h, q)[k], { ...at, kind: "score" }], [`\u221a${size}`, layer.root]],
+      name: `${t(layer.biased ? "scaled_b" : "scaled", size)}, ${keyWord}`, value: layer.weights("scaled", h, q)[k],
+      formula: layer.biased ? `s / \u221a${size} + b = s / ${decimal(layer.root, 2)} + b` : `s / \u221a${size} = s / ${decimal(layer.root, 2)}`,
+      terms: [["s", layer.weights("scores", h, q)[k], { ...at, kind: "score" }], [`\u221a${size}`, layer.root],
+        ...(layer.biased ? [["b", layer.weights("distance_bias", h, q)[k], { ...at, kind: "bias" }]] : [])],
     };
+    case "bias": return { name: `b, ${keyWord}`, formula: "", value: layer.weights("distance_bias", h, q)[k], note: t("t_bias", k - q) };
     case "exp": {
       const scaled = layer.weights("scaled", h, q).subarray(0, layer.visible(q));
       const largest = scaled.indexOf(Math.max(...scaled));
+      const score = layer.biased ? "s/\u221ad + b" : "s/\u221ad";
       return {
-        name: `${t("exp")}, ${keyWord}`, formula: "e^(s/\u221ad \u2212 m)", value: layer.weights("exps", h, q)[k],
-        terms: [["s/\u221ad", scaled[k], { ...at, kind: "scaled" }], [`m, ${t("t_largest")}: ${labels.keys[largest]}`, scaled[largest], { ...at, kind: "scaled", k: largest }]],
+        name: `${t("exp")}, ${keyWord}`, formula: `e^(${score} \u2212 m)`, value: layer.weights("exps", h, q)[k],
+        terms: [[score, scaled[k], { ...at, kind: "scaled" }], [`m, ${t("t_largest")}: ${labels.keys[largest]}`, scaled[largest], { ...at, kind: "scaled", k: largest }]],
       };
     }
     case "weight": return {
@@ -119,7 +123,7 @@ function describe(at, layer, matrices, labels) {
       name: `x\u2080[${c + 1}] \u00b7 ${queryWord}`, formula: "x\u2080 = \u221aC \u00b7 E + position", value: layer.row("embedding", q)[c],
       terms: [[`\u221a${layer.channels}`, layer.scale], ["E", layer.row("table", q)[c], { ...at, kind: "table" }], [t("position"), layer.row("position", q)[c], { ...at, kind: "position" }]],
     };
-    case "position": return { name: `${t("position")} ${q + 1} [${c + 1}]`, formula: "", value: layer.row("position", q)[c], note: t(layer.rotary ? "t_rotary" : "t_position") };
+    case "position": return { name: `${t("position")} ${q + 1} [${c + 1}]`, formula: "", value: layer.row("position", q)[c], note: t(layer.rotary ? "t_rotary" : layer.relative ? "t_relative" : "t_position") };
     default: return { name: `E[${queryWord}, ${c + 1}]`, formula: "", value: layer.row("table", q)[c], note: t("t_table") };
   }
 }
