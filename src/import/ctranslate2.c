@@ -4,7 +4,7 @@
  *     shared_vocabulary.json (or .txt)              pieces by id; or source_vocabulary and target_vocabulary
  *     source.spm, target.spm, sentencepiece.model   the segmenters, which CTranslate2 itself does not need
  *
- * Names of tensors: CTranslate2 python/ctranslate2/specs. Positions are in the file, rotary, or sinusoids from 1; a translation begins with
+ * Names of tensors: CTranslate2 python/ctranslate2/specs. Positions are in the file, rotary, relative, or sinusoids from 1; a translation begins with
  * zeros or with the word decoder_start_token; the norms' epsilon is 1e-5, of RMSNorm
  * 1e-6, unless config.json has another. */
 #include <math.h>
@@ -18,6 +18,7 @@
 #include "import/import.h"
 #include "import/json.h"
 #include "import/side.h"
+#include "models/translator.h"
 
 /* ---- names ---- */
 
@@ -42,6 +43,8 @@
 #define GATED(ours, theirs)                                                                        \
     LINEAR(ours ".gate", theirs "/linear_0"), LINEAR(ours ".up", theirs "/linear_0_noact"),        \
         LINEAR(ours ".down", theirs "/linear_1")
+/* Of relative positions, in every layer the same. */
+#define DISTANCES(side, layer) side "/layer_" layer "/self_attention/relative_attention_bias"
 #define REST                                                                                       \
     {"embedding", "decoder/embeddings/weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},                     \
         {"source_embedding", "encoder/embeddings_0/weight", ATTN_WEIGHT_SOURCE_ROWS, 0, 0},        \
@@ -50,6 +53,8 @@
         {"output", "decoder/projection/weight", ATTN_WEIGHT_TARGET_ROWS, 0, 0},                    \
         {"output.bias", "decoder/projection/bias", ATTN_WEIGHT_TARGET_BIAS, 0, 0},                 \
         {"positions", "encoder/position_encodings/encodings", ATTN_WEIGHT_SAME, 0, 0},             \
+        {"encoder.relative", DISTANCES("encoder", "0"), ATTN_WEIGHT_SAME, 0, 0},                   \
+        {"decoder.relative", DISTANCES("decoder", "0"), ATTN_WEIGHT_SAME, 0, 0},                   \
         SELF("encoder.#.self", "encoder/layer_#/self_attention"),                                  \
         NORM("encoder.#.norm_self", "encoder/layer_#/self_attention"),                             \
         NORM("encoder.#.norm_feed_forward", "encoder/layer_#/ffn"),                                \
@@ -75,10 +80,12 @@ static const attn_weight_rule gated_rules[] = {
     REST, GATED("encoder.#.feed_forward", "encoder/layer_#/ffn"),
     GATED("decoder.#.feed_forward", "decoder/layer_#/ffn")};
 
-/* The decoder's positions are the encoder's, which is checked; tables that are tied have two names. */
+/* The decoder's positions are the encoder's, and relative ones those of the first layer, which is checked; tables that
+ * are tied have two names. */
 static const char *const idle[] = {"decoder/position_encodings/", "encoder/embeddings",
                                    "decoder/alignment_heads",     "decoder/projection/weight",
-                                   "decoder/embeddings/",         NULL};
+                                   "decoder/embeddings/",         DISTANCES("encoder", "#"),
+                                   DISTANCES("decoder", "#"),     NULL};
 
 #define MAP(list)                                                                                  \
     {                                                                                              \
@@ -148,6 +155,7 @@ static attn_status check_all_known(const attn_tensor_file *file, attn_error *err
                                         "rotary_dim",
                                         "rotary_interleave",
                                         "rotary_base",
+                                        "relative_attention_max_distance",
                                         "multiply_by_sqrt_depth",
                                         "multi_query_attention"};
     for (size_t i = 0; i < attn_tensor_file_count(file); i++) {
@@ -282,15 +290,55 @@ static attn_status read_rotary(const attn_tensor_file *file, attn_translator_con
     return ATTN_OK;
 }
 
+/* Every layer of a side must have the table of the first, and both sides the same buckets. */
+static attn_status read_relative(const attn_tensor_file *file, attn_translator_config *config,
+                                 attn_error *error) {
+    static const char *const sides[] = {"encoder", "decoder"};
+    const int64_t layers[] = {config->encoder_layers, config->decoder_layers};
+    const attn_tensor_info *table = attn_tensor_file_find(file, DISTANCES("encoder", "0"));
+    double longest =
+        setting_or(file, "encoder/layer_0/self_attention", "relative_attention_max_distance", 0);
+    bool same = true;
+    for (int64_t i = 0; i < layers[0] + layers[1]; i++) {
+        const char *side = sides[i >= layers[0]];
+        char scope[64], name[96], first[96];
+        snprintf(scope, sizeof scope, "%s/layer_%lld/self_attention", side,
+                 (long long)(i < layers[0] ? i : i - layers[0]));
+        snprintf(name, sizeof name, "%s/relative_attention_bias", scope);
+        snprintf(first, sizeof first, "%s/layer_0/self_attention/relative_attention_bias", side);
+        same = same &&
+               (table != NULL ? same_tensor(file, name, first)
+                              : attn_tensor_file_find(file, name) == NULL) &&
+               setting_or(file, scope, "relative_attention_max_distance", 0) == longest;
+    }
+    const attn_tensor_info *other = attn_tensor_file_find(file, DISTANCES("decoder", "0"));
+    if (!same || (table != NULL && (table->rank != 2 || other == NULL || other->rank != 2 ||
+                                    table->shape[0] != other->shape[0]))) {
+        return refuse(error, "relative positions that are not the same in every layer");
+    }
+    if (table == NULL) {
+        return ATTN_OK;
+    }
+    if (!(longest >= 1 && longest <= 1 << 16)) {
+        return refuse(error, "a relative_attention_max_distance that is not from 1 to 65536");
+    }
+    config->relative = true;
+    config->relative_buckets = table->shape[0];
+    config->relative_distance = (int64_t)longest;
+    return ATTN_OK;
+}
+
 static attn_status read_positions(const attn_tensor_file *file, attn_translator_config *config,
                                   attn_error *error) {
     static const char encoder[] = "encoder/position_encodings/encodings";
     static const char decoder[] = "decoder/position_encodings/encodings";
     const attn_tensor_info *table = attn_tensor_file_find(file, encoder);
     attn_status status = read_rotary(file, config, error);
+    status = status == ATTN_OK ? read_relative(file, config, error) : status;
+    bool added = attn_translator_adds_positions(config);
     config->max_length = 1024;
-    config->first_position = config->rotary == ATTN_ROTARY_NONE;
-    if (status != ATTN_OK || config->rotary != ATTN_ROTARY_NONE) {
+    config->first_position = added;
+    if (status != ATTN_OK || !added) {
         return status;
     }
     if (table == NULL) {

@@ -228,6 +228,9 @@ static attn_status check_known(const attn_imported *model, attn_error *error) {
     known.rotary = c->rotary;
     known.rotary_base = c->rotary_base;
     known.rotary_dim = c->rotary_dim;
+    known.relative = c->relative;
+    known.relative_buckets = c->relative_buckets;
+    known.relative_distance = c->relative_distance;
     const char *key = attn_translator_config_difference(c, &known);
     return key == NULL ? ATTN_OK
                        : attn_fail(error, ATTN_ERR_UNSUPPORTED, NULL, -1, NULL,

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "import/export.h"
 #include "io/ctranslate2.h"
+#include "models/translator.h"
 
 static attn_status check(const attn_imported *model, char *note, size_t size, attn_error *error) {
     const attn_translator_config *c = attn_translator_get_config(model->translator);
@@ -60,6 +61,32 @@ static attn_status add_rotary(const attn_translator_config *c, attn_export_tenso
                      (long long)(encoder ? i : i - c->encoder_layers), settings[k].name);
             status =
                 attn_export_add(list, name, settings[k].dtype, 0, NULL, settings[k].value, error);
+        }
+    }
+    return status;
+}
+
+/* Each layer has the table of its side; attn_export_weights wrote that of the first. */
+static attn_status add_relative(const attn_translator *m, attn_export_tensors *list,
+                                attn_error *error) {
+    const attn_translator_config *c = &m->config;
+    const int32_t longest = (int32_t)m->source_relative.longest;
+    attn_status status = ATTN_OK;
+    for (int64_t i = 0; i < c->encoder_layers + c->decoder_layers && status == ATTN_OK; i++) {
+        bool encoder = i < c->encoder_layers;
+        int64_t layer = encoder ? i : i - c->encoder_layers;
+        const attn_param *table = (encoder ? &m->source_relative : &m->target_relative)->table;
+        const int64_t shape[] = {table->rows, table->cols};
+        char name[96];
+        int end = snprintf(name, sizeof name, "%s/layer_%lld/self_attention/",
+                           encoder ? "encoder" : "decoder", (long long)layer);
+        if (layer > 0) {
+            snprintf(name + end, sizeof name - (size_t)end, "relative_attention_bias");
+            status = attn_export_add(list, name, ATTN_DTYPE_F32, 2, shape, table->data, error);
+        }
+        snprintf(name + end, sizeof name - (size_t)end, "relative_attention_max_distance");
+        if (status == ATTN_OK) {
+            status = attn_export_add(list, name, ATTN_DTYPE_I32, 0, NULL, &longest, error);
         }
     }
     return status;
@@ -135,6 +162,7 @@ static attn_status write_model(const attn_imported *model, const char *folder, a
                             attn_translator_params(model->translator), &list, error);
     if (status == ATTN_OK) {
         status = c->rotary != ATTN_ROTARY_NONE ? add_rotary(c, &list, error)
+                 : c->relative                 ? add_relative(model->translator, &list, error)
                                                : add_positions(model, &list, error);
     }
     status = status == ATTN_OK ? add_settings(c, &list, error) : status;

@@ -19,6 +19,7 @@ static attn_status check(const attn_imported *model, char *note, size_t size, at
         {c->gated, "gated feed-forward layers"},
         {c->embedding_norm, "a norm after the embeddings"},
         {c->rotary != ATTN_ROTARY_NONE, "rotary positions"},
+        {c->relative, "relative positions"},
         {c->kv_heads != c->heads, "heads that share keys and values (kv_heads)"},
         {c->bare_source, "sources without </s>"},
         {attn_export_has_tags(model), "tags of languages in front of sources"},

@@ -31,6 +31,7 @@ static attn_status check(const attn_imported *model, char *note, size_t size, at
         {c->kv_heads != c->heads, "heads that share keys and values (kv_heads)"},
         {c->learned_positions, "learned positions"},
         {c->rotary != ATTN_ROTARY_NONE, "rotary positions"},
+        {c->relative, "relative positions"},
         {c->sinusoids != ATTN_SINUSOIDS_TENSOR2TENSOR || c->first_position != 0,
          "other sinusoids than its own (sinusoids = tensor2tensor, first_position = 0)"},
         {fabs(attn_export_epsilon(model) - EPSILON) > 1e-12,

@@ -348,7 +348,9 @@ static bool is_idle(const attn_weight_map *map, const attn_tensor_info *tensor) 
     bool prefixed = strncmp(tensor->name, prefix_of(map), prefix) == 0;
     const char *name = tensor->name + (prefixed ? prefix : 0);
     for (size_t i = 0; map->idle[i] != NULL; i++) {
-        if (strncmp(name, map->idle[i], strlen(map->idle[i])) == 0) {
+        int64_t layer;
+        if (strncmp(name, map->idle[i], strlen(map->idle[i])) == 0 ||
+            attn_weight_name_matches(map->idle[i], name, &layer)) {
             return true;
         }
     }

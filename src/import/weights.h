@@ -48,7 +48,8 @@ typedef struct attn_weight_map {
     bool biases_may_lack;      /* one that is not in the file is 0 */
     bool numbers_are_settings; /* tensors of rank 0 are no weights */
     bool integers_are_turned;  /* quantised matrices are [out, in] where the others are [in, out] */
-    const char *const *idle; /* how names begin that a translation does not need; ends with NULL */
+    const char *const *
+        idle; /* how names begin that a translation does not need, or patterns of them; ends with NULL */
 } attn_weight_map;
 
 /* Whether a name is the pattern with a number in the place of #; *layer: that number, or -1 without #. */

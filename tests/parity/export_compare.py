@@ -194,6 +194,13 @@ def check_own(folder):
                   "bare_source=true")
     # A folder does not tell whether its caller adds </s>, so attn reads sources with it again.
     check_ctranslate2("RMSNorm, gates, three tables, bare sources", model, again=False)
+    check_ctranslate2("rotary positions", train(folder, "rotary", "norm=pre", "positions=rotary", "rotary=adjacent",
+                                                "rotary_base=100", "rotary_dim=4"))
+    model = train(folder, "relative", "norm=pre", "positions=relative", "relative_buckets=10", "relative_distance=12",
+                  "decoder_layers=2")
+    check_ctranslate2("relative positions", model)
+    refused("relative positions", "export", train(folder, "near", "norm=post", "positions=relative"), "--to", "huggingface",
+            "-o", folder / "no")
     refused("RMSNorm", "export", train(folder, "rms", "norm=post", "norm_kind=rms"), "--to", "huggingface", "-o",
             folder / "no")
     refused("elisions", "export", train(folder, "elided", "norm=post", "elisions=l d"), "--to", "ctranslate2", "-o",

@@ -697,16 +697,30 @@ SPECIFIED = {
     "RMSNorm of small numbers": {"pre_norm": True, "rms_norm": True},
     "norms of small numbers": {"pre_norm": True},
     "RMSNorm of small numbers, epsilon 1e-4": {"pre_norm": True, "rms_norm": True},
+    "relative positions": {"pre_norm": True, "relative_attention_bias": True},
+    "relative positions, few buckets": {"pre_norm": False, "relative_attention_bias": True},
     "rotary positions, neighbours": {"pre_norm": True, "rotary_dim": 0},
     "rotary positions, halves, of some channels": {"pre_norm": False, "rotary_dim": 4, "rotary_interleave": False,
                                                    "rotary_base": 100},
 }
+# Buckets, and the distance beyond which there is one.
+RELATIVE = {"relative positions": (32, 128), "relative positions, few buckets": (7, 6)}
+
+
+def fill_relative(spec, buckets, longest, draw):
+    """A table for each side, which all its layers have."""
+    for side in (spec.encoder, spec.decoder):
+        table = torch.randn(buckets, 4, generator=draw).numpy()
+        for layer in side.layer:
+            layer.self_attention.relative_attention_bias = table
+            layer.self_attention.relative_attention_max_distance = numpy.dtype("int32").type(longest)
 
 
 def check_specified(folder, segmenter_path, lines):
     """Networks that no converter here makes, from CTranslate2's own specifications, three tables, started by <s>."""
     segmenter = sentencepiece.SentencePieceProcessor(model_file=str(segmenter_path))
     words = ["<unk>", "<s>", "</s>", *(segmenter.id_to_piece(i) for i in range(2, segmenter.get_piece_size()))]
+    specs = {}
     for number, (what, options) in enumerate(SPECIFIED.items()):
         draw = torch.Generator().manual_seed(number)
         sides = [side(layers, 4, activation=ctranslate2.specs.Activation.SWISH, **options) for side, layers in (
@@ -715,6 +729,8 @@ def check_specified(folder, segmenter_path, lines):
         spec = ctranslate2.specs.TransformerSpec(*sides)
         fill(spec, draw)
         fill_linears(spec, draw)
+        if what in RELATIVE:
+            fill_relative(spec, *RELATIVE[what], draw)
         size = 0.003 if "small" in what else 0.3
         tables = [torch.randn(len(words), 32, generator=draw).mul(size).numpy() for _ in range(3)]
         if "small" in what:
@@ -744,16 +760,24 @@ def check_specified(folder, segmenter_path, lines):
         ours = [text.strip() for text, _, _ in translate(model, lines, "--max-length", 30)]
         other = [(a, b) for a, b in zip(ours, theirs, strict=True) if a != b]
         assert not other, f"CTranslate2, {what}: {len(other)} other translations, such as {other[0]}"
-    # Settings within a layer that attn does not compute; the last model has rotary positions.
-    first = vars(spec.encoder.layer[0].self_attention)
-    for setting, value, said in (("rotary_dim", numpy.int32(8), "not the same in every layer"),
-                                 ("rotary_scaling_type", numpy.int8(0), "rotary_scaling_type")):
-        before = first.get(setting)
-        first[setting] = ctranslate2.specs.model_spec.NumpyVariable(value)
-        spec.save(str(model))
+        specs[what] = spec
+    # Settings within a layer that attn does not compute.
+    rotary, relative = "rotary positions, halves, of some channels", "relative positions"
+    for what, setting, value, said in (
+            (rotary, "rotary_dim", numpy.int32(8), "not the same in every layer"),
+            (rotary, "rotary_scaling_type", numpy.int8(0), "rotary_scaling_type"),
+            (relative, "relative_attention_max_distance", numpy.int32(9), "not the same in every layer"),
+            (relative, "relative_attention_bias", numpy.ones((32, 4), "float32"), "not the same in every layer"),
+            (relative, "queries_scale", numpy.float32(1), "queries_scale"),
+            (relative, "relative_position_keys", numpy.ones((5, 8), "float32"), "relative_position_keys")):
+        layer = vars(specs[what].encoder.layer[1].self_attention)
+        before = dict(layer)
+        layer[setting] = ctranslate2.specs.model_spec.NumpyVariable(value)
+        specs[what].save(str(model))
         run = subprocess.run([TOOL, "import", str(model)], capture_output=True, text=True)
         assert run.returncode == 1 and said in run.stderr and run.stderr.count("\n") == 1, run.stderr
-        first[setting] = before
+        layer.clear()
+        layer.update(before)
 
 
 def check_argos(model, lines):
