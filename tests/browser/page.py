@@ -394,6 +394,30 @@ def test_trace_goes_down(site):
         assert close(terms[0] * terms[1] + terms[2], value_of(page.locator("#trace .trace-name strong")), 1e-5)
 
 
+def test_distances_are_traced(site):
+    """Relative positions: what the distance adds to a score, and where it comes from."""
+    model = rig.make_tiny_model(site.folder, "near", positions="relative", relative_buckets=8, relative_distance=9)
+    path = site.folder / "near.html"
+    rig.attn("show", "--model", model, "one two three", "-o", str(path))
+    steps = json.loads(rig.attn("explain", "--json", "--model", model, "--part", "encoder", "--layer", "2", "--head", "2",
+                                "--token", "two", "one two three"))["steps"]
+    assert any(steps["distance_bias"])
+    with watched(site.browser) as one:
+        page = one.open(path.as_uri())
+        choose(page, "Encoder", 2, 2)
+        page.get_by_role("tab", name="Step by step").click()
+        page.locator("#panel-steps .steps > .chips [role=radio]").nth(steps["piece"]).click()
+        page.wait_for_selector(f"#panel-steps .steps > .chips [role=radio]:nth-child({steps['piece'] + 1})[aria-checked=true]")
+        for k in range(steps["visible"]):
+            page.locator("#panel-steps [data-kind=scaled]").nth(k).click()
+            (_, score), (_, root), (_, bias) = trace_rows(page)
+            assert close(bias, steps["distance_bias"][k]) and close(score, steps["scores"][k])
+            scaled = value_of(page.locator("#trace .trace-name strong"))
+            assert close(scaled, steps["scaled"][k]) and close(scaled, score / root + bias, 1e-5)
+        page.locator("#trace button.number").last.click()
+        page.wait_for_selector(f"#trace .says:has-text('the distance {steps['visible'] - 1 - steps['piece']} ')")
+
+
 # ---- one file ----
 
 def test_one_file(site):

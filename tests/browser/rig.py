@@ -42,17 +42,18 @@ def attn(*arguments):
     return done.stdout
 
 
-def make_tiny_model(folder):
-    """A translator that was hardly trained, takes 700 tokens, and has checkpoints beside it."""
+def make_tiny_model(folder, name="xx-yy", **more):
+    """A translator that was hardly trained, takes 700 tokens, and has checkpoints beside it. more: settings besides."""
     digits = "zero one two three four five six seven eight nine".split()
     numbers = [f"{i * 7919 % 10000:04d}" for i in range(300)]
     # The page's own sentences are among them: what the vocabulary cannot write is not given to a model.
     (folder / "s").write_text("\n".join([" ".join(digits[int(d)] for d in n) for n in numbers] + [TIRED, WIDE]) + "\n")
     (folder / "t").write_text("\n".join([*numbers, TIRED, WIDE]) + "\n")
     settings = {"d_model": 16, "ffn": 24, "heads": 2, "encoder_layers": 2, "decoder_layers": 1, "vocabulary": 90, "character_coverage": 1,
-                "batch_tokens": 300, "max_steps": 6, "validate_every": 2, "max_length": 700, "average": 3, "learning_rate": 0.02, "warmup_steps": 1}
+                "batch_tokens": 300, "max_steps": 6, "validate_every": 2, "max_length": 700, "average": 3, "learning_rate": 0.02, "warmup_steps": 1,
+                **more}
     given = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    path = folder / "xx-yy.safetensors"
+    path = folder / f"{name}.safetensors"
     attn("train", "translator", "--source", str(folder / "s"), "--target", str(folder / "t"), "--quiet", "--out",
          str(path), *given)
     return str(path)
