@@ -104,6 +104,8 @@ refused 'not an attn translator' "$ATTN_SOURCE_DIR/models/street.safetensors" --
 refused 'elisions' "$ATTN_SOURCE_DIR/models/en-fr.safetensors" --to ctranslate2 -o refused
 train d --set norm=pre --set kv_heads=1
 refused 'kv_heads' d.safetensors --to ctranslate2 -o refused
+train f --set norm=pre --set positions=rotary --set rotary_dim=4 --set rotary_base=100
+exports f ctranslate2 model.bin
 refused 'norms before the layers' d.safetensors --to huggingface -o refused
 "$ATTN_TOOL" export a.safetensors >out 2>err
 [ $? -eq 2 ] || fail "export without --to is no misuse"
