@@ -1,13 +1,15 @@
 /* attn/attn.h: all of libattn.
  *
  * Reading order: version, status, threads, attention (the kernel), cache, matmul, tape, layers,
- * optimizer, translator, search; for pictures images and segmenter. */
+ * optimizer, translator, search, encoder, decoder, generate; for pictures images and segmenter. */
 #ifndef ATTN_ATTN_H
 #define ATTN_ATTN_H
 
 #include "attn/attention.h"
 #include "attn/cache.h"
+#include "attn/decoder.h"
 #include "attn/encoder.h"
+#include "attn/generate.h"
 #include "attn/images.h"
 #include "attn/layers.h"
 #include "attn/matmul.h"

@@ -208,3 +208,30 @@ attn_status attn_config_check_rate(const char *name, double value, attn_error *e
     return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, NULL,
                      "%s is %g, but must be at least 0 and below 1", name, value);
 }
+
+attn_status attn_config_check_rotary(attn_rotary rotary, int64_t base, int64_t dim,
+                                     int64_t head_size, bool learned_positions, attn_error *error) {
+    int64_t turned = dim > 0 ? dim : head_size;
+    if (rotary == ATTN_ROTARY_NONE) {
+        return base == 0 && dim == 0
+                   ? ATTN_OK
+                   : attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "set rotary too",
+                               "rotary_base and rotary_dim are of rotary positions alone");
+    }
+    if (learned_positions) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "choose one of them",
+                         "positions cannot be both rotary and learned");
+    }
+    if (base == 1) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "10000 is usual",
+                         "rotary_base is 1, but must be above 1");
+    }
+    if (turned % 2 != 0 || turned > head_size) {
+        return attn_fail(
+            error, ATTN_ERR_ARGUMENT, NULL, -1, "set rotary_dim",
+            "rotary positions turn %lld channels of heads of %lld: they must be an even number "
+            "of them",
+            (long long)turned, (long long)head_size);
+    }
+    return ATTN_OK;
+}

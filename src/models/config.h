@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "attn/status.h"
+#include "attn/layers.h"
 
 /* The type of a configuration's field: int64_t, bool, an enum with names, a rate (double, kept to six digits), or a
  * small number (double, to twelve). NEWER: files of older versions lack it, which means 0, false, or the enum's first. */
@@ -59,5 +59,9 @@ ATTN_MUST_CHECK attn_status attn_config_check_range(const char *name, int64_t va
                                                     int64_t high, attn_error *error);
 ATTN_MUST_CHECK attn_status attn_config_check_rate(const char *name, double value,
                                                    attn_error *error);
+/* ATTN_ERR_ARGUMENT unless these are rotary positions, or none, of heads of this size. */
+ATTN_MUST_CHECK attn_status attn_config_check_rotary(attn_rotary rotary, int64_t base, int64_t dim,
+                                                     int64_t head_size, bool learned_positions,
+                                                     attn_error *error);
 
 #endif

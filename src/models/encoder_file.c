@@ -70,24 +70,6 @@ static attn_status declare(const attn_safetensors *file, const char *path, attn_
     return attn_encoder_declare(&config, out, error);
 }
 
-/* A weight is floats only here, and only one at a time. */
-static attn_status read_and_pack(const attn_safetensors *file, const attn_params *params,
-                                 attn_linear *linear, attn_compute compute, attn_error *error) {
-    size_t bytes = (size_t)(linear->in * linear->out) * sizeof(real);
-    real *data = attn_alloc(bytes);
-    if (data == NULL) {
-        return attn_fail_memory(error, bytes);
-    }
-    attn_status status = attn_model_file_read_weight(file, params, linear, data, error);
-    if (status == ATTN_OK) {
-        linear->weight->data = data;
-        status = attn_linear_pack(linear, compute, error);
-        linear->weight->data = NULL;
-    }
-    attn_free(data);
-    return status;
-}
-
 /* After the table of tensors is known to fit the file. */
 static attn_status load_packed(const attn_safetensors *file, const char *path, attn_compute compute,
                                attn_encoder *m, attn_error *error) {
@@ -101,7 +83,7 @@ static attn_status load_packed(const attn_safetensors *file, const char *path, a
     compute = compute == ATTN_COMPUTE_F32 ? ATTN_COMPUTE_COMPACT : compute;
     for (int64_t i = 0; status == ATTN_OK && (linear = attn_encoder_linear_at(m, i)) != NULL; i++) {
         if (linear->weight != NULL) {
-            status = read_and_pack(file, m->params, linear, compute, error);
+            status = attn_model_file_pack(file, m->params, linear, compute, error);
         }
     }
     return status;

@@ -370,6 +370,26 @@ attn_status attn_model_file_read_weight(const attn_safetensors *file, const attn
     return status;
 }
 
+attn_status attn_model_file_pack(const attn_safetensors *file, const attn_params *params,
+                                 attn_linear *linear, attn_compute compute, attn_error *error) {
+    if (linear->weight->data != NULL) {
+        return attn_linear_pack(linear, compute, error);
+    }
+    size_t bytes = (size_t)(linear->in * linear->out) * sizeof(real);
+    real *data = attn_alloc(bytes);
+    if (data == NULL) {
+        return attn_fail_memory(error, bytes);
+    }
+    attn_status status = attn_model_file_read_weight(file, params, linear, data, error);
+    if (status == ATTN_OK) {
+        linear->weight->data = data;
+        status = attn_linear_pack(linear, compute, error);
+        linear->weight->data = NULL;
+    }
+    attn_free(data);
+    return status;
+}
+
 bool attn_model_file_all_i8(const attn_safetensors *file, const attn_params *params) {
     for (size_t i = 0; i < attn_params_count(params); i++) {
         const attn_param *row = attn_params_at(params, i);

@@ -66,6 +66,11 @@ ATTN_MUST_CHECK attn_status attn_model_file_read_weight(const attn_safetensors *
                                                         const attn_params *params,
                                                         const attn_linear *linear, attn_real *data,
                                                         attn_error *error);
+/* Packs a layer whose weight is in the file. Unless its values are there already, they are floats only here, so that of a model's
+ * matrices one at a time is. ATTN_ERR_MEMORY; and what reading gives. */
+ATTN_MUST_CHECK attn_status attn_model_file_pack(const attn_safetensors *file,
+                                                 const attn_params *params, attn_linear *linear,
+                                                 attn_compute compute, attn_error *error);
 /* For training on from a finished model: the values of its tensors that have the name and shape of one
  * of params; the others keep theirs, and their names go to `left`, separated by spaces, as far as they
  * fit. kind: "translator". ATTN_ERR_FORMAT: a model of another kind; ATTN_ERR_SHAPE: not one tensor

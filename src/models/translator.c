@@ -47,28 +47,8 @@ static int64_t rotary_size(const attn_translator_config *c) {
 }
 
 static attn_status check_rotary(const attn_translator_config *c, attn_error *error) {
-    if (c->rotary == ATTN_ROTARY_NONE) {
-        return c->rotary_base == 0 && c->rotary_dim == 0
-                   ? ATTN_OK
-                   : attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "set rotary too",
-                               "rotary_base and rotary_dim are of rotary positions alone");
-    }
-    if (c->learned_positions) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "choose one of them",
-                         "positions cannot be both rotary and learned");
-    }
-    if (c->rotary_base == 1) {
-        return attn_fail(error, ATTN_ERR_ARGUMENT, NULL, -1, "10000 is usual",
-                         "rotary_base is 1, but must be above 1");
-    }
-    if (rotary_size(c) % 2 != 0 || rotary_size(c) > c->d_model / c->heads) {
-        return attn_fail(
-            error, ATTN_ERR_ARGUMENT, NULL, -1, "set rotary_dim",
-            "rotary positions turn %lld channels of heads of %lld: they must be an even number "
-            "of them",
-            (long long)rotary_size(c), (long long)(c->d_model / c->heads));
-    }
-    return ATTN_OK;
+    return attn_config_check_rotary(c->rotary, c->rotary_base, c->rotary_dim, c->d_model / c->heads,
+                                    c->learned_positions, error);
 }
 
 static int64_t relative_buckets(const attn_translator_config *c) {

@@ -13,10 +13,8 @@ static double weight(real log_p, real best, double temperature) {
     return (double)real_exp2((real)((double)(log_p - best) * (double)REAL_LOG2E / temperature));
 }
 
-/* Draws one of n tokens with u from [0, 1); token[i] is i where token is NULL. Sums run in the
- * order of i. -1 when none has any probability. */
-static int64_t draw(const real *log_p, const int32_t *token, int64_t n, real best,
-                    double temperature, double u) {
+int64_t attn_search_draw(const real *log_p, const int32_t *token, int64_t n, real best,
+                         double temperature, double u) {
     double total = 0.0, passed = 0.0;
     int64_t chosen = -1;
     for (int64_t i = 0; i < n && (token == NULL || token[i] >= 0); i++) {
@@ -35,6 +33,12 @@ static int64_t draw(const real *log_p, const int32_t *token, int64_t n, real bes
     return chosen;
 }
 
+double attn_search_uniform(uint64_t seed, uint64_t stream, uint64_t draw, int64_t step) {
+    attn_random random = attn_random_start(attn_random_key(seed, stream, draw));
+    random.position = (uint64_t)step;
+    return attn_random_uniform(&random);
+}
+
 void attn_search_advance_sample(const attn_search_step *step, attn_search_sentence *sentence) {
     const attn_search_options *o = step->options;
     int64_t next_count = 0;
@@ -45,20 +49,18 @@ void attn_search_advance_sample(const attn_search_step *step, attn_search_senten
         if (top_token[0] < 0) {
             continue;
         }
-        attn_random random =
-            attn_random_start(attn_random_key(o->seed, sentence->stream, (uint64_t)number));
-        random.position = (uint64_t)step->number;
-        double u = attn_random_uniform(&random);
+        double u = attn_search_uniform(o->seed, sentence->stream, (uint64_t)number, step->number);
         int32_t token;
         real log_p;
         if (o->top_k > 0) {
-            int64_t rank =
-                draw(top_log_p, top_token, step->top_count, top_log_p[0], o->temperature, u);
+            int64_t rank = attn_search_draw(top_log_p, top_token, step->top_count, top_log_p[0],
+                                            o->temperature, u);
             token = top_token[rank];
             log_p = top_log_p[rank];
         } else {
             const real *all = step->log_p + row * step->vocabulary;
-            token = (int32_t)draw(all, NULL, step->vocabulary, top_log_p[0], o->temperature, u);
+            token = (int32_t)attn_search_draw(all, NULL, step->vocabulary, top_log_p[0],
+                                              o->temperature, u);
             log_p = all[token];
         }
         int32_t node = attn_search_grow(step, sentence, from, token, log_p);

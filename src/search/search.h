@@ -61,6 +61,12 @@ typedef struct attn_search_step {
  * value[k]; NaN and -infinity are never chosen. */
 void attn_search_top(const real *log_p, const int32_t *ids, int64_t n, int64_t k, int32_t *token,
                      real *value);
+/* Draws one of n tokens with u from [0, 1), from p^(1 / temperature); token[i] is i where token is NULL; best: the highest log_p. Sums
+ * run in the order of i. -1 when none has any probability. */
+int64_t attn_search_draw(const real *log_p, const int32_t *token, int64_t n, real best,
+                         double temperature, double u);
+/* The u of one step of a draw. */
+double attn_search_uniform(uint64_t seed, uint64_t stream, uint64_t draw, int64_t step);
 /* Sets what may not follow the hypothesis to -infinity in its row. */
 void attn_search_forbid(const attn_search_step *step, const attn_search_sentence *sentence,
                         int32_t node, real *row);

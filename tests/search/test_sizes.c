@@ -91,13 +91,37 @@ static void structs_of_models(void **state) {
     attn_segmenter_config segmenter;
     attn_translator *model;
     attn_segmenter *pictures;
+    attn_decoder_config decoder;
+    attn_decoder *alone;
     memset(&translator, 0, sizeof translator);
     memset(&segmenter, 0xFF, sizeof segmenter);
+    memset(&decoder, 0, sizeof decoder);
     refused(attn_translator_config_check(&translator, &error), &error, "attn_translator_config");
     refused(attn_translator_create(&translator, false, &model, &error), &error,
             "attn_translator_config");
     refused(attn_segmenter_create(&segmenter, false, &pictures, &error), &error,
             "attn_segmenter_config");
+    refused(attn_decoder_create(&decoder, &alone, &error), &error, "attn_decoder_config");
+}
+
+static void options_of_a_generation(void **state) {
+    (void)state;
+    attn_error error;
+    attn_decoder_config config;
+    attn_decoder *model;
+    attn_generate_options options;
+    attn_continuation continuation;
+    const int32_t ids[] = {3};
+    const int64_t starts[] = {0, 1};
+    attn_decoder_config_init(&config);
+    config.vocabulary = config.d_model = config.ffn = 8;
+    config.heads = config.kv_heads = config.layers = 1;
+    assert_int_equal(attn_decoder_create(&config, &model, &error), ATTN_OK);
+    memset(&options, 0, sizeof options);
+    refused(attn_generate(model, 1, ids, starts, NULL, &options, &continuation, &error), &error,
+            "attn_generate_options");
+    attn_continuations_free(&continuation, 1);
+    attn_decoder_free(model);
 }
 
 static void options_of_a_search(void **state) {
@@ -140,7 +164,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(structs_of_attention), cmocka_unit_test(structs_of_caches),
         cmocka_unit_test(structs_of_products),  cmocka_unit_test(structs_of_models),
-        cmocka_unit_test(options_of_a_search),  cmocka_unit_test(labels_of_pixels),
+        cmocka_unit_test(options_of_a_search),  cmocka_unit_test(options_of_a_generation),
+        cmocka_unit_test(labels_of_pixels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,8 +23,8 @@ USES_SIDE = {"models", "search", "pipeline", "import", "train", "show", "documen
 # A public header belongs to the room that implements it. attn.h includes all the others.
 PUBLIC = {"status": "base", "memory": "base", "threads": "cpu", "attention": "kernels", "cache": "kernels",
           "matmul": "kernels", "matmul_i8": "kernels", "tape": "tape", "params": "tape", "optimizer": "tape", "layers": "layers",
-          "images": "layers", "segmenter": "models", "translator": "models", "encoder": "models", "shortlist": "models",
-          "search": "search", "model": "pipeline", "translate": "pipeline", "segment": "pipeline", "embed": "pipeline",
+          "images": "layers", "segmenter": "models", "translator": "models", "encoder": "models", "decoder": "models", "shortlist": "models",
+          "search": "search", "generate": "search", "model": "pipeline", "translate": "pipeline", "segment": "pipeline", "embed": "pipeline",
           "classify": "pipeline",
           "tokenizer": "text", "safetensors": "io", "export": "base", "version": "base",
           "attn": "cli"}
