@@ -39,7 +39,9 @@ static void overrule(char *field, size_t size, const char *given) {
 
 static const char *what_it_is(const attn_imported *m) {
     if (m->vision == NULL) {
-        return m->encoder != NULL ? "an encoder" : "a translator";
+        return m->encoder != NULL   ? "an encoder"
+               : m->decoder != NULL ? "a decoder"
+                                    : "a translator";
     }
     attn_vision_head head = attn_vision_get_config(m->vision)->head;
     return head == ATTN_VISION_SEGMENT    ? "a segmenter"
@@ -68,6 +70,7 @@ static int import_run(const void *given, int operand_count, char **operand) {
     if (status == ATTN_OK) {
         const attn_params *params = m.vision != NULL    ? attn_vision_params(m.vision)
                                     : m.encoder != NULL ? attn_encoder_params(m.encoder)
+                                    : m.decoder != NULL ? attn_decoder_params(m.decoder)
                                                         : attn_translator_params(m.translator);
         fprintf(stderr, "%s: %s from %s, %lld parameters\n", path, what_it_is(&m), m.kind,
                 (long long)attn_params_size(params));
@@ -84,7 +87,8 @@ const attn_command attn_cmd_import = {
         "Reads a translator of Marian (OPUS-MT), of Hugging Face's MarianMT, M2M-100, NLLB and "
         "mBART, "
         "of CTranslate2, fairseq or OpenNMT-py, an Argos package, or any Transformer with an "
-        "attn.ini that names its tensors; an encoder such as BERT, for attn embed; or a network of "
+        "attn.ini that names its tensors; an encoder such as BERT, for attn embed; a decoder of "
+        "CTranslate2 such as GPT-2 or Llama, for attn generate; or a network of "
         "pictures, SegFormer for attn segment and ViT for attn classify: a file "
         "with the others of the model beside it, or the folder or zip file that holds them. "
         "docs/import.md says what is supported. Writes one safetensors file with the "

@@ -127,6 +127,32 @@ static json_t *describe_encoder(const attn_encoder_config *c) {
                      attn_pooling_names[c->pooling], "unit_length", c->unit_length);
 }
 
+static json_t *describe_decoder(const attn_decoder_config *c) {
+    bool rotary = c->rotary != ATTN_ROTARY_NONE;
+    json_t *config = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:b, s:b, s:s}", "vocabulary",
+        (json_int_t)c->vocabulary, "d_model", (json_int_t)c->d_model, "ffn", (json_int_t)c->ffn,
+        "heads", (json_int_t)c->heads, "kv_heads", (json_int_t)c->kv_heads, "layers",
+        (json_int_t)c->layers, "max_length", (json_int_t)c->max_length, "norm",
+        c->post_norm ? "post" : "pre", "norm_kind", c->rms_norm ? "rms" : "layer", "positions",
+        rotary                 ? "rotary"
+        : c->learned_positions ? "learned"
+                               : "sinusoidal",
+        "gated", c->gated, "own_output", c->own_output, "activation",
+        attn_activation_names[c->activation]);
+    if (rotary) {
+        json_object_set_new(config, "rotary", json_string(attn_rotary_names[c->rotary]));
+        json_object_set_new(config, "rotary_base",
+                            json_integer(c->rotary_base > 0 ? c->rotary_base : 10000));
+        json_object_set_new(
+            config, "rotary_dim",
+            json_integer(c->rotary_dim > 0 ? c->rotary_dim : c->d_model / c->heads));
+    }
+    json_object_set_new(config, "start_token", json_integer(c->start_token));
+    json_object_set_new(config, "end_token", json_integer(c->end_token));
+    return config;
+}
+
 static json_t *describe_vision(const attn_model *model) {
     const attn_vision_config *c = attn_vision_get_config(model->vision);
     json_t *config = json_pack(
@@ -294,6 +320,9 @@ static attn_status info_of_model(const attn_model *model, const options *o, attn
     } else if (model->kind == ATTN_MODEL_ENCODER) {
         config = describe_encoder(attn_encoder_get_config(model->encoder));
         params = attn_encoder_params(model->encoder);
+    } else if (model->kind == ATTN_MODEL_DECODER) {
+        config = describe_decoder(attn_decoder_get_config(model->decoder));
+        params = attn_decoder_params(model->decoder);
     } else {
         config = describe_translator(attn_translator_get_config(model->translator));
         params = attn_translator_params(model->translator);

@@ -35,6 +35,7 @@ extern const attn_command attn_cmd_detect;
 extern const attn_command attn_cmd_shortlist;
 extern const attn_command attn_cmd_embed;
 extern const attn_command attn_cmd_nearest;
+extern const attn_command attn_cmd_generate;
 extern const attn_command attn_cmd_import;
 extern const attn_command attn_cmd_export;
 extern const attn_command attn_cmd_info;
@@ -61,6 +62,7 @@ static const attn_command *const commands[] = {
     &attn_cmd_shortlist,
     &attn_cmd_embed,
     &attn_cmd_nearest,
+    &attn_cmd_generate,
     &attn_cmd_import,
     &attn_cmd_export,
     &attn_cmd_info,

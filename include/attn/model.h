@@ -24,6 +24,7 @@ typedef enum attn_model_kind {
     ATTN_MODEL_SEGMENTER,
     ATTN_MODEL_ENCODER,  /* of text */
     ATTN_MODEL_PICTURES, /* of pictures: their vectors, and their classes where it knows some */
+    ATTN_MODEL_DECODER,  /* of text, which it goes on with */
 } attn_model_kind;
 
 /* How to open a model. Make one with attn_model_options_init; NULL stands for what that gives. */
@@ -70,7 +71,7 @@ ATTN_PIPELINE_API size_t attn_model_pair_count(const attn_model *model);
 /* Pair i; false past the last. The codes belong to the model. */
 ATTN_PIPELINE_API bool attn_model_pair(const attn_model *model, size_t i, const char **source,
                                        const char **target);
-/* Of a translator or an encoder; owned by the model. NULL of a segmenter. attn_tokenizer_target gives the side of the target. */
+/* Of a translator, an encoder or a decoder; owned by the model. NULL of a segmenter. attn_tokenizer_target gives the side of the target. */
 ATTN_PIPELINE_API const attn_tokenizer *attn_model_tokenizer(const attn_model *model);
 
 #ifdef __cplusplus

@@ -6,7 +6,9 @@
  *
  * Names of tensors: CTranslate2 python/ctranslate2/specs. Positions are in the file, rotary, relative, or sinusoids from 1; a translation begins with
  * zeros or with the word decoder_start_token; the norms' epsilon is 1e-5, of RMSNorm
- * 1e-6, unless config.json has another. */
+ * 1e-6, unless config.json has another.
+ * A decoder alone has vocabulary.json, whose numbers of words it keeps, and tokenizer.json or sentencepiece.model; without these its texts
+ * are tokens parted by spaces. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +20,9 @@
 #include "import/import.h"
 #include "import/json.h"
 #include "import/side.h"
+#include "models/decoder.h"
 #include "models/translator.h"
+#include "text/tokenizer_json.h"
 
 /* ---- names ---- */
 
@@ -34,9 +38,13 @@
     {ours ".gamma", theirs "/layer_norm/gamma", ATTN_WEIGHT_SAME, 0, 0}, {                         \
         ours ".beta", theirs "/layer_norm/beta", ATTN_WEIGHT_SAME, 0, 0                            \
     }
+#define HEADS(ours, theirs, part)                                                                  \
+    {ours ".weight", theirs "/weight", ATTN_WEIGHT_HEADS, part, 3}, {                              \
+        ours ".bias", theirs "/bias", ATTN_WEIGHT_HEADS, part, 3                                   \
+    }
 #define SELF(ours, theirs)                                                                         \
-    PART(ours ".query", theirs "/linear_0", 0, 3), PART(ours ".key", theirs "/linear_0", 1, 3),    \
-        PART(ours ".value", theirs "/linear_0", 2, 3), LINEAR(ours ".output", theirs "/linear_1")
+    HEADS(ours ".query", theirs "/linear_0", 0), HEADS(ours ".key", theirs "/linear_0", 1),        \
+        HEADS(ours ".value", theirs "/linear_0", 2), LINEAR(ours ".output", theirs "/linear_1")
 #define FEED_FORWARD(ours, theirs)                                                                 \
     LINEAR(ours ".up", theirs "/linear_0"), LINEAR(ours ".down", theirs "/linear_1")
 /* linear_0 is the branch with the activation. */
@@ -93,9 +101,12 @@ static const char *const idle[] = {"decoder/position_encodings/", "encoder/embed
         .numbers_are_settings = true, .idle = idle                                                 \
     }
 
-const attn_weight_map *attn_weights_ctranslate2(bool gated) {
+attn_weight_map attn_weights_ctranslate2(const attn_translator_config *config) {
     static const attn_weight_map maps[] = {MAP(plain_rules), MAP(gated_rules)};
-    return &maps[gated];
+    attn_weight_map map = maps[config->gated];
+    map.heads = config->heads;
+    map.kv_heads = config->kv_heads;
+    return map;
 }
 
 /* ---- settings that are tensors of one number ---- */
@@ -118,6 +129,12 @@ static double setting_or(const attn_tensor_file *file, const char *side, const c
                          double otherwise) {
     double value;
     return setting(file, side, key, &value) ? value : otherwise;
+}
+
+/* 0, which no network has, where the file says what is no such number. */
+static int64_t heads_of(const attn_tensor_file *file, const char *side) {
+    double heads = setting_or(file, side, "num_heads", 8);
+    return heads >= 1 && heads <= 1 << 15 ? (int64_t)heads : 0;
 }
 
 static int64_t count_layers(const attn_tensor_file *file, const char *side) {
@@ -157,7 +174,8 @@ static attn_status check_all_known(const attn_tensor_file *file, attn_error *err
                                         "rotary_base",
                                         "relative_attention_max_distance",
                                         "multiply_by_sqrt_depth",
-                                        "multi_query_attention"};
+                                        "multi_query_attention",
+                                        "num_heads_kv"};
     for (size_t i = 0; i < attn_tensor_file_count(file); i++) {
         const attn_tensor_info *tensor = attn_tensor_file_at(file, i);
         const char *slash = strrchr(tensor->name, '/');
@@ -175,12 +193,10 @@ static attn_status check_all_known(const attn_tensor_file *file, attn_error *err
 }
 
 /* What would be computed in another way. */
-static attn_status check_settings(const attn_tensor_file *file, attn_error *error) {
+static attn_status check_off(const attn_tensor_file *file, attn_error *error) {
     static const struct {
         const char *key, *what;
-    } off[] = {{"alibi", "ALiBi"},
-               {"multi_query_attention", "one key for all heads"},
-               {"project_in", "a projection of the embeddings"}};
+    } off[] = {{"alibi", "ALiBi"}, {"project_in", "a projection of the embeddings"}};
     static const char *const sides[] = {"encoder", "decoder"};
     for (size_t i = 0; i < sizeof off / sizeof off[0]; i++) {
         for (int s = 0; s < 2; s++) {
@@ -189,22 +205,46 @@ static attn_status check_settings(const attn_tensor_file *file, attn_error *erro
             }
         }
     }
-    for (size_t i = 0; i < 4; i++) {
+    return ATTN_OK;
+}
+
+static attn_status check_settings(const attn_tensor_file *file, attn_error *error) {
+    attn_status status = check_off(file, error);
+    for (size_t i = 0; i < 4 && status == ATTN_OK; i++) {
         static const char *const same[] = {"num_heads", "pre_norm", "activation",
                                            "scale_embeddings"};
         if (setting_or(file, "encoder", same[i], -1) != setting_or(file, "decoder", same[i], -1)) {
-            return refuse(error, "different settings for encoder and decoder");
+            status = refuse(error, "different settings for encoder and decoder");
         }
+    }
+    return status;
+}
+
+/* How many heads have keys and values of their own in that attention of every layer; *kv_heads: what was found so far, or 0. */
+static attn_status read_kv_heads(const attn_tensor_file *file, const char *side, const char *part,
+                                 int64_t layers, int64_t heads, int64_t *kv_heads,
+                                 attn_error *error) {
+    bool one = setting_or(file, side, "multi_query_attention", 0) != 0;
+    for (int64_t i = 0; i < layers; i++) {
+        char scope[64];
+        snprintf(scope, sizeof scope, "%s/layer_%lld/%s", side, (long long)i, part);
+        double found = setting_or(file, scope, "num_heads_kv", one ? 1 : (double)heads);
+        if (!(found >= 1 && found <= (double)heads) ||
+            (*kv_heads != 0 && *kv_heads != (int64_t)found)) {
+            return refuse(error, "a num_heads_kv that is not the same in every layer, or above "
+                                 "num_heads");
+        }
+        *kv_heads = (int64_t)found;
     }
     return ATTN_OK;
 }
 
-static attn_status read_activation(const attn_tensor_file *file, attn_activation *out,
-                                   attn_error *error) {
+static attn_status read_activation(const attn_tensor_file *file, const char *side,
+                                   attn_activation *out, attn_error *error) {
     static const attn_activation known[] = {ATTN_ACTIVATION_RELU, ATTN_ACTIVATION_GELU_TANH,
                                             ATTN_ACTIVATION_SWISH, ATTN_ACTIVATION_GELU,
                                             ATTN_ACTIVATION_GELU_SIGMOID};
-    double number = setting_or(file, "encoder", "activation", 0);
+    double number = setting_or(file, side, "activation", 0);
     if (!(number >= 0 && number < (double)(sizeof known / sizeof known[0]))) {
         return refuse(error, "an unknown activation");
     }
@@ -213,15 +253,16 @@ static attn_status read_activation(const attn_tensor_file *file, attn_activation
 }
 
 /* Embeddings are multiplied by sqrt(d_model), by nothing, or by a number that is one of the two. */
-static attn_status read_scale(const attn_tensor_file *file, int64_t d_model, bool *plain,
-                              attn_error *error) {
+static attn_status read_scale(const attn_tensor_file *file, const char *side, int64_t d_model,
+                              bool *plain, attn_error *error) {
     double root = sqrt((double)d_model), scale = 1;
-    static const char key[] = "encoder/scale_embeddings";
+    char key[64];
+    snprintf(key, sizeof key, "%s/scale_embeddings", side);
     const attn_tensor_info *tensor = attn_tensor_file_find(file, key);
-    if (setting_or(file, "encoder", "embeddings/multiply_by_sqrt_depth", 0) != 0) {
+    if (setting_or(file, side, "embeddings/multiply_by_sqrt_depth", 0) != 0) {
         scale = root;
     } else if (tensor != NULL) {
-        double value = setting_or(file, "encoder", "scale_embeddings", 0);
+        double value = setting_or(file, side, "scale_embeddings", 0);
         bool number = tensor->dtype == ATTN_DTYPE_F32 || tensor->dtype == ATTN_DTYPE_F16;
         scale = number ? value : value != 0 ? root : 1;
     }
@@ -265,29 +306,44 @@ static rotation rotation_of(const attn_tensor_file *file, const char *side, int6
                       .base = setting_or(file, scope, "rotary_base", 10000)};
 }
 
-/* Every layer of both sides must turn in the same way. */
-static attn_status read_rotary(const attn_tensor_file *file, attn_translator_config *config,
-                               attn_error *error) {
-    rotation first = rotation_of(file, "encoder", 0);
-    for (int64_t i = 0; i < config->encoder_layers + config->decoder_layers; i++) {
-        bool encoder = i < config->encoder_layers;
-        rotation r = rotation_of(file, encoder ? "encoder" : "decoder",
-                                 encoder ? i : i - config->encoder_layers);
-        if (r.dim != first.dim ||
-            (r.dim >= 0 && (r.interleave != first.interleave || r.base != first.base))) {
+/* Every layer must turn in the same way; *first: that of the first, or a dim of NAN before it was seen. */
+static attn_status read_rotations(const attn_tensor_file *file, const char *side, int64_t layers,
+                                  rotation *first, attn_error *error) {
+    for (int64_t i = 0; i < layers; i++) {
+        rotation r = rotation_of(file, side, i);
+        *first = isnan(first->dim) ? r : *first;
+        if (r.dim != first->dim ||
+            (r.dim >= 0 && (r.interleave != first->interleave || r.base != first->base))) {
             return refuse(error, "rotary positions that are not the same in every layer");
         }
     }
-    if (first.dim < 0) {
-        return ATTN_OK;
+    bool whole = first->base > 1 && first->base <= 1 << 30 && first->base == floor(first->base);
+    return first->dim >= 0 && !(whole && first->dim <= 1 << 14)
+               ? refuse(error, "a rotary_base that is no whole number from 2 to 2^30, or a "
+                               "rotary_dim that no head has")
+               : ATTN_OK;
+}
+
+static attn_rotary rotary_of(const rotation *r) {
+    return !(r->dim >= 0)       ? ATTN_ROTARY_NONE
+           : r->interleave != 0 ? ATTN_ROTARY_ADJACENT
+                                : ATTN_ROTARY_HALVES;
+}
+
+/* Both sides. */
+static attn_status read_rotary(const attn_tensor_file *file, attn_translator_config *config,
+                               attn_error *error) {
+    rotation r = {.dim = NAN};
+    attn_status status = read_rotations(file, "encoder", config->encoder_layers, &r, error);
+    if (status == ATTN_OK) {
+        status = read_rotations(file, "decoder", config->decoder_layers, &r, error);
     }
-    if (!(first.base > 1 && first.base <= 1 << 30 && first.base == floor(first.base))) {
-        return refuse(error, "a rotary_base that is no whole number from 2 to 2^30");
+    config->rotary = rotary_of(&r);
+    if (status == ATTN_OK && config->rotary != ATTN_ROTARY_NONE) {
+        config->rotary_base = (int64_t)r.base;
+        config->rotary_dim = (int64_t)r.dim;
     }
-    config->rotary = first.interleave != 0 ? ATTN_ROTARY_ADJACENT : ATTN_ROTARY_HALVES;
-    config->rotary_base = (int64_t)first.base;
-    config->rotary_dim = (int64_t)first.dim;
-    return ATTN_OK;
+    return status;
 }
 
 /* Every layer of a side must have the table of the first, and both sides the same buckets. */
@@ -355,26 +411,46 @@ static attn_status read_positions(const attn_tensor_file *file, attn_translator_
     return ATTN_OK;
 }
 
+static double epsilon_of(const json_t *settings, bool rms_norm) {
+    const json_t *epsilon = json_object_get(settings, "layer_norm_epsilon");
+    return json_is_real(epsilon) ? json_real_value(epsilon) : rms_norm ? 1e-6 : 0;
+}
+
+/* Of all three attentions. */
+static attn_status read_all_kv_heads(const attn_tensor_file *file, attn_translator_config *c,
+                                     attn_error *error) {
+    const struct {
+        const char *side, *part;
+        int64_t layers;
+    } all[] = {{"encoder", "self_attention", c->encoder_layers},
+               {"decoder", "self_attention", c->decoder_layers},
+               {"decoder", "attention", c->decoder_layers}};
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < sizeof all / sizeof all[0] && status == ATTN_OK; i++) {
+        status = read_kv_heads(file, all[i].side, all[i].part, all[i].layers, c->heads,
+                               &c->kv_heads, error);
+    }
+    return status;
+}
+
 static attn_status read_config(const attn_tensor_file *file, const json_t *settings,
                                attn_translator_config *config, attn_error *error) {
     attn_translator_config_init(config);
     const attn_tensor_info *table = attn_tensor_file_find(file, source_table(file));
     const attn_tensor_info *up = attn_tensor_file_find(file, "encoder/layer_0/ffn/linear_0/weight");
     if (table == NULL || table->rank != 2 || up == NULL || up->rank != 2) {
-        return refuse(error, "no encoder; attn reads encoder and decoder");
+        return refuse(error, "neither encoder and decoder nor a decoder alone");
     }
-    const json_t *epsilon = json_object_get(settings, "layer_norm_epsilon");
     config->d_model = table->shape[1];
     config->ffn = up->shape[0];
-    config->heads = config->kv_heads = (int64_t)setting_or(file, "encoder", "num_heads", 8);
+    config->heads = heads_of(file, "encoder");
+    config->kv_heads = 0;
     config->encoder_layers = count_layers(file, "encoder");
     config->decoder_layers = count_layers(file, "decoder");
     config->pre_norm = setting_or(file, "encoder", "pre_norm", 1) != 0;
     config->rms_norm =
         attn_tensor_file_find(file, "encoder/layer_0/self_attention/layer_norm/beta") == NULL;
-    config->norm_epsilon = json_is_real(epsilon) ? json_real_value(epsilon)
-                           : config->rms_norm    ? 1e-6
-                                                 : 0;
+    config->norm_epsilon = epsilon_of(settings, config->rms_norm);
     config->gated =
         attn_tensor_file_find(file, "encoder/layer_0/ffn/linear_0_noact/weight") != NULL;
     config->embedding_norm =
@@ -383,10 +459,13 @@ static attn_status read_config(const attn_tensor_file *file, const json_t *setti
     config->output_bias = true;
     attn_status status = check_settings(file, error);
     status = status == ATTN_OK ? check_all_known(file, error) : status;
-    status = status == ATTN_OK ? read_activation(file, &config->activation, error) : status;
+    status = status == ATTN_OK ? read_all_kv_heads(file, config, error) : status;
+    status =
+        status == ATTN_OK ? read_activation(file, "encoder", &config->activation, error) : status;
     status = status == ATTN_OK ? read_positions(file, config, error) : status;
-    return status == ATTN_OK ? read_scale(file, config->d_model, &config->plain_embeddings, error)
-                             : status;
+    return status == ATTN_OK
+               ? read_scale(file, "encoder", config->d_model, &config->plain_embeddings, error)
+               : status;
 }
 
 /* ---- vocabularies ---- */
@@ -532,10 +611,11 @@ static attn_status read_model(const attn_tensor_file *file, const json_t *settin
     attn_translator_config config;
     attn_status status = read_config(file, settings, &config, error);
     config.bare_source = bare;
-    return status == ATTN_OK
-               ? attn_import_network(&config, attn_weights_ctranslate2(config.gated), file, side,
-                                     &out->translator, &out->tokenizer, error)
-               : status;
+    if (status != ATTN_OK) {
+        return status;
+    }
+    const attn_weight_map map = attn_weights_ctranslate2(&config);
+    return attn_import_network(&config, &map, file, side, &out->translator, &out->tokenizer, error);
 }
 
 /* An Argos package: its languages; and its models, made by OpenNMT, read sources without </s>. */
@@ -579,6 +659,236 @@ static attn_status ctranslate2_read(const attn_import_files *files, const attn_t
     attn_import_side_free(&side[1]);
     return status;
 }
+
+/* ---- a decoder alone ---- */
+
+#define ALONE                                                                                      \
+    {"embedding", "decoder/embeddings/weight", ATTN_WEIGHT_SAME, 0, 0},                            \
+        {"output", "decoder/projection/weight", ATTN_WEIGHT_SAME, 0, 0},                           \
+        {"output.bias", "decoder/projection/bias", ATTN_WEIGHT_SAME, 0, 0},                        \
+        {"positions", "decoder/position_encodings/encodings", ATTN_WEIGHT_SAME, 0, 0},             \
+        SELF("decoder.#.self", "decoder/layer_#/self_attention"),                                  \
+        NORM("decoder.#.norm_self", "decoder/layer_#/self_attention"),                             \
+        NORM("decoder.#.norm_feed_forward", "decoder/layer_#/ffn"),                                \
+        NORM("decoder.norm", "decoder"),                                                           \
+        {"embedding_norm.gamma", "decoder/layernorm_embedding/gamma", ATTN_WEIGHT_SAME, 0, 0}, {   \
+        "embedding_norm.beta", "decoder/layernorm_embedding/beta", ATTN_WEIGHT_SAME, 0, 0          \
+    }
+
+static const attn_weight_rule plain_alone[] = {
+    ALONE, FEED_FORWARD("decoder.#.feed_forward", "decoder/layer_#/ffn")};
+static const attn_weight_rule gated_alone[] = {
+    ALONE, GATED("decoder.#.feed_forward", "decoder/layer_#/ffn")};
+
+enum { ROTARY_LENGTH = 1 << 14 }; /* where positions are rotary the file sets no limit */
+
+static attn_status read_alone_positions(const attn_tensor_file *file, attn_decoder_config *c,
+                                        attn_error *error) {
+    const attn_tensor_info *table =
+        attn_tensor_file_find(file, "decoder/position_encodings/encodings");
+    rotation r = {.dim = NAN};
+    attn_status status = read_rotations(file, "decoder", c->layers, &r, error);
+    c->rotary = rotary_of(&r);
+    c->learned_positions = c->rotary == ATTN_ROTARY_NONE && table != NULL;
+    c->first_position = c->rotary == ATTN_ROTARY_NONE && table == NULL;
+    if (c->learned_positions) {
+        c->max_length = table->rank == 2 ? table->shape[0] : 0;
+    } else if (status == ATTN_OK && c->rotary != ATTN_ROTARY_NONE) {
+        c->max_length = ROTARY_LENGTH;
+        c->rotary_base = (int64_t)r.base;
+        c->rotary_dim = (int64_t)r.dim;
+    }
+    return status;
+}
+
+/* Whether a layer has a tensor of this name. */
+static bool has_layer_with(const attn_tensor_file *file, const char *name) {
+    bool found = false;
+    for (size_t i = 0; i < attn_tensor_file_count(file) && !found; i++) {
+        found = attn_name_ends(attn_tensor_file_at(file, i)->name, name);
+    }
+    return found;
+}
+
+static attn_status read_alone_config(const attn_tensor_file *file, const json_t *settings,
+                                     attn_decoder_config *c, attn_error *error) {
+    static const char words[] = "decoder/embeddings/weight";
+    const attn_tensor_info *table = attn_tensor_file_find(file, words);
+    const attn_tensor_info *up = attn_tensor_file_find(file, "decoder/layer_0/ffn/linear_0/weight");
+    bool plain = true;
+    attn_decoder_config_init(c);
+    if (table == NULL || table->rank != 2 || up == NULL || up->rank != 2) {
+        return refuse(error, "a decoder without words or layers");
+    }
+    if (attn_tensor_file_find(file, "decoder/layer_0/self_attention/layer_norm/gamma") == NULL) {
+        return refuse(error, "attention and feed-forward side by side, or norms on both sides of "
+                             "them");
+    }
+    if (has_layer_with(file, "/relative_attention_bias")) {
+        return refuse(error, "relative positions and no encoder");
+    }
+    c->vocabulary = table->shape[0];
+    c->d_model = table->shape[1];
+    c->ffn = up->shape[0];
+    c->heads = heads_of(file, "decoder");
+    c->kv_heads = 0;
+    c->layers = count_layers(file, "decoder");
+    c->post_norm = setting_or(file, "decoder", "pre_norm", 1) == 0;
+    c->rms_norm =
+        attn_tensor_file_find(file, "decoder/layer_0/self_attention/layer_norm/beta") == NULL;
+    c->norm_epsilon = epsilon_of(settings, c->rms_norm);
+    c->gated = attn_tensor_file_find(file, "decoder/layer_0/ffn/linear_0_noact/weight") != NULL;
+    c->embedding_norm = attn_tensor_file_find(file, "decoder/layernorm_embedding/gamma") != NULL;
+    c->own_output = !same_tensor(file, words, "decoder/projection/weight");
+    c->output_bias = attn_tensor_file_find(file, "decoder/projection/bias") != NULL;
+    attn_status status = check_off(file, error);
+    status = status == ATTN_OK ? check_all_known(file, error) : status;
+    if (status == ATTN_OK) {
+        status = read_kv_heads(file, "decoder", "self_attention", c->layers, c->heads, &c->kv_heads,
+                               error);
+    }
+    status = status == ATTN_OK ? read_activation(file, "decoder", &c->activation, error) : status;
+    status = status == ATTN_OK ? read_alone_positions(file, c, error) : status;
+    status = status == ATTN_OK ? read_scale(file, "decoder", c->d_model, &plain, error) : status;
+    c->scaled_embeddings = !plain;
+    return status;
+}
+
+/* The id of a token that config.json names, before the table is finished; -1: there is none. */
+static int32_t find_token(const attn_piece_table *table, const json_t *settings, const char *key,
+                          const char *usual) {
+    const char *text = attn_json_text(settings, key, usual);
+    for (int32_t id = 0; id < table->count; id++) {
+        if (table->piece[id].text != NULL && strcmp(table->piece[id].text, text) == 0) {
+            return id;
+        }
+    }
+    return -1;
+}
+
+/* What cuts texts lies beside the model, or texts are tokens parted by spaces. */
+static attn_status make_alone_tokenizer(attn_bundle *bundle, attn_piece_table *table, bool *cut,
+                                        attn_tokenizer **out, attn_error *error) {
+    static const char *const kinds[] = {"tokenizer.json", "sentencepiece.model", "tokenizer.model",
+                                        "sentencepiece.bpe.model", NULL};
+    const char *name = first_of(bundle, kinds);
+    char *text = NULL, *bytes = NULL;
+    size_t length = 0, size = 0;
+    attn_status status =
+        name != NULL ? attn_bundle_read(bundle, name, SPM_LIMIT, &text, &length, error) : ATTN_OK;
+    *cut = name != NULL;
+    table->plain = name == NULL;
+    if (status == ATTN_OK && name != NULL && attn_name_ends(name, ".json")) {
+        status = attn_tokenizer_json(text, length, &bytes, &size, error);
+    } else if (status == ATTN_OK) {
+        status = attn_piece_table_finish(table, error);
+        if (status == ATTN_OK) {
+            status = attn_piece_table_over(table, name != NULL ? text : "", length, &bytes, &size,
+                                           error);
+        }
+    }
+    if (status == ATTN_OK) {
+        status = attn_tokenizer_from_bytes(bytes, size, out, error);
+    }
+    free(bytes);
+    attn_free(text);
+    return status;
+}
+
+/* Whether who made the model puts <s> in front of texts; Llama's tokenizer does unless it is told otherwise. */
+static bool begins_texts(attn_bundle *bundle) {
+    static const char *const kinds[] = {"tokenizer_config.json", NULL};
+    static const char *const segmenters[] = {"tokenizer.json", NULL};
+    json_t *json = NULL;
+    const char *name = first_of(bundle, kinds);
+    bool usual = first_of(bundle, segmenters) == NULL;
+    if (name == NULL || attn_import_json(bundle, name, &json, NULL) != ATTN_OK) {
+        return usual;
+    }
+    bool begins = attn_json_flag(json, "add_bos_token", usual);
+    json_decref(json);
+    return begins;
+}
+
+static attn_status read_alone_words(attn_bundle *bundle, const json_t *settings,
+                                    attn_decoder_config *c, attn_tokenizer **out,
+                                    attn_error *error) {
+    static const char *const tables[] = {"vocabulary.json", "vocabulary.txt", NULL};
+    attn_piece_table table = {.piece = NULL};
+    const char *name = first_of(bundle, tables);
+    bool cut = false;
+    if (name == NULL) {
+        return attn_fail(error, ATTN_ERR_FORMAT, NULL, -1, "put it beside model.bin",
+                         "there is no vocabulary.json with this CTranslate2 model");
+    }
+    attn_status status = read_table(bundle, name, &table, error);
+    if (status == ATTN_OK && table.count > c->vocabulary) {
+        status = attn_fail(error, ATTN_ERR_FORMAT, name, -1,
+                           "give the vocabulary that the model was trained with",
+                           "the vocabulary has %d pieces, the model %lld words", (int)table.count,
+                           (long long)c->vocabulary);
+    }
+    if (status == ATTN_OK) {
+        int32_t bos = find_token(&table, settings, "bos_token", "<s>");
+        c->end_token = find_token(&table, settings, "eos_token", "</s>");
+        table.special = (attn_special_ids){-1, find_token(&table, settings, "unk_token", "<unk>"),
+                                           bos, (int32_t)c->end_token};
+        status = make_alone_tokenizer(bundle, &table, &cut, out, error);
+        c->start_token = cut && begins_texts(bundle) ? bos : -1;
+    }
+    attn_piece_table_free(&table);
+    return status;
+}
+
+static attn_status read_alone_weights(const attn_decoder_config *config,
+                                      const attn_tensor_file *file, attn_decoder **out,
+                                      attn_error *error) {
+    static const attn_weight_map maps[] = {MAP(plain_alone), MAP(gated_alone)};
+    attn_weight_map map = maps[config->gated];
+    map.heads = config->heads;
+    map.kv_heads = config->kv_heads;
+    map.biases_may_lack = true;
+    attn_status status = attn_decoder_declare(config, out, error);
+    if (status == ATTN_OK) {
+        const attn_params *params = attn_decoder_params(*out);
+        status = attn_import_check_size(file, params, attn_params_size(params) / 2, error);
+    }
+    status = status == ATTN_OK ? attn_decoder_allocate(*out, false, error) : status;
+    return status == ATTN_OK
+               ? attn_import_weights(&map, file, NULL, NULL, attn_decoder_params(*out), error)
+               : status;
+}
+
+static attn_status alone_read(const attn_import_files *files, const attn_tensor_file *file,
+                              attn_imported *out, attn_error *error) {
+    static const char *const names[] = {"config.json", NULL};
+    attn_decoder_config config;
+    json_t *settings = NULL;
+    const char *name = first_of(files->bundle, names);
+    attn_status status =
+        name != NULL ? attn_import_json(files->bundle, name, &settings, error) : ATTN_OK;
+    status = status == ATTN_OK ? read_alone_config(file, settings, &config, error) : status;
+    if (status == ATTN_OK) {
+        status = read_alone_words(files->bundle, settings, &config, &out->tokenizer, error);
+    }
+    json_decref(settings);
+    return status == ATTN_OK ? read_alone_weights(&config, file, &out->decoder, error) : status;
+}
+
+static bool alone_recognises(attn_bundle *bundle, const attn_tensor_file *file) {
+    (void)bundle;
+    return attn_tensor_file_kind_of(file) == ATTN_FILE_CTRANSLATE2 &&
+           attn_tensor_file_find(file, source_table(file)) == NULL &&
+           attn_tensor_file_find(file, "decoder/embeddings/weight") != NULL;
+}
+
+const attn_importer attn_import_ctranslate2_decoder = {
+    .kind = "CTranslate2",
+    .recognises = alone_recognises,
+    .read = alone_read,
+};
+
+/* ---- encoder and decoder ---- */
 
 static bool ctranslate2_recognises(attn_bundle *bundle, const attn_tensor_file *file) {
     (void)bundle;

@@ -98,6 +98,6 @@ ATTN_MUST_CHECK attn_status attn_export_write(const attn_exporter *exporter,
 
 /* The tables of names. */
 extern const attn_weight_map attn_weights_marian, attn_weights_hugging_face;
-const attn_weight_map *attn_weights_ctranslate2(bool gated);
+attn_weight_map attn_weights_ctranslate2(const attn_translator_config *config);
 
 #endif

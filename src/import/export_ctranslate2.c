@@ -11,7 +11,6 @@
 static attn_status check(const attn_imported *model, char *note, size_t size, attn_error *error) {
     const attn_translator_config *c = attn_translator_get_config(model->translator);
     const attn_export_limit limits[] = {
-        {c->kv_heads != c->heads, "heads that share keys and values (kv_heads)"},
         {c->rotary_base > 1 << 24, "a rotary_base that float32 may not hold"},
     };
     (void)note;
@@ -34,6 +33,28 @@ static int8_t activation_of(attn_activation activation) {
     default:
         return 0;
     }
+}
+
+/* How many heads have keys and values of their own, where not all have: in each attention. */
+static attn_status add_kv_heads(const attn_translator_config *c, attn_export_tensors *list,
+                                attn_error *error) {
+    const int32_t kv_heads = (int32_t)c->kv_heads;
+    const struct {
+        const char *side, *part;
+        int64_t layers;
+    } all[] = {{"encoder", "self_attention", c->encoder_layers},
+               {"decoder", "self_attention", c->decoder_layers},
+               {"decoder", "attention", c->decoder_layers}};
+    attn_status status = ATTN_OK;
+    for (size_t k = 0; k < sizeof all / sizeof *all && c->kv_heads != c->heads; k++) {
+        for (int64_t i = 0; i < all[k].layers && status == ATTN_OK; i++) {
+            char name[80];
+            snprintf(name, sizeof name, "%s/layer_%lld/%s/num_heads_kv", all[k].side, (long long)i,
+                     all[k].part);
+            status = attn_export_add(list, name, ATTN_DTYPE_I32, 0, NULL, &kv_heads, error);
+        }
+    }
+    return status;
 }
 
 /* Each layer says how it turns queries and keys. */
@@ -157,14 +178,15 @@ static attn_status write_model(const attn_imported *model, const char *folder, a
     const attn_export_words words[2] = {{sources, NULL}, {c->vocabulary, NULL}};
     const attn_export_shapes shapes = {.names = NULL};
     attn_export_tensors list = {.tensor = NULL};
-    attn_status status =
-        attn_export_weights(attn_weights_ctranslate2(c->gated), &shapes, words,
-                            attn_translator_params(model->translator), &list, error);
+    const attn_weight_map map = attn_weights_ctranslate2(c);
+    attn_status status = attn_export_weights(
+        &map, &shapes, words, attn_translator_params(model->translator), &list, error);
     if (status == ATTN_OK) {
         status = c->rotary != ATTN_ROTARY_NONE ? add_rotary(c, &list, error)
                  : c->relative                 ? add_relative(model->translator, &list, error)
                                                : add_positions(model, &list, error);
     }
+    status = status == ATTN_OK ? add_kv_heads(c, &list, error) : status;
     status = status == ATTN_OK ? add_settings(c, &list, error) : status;
     if (status == ATTN_OK) {
         size_t aliases = c->embeddings == ATTN_EMBEDDINGS_TIED     ? 2

@@ -125,6 +125,12 @@ static int shape_of(const export_work *w, const attn_weight_rule *rule, const at
         shape[0] = vector ? 1 : parts * param->rows;
         shape[1] = vector ? parts * param->cols : param->cols;
         break;
+    case ATTN_WEIGHT_HEADS: {
+        attn_weight_heads heads = attn_weight_heads_of(w->map, rule->part);
+        shape[0] = vector ? 1 : param->rows / heads.own * heads.all;
+        shape[1] = vector ? param->cols / heads.own * heads.all : param->cols;
+        break;
+    }
     case ATTN_WEIGHT_LATER_ROWS:
         shape[0] = rule->part + param->rows;
         shape[1] = param->cols;
@@ -172,6 +178,11 @@ static void fill(const export_work *w, const attn_weight_rule *rule, const attn_
     case ATTN_WEIGHT_SAME:
         memcpy(to + rule->part * count, param->data, (size_t)count * sizeof *to);
         break;
+    case ATTN_WEIGHT_HEADS: {
+        attn_weight_heads heads = attn_weight_heads_of(w->map, rule->part);
+        memcpy(to + count / heads.own * heads.before, param->data, (size_t)count * sizeof *to);
+        break;
+    }
     case ATTN_WEIGHT_LATER_ROWS:
         memset(to, 0, (size_t)(rule->part * cols) * sizeof *to);
         memcpy(to + rule->part * cols, param->data, (size_t)count * sizeof *to);

@@ -13,8 +13,11 @@
 #include "text/tags.h"
 
 static const attn_importer *const importers[] = {
-    &attn_import_mapped, &attn_import_fairseq, &attn_import_opennmt,      &attn_import_marian,
-    &attn_import_bert,   &attn_import_vision,  &attn_import_hugging_face, &attn_import_ctranslate2};
+    &attn_import_mapped,       &attn_import_fairseq,
+    &attn_import_opennmt,      &attn_import_marian,
+    &attn_import_bert,         &attn_import_vision,
+    &attn_import_hugging_face, &attn_import_ctranslate2_decoder,
+    &attn_import_ctranslate2};
 enum { IMPORTERS = sizeof importers / sizeof importers[0] };
 
 static const char hint[] = "see docs/import.md for what can be imported";
@@ -209,6 +212,7 @@ attn_status attn_import_read(const char *path, attn_imported *out, attn_error *e
 void attn_imported_free(attn_imported *imported) {
     attn_translator_free(imported->translator);
     attn_encoder_free(imported->encoder);
+    attn_decoder_free(imported->decoder);
     attn_vision_free(imported->vision);
     attn_tokenizer_free(imported->tokenizer);
     free(imported->labels);
@@ -216,6 +220,7 @@ void attn_imported_free(attn_imported *imported) {
     imported->labels = NULL;
     imported->translator = NULL;
     imported->encoder = NULL;
+    imported->decoder = NULL;
     imported->tokenizer = NULL;
 }
 
@@ -252,6 +257,9 @@ static attn_status save(const attn_imported *m, attn_storage storage, const attn
         return attn_vision_save(m->vision, storage, m->labels, size, given, count, path, error);
     }
     const void *bytes = attn_tokenizer_bytes(m->tokenizer, &size);
+    if (m->decoder != NULL) {
+        return attn_decoder_save(m->decoder, storage, bytes, size, given, count, path, error);
+    }
     return m->encoder != NULL
                ? attn_encoder_save(m->encoder, storage, bytes, size, given, count, path, error)
                : attn_translator_save(m->translator, storage, bytes, size, given, count, path,
@@ -316,6 +324,7 @@ static attn_status wrap_translator(const attn_imported *m, const attn_model_opti
 static attn_status pack(const attn_imported *m, attn_compute compute, attn_error *error) {
     return m->vision != NULL    ? attn_vision_pack(m->vision, error)
            : m->encoder != NULL ? attn_encoder_pack(m->encoder, compute, error)
+           : m->decoder != NULL ? attn_decoder_pack(m->decoder, compute, error)
                                 : attn_translator_pack(m->translator, compute, error);
 }
 
@@ -327,6 +336,7 @@ static attn_status wrap(attn_imported *m, const attn_model_options *options, att
             ? attn_model_wrap_vision(m->vision, m->labels,
                                      m->labels != NULL ? strlen(m->labels) : 0, out, error)
         : m->encoder != NULL ? attn_model_wrap_encoder(m->encoder, m->tokenizer, out, error)
+        : m->decoder != NULL ? attn_model_wrap_decoder(m->decoder, m->tokenizer, out, error)
                              : wrap_translator(m, options, out, error);
     free(m->labels);
     return status;
@@ -393,8 +403,9 @@ attn_status attn_import_load(const char *path, attn_imported *out, attn_error *e
         attn_status status = attn_import_read(path, out, error);
         return status == ATTN_OK && out->translator == NULL
                    ? attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, "give a translator",
-                               out->vision != NULL ? "it is a network of pictures"
-                                                   : "it is an encoder, for vectors of text")
+                               out->vision != NULL    ? "it is a network of pictures"
+                               : out->decoder != NULL ? "it is a decoder, which goes on with texts"
+                                                      : "it is an encoder, for vectors of text")
                    : status;
     }
     *out = (attn_imported){.kind = "attn"};

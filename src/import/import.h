@@ -5,6 +5,7 @@
 #ifndef ATTN_IMPORT_IMPORT_H
 #define ATTN_IMPORT_IMPORT_H
 
+#include "attn/decoder.h"
 #include "attn/encoder.h"
 #include "attn/tokenizer.h"
 #include "attn/translator.h"
@@ -17,6 +18,7 @@ typedef struct attn_imported {
     const char *kind;            /* "Marian" */
     attn_translator *translator; /* or NULL: it is something else */
     attn_encoder *encoder;
+    attn_decoder *decoder;
     attn_tokenizer *tokenizer;
     attn_vision *vision; /* or NULL; it has no tokenizer */
     char *labels;        /* what its classes are called; NULL: none */
@@ -61,7 +63,7 @@ ATTN_MUST_CHECK attn_status attn_import_open(const char *path, const attn_model_
 bool attn_name_ends(const char *name, const char *end);
 
 extern const attn_importer attn_import_marian, attn_import_bert, attn_import_vision,
-    attn_import_hugging_face, attn_import_ctranslate2, attn_import_fairseq, attn_import_opennmt,
-    attn_import_mapped;
+    attn_import_hugging_face, attn_import_ctranslate2, attn_import_ctranslate2_decoder,
+    attn_import_fairseq, attn_import_opennmt, attn_import_mapped;
 
 #endif

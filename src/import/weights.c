@@ -220,6 +220,11 @@ static bool fits(const import_work *w, const attn_weight_rule *rule, const attn_
         return has_kernels(t, param->cols, 1, rule->part);
     case ATTN_WEIGHT_COLUMNS:
         return has_kernels(t, param->rows, parts * param->cols, 1);
+    case ATTN_WEIGHT_HEADS: {
+        attn_weight_heads heads = attn_weight_heads_of(w->map, rule->part);
+        return param->rows > 1 ? has_shape(t, param->rows / heads.own * heads.all, param->cols)
+                               : has_shape(t, 1, param->cols / heads.own * heads.all);
+    }
     }
     return false;
 }
@@ -254,6 +259,12 @@ static void copy(const import_work *w, const attn_weight_rule *rule, const attn_
     case ATTN_WEIGHT_KERNELS:
         copy_kernels(w->values, (int64_t)rule->part * rule->part, param);
         break;
+    case ATTN_WEIGHT_HEADS: {
+        attn_weight_heads heads = attn_weight_heads_of(w->map, rule->part);
+        memcpy(param->data, w->values + count / heads.own * heads.before,
+               (size_t)count * sizeof *param->data);
+        break;
+    }
     case ATTN_WEIGHT_COLUMNS:
         for (int64_t r = 0; r < param->rows; r++) {
             memcpy(param->data + r * param->cols,

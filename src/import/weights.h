@@ -20,6 +20,7 @@ typedef enum attn_weight_layout {
     ATTN_WEIGHT_KERNELS,         /* [out, in, part, part], of ours [out, part part in] */
     ATTN_WEIGHT_CHANNEL_KERNELS, /* [channels, 1, part, part], of ours [part part, channels] */
     ATTN_WEIGHT_COLUMNS,         /* [out, parts in, 1, 1]: part `part` of the columns */
+    ATTN_WEIGHT_HEADS, /* query, key and value one below the other, of as many heads as the map says: part 0, 1 or 2 */
 } attn_weight_layout;
 
 typedef struct attn_weight_rule {
@@ -45,12 +46,23 @@ typedef struct attn_weight_map {
     int64_t first_layer; /* their number of layer 0 */
     const char *
         scale; /* "_scale": what the scales of a quantised tensor are called; NULL: never quantised */
+    int64_t heads, kv_heads;   /* of ATTN_WEIGHT_HEADS */
     bool biases_may_lack;      /* one that is not in the file is 0 */
     bool numbers_are_settings; /* tensors of rank 0 are no weights */
     bool integers_are_turned;  /* quantised matrices are [out, in] where the others are [in, out] */
     const char *const *
         idle; /* how names begin that a translation does not need, or patterns of them; ends with NULL */
 } attn_weight_map;
+
+/* Of ATTN_WEIGHT_HEADS: how many heads lie before a part, in it, and in all three. */
+typedef struct attn_weight_heads {
+    int64_t before, own, all;
+} attn_weight_heads;
+static inline attn_weight_heads attn_weight_heads_of(const attn_weight_map *map, int part) {
+    int64_t before[] = {0, map->heads, map->heads + map->kv_heads};
+    return (attn_weight_heads){before[part], part == 0 ? map->heads : map->kv_heads,
+                               map->heads + 2 * map->kv_heads};
+}
 
 /* Whether a name is the pattern with a number in the place of #; *layer: that number, or -1 without #. */
 bool attn_weight_name_matches(const char *pattern, const char *name, int64_t *layer);

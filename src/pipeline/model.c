@@ -374,8 +374,7 @@ static attn_status read_segmenter(attn_model *model, const attn_safetensors *fil
 /* ---- an encoder ---- */
 
 /* A table of words may have more rows than the tokenizer has pieces. */
-static attn_status check_pieces(const attn_model *model, attn_error *error) {
-    int64_t rows = attn_encoder_get_config(model->encoder)->vocabulary;
+static attn_status check_pieces(const attn_model *model, int64_t rows, attn_error *error) {
     int32_t pieces = attn_tokenizer_size(model->tokenizer);
     return pieces <= rows ? ATTN_OK
                           : attn_fail(error, ATTN_ERR_FORMAT, model->path, -1,
@@ -393,8 +392,28 @@ static attn_status read_encoder(attn_model *model, const attn_safetensors *file,
     if (status == ATTN_OK) {
         status = read_tokenizer(model, bytes, size, "import the model again", error);
     }
-    status = status == ATTN_OK ? check_pieces(model, error) : status;
+    if (status == ATTN_OK) {
+        status = check_pieces(model, attn_encoder_get_config(model->encoder)->vocabulary, error);
+    }
     attn_encoder_free_bytes(bytes);
+    return status;
+}
+
+/* ---- a decoder ---- */
+
+static attn_status read_decoder(attn_model *model, const attn_safetensors *file,
+                                const attn_model_options *options, attn_error *error) {
+    void *bytes = NULL;
+    size_t size = 0;
+    attn_status status = attn_decoder_read(file, model->path, options->compute, &model->decoder,
+                                           &bytes, &size, error);
+    if (status == ATTN_OK) {
+        status = read_tokenizer(model, bytes, size, "import the model again", error);
+    }
+    if (status == ATTN_OK) {
+        status = check_pieces(model, attn_decoder_get_config(model->decoder)->vocabulary, error);
+    }
+    attn_decoder_free_bytes(bytes);
     return status;
 }
 
@@ -441,6 +460,7 @@ static attn_model_kind kind_of(const attn_safetensors *file) {
     const char *kind = attn_safetensors_metadata(file, "attn.model");
     return kind != NULL && strcmp(kind, "segmenter") == 0 ? ATTN_MODEL_SEGMENTER
            : kind != NULL && strcmp(kind, "encoder") == 0 ? ATTN_MODEL_ENCODER
+           : kind != NULL && strcmp(kind, "decoder") == 0 ? ATTN_MODEL_DECODER
            : kind != NULL && strcmp(kind, "vision") == 0  ? ATTN_MODEL_PICTURES
                                                           : ATTN_MODEL_TRANSLATOR;
 }
@@ -458,6 +478,7 @@ static attn_status read_model(attn_model *model, const attn_model_options *optio
         status = model->kind == ATTN_MODEL_SEGMENTER  ? read_segmenter(model, file, error)
                  : model->kind == ATTN_MODEL_PICTURES ? read_vision(model, file, error)
                  : model->kind == ATTN_MODEL_ENCODER  ? read_encoder(model, file, options, error)
+                 : model->kind == ATTN_MODEL_DECODER  ? read_decoder(model, file, options, error)
                                                      : read_translator(model, file, options, error);
     }
     attn_safetensors_close(file);
@@ -571,7 +592,22 @@ attn_status attn_model_wrap_encoder(attn_encoder *encoder, attn_tokenizer *token
     model->kind = ATTN_MODEL_ENCODER;
     model->encoder = encoder;
     model->tokenizer = tokenizer;
-    return check_pieces(model, error);
+    return check_pieces(model, attn_encoder_get_config(encoder)->vocabulary, error);
+}
+
+attn_status attn_model_wrap_decoder(attn_decoder *decoder, attn_tokenizer *tokenizer,
+                                    attn_model **out, attn_error *error) {
+    attn_model *model = make_model("");
+    *out = model;
+    if (model == NULL) {
+        attn_decoder_free(decoder);
+        attn_tokenizer_free(tokenizer);
+        return attn_fail_memory(error, sizeof *model);
+    }
+    model->kind = ATTN_MODEL_DECODER;
+    model->decoder = decoder;
+    model->tokenizer = tokenizer;
+    return check_pieces(model, attn_decoder_get_config(decoder)->vocabulary, error);
 }
 
 attn_status attn_model_wrap_vision(attn_vision *vision, const void *labels, size_t labels_size,
@@ -596,6 +632,7 @@ void attn_model_close(attn_model *model) {
     attn_glossary_free(model->glossary);
     attn_segmenter_free(model->segmenter);
     attn_encoder_free(model->encoder);
+    attn_decoder_free(model->decoder);
     attn_vision_free(model->vision);
     attn_labels_free(&model->labels);
     free(model->pairs);
@@ -610,12 +647,14 @@ attn_status attn_model_check_kind(const attn_model *model, attn_model_kind kind,
         [ATTN_MODEL_TRANSLATOR] = "it is a translator, for text",
         [ATTN_MODEL_SEGMENTER] = "it is a segmenter, for pictures",
         [ATTN_MODEL_ENCODER] = "it is an encoder, for vectors of text",
+        [ATTN_MODEL_DECODER] = "it is a decoder, which goes on with texts, for `attn generate`",
         [ATTN_MODEL_PICTURES] = "it sees whole pictures, for `attn classify` and `attn embed`",
     };
     static const char *const wanted[] = {
         [ATTN_MODEL_TRANSLATOR] = "name a model for text",
         [ATTN_MODEL_SEGMENTER] = "name a model for pictures",
         [ATTN_MODEL_ENCODER] = "name an encoder, such as `attn import` makes of a BERT",
+        [ATTN_MODEL_DECODER] = "name a decoder, such as `attn import` makes of a GPT-2",
         [ATTN_MODEL_PICTURES] = "name a network of pictures, such as `attn import` makes of a ViT",
     };
     return model->kind == kind ? ATTN_OK

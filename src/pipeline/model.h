@@ -4,6 +4,7 @@
 #ifndef ATTN_PIPELINE_MODEL_H
 #define ATTN_PIPELINE_MODEL_H
 
+#include "attn/decoder.h"
 #include "attn/encoder.h"
 #include "attn/model.h"
 #include "attn/search.h"
@@ -41,6 +42,7 @@ struct attn_model {
     attn_glossary *glossary;   /* or NULL */
     attn_segmenter *segmenter; /* attn's own */
     attn_encoder *encoder;
+    attn_decoder *decoder;
     attn_vision *vision;  /* a segmenter of others, or what sees pictures */
     attn_classes classes; /* of a segmenter */
     attn_labels labels;   /* of pictures; none: it has no classes */
@@ -65,6 +67,10 @@ ATTN_MUST_CHECK attn_status attn_model_wrap(attn_translator *translator, attn_to
                                             attn_model **out, attn_error *error);
 /* The same of an encoder. */
 ATTN_MUST_CHECK attn_status attn_model_wrap_encoder(attn_encoder *encoder,
+                                                    attn_tokenizer *tokenizer, attn_model **out,
+                                                    attn_error *error);
+/* The same of a decoder. */
+ATTN_MUST_CHECK attn_status attn_model_wrap_decoder(attn_decoder *decoder,
                                                     attn_tokenizer *tokenizer, attn_model **out,
                                                     attn_error *error);
 /* The same of a network of pictures; labels: what attn_vision_save keeps with it. */

@@ -164,6 +164,9 @@ attn_status attn_piece_table_finish_by_name(attn_piece_table *t, attn_error *err
                                         .unk = find_either(t, "<unk>", "[UNK]"),
                                         .bos = find_either(t, "<s>", "[CLS]"),
                                         .eos = find_either(t, "</s>", "[SEP]")};
+        if (t->special.unk < 0) { /* GPT-2 has one piece for all */
+            t->special.unk = find_either(t, "<|endoftext|>", "");
+        }
         const int32_t ids[] = {t->special.pad, t->special.unk, t->special.bos, t->special.eos};
         for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
             if (ids[i] >= 0) {

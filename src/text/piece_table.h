@@ -44,7 +44,7 @@ ATTN_MUST_CHECK attn_status attn_piece_table_add(attn_piece_table *table, const 
  * range. */
 ATTN_MUST_CHECK attn_status attn_piece_table_finish(attn_piece_table *table, attn_error *error);
 /* As finish, with the special ids taken from the usual names, no text becomes which: <pad> or [PAD], <unk> or [UNK], <s> or
- * [CLS], </s> or [SEP]. */
+ * [CLS], </s> or [SEP]; where there is no other for what is unknown, <|endoftext|>. */
 ATTN_MUST_CHECK attn_status attn_piece_table_finish_by_name(attn_piece_table *table,
                                                             attn_error *error);
 void attn_piece_table_free(attn_piece_table *table);

@@ -103,7 +103,7 @@ refused 'No such file' nothing.safetensors --to ctranslate2 -o refused
 refused 'not an attn translator' "$ATTN_SOURCE_DIR/models/street.safetensors" --to ctranslate2 -o refused
 refused 'elisions' "$ATTN_SOURCE_DIR/models/en-fr.safetensors" --to ctranslate2 -o refused
 train d --set norm=pre --set kv_heads=1
-refused 'kv_heads' d.safetensors --to ctranslate2 -o refused
+exports d ctranslate2 model.bin
 train f --set norm=pre --set positions=rotary --set rotary_dim=4 --set rotary_base=100
 exports f ctranslate2 model.bin
 refused 'norms before the layers' d.safetensors --to huggingface -o refused

@@ -175,6 +175,7 @@ ROTARY = {
 def check_own(folder):
     model = train(folder, "pre", "norm=pre", "kv_heads=0", "activation=gelu")
     check_ctranslate2("pre-norm", model)
+    check_ctranslate2("heads that share keys and values", train(folder, "shared", "norm=pre", "kv_heads=2"))
     refused("norms before the layers", "export", model, "--to", "huggingface", "-o", folder / "no")
     refused("norms before the layers", "export", model, "--to", "marian", "-o", folder / "no")
     model = train(folder, "post", "norm=post", "byte_fallback=true", "vocabulary=360", "tokenizer_type=bpe")

@@ -678,10 +678,11 @@ def fill_linears(spec, draw):
     for side in (spec.encoder, spec.decoder):
         for layer in side.layer:
             attention = layer.self_attention.linear
-            linear(attention[0], 96, 32, draw)
+            keys = 8 * int(getattr(layer.self_attention, "num_heads_kv", 4))
+            linear(attention[0], 32 + 2 * keys, 32, draw)
             linear(attention[1], 32, 32, draw)
             if side is spec.decoder:
-                for part, rows in zip(layer.attention.linear, (32, 64, 32)):
+                for part, rows in zip(layer.attention.linear, (32, 2 * keys, 32)):
                     linear(part, rows, 32, draw)
             linear(layer.ffn.linear_0, 48, 32, draw)
             linear(layer.ffn.linear_1, 32, 48, draw)
@@ -693,6 +694,8 @@ SPECIFIED = {
     "pre-norm, positions built in": {"pre_norm": True},
     "pre-norm, RMSNorm, gated": {"pre_norm": True, "rms_norm": True, "ffn_glu": True},
     "post-norm, embeddings normed": {"pre_norm": False, "layernorm_embedding": True},
+    "heads that share keys and values": {"pre_norm": True, "num_heads_kv": 2},
+    "one key for all heads": {"pre_norm": False, "multi_query_attention": True},
     # Numbers so small that the norms' epsilon counts: its defaults, and one that config.json sets.
     "RMSNorm of small numbers": {"pre_norm": True, "rms_norm": True},
     "norms of small numbers": {"pre_norm": True},

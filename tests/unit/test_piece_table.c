@@ -184,6 +184,23 @@ static void refuse(attn_piece_table *table, const char *what) {
     attn_piece_table_free(table);
 }
 
+/* GPT-2 has one piece for all that is special; where there is <unk>, it is no more than any other. */
+static void one_special_piece(void **state) {
+    (void)state;
+    attn_piece_table table = {0}, both = {0};
+    add(&table, "a", false);
+    add(&table, "<|endoftext|>", false);
+    assert_int_equal(attn_piece_table_finish_by_name(&table, NULL), ATTN_OK);
+    assert_int_equal(table.special.unk, 1);
+    assert_true(table.special.eos == -1 && table.piece[1].control);
+    add(&both, "<|endoftext|>", false);
+    add(&both, "<unk>", false);
+    assert_int_equal(attn_piece_table_finish_by_name(&both, NULL), ATTN_OK);
+    assert_true(both.special.unk == 1 && !both.piece[0].control);
+    attn_piece_table_free(&table);
+    attn_piece_table_free(&both);
+}
+
 static void impossible_tables_are_refused(void **state) {
     (void)state;
     attn_piece_table table = {0};
@@ -297,6 +314,7 @@ int main(void) {
         cmocka_unit_test(what_the_model_does_not_know),
         cmocka_unit_test(merges_are_not_its_own),
         cmocka_unit_test(numbers_as_fairseq_does),
+        cmocka_unit_test(one_special_piece),
         cmocka_unit_test(impossible_tables_are_refused),
         cmocka_unit_test(damaged_tables_are_refused),
     };

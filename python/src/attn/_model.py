@@ -9,9 +9,10 @@ from typing import Any
 from ._library import ArgumentError, Error, FormatError, ModelOptions, call, pipeline, sized
 
 # attn_model_kind, and what opens each.
-KINDS = ("translator", "segmenter", "encoder of text", "encoder of pictures")
+KINDS = ("translator", "segmenter", "encoder of text", "encoder of pictures", "decoder of text")
 OPENED_BY = {"translator": "open it with attn.Translator", "segmenter": "open it with attn.Segmenter",
-             "encoder of text": "open it with attn.Encoder", "encoder of pictures": "open it with attn.Classifier"}
+             "encoder of text": "open it with attn.Encoder", "encoder of pictures": "open it with attn.Classifier",
+             "decoder of text": "run `attn generate`"}
 COMPUTE_F32, COMPUTE_I8 = 0, 1
 
 
