@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,6 +39,23 @@ static void catch_signals(bool several) {
 }
 
 const attn_option attn_train_common_options[] = {
+/* --parent: the end of the process that started this one is a SIGTERM. It may have ended already. */
+static attn_status end_with_parent(int64_t parent, attn_error *error) {
+    if (parent == 0) {
+        return ATTN_OK;
+    }
+#ifdef __linux__
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent) {
+        return attn_fail(error, ATTN_ERR_ARGUMENT, "--parent", -1, NULL,
+                         "process %lld did not start this one, or has ended", (long long)parent);
+    }
+    return ATTN_OK;
+#else
+    return attn_fail(error, ATTN_ERR_UNSUPPORTED, "--parent", -1, "leave it out",
+                     "this system does not tell of the end of another process");
+#endif
+}
+
     {"recipe", 'r', ATTN_OPTION_FILE, offsetof(attn_train_common, recipe), .value = "NAME|FILE",
      .help = "read options from a recipe"},
     {"set", 's', ATTN_OPTION_LIST, offsetof(attn_train_common, set), .value = "KEY=VALUE",
@@ -59,6 +79,9 @@ const attn_option attn_train_common_options[] = {
     {"threads", 'j', ATTN_OPTION_INT, offsetof(attn_train_common, threads), 1, 256, .value = "N",
      .help = "threads; affects speed only (default: all cores)"},
     {"quiet", 'q', ATTN_OPTION_FLAG, offsetof(attn_train_common, quiet),
+    {"parent", 0, ATTN_OPTION_INT, offsetof(attn_train_common, parent), 1, 2147483647.0,
+     .value = "PID",
+     .help = "stop, and keep a checkpoint, when the process that started this one ends (Linux)"},
      .help = "print no progress"},
     {"list", 0, ATTN_OPTION_FLAG, offsetof(attn_train_common, list),
      .help = "print all options of --set with these settings, as a recipe"},
@@ -470,7 +493,8 @@ static attn_status find_checkpoint(attn_train_run *r, attn_error *error) {
 }
 
 attn_status attn_train_prepare(attn_train_run *r, attn_error *error) {
-    attn_status status = attn_group_join(&stop, &r->group, error);
+    attn_status status = end_with_parent(r->given->parent, error);
+    status = status == ATTN_OK ? attn_group_join(&stop, &r->group, error) : status;
     if (status != ATTN_OK) {
         return status;
     }

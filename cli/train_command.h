@@ -21,6 +21,7 @@ typedef struct attn_train_common {
     const char *recipe, *out, *init, *tensorboard;
     attn_option_list set, freeze;
     int64_t seed, threads;
+    int64_t parent; /* the process that started this one; 0: not asked for */
     bool resume, force, quiet, list;
 } attn_train_common;
 

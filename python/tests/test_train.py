@@ -1,8 +1,12 @@
 """train: the tool's training, seen from Python."""
 import json
 import os
+import pathlib
 import signal
+import subprocess
+import sys
 import threading
+import time
 
 import attn
 import numpy as np
@@ -66,6 +70,46 @@ def test_stopped_and_resumed(files, tmp_path, stop):
     assert seen[0]["event"] == "resume" and seen[-1]["event"] == "final"
     assert [event["event"] for event in made.history][0] == "begin" and made.history[-len(seen):] == seen
     assert threading.active_count() == 1
+
+
+def processes(word):
+    """The processes whose command line holds a word."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += [int(path.parent.name)] * (word.encode() in path.read_bytes())
+        except OSError:  # it has ended
+            pass
+    return found
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc here")
+@pytest.mark.parametrize("end", ["killed", "ended"])
+def test_nothing_trains_without_python(files, tmp_path, end):
+    """Of a Python that is killed, or ends while another thread trains."""
+    out = tmp_path / "orphan"
+    program = ("import sys, threading, attn\n"
+               "source, target, out, settings = sys.argv[1:]\n"
+               "seen = threading.Event()\n"
+               "threading.Thread(daemon=True, target=lambda: attn.train('translator', source=source, target=target, out=out,\n"
+               "    recipe='dates', settings=eval(settings), threads=1,\n"
+               "    callback=lambda event: event['event'] == 'step' and seen.set())).start()\n"
+               "print(seen.wait(60), flush=True)\n"
+               "sys.stdin.read()\n")
+    settings = dict(SMALL, max_steps=10**9, max_epochs=0)
+    with subprocess.Popen([sys.executable, "-c", program, *map(str, files), str(out), repr(settings)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as python:
+        assert python.stdout.readline() == b"True\n" and len(processes(str(out))) == 2
+        if end == "killed":
+            python.kill()
+        python.communicate()
+    limit = time.monotonic() + 60
+    while processes(str(out)) and time.monotonic() < limit:
+        time.sleep(0.02)
+    left = processes(str(out))
+    for process in left:
+        os.kill(process, signal.SIGKILL)
+    assert left == [] and (tmp_path / "orphan.checkpoint").exists()
 
 
 def test_segmenter(tmp_path):

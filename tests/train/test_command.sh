@@ -137,6 +137,22 @@ expect 1 'd.checkpoint' $text --out d --resume
 mkdir recipes small && cp small.recipe recipes/
 "$ATTN_TOOL" train translator --recipe small --list >out 2>err || fail "a folder hides the recipe"
 
+# ---- who started a training ends: so does the training, with a checkpoint ----
+expect 1 'did not start this one' $text --out q --parent 1
+running() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -q 'train translator'; }
+if [ -d /proc/self ]; then
+    sh -c '"$0" train translator "$@" --out p --parent $$ 2>perr & echo $! >pid; wait' "$ATTN_TOOL" $text --set max_steps=1000000 --set patience=0 &
+    shell=$!
+    until [ "$(cat p.log.jsonl 2>/dev/null | wc -l)" -ge 4 ] || ! kill -0 $shell 2>/dev/null; do sleep 0.005; done
+    running "$(cat pid)" || fail "no training to end"
+    kill -9 $shell && wait $shell 2>/dev/null
+    i=0
+    while running "$(cat pid)" && [ $i -lt 3000 ]; do sleep 0.01; i=$((i + 1)); done
+    running "$(cat pid)" && fail "the training goes on without the one that started it" && kill -9 "$(cat pid)"
+    grep -q 'stopped after step' perr || fail "it does not say that it stopped"
+    [ -s p.checkpoint ] || fail "it kept no checkpoint"
+fi
+
 # ---- --list is a recipe ----
 "$ATTN_TOOL" train translator --recipe ./small.recipe --list >all.recipe 2>err || fail "--list"
 grep -q '^max_steps = 180$' all.recipe || fail "--list does not show the settings"

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Sequence, Union
@@ -53,7 +54,7 @@ def train(kind: str, *, out: Path, recipe: Path | None = None, settings: Mapping
     "resume", "data", "step", "validation" or "final"; docs/training.md lists the rest.
 
     Ctrl-C, or an exception from the callback, stops the training as Ctrl-C stops the tool: a checkpoint is kept for
-    resume=True; then the exception goes on.
+    resume=True; then the exception goes on. On Linux the training ends so too when Python ends or is killed.
 
     Raises ToolError with the tool's text.
     """
@@ -88,6 +89,8 @@ def _recipe(name: str) -> str:
     packed = os.path.join(FOLDER, "recipes", name + ".recipe")
     here = os.path.exists(name) or os.path.exists(os.path.join("recipes", name + ".recipe"))
     return packed if not here and os.sep not in name and os.path.exists(packed) else name
+    if sys.platform == "linux":  # where this process is killed the training must not go on
+        arguments += ["--parent", str(os.getpid())]
 
 
 def _value(value: Any) -> str:
