@@ -9,6 +9,7 @@
 
 #include "attn/safetensors.h"
 #include "base/fail.h"
+#include "data.h"
 #include "import/import.h"
 
 #define TRANSLATOR          "models/en-fr.safetensors"
@@ -24,43 +25,15 @@ const attn_option attn_pair_table[] = {
     {.name = NULL},
 };
 
-/* The folder that holds this program's file, "" where the system does not tell. */
-static void program_folder(char *folder, size_t size) {
-    ssize_t length = readlink("/proc/self/exe", folder, size - 1);
-    folder[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(folder, '/');
-    if (slash != NULL) {
-        *slash = '\0';
-    }
-}
-
-static attn_status find_default(const char *variable, const char *name, char *out, size_t size,
-                                attn_error *error) {
-    char folder[2048];
-    char tried[3][2200];
-    program_folder(folder, sizeof folder);
-    snprintf(tried[0], sizeof tried[0], "%s", name);
-    snprintf(tried[1], sizeof tried[1], "%s/../%s", folder, name);
-    snprintf(tried[2], sizeof tried[2], "%s/%s", ATTN_DATA_DIR, name);
-    for (int i = 0; i < 3; i++) {
-        if (access(tried[i], F_OK) == 0) {
-            snprintf(out, size, "%s", tried[i]);
-            return ATTN_OK;
-        }
-    }
-    char hint[128];
-    snprintf(hint, sizeof hint, "name a model with --model or %s", variable);
-    return attn_fail(error, ATTN_ERR_IO, NULL, -1, hint,
-                     "no model: tried %.100s, %.150s and %.150s", tried[0], tried[1], tried[2]);
-}
-
 attn_status attn_model_find(const char *path, const char *variable, const char *name, char *out,
                             size_t size, attn_error *error) {
     if (path == NULL) {
         path = getenv(variable);
     }
     if (path == NULL || path[0] == '\0') {
-        return find_default(variable, name, out, size, error);
+        char hint[128];
+        snprintf(hint, sizeof hint, "name a model with --model or %s", variable);
+        return attn_data_find(name, "no model", NULL, hint, out, size, error);
     }
     if (snprintf(out, size, "%s", path) >= (int)size) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, path, -1, NULL, "the path is too long");
@@ -98,7 +71,7 @@ static attn_status add_path(attn_model_list *list, const char *path, attn_error 
 /* The other translators of the folder of list->path[0]. */
 static attn_status add_neighbours(attn_model_list *list, attn_error *error) {
     const char *first = list->path[0];
-    int folder = (int)(strrchr(first, '/') - first); /* find_default's names have a folder */
+    int folder = (int)(strrchr(first, '/') - first); /* attn_data_find's names have a folder */
     char path[4096];
     struct dirent **entry = NULL;
     attn_status status = ATTN_OK;

@@ -15,6 +15,7 @@
 #include "attn/version.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "data.h"
 #include "io/file.h"
 #include "models/model_file.h"
 #include "models/translator.h"
@@ -38,7 +39,6 @@ static void catch_signals(bool several) {
     }
 }
 
-const attn_option attn_train_common_options[] = {
 /* --parent: the end of the process that started this one is a SIGTERM. It may have ended already. */
 static attn_status end_with_parent(int64_t parent, attn_error *error) {
     if (parent == 0) {
@@ -56,8 +56,10 @@ static attn_status end_with_parent(int64_t parent, attn_error *error) {
 #endif
 }
 
+const attn_option attn_train_common_options[] = {
     {"recipe", 'r', ATTN_OPTION_FILE, offsetof(attn_train_common, recipe), .value = "NAME|FILE",
-     .help = "read options from a recipe"},
+     .help = "read options from a recipe: a file, or the name of one in recipes/ here, beside the "
+             "program or installed"},
     {"set", 's', ATTN_OPTION_LIST, offsetof(attn_train_common, set), .value = "KEY=VALUE",
      .help = "set one of the options that --list shows; may be repeated"},
     {"out", 'o', ATTN_OPTION_FILE, offsetof(attn_train_common, out), .value = "MODEL",
@@ -78,10 +80,10 @@ static attn_status end_with_parent(int64_t parent, attn_error *error) {
      .value = "N", .help = "seed of all random numbers (default 1)"},
     {"threads", 'j', ATTN_OPTION_INT, offsetof(attn_train_common, threads), 1, 256, .value = "N",
      .help = "threads; affects speed only (default: all cores)"},
-    {"quiet", 'q', ATTN_OPTION_FLAG, offsetof(attn_train_common, quiet),
     {"parent", 0, ATTN_OPTION_INT, offsetof(attn_train_common, parent), 1, 2147483647.0,
      .value = "PID",
      .help = "stop, and keep a checkpoint, when the process that started this one ends (Linux)"},
+    {"quiet", 'q', ATTN_OPTION_FLAG, offsetof(attn_train_common, quiet),
      .help = "print no progress"},
     {"list", 0, ATTN_OPTION_FLAG, offsetof(attn_train_common, list),
      .help = "print all options of --set with these settings, as a recipe"},
@@ -118,23 +120,19 @@ static attn_status name_files(const char *out, attn_train_paths *path, attn_erro
     return ATTN_OK;
 }
 
-/* A file, else recipes/NAME.recipe here, else the installed one. */
+/* A file, else recipes/NAME.recipe here, beside the program, or installed. */
 static attn_status find_recipe(const char *name, char path[ATTN_TRAIN_PATH_SIZE],
                                attn_error *error) {
-    static const char *const folders[] = {"recipes", ATTN_DATA_DIR "/recipes"};
+    char recipe[256];
     snprintf(path, ATTN_TRAIN_PATH_SIZE, "%s", name);
     bool file = exists(path) && !is_folder(path); /* pictures may lie in a folder of that name */
     if (strchr(name, '/') != NULL || strchr(name, '.') != NULL || file) {
         return ATTN_OK;
     }
-    for (size_t i = 0; i < ATTN_LENGTH(folders); i++) {
-        snprintf(path, ATTN_TRAIN_PATH_SIZE, "%s/%s.recipe", folders[i], name);
-        if (exists(path)) {
-            return ATTN_OK;
-        }
-    }
-    return attn_fail(error, ATTN_ERR_IO, name, -1, "give the name of a recipe there, or a file",
-                     "no such recipe in %s or %s", folders[0], folders[1]);
+    snprintf(recipe, sizeof recipe, "recipes/%.200s.recipe", name);
+    return attn_data_find(recipe, "no such recipe", name,
+                          "give the name of a recipe there, or a file", path, ATTN_TRAIN_PATH_SIZE,
+                          error);
 }
 
 static attn_status check_existing(const attn_train_run *r, attn_error *error) {

@@ -112,6 +112,15 @@ def test_nothing_trains_without_python(files, tmp_path, end):
     assert left == [] and (tmp_path / "orphan.checkpoint").exists()
 
 
+def test_recipes_of_the_package(tmp_path):
+    """The tool finds them by name, from any folder."""
+    listed = subprocess.run([sys.executable, "-m", "attn", "train", "translator", "--recipe", "multi30k-tiny", "--list"],
+                            cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert "name = multi30k" in listed
+    with pytest.raises(attn.ToolError, match="no such recipe"):
+        attn.train("translator", source="a", target="b", recipe="poems", out=tmp_path / "p")
+
+
 def test_segmenter(tmp_path):
     rng = np.random.default_rng(1)
     for folder in ("images", "masks"):

@@ -137,6 +137,11 @@ expect 1 'd.checkpoint' $text --out d --resume
 mkdir recipes small && cp small.recipe recipes/
 "$ATTN_TOOL" train translator --recipe small --list >out 2>err || fail "a folder hides the recipe"
 
+# ---- recipes lie beside the program ----
+mkdir -p place/bin place/recipes && cp "$ATTN_TOOL" place/bin/attn && cp small.recipe place/recipes/near.recipe
+place/bin/attn train translator --recipe near --list >out 2>err || fail "a recipe beside the program"
+grep -q '^d_model = 16$' out || fail "it is another recipe"
+
 # ---- who started a training ends: so does the training, with a checkpoint ----
 expect 1 'did not start this one' $text --out q --parent 1
 running() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -q 'train translator'; }

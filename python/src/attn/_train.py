@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Sequence, Union
 
-from ._library import FOLDER, ArgumentError
+from ._library import ArgumentError
 from ._tool import said, tool
 
 Path = Union[str, "os.PathLike[str]"]
@@ -62,7 +62,7 @@ def train(kind: str, *, out: Path, recipe: Path | None = None, settings: Mapping
         raise ArgumentError(f"kind is {kind!r}", 'it is "translator" or "segmenter"')
     sides = ("source", "target") if kind == "translator" else ("images", "masks")
     options: dict[str, Any] = {
-        "recipe": None if recipe is None else _recipe(os.fspath(recipe)), "source": source, "target": target,
+        "recipe": recipe, "source": source, "target": target,
         "pairs": pairs, "languages": languages, "valid-languages": valid_languages, "tokenizer": tokenizer,
         "target-tokenizer": target_tokenizer, "images": images, "masks": masks, "classes": classes, "ignore": ignore,
         "init": init, "freeze": freeze, "seed": seed, "threads": threads,
@@ -84,20 +84,13 @@ def train(kind: str, *, out: Path, recipe: Path | None = None, settings: Mapping
     return Training(stem + ".safetensors", best if os.path.exists(best) else None, log.path, log.history())
 
 
-def _recipe(name: str) -> str:
-    """A name means the recipe of the package where there is none here."""
-    packed = os.path.join(FOLDER, "recipes", name + ".recipe")
-    here = os.path.exists(name) or os.path.exists(os.path.join("recipes", name + ".recipe"))
-    return packed if not here and os.sep not in name and os.path.exists(packed) else name
-    if sys.platform == "linux":  # where this process is killed the training must not go on
-        arguments += ["--parent", str(os.getpid())]
-
-
 def _value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _run(arguments: list[str], log: _Log) -> None:
+    if sys.platform == "linux":  # where this process is killed the training must not go on
+        arguments += ["--parent", str(os.getpid())]
     with tempfile.TemporaryFile() as errors:
         # A session of its own: Ctrl-C in a terminal comes here alone, and is passed on once.
         process = subprocess.Popen([tool(), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
