@@ -47,7 +47,7 @@ class Encoder(Model):
         return int(pipeline().attn_model_vector_size(self._open()))
 
     @overload
-    def embed(self, text: str, *, pooling: str | None = None,  # type: ignore[overload-overlap]
+    def embed(self, text: str, *, pooling: str | None = None,
               normalize: bool | None = None) -> NDArray[np.float32]: ...
 
     @overload

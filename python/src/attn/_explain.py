@@ -110,7 +110,8 @@ def explain(model: Translator, text: str, *, target: str | None = None, beam: in
         return ExplainedPart(name, tokens[p["queries"]], tokens[p["keys"]], np.array(p["weights"], np.float32),
                              np.array(p["rollout"], np.float32), np.array(p["entropy"]), distance)
 
-    return Explanation(found["source"]["text"], found["target"]["text"], *map(part, PARTS), arguments, text)
+    return Explanation(found["source"]["text"], found["target"]["text"], part("encoder"), part("decoder"), part("cross"),
+                       arguments, text)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 import ctypes
 import os
 from ctypes import byref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._library import ArgumentError, Error, FormatError, ModelOptions, call, pipeline, sized
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # attn_model_kind, and what opens each.
 KINDS = ("translator", "segmenter", "encoder of text", "encoder of pictures", "decoder of text")
@@ -62,7 +65,7 @@ class Model:
         if handle:
             pipeline().attn_model_close(handle)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -67,7 +67,7 @@ def _forward(query: Tensor, key: Tensor, value: Tensor, bias: Optional[Tensor], 
 
 
 @_forward.register_fake
-def _(query, key, value, bias, mask, sinks, slopes, seed, scale, causal, window_left, window_right, softcap, dropout):
+def _(query: Tensor, key: Tensor, value: Tensor, *_rest: Any) -> Tuple[Tensor, Tensor]:
     return _empty_output(query, value), query.new_empty(query.shape[:3], dtype=torch.float32)
 
 
@@ -90,16 +90,19 @@ def _backward(d_output: Tensor, d_lse: Optional[Tensor], output: Tensor, lse: Te
     found = _attention.backward(problem, _array(output), _array(lse), _array(d_output), d_lse=_array(d_lse), want=want)
     nothing = [query.new_empty(0, dtype=torch.float32) for _ in range(2)]
     return (_given_back(found.query, query), _given_back(found.key, key), _given_back(found.value, value),
-            _given_back(found.bias, bias) if want_bias else nothing[0],
-            _given_back(found.sinks, sinks) if want_sinks else nothing[1])
+            _given_back(found.bias, bias) if bias is not None and want_bias else nothing[0],
+            _given_back(found.sinks, sinks) if sinks is not None and want_sinks else nothing[1])
 
 
 @_backward.register_fake
-def _(d_output, d_lse, output, lse, query, key, value, bias, mask, sinks, slopes, seed, scale, causal, window_left,
-      window_right, softcap, dropout, want_bias, want_sinks):
+def _(d_output: Tensor, d_lse: Optional[Tensor], output: Tensor, lse: Tensor, query: Tensor, key: Tensor, value: Tensor,
+      bias: Optional[Tensor], mask: Optional[Tensor], sinks: Optional[Tensor], slopes: Optional[Tensor],
+      seed: Optional[Tensor], scale: float, causal: bool, window_left: int, window_right: int, softcap: float,
+      dropout: float, want_bias: bool, want_sinks: bool) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     nothing = [query.new_empty(0, dtype=torch.float32) for _ in range(2)]
     return (torch.empty_like(query), torch.empty_like(key), torch.empty_like(value),
-            torch.empty_like(bias) if want_bias else nothing[0], torch.empty_like(sinks) if want_sinks else nothing[1])
+            torch.empty_like(bias) if bias is not None and want_bias else nothing[0],
+            torch.empty_like(sinks) if sinks is not None and want_sinks else nothing[1])
 
 
 def _setup(ctx: Any, inputs: Any, output: Any) -> None:
@@ -204,10 +207,10 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     leads = [tuple(x.shape[:-2]) for x in (query, key, value)]
     if enable_gqa:
         heads = [lead[-1:] for lead in leads]
-        batch = torch.broadcast_shapes(*(lead[:-1] for lead in leads))
+        batch = torch.broadcast_shapes(*(lead[:-1] for lead in leads))  # type: ignore[no-untyped-call]
         leads = [tuple(batch) + tuple(head) for head in heads]
     else:
-        leads = [tuple(torch.broadcast_shapes(*leads))] * 3
+        leads = [tuple(torch.broadcast_shapes(*leads))] * 3  # type: ignore[no-untyped-call]
     four = [_four(x, lead) for x, lead in zip((query, key, value), leads)]
     window_right = None
     queries, keys = query.shape[-2], key.shape[-2]
@@ -219,7 +222,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     if mask is not None and mask.dim() > 2:
         mask = _four(mask, leads[0])
     is_bool = mask is not None and mask.dtype == torch.bool
-    output = attention(*four, bias=None if is_bool else mask, mask=mask if is_bool else None,
+    output: Tensor = attention(*four, bias=None if is_bool else mask, mask=mask if is_bool else None,
                        causal=is_causal and window_right is None, window_right=window_right, scale=scale,
                        dropout=dropout_p)
     if len(leads[0]) == 2:
@@ -267,7 +270,7 @@ def _for_transformers(module: Any, query: Tensor, key: Tensor, value: Tensor, at
         position_bias = None if position_bias is None else position_bias[..., :queries]
     mask, bias = attention_mask, position_bias
     if mask is not None and mask.dtype != torch.bool:
-        mask, bias = None, mask if bias is None else bias + mask
+        bias, mask = mask if bias is None else bias + mask, None
     options: Dict[str, Any] = dict(mask=mask, bias=bias, causal=causal, scale=scaling, softcap=softcap or 0.0,
                                    sinks=s_aux)
     output = attention(query, key, value, dropout=dropout if module.training else 0.0, **options)
