@@ -428,6 +428,15 @@ static void wake(void *context, bool done) {
     }
 }
 
+/* There is no place for it. A proxy asks another server after a 503, and nobody after a 429. */
+static void turn_away(request *r) {
+    if (atomic_load(&r->server->stopping)) {
+        refuse(r, 503, "The server is stopping");
+    } else {
+        refuse(r, 429, "Slowdown: too many requests are waiting");
+    }
+}
+
 static void read_request(void *context) {
     request *r = context;
     r->job = attn_router_handle(&r->server->service, &r->http, &r->answer);
@@ -438,7 +447,7 @@ static void start_job(request *r) {
     enter(r, RUNNING);
     atomic_fetch_add(&r->holders, 1);
     if (!attn_job_start(r->job, r->server->batcher, r->client, wake, r)) {
-        refuse(r, 429, "Slowdown: too many requests are waiting");
+        turn_away(r);
         let_go(r);
         return;
     }
@@ -497,7 +506,7 @@ static enum MHD_Result handle_whole(request *r) {
     suspend(r);
     enter(r, READING);
     if (!attn_batcher_submit(r->server->desk, &r->reading)) {
-        refuse(r, 429, "Slowdown: too many requests are waiting");
+        turn_away(r);
         let_go(r);
     }
     return MHD_YES;

@@ -93,7 +93,7 @@ def check_ctranslate2(what, model, again=True):
     found = [sum(result.log_probs) for result in
              engine.score_batch(words, [target.encode(line, out_type=str) for line in REFERENCES])]
     assert_close(f"{what}, CTranslate2", found, score(model, LINES, REFERENCES), 1e-3)
-    results = engine.translate_batch(words, beam_size=1, max_decoding_length=LONGEST)
+    results = engine.translate_batch(words, beam_size=1, max_decoding_length=LONGEST, min_decoding_length=0)
     theirs = [target.decode(result.hypotheses[0]) for result in results]
     assert theirs == [text for text, _ in translate(model, LINES)], f"{what}, CTranslate2: other translations"
     if again:

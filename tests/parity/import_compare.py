@@ -651,7 +651,7 @@ def check_ctranslate2(source, model, quantization, lines, references):
     answers = [tokenizer.convert_ids_to_tokens(tokenizer(text_target=line).input_ids)[:-1] for line in references]
     expected = [sum(result.log_probs) for result in engine.score_batch(words, answers)]
     assert_close(f"CTranslate2, {quantization}", score_pairs(model, lines, references), expected, 1e-3)
-    results = engine.translate_batch(words, beam_size=1, max_decoding_length=40)
+    results = engine.translate_batch(words, beam_size=1, max_decoding_length=40, min_decoding_length=0)
     theirs = [tokenizer.decode(tokenizer.convert_tokens_to_ids(result.hypotheses[0])) for result in results]
     ours = [text for text, _, _ in translate(model, lines, "--max-length", 40)]
     assert ours == theirs, f"CTranslate2, {quantization}: other translations"
@@ -757,7 +757,7 @@ def check_specified(folder, segmenter_path, lines):
         pieces = [segmenter.encode(line, out_type=str) for line in lines]
         expected = [sum(result.log_probs) for result in engine.score_batch(pieces, pieces)]
         assert_close(f"CTranslate2, {what}", score_pairs(model, lines, lines), expected, 1e-3)
-        results = engine.translate_batch(pieces, beam_size=1, max_decoding_length=30, disable_unk=True,
+        results = engine.translate_batch(pieces, beam_size=1, max_decoding_length=30, min_decoding_length=0, disable_unk=True,
                                          suppress_sequences=[["<s>"]])
         theirs = [segmenter.decode(result.hypotheses[0]).strip() for result in results]
         ours = [text.strip() for text, _, _ in translate(model, lines, "--max-length", 30)]
@@ -795,7 +795,7 @@ def check_argos(model, lines):
     segmenter = sentencepiece.SentencePieceProcessor(model_file=str(place / "sentencepiece.model"))
     engine = ctranslate2.Translator(str(model), compute_type="float32")
     words = [segmenter.encode(line, out_type=str) for line in lines]
-    results = engine.translate_batch(words, beam_size=1, max_decoding_length=40, return_scores=True)
+    results = engine.translate_batch(words, beam_size=1, max_decoding_length=40, min_decoding_length=0, return_scores=True)
     theirs = [segmenter.decode(result.hypotheses[0]) for result in results]
     ours = [text for text, _, _ in translate(package, lines, "--max-length", 40)]
     assert ours == theirs, "an Argos package: other translations"
