@@ -34,7 +34,8 @@ ema = 0.9
 END
 text="translator --source train.src --target train.tgt --recipe ./small.recipe --quiet"
 
-same_at_any_number $text
+# Large enough that two ranks send a bucket in several messages (MESSAGE_MOST of src/train/shards.c).
+same_at_any_number $text --set d_model=96 --set ffn=256
 
 # ---- a rank that is slow is named, and one that is killed ----
 on="${text% --quiet} --out dead --set max_steps=100000"
