@@ -328,17 +328,14 @@ static bool choose(const sentence *s, scheme which, way *how) {
     for (size_t i = 0; i < s->spans->count; i++) {
         const attn_span *span = &s->spans->span[i];
         attn_stand_in *out = &how->stand_in[i];
-        if (which == SCHEME_SAME && goes_through(span)) {
+        bool as_it_is = which == SCHEME_SAME && (goes_through(span) || may_go_through(span)) &&
+                        same_part(s, span, out);
+        bool as_word = which == SCHEME_WORDS && span->kind == ATTN_SPAN_COUNT &&
+                       number_word(s, span, taken, out);
+        if (as_it_is || as_word) {
             used = true;
-            if (!same_part(s, span, out)) {
-                return false;
-            }
-        } else if (which == SCHEME_SAME && may_go_through(span) && same_part(s, span, out)) {
-            used = true;
-        } else if (which == SCHEME_WORDS && span->kind == ATTN_SPAN_COUNT &&
-                   number_word(s, span, taken, out)) {
-            used = true;
-        } else if (!attn_stand_in_name(&s->p->vocabulary, s->r->smooth + s->from, s->to - s->from,
+        } else if ((which == SCHEME_SAME && goes_through(span)) ||
+                   !attn_stand_in_name(&s->p->vocabulary, s->r->smooth + s->from, s->to - s->from,
                                        turn, &name, out)) {
             return false;
         }
