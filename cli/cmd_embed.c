@@ -52,10 +52,8 @@ typedef struct work {
     const options *options;
     attn_model *model;
     attn_line_reader reader;
-    char *line[GROUP];
-    size_t count; /* lines of the group */
-    int64_t done; /* lines before it */
-    float *all;   /* with --npy: of the lines so far */
+    float *all;   /* with --npy: the vectors so far ... */
+    int64_t kept; /* ... and how many */
     size_t room;
 } work;
 
@@ -80,31 +78,33 @@ static json_t *list_of(const float *values, size_t count) {
     return list;
 }
 
-static attn_status keep(work *w, const float *vectors, size_t size, attn_error *error) {
-    size_t before = (size_t)w->done * size, more = w->count * size;
+static attn_status keep(work *w, const float *vectors, size_t count, size_t size,
+                        attn_error *error) {
+    size_t before = (size_t)w->kept * size, more = count * size;
     if (!attn_grow(&w->all, &w->room, before + more, sizeof *w->all)) {
         return attn_fail_memory(error, (before + more) * sizeof *w->all);
     }
     memcpy(w->all + before, vectors, more * sizeof *vectors);
+    w->kept += (int64_t)count;
     return ATTN_OK;
 }
 
-static attn_status embed_group(work *w, attn_error *error) {
+static attn_status embed_group(work *w, const attn_line_group *group, attn_error *error) {
     const options *o = w->options;
     size_t size = (size_t)attn_model_vector_size(w->model);
     float *vectors;
     attn_status status =
-        attn_encoding_texts(w->model, &o->encoding, w->line, w->count, &vectors, error);
+        attn_encoding_texts(w->model, &o->encoding, group->line, group->count, &vectors, error);
     if (status == ATTN_OK && o->npy != NULL) {
-        status = keep(w, vectors, size, error);
+        status = keep(w, vectors, group->count, size, error);
     }
-    for (size_t i = 0; i < w->count && status == ATTN_OK && o->npy == NULL; i++) {
+    for (size_t i = 0; i < group->count && status == ATTN_OK && o->npy == NULL; i++) {
         const float *vector = vectors + i * size;
         if (o->json) {
-            status =
-                print_object(json_pack("{s:I, s:o}", "line", (json_int_t)(w->done + (int64_t)i + 1),
-                                       "vector", list_of(vector, size)),
-                             error);
+            status = print_object(json_pack("{s:I, s:o}", "line",
+                                            (json_int_t)(group->before + (int64_t)i + 1), "vector",
+                                            list_of(vector, size)),
+                                  error);
         } else {
             print_plain(vector, size);
         }
@@ -113,13 +113,13 @@ static attn_status embed_group(work *w, attn_error *error) {
     return status;
 }
 
-static attn_status look_at_group(work *w, attn_error *error) {
+static attn_status look_at_group(work *w, const attn_line_group *group, attn_error *error) {
     const options *o = w->options;
     const attn_tokenizer *tokenizer = attn_model_tokenizer(w->model);
     attn_status status = ATTN_OK;
-    for (size_t i = 0; i < w->count && status == ATTN_OK; i++) {
+    for (size_t i = 0; i < group->count && status == ATTN_OK; i++) {
         attn_embed_look look;
-        status = attn_embed_attend(w->model, w->line[i], o->layer, o->head, &look, error);
+        status = attn_embed_attend(w->model, group->line[i], o->layer, o->head, &look, error);
         json_t *tokens = json_array(), *weights = json_array();
         for (int64_t t = 0; t < look.count && status == ATTN_OK; t++) {
             json_array_append_new(tokens,
@@ -128,8 +128,8 @@ static attn_status look_at_group(work *w, attn_error *error) {
                                   list_of(look.weights + t * look.count, (size_t)look.count));
         }
         json_t *object =
-            json_pack("{s:I, s:o, s:o}", "line", (json_int_t)(w->done + (int64_t)i + 1), "tokens",
-                      tokens, "weights", weights);
+            json_pack("{s:I, s:o, s:o}", "line", (json_int_t)(group->before + (int64_t)i + 1),
+                      "tokens", tokens, "weights", weights);
         if (status == ATTN_OK) {
             status = print_object(object, error);
         } else {
@@ -140,14 +140,9 @@ static attn_status look_at_group(work *w, attn_error *error) {
     return status;
 }
 
-static attn_status finish_group(work *w, attn_error *error) {
-    attn_status status = w->options->attention ? look_at_group(w, error) : embed_group(w, error);
-    for (size_t i = 0; i < w->count; i++) {
-        free(w->line[i]);
-    }
-    w->done += (int64_t)w->count;
-    w->count = 0;
-    return status == ATTN_OK ? attn_output_flush(error) : status;
+static attn_status finish_group(void *context, const attn_line_group *group, attn_error *error) {
+    work *w = context;
+    return w->options->attention ? look_at_group(w, group, error) : embed_group(w, group, error);
 }
 
 /* ---- pictures ---- */
@@ -164,15 +159,13 @@ static attn_status embed_picture(work *w, const char *path, float *vector, size_
     }
     attn_picture_free(&picture);
     if (status == ATTN_OK && o->npy != NULL) {
-        w->count = 1;
-        status = keep(w, vector, size, error);
+        status = keep(w, vector, 1, size, error);
     } else if (status == ATTN_OK && o->json) {
         status = print_object(
             json_pack("{s:s, s:o}", "picture", path, "vector", list_of(vector, size)), error);
     } else if (status == ATTN_OK) {
         print_plain(vector, size);
     }
-    w->done++;
     return status == ATTN_OK ? attn_output_flush(error) : status;
 }
 
@@ -195,38 +188,17 @@ static attn_status embed_pictures(work *w, int count, char **path, attn_error *e
 
 /* ---- all lines ---- */
 
-static attn_status embed_all(work *w, attn_error *error) {
-    attn_status status = ATTN_OK;
-    while (status == ATTN_OK) {
-        char *line;
-        status = attn_line_reader_next(&w->reader, w->count == 0, &line, error);
-        if (status == ATTN_OK && line != NULL) {
-            w->line[w->count++] = line;
-        }
-        if (status != ATTN_OK || (line == NULL && w->count == 0)) {
-            break;
-        }
-        if (line == NULL || w->count == GROUP) {
-            status = finish_group(w, error);
-        }
-    }
-    for (size_t i = 0; i < w->count; i++) {
-        free(w->line[i]);
-    }
-    return status;
-}
-
 static attn_status embed_lines(work *w, int count, char **operand, attn_error *error) {
     if (count > 1) {
         return attn_fail(error, ATTN_ERR_ARGUMENT, operand[1], -1, "give one file of lines",
                          "an encoder of text takes one file");
     }
     attn_status status = attn_line_reader_open(count > 0 ? operand[0] : NULL, &w->reader, error);
-    return status == ATTN_OK ? embed_all(w, error) : status;
+    return status == ATTN_OK ? attn_line_reader_groups(&w->reader, finish_group, w, error) : status;
 }
 
 static attn_status write_all(const work *w, attn_error *error) {
-    const int64_t shape[2] = {w->done, attn_model_vector_size(w->model)};
+    const int64_t shape[2] = {w->kept, attn_model_vector_size(w->model)};
     static const float none = 0;
     return attn_npy_write(w->options->npy, w->all != NULL ? w->all : &none, shape, 2, error);
 }

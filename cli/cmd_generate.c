@@ -13,8 +13,6 @@
 #include "lines.h"
 #include "pipeline/prompts.h"
 
-enum { GROUP = 16 }; /* lines computed together, when so many have come */
-
 typedef struct options {
     const char *model;
     int64_t max_tokens, top_k, seed, threads;
@@ -53,9 +51,8 @@ typedef struct work {
     const options *options;
     attn_model *model;
     attn_line_reader reader;
-    char *line[GROUP];
-    size_t count; /* lines of the group */
-    int64_t done; /* lines before it */
+    const attn_line_group *group;
+    size_t count; /* of its lines, the first ones, that are computed */
 } work;
 
 /* ---- what is said of a line ---- */
@@ -95,13 +92,13 @@ static attn_status print_continuation(const work *w, size_t i, const attn_contin
     attn_status status = attn_prompts_decode(w->model, c->ids, c->length, &text, error);
     if (status == ATTN_OK && w->options->json) {
         int64_t told = c->length + c->ended;
-        status =
-            print_object(json_pack("{s:I, s:s, s:b, s:f, s:o, s:o}", "line",
-                                   (json_int_t)(w->done + (int64_t)i + 1), "text", text, "ended",
-                                   c->ended, "log_probability", c->log_probability, "tokens",
-                                   list_tokens(w, c->ids, c->length), "token_log_probabilities",
-                                   list_reals(c->token_log_probability, told)),
-                         error);
+        status = print_object(
+            json_pack("{s:I, s:s, s:b, s:f, s:o, s:o}", "line",
+                      (json_int_t)(w->group->before + (int64_t)i + 1), "text", text, "ended",
+                      c->ended, "log_probability", c->log_probability, "tokens",
+                      list_tokens(w, c->ids, c->length), "token_log_probabilities",
+                      list_reals(c->token_log_probability, told)),
+            error);
     } else if (status == ATTN_OK) {
         print_text(text);
     }
@@ -122,9 +119,10 @@ static attn_status print_score(const work *w, size_t i, const int32_t *ids, cons
         return ATTN_OK;
     }
     return print_object(json_pack("{s:I, s:f, s:f, s:o, s:o}", "line",
-                                  (json_int_t)(w->done + (int64_t)i + 1), "log_probability", sum,
-                                  "per_token", each, "tokens", list_tokens(w, ids + 1, count - 1),
-                                  "token_log_probabilities", list_reals(log_p + 1, count - 1)),
+                                  (json_int_t)(w->group->before + (int64_t)i + 1),
+                                  "log_probability", sum, "per_token", each, "tokens",
+                                  list_tokens(w, ids + 1, count - 1), "token_log_probabilities",
+                                  list_reals(log_p + 1, count - 1)),
                         error);
 }
 
@@ -147,8 +145,8 @@ static attn_status score_group(const work *w, const attn_prompts *prompts, attn_
 
 static attn_status continue_group(const work *w, const attn_prompts *prompts, attn_error *error) {
     const options *o = w->options;
-    attn_continuation continuations[GROUP];
-    uint64_t streams[GROUP];
+    attn_continuation continuations[ATTN_LENGTH(w->group->line)];
+    uint64_t streams[ATTN_LENGTH(w->group->line)];
     attn_generate_options how;
     attn_generate_options_init(&how);
     how.max_tokens = o->max_tokens;
@@ -157,7 +155,7 @@ static attn_status continue_group(const work *w, const attn_prompts *prompts, at
     how.top_k = o->top_k;
     how.seed = (uint64_t)o->seed;
     for (size_t i = 0; i < w->count; i++) {
-        streams[i] = (uint64_t)w->done + i + 1;
+        streams[i] = (uint64_t)w->group->before + i + 1;
     }
     attn_status status = attn_generate(w->model->decoder, (int64_t)w->count, prompts->ids,
                                        prompts->starts, streams, &how, continuations, error);
@@ -168,45 +166,34 @@ static attn_status continue_group(const work *w, const attn_prompts *prompts, at
     return status;
 }
 
-static attn_status finish_group(work *w, attn_error *error) {
+static attn_status finish_first(work *w, size_t count, attn_error *error) {
     attn_prompts prompts;
     *error = (attn_error){.position = -1};
+    w->count = count;
     attn_status status =
-        attn_prompts_encode(w->model, (const char *const *)w->line, w->count, &prompts, error);
+        attn_prompts_encode(w->model, (const char *const *)w->group->line, count, &prompts, error);
     if (status == ATTN_OK) {
         status = w->options->score ? score_group(w, &prompts, error)
                                    : continue_group(w, &prompts, error);
     }
-    if (status != ATTN_OK && error->position > 0 && error->where[0] == '\0') { /* a line's number */
-        snprintf(error->where, sizeof error->where, "%s", w->reader.name);
-        error->position += w->done;
-    }
     attn_prompts_free(&prompts);
-    for (size_t i = 0; i < w->count; i++) {
-        free(w->line[i]);
-    }
-    w->done += (int64_t)w->count;
-    w->count = 0;
-    return status == ATTN_OK ? attn_output_flush(error) : status;
+    return status;
 }
 
-static attn_status run_all(work *w, attn_error *error) {
-    attn_status status = ATTN_OK;
-    while (status == ATTN_OK) {
-        char *line;
-        status = attn_line_reader_next(&w->reader, w->count == 0, &line, error);
-        if (status == ATTN_OK && line != NULL) {
-            w->line[w->count++] = line;
-        }
-        if (status != ATTN_OK || (line == NULL && w->count == 0)) {
-            break;
-        }
-        if (line == NULL || w->count == GROUP) {
-            status = finish_group(w, error);
-        }
+/* A line that the model does not take is named; those before it have been finished. */
+static attn_status finish_group(void *context, const attn_line_group *group, attn_error *error) {
+    work *w = context;
+    w->group = group;
+    attn_status status = finish_first(w, group->count, error);
+    if (status == ATTN_OK || error->position <= 0 || error->where[0] != '\0') {
+        return status;
     }
-    for (size_t i = 0; i < w->count; i++) {
-        free(w->line[i]);
+    attn_error failed;
+    size_t good = (size_t)error->position - 1;
+    snprintf(error->where, sizeof error->where, "%s", w->reader.name);
+    error->position += group->before;
+    if (good > 0 && finish_first(w, good, &failed) != ATTN_OK) {
+        *error = failed;
     }
     return status;
 }
@@ -236,7 +223,8 @@ static int generate_run(const void *given, int operand_count, char **operand) {
     if (status == ATTN_OK) {
         status = attn_line_reader_open(operand_count > 0 ? operand[0] : NULL, &w.reader, &error);
     }
-    status = status == ATTN_OK ? run_all(&w, &error) : status;
+    status =
+        status == ATTN_OK ? attn_line_reader_groups(&w.reader, finish_group, &w, &error) : status;
     attn_line_reader_close(&w.reader);
     attn_model_close(w.model);
     return status == ATTN_OK ? ATTN_EXIT_OK : attn_say_error(&error);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fail.h"
+#include "command.h"
 #include "io/lines.h"
 
 enum { ROOM = 2 * ATTN_MAX_LINE_BYTES };
@@ -117,6 +118,43 @@ attn_status attn_line_reader_next(attn_line_reader *r, bool wait, char **line, a
         attn_status status = fill(r, wait, &idle, error);
         if (status != ATTN_OK || idle) {
             return status;
+        }
+    }
+}
+
+static attn_status finish_group(attn_line_group *group, attn_line_group_function *finish,
+                                void *context, attn_error *error) {
+    attn_status status = finish(context, group, error);
+    for (size_t i = 0; i < group->count; i++) {
+        free(group->line[i]);
+    }
+    group->before += (int64_t)group->count;
+    group->count = 0;
+    attn_error unwritten;
+    attn_status flushed = attn_output_flush(status == ATTN_OK ? error : &unwritten);
+    return status == ATTN_OK ? flushed : status;
+}
+
+attn_status attn_line_reader_groups(attn_line_reader *reader, attn_line_group_function *finish,
+                                    void *context, attn_error *error) {
+    attn_line_group group = {.count = 0};
+    for (;;) {
+        char *line;
+        attn_status read = attn_line_reader_next(reader, group.count == 0, &line, error);
+        if (line != NULL) {
+            group.line[group.count++] = line;
+        }
+        bool none = group.count == 0;
+        if (!none && (line == NULL || group.count == ATTN_LENGTH(group.line))) {
+            attn_error failed;
+            attn_status status = finish_group(&group, finish, context, &failed);
+            if (status != ATTN_OK) {
+                *error = failed;
+                return status;
+            }
+        }
+        if (read != ATTN_OK || none) {
+            return read;
         }
     }
 }

@@ -30,4 +30,20 @@ void attn_line_reader_close(attn_line_reader *reader);
 ATTN_MUST_CHECK attn_status attn_line_reader_next(attn_line_reader *reader, bool wait, char **line,
                                                   attn_error *error);
 
+/* Lines that are computed together, as many as have come. */
+typedef struct attn_line_group {
+    char *line[16];
+    size_t count;
+    int64_t before; /* lines before the first */
+} attn_line_group;
+
+typedef attn_status attn_line_group_function(void *context, const attn_line_group *group,
+                                             attn_error *error);
+
+/* Gives all lines to `finish`, group by group, and flushes the output after each; the first error ends it. The lines before
+ * a bad one are finished first. */
+ATTN_MUST_CHECK attn_status attn_line_reader_groups(attn_line_reader *reader,
+                                                    attn_line_group_function *finish, void *context,
+                                                    attn_error *error);
+
 #endif

@@ -110,6 +110,18 @@ static void test_vectors(void **unused) {
     assert_true(fabs(squares - 1) < 1e-5);
 }
 
+/* A line that is no text costs the lines before it nothing. */
+static void test_lines_before_a_bad_one(void **unused) {
+    (void)unused;
+    char good[sizeof output];
+    assert_int_equal(
+        system("head -n 2 lines >good; cp good latin; printf '\\351\\ncab\\n' >>latin"), 0);
+    assert_int_equal(run("embed -m tiny.safetensors good"), 0);
+    strcpy(good, output);
+    assert_says("embed -m tiny.safetensors latin", 1, "latin:3: ");
+    assert_memory_equal(output, good, strlen(good));
+}
+
 static void test_attention(void **unused) {
     (void)unused;
     assert_int_equal(
@@ -159,9 +171,8 @@ static void test_refused(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_vectors),   cmocka_unit_test(test_lines_before_a_bad_one),
+        cmocka_unit_test(test_attention), cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

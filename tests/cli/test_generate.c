@@ -292,13 +292,25 @@ static void test_refused(void **unused) {
     assert_says("generate -m tiny gap", 1, "gap:2: the text is empty");
 }
 
+/* What is wrong with a line costs the lines before it nothing, though they came together. */
+static void test_lines_before_a_bad_one(void **unused) {
+    (void)unused;
+    assert_int_equal(run("generate -m tiny --max-tokens 9 lines | head -n 2"), 0);
+    strcpy(before, output);
+    assert_int_equal(system("head -n 2 lines >empty; cp empty latin; printf '\\na\\n' >>empty; "
+                            "printf '\\351\\na\\n' >>latin"),
+                     0);
+    assert_says("generate -m tiny --max-tokens 9 empty", 1, "empty:3: the text is empty");
+    assert_memory_equal(output, before, strlen(before));
+    assert_says("generate -m tiny --max-tokens 9 latin", 1, "latin:3: ");
+    assert_memory_equal(output, before, strlen(before));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_continuations),
-        cmocka_unit_test(test_sampled),
-        cmocka_unit_test(test_lines_are_drawn_apart),
-        cmocka_unit_test(test_scores),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_continuations),          cmocka_unit_test(test_sampled),
+        cmocka_unit_test(test_lines_are_drawn_apart),  cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_lines_before_a_bad_one), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
