@@ -49,6 +49,8 @@ static attn_status check_config(const attn_decoder_config *c, attn_error *error)
         {"layers", c->layers, 1, 256},
         {"max_length", c->max_length, 2, 1 << 20},
         {"first_position", c->first_position, 0, 1 << 16},
+        {"activation", c->activation, ATTN_ACTIVATION_RELU, ATTN_ACTIVATION_SWISH},
+        {"rotary", c->rotary, 0, ATTN_ROTARY_ADJACENT},
         {"rotary_base", c->rotary_base, 0, 1 << 30},
         {"rotary_dim", c->rotary_dim, 0, 1 << 14},
         {"start_token", c->start_token, -1, c->vocabulary - 1},

@@ -49,6 +49,8 @@ static attn_status check_config(const attn_encoder_config *c, attn_error *error)
         {"first_position", c->first_position, 0, c->positions - 2},
         {"max_length", c->max_length, 2, c->positions - c->first_position},
         {"segments", c->segments, 0, 256},
+        {"activation", c->activation, ATTN_ACTIVATION_RELU, ATTN_ACTIVATION_SWISH},
+        {"pooling", c->pooling, 0, ATTN_POOLING_FIRST},
     };
     attn_status status = ATTN_OK;
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0] && status == ATTN_OK; i++) {

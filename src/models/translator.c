@@ -102,6 +102,11 @@ static attn_status check_config(const attn_translator_config *c, attn_error *err
         {"relative_buckets", c->relative_buckets, 0, 1 << 12},
         {"relative_distance", c->relative_distance, 0, 1 << 16},
         {"alignment_layer", c->alignment_layer, 0, c->decoder_layers},
+        {"activation", c->activation, ATTN_ACTIVATION_RELU, ATTN_ACTIVATION_SWISH},
+        {"embeddings", c->embeddings, 0, ATTN_EMBEDDINGS_TARGET},
+        {"sinusoids", c->sinusoids, 0, ATTN_SINUSOIDS_PAPER},
+        {"tagging", c->tagging, 0, ATTN_TAGGING_START},
+        {"rotary", c->rotary, 0, ATTN_ROTARY_ADJACENT},
         {"alignment_head", c->alignment_head, c->alignment_layer > 0,
          c->alignment_layer > 0 ? c->heads : 0},
     };

@@ -244,6 +244,20 @@ static void test_refused(void **unused) {
         assert_int_equal(attn_decoder_config_check(&config, &error), ATTN_ERR_ARGUMENT);
         assert_non_null(strstr(error.what, wrong[i].says));
     }
+    static const struct {
+        size_t field;
+        unsigned value;
+        const char *says;
+    } choices[] = {
+        {offsetof(attn_decoder_config, activation), ATTN_ACTIVATION_SWISH + 1, "activation"},
+        {offsetof(attn_decoder_config, rotary), ATTN_ROTARY_ADJACENT + 1, "rotary"},
+    };
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        attn_decoder_config config = tiny_decoder_config(3);
+        memcpy((char *)&config + choices[i].field, &choices[i].value, sizeof choices[i].value);
+        assert_int_equal(attn_decoder_config_check(&config, &error), ATTN_ERR_ARGUMENT);
+        assert_non_null(strstr(error.what, choices[i].says));
+    }
     attn_decoder_config config = tiny_decoder_config(3);
     config.learned_positions = true;
     assert_int_equal(attn_decoder_config_check(&config, &error), ATTN_ERR_ARGUMENT);

@@ -224,6 +224,20 @@ static void test_refused(void **unused) {
         assert_int_equal(attn_encoder_config_check(&config, &error), ATTN_ERR_ARGUMENT);
         assert_non_null(strstr(error.what, wrong[i].says));
     }
+    static const struct {
+        size_t field;
+        unsigned value;
+        const char *says;
+    } choices[] = {
+        {offsetof(attn_encoder_config, activation), ATTN_ACTIVATION_SWISH + 1, "activation"},
+        {offsetof(attn_encoder_config, pooling), ATTN_POOLING_FIRST + 1, "pooling"},
+    };
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        attn_encoder_config config = tiny_encoder_config();
+        memcpy((char *)&config + choices[i].field, &choices[i].value, sizeof choices[i].value);
+        assert_int_equal(attn_encoder_config_check(&config, &error), ATTN_ERR_ARGUMENT);
+        assert_non_null(strstr(error.what, choices[i].says));
+    }
     /* A sequence that is too long, and an id that is none. */
     attn_encoder_config config = tiny_encoder_config();
     config.max_length = 16;

@@ -383,6 +383,32 @@ static void test_step_refuses_nonsense(void **unused) {
     attn_translator_free(model);
 }
 
+/* Choices that there are not: they would be read as names of a file, or as kernels, that lie beyond the last. */
+static void test_choices_refused(void **unused) {
+    (void)unused;
+    static const struct {
+        size_t field;
+        unsigned value;
+        const char *says;
+    } cases[] = {
+        {offsetof(attn_translator_config, activation), ATTN_ACTIVATION_SWISH + 1,
+         "activation is 6"},
+        {offsetof(attn_translator_config, activation), ATTN_ACTIVATION_NONE, "activation is 0"},
+        {offsetof(attn_translator_config, embeddings), ATTN_EMBEDDINGS_TARGET + 1,
+         "embeddings is 3"},
+        {offsetof(attn_translator_config, sinusoids), ATTN_SINUSOIDS_PAPER + 1, "sinusoids is 2"},
+        {offsetof(attn_translator_config, tagging), ATTN_TAGGING_START + 1, "tagging is 4"},
+        {offsetof(attn_translator_config, rotary), 99, "rotary is 99"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        attn_translator_config config = variant(0);
+        attn_error error = {0};
+        memcpy((char *)&config + cases[i].field, &cases[i].value, sizeof cases[i].value);
+        assert_int_equal(attn_translator_config_check(&config, &error), ATTN_ERR_ARGUMENT);
+        assert_non_null(strstr(error.what, cases[i].says));
+    }
+}
+
 /* Rotary positions that cannot be; heads of 6 channels unless another number of them is said. */
 static void test_rotary_refused(void **unused) {
     (void)unused;
@@ -710,6 +736,7 @@ int main(void) {
         cmocka_unit_test(test_step_attention),
         cmocka_unit_test(test_relative_positions_refused),
         cmocka_unit_test(test_step_refuses_nonsense),
+        cmocka_unit_test(test_choices_refused),
         cmocka_unit_test(test_rotary_refused),
         cmocka_unit_test(test_alone_or_in_a_batch),
         cmocka_unit_test(test_threads_and_isas),
