@@ -97,21 +97,20 @@ attn_status attn_passage_add_text(attn_passage *p, const run *r, size_t from, si
 typedef struct wide_sign {
     UChar32 wide, narrow; /* narrow: 0 where it has other uses too */
     const char *as_wide, *as_narrow, *alone;
-    bool ends; /* a sentence; between sentences it may end the number of a list */
 } wide_sign;
 
 static const wide_sign wide_signs[] = {
-    {0xFF0C, ',', "\xef\xbc\x8c", ", ", ",", false},
-    {0xFF1A, ':', "\xef\xbc\x9a", ": ", ":", false},
-    {0xFF1B, ';', "\xef\xbc\x9b", "; ", ";", false},
-    {0x3001, 0, NULL, ", ", ",", false},
-    {0x3002, '.', "\xe3\x80\x82", ". ", ".", true},
-    {0xFF01, '!', "\xef\xbc\x81", "! ", "!", true},
-    {0xFF1F, '?', "\xef\xbc\x9f", "? ", "?", true},
-    {0xFF08, 0, NULL, " (", "(", false},
-    {0xFF09, 0, NULL, ") ", ")", false},
-    {0x300C, 0, NULL, " \"", "\"", false},
-    {0x300D, 0, NULL, "\" ", "\"", false},
+    {0xFF0C, ',', "\xef\xbc\x8c", ", ", ","},
+    {0xFF1A, ':', "\xef\xbc\x9a", ": ", ":"},
+    {0xFF1B, ';', "\xef\xbc\x9b", "; ", ";"},
+    {0x3001, 0, NULL, ", ", ","},
+    {0x3002, '.', "\xe3\x80\x82", ". ", "."},
+    {0xFF01, '!', "\xef\xbc\x81", "! ", "!"},
+    {0xFF1F, '?', "\xef\xbc\x9f", "? ", "?"},
+    {0xFF08, 0, NULL, " (", "("},
+    {0xFF09, 0, NULL, ") ", ")"},
+    {0x300C, 0, NULL, " \"", "\""},
+    {0x300D, 0, NULL, "\" ", "\""},
 };
 
 /* Whether text[at], or the character before it, is a word's, or a bracket of which only the outside is seen. */
@@ -127,8 +126,7 @@ static bool is_beside_word(const run *r, size_t at, bool before) {
 }
 
 /* The sign text[at .. *next) as the target writes it; NULL: as it is. *next: behind a space that goes with it. */
-static const char *sign_of_target(const attn_passage *p, const run *r, size_t at, bool within,
-                                  size_t *next) {
+static const char *sign_of_target(const attn_passage *p, const run *r, size_t at, size_t *next) {
     bool widens = attn_form_is_wide(p->target);
     UChar32 c, behind = 0;
     *next = at;
@@ -140,7 +138,7 @@ static const char *sign_of_target(const attn_passage *p, const run *r, size_t at
     bool last = behind == 0 || u_isUWhiteSpace(behind);
     for (size_t i = 0; i < sizeof wide_signs / sizeof wide_signs[0]; i++) {
         const wide_sign *sign = &wide_signs[i];
-        if (widens && last && c > 0 && c == sign->narrow && (within || !sign->ends)) {
+        if (widens && last && c > 0 && c == sign->narrow) {
             *next = behind == ' ' ? after : *next;
             return sign->as_wide;
         }
@@ -153,12 +151,12 @@ static const char *sign_of_target(const attn_passage *p, const run *r, size_t at
 }
 
 attn_status attn_passage_add_signs(attn_passage *p, const run *r, size_t from, size_t to,
-                                   bool within, attn_error *error) {
+                                   attn_error *error) {
     attn_status status = ATTN_OK;
     bool known = p->target[0] != '\0' && p->language[0] != '\0';
     bool change = known && attn_form_is_wide(p->target) != attn_form_is_wide(p->language);
     for (size_t at = from, next; change && at < to && status == ATTN_OK; at = next) {
-        const char *sign = sign_of_target(p, r, at, within, &next);
+        const char *sign = sign_of_target(p, r, at, &next);
         next = next < to ? next : to;
         if (sign != NULL) {
             status = attn_passage_add_text(p, r, from, at, error);
@@ -404,10 +402,48 @@ static void choose_tags(run *r, size_t from, size_t to) {
     }
 }
 
+/* What lies between two sentences. The signs at those that are translated, up to white space, are written as the target does: in
+ * [from, head) and [tail, to). */
+typedef struct gap {
+    size_t from, head, tail, to;
+} gap;
+
+static bool is_space_at(const run *r, size_t at) {
+    return strchr(" \t\r\n", r->smooth[at]) != NULL;
+}
+
+/* behind, before: it lies behind a sentence that is translated, or before one. */
+static gap find_gap(const run *r, size_t from, size_t to, bool behind, bool before) {
+    gap g = {from, from, to, to};
+    while (behind && g.head < to && !is_space_at(r, g.head)) {
+        g.head++;
+    }
+    while (before && g.tail > g.head && !is_space_at(r, g.tail - 1)) {
+        g.tail--;
+    }
+    return g;
+}
+
+static size_t within(size_t at, size_t from, size_t to) {
+    return at < from ? from : at < to ? at : to;
+}
+
+/* text[from .. to) within the gap. */
+static attn_status add_gap_text(attn_passage *p, const run *r, const gap *g, size_t from, size_t to,
+                                attn_error *error) {
+    size_t head = within(g->head, from, to), tail = within(g->tail, head, to);
+    attn_status status = attn_passage_add_signs(p, r, from, head, error);
+    if (status == ATTN_OK) {
+        status = attn_passage_add_text(p, r, head, tail, error);
+    }
+    return status == ATTN_OK ? attn_passage_add_signs(p, r, tail, to, error) : status;
+}
+
 /* Text that is not translated, with the tags in it and at its ends. */
-static attn_status add_gap(attn_passage *p, run *r, size_t from, size_t to, attn_error *error) {
+static attn_status add_gap(attn_passage *p, run *r, const gap *g, attn_error *error) {
+    size_t from = g->from;
     attn_status status = ATTN_OK;
-    for (; r->next_tag < r->tag_count && r->tags[r->next_tag].at <= to && status == ATTN_OK;
+    for (; r->next_tag < r->tag_count && r->tags[r->next_tag].at <= g->to && status == ATTN_OK;
          r->next_tag++) {
         tag_at *tag = &r->tags[r->next_tag];
         if (tag->done) {
@@ -415,14 +451,14 @@ static attn_status add_gap(attn_passage *p, run *r, size_t from, size_t to, attn
         }
         size_t at = tag->at > from ? tag->at : from;
         tag->done = true;
-        status = attn_passage_add_signs(p, r, from, at, false, error);
+        status = add_gap_text(p, r, g, from, at, error);
         if (status == ATTN_OK) {
             status = attn_passage_add_tag(p, r, tag, error);
         }
         from = at + tag->width;
     }
-    from = from < to ? from : to;
-    return status == ATTN_OK ? attn_passage_add_signs(p, r, from, to, false, error) : status;
+    from = from < g->to ? from : g->to;
+    return status == ATTN_OK ? add_gap_text(p, r, g, from, g->to, error) : status;
 }
 
 /* ---- sentences ---- */
@@ -447,22 +483,20 @@ static bool is_target(const attn_passage *p, const char *text, size_t length) {
     return guesses[0].code == p->target;
 }
 
-/* What is between two sentences that are translated. Chinese has no space there, English has one. */
-static attn_status add_space(attn_passage *p, run *r, size_t from, size_t to, attn_error *error) {
+/* text[from .. to), what is between two sentences. Of two that are translated, Chinese has no space there and English has one. */
+static attn_status add_between(attn_passage *p, run *r, size_t from, size_t to, bool behind,
+                               bool before, attn_error *error) {
     bool wide = attn_form_is_wide(p->target);
-    if (p->target[0] == '\0' || wide == attn_form_is_wide(p->language) ||
-        !attn_form_ends(r->smooth, 0, from)) {
-        return add_gap(p, r, from, to, error);
-    }
-    if (!wide && from == to) {
-        attn_status status = attn_passage_add_literal(p, " ", 1, true, error);
-        return status == ATTN_OK ? add_gap(p, r, from, to, error) : status;
-    }
+    bool change = behind && before && p->target[0] != '\0' &&
+                  wide != attn_form_is_wide(p->language) && attn_form_ends(r->smooth, 0, from);
     size_t spaces = from;
-    while (spaces < to && r->smooth[spaces] == ' ') {
+    while (change && wide && spaces < to && r->smooth[spaces] == ' ') {
         spaces++;
     }
-    return add_gap(p, r, wide && spaces == to ? to : from, to, error);
+    attn_status status =
+        change && !wide && from == to ? attn_passage_add_literal(p, " ", 1, true, error) : ATTN_OK;
+    gap g = find_gap(r, spaces == to ? to : from, to, behind, before);
+    return status == ATTN_OK ? add_gap(p, r, &g, error) : status;
 }
 
 /* A protected part may hold what looks like the end of a sentence ("http://a.b/c?D"): sentences that
@@ -501,16 +535,16 @@ static attn_status add_sentences(attn_passage *p, run *r, const attn_spans *sent
         if (from >= to) {
             continue;
         }
+        copy = copy || !attn_passage_has_words(r, from, to, &inside);
         choose_tags(r, from, to);
-        status = follows && !copy ? add_space(p, r, done, from, error)
-                                  : add_gap(p, r, done, from, error);
+        status = add_between(p, r, done, from, follows, !copy, error);
         if (status == ATTN_OK) {
             status = attn_passage_add_sentence(p, r, from, to, &inside, copy, error);
         }
         follows = !copy;
         done = to;
     }
-    return status == ATTN_OK ? add_gap(p, r, done, r->length, error) : status;
+    return status == ATTN_OK ? add_between(p, r, done, r->length, follows, false, error) : status;
 }
 
 /* The sign that is a tag and that text[at] is a part of, or, where `behind`, the byte before it; NULL when there is

@@ -144,9 +144,9 @@ size_t attn_passage_copy_tag(attn_passage *p, const run *r, const tag_at *tag);
 /* Part of a run as it was written. */
 ATTN_MUST_CHECK attn_status attn_passage_add_text(attn_passage *p, const run *r, size_t from,
                                                   size_t to, attn_error *error);
-/* The same of what is around translations, with signs as the target writes them; within: a sentence. */
+/* The same of what is beside a translation, with signs as the target writes them. */
 ATTN_MUST_CHECK attn_status attn_passage_add_signs(attn_passage *p, const run *r, size_t from,
-                                                   size_t to, bool within, attn_error *error);
+                                                   size_t to, attn_error *error);
 /* Part of a run into the literals, without a part. Returns its length there. */
 size_t attn_passage_copy_text(attn_passage *p, const run *r, size_t from, size_t to);
 /* passage_html.c */
@@ -154,7 +154,9 @@ ATTN_MUST_CHECK attn_status attn_passage_add_html(attn_passage *p,
                                                   const attn_passage_options *options,
                                                   const char *text, size_t length,
                                                   attn_error *error);
-/* passage_sentence.c: text[from .. to), with its protected parts and tags, or a copy of it. */
+/* passage_sentence.c: whether text[from .. to) has something to translate beside its protected parts. */
+bool attn_passage_has_words(const run *r, size_t from, size_t to, const attn_spans *spans);
+/* text[from .. to), with its protected parts and tags, or a copy of it. */
 ATTN_MUST_CHECK attn_status attn_passage_add_sentence(attn_passage *p, run *r, size_t from,
                                                       size_t to, const attn_spans *spans, bool copy,
                                                       attn_error *error);

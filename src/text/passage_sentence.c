@@ -429,7 +429,7 @@ static attn_status add_piece(const sentence *whole, size_t from, size_t to, attn
     }
     const attn_spans none = {0};
     if (letters == 0 || (letters == 1 && last - first < 3)) {
-        return attn_passage_add_signs(p, r, from, to, true, error);
+        return attn_passage_add_signs(p, r, from, to, error);
     }
     sentence piece = {
         .p = p, .r = whole->r, .from = first, .to = last, .spans = &none, .piece = true};
@@ -437,7 +437,7 @@ static attn_status add_piece(const sentence *whole, size_t from, size_t to, attn
     piece.form.capitals = whole->form.capitals;
     /* Within a sentence, also where letters have no case. */
     piece.form.small = !piece.form.large && (piece.form.small || first > whole->from);
-    attn_status status = attn_passage_add_signs(p, r, from, first, true, error);
+    attn_status status = attn_passage_add_signs(p, r, from, first, error);
     size_t tried = p->part_count;
     if (status == ATTN_OK) {
         status = add_ways(&piece, error);
@@ -447,7 +447,7 @@ static attn_status add_piece(const sentence *whole, size_t from, size_t to, attn
     }
     if (status == ATTN_OK) {
         p->parts[tried].skip = p->part_count - tried - 1;
-        status = attn_passage_add_signs(p, r, last, to, true, error);
+        status = attn_passage_add_signs(p, r, last, to, error);
     }
     return status;
 }
@@ -501,26 +501,24 @@ static attn_status add_pieces(const sentence *s, bool copy, attn_error *error) {
 
 /* ---- the sentence ---- */
 
-/* How many letters there are outside the protected parts, and in those of foreign script. A character that is a word
- * by itself counts as a short word's. */
-static void count_letters(const sentence *s, size_t *own, size_t *foreign) {
+/* Letters outside the protected parts count against those in parts of foreign script: a sentence in such a script may well
+ * hold a word that is not. A character that is a word by itself counts as a short word's. */
+bool attn_passage_has_words(const run *r, size_t from, size_t to, const attn_spans *spans) {
     enum { OF_A_WORD = 4 };
-    const char *text = s->r->smooth;
-    size_t span = 0;
-    *own = *foreign = 0;
-    for (size_t at = s->from, from; at < s->to;) {
+    size_t span = 0, own = 0, foreign = 0;
+    for (size_t at = from, start; at < to;) {
         UChar32 c;
-        from = at;
-        U8_NEXT(text, at, s->to, c);
-        while (span < s->spans->count &&
-               s->spans->span[span].start + s->spans->span[span].length <= from) {
+        start = at;
+        U8_NEXT(r->smooth, at, to, c);
+        while (span < spans->count && spans->span[span].start + spans->span[span].length <= start) {
             span++;
         }
-        bool inside = span < s->spans->count && s->spans->span[span].start <= from;
+        bool inside = span < spans->count && spans->span[span].start <= start;
         size_t letters = attn_form_stands_alone(c) ? OF_A_WORD : u_isalpha(c) ? 1 : 0;
-        *own += inside ? 0 : letters;
-        *foreign += inside && s->spans->span[span].kind == ATTN_SPAN_FOREIGN ? letters : 0;
+        own += inside ? 0 : letters;
+        foreign += inside && spans->span[span].kind == ATTN_SPAN_FOREIGN ? letters : 0;
     }
+    return own > 0 && foreign <= 2 * own;
 }
 
 /* No tag stays within a protected part. */
@@ -542,12 +540,9 @@ static void move_tags(run *r, const attn_spans *spans) {
 attn_status attn_passage_add_sentence(attn_passage *p, run *r, size_t from, size_t to,
                                       const attn_spans *spans, bool copy, attn_error *error) {
     sentence s = {.p = p, .r = r, .from = from, .to = to, .spans = spans};
-    size_t own, foreign, before = p->part_count;
+    size_t before = p->part_count;
     attn_status status = ATTN_OK;
     move_tags(r, spans);
-    count_letters(&s, &own, &foreign);
-    /* A sentence in foreign script may well hold a word that is not. */
-    copy = copy || own == 0 || foreign > 2 * own;
     s.form = attn_form_read(p, r, from, to, spans);
     if (!copy && spans->count <= ATTN_MOST_MASKED && r->inside_count <= ATTN_MOST_MARKS) {
         status = add_ways(&s, error);

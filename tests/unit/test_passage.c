@@ -122,6 +122,14 @@ static void between_languages(void **unused) {
         {"zh", "ja", "它们有：\n一。", "«它们有»：\n«一。»", false},
         {"en", "zh", "They have:\nOne; at 12:30.", "«They have»：\n«One; at 12:30.»", false},
         {"en", "fr", "They have:\nOne.", "«They have»:\n«One.»", false},
+        /* and only beside what is translated */
+        {"en", "zh", "Have:\n10:\nx == y && foo(1);\n1,\n1. One:",
+         "«Have»：\n10:\nx == y && foo(1);\n1,\n1. «One»：", false},
+        {"en", "zh", "Have:\n:\nOne.", "«Have»：\n:\n«One.»", false},
+        {"zh", "en", "有：\n１０：\nx = \"你好\"； y == 2；\n（1，2）\n「好」",
+         "«有»:\n１０：\nx = \"你好\"； y == 2；\n（1，2）\n\"«好»\"", false},
+        {"zh", "en", "<p>有：</p><p>１０：</p><p>好<b>：</b></p>",
+         "<p>«有»:</p><p>１０：</p><p>«好»<b>:</b></p>", true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         attn_passage_options options = {
